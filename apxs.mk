@@ -1,0 +1,112 @@
+# Builds CloudEP with apxs:  make -f apxs.mk [all|install|unit|asan|fuzz|tidy|fmt|clean]
+#
+# APXS   the apxs of the httpd to build for; a plain httpd's is named by its path:
+#            make -f apxs.mk APXS=/usr/local/apache2/bin/apxs
+# BUILD  where everything that is made goes
+# DESTDIR, SBINDIR, CONFDIR, DATADIR  where install puts things
+
+APXS    ?= $(shell command -v apxs || command -v apxs2 || echo apxs)
+BUILD   ?= build
+DESTDIR ?=
+SBINDIR ?= /usr/local/sbin
+CONFDIR ?= /etc/cloudep
+DATADIR ?= /usr/local/share/cloudep
+
+LIBEXECDIR := $(shell $(APXS) -q LIBEXECDIR)
+ifeq ($(LIBEXECDIR),)
+$(error $(APXS) does not answer: install apache2-dev, or name the apxs of your httpd with APXS=)
+endif
+APR_CONFIG := $(shell $(APXS) -q APR_CONFIG)
+APU_CONFIG := $(shell $(APXS) -q APU_CONFIG)
+PG_CONFIG  ?= pg_config
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wno-missing-field-initializers
+HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection
+OPTIMISE  ?= -O2 -g
+SANITIZE  ?=
+INCLUDES := -isystem $(shell $(APXS) -q INCLUDEDIR) $(patsubst -I%,-isystem %,$(shell $(APR_CONFIG) --includes) \
+            $(shell $(APU_CONFIG) --includes)) -isystem $(shell $(PG_CONFIG) --includedir) -Icommon
+CPPFLAGS_ALL := $(shell $(APR_CONFIG) --cppflags) $(INCLUDES) $(CPPFLAGS)
+CFLAGS_ALL := -std=gnu11 -fPIC -fvisibility=hidden $(OPTIMISE) $(WARNINGS) $(if $(SANITIZE),,$(HARDENING)) \
+              $(SANITIZE) $(CFLAGS)
+LDFLAGS_ALL := -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+LIBS := -ljansson -lcurl -lcrypto -largon2 -lzxcvbn -licui18n -licuuc -lqrencode -lpq
+APR_LIBS := $(shell $(APU_CONFIG) --link-ld --libs) $(shell $(APR_CONFIG) --link-ld --libs)
+
+BASE   := $(wildcard common/base/*.c)
+CORE   := $(wildcard common/*.c)
+AUTH   := $(wildcard mod_cloudep_auth/*.c)
+MEMBER := $(wildcard mod_cloudep_member/*.c)
+CTL    := $(wildcard support/*.c)
+UNIT   := $(wildcard t/unit/*_test.c)
+FUZZ   := $(wildcard t/fuzz/*_fuzz.c)
+C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard bench/*.c)
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+ARCHIVE := $(BUILD)/libcloudep_base.a
+MODULES := $(BUILD)/mod_cloudep.so $(BUILD)/mod_cloudep_auth.so $(BUILD)/mod_cloudep_member.so
+TESTS   := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT))
+
+.PHONY: all modules install unit asan fuzz tidy fmt fmt-check clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+all: $(MODULES) $(BUILD)/cloudepctl
+modules: $(MODULES)
+unit: $(TESTS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(ARCHIVE): $(call objects,$(BASE))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+# The whole archive goes in, so that the content modules find every service that the headers promise.
+$(BUILD)/mod_cloudep.so: $(call objects,$(CORE)) $(ARCHIVE)
+	$(CC) -shared $(LDFLAGS_ALL) -o $@ $(call objects,$(CORE)) -Wl,--whole-archive $(ARCHIVE) -Wl,--no-whole-archive $(LIBS)
+$(BUILD)/mod_cloudep_auth.so: $(call objects,$(AUTH))
+	$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ -ljansson
+$(BUILD)/mod_cloudep_member.so: $(call objects,$(MEMBER))
+	$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ -ljansson
+$(BUILD)/cloudepctl: $(call objects,$(CTL)) $(ARCHIVE)
+	$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
+$(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
+
+install: all
+	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(CONFDIR) $(DESTDIR)$(DATADIR)/sql $(DESTDIR)$(DATADIR)/templates
+	install -m 644 $(MODULES) $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 $(BUILD)/cloudepctl $(DESTDIR)$(SBINDIR)
+	install -m 644 httpd.conf.d/*.conf $(DESTDIR)$(CONFDIR)
+	install -m 644 sql/*.sql $(DESTDIR)$(DATADIR)/sql
+	install -m 644 $(wildcard common/templates/*) $(DESTDIR)$(DATADIR)/templates
+
+# The same tree, built to stop at the first undefined behaviour or bad access.
+ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+asan:
+	$(MAKE) -f apxs.mk BUILD=$(BUILD)/asan OPTIMISE='-O1 -g' SANITIZE='$(ASAN_FLAGS)' all unit
+
+# libFuzzer programs, one a parser; a corpus beside each.
+FUZZERS := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ))
+fuzz:
+	$(MAKE) -f apxs.mk BUILD=$(BUILD)/fuzz CC=clang OPTIMISE='-O1 -g' SANITIZE='-fsanitize=fuzzer-no-link,address,undefined' fuzzers
+.PHONY: fuzzers
+fuzzers: $(patsubst t/fuzz/%.c,$(BUILD)/%,$(FUZZ))
+$(BUILD)/%_fuzz: $(BUILD)/t/fuzz/%_fuzz.o $(ARCHIVE)
+	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS) $(APR_LIBS)
+
+tidy:
+	clang-tidy --quiet $(C_FILES) -- -std=gnu11 $(CPPFLAGS_ALL)
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
+	    --suppress=missingInclude -DLINUX -D_GNU_SOURCE -Icommon $(C_FILES)
+fmt:
+	clang-format -i $(C_FILES) $(wildcard common/*.h common/*/*.h mod_*/*.h support/*.h t/unit/*.h)
+fmt-check:
+	clang-format --dry-run --Werror $(C_FILES) $(wildcard common/*.h common/*/*.h mod_*/*.h support/*.h t/unit/*.h)
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
