@@ -123,7 +123,8 @@ static int prepare(cloudep_db_lease_t *lease, session_t *session, const cloudep_
     return rv;
 }
 
-static apr_status_t copy_rows(cloudep_db_lease_t *lease, apr_pool_t *p, apr_dbd_results_t *results, cloudep_rows_t **out)
+static apr_status_t copy_rows(cloudep_db_lease_t *lease, apr_pool_t *p, apr_dbd_results_t *results,
+                              cloudep_rows_t **out)
 {
     cloudep_rows_t *rows = apr_pcalloc(p, sizeof(*rows));
     apr_dbd_row_t *row = NULL;
