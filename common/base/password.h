@@ -1,0 +1,83 @@
+/*
+ * password.h - password hashes (argon2id in PHC strings) and the rule against guessable passwords.
+ *
+ * Hashing takes tens of milliseconds and params.memory KiB: the caller bounds how many run at once.
+ * Nothing here logs or keeps a password.
+ */
+#ifndef CLOUDEP_PASSWORD_H
+#define CLOUDEP_PASSWORD_H
+
+#include <stdbool.h>
+
+#include <apr_errno.h>
+#include <apr_pools.h>
+
+#include "export.h"
+#include "status.h"
+
+typedef struct {
+    apr_uint32_t memory; /* KiB */
+    apr_uint32_t passes;
+    apr_uint32_t lanes;
+} cloudep_password_params_t;
+
+/* OWASP Password Storage Cheat Sheet: argon2id with 19 MiB, 2 passes, 1 lane. */
+#define CLOUDEP_PASSWORD_MEMORY 19456
+#define CLOUDEP_PASSWORD_PASSES 2
+#define CLOUDEP_PASSWORD_LANES 1
+
+/**
+ * Check parameters that an administrator chose: memory 7168 KiB (OWASP's least) to 1 GiB, passes 1
+ * to 64, lanes 1 to 16, memory * passes at most 4 GiB.
+ * @return NULL when they are usable, else a sentence for the configuration error
+ */
+const char *cloudep_password_params_fault(const cloudep_password_params_t *params);
+
+/**
+ * Hash a password with a fresh 16-byte salt.
+ * @param phc the PHC string ($argon2id$v=19$m=...$salt$tag, 32-byte tag), in @a pool; NULL on
+ * failure
+ * @param password at most 4096 bytes; every byte counts
+ * @param params the cost; must have no cloudep_password_params_fault()
+ * @return APR_SUCCESS; APR_ENOMEM when the hash's memory cannot be had; APR_EINVAL for unusable
+ *         parameters or a longer password; APR_EGENERAL when the random source fails
+ */
+apr_status_t cloudep_password_hash(const char **phc, const char *password,
+                                   const cloudep_password_params_t *params, apr_pool_t *pool);
+
+/**
+ * Check a password against a stored hash, in time that depends on the hash's parameters only.
+ * @return APR_SUCCESS when it is the password, CLOUDEP_EFORGED when it is not, CLOUDEP_EDATA when
+ *         @a phc is not an argon2id PHC string within the bounds of cloudep_password_params_fault()
+ *         (memory from 8 KiB up is taken here, so that imported hashes work), APR_ENOMEM
+ */
+apr_status_t cloudep_password_verify(const char *password, const char *phc);
+
+/** Whether a stored hash was made with other parameters, so that it is due for a new one. A string
+ *  that is no argon2id hash needs one as well. */
+bool cloudep_password_needs_rehash(const char *phc, const cloudep_password_params_t *params);
+
+/**
+ * Make the hash of a random password that nobody knows. Verified in place of the hash of an unknown
+ * account, it costs the same time. Make it once per process, with the parameters in force.
+ * @return as cloudep_password_hash()
+ */
+apr_status_t cloudep_password_decoy(const char **phc, const cloudep_password_params_t *params,
+                                    apr_pool_t *pool);
+
+/**
+ * Refuse a new password that a guesser tries early: one that is, as a whole, a common password, a
+ * word, a word of the user's own (also in leet spelling or repeated), a repetition, a keyboard
+ * pattern, an alphabetic or numeric sequence or a date. Length is checked with the field, not here.
+ * @param reason on refusal a plain sentence for the client; else NULL
+ * @param password the new password
+ * @param words what belongs to the user: email, tenant slug, display name, ended by NULL; may be
+ * NULL. An email counts whole and as the part before the @
+ * @param pool scratch and reason
+ * @return APR_SUCCESS, or CLOUDEP_EREFUSED
+ */
+CLOUDEP_DECLARE(apr_status_t)
+cloudep_password_acceptable(const char **reason, const char *password, const char *const words[],
+                            apr_pool_t *pool);
+
+#endif
