@@ -40,9 +40,8 @@ typedef enum {
     CLOUDEP_FIELD_CHOICE    /* one of .choices */
 } cloudep_field_type_e;
 
-#define CLOUDEP_FIELD_REQUIRED 0x01u /* absent, null and "" are faults */
-#define CLOUDEP_FIELD_ALLOW_EMPTY                                                                  \
-    0x02u /* "" comes out as "" (clear it); else "" counts as absent */
+#define CLOUDEP_FIELD_REQUIRED 0x01u    /* absent, null and "" are faults */
+#define CLOUDEP_FIELD_ALLOW_EMPTY 0x02u /* "" comes out as "" (clear it); else "" counts as absent */
 
 typedef struct {
     const char *name; /* NULL ends the table */
@@ -80,16 +79,15 @@ typedef struct {
  * @return APR_SUCCESS, or CLOUDEP_EMALFORMED when there are errors
  */
 apr_status_t cloudep_field_check_json(cloudep_field_value_t **values, apr_array_header_t **errors,
-                                      const cloudep_field_t *fields, const json_t *object,
-                                      apr_pool_t *pool);
+                                      const cloudep_field_t *fields, const json_t *object, apr_pool_t *pool);
 
 /**
  * The same for the decoded arguments of a query string. Argument names are compared with their
  * case; one that is given twice is a fault. Invalid UTF-8 is one as well.
- * @param arguments names and decoded values, repeated ones kept (apr_table_add)
+ * @param arguments names and decoded values, repeated ones kept (apr_table_add). Whoever decodes them
+ *                  must refuse %00, which would cut a value short
  */
 apr_status_t cloudep_field_check_query(cloudep_field_value_t **values, apr_array_header_t **errors,
-                                       const cloudep_field_t *fields, const apr_table_t *arguments,
-                                       apr_pool_t *pool);
+                                       const cloudep_field_t *fields, const apr_table_t *arguments, apr_pool_t *pool);
 
 #endif

@@ -27,8 +27,8 @@
  * @return APR_SUCCESS, or CLOUDEP_EMALFORMED: not JSON, not an object, duplicate keys, a NUL
  *         character (also as \u0000), or nested deeper than CLOUDEP_JSON_DEPTH
  */
-apr_status_t cloudep_json_parse(json_t **object, const char **reason, const char *text,
-                                apr_size_t length, apr_pool_t *pool);
+apr_status_t cloudep_json_parse(json_t **object, const char **reason, const char *text, apr_size_t length,
+                                apr_pool_t *pool);
 
 /**
  * Give the caller's reference to @a value to @a pool, which drops it when it is cleared. Call it on

@@ -42,8 +42,8 @@ const char *cloudep_password_params_fault(const cloudep_password_params_t *param
  * @return APR_SUCCESS; APR_ENOMEM when the hash's memory cannot be had; APR_EINVAL for unusable
  *         parameters or a longer password; APR_EGENERAL when the random source fails
  */
-apr_status_t cloudep_password_hash(const char **phc, const char *password,
-                                   const cloudep_password_params_t *params, apr_pool_t *pool);
+apr_status_t cloudep_password_hash(const char **phc, const char *password, const cloudep_password_params_t *params,
+                                   apr_pool_t *pool);
 
 /**
  * Check a password against a stored hash, in time that depends on the hash's parameters only.
@@ -62,22 +62,22 @@ bool cloudep_password_needs_rehash(const char *phc, const cloudep_password_param
  * account, it costs the same time. Make it once per process, with the parameters in force.
  * @return as cloudep_password_hash()
  */
-apr_status_t cloudep_password_decoy(const char **phc, const cloudep_password_params_t *params,
-                                    apr_pool_t *pool);
+apr_status_t cloudep_password_decoy(const char **phc, const cloudep_password_params_t *params, apr_pool_t *pool);
 
 /**
  * Refuse a new password that a guesser tries early: one that is, as a whole, a common password, a
- * word, a word of the user's own (also in leet spelling or repeated), a repetition, a keyboard
- * pattern, an alphabetic or numeric sequence or a date. Length is checked with the field, not here.
- * @param reason on refusal a plain sentence for the client; else NULL
+ * word, a text of the user's own (also in leet spelling), a repetition, a keyboard pattern, a sequence
+ * or a date, or so little more than that ("Password123") that fewer than 2^20 guesses find it. Length
+ * is checked with the field, not here. Takes microseconds, with hostile input up to 30 ms.
+ * @param reason on refusal a text for the client that goes on from the field's name ("must not ...");
+ *               else NULL
  * @param password the new password
- * @param words what belongs to the user: email, tenant slug, display name, ended by NULL; may be
- * NULL. An email counts whole and as the part before the @
- * @param pool scratch and reason
+ * @param words what belongs to the user: email, tenant slug, display name, ended by NULL; may be NULL.
+ *              They count whole and in parts
+ * @param pool scratch
  * @return APR_SUCCESS, or CLOUDEP_EREFUSED
  */
 CLOUDEP_DECLARE(apr_status_t)
-cloudep_password_acceptable(const char **reason, const char *password, const char *const words[],
-                            apr_pool_t *pool);
+cloudep_password_acceptable(const char **reason, const char *password, const char *const words[], apr_pool_t *pool);
 
 #endif

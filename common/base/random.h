@@ -22,7 +22,7 @@ apr_status_t cloudep_random_uuid(const char **uuid, apr_pool_t *pool);
 /** A challenge or session id: 128 random bits as 22 characters of base64url, without padding. */
 apr_status_t cloudep_random_id(const char **id, apr_pool_t *pool);
 
-/** A code of @a digits decimal digits (1 to 18), each code as likely as any other. */
+/** A code of @a digits decimal digits (1 to 18, else APR_EINVAL), each as likely as any other. */
 apr_status_t cloudep_random_digits(const char **code, unsigned int digits, apr_pool_t *pool);
 
 #endif

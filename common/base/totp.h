@@ -30,8 +30,8 @@ apr_int64_t cloudep_totp_step(apr_time_t now);
  * @param step the moving factor, see cloudep_totp_step()
  * @return APR_SUCCESS, or APR_EGENERAL when the crypto library fails
  */
-apr_status_t cloudep_totp_code(char code[CLOUDEP_TOTP_DIGITS + 1], const unsigned char *secret,
-                               apr_size_t size, apr_int64_t step);
+apr_status_t cloudep_totp_code(char code[CLOUDEP_TOTP_DIGITS + 1], const unsigned char *secret, apr_size_t size,
+                               apr_int64_t step);
 
 /**
  * Check a code against now and CLOUDEP_TOTP_WINDOW steps on either side, in constant time. The
@@ -45,12 +45,11 @@ apr_status_t cloudep_totp_code(char code[CLOUDEP_TOTP_DIGITS + 1], const unsigne
  * @return APR_SUCCESS, CLOUDEP_EFORGED when it is the code of none of them, CLOUDEP_EMALFORMED when
  * it cannot be a code, APR_EGENERAL when the crypto library fails
  */
-apr_status_t cloudep_totp_verify(apr_int64_t *step, const unsigned char *secret, apr_size_t size,
-                                 const char *code, apr_time_t now);
+apr_status_t cloudep_totp_verify(apr_int64_t *step, const unsigned char *secret, apr_size_t size, const char *code,
+                                 apr_time_t now);
 
 /** The secret as people type it into an app: base32 (RFC 4648), upper case, without padding. */
-const char *cloudep_totp_secret_text(const unsigned char *secret, apr_size_t size,
-                                     apr_pool_t *pool);
+const char *cloudep_totp_secret_text(const unsigned char *secret, apr_size_t size, apr_pool_t *pool);
 
 /**
  * Build the otpauth:// URL of an enrolment, the text behind its QR code.
@@ -62,7 +61,7 @@ const char *cloudep_totp_secret_text(const unsigned char *secret, apr_size_t siz
  * @param account what the member is called there, usually the email address; treated alike
  * @return APR_SUCCESS, or APR_ENOMEM
  */
-apr_status_t cloudep_totp_url(const char **url, const unsigned char *secret, apr_size_t size,
-                              const char *issuer, const char *account, apr_pool_t *pool);
+apr_status_t cloudep_totp_url(const char **url, const unsigned char *secret, apr_size_t size, const char *issuer,
+                              const char *account, apr_pool_t *pool);
 
 #endif

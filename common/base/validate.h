@@ -86,7 +86,7 @@ apr_status_t cloudep_normalize_language(const char **tag, const char *text, apr_
  * @param min fewest digits, after the spaces are gone
  * @param max most digits
  */
-apr_status_t cloudep_normalize_digits(const char **digits, const char *text, apr_size_t min,
-                                      apr_size_t max, apr_pool_t *pool);
+apr_status_t cloudep_normalize_digits(const char **digits, const char *text, apr_size_t min, apr_size_t max,
+                                      apr_pool_t *pool);
 
 #endif

@@ -1,0 +1,306 @@
+/*
+ * password.c - argon2id through libargon2, guessability through libzxcvbn.
+ *
+ * libargon2 compares in constant time and wipes its own memory. libzxcvbn keeps no state (its dictionary
+ * is constant data), so any number of threads may use it.
+ */
+#include "password.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include <apr_strings.h>
+#include <argon2.h>
+#include <openssl/crypto.h>
+#include <zxcvbn.h>
+
+#include "random.h"
+
+#define SALT_SIZE 16
+#define TAG_SIZE 32
+#define PASSWORD_MAX 4096 /* bytes */
+#define PHC_MAX 512       /* bytes; ours have 97 */
+
+#define MEMORY_LEAST 7168         /* KiB: the least that OWASP lists (with 5 passes) */
+#define MEMORY_MOST (1024 * 1024) /* KiB */
+#define PASSES_MOST 64
+#define LANES_MOST 16
+#define WORK_MOST (4u * 1024 * 1024) /* KiB times passes: some seconds */
+
+const char *cloudep_password_params_fault(const cloudep_password_params_t *params)
+{
+    if (params->memory < MEMORY_LEAST || params->memory > MEMORY_MOST) {
+        return "memory must be 7168 to 1048576 KiB";
+    }
+    if (params->passes < 1 || params->passes > PASSES_MOST) {
+        return "passes must be 1 to 64";
+    }
+    if (params->lanes < 1 || params->lanes > LANES_MOST) {
+        return "lanes must be 1 to 16";
+    }
+    if (params->memory * params->passes > WORK_MOST) {
+        return "memory times passes must be at most 4194304 KiB";
+    }
+    return NULL;
+}
+
+/* Read the parameters at the head of an argon2id PHC string; libargon2 keeps its own reader to itself.
+ * Written by hand since sscanf() also takes signs, white space and numbers that overflow. */
+static bool read_params(cloudep_password_params_t *params, const char *phc)
+{
+    static const char *const labels[] = {"$argon2id$v=19$m=", ",t=", ",p="};
+    apr_uint32_t *const numbers[] = {&params->memory, &params->passes, &params->lanes};
+
+    if (strlen(phc) > PHC_MAX) {
+        return false;
+    }
+    for (int i = 0; i < 3; i++) {
+        const apr_size_t length = strlen(labels[i]);
+        apr_size_t digits;
+
+        if (strncmp(phc, labels[i], length) != 0) {
+            return false;
+        }
+        phc += length;
+        digits = strspn(phc, "0123456789");
+        if (digits < 1 || digits > 9) {
+            return false;
+        }
+        *numbers[i] = (apr_uint32_t)apr_atoi64(phc);
+        phc += digits;
+    }
+    return *phc == '$';
+}
+
+apr_status_t cloudep_password_hash(const char **phc, const char *password, const cloudep_password_params_t *params,
+                                   apr_pool_t *pool)
+{
+    unsigned char salt[SALT_SIZE];
+    const apr_size_t length = strlen(password);
+    apr_size_t size;
+    apr_status_t rv;
+    char *text;
+
+    *phc = NULL;
+    if (length > PASSWORD_MAX || cloudep_password_params_fault(params)) {
+        return APR_EINVAL;
+    }
+    if ((rv = cloudep_random_bytes(salt, sizeof(salt))) != APR_SUCCESS) {
+        return rv;
+    }
+    size = argon2_encodedlen(params->passes, params->memory, params->lanes, SALT_SIZE, TAG_SIZE, Argon2_id);
+    text = apr_palloc(pool, size);
+    switch (argon2id_hash_encoded(params->passes, params->memory, params->lanes, password, length, salt, sizeof(salt),
+                                  TAG_SIZE, text, size)) {
+    case ARGON2_OK:
+        *phc = text;
+        return APR_SUCCESS;
+    case ARGON2_MEMORY_ALLOCATION_ERROR:
+    case ARGON2_THREAD_FAIL:
+        return APR_ENOMEM;
+    default:
+        return APR_EGENERAL;
+    }
+}
+
+apr_status_t cloudep_password_verify(const char *password, const char *phc)
+{
+    cloudep_password_params_t params;
+    const apr_size_t length = strlen(password);
+
+    if (!read_params(&params, phc)) {
+        return CLOUDEP_EDATA;
+    }
+    if (params.memory < MEMORY_LEAST) {
+        params.memory = MEMORY_LEAST; /* weaker than we would make it, but no reason to lock out */
+    }
+    if (cloudep_password_params_fault(&params)) {
+        return CLOUDEP_EDATA;
+    }
+    if (length > PASSWORD_MAX) {
+        return CLOUDEP_EFORGED; /* it could never have been set */
+    }
+    switch (argon2id_verify(phc, password, length)) {
+    case ARGON2_OK:
+        return APR_SUCCESS;
+    case ARGON2_VERIFY_MISMATCH:
+        return CLOUDEP_EFORGED;
+    case ARGON2_MEMORY_ALLOCATION_ERROR:
+    case ARGON2_THREAD_FAIL:
+        return APR_ENOMEM;
+    default:
+        return CLOUDEP_EDATA;
+    }
+}
+
+bool cloudep_password_needs_rehash(const char *phc, const cloudep_password_params_t *params)
+{
+    cloudep_password_params_t made_with;
+
+    return !read_params(&made_with, phc) || made_with.memory != params->memory || made_with.passes != params->passes ||
+           made_with.lanes != params->lanes;
+}
+
+apr_status_t cloudep_password_decoy(const char **phc, const cloudep_password_params_t *params, apr_pool_t *pool)
+{
+    const char *nobody_knows;
+
+    *phc = NULL;
+    if (cloudep_random_id(&nobody_knows, pool) != APR_SUCCESS) {
+        return APR_EGENERAL;
+    }
+    return cloudep_password_hash(phc, nobody_knows, params, pool);
+}
+
+/* libzxcvbn's time grows with more than the fourth power of the length on hostile input (digits and
+ * signs that leet spelling can read in several ways): measured at worst 7 ms for 32 bytes, 40 ms for 48,
+ * 160 ms for 64. So it sees 32 bytes at a time, and no more of them than it takes to be sure. */
+#define PIECE_SIZE 32
+
+/* About 10^6 guesses: what zxcvbn's authors count as found by an online attack without a throttle. All
+ * of the lists of common passwords lies below. */
+#define BITS_LEAST 20.0
+
+#define UNIT_LEAST 8 /* characters: what is repeated must be a password by itself */
+
+#define WORDS_MOST 32
+#define WORD_LEAST 3 /* shorter ones are parts of anything */
+
+typedef struct {
+    const char *words[WORDS_MOST + 1]; /* ended by NULL, as libzxcvbn wants them */
+    apr_size_t count;
+} wordlist_t;
+
+static void add_word(wordlist_t *list, const char *word, apr_size_t length, apr_pool_t *pool)
+{
+    if (length >= WORD_LEAST && length <= PIECE_SIZE && list->count < WORDS_MOST) {
+        list->words[list->count++] = apr_pstrndup(pool, word, length);
+        list->words[list->count] = NULL;
+    }
+}
+
+/* Collect what belongs to the user: each text as it is and, as people shorten them, its parts. */
+static void collect_words(wordlist_t *list, const char *const words[], apr_pool_t *pool)
+{
+    static const char separators[] = " \t.,;:!?'\"@_+-/()";
+
+    list->count = 0;
+    list->words[0] = NULL;
+    for (; words && *words; words++) {
+        const char *at = strchr(*words, '@');
+
+        add_word(list, *words, strlen(*words), pool);
+        if (at) {
+            add_word(list, *words, (apr_size_t)(at - *words), pool);
+        }
+        for (const char *part = *words; *part;) {
+            const apr_size_t length = strcspn(part, separators);
+
+            if (part[length] || part > *words) {
+                add_word(list, part, length, pool);
+            }
+            part += length;
+            part += strspn(part, separators);
+        }
+    }
+}
+
+/* Whether the password is one of the user's texts, also one too long for libzxcvbn. */
+static bool is_own_text(const char *password, const char *const words[])
+{
+    for (; words && *words; words++) {
+        if (strcasecmp(password, *words) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The length of what the text repeats at least twice (the last time maybe cut short), else its own. */
+static apr_size_t repeated_unit(const char *text, apr_size_t length)
+{
+    for (apr_size_t unit = 1; unit <= length / 2; unit++) {
+        if (memcmp(text, text + unit, length - unit) == 0) {
+            return unit;
+        }
+    }
+    return length;
+}
+
+static const char *reason_of(ZxcTypeMatch_t type)
+{
+    switch ((int)type & ~MULTIPLE_MATCH) {
+    case DICTIONARY_MATCH:
+    case DICT_LEET_MATCH:
+        return "must not be a common password or a single word";
+    case USER_MATCH:
+    case USER_LEET_MATCH:
+        return "must not be your name, email address or organisation";
+    case REPEATS_MATCH:
+        return "must not repeat a short text";
+    case SEQUENCE_MATCH:
+        return "must not be a sequence of letters or digits";
+    case SPATIAL_MATCH:
+        return "must not be a keyboard pattern";
+    case DATE_MATCH:
+    case YEAR_MATCH:
+        return "must not be a date";
+    default:
+        return NULL;
+    }
+}
+
+/* Estimate one piece of at most PIECE_SIZE bytes. reason: why it is weak, if it is one pattern. */
+static double estimate(const char **reason, const char *piece, apr_size_t length, wordlist_t *list)
+{
+    char text[PIECE_SIZE + 1];
+    ZxcMatch_t *parts = NULL;
+    double bits;
+
+    memcpy(text, piece, length);
+    text[length] = '\0';
+    bits = ZxcvbnMatch(text, list->words, &parts);
+    *reason = parts && !parts->Next ? reason_of(parts->Type) : NULL;
+    ZxcvbnFreeInfo(parts);
+    OPENSSL_cleanse(text, sizeof(text));
+    return bits;
+}
+
+apr_status_t cloudep_password_acceptable(const char **reason, const char *password, const char *const words[],
+                                         apr_pool_t *pool)
+{
+    const apr_size_t length = strlen(password);
+    const apr_size_t unit = repeated_unit(password, length);
+    apr_size_t characters = 0;
+    wordlist_t list;
+    double bits = 0;
+
+    *reason = NULL;
+    for (apr_size_t i = 0; i < unit; i++) {
+        characters += ((unsigned char)password[i] & 0xc0) != 0x80;
+    }
+    if (unit < length && characters < UNIT_LEAST) {
+        *reason = reason_of(REPEATS_MATCH);
+        return CLOUDEP_EREFUSED;
+    }
+    if (is_own_text(password, words)) {
+        *reason = reason_of(USER_MATCH);
+        return CLOUDEP_EREFUSED;
+    }
+    collect_words(&list, words, pool);
+    for (apr_size_t at = 0; at < unit && bits < BITS_LEAST; at += PIECE_SIZE) {
+        const apr_size_t size = unit - at < PIECE_SIZE ? unit - at : PIECE_SIZE;
+
+        bits += estimate(reason, password + at, size, &list);
+        if (*reason && size == unit) {
+            return CLOUDEP_EREFUSED;
+        }
+    }
+    *reason = NULL;
+    if (bits < BITS_LEAST) {
+        *reason = "must not be so easy to guess: common words, names, dates and patterns count little";
+        return CLOUDEP_EREFUSED;
+    }
+    return APR_SUCCESS;
+}
