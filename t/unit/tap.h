@@ -17,21 +17,24 @@ static struct {
     int failed;
 } tap;
 
-/** Report one test; @a format names it. Returns @a condition, so that a follow-up can depend on it.
+/**
+ * Report one test; @a format names it. Returns @a condition, so that a follow-up can depend on it.
+ * What cannot stand in a line of TAP becomes a question mark: names may quote hostile input.
  */
 __attribute__((format(printf, 2, 3))) static inline int ok(int condition, const char *format, ...)
 {
+    char name[256];
     va_list arguments;
 
-    tap.run++;
-    if (!condition) {
-        tap.failed++;
-    }
-    printf("%sok %d - ", condition ? "" : "not ", tap.run);
     va_start(arguments, format);
-    vprintf(format, arguments);
+    (void)vsnprintf(name, sizeof(name), format, arguments);
     va_end(arguments);
-    putchar('\n');
+    for (char *p = name; *p; p++) {
+        *p = (*p < ' ' || *p > '~' || *p == '#') ? '?' : *p;
+    }
+    tap.run++;
+    tap.failed += !condition;
+    printf("%sok %d - %s\n", condition ? "" : "not ", tap.run, name);
     fflush(stdout);
     return condition;
 }
