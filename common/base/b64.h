@@ -22,7 +22,7 @@ const char *cloudep_b64_encode(apr_pool_t *pool, const void *data, apr_size_t le
  * CLOUDEP_EMALFORMED: a character outside the alphabet, padding, whitespace, an impossible length, or low
  * bits that the encoder would have left zero.
  */
-apr_status_t cloudep_b64_decode(const unsigned char **data, apr_size_t *len, apr_pool_t *pool, const char *text,
+apr_status_t cloudep_b64_decode(unsigned char **data, apr_size_t *len, apr_pool_t *pool, const char *text,
                                 apr_size_t text_len);
 
 #endif

@@ -62,8 +62,8 @@ const cloudep_jwk_t *cloudep_jwks_find(const cloudep_jwks_t *set, const char *ki
 const cloudep_jwk_t *cloudep_jwks_active(const cloudep_jwks_t *set, cloudep_key_use_t use);
 
 /**
- * The set as it may be published: public members only, secret (oct) keys left out, active key first.
- * Text from pool, NULL when out of memory.
+ * The set as it may be published: public members only, secret (oct) keys left out, in the order of
+ * the document. Text from pool.
  */
 const char *cloudep_jwks_public_json(const cloudep_jwks_t *set, apr_pool_t *pool);
 
