@@ -1,0 +1,135 @@
+package CloudEP::Httpd;
+
+# An httpd as a child process: where its programs are, how its configuration is put together, start and stop.
+
+use strict;
+use warnings;
+use CloudEP::Process qw(spawn finish alive wait_until run slurp spew);
+use Cwd qw(abs_path);
+use File::Path qw(make_path);
+use IO::Socket::INET;
+
+# What CloudEP needs, then what tests put beside it.
+my @MODULES = qw(unixd log_config mpm_event authn_core authz_core dbd reqtimeout);
+my @MORE    = qw(authz_host authz_user auth_basic authn_file alias headers env setenvif rewrite mime dir proxy proxy_http
+    http2 status);
+
+# The top of the project.
+sub top {
+    return abs_path(__FILE__ =~ m{^(.*)/t/lib/CloudEP/} ? $1 : '../../..');
+}
+
+# One of apxs's variables (SBINDIR, PROGNAME, LIBEXECDIR, ...).
+sub apxs {
+    my ($name) = @_;
+    our %known;
+    return $known{$name} //= do {
+        chomp(my $value = run(undef, $ENV{APXS} || 'apxs', '-q', $name));
+        $value;
+    };
+}
+
+sub program {
+    return apxs('SBINDIR') . '/' . apxs('PROGNAME');
+}
+
+# The LoadModule lines for what httpd has not built in, our own modules last.
+sub load_modules {
+    my (%options) = @_;
+    my %built_in = map { $_ => 1 } run(undef, program(), '-l') =~ /^\s+(?:mod_)?(\w+)\.c$/mg;
+    my $folder = apxs('LIBEXECDIR');
+    my @lines;
+    for my $name (@MODULES, $options{bare} ? () : @MORE) {
+        next if $built_in{$name} || $name =~ /^mpm_/ && grep { /^(?:event|worker|prefork)$/ } keys %built_in;
+        push @lines, "LoadModule ${name}_module \"$folder/mod_$name.so\"" if -e "$folder/mod_$name.so";
+    }
+    for my $name (qw(cloudep cloudep_auth cloudep_member)) {
+        push @lines, "LoadModule ${name}_module \"$options{build}/mod_$name.so\"";
+    }
+    return join '', map { "$_\n" } @lines;
+}
+
+# Fills the @words@ of a template as Apache::Test does.
+sub fill {
+    my ($file, %values) = @_;
+    my $text = slurp($file);
+    $text =~ s/^#.*\n//mg;
+    $text =~ s/@(\w+)@/$values{lc $1} \/\/ die "$file: no value for \@$1\@\n"/ge;
+    return $text;
+}
+
+# What the sanitizers need in httpd's environment: their run time before anything else, and reports in files, as a
+# child that dies of one says nothing to anybody. Empty without CLOUDEP_SANITIZE.
+sub environment {
+    my ($reports) = @_;
+    return {} unless $ENV{CLOUDEP_SANITIZE};
+    chomp(my $library = run(undef, 'gcc', '-print-file-name=libasan.so'));
+    return {
+        LD_PRELOAD    => $library,
+        ASAN_OPTIONS  => "detect_leaks=0:log_path=$reports/sanitizer",
+        UBSAN_OPTIONS => "print_stacktrace=1:log_path=$reports/sanitizer",
+    };
+}
+
+# dir => folder of the configuration and logs, port => where it listens, reports => folder for sanitizers' reports
+sub new {
+    my ($class, %self) = @_;
+    return bless \%self, $class;
+}
+
+sub conf      { "$_[0]{dir}/httpd.conf" }
+sub error_log { "$_[0]{dir}/logs/error_log" }
+sub pid       { $_[0]{pid} }
+
+# Writes httpd.conf: the wrapper, then $cloudep, the text of CloudEP's own directives.
+sub configure {
+    my ($self, $modules, $cloudep) = @_;
+    my $dir = $self->{dir};
+    make_path("$dir/logs", "$dir/htdocs");
+    my $wrapper = fill(top() . '/t/conf/httpd.conf.in', serverroot => $dir, t_logs => "$dir/logs",
+        t_pid_file => "$dir/httpd.pid", documentroot => "$dir/htdocs", port => $self->{port});
+    spew($self->conf, "$modules\n$wrapper\n$cloudep");
+}
+
+# Starts it; dies with what it said if it does not listen.
+sub start {
+    my ($self) = @_;
+    $self->{pid} = spawn("$self->{dir}/logs/console", environment($self->{reports}), program(), '-DFOREGROUND',
+        '-f', $self->conf);
+    my $up = wait_until(30, sub {
+        alive($self->{pid}) or die 'httpd did not start: ', $self->complaints, "\n";
+        return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Timeout => 1);
+    });
+    $up or die 'httpd does not listen: ', $self->complaints, "\n";
+    return $self;
+}
+
+sub complaints {
+    my ($self) = @_;
+    my @lines = map { split /\n/, eval { slurp($_) } // '' } "$self->{dir}/logs/console", $self->error_log;
+    return join "\n", grep { !/:(?:info|debug|notice)\]/ } @lines;
+}
+
+# Returns the wait status of the parent process.
+sub stop {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    return finish($pid, 'TERM', 30);
+}
+
+# Starts a new generation of children; returns once it has read its configuration again.
+sub graceful {
+    my ($self) = @_;
+    my $resumed = sub { scalar(() = slurp($self->error_log) =~ /resuming normal operations/g) };
+    my $before = $resumed->();
+    kill USR1 => $self->{pid};
+    wait_until(30, sub { $resumed->() > $before }) or die "httpd did not restart gracefully\n";
+}
+
+sub kill9 {
+    my ($self) = @_;
+    CloudEP::Process::signal_all(KILL => $self->{pid});
+    waitpid delete $self->{pid}, 0;
+}
+
+1;

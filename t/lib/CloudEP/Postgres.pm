@@ -1,0 +1,154 @@
+package CloudEP::Postgres;
+
+# A private PostgreSQL: its own data folder, reachable only through a unix socket in a folder of its own.
+
+use strict;
+use warnings;
+use CloudEP::Process qw(spawn finish signal_all alive mine wait_until run slurp);
+use File::Path qw(make_path remove_tree);
+use File::Temp qw(tempdir);
+
+my $DATABASE = 'cloudep';
+
+# data => data folder, run => socket folder, log => file, template => a data folder to start from,
+# durable => 1 if the data must survive a crash of the machine.
+sub new {
+    my ($class, %self) = @_;
+    # The path of a unix socket may not be longer than 107 bytes.
+    $self{run} = tempdir('cloudep-XXXXXXXX', TMPDIR => 1, CLEANUP => 1) if length $self{run} > 90;
+    return bless \%self, $class;
+}
+
+# Where the server's programs are: Debian keeps them out of the PATH, one folder a version.
+sub program {
+    my ($name) = @_;
+    our $folder //= do {
+        my @folders = sort { ($a =~ /(\d+)/)[0] <=> ($b =~ /(\d+)/)[0] } glob '/usr/lib/postgresql/*/bin';
+        @folders ? "$folders[-1]/" : '';
+    };
+    return "$folder$name";
+}
+
+# Makes the data folder under another name first, so that a half made one is never taken for a whole one.
+sub prepare {
+    my ($self) = @_;
+    my $data = $self->{data};
+    if (-d $data && !-f "$data/PG_VERSION") {
+        remove_tree($data);
+    }
+    return if -d $data;
+    remove_tree("$data.new");
+    if ($self->{template}) {
+        run(undef, 'cp', '-a', $self->{template}, "$data.new");
+    }
+    else {
+        run(undef, program('initdb'), '-D', "$data.new", qw(-U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync));
+    }
+    rename "$data.new", $data or die "$data: $!";
+}
+
+sub start {
+    my ($self) = @_;
+    $self->prepare;
+    make_path($self->{run}, { mode => 0700 });
+    if (my $pid = mine("$self->{data}/postmaster.pid", $self->{data})) {
+        die "PostgreSQL already runs on $self->{data} (process $pid): end it with ./dev stop\n";
+    }
+    my %settings = (
+        listen_addresses        => '',
+        unix_socket_directories => $self->{run},
+        unix_socket_permissions => '0700',
+        max_connections         => 200,
+        shared_buffers          => '64MB',
+        $self->{durable} ? () : (fsync => 'off', full_page_writes => 'off', synchronous_commit => 'off'),
+    );
+    $self->{pid} = spawn($self->{log}, { LC_ALL => 'C.UTF-8', TZ => 'UTC' }, program('postgres'), '-D', $self->{data},
+        map { ('-c', "$_=$settings{$_}") } sort keys %settings);
+    $self->wait_ready;
+    return $self;
+}
+
+sub wait_ready {
+    my ($self) = @_;
+    my $up = wait_until(60, sub {
+        alive($self->{pid}) or die 'PostgreSQL did not start: ', $self->log_tail, "\n";
+        return (eval { slurp("$self->{data}/postmaster.pid") } // '') =~ /^ready/m;
+    });
+    $up or die 'PostgreSQL did not get ready: ', $self->log_tail, "\n";
+}
+
+sub log_tail {
+    my ($self) = @_;
+    my @lines = split /\n/, slurp($self->{log});
+    return join "\n", splice @lines, -10;
+}
+
+# A fast shutdown: connections are cut.
+sub stop {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    finish($pid, 'INT', 30);
+}
+
+sub restart {
+    my ($self) = @_;
+    $self->stop;
+    $self->start;
+}
+
+# A crash: nothing is said to anybody.
+sub kill9 {
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or die 'PostgreSQL does not run';
+    signal_all(KILL => $pid);
+    waitpid $pid, 0;
+    # The children leave their shared memory a moment later; a start before that is refused.
+    wait_until(10, sub { !grep { /\bpostgres\b/ && /\Q$self->{data}\E/ } processes() });
+}
+
+sub processes {
+    return map { (eval { slurp("$_/cmdline") } // '') =~ tr/\0/ /r } glob '/proc/[0-9]*';
+}
+
+# Stops answering without closing anything, and comes back.
+sub freeze { signal_all(STOP => $_[0]{pid}) }
+sub thaw   { signal_all(CONT => $_[0]{pid}) }
+
+# The connection string for a role.
+sub dsn {
+    my ($self, $role) = @_;
+    return "host=$self->{run} dbname=$DATABASE user=$role connect_timeout=2";
+}
+
+# Makes the database and, as its administrator would, what sql/setup.sql holds.
+sub setup {
+    my ($self, $sql_folder) = @_;
+    my $there = $self->rows_of('postgres', "SELECT 1 FROM pg_database WHERE datname = '$DATABASE'");
+    $self->rows_of('postgres', "CREATE DATABASE $DATABASE") unless @$there;
+    $self->psql(slurp("$sql_folder/setup.sql"));
+}
+
+# Runs SQL as the superuser; :'name' in it stands for $values{name}. Returns the rows, each an array; NULL is undef.
+sub psql {
+    my ($self, $sql, %values) = @_;
+    return $self->rows_of($DATABASE, $sql, %values);
+}
+
+sub rows_of {
+    my ($self, $database, $sql, %values) = @_;
+    my $output = run($sql, program('psql'), '-h', $self->{run}, '-U', 'postgres', '-d', $database, qw(-X -q -A -t),
+        '-F', "\x1f", '-R', "\x1e", '-P', "null=\x1d", '-v', 'ON_ERROR_STOP=1',
+        (map { ('-v', "$_=$values{$_}") } sort keys %values), '-f', '-');
+    utf8::decode($output);
+    $output =~ s/\n\z// or return [];
+    return [map { [map { $_ eq "\x1d" ? undef : $_ } split /\x1f/, $_, -1] } split /\x1e/, $output, -1];
+}
+
+# The first cell of the first row.
+sub value {
+    my ($self, $sql, %values) = @_;
+    my $rows = $self->psql($sql, %values);
+    return @$rows ? $rows->[0][0] : undef;
+}
+
+1;

@@ -1,0 +1,132 @@
+package CloudEP::Process;
+
+# Child processes that end with us, and the few file helpers that everything beside it uses.
+# Nothing in here knows what the processes are.
+
+use strict;
+use warnings;
+use Exporter 'import';
+use IO::Socket::INET;
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(sleep time);
+
+our @EXPORT_OK = qw(spawn finish signal_all alive mine wait_until free_port run capture slurp spew);
+
+# Starts a command with its output appended to $log. It is told SIGTERM when this process dies in any way, and is
+# in a process group of its own, so that a Ctrl-C reaches only us and we decide the order in which things end.
+sub spawn {
+    my ($log, $env, @command) = @_;
+    my $pid = fork // die "fork: $!";
+    return $pid if $pid;
+
+    setpgrp 0, 0;
+    open STDIN,  '<',  '/dev/null' or die;
+    open STDOUT, '>>', $log        or die "$log: $!";
+    open STDERR, '>&', \*STDOUT    or die;
+    $ENV{$_} = $env->{$_} for keys %$env;
+    exec 'setpriv', '--pdeathsig=TERM', '--', @command or POSIX::_exit(127);
+}
+
+# Sends $signal to a child and waits for its end; after $timeout seconds it is killed. Returns its wait status.
+sub finish {
+    my ($pid, $signal, $timeout) = @_;
+    kill $signal => $pid;
+    my $deadline = time + ($timeout // 20);
+    while (waitpid($pid, WNOHANG) == 0) {
+        if (time > $deadline) {
+            warn "process $pid did not end after SIG$signal: killed\n";
+            kill KILL => $pid;
+            waitpid $pid, 0;
+            last;
+        }
+        sleep 0.02;
+    }
+    return $?;
+}
+
+# Sends a signal to a process and to all below it.
+sub signal_all {
+    my ($signal, $pid) = @_;
+    my @children = split ' ', eval { slurp("/proc/$pid/task/$pid/children") } // '';
+    kill $signal => $pid;
+    signal_all($signal, $_) for @children;
+}
+
+# Does a child still run?
+sub alive {
+    my ($pid) = @_;
+    return $pid && waitpid($pid, WNOHANG) == 0;
+}
+
+# The id in a pid file, if that process runs and has $mark on its command line: after a crash or a reboot the
+# number may belong to a stranger.
+sub mine {
+    my ($file, $mark) = @_;
+    my ($pid) = (eval { slurp($file) } // '') =~ /^(\d+)/ or return;
+    my $command = eval { slurp("/proc/$pid/cmdline") } // '';
+    return index($command, $mark) >= 0 ? $pid : undef;
+}
+
+# Calls $check every few milliseconds until it returns something true, which is returned; undef at the deadline.
+sub wait_until {
+    my ($timeout, $check) = @_;
+    my $deadline = time + $timeout;
+    while (1) {
+        my $result = $check->();
+        return $result if $result;
+        return undef if time > $deadline;
+        sleep 0.02;
+    }
+}
+
+# A port of 127.0.0.1 that nobody listens on at this moment.
+sub free_port {
+    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die "no free port: $!";
+    return $socket->sockport;
+}
+
+# Runs a command, returns its standard output; dies with its messages when it fails.
+sub run {
+    my ($input, @command) = @_;
+    my ($status, $output, $errors) = capture($input, @command);
+    die "@command[0 .. ($#command < 3 ? $#command : 3)] ... failed ($status): $errors$output\n" if $status;
+    return $output;
+}
+
+# Runs a command; returns exit status, standard output and standard error.
+sub capture {
+    my ($input, @command) = @_;
+    my @files = map { open my $file, '+>', undef or die "temporary file: $!"; $file } 0 .. 2;
+    print { $files[0] } $input // '';
+    $files[0]->flush;
+    seek $files[0], 0, 0;
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        open STDIN,  '<&', $files[0] or die;
+        open STDOUT, '>&', $files[1] or die;
+        open STDERR, '>&', $files[2] or die;
+        exec @command or POSIX::_exit(127);
+    }
+    waitpid $pid, 0;
+    my $status = $? & 127 ? 128 + ($? & 127) : $? >> 8;
+    my ($output, $errors) = map { seek $_, 0, 0; local $/; scalar(<$_>) // '' } @files[1, 2];
+    return ($status, $output, $errors);
+}
+
+sub slurp {
+    my ($file) = @_;
+    open my $in, '<:raw', $file or die "$file: $!\n";
+    local $/;
+    return scalar(<$in>) // '';
+}
+
+# Writes a file so that nobody ever sees half of it.
+sub spew {
+    my ($file, $text) = @_;
+    open my $out, '>:raw', "$file.new" or die "$file.new: $!\n";
+    print $out $text or die "$file.new: $!\n";
+    close $out or die "$file.new: $!\n";
+    rename "$file.new", $file or die "$file: $!\n";
+}
+
+1;

@@ -1,0 +1,183 @@
+package CloudEP::Server;
+
+# A whole CloudEP: httpd with our modules, PostgreSQL, memcached, SMTP and keys, put together in one folder. It is what
+# "./dev run" serves, what the suite shares, and what a test that breaks things starts for itself.
+
+use strict;
+use warnings;
+use CloudEP::Client;
+use CloudEP::Httpd;
+use CloudEP::Mail;
+use CloudEP::Memcached;
+use CloudEP::Postgres;
+use CloudEP::Process qw(run capture wait_until free_port slurp spew);
+use CloudEP::Smtp;
+use File::Path qw(make_path);
+use JSON::PP ();
+
+# dir => its folder, build => folder of the modules and cloudepctl, and the parts it uses: pg, memcached, smtp (objects
+# that already run; smtp undef: mails go to dir/spool). with => [directive lines], without => [directive names].
+sub new {
+    my ($class, %self) = @_;
+    my $self = bless \%self, $class;
+    $self->{build} //= $ENV{CLOUDEP_BUILD} // die 'CLOUDEP_BUILD says where the modules are';
+    $self->{port} //= free_port();
+    $self->{mail} //= $self->{smtp} ? $self->{smtp}{mail} : "$self->{dir}/spool/mail";
+    $self->{keys} //= "$self->{dir}/keys";
+    $self->{httpd} //= CloudEP::Httpd->new(dir => $self->{dir}, port => $self->{port},
+        reports => $self->{reports} // $self->{dir});
+    return $self;
+}
+
+sub pg        { $_[0]{pg} }
+sub memcached { $_[0]{memcached} }
+sub smtp      { $_[0]{smtp} }
+sub httpd     { $_[0]{httpd} }
+sub port      { $_[0]{port} }
+sub pid       { $_[0]{httpd}->pid }
+sub url       { "http://127.0.0.1:$_[0]{port}" . ($_[1] // '') }
+sub client    { my ($self, %values) = @_; CloudEP::Client->new(port => $self->{port}, %values) }
+sub psql      { my ($self, @query) = @_; $self->{pg}->psql(@query) }
+sub value     { my ($self, @query) = @_; $self->{pg}->value(@query) }
+
+# The folders and, where they are not there yet, the keys.
+sub prepare {
+    my ($self) = @_;
+    make_path("$self->{dir}/spool/mail", "$self->{dir}/spool/sms", { mode => 0700 });
+    make_path($self->{keys}, { mode => 0700 });
+    my %keys = ('signing.jwks' => 'ES256', 'sealing.jwks' => 'A256GCM');
+    for my $file (sort keys %keys) {
+        $self->ctl(qw(key generate --file), "$self->{keys}/$file", '--alg', $keys{$file}) unless -s "$self->{keys}/$file";
+    }
+}
+
+# The values of CloudEP's directives for this server: name => text, or a list of texts.
+sub directives {
+    my ($self) = @_;
+    return (
+        DBDriver              => 'pgsql',
+        DBDParams             => '"' . $self->{pg}->dsn('cloudep_app') . '"',
+        CloudEPMemcacheServer => $self->{memcached}->address,
+        CloudEPSigningKeys    => "\"$self->{keys}/signing.jwks\"",
+        CloudEPSealingKeys    => "\"$self->{keys}/sealing.jwks\"",
+        CloudEPIssuer         => $self->url,
+        CloudEPMailFrom       => 'cloudep@example.com',
+        CloudEPMailTransport  => $self->{smtp} ? 'smtp://' . $self->{smtp}->address : "\"spool:$self->{dir}/spool/mail\"",
+    );
+}
+
+# CloudEP's own configuration: the file an administrator would drop in, with the directives of this server put in
+# place of its examples, the test's own after it.
+sub configuration {
+    my ($self) = @_;
+    my $text = slurp(CloudEP::Httpd::top() . '/t/conf/extra.conf.in');
+    my %values = ($self->directives, %{ $self->{values} // {} });
+    delete @values{ @{ $self->{without} // [] } };
+    $text = set_directive($text, $_, undef) for @{ $self->{without} // [] };
+    $text = set_directive($text, $_, $values{$_}) for sort keys %values;
+    return $text . join '', map { "$_\n" } @{ $self->{with} // [] };
+}
+
+sub set_directive {
+    my ($text, $name, $value) = @_;
+    $text =~ s/^[ \t]*\Q$name\E[ \t].*\n//mgi;
+    return defined $value ? "$text$name $value\n" : $text;
+}
+
+sub start {
+    my ($self) = @_;
+    $self->prepare;
+    $self->{httpd}->configure(CloudEP::Httpd::load_modules(build => $self->{build}, bare => $self->{bare}),
+        $self->configuration);
+    $self->{httpd}->start;
+    return $self;
+}
+
+sub stop     { $_[0]{httpd}->stop }
+sub graceful { $_[0]{httpd}->graceful }
+sub kill9    { $_[0]{httpd}->kill9 }
+sub restart  { my ($self) = @_; $self->stop; $self->start }
+
+# Starts httpd, which must refuse; returns what it said.
+sub refuses_to_start {
+    my ($self) = @_;
+    return eval { $self->start; $self->stop; 1 } ? undef : $@;
+}
+
+# Runs cloudepctl as an operator would; dies when it fails. Returns what it printed.
+sub ctl {
+    my ($self, @arguments) = @_;
+    return run(undef, $self->ctl_command(@arguments));
+}
+
+# The same where failing is the point: exit status, standard output, standard error.
+sub ctl_status {
+    my ($self, @arguments) = @_;
+    return capture(undef, $self->ctl_command(@arguments));
+}
+
+sub ctl_command {
+    my ($self, @arguments) = @_;
+    my %environment = $self->{pg} ? (CLOUDEP_DATABASE => $self->{pg}->dsn('cloudep_owner')) : ();
+    return ('env', (map { "$_=$environment{$_}" } sort keys %environment), "$self->{build}/cloudepctl", @arguments);
+}
+
+sub migrate {
+    my ($self) = @_;
+    my $sql = CloudEP::Httpd::top() . '/sql';
+    $self->{pg}->setup($sql);
+    $self->ctl('migrate', '--sql', $sql);
+}
+
+# The mails for an address, oldest first, once there are $count of them; dies at the deadline.
+sub mails {
+    my ($self, $address, $count, $timeout) = @_;
+    my @mails;
+    wait_until($timeout // 20, sub { (@mails = $self->mails_now($address)) >= ($count // 1) })
+        or die 'only ' . @mails . " mails for $address after " . ($timeout // 20) . " s\n";
+    return @mails;
+}
+
+# Those that are there.
+sub mails_now {
+    my ($self, $address) = @_;
+    return map { CloudEP::Mail::parse(slurp($_)) } sort glob "$self->{mail}/\Q$address\E/*.eml" if $self->{smtp};
+    return grep { ($_->{headers}{to} // '') =~ /(?<![\w.+-])\Q$address\E(?![\w.-])/i }
+        map { CloudEP::Mail::parse(slurp($_)) } sort glob "$self->{mail}/*.eml";
+}
+
+# The code in the newest mail for an address, once there are $count mails.
+sub mail_code {
+    my ($self, $address, $count) = @_;
+    return CloudEP::Mail::code(($self->mails($address, $count))[-1]);
+}
+
+# All of the error log, or what came after an earlier log_size().
+sub log {
+    my ($self, $from) = @_;
+    my $text = eval { slurp($self->{httpd}->error_log) } // '';
+    return substr $text, $from // 0;
+}
+
+sub log_size { -s $_[0]{httpd}->error_log || 0 }
+
+# To hand a running server to the test programs, and to take it up there. The copy can use everything and stop nothing.
+sub describe {
+    my ($self) = @_;
+    return JSON::PP->new->canonical->pretty->encode({
+        dir => $self->{dir}, build => $self->{build}, port => $self->{port}, mail => $self->{mail}, keys => $self->{keys},
+        reports => $self->{reports}, pg => { %{ $self->{pg} }{qw(run data log)} },
+        memcached => { port => $self->{memcached}->port }, smtp => { %{ $self->{smtp} }{qw(port mail run)} },
+    });
+}
+
+sub attach {
+    my ($class, $description) = @_;
+    my $known = JSON::PP->new->decode($description);
+    $known->{pg} = CloudEP::Postgres->new(%{ $known->{pg} });
+    $known->{memcached} = CloudEP::Memcached->new(%{ $known->{memcached} });
+    $known->{smtp} = CloudEP::Smtp->new(%{ $known->{smtp} });
+    return $class->new(%$known);
+}
+
+1;

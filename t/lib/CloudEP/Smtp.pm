@@ -1,0 +1,61 @@
+package CloudEP::Smtp;
+
+# A real SMTP server (t/smtp/server.py) that keeps every mail as a file and fails on demand.
+
+use strict;
+use warnings;
+use CloudEP::Process qw(spawn finish alive wait_until run slurp spew);
+use File::Path qw(make_path);
+
+# mail => folder of the mails, run => folder for its files, log => file; tls => 1: STARTTLS is needed first;
+# login => "user:password": it is needed before a mail.
+sub new {
+    my ($class, %self) = @_;
+    return bless \%self, $class;
+}
+
+sub start {
+    my ($self) = @_;
+    make_path($self->{mail}, $self->{run});
+    my @options;
+    if ($self->{tls}) {
+        $self->certificate;
+        push @options, '--certificate', $self->certificate, '--key', "$self->{run}/smtp.key";
+    }
+    push @options, '--login', $self->{login} if $self->{login};
+    push @options, '--port', $self->{port} if $self->{port};
+    my ($program) = __FILE__ =~ m{^(.*)/lib/CloudEP/};
+    unlink "$self->{run}/smtp.port";
+    $self->{pid} = spawn($self->{log}, {}, 'python3', "$program/smtp/server.py", @options, $self->{mail}, $self->{run});
+    $self->{port} = wait_until(20, sub {
+        alive($self->{pid}) or die 'the SMTP server did not start: ', slurp($self->{log}), "\n";
+        return (eval { slurp("$self->{run}/smtp.port") } // '') =~ /^(\d+)\n/ && $1;
+    }) or die "the SMTP server did not say its port\n";
+    return $self;
+}
+
+# The file with its certificate, which is its own authority.
+sub certificate {
+    my ($self) = @_;
+    my $file = "$self->{run}/smtp.crt";
+    run(undef, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext), 'subjectAltName=IP:127.0.0.1',
+        '-keyout', "$self->{run}/smtp.key", '-out', $file) unless -s $file;
+    return $file;
+}
+
+sub port { $_[0]{port} }
+sub address { "127.0.0.1:$_[0]{port}" }
+
+sub stop {
+    my ($self) = @_;
+    finish(delete $self->{pid}, 'TERM') if $self->{pid};
+}
+
+# From the next mail on: "ok", "451 text" or "550 text" as the answer to RCPT, "drop" cuts the connection, "slow N"
+# waits N seconds before each answer.
+sub behave {
+    my ($self, $how) = @_;
+    spew("$self->{run}/smtp.mode", $how);
+}
+
+1;

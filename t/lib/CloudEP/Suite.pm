@@ -1,0 +1,131 @@
+package CloudEP::Suite;
+
+# The suite around the test files: the services they share, httpd by Apache::Test, the harness that prove uses.
+
+use strict;
+use warnings;
+use parent 'Apache::TestRun';
+use CloudEP::Httpd;
+use CloudEP::Memcached;
+use CloudEP::Postgres;
+use CloudEP::Process qw(slurp spew);
+use CloudEP::Server;
+use CloudEP::Smtp;
+use Digest::SHA qw(sha1_hex);
+use Fcntl qw(LOCK_EX LOCK_NB);
+use File::Find ();
+use File::Path qw(make_path remove_tree);
+use TAP::Harness;
+use TAP::Parser::Aggregator;
+
+# Runs when everything else is over: it judges what the others left behind.
+my $LAST = 't/suite.t';
+
+# Runs the files, or all; returns the exit status.
+sub main {
+    my ($class, @files) = @_;
+    my $top = CloudEP::Httpd::top();
+    chdir $top or die "$top: $!";
+    my $dir = "$ENV{CLOUDEP_VAR}/test";
+    make_path($dir);
+    open my $lock, '>', "$dir/lock" or die "$dir/lock: $!";
+    flock $lock, LOCK_EX | LOCK_NB or die "another ./dev test uses $ENV{CLOUDEP_VAR}: set CLOUDEP_VAR to another folder\n";
+    fcntl $lock, Fcntl::F_SETFD(), Fcntl::FD_CLOEXEC();
+
+    my $server = services($dir);
+    my $self = $class->new;
+    $self->{cloudep} = $server;
+    $self->{files} = [@files ? @files : all_files($top)];
+    $self->run(httpd_options($server));
+    $server->{$_}->stop for qw(pg memcached smtp);
+    my @reports = glob "$dir/reports/*";
+    print STDERR map { "$_:\n" . slurp($_) } @reports;
+    $self->{harness}->summary($self->{results});
+    return $self->{results}->all_passed && !@reports ? 0 : 1;
+}
+
+# Starts what httpd needs, from nothing, and returns the server they make.
+sub services {
+    my ($dir) = @_;
+    remove_tree(map { "$dir/$_" } qw(pg run server own reports mail keys seen.tsv secrets));
+    make_path(map { "$dir/$_" } qw(run own reports mail));
+    my %common = (run => "$dir/run", log => "$dir/services.log");
+    my $smtp = CloudEP::Smtp->new(%common, mail => "$dir/mail")->start;
+    my $memcached = CloudEP::Memcached->new(%common)->start;
+    my $template = template($dir);
+    my $pg = CloudEP::Postgres->new(%common, data => "$dir/pg", template => $template)->start;
+    my $server = CloudEP::Server->new(dir => "$dir/server", keys => "$dir/keys", reports => "$dir/reports", pg => $pg,
+        memcached => $memcached, smtp => $smtp);
+    $server->prepare;
+    return $server;
+}
+
+# A data folder with the schema in it, made once for each state of sql/: every PostgreSQL of the suite is a copy.
+sub template {
+    my ($dir) = @_;
+    my $top = CloudEP::Httpd::top();
+    my $state = sha1_hex(map { slurp($_) } glob("$top/sql/*.sql"), "$ENV{CLOUDEP_BUILD}/cloudepctl");
+    my $template = "$dir/template-$state";
+    return $template if -d $template;
+    remove_tree(glob "$dir/template-*");
+    my $pg = CloudEP::Postgres->new(data => "$template.making", run => "$dir/run", log => "$dir/services.log")->start;
+    CloudEP::Server->new(dir => $dir, pg => $pg)->migrate;
+    $pg->stop;
+    rename "$template.making", $template or die "$template: $!";
+    return $template;
+}
+
+# What Apache::Test is told: its folder is the server's, its httpd.conf and extra.conf are ours.
+sub httpd_options {
+    my ($server) = @_;
+    my $dir = $server->{dir};
+    make_path("$dir/conf", "$dir/htdocs", "$dir/logs");
+    spew("$dir/modules.conf", CloudEP::Httpd::load_modules(build => $server->{build}));
+    spew("$dir/conf/httpd.conf.in", slurp('t/conf/httpd.conf.in'));
+    spew("$dir/conf/extra.conf.in", $server->configuration);
+    my $httpd = CloudEP::Httpd::program();
+    my $environment = CloudEP::Httpd::environment($server->{reports});
+    if (%$environment) {
+        my $variables = join ' ', map { "$_='$environment->{$_}'" } sort keys %$environment;
+        spew("$dir/httpd", "#!/bin/sh\n$variables exec $httpd \"\$@\"\n");
+        chmod 0755, $httpd = "$dir/httpd";
+    }
+    return (
+        -httpd => $httpd, -apxs => $ENV{APXS} || 'apxs', -httpd_conf => "$dir/modules.conf", -t_dir => $dir,
+        -serverroot => $dir, -t_conf => "$dir/conf", -t_logs => "$dir/logs", -t_pid_file => "$dir/httpd.pid",
+        -documentroot => "$dir/htdocs", -servername => '127.0.0.1', -port => $server->port, -trace => 'error',
+    );
+}
+
+# Unit tests first: when they fail, the rest explains nothing.
+sub all_files {
+    my ($top) = @_;
+    my @files;
+    File::Find::find({ no_chdir => 1, wanted => sub { push @files, s{^\Q$top/}{}r if /\.t$/ } }, "$top/t");
+    return ((sort glob "$ENV{CLOUDEP_BUILD}/unit/*_test"), (sort grep { $_ ne $LAST } @files), $LAST);
+}
+
+# Apache::TestRun would start this program again for the sake of core files, with the services running.
+sub set_ulimit { }
+
+# Called by Apache::TestRun once httpd is up.
+sub run_tests {
+    my ($self) = @_;
+    my $server = $self->{cloudep};
+    my $dir = "$ENV{CLOUDEP_VAR}/test";
+    spew("$dir/server.json", $server->describe);
+    local $ENV{CLOUDEP_SERVER} = "$dir/server.json";
+    my @files = @{ $self->{files} };
+    my @together = grep { $_ ne $LAST } @files;
+    my $harness = TAP::Harness->new({
+        jobs => 2, lib => ['t/lib'], timer => 1, verbosity => @files == 1 ? 1 : 0, color => -t STDOUT,
+        rules => { seq => [{ par => \@together }, $LAST] },
+    });
+    my $results = TAP::Parser::Aggregator->new;
+    $results->start;
+    $harness->aggregate_tests($results, map { [$_, m{/(unit/\w+)$} ? $1 : $_] } @files);
+    $results->stop;
+    @{$self}{qw(harness results)} = ($harness, $results);
+}
+
+1;
