@@ -33,7 +33,7 @@ typedef struct {
 
 /** A key as it goes over the wire. Made by cloudep_cache_key() only; passed by value. */
 typedef struct {
-    char text[56];
+    char text[80];
 } cloudep_cache_key_t;
 
 /**
@@ -47,7 +47,8 @@ cloudep_cache_parse_server(cloudep_cache_server_t *server, const char *text, apr
 /**
  * Prepare the connections. Call it in child_init, after the fork: nothing is connected here, but
  * what is created must not be shared between processes. Connections are made when they are needed.
- * @param cache lives as long as @a pool; end every thread that uses it before @a pool goes
+ * @param cache lives as long as @a pool; end every thread that uses it before @a pool goes. The process
+ *        must ignore SIGPIPE, as httpd does
  * @param servers of cloudep_cache_server_t, at least one. Keys are spread over them by
  *        apr_memcache's own hash; while one is down, its keys go to the next one. The order must be
  *        the same on every node
@@ -67,7 +68,7 @@ cloudep_cache_create(cloudep_cache_t **cache, apr_pool_t *pool, const apr_array_
     ((const char *const[]){__VA_ARGS__}), (sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
 /**
- * "cloudep:" and the base64url SHA-256 of the namespace and the parts. Each is hashed with the NUL
+ * "cloudep:" and the SHA-256, in hexadecimal, of the namespace and the parts. Each is hashed with the NUL
  * behind it, so two different lists never give the same bytes. The usual call:
  * cloudep_cache_key("cooldown", CLOUDEP_KEY_PARTS(tenant_id, target)).
  * @param space says what the key is for; a word of its own for each use

@@ -1,0 +1,465 @@
+/*
+ * cache_test.c - the cache against a real memcached that is restarted, killed and stopped under it.
+ */
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "base/cache.h"
+#include "tap.h"
+#include "memcached.h"
+
+#define SECOND APR_USEC_PER_SEC
+
+typedef struct {
+    cloudep_cache_t *cache;
+    cloudep_cache_key_t key;
+    apr_status_t rv[TEST_THREADS];
+    apr_uint32_t number[TEST_THREADS];
+} crowd_t;
+
+static cloudep_cache_t *make(apr_pool_t *pool, int port1, int port2, apr_interval_time_t limit)
+{
+    apr_array_header_t *servers = apr_array_make(pool, 2, sizeof(cloudep_cache_server_t));
+    cloudep_cache_t *cache = NULL;
+
+    APR_ARRAY_PUSH(servers, cloudep_cache_server_t) = (cloudep_cache_server_t){"127.0.0.1", (apr_port_t)port1};
+    if (port2) {
+        APR_ARRAY_PUSH(servers, cloudep_cache_server_t) = (cloudep_cache_server_t){"127.0.0.1", (apr_port_t)port2};
+    }
+    is_int(cloudep_cache_create(&cache, pool, servers, TEST_THREADS, limit), APR_SUCCESS, "a cache is created");
+    return cache;
+}
+
+static cloudep_cache_key_t key(const char *name)
+{
+    return cloudep_cache_key("test", CLOUDEP_KEY_PARTS(name));
+}
+
+static apr_status_t set(cloudep_cache_t *cache, const char *name, const char *value)
+{
+    return cloudep_cache_set(cache, key(name), value, strlen(value), 60);
+}
+
+static apr_status_t get(cloudep_cache_t *cache, const char *name, apr_pool_t *pool)
+{
+    char *value;
+
+    return cloudep_cache_get(&value, NULL, cache, key(name), pool);
+}
+
+static void do_add(int i, void *crowd_)
+{
+    crowd_t *crowd = crowd_;
+
+    crowd->rv[i] = cloudep_cache_add(crowd->cache, crowd->key, "x", 1, 60);
+}
+
+static void do_incr(int i, void *crowd_)
+{
+    crowd_t *crowd = crowd_;
+
+    crowd->rv[i] = cloudep_cache_incr(&crowd->number[i], crowd->cache, crowd->key, 60);
+}
+
+static void do_delete(int i, void *crowd_)
+{
+    crowd_t *crowd = crowd_;
+
+    crowd->rv[i] = cloudep_cache_delete(crowd->cache, crowd->key);
+}
+
+static void do_set(int i, void *crowd_)
+{
+    crowd_t *crowd = crowd_;
+
+    crowd->rv[i] = cloudep_cache_set(crowd->cache, crowd->key, "x", 1, 60);
+}
+
+static void test_keys(apr_pool_t *pool)
+{
+    const char *const both[] = {"a", "b"};
+    const char *const joined[] = {"ab"};
+    const char *const empty[] = {"ab", ""};
+    const char *const absent[] = {"ab", NULL};
+    const char *keys[6];
+    cloudep_cache_server_t server;
+    int i;
+    int j;
+    int same = 0;
+
+    keys[0] = apr_pstrdup(pool, cloudep_cache_key("s", both, 2).text);
+    keys[1] = apr_pstrdup(pool, cloudep_cache_key("s", joined, 1).text);
+    keys[2] = apr_pstrdup(pool, cloudep_cache_key("s", empty, 2).text);
+    keys[3] = apr_pstrdup(pool, cloudep_cache_key("s", absent, 2).text);
+    keys[4] = apr_pstrdup(pool, cloudep_cache_key("sa", joined + 0, 1).text);
+    keys[5] = apr_pstrdup(pool, cloudep_cache_key("s", both, 0).text);
+    for (i = 0; i < 6; i++) {
+        for (j = 0; j < i; j++) {
+            same += strcmp(keys[i], keys[j]) == 0;
+        }
+    }
+    is_int(same, 0, "different parts never give the same key");
+    is_str(cloudep_cache_key("s", both, 2).text, keys[0], "the same parts give the same key");
+    ok(strncmp(keys[0], "cloudep:", 8) == 0 && strlen(keys[0]) == 72, "a key is a prefix and a hash");
+
+    ok(cloudep_cache_parse_server(&server, "cache.example:1234", pool) == APR_SUCCESS && server.port == 1234 &&
+           strcmp(server.host, "cache.example") == 0,
+       "host and port are read");
+    ok(cloudep_cache_parse_server(&server, "127.0.0.1", pool) == APR_SUCCESS && server.port == 11211,
+       "the port may be left out");
+    ok(cloudep_cache_parse_server(&server, "[::1]:99", pool) == APR_SUCCESS && server.port == 99 &&
+           strcmp(server.host, "::1") == 0,
+       "an IPv6 address is read");
+    ok(cloudep_cache_parse_server(&server, "/run/memcached.sock", pool) == APR_SUCCESS && server.port == 0,
+       "the path of a socket is read");
+    is_int(cloudep_cache_parse_server(&server, "11211", pool), CLOUDEP_EMALFORMED, "a port alone is refused");
+    is_int(cloudep_cache_parse_server(&server, "a:99999", pool), CLOUDEP_EMALFORMED, "a port too high is refused");
+    is_int(cloudep_cache_parse_server(&server, "", pool), CLOUDEP_EMALFORMED, "nothing is refused");
+}
+
+static void test_values(cloudep_cache_t *cache, apr_pool_t *pool)
+{
+    char *big = apr_pcalloc(pool, CLOUDEP_CACHE_MAX_VALUE + 1);
+    const char *evil = "a\r\nset cloudep:evil 0 0 1\r\nx\r\n";
+    char *value = big;
+    apr_size_t length = 1;
+    apr_uint32_t number;
+    int i;
+
+    is_int(cloudep_cache_get(&value, &length, cache, key("none"), pool), APR_NOTFOUND, "a miss");
+    ok(value == NULL && length == 0, "a miss gives no value");
+    for (i = 0; i < CLOUDEP_CACHE_MAX_VALUE; i++) {
+        big[i] = (char)(i * 7);
+    }
+    memcpy(big, "\r\nEND\r\n\0", 8);
+    is_int(cloudep_cache_set(cache, key("big"), big, CLOUDEP_CACHE_MAX_VALUE, 60), APR_SUCCESS,
+           "the biggest value, any bytes");
+    is_int(cloudep_cache_get(&value, &length, cache, key("big"), pool), APR_SUCCESS, "a hit");
+    ok(length == CLOUDEP_CACHE_MAX_VALUE && memcmp(value, big, length) == 0 && value[length] == '\0',
+       "the same bytes come back");
+    is_int(cloudep_cache_set(cache, key("big"), big, CLOUDEP_CACHE_MAX_VALUE + 1, 60), CLOUDEP_ECACHE,
+           "too big a value is refused");
+    is_int(cloudep_cache_set(cache, key("empty"), "", 0, 60), APR_SUCCESS, "an empty value");
+    ok(cloudep_cache_get(&value, &length, cache, key("empty"), pool) == APR_SUCCESS && length == 0 && value[0] == '\0',
+       "an empty value is not a miss");
+    is_int(cloudep_cache_set(cache, key("x"), "x", 1, 0), CLOUDEP_ECACHE, "a lifetime of 0 is refused");
+    is_int(cloudep_cache_set(cache, key("x"), "x", 1, CLOUDEP_CACHE_MAX_TTL + 1), CLOUDEP_ECACHE,
+           "a lifetime over 30 days is refused");
+
+    memset(big, 'k', 300);
+    big[300] = '\0';
+    is_int(set(cache, big, "long"), APR_SUCCESS, "a name of 300 bytes is stored");
+    is_int(get(cache, big, pool), APR_SUCCESS, "and found");
+    is_int(set(cache, evil, "evil"), APR_SUCCESS, "a name with CR LF is stored");
+    is_int(get(cache, evil, pool), APR_SUCCESS, "and found");
+    is_int(get(cache, "a", pool), APR_NOTFOUND, "and nothing else was");
+
+    is_int(set(cache, "word", "word"), APR_SUCCESS, "a word is stored");
+    number = 7;
+    is_int(cloudep_cache_incr(&number, cache, key("word"), 60), CLOUDEP_ECACHE, "a word cannot be counted up");
+    is_int(number, 0, "and gives no number");
+    is_int(get(cache, "word", pool), APR_SUCCESS, "after which all is well");
+    is_int(cloudep_cache_incr(&number, cache, key("counter"), 0), APR_NOTFOUND, "a counter is not made unasked");
+    ok(cloudep_cache_incr(&number, cache, key("counter"), 1) == APR_SUCCESS && number == 1, "a counter starts at 1");
+    ok(cloudep_cache_incr(&number, cache, key("counter"), 0) == APR_SUCCESS && number == 2, "and goes on with 2");
+    is_int(cloudep_cache_set(cache, key("short"), "x", 1, 1), APR_SUCCESS, "a value for one second");
+    apr_sleep(2 * SECOND + SECOND / 10);
+    is_int(get(cache, "short", pool), APR_NOTFOUND, "is gone after two");
+    is_int(cloudep_cache_incr(&number, cache, key("counter"), 0), APR_NOTFOUND, "so is a counter");
+}
+
+static void test_races(cloudep_cache_t *cache)
+{
+    crowd_t crowd = {.cache = cache, .key = key("race")};
+    int seen[33] = {0};
+    int distinct = 0;
+    int i;
+
+    in_threads(32, do_add, &crowd);
+    is_int(count_of(crowd.rv, 32, APR_SUCCESS), 1, "one of 32 adds wins");
+    is_int(count_of(crowd.rv, 32, APR_EEXIST), 31, "the others are told so");
+    in_threads(32, do_delete, &crowd);
+    is_int(count_of(crowd.rv, 32, APR_SUCCESS), 1, "one of 32 deletes wins");
+    is_int(count_of(crowd.rv, 32, APR_NOTFOUND), 31, "the others are told so");
+    in_threads(32, do_incr, &crowd);
+    is_int(count_of(crowd.rv, 32, APR_SUCCESS), 32, "32 count up a new counter");
+    for (i = 0; i < 32; i++) {
+        distinct += crowd.number[i] >= 1 && crowd.number[i] <= 32 && !seen[crowd.number[i]]++;
+    }
+    is_int(distinct, 32, "each gets another number, 1 to 32");
+}
+
+/* Open many connections: the server is stopped until all threads wait in one of their own. */
+static void *continue_later(void *pid)
+{
+    usleep(200000);
+    kill(*(pid_t *)pid, SIGCONT);
+    return NULL;
+}
+
+static void many_connections(cloudep_cache_t *cache, pid_t pid)
+{
+    crowd_t crowd = {.cache = cache, .key = key("many")};
+    pthread_t helper;
+
+    memcached_stop(pid);
+    pthread_create(&helper, NULL, continue_later, &pid);
+    in_threads(32, do_set, &crowd);
+    pthread_join(helper, NULL);
+    is_int(count_of(crowd.rv, 32, APR_SUCCESS), 32, "32 operations on 32 connections");
+}
+
+static void test_restart(cloudep_cache_t *cache, int port, pid_t *pid, apr_pool_t *pool)
+{
+    crowd_t crowd = {.cache = cache, .key = key("after")};
+    apr_uint32_t number = 0;
+
+    many_connections(cache, *pid);
+    memcached_end(*pid);
+    *pid = memcached_start(port);
+    is_int(cloudep_cache_incr(&number, cache, key("count"), 60), APR_SUCCESS, "incr right after a restart");
+    is_int(number, 1, "is right");
+    many_connections(cache, *pid);
+    memcached_end(*pid);
+    *pid = memcached_start(port);
+    is_int(get(cache, "word", pool), APR_NOTFOUND, "get right after a restart");
+    is_int(cloudep_cache_delete(cache, key("word")), APR_NOTFOUND, "delete right after that");
+    many_connections(cache, *pid);
+    memcached_end(*pid);
+    *pid = memcached_start(port);
+    in_threads(32, do_add, &crowd);
+    is_int(count_of(crowd.rv, 32, APR_SUCCESS), 1, "one of 32 adds right after a restart wins");
+    is_int(count_of(crowd.rv, 32, APR_EEXIST), 31, "and no other fails");
+    is_int(set(cache, "word", "x"), APR_SUCCESS, "set after a restart");
+    is_int(get(cache, "word", pool), APR_SUCCESS, "get after a restart");
+}
+
+static void test_outage(cloudep_cache_t *cache, int port, pid_t *pid, apr_pool_t *pool)
+{
+    crowd_t crowd = {.cache = cache, .key = key("outage")};
+    apr_uint32_t number = 1;
+    apr_time_t start = apr_time_now();
+    int i;
+    int wrong = 0;
+
+    memcached_end(*pid);
+    is_int(get(cache, "word", pool), CLOUDEP_ECACHE, "get without a server");
+    is_int(set(cache, "word", "x"), CLOUDEP_ECACHE, "set without a server");
+    is_int(cloudep_cache_add(cache, key("word"), "x", 1, 60), CLOUDEP_ECACHE, "add without a server");
+    is_int(cloudep_cache_delete(cache, key("word")), CLOUDEP_ECACHE, "delete without a server");
+    is_int(cloudep_cache_incr(&number, cache, key("word"), 60), CLOUDEP_ECACHE, "incr without a server");
+    for (i = 0; i < 1000; i++) {
+        wrong += get(cache, "word", pool) != CLOUDEP_ECACHE;
+    }
+    is_int(wrong, 0, "1000 more all say so");
+    ok(since(start) < 1000, "without waiting");
+    apr_sleep(SECOND + SECOND / 10);
+    in_threads(32, do_delete, &crowd);
+    is_int(count_of(crowd.rv, 32, CLOUDEP_ECACHE), 32, "32 at once, when one may try again, all say so");
+    *pid = memcached_start(port);
+    start = apr_time_now();
+    while (get(cache, "word", pool) == CLOUDEP_ECACHE && since(start) < 5000) {
+        apr_sleep(SECOND / 100);
+    }
+    ok(since(start) < 2000, "it is back within 2 s (%d ms)", since(start));
+    in_threads(32, do_delete, &crowd);
+    is_int(count_of(crowd.rv, 32, APR_NOTFOUND), 32, "for everybody");
+}
+
+static void test_stopped(cloudep_cache_t *cache, pid_t pid, apr_pool_t *pool)
+{
+    crowd_t crowd = {.cache = cache, .key = key("stopped")};
+    apr_time_t start;
+
+    memcached_stop(pid);
+    start = apr_time_now();
+    in_threads(32, do_incr, &crowd);
+    is_int(count_of(crowd.rv, 32, CLOUDEP_ECACHE), 32, "32 operations on a stopped server");
+    ok(since(start) < 2000, "end in time (%d ms)", since(start));
+    start = apr_time_now();
+    is_int(get(cache, "word", pool), CLOUDEP_ECACHE, "the next one is refused");
+    ok(since(start) < 100, "at once (%d ms)", since(start));
+    apr_sleep(SECOND + SECOND / 10);
+    start = apr_time_now();
+    is_int(get(cache, "word", pool), CLOUDEP_ECACHE, "the one that tries again");
+    ok(since(start) < 2000, "ends in time (%d ms)", since(start));
+    kill(pid, SIGCONT);
+    start = apr_time_now();
+    while (get(cache, "word", pool) == CLOUDEP_ECACHE && since(start) < 5000) {
+        apr_sleep(SECOND / 100);
+    }
+    ok(since(start) < 2000, "it is back within 2 s (%d ms)", since(start));
+    in_threads(32, do_set, &crowd);
+    is_int(count_of(crowd.rv, 32, APR_SUCCESS), 32, "for everybody");
+}
+
+static void test_two(apr_pool_t *pool)
+{
+    const int port1 = free_port();
+    const int port2 = free_port();
+    pid_t pid1 = memcached_start(port1);
+    const pid_t pid2 = memcached_start(port2);
+    cloudep_cache_t *cache = make(pool, port1, port2, SECOND);
+    int found = 0;
+    int lost = 0;
+    int failed = 0;
+    int i;
+
+    for (i = 0; i < 200; i++) {
+        failed += set(cache, apr_psprintf(pool, "two%d", i), "x") != APR_SUCCESS;
+    }
+    is_int(failed, 0, "200 values on two servers");
+    memcached_end(pid1);
+    for (i = 0; i < 200; i++) {
+        const apr_status_t rv = get(cache, apr_psprintf(pool, "two%d", i), pool);
+
+        found += rv == APR_SUCCESS;
+        lost += rv == APR_NOTFOUND;
+        failed += rv != APR_SUCCESS && rv != APR_NOTFOUND;
+    }
+    ok(failed == 0 && found > 50 && lost > 50, "with one dead, %d are found, %d lost, %d failed", found, lost, failed);
+    for (i = 0; i < 200; i++) {
+        failed += set(cache, apr_psprintf(pool, "two%d", i), "x") != APR_SUCCESS;
+        failed += get(cache, apr_psprintf(pool, "two%d", i), pool) != APR_SUCCESS;
+    }
+    is_int(failed, 0, "every key can be used on the other");
+    pid1 = memcached_start(port1);
+    apr_sleep(SECOND + SECOND / 10);
+    for (i = 0; i < 200; i++) {
+        failed += set(cache, apr_psprintf(pool, "two%d", i), "x") != APR_SUCCESS;
+    }
+    memcached_end(pid2);
+    for (found = 0, i = 0; i < 200; i++) {
+        found += get(cache, apr_psprintf(pool, "two%d", i), pool) == APR_SUCCESS;
+    }
+    ok(failed == 0 && found > 50, "the first one took its keys again (%d)", found);
+    memcached_end(pid1);
+    is_int(get(cache, "two1", pool), CLOUDEP_ECACHE, "both dead is an outage");
+}
+
+static void test_few_connections(int port, pid_t pid, apr_pool_t *pool)
+{
+    apr_array_header_t *servers = apr_array_make(pool, 1, sizeof(cloudep_cache_server_t));
+    crowd_t crowd = {.key = key("few")};
+    apr_time_t start;
+
+    APR_ARRAY_PUSH(servers, cloudep_cache_server_t) = (cloudep_cache_server_t){"localhost", (apr_port_t)port};
+    is_int(cloudep_cache_create(&crowd.cache, pool, servers, 2, SECOND / 2), APR_SUCCESS, "a cache of two connections");
+    in_threads(TEST_THREADS, do_incr, &crowd);
+    is_int(count_of(crowd.rv, TEST_THREADS, APR_SUCCESS), TEST_THREADS, "serves 64 threads, by the server's name");
+    memcached_stop(pid);
+    start = apr_time_now();
+    in_threads(TEST_THREADS, do_incr, &crowd);
+    is_int(count_of(crowd.rv, TEST_THREADS, CLOUDEP_ECACHE), TEST_THREADS, "64 threads on two that hang");
+    ok(since(start) < 2000, "end in time (%d ms)", since(start));
+    kill(pid, SIGCONT);
+    is_int(cloudep_cache_create(&crowd.cache, pool, servers, 0, SECOND), APR_EINVAL, "no connections are refused");
+    is_int(cloudep_cache_create(&crowd.cache, pool, servers, 2, 0), APR_EINVAL, "no limit is refused");
+    apr_array_clear(servers);
+    is_int(cloudep_cache_create(&crowd.cache, pool, servers, 2, SECOND), APR_EINVAL, "no server is refused");
+}
+
+static void test_socket(apr_pool_t *pool)
+{
+    apr_array_header_t *servers = apr_array_make(pool, 1, sizeof(cloudep_cache_server_t));
+    cloudep_cache_t *cache = NULL;
+    char folder[] = "/tmp/cloudep-cache-XXXXXX";
+    const char *path;
+    apr_time_t start;
+    pid_t pid;
+
+    if (!mkdtemp(folder) || chmod(folder, 0777) != 0) {
+        printf("Bail out! no folder\n");
+        exit(1);
+    }
+    path = apr_pstrcat(pool, folder, "/socket", NULL);
+    APR_ARRAY_PUSH(servers, cloudep_cache_server_t) = (cloudep_cache_server_t){path, 0};
+    pid = memcached_start_at(path);
+    is_int(cloudep_cache_create(&cache, pool, servers, 4, SECOND), APR_SUCCESS, "a cache behind a Unix socket");
+    is_int(set(cache, "word", "x"), APR_SUCCESS, "stores");
+    is_int(get(cache, "word", pool), APR_SUCCESS, "and finds");
+    memcached_stop(pid);
+    start = apr_time_now();
+    is_int(get(cache, "word", pool), CLOUDEP_ECACHE, "and when it is stopped,");
+    ok(since(start) < 2000, "ends in time (%d ms)", since(start));
+    memcached_end(pid);
+    unlink(path);
+    rmdir(folder);
+}
+
+/* A server that answers every connection with the same words and hangs up. */
+typedef struct {
+    int listener;
+    const char *words;
+} fake_t;
+
+static void *fake_server(void *fake_)
+{
+    const fake_t *fake = fake_;
+    char buffer[512];
+    int fd;
+
+    while ((fd = accept(fake->listener, NULL, NULL)) >= 0) {
+        if (recv(fd, buffer, sizeof(buffer), 0) > 0 && fake->words[0]) {
+            send(fd, fake->words, strlen(fake->words), MSG_NOSIGNAL);
+        }
+        close(fd);
+    }
+    return NULL;
+}
+
+static void test_nonsense(const char *words, const char *name, apr_pool_t *pool)
+{
+    fake_t fake = {.listener = loopback(0, 1), .words = words};
+    cloudep_cache_t *cache = make(pool, port_of(fake.listener), 0, SECOND);
+    apr_uint32_t number = 0;
+    pthread_t thread;
+    int wrong = 0;
+
+    pthread_create(&thread, NULL, fake_server, &fake);
+    wrong += get(cache, "word", pool) != CLOUDEP_ECACHE;
+    wrong += set(cache, "word", "x") != CLOUDEP_ECACHE;
+    wrong += cloudep_cache_add(cache, key("word"), "x", 1, 60) != CLOUDEP_ECACHE;
+    wrong += cloudep_cache_delete(cache, key("word")) != CLOUDEP_ECACHE;
+    wrong += cloudep_cache_incr(&number, cache, key("word"), 60) != CLOUDEP_ECACHE;
+    is_int(wrong, 0, name);
+    shutdown(fake.listener, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(fake.listener);
+}
+
+int main(void)
+{
+    apr_pool_t *pool;
+    apr_pool_t *sub;
+    cloudep_cache_t *cache;
+    const int port = free_port();
+    pid_t pid;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    pid = memcached_start(port);
+
+    test_keys(pool);
+    apr_pool_create(&sub, pool);
+    cache = make(sub, port, 0, SECOND);
+    test_values(cache, pool);
+    test_races(cache);
+    test_restart(cache, port, &pid, pool);
+    test_outage(cache, port, &pid, pool);
+    test_stopped(cache, pid, pool);
+    apr_pool_destroy(sub);
+    test_few_connections(port, pid, pool);
+    test_socket(pool);
+    test_two(pool);
+    test_nonsense("", "a server that hangs up is an outage", pool);
+    test_nonsense("ERROR\r\n", "a server that says ERROR is an outage", pool);
+    test_nonsense("SERVER_ERROR out of memory\r\n", "a server that says SERVER_ERROR is an outage", pool);
+    test_nonsense("VALUE cloudep:", "a server that hangs up in the middle is an outage", pool);
+
+    memcached_end(pid);
+    apr_pool_destroy(pool);
+    apr_terminate();
+    return done_testing();
+}
