@@ -1,0 +1,166 @@
+/*
+ * cloudepctl.h - what the files of the operator's tool share.
+ *
+ * A command is a row in a table: what it is called, which options it takes, and the function that does it. A
+ * function answers once, through one of the output functions, or fails once, through cloudepctl_fail; what it
+ * returns is the exit code.
+ */
+#ifndef CLOUDEPCTL_H
+#define CLOUDEPCTL_H
+
+#include <apr_hash.h>
+#include <apr_pools.h>
+#include <apr_tables.h>
+#include <jansson.h>
+#include "base/operator_store.h"
+
+#define CLOUDEPCTL_VERSION "1.0.0"
+
+/* Exit codes. */
+enum {
+    CLOUDEPCTL_DONE = 0,
+    CLOUDEPCTL_REFUSED = 1, /* not found, exists already, not allowed in this state */
+    CLOUDEPCTL_USAGE = 2,
+    CLOUDEPCTL_DATABASE = 3,
+    CLOUDEPCTL_FILE = 4
+};
+
+typedef struct cloudepctl_t {
+    apr_pool_t *pool;
+    apr_hash_t *options; /* name -> apr_array_header_t of texts, in the order given */
+    int json;
+    const char *error; /* what went wrong, one line */
+    struct cloudep_db_t db;
+    struct cloudepctl_link_t *link;
+} cloudepctl_t;
+
+/* ---- Commands and their options ------------------------------------------------------------------------- */
+
+#define CLOUDEPCTL_REQUIRED 1u   /* the command does not run without it */
+#define CLOUDEPCTL_REPEATABLE 2u /* may be given more than once */
+
+typedef struct cloudepctl_option_t {
+    const char *name;     /* NULL ends a table */
+    const char *argument; /* what stands behind it; NULL: nothing, it is a switch */
+    const char *help;
+    unsigned int flags;
+} cloudepctl_option_t;
+
+typedef struct cloudepctl_command_t {
+    const char *noun; /* NULL ends a table */
+    const char *verb; /* NULL: the noun is the whole command */
+    const char *summary;
+    const cloudepctl_option_t *options;
+    const char *notes; /* lines for the help, NULL: none */
+    const char *examples;
+    int (*run)(cloudepctl_t *ctl);
+} cloudepctl_command_t;
+
+extern const cloudepctl_command_t cloudepctl_migrate_commands[];
+extern const cloudepctl_command_t cloudepctl_tenant_commands[];
+extern const cloudepctl_command_t cloudepctl_invite_commands[];
+extern const cloudepctl_command_t cloudepctl_key_commands[];
+
+/* Rows of option tables that several commands have. */
+#define CLOUDEPCTL_TENANT_OPTION                                                                                       \
+    {                                                                                                                  \
+        "tenant", "SLUG", "the tenant", CLOUDEPCTL_REQUIRED                                                            \
+    }
+#define CLOUDEPCTL_PAGE_OPTIONS                                                                                        \
+    {"limit", "N", "show at most N rows, 1 to 1000 (default 100)", 0},                                                 \
+    {                                                                                                                  \
+        "after", "VALUE", "go on behind this one: \"next\" of the page before", 0                                      \
+    }
+
+/**
+ * Reads the options of a command into ctl->options, checks that the required ones are there and nothing is given
+ * twice or in vain. argv[0] is not looked at. Returns an exit code.
+ */
+int cloudepctl_parse(cloudepctl_t *ctl, const cloudepctl_command_t *command, int argc, const char *const *argv);
+
+/** The option's text (the first one), NULL when it was not given. A switch that was given is "". */
+const char *cloudepctl_option(const cloudepctl_t *ctl, const char *name);
+
+/** All texts of a repeatable option as a JSON array, NULL when it was not given. */
+const char *cloudepctl_option_list(const cloudepctl_t *ctl, const char *name);
+
+/** A whole number from least to most; *number stays as it is when the option was not given. Returns an exit code. */
+int cloudepctl_option_number(cloudepctl_t *ctl, int *number, const char *name, int least, int most);
+
+/** "on" or "off" as "true" or "false", NULL when it was not given. Returns an exit code. */
+int cloudepctl_option_switch(cloudepctl_t *ctl, const char **boolean, const char *name);
+
+/** Prints the help of one command. Returns an exit code. */
+int cloudepctl_command_help(cloudepctl_t *ctl, const cloudepctl_command_t *command);
+
+/* ---- Time ----------------------------------------------------------------------------------------------- */
+
+/**
+ * Reads a point in the future: a duration (30s, 15m, 12h, 7d, 2w) into *seconds, or an RFC 3339 time into *at. The
+ * other one is NULL. CLOUDEP_EMALFORMED: neither. CLOUDEP_EEXPIRED: that time is over.
+ */
+apr_status_t cloudepctl_future(const char **seconds, const char **at, apr_pool_t *p, const char *text);
+
+/* ---- Failing -------------------------------------------------------------------------------------------- */
+
+/** Keeps a message for the end of the run and returns code. */
+int cloudepctl_fail(cloudepctl_t *ctl, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- Output: text from elsewhere is printed with its control characters escaped ------------------------- */
+
+typedef struct cloudepctl_column_t {
+    const char *field; /* NULL ends a table */
+    const char *title;
+} cloudepctl_column_t;
+
+/* Where a page of a list ends. */
+typedef struct cloudepctl_page_t {
+    int limit;
+    const char *after;
+} cloudepctl_page_t;
+
+/** Reads --limit and --after. Ask the database for limit + 1 rows: the one too many tells that there is more. */
+int cloudepctl_page(cloudepctl_t *ctl, cloudepctl_page_t *page);
+
+/**
+ * A list: rows as they came, as a table of the columns or as {name: [...], "next": cursor or null}.
+ * page NULL: the list is complete and has no "next". cursor: the field to go on behind.
+ */
+int cloudepctl_print_list(cloudepctl_t *ctl, const char *name, const cloudepctl_column_t *columns,
+                          const cloudep_rows_t *rows, const cloudepctl_page_t *page, const char *cursor);
+
+/** The same for rows that are a JSON array already. */
+int cloudepctl_print_array(cloudepctl_t *ctl, const char *name, const cloudepctl_column_t *columns,
+                           const json_t *array);
+
+/** One row: every field on a line of its own, or {name: row}. */
+int cloudepctl_print_record(cloudepctl_t *ctl, const char *name, const cloudep_rows_t *rows);
+
+/** What was done: the sentence, or {name: result}. */
+int cloudepctl_print_done(cloudepctl_t *ctl, const char *name, const json_t *result, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/** The failure that ctl->error holds: on stderr, and as {"error": {...}} when JSON is asked for. */
+void cloudepctl_print_error(cloudepctl_t *ctl, int code);
+
+/** Lines of ours as they are (help). */
+int cloudepctl_print_text(cloudepctl_t *ctl, const char *text);
+
+/** The first row as an object that lives as long as the run; NULL when it cannot be read. */
+json_t *cloudepctl_row(cloudepctl_t *ctl, const cloudep_rows_t *rows);
+
+/** Hands a reference to the end of the run. NULL is allowed. */
+json_t *cloudepctl_own(cloudepctl_t *ctl, json_t *json);
+
+/* ---- Database ------------------------------------------------------------------------------------------- */
+
+/** Makes ctl->db; the connection is opened when the first statement needs it. */
+void cloudepctl_database_init(cloudepctl_t *ctl);
+
+/** Turns a failed statement into a message and an exit code. */
+int cloudepctl_database_failed(cloudepctl_t *ctl, apr_status_t rv);
+
+/** The UUID of the tenant that --tenant names. Returns an exit code. */
+int cloudepctl_tenant_id(cloudepctl_t *ctl, const char **id);
+
+#endif

@@ -1,0 +1,132 @@
+/*
+ * invite.c - invites: codes that let people register, so many times and until then.
+ */
+#include "cloudepctl.h"
+
+#include "base/random.h"
+#include "base/validate.h"
+
+#define MOST_USES 1000000
+
+static const cloudepctl_column_t columns[] = {{"code", "CODE"},   {"state", "STATE"},        {"uses", "USES"},
+                                              {"max_uses", "OF"}, {"expires_at", "EXPIRES"}, {NULL, NULL}};
+
+/* The code that was given, or a new one. */
+static int code_of(cloudepctl_t *ctl, const char **invite)
+{
+    *invite = cloudepctl_option(ctl, "code");
+    if (*invite && !cloudep_is_id(*invite)) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--code must be 1 to 128 of A-Z, a-z, 0-9, _ and -");
+    }
+    if (!*invite && cloudep_random_id(invite, ctl->pool) != APR_SUCCESS) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_FILE, "the system's source of randomness failed");
+    }
+    return CLOUDEPCTL_DONE;
+}
+
+static int expiry_of(cloudepctl_t *ctl, const char **seconds, const char **at)
+{
+    const char *text = cloudepctl_option(ctl, "expires");
+    apr_status_t rv;
+
+    *seconds = NULL;
+    *at = NULL;
+    rv = text ? cloudepctl_future(seconds, at, ctl->pool, text) : APR_SUCCESS;
+    if (rv == CLOUDEP_EEXPIRED) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--expires is in the past");
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_fail(
+            ctl, CLOUDEPCTL_USAGE,
+            "--expires must be a duration such as 12h or 7d, or a time such as 2030-01-31T18:00:00Z");
+    }
+    return CLOUDEPCTL_DONE;
+}
+
+static int add(cloudepctl_t *ctl)
+{
+    const char *tenant;
+    const char *invite;
+    const char *seconds;
+    const char *at;
+    int uses = 1;
+    cloudep_rows_t *rows;
+    apr_status_t rv;
+    int code = code_of(ctl, &invite);
+
+    code = code ? code : cloudepctl_option_number(ctl, &uses, "uses", 1, MOST_USES);
+    code = code ? code : expiry_of(ctl, &seconds, &at);
+    code = code ? code : cloudepctl_tenant_id(ctl, &tenant);
+    if (code) {
+        return code;
+    }
+    rv = cloudep_operator_invite_add(&ctl->db, ctl->pool, &rows, tenant, invite, uses, seconds, at);
+    if (rv == CLOUDEP_ECONFLICT) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has an invite %s already", invite);
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    return cloudepctl_print_done(ctl, "invite", cloudepctl_row(ctl, rows), "invite %s added, good for %d member%s",
+                                 invite, uses, uses == 1 ? "" : "s");
+}
+
+static int list(cloudepctl_t *ctl)
+{
+    const char *tenant;
+    cloudepctl_page_t page;
+    cloudep_rows_t *rows;
+    apr_status_t rv;
+    int code = cloudepctl_page(ctl, &page);
+
+    code = code ? code : cloudepctl_tenant_id(ctl, &tenant);
+    if (code) {
+        return code;
+    }
+    rv = cloudep_operator_invite_list(&ctl->db, ctl->pool, &rows, tenant, page.after, page.limit + 1);
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    return cloudepctl_print_list(ctl, "invites", columns, rows, &page, "code");
+}
+
+static int revoke_invite(cloudepctl_t *ctl)
+{
+    const char *invite = cloudepctl_option(ctl, "code");
+    const char *tenant;
+    cloudep_rows_t *rows;
+    apr_status_t rv;
+    const int code = cloudepctl_tenant_id(ctl, &tenant);
+
+    if (code) {
+        return code;
+    }
+    rv = cloudep_operator_invite_revoke(&ctl->db, ctl->pool, &rows, tenant, invite);
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    if (rows->count == 0) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has no invite %s", invite);
+    }
+    return cloudepctl_print_done(ctl, "invite", cloudepctl_row(ctl, rows), "invite %s revoked", invite);
+}
+
+static const cloudepctl_option_t add_options[] = {
+    CLOUDEPCTL_TENANT_OPTION,
+    {"code", "CODE", "what people type in (default: a random one)", 0},
+    {"uses", "N", "how many members it is good for (default 1)", 0},
+    {"expires", "WHEN", "a duration (30m, 12h, 7d, 2w) or an RFC 3339 time (default: never)", 0},
+    {NULL, NULL, NULL, 0}};
+static const cloudepctl_option_t list_options[] = {
+    CLOUDEPCTL_TENANT_OPTION, CLOUDEPCTL_PAGE_OPTIONS, {NULL, NULL, NULL, 0}};
+static const cloudepctl_option_t revoke_options[] = {
+    CLOUDEPCTL_TENANT_OPTION, {"code", "CODE", "the invite", CLOUDEPCTL_REQUIRED}, {NULL, NULL, NULL, 0}};
+
+const cloudepctl_command_t cloudepctl_invite_commands[] = {
+    {"invite", "add", "Makes an invite.", add_options, NULL,
+     "  cloudepctl invite add --tenant acme --code WELCOME --uses 100 --expires 7d\n", add},
+    {"invite", "list", "Lists a tenant's invites by code.", list_options, NULL,
+     "  cloudepctl invite list --tenant acme\n", list},
+    {"invite", "revoke", "Stops an invite; who has registered with it stays.", revoke_options, NULL,
+     "  cloudepctl invite revoke --tenant acme --code WELCOME\n", revoke_invite},
+    {NULL, NULL, NULL, NULL, NULL, NULL, NULL}};

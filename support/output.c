@@ -1,0 +1,303 @@
+/*
+ * output.c - answers, as one JSON document or laid out for people.
+ *
+ * What comes from the database or the command line may hold anything, so people see it with every character
+ * escaped that could act on a terminal. Every write is checked: a full disk behind a redirect is a failure.
+ */
+#include "cloudepctl.h"
+
+#include <apr_strings.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unicode/uchar.h>
+#include <unicode/utf8.h>
+
+/* Lets JSON that was made for this run go with it. */
+static apr_status_t drop(void *json)
+{
+    json_decref(json);
+    return APR_SUCCESS;
+}
+
+json_t *cloudepctl_own(cloudepctl_t *ctl, json_t *json)
+{
+    if (json) {
+        apr_pool_cleanup_register(ctl->pool, json, drop, apr_pool_cleanup_null);
+    }
+    return json;
+}
+
+/* True for what is shown as it is. */
+static int harmless(UChar32 c)
+{
+    static const uint32_t acting =
+        U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CS_MASK | U_GC_CN_MASK | U_GC_ZL_MASK | U_GC_ZP_MASK;
+
+    return c >= 0 && !(U_GET_GC_MASK(c) & acting);
+}
+
+static int width_of(UChar32 c)
+{
+    const int east_asian = u_getIntPropertyValue(c, UCHAR_EAST_ASIAN_WIDTH);
+
+    if (U_GET_GC_MASK(c) & (U_GC_MN_MASK | U_GC_ME_MASK)) {
+        return 0;
+    }
+    return east_asian == U_EA_WIDE || east_asian == U_EA_FULLWIDTH ? 2 : 1;
+}
+
+/* The text with acting characters as \u{HEX}, bytes that are no UTF-8 as \x{HEX}; *width: its columns on a screen. */
+static const char *escaped(apr_pool_t *p, const char *text, int *width)
+{
+    const int32_t length = (int32_t)strlen(text);
+    char *out = apr_palloc(p, (apr_size_t)length * 10 + 1);
+    char *end = out;
+    int columns = 0;
+    int32_t i = 0;
+
+    while (i < length) {
+        const int32_t start = i;
+        UChar32 c;
+
+        U8_NEXT(text, i, length, c);
+        if (harmless(c)) {
+            memcpy(end, text + start, (apr_size_t)(i - start));
+            end += i - start;
+            columns += width_of(c);
+            continue;
+        }
+        for (int32_t at = start; at < (c < 0 ? i : start + 1); at++) {
+            const int n =
+                c < 0 ? sprintf(end, "\\x{%X}", (unsigned char)text[at]) : sprintf(end, "\\u{%X}", (unsigned int)c);
+
+            end += n;
+            columns += n;
+        }
+    }
+    *end = '\0';
+    if (width) {
+        *width = columns;
+    }
+    return out;
+}
+
+/* A value as people read it. */
+static const char *shown(apr_pool_t *p, const json_t *value)
+{
+    const char *text = "";
+    const json_t *item;
+    size_t i;
+
+    switch (json_typeof(value)) {
+    case JSON_STRING:
+        return *json_string_value(value) ? json_string_value(value) : "\"\"";
+    case JSON_INTEGER:
+        return apr_psprintf(p, "%" APR_INT64_T_FMT, (apr_int64_t)json_integer_value(value));
+    case JSON_TRUE:
+        return "yes";
+    case JSON_FALSE:
+        return "no";
+    case JSON_ARRAY:
+        json_array_foreach(value, i, item)
+        {
+            text = apr_pstrcat(p, text, i ? ", " : "", shown(p, item), NULL);
+        }
+        return *text ? text : "-";
+    default:
+        return "-";
+    }
+}
+
+/* Field names as people read them: revoked_at -> revoked at. */
+static const char *spaced(apr_pool_t *p, const char *name)
+{
+    char *copy = apr_pstrdup(p, name);
+
+    for (char *c = copy; *c; c++) {
+        *c = *c == '_' ? ' ' : *c;
+    }
+    return copy;
+}
+
+int cloudepctl_print_text(cloudepctl_t *ctl, const char *text)
+{
+    if (fputs(text, stdout) == EOF || fflush(stdout) == EOF) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_FILE, "the answer could not be written to standard output");
+    }
+    return CLOUDEPCTL_DONE;
+}
+
+/* Prints {name: value, "next": next} (next NULL: without it). value is not used up. */
+static int print_json(cloudepctl_t *ctl, const char *name, const json_t *value, json_t *next)
+{
+    json_t *document = cloudepctl_own(ctl, json_object());
+    char *text;
+    int code;
+
+    (void)json_object_set_new(document, name, json_deep_copy(value));
+    if (next) {
+        (void)json_object_set(document, "next", next);
+    }
+    text = json_dumps(document, JSON_INDENT(2));
+    if (!text) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_FILE, "the answer could not be put together");
+    }
+    code = cloudepctl_print_text(ctl, apr_pstrcat(ctl->pool, text, "\n", NULL));
+    free(text);
+    return code;
+}
+
+static json_t *parsed(const char *cell)
+{
+    return cell ? json_loads(cell, 0, NULL) : NULL;
+}
+
+json_t *cloudepctl_row(cloudepctl_t *ctl, const cloudep_rows_t *rows)
+{
+    return rows->count ? cloudepctl_own(ctl, parsed(cloudep_cell(rows, 0, 0))) : NULL;
+}
+
+static int columns_of(const cloudepctl_column_t *columns)
+{
+    int n = 0;
+
+    while (columns[n].field) {
+        n++;
+    }
+    return n;
+}
+
+static void append_cell(apr_array_header_t *lines, const char *text, int pad)
+{
+    APR_ARRAY_PUSH(lines, const char *) = text;
+    APR_ARRAY_PUSH(lines, const char *) = apr_psprintf(lines->pool, "%*s", pad, "");
+}
+
+/* Two passes: how wide each column is, then the lines. */
+static int print_table(cloudepctl_t *ctl, const cloudepctl_column_t *columns, const json_t *array)
+{
+    const int n = columns_of(columns);
+    const int rows = (int)json_array_size(array) + 1;
+    const char **cells = apr_pcalloc(ctl->pool, sizeof(char *) * (apr_size_t)(rows * n));
+    int *widths = apr_pcalloc(ctl->pool, sizeof(int) * (apr_size_t)(rows * n));
+    apr_array_header_t *text = apr_array_make(ctl->pool, rows * n * 2, sizeof(const char *));
+
+    for (int i = 0; i < rows * n; i++) {
+        const json_t *row = i < n ? NULL : json_array_get(array, (size_t)(i / n - 1));
+        const json_t *value = row ? json_object_get(row, columns[i % n].field) : NULL;
+
+        cells[i] = escaped(ctl->pool, i < n ? columns[i].title : value ? shown(ctl->pool, value) : "-", &widths[i]);
+    }
+    for (int r = 0; r < rows; r++) {
+        for (int c = 0; c < n; c++) {
+            int widest = 0;
+
+            for (int k = 0; k < rows; k++) {
+                widest = widths[k * n + c] > widest ? widths[k * n + c] : widest;
+            }
+            append_cell(text, cells[r * n + c], c == n - 1 ? 0 : widest - widths[r * n + c] + 2);
+        }
+        APR_ARRAY_PUSH(text, const char *) = "\n";
+    }
+    return cloudepctl_print_text(ctl, apr_array_pstrcat(ctl->pool, text, 0));
+}
+
+int cloudepctl_print_array(cloudepctl_t *ctl, const char *name, const cloudepctl_column_t *columns, const json_t *array)
+{
+    if (ctl->json) {
+        return print_json(ctl, name, array, NULL);
+    }
+    return json_array_size(array) ? print_table(ctl, columns, array)
+                                  : cloudepctl_print_text(ctl, apr_psprintf(ctl->pool, "no %s\n", name));
+}
+
+int cloudepctl_page(cloudepctl_t *ctl, cloudepctl_page_t *page)
+{
+    page->limit = 100;
+    page->after = cloudepctl_option(ctl, "after");
+    return cloudepctl_option_number(ctl, &page->limit, "limit", 1, 1000);
+}
+
+int cloudepctl_print_list(cloudepctl_t *ctl, const char *name, const cloudepctl_column_t *columns,
+                          const cloudep_rows_t *rows, const cloudepctl_page_t *page, const char *cursor)
+{
+    const int count = page && rows->count > page->limit ? page->limit : rows->count;
+    json_t *array = cloudepctl_own(ctl, json_array());
+    json_t *next = cloudepctl_own(ctl, json_null());
+    int code;
+
+    for (int i = 0; i < count; i++) {
+        if (json_array_append_new(array, parsed(cloudep_cell(rows, i, 0)))) {
+            return cloudepctl_fail(ctl, CLOUDEPCTL_DATABASE, "database: a row could not be read");
+        }
+    }
+    if (count < rows->count) {
+        next = json_object_get(json_array_get(array, (size_t)count - 1), cursor);
+    }
+    if (ctl->json) {
+        return print_json(ctl, name, array, page ? next : NULL);
+    }
+    code = cloudepctl_print_array(ctl, name, columns, array);
+    if (code || json_is_null(next)) {
+        return code;
+    }
+    return cloudepctl_print_text(
+        ctl, apr_psprintf(ctl->pool, "more: --after %s\n", escaped(ctl->pool, shown(ctl->pool, next), NULL)));
+}
+
+int cloudepctl_print_record(cloudepctl_t *ctl, const char *name, const cloudep_rows_t *rows)
+{
+    json_t *row = cloudepctl_row(ctl, rows);
+    const char *text = "";
+    const char *field;
+    json_t *value;
+
+    if (!row) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_DATABASE, "database: a row could not be read");
+    }
+    if (ctl->json) {
+        return print_json(ctl, name, row, NULL);
+    }
+    json_object_foreach(row, field, value)
+    {
+        text = apr_psprintf(ctl->pool, "%s%-24s  %s\n", text, spaced(ctl->pool, field),
+                            escaped(ctl->pool, shown(ctl->pool, value), NULL));
+    }
+    return cloudepctl_print_text(ctl, text);
+}
+
+int cloudepctl_print_done(cloudepctl_t *ctl, const char *name, const json_t *result, const char *format, ...)
+{
+    va_list args;
+    const char *text;
+
+    if (ctl->json) {
+        return print_json(ctl, name, result, NULL);
+    }
+    va_start(args, format);
+    text = apr_pvsprintf(ctl->pool, format, args);
+    va_end(args);
+    return cloudepctl_print_text(ctl, apr_pstrcat(ctl->pool, escaped(ctl->pool, text, NULL), "\n", NULL));
+}
+
+int cloudepctl_fail(cloudepctl_t *ctl, int code, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    ctl->error = apr_pvsprintf(ctl->pool, format, args);
+    va_end(args);
+    return code;
+}
+
+void cloudepctl_print_error(cloudepctl_t *ctl, int code)
+{
+    json_t *error;
+
+    if (ctl->json && code != CLOUDEPCTL_FILE) {
+        error = cloudepctl_own(ctl, json_pack("{s:i, s:s?}", "exit", code, "message", ctl->error));
+        (void)print_json(ctl, "error", error, NULL);
+    }
+    (void)fprintf(stderr, "cloudepctl: %s\n", escaped(ctl->pool, ctl->error ? ctl->error : "failed", NULL));
+}

@@ -1,0 +1,202 @@
+/*
+ * tenant.c - tenants: who may register and log in where.
+ */
+#include "cloudepctl.h"
+
+#include <string.h>
+#include "base/validate.h"
+
+/* What stands in a column or a page of somebody; longer ones are a mistake. In characters. */
+#define LONGEST_TEXT 200
+
+static const cloudepctl_column_t columns[] = {{"slug", "SLUG"},
+                                              {"name", "NAME"},
+                                              {"registration", "REGISTRATION"},
+                                              {"login", "LOGIN"},
+                                              {"redirect_uris", "REDIRECT URIS"},
+                                              {NULL, NULL}};
+
+static int check_text(cloudepctl_t *ctl, const char *name, int may_be_empty)
+{
+    const char *text = cloudepctl_option(ctl, name);
+    apr_size_t length;
+
+    if (!text || (may_be_empty && !*text)) {
+        return CLOUDEPCTL_DONE;
+    }
+    if (cloudep_is_blank(text) || !cloudep_is_printable(text) || cloudep_utf8_length(&length, text) != APR_SUCCESS ||
+        length > LONGEST_TEXT) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--%s must be printable text of 1 to %d characters", name,
+                               LONGEST_TEXT);
+    }
+    return CLOUDEPCTL_DONE;
+}
+
+static int check_uris(cloudepctl_t *ctl)
+{
+    const apr_array_header_t *uris = apr_hash_get(ctl->options, "redirect-uri", APR_HASH_KEY_STRING);
+
+    for (int i = 0; uris && i < uris->nelts; i++) {
+        const char *uri = APR_ARRAY_IDX(uris, i, const char *);
+
+        /* RFC 6749, 3.1.2: absolute, without a fragment. */
+        if (!cloudep_is_url(uri) || strchr(uri, '#')) {
+            return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE,
+                                   "--redirect-uri must be an absolute http or https URL without a fragment");
+        }
+    }
+    return CLOUDEPCTL_DONE;
+}
+
+/* The tenant that the options describe. */
+static int described(cloudepctl_t *ctl, cloudep_operator_tenant_t *tenant)
+{
+    int code = check_text(ctl, "name", 0);
+
+    code = code ? code : check_text(ctl, "totp-issuer", 1);
+    code = code ? code : check_text(ctl, "organization", 1);
+    code = code ? code : check_uris(ctl);
+    code = code ? code : cloudepctl_option_switch(ctl, &tenant->registration, "registration");
+    code = code ? code : cloudepctl_option_switch(ctl, &tenant->login, "login");
+    tenant->slug = cloudepctl_option(ctl, "slug");
+    tenant->name = cloudepctl_option(ctl, "name");
+    tenant->totp_issuer = cloudepctl_option(ctl, "totp-issuer");
+    tenant->organization = cloudepctl_option(ctl, "organization");
+    tenant->add_uris = cloudepctl_option_list(ctl, "redirect-uri");
+    tenant->remove_uris = cloudepctl_option_list(ctl, "remove-redirect-uri");
+    return code;
+}
+
+static int unknown(cloudepctl_t *ctl, const char *slug)
+{
+    return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "no tenant %s", slug);
+}
+
+int cloudepctl_tenant_id(cloudepctl_t *ctl, const char **id)
+{
+    const char *slug = cloudepctl_option(ctl, "tenant");
+    cloudep_rows_t *rows;
+    apr_status_t rv = cloudep_operator_tenant_show(&ctl->db, ctl->pool, &rows, slug);
+
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    if (rows->count == 0) {
+        return unknown(ctl, slug);
+    }
+    *id = json_string_value(json_object_get(cloudepctl_row(ctl, rows), "id"));
+    return *id ? CLOUDEPCTL_DONE : cloudepctl_fail(ctl, CLOUDEPCTL_DATABASE, "database: a row could not be read");
+}
+
+static int add(cloudepctl_t *ctl)
+{
+    cloudep_operator_tenant_t tenant = {0};
+    cloudep_rows_t *rows;
+    apr_status_t rv;
+    const int code = described(ctl, &tenant);
+
+    if (code) {
+        return code;
+    }
+    if (!cloudep_is_slug(tenant.slug)) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--slug must be 1 to 63 of a-z, 0-9 and -, and not begin with -");
+    }
+    rv = cloudep_operator_tenant_add(&ctl->db, ctl->pool, &rows, &tenant);
+    if (rv == CLOUDEP_ECONFLICT) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "tenant %s exists already", tenant.slug);
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    return cloudepctl_print_done(ctl, "tenant", cloudepctl_row(ctl, rows), "tenant %s added", tenant.slug);
+}
+
+static int set(cloudepctl_t *ctl)
+{
+    cloudep_operator_tenant_t tenant = {0};
+    cloudep_rows_t *rows;
+    apr_status_t rv;
+    const int code = described(ctl, &tenant);
+
+    if (code) {
+        return code;
+    }
+    if (!tenant.name && !tenant.registration && !tenant.login && !tenant.totp_issuer && !tenant.organization &&
+        !tenant.add_uris && !tenant.remove_uris) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "nothing to set; see cloudepctl tenant set --help");
+    }
+    rv = cloudep_operator_tenant_set(&ctl->db, ctl->pool, &rows, &tenant);
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    if (rows->count == 0) {
+        return unknown(ctl, tenant.slug);
+    }
+    return cloudepctl_print_done(ctl, "tenant", cloudepctl_row(ctl, rows), "tenant %s changed", tenant.slug);
+}
+
+static int show(cloudepctl_t *ctl)
+{
+    const char *slug = cloudepctl_option(ctl, "slug");
+    cloudep_rows_t *rows;
+    apr_status_t rv = cloudep_operator_tenant_show(&ctl->db, ctl->pool, &rows, slug);
+
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    return rows->count ? cloudepctl_print_record(ctl, "tenant", rows) : unknown(ctl, slug);
+}
+
+static int list(cloudepctl_t *ctl)
+{
+    cloudepctl_page_t page;
+    cloudep_rows_t *rows;
+    apr_status_t rv;
+    const int code = cloudepctl_page(ctl, &page);
+
+    if (code) {
+        return code;
+    }
+    rv = cloudep_operator_tenant_list(&ctl->db, ctl->pool, &rows, page.after, page.limit + 1);
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    return cloudepctl_print_list(ctl, "tenants", columns, rows, &page, "slug");
+}
+
+#define SLUG_OPTION                                                                                                    \
+    {                                                                                                                  \
+        "slug", "SLUG", "the name that clients send", CLOUDEPCTL_REQUIRED                                              \
+    }
+#define FIELD_OPTIONS                                                                                                  \
+    {"registration", "on|off", "whether new members may register", 0},                                                 \
+        {"login", "on|off", "whether members may log in", 0},                                                          \
+        {"redirect-uri", "URL", "allow this redirect URI of a social login", CLOUDEPCTL_REPEATABLE},                   \
+        {"totp-issuer", "TEXT", "the name that authenticator apps show (\"\": the tenant's name)", 0},                 \
+    {                                                                                                                  \
+        "organization", "ID", "the tenant's organization at the identity provider (\"\": none)", 0                     \
+    }
+
+static const cloudepctl_option_t add_options[] = {SLUG_OPTION,
+                                                  {"name", "TEXT", "the name that people see", CLOUDEPCTL_REQUIRED},
+                                                  FIELD_OPTIONS,
+                                                  {NULL, NULL, NULL, 0}};
+static const cloudepctl_option_t set_options[] = {
+    SLUG_OPTION,
+    {"name", "TEXT", "the name that people see", 0},
+    FIELD_OPTIONS,
+    {"remove-redirect-uri", "URL", "do not allow this redirect URI any more", CLOUDEPCTL_REPEATABLE},
+    {NULL, NULL, NULL, 0}};
+static const cloudepctl_option_t show_options[] = {SLUG_OPTION, {NULL, NULL, NULL, 0}};
+static const cloudepctl_option_t list_options[] = {CLOUDEPCTL_PAGE_OPTIONS, {NULL, NULL, NULL, 0}};
+
+const cloudepctl_command_t cloudepctl_tenant_commands[] = {
+    {"tenant", "add", "Makes a tenant.", add_options, "Registration and login are on unless they are turned off.\n",
+     "  cloudepctl tenant add --slug acme --name 'Acme Corporation'\n"
+     "  cloudepctl tenant add --slug acme --name Acme --redirect-uri https://app.example.com/callback\n",
+     add},
+    {"tenant", "set", "Changes what is given and leaves the rest.", set_options, NULL,
+     "  cloudepctl tenant set --slug acme --registration off\n", set},
+    {"tenant", "show", "Shows one tenant.", show_options, NULL, "  cloudepctl tenant show --slug acme --json\n", show},
+    {"tenant", "list", "Lists tenants by slug.", list_options, NULL, "  cloudepctl tenant list\n", list},
+    {NULL, NULL, NULL, NULL, NULL, NULL, NULL}};
