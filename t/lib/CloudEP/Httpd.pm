@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use CloudEP::Process qw(spawn finish alive wait_until run slurp spew);
 use Cwd qw(abs_path);
+use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use IO::Socket::INET;
 
@@ -16,7 +17,8 @@ my @MORE    = qw(authz_host authz_user auth_basic authn_file alias headers env s
 
 # The top of the project.
 sub top {
-    return abs_path(__FILE__ =~ m{^(.*)/t/lib/CloudEP/} ? $1 : '../../..');
+    our $top //= abs_path(dirname(__FILE__) . '/../../..');
+    return $top;
 }
 
 # One of apxs's variables (SBINDIR, PROGNAME, LIBEXECDIR, ...).

@@ -126,7 +126,7 @@ sub migrate {
     my ($self) = @_;
     my $sql = CloudEP::Httpd::top() . '/sql';
     $self->{pg}->setup($sql);
-    $self->ctl('migrate', '--sql', $sql);
+    $self->ctl('migrate', '--sql-dir', $sql);
 }
 
 # The mails for an address, oldest first, once there are $count of them; dies at the deadline.

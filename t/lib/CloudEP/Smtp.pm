@@ -4,6 +4,7 @@ package CloudEP::Smtp;
 
 use strict;
 use warnings;
+use CloudEP::Httpd;
 use CloudEP::Process qw(spawn finish alive wait_until run slurp spew);
 use File::Path qw(make_path);
 
@@ -24,9 +25,9 @@ sub start {
     }
     push @options, '--login', $self->{login} if $self->{login};
     push @options, '--port', $self->{port} if $self->{port};
-    my ($program) = __FILE__ =~ m{^(.*)/lib/CloudEP/};
+    my $program = CloudEP::Httpd::top() . '/t/smtp/server.py';
     unlink "$self->{run}/smtp.port";
-    $self->{pid} = spawn($self->{log}, {}, 'python3', "$program/smtp/server.py", @options, $self->{mail}, $self->{run});
+    $self->{pid} = spawn($self->{log}, {}, 'python3', $program, @options, $self->{mail}, $self->{run});
     $self->{port} = wait_until(20, sub {
         alive($self->{pid}) or die 'the SMTP server did not start: ', slurp($self->{log}), "\n";
         return (eval { slurp("$self->{run}/smtp.port") } // '') =~ /^(\d+)\n/ && $1;

@@ -1,0 +1,162 @@
+package CloudEP::Run;
+
+# "./dev run" and "./dev stop": one CloudEP in $CLOUDEP_VAR, in the foreground, with its own PostgreSQL and memcached.
+
+use strict;
+use warnings;
+use CloudEP::Httpd;
+use CloudEP::Memcached;
+use CloudEP::Postgres;
+use CloudEP::Process qw(alive mine wait_until spew);
+use CloudEP::Server;
+use Fcntl qw(LOCK_EX LOCK_NB);
+use File::Path qw(make_path);
+use IO::Socket::INET;
+use POSIX ();
+use Time::HiRes qw(sleep);
+
+my $TENANT = 'demo';
+my $INVITE = 'WELCOME';
+
+sub serve {
+    $| = 1;
+    my $dir = $ENV{CLOUDEP_VAR};
+    my $port = $ENV{CLOUDEP_PORT} || 8080;
+    $port =~ /^\d+$/ && $port < 65536 or die "CLOUDEP_PORT is not a port: $port\n";
+    make_path("$dir/run", { mode => 0700 });
+    my $lock = only_one($dir);
+    end_leftovers($dir);
+    IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1)
+        or die "port $port of 127.0.0.1 is in use: CLOUDEP_PORT=8081 ./dev run takes another\n";
+
+    my $asked;
+    local @SIG{qw(INT TERM HUP)} = (sub { $asked = 1 }) x 3;
+    my %parts;
+    my $served = eval {
+        start(\%parts, $dir, $port, \$asked);
+        walk($parts{server});
+        print "CloudEP ready: ", $parts{server}->url, "\n";
+        watch(\%parts, \$asked);
+        1;
+    };
+    my $error = $@;
+    # httpd first: nobody is served by half a CloudEP.
+    print "\nstopping\n";
+    for my $name (qw(server memcached pg)) {
+        $parts{$name}->stop if $parts{$name};
+    }
+    unlink "$dir/run/dev.pid";
+    return if $served || $asked;
+    print STDERR $error;
+    exit 1;
+}
+
+# Two on one folder would destroy it.
+sub only_one {
+    my ($dir) = @_;
+    open my $lock, '>>', "$dir/run/lock" or die "$dir/run/lock: $!\n";
+    flock $lock, LOCK_EX | LOCK_NB
+        or die "a CloudEP already runs in $dir: ./dev stop ends it; with another CLOUDEP_VAR and CLOUDEP_PORT two run side by side\n";
+    fcntl $lock, Fcntl::F_SETFD(), Fcntl::FD_CLOEXEC();
+    spew("$dir/run/dev.pid", "$$\n");
+    return $lock;
+}
+
+# Fills %$parts with what runs, so that the caller can stop it however far this came.
+sub start {
+    my ($parts, $dir, $port, $asked) = @_;
+    my $go_on = sub { $$asked and die "stopped\n"; print STDERR "dev: $_[0]\n" };
+    my %common = (run => "$dir/run", log => "$dir/services.log");
+    $go_on->(-d "$dir/pg" ? 'starting PostgreSQL' : 'making a PostgreSQL database');
+    $parts->{pg} = CloudEP::Postgres->new(%common, data => "$dir/pg", durable => 1);
+    $parts->{pg}->start;
+    $parts->{memcached} = CloudEP::Memcached->new(%common);
+    $parts->{memcached}->start;
+    my $server = CloudEP::Server->new(dir => $dir, port => $port, bare => 1, pg => $parts->{pg},
+        memcached => $parts->{memcached});
+    $go_on->('bringing the schema up to date');
+    $server->migrate;
+    $go_on->('starting httpd');
+    $parts->{server} = $server;
+    $server->start;
+    welcome($server);
+    wait_until(10, sub { $server->client->get('/api/v1/members/me')->status == 401 })
+        or die "httpd runs, but does not answer as it should: see $dir/logs/error_log\n";
+}
+
+# The tenant and the invite that the walk uses.
+sub welcome {
+    my ($server) = @_;
+    my $there = sub { $server->value("SELECT count(*) FROM cloudep.$_[0]", tenant => $TENANT, code => $INVITE) };
+    $server->ctl(qw(tenant add --slug), $TENANT, qw(--name Demo)) unless $there->("tenants WHERE slug = :'tenant'");
+    $server->ctl(qw(invite add --tenant), $TENANT, '--code', $INVITE, qw(--uses 1000))
+        unless $there->("invites i JOIN cloudep.tenants t ON t.id = i.tenant_id WHERE slug = :'tenant' AND code = :'code'");
+}
+
+# Until a signal asks us to end or a part ends by itself.
+sub watch {
+    my ($parts, $asked) = @_;
+    my %pids = (PostgreSQL => $parts->{pg}{pid}, memcached => $parts->{memcached}{pid}, httpd => $parts->{server}->pid);
+    while (!$$asked) {
+        for my $name (sort keys %pids) {
+            alive($pids{$name}) or die "$name has ended: see the logs in $parts->{server}{dir}\n";
+        }
+        sleep 0.3;
+    }
+}
+
+# What a CloudEP that was killed left running in this folder, in the order in which it would have stopped it.
+sub end_leftovers {
+    my ($dir) = @_;
+    my @ended;
+    for (['httpd', "$dir/httpd.pid", "$dir/httpd.conf", 'TERM'], ['memcached', "$dir/run/memcached.pid", "$dir/run/", 'TERM'],
+        ['PostgreSQL', "$dir/pg/postmaster.pid", "$dir/pg", 'INT']) {
+        my ($name, $file, $mark, $signal) = @$_;
+        my $pid = mine($file, $mark) or next;
+        kill $signal => $pid;
+        wait_until(30, sub { !mine($file, $mark) }) or die "$name (process $pid) does not end\n";
+        push @ended, $name;
+    }
+    return @ended;
+}
+
+sub stop {
+    my $dir = $ENV{CLOUDEP_VAR};
+    my $file = "$dir/run/dev.pid";
+    my $pid = mine($file, 'CloudEP::Run');
+    if ($pid) {
+        kill TERM => $pid;
+        wait_until(60, sub { !mine($file, 'CloudEP::Run') }) or die "process $pid does not end\n";
+    }
+    my @ended = end_leftovers($dir);
+    unlink $file;
+    print $pid ? "stopped\n" : @ended ? "ended what was left: @ended\n" : "nothing runs in $dir\n";
+}
+
+# The main job as lines that can be pasted into bash one after another.
+sub walk {
+    my ($server) = @_;
+    my ($url, $mail) = ($server->url, $server->{mail});
+    print <<"WALK";
+
+The main job, to paste into bash in another terminal, line by line:
+
+API=$url/api/v1
+EMAIL=ada-\$RANDOM\@example.com
+post() { curl -sS -H 'Content-Type: application/json' "\${\@:3}" -d "\$2" "\$API\$1"; }
+REGISTERED=\$(post /auth/register '{"tenant_slug":"$TENANT","invite_code":"$INVITE","email":"'\$EMAIL'","password":"correct horse 9","accept_terms_version":"1"}'); echo "\$REGISTERED" | jq .
+until MAIL=\$(grep -ls "^To:.*\$EMAIL" $mail/*.eml); do sleep 0.2; done; CODE=\$(sed '1,/^\\r*\$/d' "\$MAIL" | grep -oE '\\b[0-9]{6}\\b' | head -n 1); echo "the code is \$CODE"
+post /auth/register/confirm '{"tenant_slug":"$TENANT","challenge_id":"'\$(echo "\$REGISTERED" | jq -r .data.challenge_id)'","code":"'\$CODE'"}' | jq .
+TOKENS=\$(post /auth/login '{"tenant_slug":"$TENANT","email":"'\$EMAIL'","password":"correct horse 9"}'); echo "\$TOKENS" | jq .; ACCESS=\$(echo "\$TOKENS" | jq -r .data.access_token)
+curl -sS -H "Authorization: Bearer \$ACCESS" \$API/members/me | jq .
+curl -sS -X PATCH -H "Authorization: Bearer \$ACCESS" -H 'Content-Type: application/json' -d '{"display_name":"Ada","language":"en"}' \$API/members/me | jq .
+TOKENS=\$(post /auth/token/refresh '{"refresh_token":"'\$(echo "\$TOKENS" | jq -r .data.refresh_token)'"}'); echo "\$TOKENS" | jq .; ACCESS=\$(echo "\$TOKENS" | jq -r .data.access_token)
+post /auth/logout '{}' -H "Authorization: Bearer \$ACCESS" | jq .
+curl -sS -H "Authorization: Bearer \$ACCESS" \$API/members/me | jq .    # 401: the session is over
+
+Mail: $mail/*.eml    httpd's log: $server->{dir}/logs/error_log    Ctrl-C, or ./dev stop, ends everything.
+
+WALK
+}
+
+1;
