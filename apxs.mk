@@ -57,24 +57,24 @@ unit: $(TESTS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 $(ARCHIVE): $(call objects,$(BASE))
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@$(AR) rcs $@ $^
 
 # The whole archive goes in, so that the content modules find every service that the headers promise.
 $(BUILD)/mod_cloudep.so: $(call objects,$(CORE)) $(ARCHIVE)
-	$(CC) -shared $(LDFLAGS_ALL) -o $@ $(call objects,$(CORE)) -Wl,--whole-archive $(ARCHIVE) -Wl,--no-whole-archive $(LIBS)
+	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $(call objects,$(CORE)) -Wl,--whole-archive $(ARCHIVE) -Wl,--no-whole-archive $(LIBS)
 $(BUILD)/mod_cloudep_auth.so: $(call objects,$(AUTH))
-	$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ -ljansson
+	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ -ljansson
 $(BUILD)/mod_cloudep_member.so: $(call objects,$(MEMBER))
-	$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ -ljansson
+	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ -ljansson
 $(BUILD)/cloudepctl: $(call objects,$(CTL)) $(ARCHIVE)
-	$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
+	@$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
 $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 
 install: all
 	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(CONFDIR) $(DESTDIR)$(DATADIR)/sql $(DESTDIR)$(DATADIR)/templates
@@ -96,7 +96,7 @@ fuzz:
 .PHONY: fuzzers
 fuzzers: $(patsubst t/fuzz/%.c,$(BUILD)/%,$(FUZZ))
 $(BUILD)/%_fuzz: $(BUILD)/t/fuzz/%_fuzz.o $(ARCHIVE)
-	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS) $(APR_LIBS)
+	@$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS) $(APR_LIBS)
 
 tidy:
 	clang-tidy --quiet $(C_FILES) -- -std=gnu11 $(CPPFLAGS_ALL)

@@ -51,6 +51,7 @@ CREATE TABLE cloudep.members (
     terms_version              text,
     terms_accepted_at          timestamptz,
     marketing_opt_in           boolean NOT NULL DEFAULT false,
+    activated_at               timestamptz,
     created_at                 timestamptz NOT NULL DEFAULT now(),
     updated_at                 timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, uid),

@@ -24,4 +24,7 @@
 #define CLOUDEP_EDATA CLOUDEP_STATUS(11)     /* stored data that cannot be */
 #define CLOUDEP_EUNSET CLOUDEP_STATUS(12)    /* the part is not configured */
 
+/** A status in a few words for a log; constant text, also for APR's own values. */
+const char *cloudep_status_name(apr_status_t status);
+
 #endif

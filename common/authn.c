@@ -1,0 +1,123 @@
+/*
+ * authn.c - AuthJWT: from a bearer token to the live principal of a request.
+ *
+ * A token that verifies is not enough: its session must live and its member must be active, which one statement
+ * answers. What was found, or refused, is remembered for the request, so hook and handler agree.
+ */
+#include "private.h"
+
+#include <apr_strings.h>
+#include "base/claims.h"
+#include "base/session_store.h"
+#include "base/validate.h"
+
+static cloudep_problem_t *unauthenticated(cloudep_call_t *call, const char *challenge, const char *message)
+{
+    cloudep_problem_t *problem = cloudep_problem(call, call->api->scope, CLOUDEP_UNAUTHENTICATED, message);
+
+    problem->challenge = challenge;
+    return problem;
+}
+
+static cloudep_problem_t *invalid_token(cloudep_call_t *call, const char *reason)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, call->r, CENO(130) "access token refused: %s", reason);
+    return unauthenticated(call, "invalid_token", "the access token is invalid, expired or revoked");
+}
+
+/* The token of "Authorization: Bearer x"; NULL: none was sent. Never from the URL (RFC 6750 2.3). */
+static const char *bearer(request_rec *r)
+{
+    const char *header = apr_table_get(r->headers_in, "Authorization");
+
+    if (!header || strncasecmp(header, "Bearer ", 7)) {
+        return NULL;
+    }
+    header += 7;
+    while (*header == ' ') {
+        header++;
+    }
+    return header;
+}
+
+static int from_loopback(request_rec *r)
+{
+    apr_sockaddr_t *peer = r->connection->client_addr;
+    char *ip = NULL;
+
+    /* The connection's own peer: a forwarded address is no proof of being local. */
+    return apr_sockaddr_ip_get(&ip, peer) == APR_SUCCESS &&
+           (!strncmp(ip, "127.", 4) || !strcmp(ip, "::1") || !strncmp(ip, "::ffff:127.", 11)) &&
+           (!r->useragent_ip || !strcmp(r->useragent_ip, ip));
+}
+
+/* CloudEPDevIdentityHeaders: NULL principal and NULL problem: the headers mean nothing here. */
+static cloudep_problem_t *from_headers(cloudep_call_t *call, cloudep_principal_t *principal, int *found)
+{
+    const char *tenant = apr_table_get(call->r->headers_in, "X-Tenant-ID");
+    const char *uid = apr_table_get(call->r->headers_in, "X-UID");
+    apr_status_t rv;
+
+    *found = 0;
+    if (!call->config->dev_identity_headers || !tenant || !uid || !from_loopback(call->r)) {
+        return NULL;
+    }
+    *found = 1;
+    if (!cloudep_is_uuid(tenant) || !cloudep_is_uuid(uid)) {
+        return unauthenticated(call, NULL, "X-Tenant-ID and X-UID must be UUIDs");
+    }
+    principal->tenant_id = tenant;
+    principal->uid = uid;
+    principal->amr = "dev";
+    rv = cloudep_member_by_uid(cloudep_database(call), call->p, &principal->member, tenant, uid);
+    if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
+        return cloudep_problem_service(call, rv, "looking up the member");
+    }
+    if (principal->member && principal->member->status != CLOUDEP_MEMBER_ACTIVE) {
+        return unauthenticated(call, NULL, "the member is not active");
+    }
+    return NULL;
+}
+
+static cloudep_problem_t *from_token(cloudep_call_t *call, cloudep_principal_t *principal, const char *token)
+{
+    const char *reason = NULL;
+    const cloudep_claims_t *claims = cloudep_read_token(call->r, call->config, CLOUDEP_TOKEN_ACCESS, token, &reason);
+    apr_status_t rv;
+
+    if (!claims) {
+        return invalid_token(call, reason);
+    }
+    principal->tenant_id = claims->tid;
+    principal->uid = claims->sub;
+    principal->session_id = claims->sid;
+    rv = cloudep_session_principal(cloudep_database(call), call->p, &principal->member, &principal->amr, claims->tid,
+                                   claims->sid, claims->sub);
+    if (rv == APR_NOTFOUND) {
+        return invalid_token(call, "its session is over");
+    }
+    return rv == APR_SUCCESS ? NULL : cloudep_problem_service(call, rv, "looking up the session");
+}
+
+cloudep_problem_t *cloudep_authenticate(cloudep_call_t *call, const cloudep_principal_t **out)
+{
+    cloudep_request_t *state = cloudep_request(call->r);
+    const char *token = bearer(call->r);
+    cloudep_principal_t *principal;
+    cloudep_problem_t *problem;
+    int found;
+
+    if (state->principal) {
+        *out = state->principal;
+        return NULL;
+    }
+    principal = apr_pcalloc(call->p, sizeof(*principal));
+    problem = token ? from_token(call, principal, token) : from_headers(call, principal, &found);
+    if (!problem && !token && !found) {
+        problem = unauthenticated(call, NULL, "an access token is needed: Authorization: Bearer ...");
+    }
+    if (!problem) {
+        state->principal = *out = principal;
+    }
+    return problem;
+}

@@ -1,0 +1,265 @@
+/*
+ * cloudep.h - the one header of the core that the content modules include.
+ *
+ * A request takes one straight way: handler -> route -> AuthJWT -> body checked against the route's fields ->
+ * flow -> services -> envelope. A flow returns NULL and leaves its answer in call->data, or returns the one
+ * problem that is told to the client; nothing is written to the client anywhere else.
+ */
+#ifndef CLOUDEP_H
+#define CLOUDEP_H
+
+#include <httpd.h>
+#include <jansson.h>
+#include "base/challenge.h"
+#include "base/claims.h"
+#include "base/export.h"
+#include "base/field.h"
+#include "base/member_store.h"
+#include "base/session_store.h"
+#include "base/tenant_store.h"
+
+#define CLOUDEP_AUTH_PREFIX "/api/v1/auth"
+#define CLOUDEP_MEMBER_PREFIX "/api/v1/members"
+
+typedef struct cloudep_config_t cloudep_config_t;
+typedef struct cloudep_call_t cloudep_call_t;
+typedef struct cloudep_idp_t cloudep_idp_t;
+
+/* ---- Problems: the failures that a client is told ------------------------------------------------------- */
+
+enum { CLOUDEP_SCOPE_GATEWAY = 10, CLOUDEP_SCOPE_AUTH = 28, CLOUDEP_SCOPE_MEMBER = 29 };
+
+/* The middle of a code; each has one HTTP status. */
+enum {
+    CLOUDEP_MALFORMED = 101,       /* 400 */
+    CLOUDEP_TOO_LARGE = 103,       /* 413 */
+    CLOUDEP_MISSING = 104,         /* 400 */
+    CLOUDEP_UNSUPPORTED = 105,     /* 405 or 415 */
+    CLOUDEP_DATABASE = 201,        /* 500 */
+    CLOUDEP_ABSENT = 301,          /* 404 */
+    CLOUDEP_EXISTS = 303,          /* 409 */
+    CLOUDEP_WRONG_STATE = 309,     /* 409 */
+    CLOUDEP_USED_UP = 310,         /* 429 */
+    CLOUDEP_LOCKED = 313,          /* 423 */
+    CLOUDEP_UNAUTHENTICATED = 501, /* 401 */
+    CLOUDEP_FORBIDDEN = 505,       /* 403 */
+    CLOUDEP_INTERNAL = 601,        /* 500 */
+    CLOUDEP_OVERLOADED = 603,      /* 503 */
+    CLOUDEP_TOO_OFTEN = 604,       /* 429 */
+    CLOUDEP_UNCONFIGURED = 605,    /* 501 */
+    CLOUDEP_PROVIDER_FAILED = 802  /* 502 */
+};
+
+typedef struct cloudep_problem_t {
+    int scope;
+    int category;
+    int detail;
+    int status;                       /* HTTP; 0: the category's own */
+    const char *message;              /* one English sentence for a developer, no secrets */
+    const apr_array_header_t *errors; /* of cloudep_field_error_t, or NULL */
+    apr_int64_t retry_after;          /* seconds; 0: the default of the status, if it has one */
+    const char *challenge;            /* RFC 6750 error of a 401 or 403; NULL: no token was sent */
+} cloudep_problem_t;
+
+/** Makes a problem in the call's pool. message must be a constant or live as long as the request. */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_problem(cloudep_call_t *call, int scope, int category, const char *message);
+
+/** A 429 or 423 which says when to come back. seconds below 1 count as 1. */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_problem_wait(cloudep_call_t *call, int scope, int category, const char *message, apr_int64_t seconds);
+
+/** A 400 for one field of the body. */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_problem_field(cloudep_call_t *call, const char *field, const char *reason);
+
+/**
+ * The problem for a service that failed (never for APR_SUCCESS, APR_NOTFOUND or what else the flow has its own
+ * answer for): database, cache, provider, overload, unset part, impossible data. Logs rv with what.
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_problem_service(cloudep_call_t *call, apr_status_t rv, const char *what);
+
+/* ---- Routes --------------------------------------------------------------------------------------------- */
+
+/* Parts of the configuration that an operation cannot do without; it answers 501 when one is not there. */
+enum {
+    CLOUDEP_NEEDS_DATABASE = 1,
+    CLOUDEP_NEEDS_CACHE = 2,
+    CLOUDEP_NEEDS_SIGNING = 4,   /* a private signing key */
+    CLOUDEP_NEEDS_VERIFYING = 8, /* at least public keys */
+    CLOUDEP_NEEDS_SEALING = 16,
+    CLOUDEP_NEEDS_PROVIDER = 32,
+    CLOUDEP_NEEDS_MAIL = 64,
+    CLOUDEP_NEEDS_SMS = 128,
+    CLOUDEP_NEEDS_SOCIAL = 256,
+    CLOUDEP_NEEDS_EXCHANGE = 512
+};
+
+/* How a route is served. */
+enum {
+    CLOUDEP_ROUTE_TOKEN = 1,        /* needs a live session */
+    CLOUDEP_ROUTE_NO_DATABASE = 2,  /* its contract has no 201: a database failure is 601 */
+    CLOUDEP_ROUTE_QUERY = 4,        /* fields come from the query string */
+    CLOUDEP_ROUTE_TOLERATE_BODY = 8 /* takes no fields; a body is ignored */
+};
+
+typedef cloudep_problem_t *(*cloudep_flow_fn)(cloudep_call_t *call);
+
+typedef struct cloudep_route_t {
+    const char *method; /* GET, POST, PATCH, DELETE */
+    const char *path;   /* below the prefix */
+    unsigned needs;
+    unsigned flags;
+    const cloudep_field_t *fields; /* ended by a NULL name; NULL: none */
+    cloudep_flow_fn flow;
+} cloudep_route_t;
+
+typedef struct cloudep_api_t {
+    const char *handler;           /* the name for SetHandler */
+    const char *prefix;            /* without a slash at the end */
+    int scope;                     /* of the codes that are not a flow's own */
+    int missing_scope;             /* of "field missing" */
+    const cloudep_route_t *routes; /* ended by a NULL method */
+} cloudep_api_t;
+
+/** The content handler of a prefix. DECLINED when the request is not for it. */
+CLOUDEP_DECLARE(int) cloudep_serve(request_rec *r, const cloudep_api_t *api);
+
+/* ---- A call --------------------------------------------------------------------------------------------- */
+
+/* Whom a live token speaks for. */
+typedef struct cloudep_principal_t {
+    const char *tenant_id;
+    const char *uid;
+    const char *session_id;         /* NULL with development headers */
+    const char *amr;                /* space separated, RFC 8176 */
+    const cloudep_member_t *member; /* NULL: the member's row is gone */
+} cloudep_principal_t;
+
+struct cloudep_call_t {
+    request_rec *r;
+    apr_pool_t *p;
+    const cloudep_config_t *config;
+    const cloudep_api_t *api;
+    const cloudep_route_t *route;
+    const cloudep_principal_t *principal;
+    const cloudep_field_value_t *fields; /* one for each of the route's fields, in their order */
+    json_t *data;                        /* the answer's "data"; owned by the call */
+};
+
+/** The text of field number i, NULL when absent. */
+CLOUDEP_DECLARE(const char *) cloudep_text(const cloudep_call_t *call, int i);
+
+/** The id of this request as sent in X-Request-Id: 22 characters, made at first use. */
+CLOUDEP_DECLARE(const char *) cloudep_request_id(request_rec *r);
+
+/**
+ * AuthJWT: the live principal of a request. Token (or development headers) checked once a request, then
+ * remembered. On success *principal is set; else the problem to answer with (401, or 500 when the session
+ * could not be looked up: never "anonymous").
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_authenticate(cloudep_call_t *call, const cloudep_principal_t **principal);
+
+/* ---- Services ------------------------------------------------------------------------------------------- */
+
+/** The database of this server, for the row functions. Never NULL where the route needs the database. */
+CLOUDEP_DECLARE(cloudep_db_t *) cloudep_database(const cloudep_call_t *call);
+
+/** The challenge service of this server. */
+CLOUDEP_DECLARE(const cloudep_challenges_t *) cloudep_challenges(const cloudep_call_t *call);
+
+/* Settings that flows need: seconds, number, seconds, seconds. */
+CLOUDEP_DECLARE(int) cloudep_code_lifetime(const cloudep_call_t *call);
+CLOUDEP_DECLARE(int) cloudep_code_attempts(const cloudep_call_t *call);
+CLOUDEP_DECLARE(int) cloudep_code_cooldown(const cloudep_call_t *call);
+CLOUDEP_DECLARE(int) cloudep_refresh_grace(const cloudep_call_t *call);
+
+/** A uid for a new member. */
+CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_new_uid(cloudep_call_t *call, const char **uid);
+
+/** Finds the tenant or gives the contract's 404. */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_find_tenant(cloudep_call_t *call, const char *slug, const cloudep_tenant_t **tenant);
+
+/** A session about to begin, with its lifetimes from the configuration and the client's address. */
+CLOUDEP_DECLARE(cloudep_session_t *)
+cloudep_session_new(cloudep_call_t *call, const char *tenant_id, const char *uid, const char *amr);
+
+/** Puts the two tokens of a stored session into call->data. */
+CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_issue_tokens(cloudep_call_t *call, const cloudep_session_t *session);
+
+/** Reads a refresh token: signature, lifetime, type. NULL: refused (the reason is logged, not told). */
+CLOUDEP_DECLARE(const cloudep_claims_t *) cloudep_read_refresh_token(cloudep_call_t *call, const char *token);
+
+/** A mail or SMS about to be written to the outbox; params (an object, owned by the caller) is sealed. */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_message_new(cloudep_call_t *call, const cloudep_message_t **message, const char *tenant_id, const char *uid,
+                    const char *channel, const char *target, const char *language, const char *template,
+                    const json_t *params, apr_int64_t lifetime);
+
+/** Wakes the delivery thread after a message was committed. */
+CLOUDEP_DECLARE(void) cloudep_outbox_wake(const cloudep_call_t *call);
+
+/** What password rules say; NULL when acceptable, else the 400. words: NULL-ended, what an attacker tries first. */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_check_password_rules(cloudep_call_t *call, const char *field, const char *password, const char *const *words);
+
+/* ---- Identity providers (httpd providers: ap_register_provider) ----------------------------------------- */
+
+#define CLOUDEP_IDP_GROUP "cloudep-idp"
+#define CLOUDEP_IDP_VERSION "0"
+
+/* A user as an identity provider knows it; uid is ours and makes every call repeatable. */
+typedef struct cloudep_idp_user_t {
+    const cloudep_tenant_t *tenant;
+    const char *uid; /* NULL: there is no such account, take as long as if there were */
+    const char *email;
+    const char *display_name;
+    const char *language;
+} cloudep_idp_user_t;
+
+/*
+ * Where an identity provider works: a request or the background sweep (r NULL then). No database connection
+ * is held while a provider is at work.
+ */
+typedef struct cloudep_idp_context_t {
+    server_rec *s;
+    request_rec *r;
+    apr_pool_t *p;
+    const cloudep_config_t *config;
+} cloudep_idp_context_t;
+
+/*
+ * APR_SUCCESS; CLOUDEP_EFORGED: wrong password or no such user; CLOUDEP_EREFUSED: the provider has the account
+ * blocked, or refuses the password (*reason says why); CLOUDEP_ECONFLICT: the email belongs to someone else
+ * there; CLOUDEP_EPROVIDER, CLOUDEP_EDATABASE, CLOUDEP_EOVERLOAD, CLOUDEP_EDATA, CLOUDEP_EUNSET: could not.
+ */
+struct cloudep_idp_t {
+    const char *name;
+    /** Whether this server's configuration is enough for it. */
+    int (*configured)(const cloudep_config_t *config);
+    /** Creates the user with its password; again for the same uid: success. */
+    apr_status_t (*create)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                           const char **reason);
+    /** Checks a password. Takes the same time whether or not the user exists. */
+    apr_status_t (*verify)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password);
+    /** Sets a new password and lifts the provider's own lock. */
+    apr_status_t (*set_password)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                                 const char **reason);
+    /** Marks the email as confirmed. */
+    apr_status_t (*confirm)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
+    /** Removes the user; gone already: success. */
+    apr_status_t (*remove)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
+};
+
+/** The identity provider of this server and the context to call it with. */
+CLOUDEP_DECLARE(const cloudep_idp_t *) cloudep_idp(const cloudep_call_t *call, cloudep_idp_context_t *ctx);
+
+/**
+ * Undoes a registration that did not come to its end: user at the provider, member's row, the invite's use. What
+ * fails here is finished by the sweep.
+ */
+CLOUDEP_DECLARE(void) cloudep_undo_registration(cloudep_call_t *call, const cloudep_idp_user_t *user);
+
+#endif

@@ -1,0 +1,111 @@
+/*
+ * config.h - the settings of a server, each declared once.
+ *
+ * CLOUDEP_SETTINGS is the one list: member, directive, default, bounds and help text. The struct, create, merge,
+ * the command table and the defaults are made from it. Unset until "settled" in post_config, so a virtual host
+ * inherits what the main server says and not what it defaulted to.
+ */
+#ifndef CLOUDEP_CONFIG_H
+#define CLOUDEP_CONFIG_H
+
+#include <http_config.h>
+#include "base/cache.h"
+#include "base/challenge.h"
+#include "base/db.h"
+#include "base/jwk.h"
+
+#define CLOUDEP_UNSET (-1)
+
+/*
+ * FLAG(member, directive, default, help)
+ * NUMBER(member, directive, default, min, max, help)
+ * SECONDS(member, directive, default, min, max, help)   takes "90", "90s", "15min", "24h", "30d"
+ * TEXT(member, directive, default, help)
+ * FILENAME(member, directive, help)                     below ServerRoot unless absolute
+ * LIST(member, directive, help)                         may be repeated; a virtual host's replaces its server's
+ */
+#define CLOUDEP_SETTINGS(FLAG, NUMBER, SECONDS, TEXT, FILENAME, LIST)                                                  \
+    FLAG(database, "CloudEPDatabase", 0, "On: use the PostgreSQL that mod_dbd's directives name")                      \
+    NUMBER(database_connections, "CloudEPDatabaseConnections", 10, 1, 1000,                                            \
+           "Connections a child may use at once; not more than DBDMax")                                                \
+    NUMBER(database_wait, "CloudEPDatabaseWait", 2000, 1, 60000,                                                       \
+           "Milliseconds to wait for a free connection before answering 503")                                          \
+    NUMBER(statement_timeout, "CloudEPStatementTimeout", 5000, 100, 600000, "Milliseconds a statement may take")       \
+    NUMBER(lock_timeout, "CloudEPLockTimeout", 2000, 10, 60000, "Milliseconds to wait for a row lock")                 \
+    LIST(memcache_servers, "CloudEPMemcacheServer", "host:port of a memcached; repeat for several")                    \
+    NUMBER(memcache_timeout, "CloudEPMemcacheTimeout", 1000, 10, 60000, "Milliseconds a memcached may take")           \
+    FILENAME(signing_file, "CloudEPSigningKeys", "Key set that signs and verifies tokens (cloudepctl key)")            \
+    FILENAME(sealing_file, "CloudEPSealingKeys", "Key set that seals secrets at rest (cloudepctl key)")                \
+    TEXT(issuer, "CloudEPIssuer", NULL, "iss of our tokens: the public https URL of this server")                      \
+    TEXT(audience, "CloudEPAudience", "cloudep", "aud of our tokens")                                                  \
+    SECONDS(access_lifetime, "CloudEPAccessTokenLifetime", 900, 10, 86400, "Life of an access token")                  \
+    SECONDS(refresh_idle, "CloudEPSessionIdleTimeout", 30 * 86400, 60, 366 * 86400,                                    \
+            "A session ends when it was not refreshed for this long")                                                  \
+    SECONDS(session_lifetime, "CloudEPSessionLifetime", 90 * 86400, 60, 3660 * 86400,                                  \
+            "A session ends after this long, refreshed or not")                                                        \
+    SECONDS(refresh_grace, "CloudEPRefreshGrace", 10, 0, 300,                                                          \
+            "The same refresh token again within this time gets the same successor")                                   \
+    SECONDS(clock_leeway, "CloudEPClockLeeway", 5, 0, 300, "How far the clocks of our nodes may differ")               \
+    SECONDS(code_lifetime, "CloudEPCodeLifetime", 600, 30, 3600, "Life of a one-time code")                            \
+    NUMBER(code_attempts, "CloudEPCodeAttempts", 5, 1, 20, "Guesses a one-time code allows")                           \
+    SECONDS(code_cooldown, "CloudEPCodeCooldown", 60, 0, 3600, "Time between two codes to the same address")           \
+    SECONDS(pending_lifetime, "CloudEPPendingLifetime", 7 * 86400, 1, 366 * 86400,                                     \
+            "A registration that was not confirmed is removed after this long and its invite's use given back")        \
+    SECONDS(reserved_lifetime, "CloudEPReservedLifetime", 120, 1, 86400,                                               \
+            "A registration that a crash left half done is undone after this long")                                    \
+    SECONDS(sweep_interval, "CloudEPSweepInterval", 30, 1, 86400, "Time between two sweeps")                           \
+    TEXT(provider, "CloudEPIdentityProvider", "local", "Where passwords live: local or zitadel")                       \
+    NUMBER(password_memory, "CloudEPPasswordMemory", 19456, 8, 4194304, "argon2id: KiB of memory")                     \
+    NUMBER(password_passes, "CloudEPPasswordPasses", 2, 1, 100, "argon2id: passes")                                    \
+    NUMBER(password_lanes, "CloudEPPasswordLanes", 1, 1, 64, "argon2id: lanes")                                        \
+    NUMBER(password_workers, "CloudEPPasswordWorkers", 0, 0, 1024,                                                     \
+           "Passwords a child hashes at once; 0: one for each processor")                                              \
+    NUMBER(password_queue, "CloudEPPasswordQueue", 64, 0, 10000,                                                       \
+           "Requests that may wait for their turn to hash; those beyond get 503")                                      \
+    NUMBER(password_wait, "CloudEPPasswordWait", 3000, 1, 60000, "Milliseconds they wait at most")                     \
+    TEXT(mail_transport, "CloudEPMailTransport", NULL, "smtp://host[:port], smtps://host[:port] or spool:/folder")     \
+    TEXT(mail_from, "CloudEPMailFrom", NULL, "Sender, e.g. \"Example <no-reply@example.com>\"")                        \
+    TEXT(mail_user, "CloudEPMailUser", NULL, "SMTP login name")                                                        \
+    FILENAME(mail_password_file, "CloudEPMailPasswordFile", "File that holds the SMTP password")                       \
+    FLAG(mail_starttls, "CloudEPMailStartTLS", 1, "Off: do not insist on STARTTLS (loopback never does)")              \
+    FILENAME(ca_file, "CloudEPCAFile", "CA certificates for outgoing TLS; default: the system's")                      \
+    FILENAME(template_dir, "CloudEPTemplateDir", "Mail and SMS templates; default: those installed")                   \
+    TEXT(default_language, "CloudEPDefaultLanguage", "en", "Language of messages to members who named none")           \
+    NUMBER(body_limit, "CloudEPBodyLimit", 16384, 1024, 1048576, "Bytes a request body may have")                      \
+    FLAG(conceal_accounts, "CloudEPConcealAccounts", 0, "On: never tell whether an email is registered")               \
+    FLAG(dev_identity_headers, "CloudEPDevIdentityHeaders", 0,                                                         \
+         "On: believe X-Tenant-ID and X-UID from loopback; for development only")
+
+/* What post_config and child_init make of the settings; shared by servers with equal settings. */
+typedef struct cloudep_runtime_t {
+    const cloudep_jwks_t *signing; /* NULL: not configured */
+    const cloudep_jwks_t *sealing;
+    const struct cloudep_idp_t *idp;                   /* NULL: not configured */
+    const struct cloudep_outbox_setup_t *outbox_setup; /* NULL: neither mail nor SMS is configured */
+    struct cloudep_outbox_t *outbox;                   /* the child's delivery thread */
+    cloudep_db_t *db;                                  /* NULL: not configured; made in the child */
+    cloudep_challenges_t challenges;                   /* cache NULL: not configured; made in the child */
+    struct cloudep_hasher_t *hasher;                   /* made in the child */
+    const char *decoy;                                 /* hash of a password that nobody knows */
+} cloudep_runtime_t;
+
+#define CLOUDEP_MEMBER_INT(member, ...) int member;
+#define CLOUDEP_MEMBER_TEXT(member, ...) const char *member;
+#define CLOUDEP_MEMBER_LIST(member, ...) apr_array_header_t *member;
+typedef struct cloudep_config_t {
+    CLOUDEP_SETTINGS(CLOUDEP_MEMBER_INT, CLOUDEP_MEMBER_INT, CLOUDEP_MEMBER_INT, CLOUDEP_MEMBER_TEXT,
+                     CLOUDEP_MEMBER_TEXT, CLOUDEP_MEMBER_LIST)
+    unsigned off;           /* CLOUDEP_NEEDS_... that this server does not have */
+    cloudep_runtime_t *run; /* set in post_config */
+} cloudep_config_t;
+
+void *cloudep_config_create(apr_pool_t *p, server_rec *s);
+void *cloudep_config_merge(apr_pool_t *p, void *base, void *add);
+extern const command_rec cloudep_commands[];
+
+/** Puts defaults where nothing was set; post_config, once a server. */
+void cloudep_config_settle(cloudep_config_t *config);
+
+const cloudep_config_t *cloudep_config_of(const server_rec *s);
+
+#endif

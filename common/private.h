@@ -1,0 +1,85 @@
+/*
+ * private.h - what the files of the core share and the content modules must not see.
+ */
+#ifndef CLOUDEP_PRIVATE_H
+#define CLOUDEP_PRIVATE_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+#include "cloudep.h"
+#include "config.h"
+
+extern module AP_MODULE_DECLARE_DATA cloudep_module;
+#ifndef CLOUDEP_RECORD_HERE /* the file with the module record declares it by that */
+APLOG_USE_MODULE(cloudep);
+#endif
+
+/* Message ids: "CE" and a number, never used twice (t/source/messages.t). */
+#define CENO(n) "CE" #n ": "
+
+/* What the core remembers of a request. */
+typedef struct cloudep_request_t {
+    const char *id;
+    const cloudep_principal_t *principal;
+    const cloudep_problem_t *refused; /* the outcome of the check when it failed */
+} cloudep_request_t;
+
+/** Made at first use, in the request's config. */
+cloudep_request_t *cloudep_request(request_rec *r);
+
+/** Hooks, one function a concern. */
+void cloudep_error_register_hooks(void);
+
+/* reply.c */
+
+/** HTTP status of a problem. */
+int cloudep_problem_status(const cloudep_problem_t *problem);
+/** Sends the envelope; the handler's return value. */
+int cloudep_reply(request_rec *r, const cloudep_problem_t *problem, const json_t *data);
+/** Headers of every answer of the prefixes, also of those that httpd makes. */
+void cloudep_reply_headers(request_rec *r, apr_table_t *headers, const cloudep_problem_t *problem);
+/** The envelope of a problem as text. */
+const char *cloudep_problem_text(request_rec *r, const cloudep_problem_t *problem);
+
+/* body.c */
+
+/** The route's fields, checked. NULL and *rc OK: call->fields is set; *rc not OK: httpd has to answer with it. */
+cloudep_problem_t *cloudep_read_fields(cloudep_call_t *call, int *rc);
+/** What must be true of a body before anybody is asked for a token; NULL: fine. */
+cloudep_problem_t *cloudep_check_body_headers(cloudep_call_t *call);
+
+/* db.c */
+
+/** The database of a server in this child. */
+cloudep_db_t *cloudep_db_create(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild);
+
+/* token.c */
+
+/** Our own token of that kind, if it is one; NULL and a reason for the log otherwise. */
+const cloudep_claims_t *cloudep_read_token(request_rec *r, const cloudep_config_t *config, cloudep_token_kind_t kind,
+                                           const char *token, const char **reason);
+
+/* idp.c */
+
+extern const cloudep_idp_t cloudep_idp_local;
+/** Removes an abandoned or deleted member at the provider and then here. */
+apr_status_t cloudep_finish_removal(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
+
+/* hasher.c: a bound on the passwords hashed at once */
+
+typedef struct cloudep_hasher_t cloudep_hasher_t;
+cloudep_hasher_t *cloudep_hasher_create(const cloudep_config_t *config, apr_pool_t *pchild);
+/** Waits for a turn. @return CLOUDEP_EOVERLOAD: queue full or waited too long */
+apr_status_t cloudep_hasher_enter(cloudep_hasher_t *hasher);
+void cloudep_hasher_leave(cloudep_hasher_t *hasher);
+
+/* sweep.c: the thread that finishes what crashes left */
+
+void cloudep_sweep_start(server_rec *main_server, apr_pool_t *pchild);
+
+/** The distinct runtimes of all servers: calls fn for the first server of each. */
+typedef void (*cloudep_server_fn)(server_rec *s, const cloudep_config_t *config, void *baton);
+void cloudep_each_runtime(server_rec *main_server, cloudep_server_fn fn, void *baton);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * reply.c - the one writer of answers: envelope, headers, status.
+ */
+#include "private.h"
+
+#include <http_protocol.h>
+#include <apr_strings.h>
+#include <stdlib.h>
+#include "base/json.h"
+
+#define SUCCESS_CODE 102000
+#define CONTENT_TYPE "application/json; charset=utf-8"
+#define RETRY_AFTER_DEFAULT 5 /* seconds; for a 423 or 503 that knows no better */
+
+static json_t *error_list(const apr_array_header_t *errors)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < errors->nelts; i++) {
+        const cloudep_field_error_t *error = &APR_ARRAY_IDX(errors, i, cloudep_field_error_t);
+
+        (void)json_array_append_new(list, json_pack("{ss,ss}", "field", error->field, "reason", error->reason));
+    }
+    return list;
+}
+
+/* jansson's text, moved to the pool. */
+static const char *text_of(apr_pool_t *p, const json_t *json)
+{
+    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    const char *copy = text ? apr_pstrdup(p, text) : NULL;
+
+    free(text);
+    return copy;
+}
+
+const char *cloudep_problem_text(request_rec *r, const cloudep_problem_t *problem)
+{
+    json_int_t code = (json_int_t)problem->scope * 1000000 + problem->category * 1000 + problem->detail;
+    json_t *envelope = cloudep_json_own(
+        json_pack("{sI,ss,ss}", "code", code, "message", problem->message, "request_id", cloudep_request_id(r)),
+        r->pool);
+
+    if (envelope && problem->errors && cloudep_problem_status(problem) == HTTP_BAD_REQUEST) {
+        (void)json_object_set_new(envelope, "errors", error_list(problem->errors));
+    }
+    return text_of(r->pool, envelope);
+}
+
+static const char *success_text(request_rec *r, const json_t *data)
+{
+    json_t *envelope = cloudep_json_own(json_pack("{si,ss}", "code", SUCCESS_CODE, "message", "SUCCESS"), r->pool);
+
+    if (envelope && data) {
+        (void)json_object_set(envelope, "data", (json_t *)(apr_uintptr_t)data);
+    }
+    return text_of(r->pool, envelope);
+}
+
+void cloudep_reply_headers(request_rec *r, apr_table_t *headers, const cloudep_problem_t *problem)
+{
+    int status = problem ? cloudep_problem_status(problem) : HTTP_OK;
+
+    apr_table_setn(headers, "Cache-Control", "no-store");
+    apr_table_setn(headers, "X-Content-Type-Options", "nosniff");
+    apr_table_setn(headers, "X-Request-Id", cloudep_request_id(r));
+    if (status == HTTP_UNAUTHORIZED) {
+        const char *error = problem->challenge;
+
+        /* RFC 6750 3.1: no error code when the request carried no token at all. */
+        apr_table_setn(headers, "WWW-Authenticate",
+                       error ? apr_psprintf(r->pool, "Bearer realm=\"CloudEP\", error=\"%s\"", error)
+                             : "Bearer realm=\"CloudEP\"");
+    }
+    if (status == HTTP_TOO_MANY_REQUESTS || status == HTTP_LOCKED || status == HTTP_SERVICE_UNAVAILABLE) {
+        apr_int64_t seconds = problem->retry_after ? problem->retry_after : RETRY_AFTER_DEFAULT;
+
+        apr_table_setn(headers, "Retry-After", apr_psprintf(r->pool, "%" APR_INT64_T_FMT, seconds));
+    }
+}
+
+int cloudep_reply(request_rec *r, const cloudep_problem_t *problem, const json_t *data)
+{
+    const char *text = problem ? cloudep_problem_text(r, problem) : success_text(r, data);
+
+    if (!text) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, APR_ENOMEM, r, CENO(110) "answer could not be written as JSON");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    r->status = problem ? cloudep_problem_status(problem) : HTTP_OK;
+    cloudep_reply_headers(r, r->headers_out, problem);
+    ap_set_content_type(r, CONTENT_TYPE);
+    ap_set_content_length(r, (apr_off_t)strlen(text));
+    ap_rputs(text, r);
+    return OK;
+}

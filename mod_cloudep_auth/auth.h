@@ -1,0 +1,84 @@
+/*
+ * auth.h - the flows of /api/v1/auth, one file a flow; the table that names them is mod_cloudep_auth.c.
+ */
+#ifndef CLOUDEP_AUTH_H
+#define CLOUDEP_AUTH_H
+
+#include "cloudep.h"
+
+/* Purposes of challenges: a code of one never serves another. */
+#define PURPOSE_REGISTRATION "registration"
+#define PURPOSE_PASSWORD_RESET "password_reset"
+#define PURPOSE_LOGIN_MFA "login_mfa"
+
+/* Fields and flows; the order of a table's fields is known to its flow only. */
+extern const cloudep_field_t register_fields[], confirm_fields[], resend_fields[], resume_fields[];
+cloudep_problem_t *register_start(cloudep_call_t *call);
+cloudep_problem_t *register_confirm(cloudep_call_t *call);
+cloudep_problem_t *register_resend(cloudep_call_t *call);
+cloudep_problem_t *register_resume(cloudep_call_t *call);
+
+extern const cloudep_field_t login_fields[];
+cloudep_problem_t *login(cloudep_call_t *call);
+
+extern const cloudep_field_t refresh_fields[];
+cloudep_problem_t *token_refresh(cloudep_call_t *call);
+cloudep_problem_t *logout(cloudep_call_t *call);
+
+/* Fields that many flows take. */
+#define FIELD_TENANT                                                                                                   \
+    {                                                                                                                  \
+        .name = "tenant_slug", .type = CLOUDEP_FIELD_SLUG, .flags = CLOUDEP_FIELD_REQUIRED                             \
+    }
+#define FIELD_EMAIL                                                                                                    \
+    {                                                                                                                  \
+        .name = "email", .type = CLOUDEP_FIELD_EMAIL, .flags = CLOUDEP_FIELD_REQUIRED                                  \
+    }
+#define FIELD_CHALLENGE                                                                                                \
+    {                                                                                                                  \
+        .name = "challenge_id", .type = CLOUDEP_FIELD_ID, .flags = CLOUDEP_FIELD_REQUIRED                              \
+    }
+#define FIELD_CODE                                                                                                     \
+    {                                                                                                                  \
+        .name = "code", .type = CLOUDEP_FIELD_CODE, .flags = CLOUDEP_FIELD_REQUIRED, .min = CLOUDEP_CODE_DIGITS,       \
+        .max = CLOUDEP_CODE_DIGITS                                                                                     \
+    }
+#define FIELD_PASSWORD(field)                                                                                          \
+    {                                                                                                                  \
+        .name = field, .type = CLOUDEP_FIELD_PASSWORD, .flags = CLOUDEP_FIELD_REQUIRED, .min = 8, .max = 128           \
+    }
+#define FIELD_LANGUAGE                                                                                                 \
+    {                                                                                                                  \
+        .name = "language", .type = CLOUDEP_FIELD_LANGUAGE                                                             \
+    }
+#define FIELDS_END                                                                                                     \
+    {                                                                                                                  \
+        .name = NULL                                                                                                   \
+    }
+
+/** Loads a challenge of that purpose and tenant, or says what the contract says: 404 or 403. */
+cloudep_problem_t *find_challenge(cloudep_call_t *call, const char *tenant_id, const char *purpose, const char *id,
+                                  cloudep_challenge_t **challenge);
+
+/** Counts and compares a guess; NULL: right. 403 29505000, 409 29309000 or 404. */
+cloudep_problem_t *check_code(cloudep_call_t *call, cloudep_challenge_t *challenge, const char *code);
+
+/** Claims the cooldown of a target, or the 429 of that scope. */
+cloudep_problem_t *claim_cooldown(cloudep_call_t *call, const char *tenant_id, const char *target, int scope);
+
+/** A member to whom a code is sent. */
+typedef struct code_receiver_t {
+    const cloudep_tenant_t *tenant;
+    const char *uid;
+    const char *email;
+    const char *language;
+} code_receiver_t;
+
+/**
+ * Starts (or renews) the challenge and makes the message that tells its code; the caller commits the message.
+ * A challenge whose guesses are used up is a 429 of that scope until it expires.
+ */
+cloudep_problem_t *start_code(cloudep_call_t *call, const code_receiver_t *receiver, const char *purpose, int scope,
+                              cloudep_challenge_t **challenge, const cloudep_message_t **message);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * login.c - email and password.
+ *
+ * The state of an account is told only to who knows its password; without it, a wrong password, an unknown email and
+ * an account with no password are the same answer after the same work.
+ */
+#include "auth.h"
+
+enum { TENANT, EMAIL, PASSWORD };
+const cloudep_field_t login_fields[] = {FIELD_TENANT, FIELD_EMAIL, FIELD_PASSWORD("password"), FIELDS_END};
+
+static cloudep_problem_t *wrong_credentials(cloudep_call_t *call)
+{
+    return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_UNAUTHENTICATED, "email or password is wrong");
+}
+
+static cloudep_problem_t *verify_password(cloudep_call_t *call, const cloudep_tenant_t *tenant,
+                                          const cloudep_member_t *member)
+{
+    cloudep_idp_context_t ctx;
+    const cloudep_idp_t *idp = cloudep_idp(call, &ctx);
+    cloudep_idp_user_t user = {.tenant = tenant, .email = cloudep_text(call, EMAIL)};
+    apr_status_t rv;
+
+    if (member && member->status != CLOUDEP_MEMBER_RESERVED && member->status != CLOUDEP_MEMBER_DELETING) {
+        user.uid = member->uid;
+    }
+    rv = idp->verify(&ctx, &user, cloudep_text(call, PASSWORD));
+    switch (rv) {
+    case APR_SUCCESS:
+        return NULL;
+    case CLOUDEP_EFORGED:
+        return wrong_credentials(call);
+    case CLOUDEP_EREFUSED:
+        return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_FORBIDDEN, "the account may not log in");
+    default:
+        return cloudep_problem_service(call, rv, "checking the password");
+    }
+}
+
+static cloudep_problem_t *check_state(cloudep_call_t *call, const cloudep_tenant_t *tenant,
+                                      const cloudep_member_t *member)
+{
+    const char *why = !tenant->login                               ? "the tenant allows no login"
+                      : member->status == CLOUDEP_MEMBER_PENDING   ? "the email is not confirmed yet"
+                      : member->status == CLOUDEP_MEMBER_SUSPENDED ? "the account is suspended"
+                      : member->status != CLOUDEP_MEMBER_ACTIVE    ? "the account may not log in"
+                                                                   : NULL;
+
+    return why ? cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_FORBIDDEN, why) : NULL;
+}
+
+cloudep_problem_t *login(cloudep_call_t *call)
+{
+    const cloudep_tenant_t *tenant;
+    const cloudep_member_t *member;
+    cloudep_session_t *session;
+    cloudep_problem_t *problem;
+    apr_status_t rv = cloudep_member_by_email(cloudep_database(call), call->p, &tenant, &member,
+                                              cloudep_text(call, TENANT), cloudep_text(call, EMAIL));
+
+    if (rv == APR_NOTFOUND) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such tenant");
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_problem_service(call, rv, "looking up the member");
+    }
+    problem = verify_password(call, tenant, member);
+    problem = problem ? problem : check_state(call, tenant, member);
+    if (problem) {
+        return problem;
+    }
+    session = cloudep_session_new(call, tenant->id, member->uid, "pwd");
+    rv = cloudep_session_open(cloudep_database(call), call->p, session);
+    if (rv == APR_NOTFOUND) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_FORBIDDEN, "the account may not log in");
+    }
+    return rv == APR_SUCCESS ? cloudep_issue_tokens(call, session)
+                             : cloudep_problem_service(call, rv, "opening the session");
+}

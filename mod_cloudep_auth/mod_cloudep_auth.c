@@ -1,0 +1,44 @@
+/*
+ * mod_cloudep_auth.c - /api/v1/auth: the table of its operations, and the module record.
+ */
+#include "auth.h"
+
+#include <http_config.h>
+
+#define STORED (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_SIGNING)
+#define CODES (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING | CLOUDEP_NEEDS_MAIL)
+
+static const cloudep_route_t routes[] = {
+    {"POST", "/register", CODES | CLOUDEP_NEEDS_PROVIDER, 0, register_fields, register_start},
+    {"POST", "/register/confirm", STORED | CODES | CLOUDEP_NEEDS_PROVIDER, 0, confirm_fields, register_confirm},
+    {"POST", "/register/resend", CODES, 0, resend_fields, register_resend},
+    {"POST", "/register/resume", CODES, 0, resume_fields, register_resume},
+    {"POST", "/login", STORED | CLOUDEP_NEEDS_PROVIDER, 0, login_fields, login},
+    {"POST", "/token/refresh", STORED, CLOUDEP_ROUTE_NO_DATABASE, refresh_fields, token_refresh},
+    {"POST", "/logout", CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_VERIFYING,
+     CLOUDEP_ROUTE_TOKEN | CLOUDEP_ROUTE_NO_DATABASE, NULL, logout},
+    {NULL},
+};
+
+static const cloudep_api_t api = {
+    .handler = "cloudep-auth",
+    .prefix = CLOUDEP_AUTH_PREFIX,
+    .scope = CLOUDEP_SCOPE_AUTH,
+    .missing_scope = CLOUDEP_SCOPE_GATEWAY,
+    .routes = routes,
+};
+
+static int handler(request_rec *r)
+{
+    return cloudep_serve(r, &api);
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    (void)p;
+    ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
+}
+
+extern __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA cloudep_auth_module;
+
+AP_DECLARE_MODULE(cloudep_auth) = {STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, register_hooks};

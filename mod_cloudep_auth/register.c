@@ -1,0 +1,288 @@
+/*
+ * register.c - registration by email: reserve, create at the provider, mail a code, confirm.
+ *
+ * The member's row and the invite's use are taken first, in one statement. Whatever fails after that is undone
+ * at once or, after a crash, by the sweep, so neither an orphan at the provider nor a lost use remains.
+ */
+#include "auth.h"
+
+enum { TENANT, INVITE, EMAIL, PASSWORD, DISPLAY_NAME, LANGUAGE, TERMS, MARKETING };
+const cloudep_field_t register_fields[] = {
+    FIELD_TENANT,
+    {.name = "invite_code", .type = CLOUDEP_FIELD_TEXT, .flags = CLOUDEP_FIELD_REQUIRED, .min = 1, .max = 64},
+    FIELD_EMAIL,
+    FIELD_PASSWORD("password"),
+    {.name = "display_name", .type = CLOUDEP_FIELD_TEXT, .min = 1, .max = 100},
+    FIELD_LANGUAGE,
+    {.name = "accept_terms_version", .type = CLOUDEP_FIELD_TEXT, .flags = CLOUDEP_FIELD_REQUIRED, .min = 1, .max = 64},
+    {.name = "marketing_opt_in", .type = CLOUDEP_FIELD_BOOL},
+    FIELDS_END,
+};
+
+static void challenge_data(cloudep_call_t *call, const cloudep_challenge_t *challenge)
+{
+    call->data = json_pack("{ss,si,ss}", "challenge_id", challenge->id, "expires_in",
+                           (int)cloudep_challenge_remaining(challenge), "uid", challenge->spec.uid);
+}
+
+/* Tenant, invite and email, in the order that tells nobody without an invite who is registered. */
+static cloudep_problem_t *admit(cloudep_call_t *call, cloudep_admission_t *admission)
+{
+    apr_status_t rv = cloudep_tenant_admission(cloudep_database(call), call->p, admission, cloudep_text(call, TENANT),
+                                               cloudep_text(call, INVITE), cloudep_text(call, EMAIL));
+
+    if (rv == APR_NOTFOUND) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such tenant");
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_problem_service(call, rv, "looking up tenant and invite");
+    }
+    if (!admission->tenant->registration) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_FORBIDDEN, "the tenant takes no registrations");
+    }
+    if (!admission->invite_known) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_ABSENT, "no such invite");
+    }
+    if (admission->invite_expired) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_MALFORMED, "the invite has expired");
+    }
+    if (admission->invite_used_up) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_USED_UP, "the invite is used up");
+    }
+    if (admission->email_taken) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_EXISTS, "the email is registered already");
+    }
+    return NULL;
+}
+
+/* Takes invite and email. What another request took in the meantime is told as if it had been so from the start. */
+static cloudep_problem_t *reserve(cloudep_call_t *call, const cloudep_idp_t *idp, const cloudep_idp_user_t *user)
+{
+    const cloudep_applicant_t applicant = {.tenant_id = user->tenant->id,
+                                           .uid = user->uid,
+                                           .email = user->email,
+                                           .invite_code = cloudep_text(call, INVITE),
+                                           .origin = "platform_native",
+                                           .provider = idp->name,
+                                           .display_name = user->display_name,
+                                           .language = user->language,
+                                           .terms_version = cloudep_text(call, TERMS),
+                                           .marketing_opt_in = call->fields[MARKETING].flag};
+    cloudep_admission_t admission;
+    cloudep_problem_t *problem;
+    apr_status_t rv = cloudep_member_reserve(cloudep_database(call), call->p, &applicant);
+
+    switch (rv) {
+    case APR_SUCCESS:
+        return NULL;
+    case CLOUDEP_ECONFLICT:
+        return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_EXISTS, "the email is registered already");
+    case CLOUDEP_ELOCKED:
+        return cloudep_problem_wait(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_LOCKED, "the invite is in use, try again", 1);
+    case APR_NOTFOUND:
+        problem = admit(call, &admission);
+        return problem ? problem
+                       : cloudep_problem_wait(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_LOCKED,
+                                              "the invite is in use, try again", 1);
+    default:
+        return cloudep_problem_service(call, rv, "reserving the member");
+    }
+}
+
+static cloudep_problem_t *create_at_provider(cloudep_call_t *call, const cloudep_idp_t *idp,
+                                             const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user)
+{
+    const char *reason = NULL;
+    apr_status_t rv = idp->create(ctx, user, cloudep_text(call, PASSWORD), &reason);
+
+    switch (rv) {
+    case APR_SUCCESS:
+        return NULL;
+    case CLOUDEP_EREFUSED:
+        return cloudep_problem_field(call, "password", reason);
+    case CLOUDEP_ECONFLICT:
+        return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_EXISTS, "the email is registered already");
+    default:
+        return cloudep_problem_service(call, rv, "creating the user at the identity provider");
+    }
+}
+
+static cloudep_problem_t *mail_code(cloudep_call_t *call, const code_receiver_t *receiver)
+{
+    cloudep_challenge_t *challenge;
+    const cloudep_message_t *message;
+    cloudep_problem_t *problem =
+        start_code(call, receiver, PURPOSE_REGISTRATION, CLOUDEP_SCOPE_AUTH, &challenge, &message);
+    apr_status_t rv;
+
+    if (problem) {
+        return problem;
+    }
+    rv = cloudep_member_await_code(cloudep_database(call), call->p, message);
+    if (rv == APR_NOTFOUND) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_WRONG_STATE, "the registration is no longer pending");
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_problem_service(call, rv, "storing the registration");
+    }
+    cloudep_outbox_wake(call);
+    challenge_data(call, challenge);
+    return NULL;
+}
+
+cloudep_problem_t *register_start(cloudep_call_t *call)
+{
+    cloudep_admission_t admission;
+    cloudep_idp_context_t ctx;
+    const cloudep_idp_t *idp = cloudep_idp(call, &ctx);
+    cloudep_idp_user_t user = {.email = cloudep_text(call, EMAIL),
+                               .display_name = cloudep_text(call, DISPLAY_NAME),
+                               .language = cloudep_text(call, LANGUAGE)};
+    const char *const words[] = {user.email, cloudep_text(call, TENANT), user.display_name, NULL};
+    code_receiver_t receiver;
+    cloudep_problem_t *problem = admit(call, &admission);
+
+    problem = problem ? problem : cloudep_check_password_rules(call, "password", cloudep_text(call, PASSWORD), words);
+    problem = problem ? problem : cloudep_new_uid(call, &user.uid);
+    problem = problem ? problem : claim_cooldown(call, admission.tenant->id, user.email, CLOUDEP_SCOPE_AUTH);
+    if (problem) {
+        return problem;
+    }
+    user.tenant = admission.tenant;
+    problem = reserve(call, idp, &user);
+    if (!problem) {
+        receiver = (code_receiver_t){user.tenant, user.uid, user.email, user.language};
+        problem = create_at_provider(call, idp, &ctx, &user);
+        problem = problem ? problem : mail_code(call, &receiver);
+        if (problem) {
+            cloudep_undo_registration(call, &user);
+        }
+    }
+    if (problem) {
+        /* Nothing was sent: the next try need not wait. */
+        (void)cloudep_cooldown_release(cloudep_challenges(call), user.tenant->id, user.email);
+    }
+    return problem;
+}
+
+enum { CONFIRM_TENANT, CONFIRM_CHALLENGE, CONFIRM_CODE };
+const cloudep_field_t confirm_fields[] = {FIELD_TENANT, FIELD_CHALLENGE, FIELD_CODE, FIELDS_END};
+
+/* The winner of the challenge activates the member; who cannot puts the challenge back. */
+static cloudep_problem_t *activate(cloudep_call_t *call, const cloudep_challenge_t *challenge)
+{
+    cloudep_session_t *session = cloudep_session_new(call, challenge->spec.tenant_id, challenge->spec.uid, "otp");
+    apr_status_t rv = cloudep_challenge_consume(challenge, cloudep_challenges(call), call->p);
+
+    if (rv == APR_NOTFOUND) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such challenge, or it is over");
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_problem_service(call, rv, "consuming the challenge");
+    }
+    rv = cloudep_member_activate(cloudep_database(call), call->p, session);
+    if (rv == APR_NOTFOUND) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_WRONG_STATE, "the registration is no longer pending");
+    }
+    if (rv != APR_SUCCESS) {
+        (void)cloudep_challenge_restore(challenge, cloudep_challenges(call), call->p);
+        return cloudep_problem_service(call, rv, "activating the member");
+    }
+    return cloudep_issue_tokens(call, session);
+}
+
+/* The provider learns that the email is confirmed; that it could not be told does not undo the confirmation. */
+static void tell_provider(cloudep_call_t *call, const cloudep_tenant_t *tenant, const cloudep_challenge_t *challenge)
+{
+    cloudep_idp_context_t ctx;
+    const cloudep_idp_t *idp = cloudep_idp(call, &ctx);
+    const cloudep_idp_user_t user = {.tenant = tenant, .uid = challenge->spec.uid, .email = challenge->spec.target};
+
+    (void)idp->confirm(&ctx, &user);
+}
+
+cloudep_problem_t *register_confirm(cloudep_call_t *call)
+{
+    const cloudep_tenant_t *tenant;
+    cloudep_challenge_t *challenge;
+    cloudep_problem_t *problem = cloudep_find_tenant(call, cloudep_text(call, CONFIRM_TENANT), &tenant);
+
+    problem = problem ? problem
+                      : find_challenge(call, tenant->id, PURPOSE_REGISTRATION, cloudep_text(call, CONFIRM_CHALLENGE),
+                                       &challenge);
+    problem = problem ? problem : check_code(call, challenge, cloudep_text(call, CONFIRM_CODE));
+    problem = problem ? problem : activate(call, challenge);
+    if (!problem) {
+        tell_provider(call, tenant, challenge);
+    }
+    return problem;
+}
+
+/* A new code for a pending member. */
+static cloudep_problem_t *send_again(cloudep_call_t *call, const cloudep_tenant_t *tenant,
+                                     const cloudep_member_t *member)
+{
+    const code_receiver_t receiver = {tenant, member->uid, member->email, member->language};
+    cloudep_problem_t *problem = claim_cooldown(call, tenant->id, member->email, CLOUDEP_SCOPE_AUTH);
+
+    if (problem) {
+        return problem;
+    }
+    problem = mail_code(call, &receiver);
+    if (problem) {
+        (void)cloudep_cooldown_release(cloudep_challenges(call), tenant->id, member->email);
+    }
+    return problem;
+}
+
+enum { RESEND_TENANT, RESEND_CHALLENGE };
+const cloudep_field_t resend_fields[] = {FIELD_TENANT, FIELD_CHALLENGE, FIELDS_END};
+
+cloudep_problem_t *register_resend(cloudep_call_t *call)
+{
+    const cloudep_tenant_t *tenant;
+    const cloudep_member_t *member = NULL;
+    cloudep_challenge_t *challenge;
+    cloudep_problem_t *problem = cloudep_find_tenant(call, cloudep_text(call, RESEND_TENANT), &tenant);
+    apr_status_t rv;
+
+    problem = problem ? problem
+                      : find_challenge(call, tenant->id, PURPOSE_REGISTRATION, cloudep_text(call, RESEND_CHALLENGE),
+                                       &challenge);
+    if (problem) {
+        return problem;
+    }
+    rv = cloudep_member_by_uid(cloudep_database(call), call->p, &member, tenant->id, challenge->spec.uid);
+    if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
+        return cloudep_problem_service(call, rv, "looking up the member");
+    }
+    if (!member || member->status != CLOUDEP_MEMBER_PENDING) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_WRONG_STATE, "the registration is no longer pending");
+    }
+    return send_again(call, tenant, member);
+}
+
+enum { RESUME_TENANT, RESUME_EMAIL };
+const cloudep_field_t resume_fields[] = {FIELD_TENANT, FIELD_EMAIL, FIELDS_END};
+
+cloudep_problem_t *register_resume(cloudep_call_t *call)
+{
+    const cloudep_tenant_t *tenant;
+    const cloudep_member_t *member;
+    apr_status_t rv = cloudep_member_by_email(cloudep_database(call), call->p, &tenant, &member,
+                                              cloudep_text(call, RESUME_TENANT), cloudep_text(call, RESUME_EMAIL));
+
+    if (rv == APR_NOTFOUND) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such tenant");
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_problem_service(call, rv, "looking up the member");
+    }
+    if (member && (member->status == CLOUDEP_MEMBER_ACTIVE || member->status == CLOUDEP_MEMBER_SUSPENDED)) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_WRONG_STATE, "the account is confirmed already");
+    }
+    if (!member || member->status != CLOUDEP_MEMBER_PENDING) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no registration to resume");
+    }
+    return send_again(call, tenant, member);
+}
