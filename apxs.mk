@@ -27,7 +27,7 @@ OPTIMISE  ?= -O2 -g
 SANITIZE  ?=
 INCLUDES := -isystem $(shell $(APXS) -q INCLUDEDIR) $(patsubst -I%,-isystem %,$(shell $(APR_CONFIG) --includes) \
             $(shell $(APU_CONFIG) --includes)) -isystem $(shell $(PG_CONFIG) --includedir) -Icommon
-CPPFLAGS_ALL := $(shell $(APR_CONFIG) --cppflags) $(INCLUDES) $(CPPFLAGS)
+CPPFLAGS_ALL := $(shell $(APR_CONFIG) --cppflags) $(INCLUDES) -DCLOUDEP_DATADIR='"$(DATADIR)"' $(CPPFLAGS)
 CFLAGS_ALL := -std=gnu11 -fPIC -fvisibility=hidden $(OPTIMISE) $(WARNINGS) $(if $(SANITIZE),,$(HARDENING)) \
               $(SANITIZE) $(CFLAGS)
 LDFLAGS_ALL := -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)

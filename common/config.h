@@ -67,7 +67,16 @@
     TEXT(mail_from, "CloudEPMailFrom", NULL, "Sender, e.g. \"Example <no-reply@example.com>\"")                        \
     TEXT(mail_user, "CloudEPMailUser", NULL, "SMTP login name")                                                        \
     FILENAME(mail_password_file, "CloudEPMailPasswordFile", "File that holds the SMTP password")                       \
-    FLAG(mail_starttls, "CloudEPMailStartTLS", 1, "Off: do not insist on STARTTLS (loopback never does)")              \
+    FLAG(mail_starttls, "CloudEPMailStartTLS", CLOUDEP_UNSET,                                                          \
+         "On: insist on STARTTLS; Off: do without; unset: insist unless the mail server is on loopback")               \
+    TEXT(sms_transport, "CloudEPSMSTransport", NULL, "https://... of an SMS gateway, or spool:/folder")                \
+    TEXT(sms_method, "CloudEPSMSMethod", "POST", "Method of the gateway: POST or GET")                                 \
+    LIST(sms_headers, "CloudEPSMSHeader", "\"Name: value\" for the gateway; may hold {{secret}} and {{id}}")           \
+    TEXT(sms_body, "CloudEPSMSBody", NULL, "Body with {{to}}, {{text}}, ...: JSON when it starts with {, else a form") \
+    TEXT(sms_success, "CloudEPSMSSuccess", NULL, "Regular expression that the gateway's answer has to match")          \
+    TEXT(sms_user, "CloudEPSMSUser", NULL, "User for HTTP Basic; its password is the secret")                          \
+    FILENAME(sms_secret_file, "CloudEPSMSSecretFile", "File that holds the gateway's secret, {{secret}}")              \
+    TEXT(sms_home_code, "CloudEPSMSHomeCode", NULL, "Country code, e.g. 886, whose numbers {{to_local}} writes as 0")  \
     FILENAME(ca_file, "CloudEPCAFile", "CA certificates for outgoing TLS; default: the system's")                      \
     FILENAME(template_dir, "CloudEPTemplateDir", "Mail and SMS templates; default: those installed")                   \
     TEXT(default_language, "CloudEPDefaultLanguage", "en", "Language of messages to members who named none")           \
@@ -85,6 +94,7 @@ typedef struct cloudep_runtime_t {
     struct cloudep_outbox_t *outbox;                   /* the child's delivery thread */
     cloudep_db_t *db;                                  /* NULL: not configured; made in the child */
     cloudep_challenges_t challenges;                   /* cache NULL: not configured; made in the child */
+    struct cloudep_http_t *http;     /* outgoing HTTP; made in the child */
     struct cloudep_hasher_t *hasher;                   /* made in the child */
     const char *decoy;                                 /* hash of a password that nobody knows */
 } cloudep_runtime_t;

@@ -14,9 +14,9 @@
 #include <http_request.h>
 #include <mod_dbd.h>
 #include <apr_strings.h>
-#include <curl/curl.h>
 #include "base/keyfile.h"
 #include "base/password.h"
+#include "http.h"
 #include "outbox.h"
 
 void cloudep_each_runtime(server_rec *main_server, cloudep_server_fn fn, void *baton)
@@ -190,23 +190,15 @@ static int configure_server(server_rec *s, apr_pool_t *pconf, apr_pool_t *ptemp,
     return rv;
 }
 
-static apr_status_t end_curl(void *unused)
-{
-    (void)unused;
-    curl_global_cleanup();
-    return APR_SUCCESS;
-}
-
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
 {
     int rv = OK;
 
     (void)plog;
     /* 1. libcurl's global state, while there is one thread; its cleanup runs after those of its users. */
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (cloudep_http_startup(pconf) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    apr_pool_cleanup_register(pconf, NULL, end_curl, apr_pool_cleanup_null);
     /* 2. Settings, keys, providers, templates: also on the dry run, which is where mistakes are to be told. */
     for (server_rec *s = main_server; rv == OK && s; s = s->next) {
         rv = configure_server(s, pconf, ptemp, main_server);
@@ -260,7 +252,7 @@ static void start_server(server_rec *s, const cloudep_config_t *config, void *pc
         run->db = cloudep_db_create(s, config, pchild);
     }
     run->hasher = cloudep_hasher_create(config, pchild);
-    if (!run->hasher || (config->database && !run->db) ||
+    if (cloudep_http_create(&run->http, pchild) != APR_SUCCESS || !run->hasher || (config->database && !run->db) ||
         cloudep_password_decoy(&run->decoy, &params, pchild) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, CENO(21) "this child cannot serve CloudEP");
     }
