@@ -206,11 +206,14 @@ static void collect_words(wordlist_t *list, const char *const words[], apr_pool_
     }
 }
 
-/* Whether the password is one of the user's texts, also one too long for libzxcvbn. */
+/* Whether the password is one of the user's texts or its part before the @, also when that is too long
+ * for libzxcvbn. */
 static bool is_own_text(const char *password, const char *const words[])
 {
+    const apr_size_t length = strlen(password);
+
     for (; words && *words; words++) {
-        if (strcasecmp(password, *words) == 0) {
+        if (strncasecmp(password, *words, length) == 0 && ((*words)[length] == '\0' || (*words)[length] == '@')) {
             return true;
         }
     }

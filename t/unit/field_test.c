@@ -1,0 +1,299 @@
+/*
+ * field_test.c - tables of fields against JSON bodies and query strings.
+ */
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "base/field.h"
+#include "base/json.h"
+#include "tap.h"
+
+enum { SLUG, MAIL, PASS, CODE, NAME, LANG, MONEY, PHONE, LINK, OPT_IN, CHOICE, ID, TOKEN, COUNT };
+
+static const char *const providers[] = {"google", "zitadel", NULL};
+
+static const cloudep_field_t fields[] = {
+    [SLUG] = {.name = "tenant_slug", .type = CLOUDEP_FIELD_SLUG, .flags = CLOUDEP_FIELD_REQUIRED},
+    [MAIL] = {.name = "email", .type = CLOUDEP_FIELD_EMAIL, .flags = CLOUDEP_FIELD_REQUIRED},
+    [PASS] =
+        {.name = "password", .type = CLOUDEP_FIELD_PASSWORD, .flags = CLOUDEP_FIELD_REQUIRED, .min = 8, .max = 128},
+    [CODE] = {.name = "code", .type = CLOUDEP_FIELD_CODE, .min = 6, .max = 8},
+    [NAME] = {.name = "display_name", .type = CLOUDEP_FIELD_TEXT, .flags = CLOUDEP_FIELD_ALLOW_EMPTY, .max = 10},
+    [LANG] = {.name = "language", .type = CLOUDEP_FIELD_LANGUAGE, .flags = CLOUDEP_FIELD_ALLOW_EMPTY},
+    [MONEY] = {.name = "currency", .type = CLOUDEP_FIELD_CURRENCY},
+    [PHONE] = {.name = "phone", .type = CLOUDEP_FIELD_PHONE, .flags = CLOUDEP_FIELD_ALLOW_EMPTY},
+    [LINK] = {.name = "avatar", .type = CLOUDEP_FIELD_URL, .flags = CLOUDEP_FIELD_ALLOW_EMPTY},
+    [OPT_IN] = {.name = "marketing_opt_in", .type = CLOUDEP_FIELD_BOOL},
+    [CHOICE] = {.name = "provider", .type = CLOUDEP_FIELD_CHOICE, .choices = providers},
+    [ID] = {.name = "challenge_id", .type = CLOUDEP_FIELD_ID},
+    [TOKEN] = {.name = "refresh_token", .type = CLOUDEP_FIELD_TOKEN, .max = 20},
+    [COUNT] = {.name = NULL}};
+
+#define REQUIRED_GOOD "\"tenant_slug\":\"demo\",\"email\":\"a@b.tw\",\"password\":\"12345678\""
+
+/* Check a body; NULL when it is no JSON, which no test here wants. */
+static cloudep_field_value_t *check(apr_array_header_t **errors, const char *body, apr_pool_t *pool)
+{
+    cloudep_field_value_t *values = NULL;
+    const char *reason;
+    json_t *object;
+    apr_status_t rv;
+
+    *errors = NULL;
+    if (cloudep_json_parse(&object, &reason, body, strlen(body), pool) != APR_SUCCESS) {
+        ok(0, "test body %s: %s", body, reason);
+        return NULL;
+    }
+    rv = cloudep_field_check_json(&values, errors, fields, object, pool);
+    ok(*errors ? rv == CLOUDEP_EMALFORMED && (*errors)->nelts > 0 : rv == APR_SUCCESS,
+       "the status agrees with the errors");
+    return values;
+}
+
+static const cloudep_field_error_t *error_at(const apr_array_header_t *errors, int i)
+{
+    return errors && i < errors->nelts ? &APR_ARRAY_IDX(errors, i, cloudep_field_error_t) : NULL;
+}
+
+static void test_all_good(apr_pool_t *pool)
+{
+    apr_array_header_t *errors;
+    const cloudep_field_value_t *v =
+        check(&errors,
+              "{\"tenant_slug\":\"demo\",\"email\":\"Alice@Example.COM\",\"password\":\" p\xc3\xa4ss w\\n\\u0001rd \","
+              "\"code\":\"123 456\",\"display_name\":\"\xe7\x8e\x8b\xe5\xb0\x8f\xe6\x98\x8e\",\"language\":\"zh-tw\","
+              "\"currency\":\"TWD\",\"phone\":\"+886912345678\",\"avatar\":\"https://a.example/x.png\","
+              "\"marketing_opt_in\":true,\"provider\":\"zitadel\",\"challenge_id\":\"aB-_9\","
+              "\"refresh_token\":\"a.b~c\",\"unknown\":[1,{}],\"__proto__\":null}",
+              pool);
+
+    ok(!errors, "every field is good");
+    is_str(v[SLUG].text, "demo", "slug");
+    is_str(v[MAIL].text, "alice@example.com", "email in lower case");
+    is_str(v[PASS].text, " p\xc3\xa4ss w\n\x01rd ", "the password is exactly what was sent");
+    is_str(v[CODE].text, "123456", "code without spaces");
+    is_str(v[NAME].text, "\xe7\x8e\x8b\xe5\xb0\x8f\xe6\x98\x8e", "name");
+    is_str(v[LANG].text, "zh-TW", "language in canonical form");
+    is_str(v[MONEY].text, "TWD", "currency");
+    is_str(v[PHONE].text, "+886912345678", "phone");
+    is_str(v[LINK].text, "https://a.example/x.png", "URL");
+    is_str(v[OPT_IN].text, "true", "a Boolean as text");
+    ok(v[OPT_IN].flag, "and as flag");
+    is_str(v[CHOICE].text, "zitadel", "choice");
+    is_str(v[ID].text, "aB-_9", "id");
+    is_str(v[TOKEN].text, "a.b~c", "token");
+}
+
+static void test_absent(apr_pool_t *pool)
+{
+    apr_array_header_t *errors;
+    const cloudep_field_value_t *v;
+
+    v = check(&errors, "{" REQUIRED_GOOD ",\"language\":null,\"marketing_opt_in\":null}", pool);
+    ok(!errors, "optional fields may be absent or null");
+    is_str(v[NAME].text, NULL, "absent has no value");
+    is_str(v[LANG].text, NULL, "null neither");
+    ok(!v[OPT_IN].text && !v[OPT_IN].flag, "an absent Boolean is neither true nor sent");
+
+    v = check(&errors, "{" REQUIRED_GOOD ",\"display_name\":\"\",\"currency\":\"\",\"marketing_opt_in\":false}", pool);
+    ok(!errors, "optional fields may be empty");
+    is_str(v[NAME].text, "", "an empty text passes where the table allows it");
+    is_str(v[MONEY].text, NULL, "and else counts as absent");
+    ok(v[OPT_IN].text && !v[OPT_IN].flag, "false is sent, and false");
+
+    (void)check(&errors, "{\"email\":null,\"password\":\"\"}", pool);
+    is_int(errors ? errors->nelts : 0, 3, "absent, null and empty required fields");
+    for (int i = 0; i < 3; i++) {
+        const cloudep_field_error_t *error = error_at(errors, i);
+
+        ok(error && error->fault == CLOUDEP_FIELD_MISSING, "are missing");
+        is_str(error ? error->field : NULL, fields[i].name, "named in the table's order");
+        is_str(error ? error->reason : NULL, "is required", "with a reason");
+    }
+}
+
+/* One wrong member beside the good required ones: exactly one error, that of the field. */
+static void wrong(int field, const char *json, const char *reason, apr_pool_t *pool)
+{
+    apr_array_header_t *errors;
+    const char *body = apr_psprintf(pool, "{%s,\"%s\":%s}",
+                                    field == SLUG   ? "\"email\":\"a@b.tw\",\"password\":\"12345678\""
+                                    : field == MAIL ? "\"tenant_slug\":\"demo\",\"password\":\"12345678\""
+                                    : field == PASS ? "\"tenant_slug\":\"demo\",\"email\":\"a@b.tw\""
+                                                    : REQUIRED_GOOD,
+                                    fields[field].name, json);
+    const cloudep_field_value_t *values = check(&errors, body, pool);
+    const cloudep_field_error_t *error = error_at(errors, 0);
+
+    if (!ok(error && errors->nelts == 1, "one error for %s = %.60s", fields[field].name, json)) {
+        return;
+    }
+    is_str(error->field, fields[field].name, "that names the field");
+    is_int(error->fault, CLOUDEP_FIELD_FORMAT, "as one of its form");
+    is_str(error->reason, reason, "and says what is wrong");
+    is_str(values[field].text, NULL, "and there is no value");
+}
+
+static void test_types(apr_pool_t *pool)
+{
+    static const char *const not_strings[] = {"1", "1.5", "true", "false", "[]", "{}", "[\"a\"]", NULL};
+    static const char *const not_booleans[] = {"1", "0", "\"true\"", "\"\"", "[]", "{}", NULL};
+
+    for (int field = 0; field < COUNT; field++) {
+        if (field != OPT_IN) {
+            for (const char *const *json = not_strings; *json; json++) {
+                wrong(field, *json, "must be a string", pool);
+            }
+        }
+    }
+    for (const char *const *json = not_booleans; *json; json++) {
+        wrong(OPT_IN, *json, "must be true or false", pool);
+    }
+}
+
+static void test_forms(apr_pool_t *pool)
+{
+    wrong(SLUG, "\"Demo\"", "must be lower-case letters, digits and hyphens", pool);
+    wrong(MAIL, "\"a@b\"", "must be an email address", pool);
+    wrong(MAIL, "\"a@b.tw\\r\\nBcc: c@d.tw\"", "must be an email address", pool);
+    wrong(PASS, "\"1234567\"", "must have at least 8 characters", pool);
+    wrong(PASS, "\"\xe7\x8e\x8b\xe7\x8e\x8b\xe7\x8e\x8b\"", "must have at least 8 characters", pool);
+    wrong(CODE, "\"12345\"", "must be 6 to 8 digits", pool);
+    wrong(CODE, "\"123456789\"", "must be 6 to 8 digits", pool);
+    wrong(CODE, "\"12345x\"", "must be 6 to 8 digits", pool);
+    wrong(CODE, "\" \"", "must be 6 to 8 digits", pool);
+    wrong(NAME, "\"12345678901\"", "must have at most 10 characters", pool);
+    wrong(NAME, "\"a\\nb\"", "must not have control characters", pool);
+    wrong(NAME, "\"\\u202eb\"", "must not have control characters", pool);
+    wrong(NAME, "\"  \\u3000\"", "must not be only white space", pool);
+    wrong(LANG, "\"english\"", "must be a language tag such as zh-TW or en", pool);
+    wrong(MONEY, "\"twd\"", "must be a currency code such as TWD or USD", pool);
+    wrong(PHONE, "\"0912345678\"", "must be a phone number such as +886912345678", pool);
+    wrong(LINK, "\"javascript:alert(1)\"", "must be an absolute http or https URL", pool);
+    wrong(CHOICE, "\"Google\"", "must be one of: google, zitadel", pool);
+    wrong(ID, "\"a b\"", "must be an id as it was handed out", pool);
+    wrong(TOKEN, "\"a b\"", "must be printable ASCII without spaces", pool);
+    wrong(TOKEN, "\"123456789012345678901\"", "must have at most 20 characters", pool);
+}
+
+static void test_lengths(apr_pool_t *pool)
+{
+    apr_array_header_t *errors;
+    char body[2048];
+    const cloudep_field_value_t *v;
+
+    for (int characters = 127; characters <= 129; characters++) {
+        char *p = body + snprintf(body, sizeof(body), "{\"tenant_slug\":\"demo\",\"email\":\"a@b.tw\",\"password\":\"");
+
+        for (int i = 0; i < characters; i++) {
+            p = apr_cpystrn(p, "\xf0\x9f\x98\x80", 5);
+        }
+        (void)apr_cpystrn(p, "\"}", 3);
+        v = check(&errors, body, pool);
+        ok((errors == NULL) == (characters <= 128), "a password of %d four-byte characters", characters);
+        ok(!v[PASS].text || strlen(v[PASS].text) == (size_t)characters * 4, "is not cut");
+    }
+    v = check(&errors,
+              "{" REQUIRED_GOOD ",\"display_name\":\"\xe7\x8e\x8b\xe7\x8e\x8b\xe7\x8e\x8b\xe7\x8e\x8b\xe7\x8e"
+              "\x8b\xe7\x8e\x8b\xe7\x8e\x8b\xe7\x8e\x8b\xe7\x8e\x8b\xe7\x8e\x8b\"}",
+              pool);
+    ok(!errors && v[NAME].text, "ten characters are ten, whatever their bytes");
+}
+
+static void test_many_errors(apr_pool_t *pool)
+{
+    apr_array_header_t *errors;
+    const cloudep_field_value_t *v =
+        check(&errors, "{\"password\":\"short\",\"email\":7,\"language\":\"xx\",\"display_name\":\"Ann\"}", pool);
+
+    is_int(errors ? errors->nelts : 0, 4, "all faults are told at once");
+    is_str(error_at(errors, 0)->field, "tenant_slug", "in the table's order");
+    is_int(error_at(errors, 0)->fault, CLOUDEP_FIELD_MISSING, "missing ones");
+    is_str(error_at(errors, 1)->field, "email", "and malformed ones");
+    is_int(error_at(errors, 1)->fault, CLOUDEP_FIELD_FORMAT, "told apart");
+    is_str(error_at(errors, 2)->field, "password", "the third");
+    is_str(error_at(errors, 3)->field, "language", "the fourth");
+    is_str(v[NAME].text, "Ann", "what is good has its value nevertheless");
+    for (int i = 0; i < 4; i++) {
+        ok(!strstr(error_at(errors, i)->reason, "short"), "no reason quotes a value");
+    }
+}
+
+static void test_ownership(apr_pool_t *pool)
+{
+    apr_array_header_t *errors;
+    cloudep_field_value_t *v;
+    json_t *object = json_loads("{" REQUIRED_GOOD ",\"display_name\":\"Ann\"}", 0, NULL);
+
+    is_int(cloudep_field_check_json(&v, &errors, fields, object, pool), APR_SUCCESS, "a body");
+    json_decref(object);
+    is_str(v[NAME].text, "Ann", "values outlive it");
+    is_str(v[PASS].text, "12345678", "all of them");
+
+    object = json_pack("{s:s%}", "display_name", "a\0b", (size_t)3);
+    (void)cloudep_field_check_json(&v, &errors, fields, object, pool);
+    json_decref(object);
+    is_str(error_at(errors, 3) ? error_at(errors, 3)->reason : NULL, "must not have a NUL character",
+           "a text with a NUL is never cut short in silence");
+}
+
+static void test_query(apr_pool_t *pool)
+{
+    static const cloudep_field_t callback[] = {
+        {.name = "code", .type = CLOUDEP_FIELD_TOKEN, .flags = CLOUDEP_FIELD_REQUIRED, .max = 2048},
+        {.name = "state", .type = CLOUDEP_FIELD_ID, .flags = CLOUDEP_FIELD_REQUIRED},
+        {.name = "verbose", .type = CLOUDEP_FIELD_BOOL},
+        {.name = "name", .type = CLOUDEP_FIELD_TEXT},
+        {.name = NULL}};
+    apr_table_t *arguments = apr_table_make(pool, 4);
+    apr_array_header_t *errors;
+    cloudep_field_value_t *v;
+
+    apr_table_addn(arguments, "code", "4/0Ab");
+    apr_table_addn(arguments, "State", "other");
+    apr_table_addn(arguments, "state", "s-1");
+    apr_table_addn(arguments, "verbose", "true");
+    apr_table_addn(arguments, "iss", "ignored");
+    is_int(cloudep_field_check_query(&v, &errors, callback, arguments, pool), APR_SUCCESS, "a callback's query");
+    is_str(v[0].text, "4/0Ab", "its code");
+    is_str(v[1].text, "s-1", "its state, told from one in another case");
+    ok(v[2].flag, "its Boolean");
+    is_str(v[3].text, NULL, "an absent parameter");
+
+    apr_table_addn(arguments, "state", "s-1");
+    is_int(cloudep_field_check_query(&v, &errors, callback, arguments, pool), CLOUDEP_EMALFORMED,
+           "a parameter given twice");
+    is_str(error_at(errors, 0)->field, "state", "is refused");
+    is_int(error_at(errors, 0)->fault, CLOUDEP_FIELD_FORMAT, "as malformed");
+    is_str(error_at(errors, 0)->reason, "must be given once only", "even with the same value");
+
+    apr_table_clear(arguments);
+    apr_table_addn(arguments, "code", "");
+    apr_table_addn(arguments, "verbose", "yes");
+    apr_table_addn(arguments, "name", "\xc3(");
+    is_int(cloudep_field_check_query(&v, &errors, callback, arguments, pool), CLOUDEP_EMALFORMED, "a bad query");
+    is_int(errors->nelts, 4, "has four faults");
+    is_int(error_at(errors, 0)->fault, CLOUDEP_FIELD_MISSING, "empty is missing");
+    is_int(error_at(errors, 1)->fault, CLOUDEP_FIELD_MISSING, "absent is missing");
+    is_str(error_at(errors, 2)->reason, "must be true or false", "a Boolean is true or false");
+    is_str(error_at(errors, 3)->reason, "must be valid UTF-8", "text is UTF-8");
+}
+
+int main(void)
+{
+    apr_pool_t *pool;
+
+    if (apr_initialize() != APR_SUCCESS || apr_pool_create(&pool, NULL) != APR_SUCCESS) {
+        return 1;
+    }
+    test_all_good(pool);
+    test_absent(pool);
+    test_types(pool);
+    test_forms(pool);
+    test_lengths(pool);
+    test_many_errors(pool);
+    test_ownership(pool);
+    test_query(pool);
+    apr_terminate();
+    return done_testing();
+}
