@@ -8,6 +8,7 @@
 #ifndef CLOUDEP_CONFIG_H
 #define CLOUDEP_CONFIG_H
 
+#include <httpd.h>
 #include <http_config.h>
 #include "base/cache.h"
 #include "base/challenge.h"
