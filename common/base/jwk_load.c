@@ -3,6 +3,7 @@
  */
 #include "base/jwk_private.h"
 
+#include <apr_strings.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -33,12 +34,12 @@ static apr_status_t member_bytes(unsigned char **data, apr_size_t *len, material
 {
     const json_t *member = json_object_get(m->jwk, name);
 
-    m->why = "a member of the key is missing or not base64url";
+    m->why = apr_psprintf(m->pool, "member %s is missing or not base64url", name);
     if (!json_is_string(member) ||
         cloudep_b64_decode(data, len, m->pool, json_string_value(member), json_string_length(member)) != APR_SUCCESS) {
         return CLOUDEP_EMALFORMED;
     }
-    m->why = "a member of the key has the wrong length";
+    m->why = apr_psprintf(m->pool, "member %s has the wrong length", name);
     if (!*len || (want_len && *len != want_len)) {
         return CLOUDEP_EMALFORMED;
     }

@@ -1,0 +1,335 @@
+/*
+ * jwk_test.c - which keys are taken into a set, which are refused and why, and what is published of them.
+ */
+#include <apr_general.h>
+#include <apr_strings.h>
+#include <openssl/err.h>
+
+#include "base/b64.h"
+#include "base/jwk.h"
+#include "rfc_vectors.h"
+#include "tap.h"
+
+static apr_status_t parse(const cloudep_jwks_t **set, apr_pool_t *pool, const char *json, cloudep_jwks_mode_t mode,
+                          const char **error)
+{
+    return cloudep_jwks_parse(set, pool, json, strlen(json), mode, error);
+}
+
+/* The only key of an own set, NULL when it is refused. */
+static const cloudep_jwk_t *own_key(apr_pool_t *pool, const char *jwk, const char **error)
+{
+    const cloudep_jwks_t *set;
+
+    if (parse(&set, pool, apr_pstrcat(pool, "{\"keys\":[", jwk, "]}", NULL), CLOUDEP_JWKS_OWN, error)) {
+        return NULL;
+    }
+    return cloudep_jwks_get(set, 0);
+}
+
+/* len bytes of one value, as base64url. */
+static const char *fill(apr_pool_t *pool, int value, apr_size_t len)
+{
+    char *bytes = apr_palloc(pool, len);
+
+    memset(bytes, value, len);
+    return cloudep_b64_encode(pool, bytes, len);
+}
+
+static void test_rfc7517(apr_pool_t *pool)
+{
+    const cloudep_jwks_t *set;
+    const char *error;
+
+    /* Its EC key is for ECDH ("use":"enc"), which we have no use for. */
+    is_int(parse(&set, pool,
+                 JWKS2(JWK("1", RFC7517_EC_PUBLIC ",\"use\":\"enc\""),
+                       JWK("2011-04-29", RFC7517_RSA_PUBLIC ",\"alg\":\"RS256\"")),
+                 CLOUDEP_JWKS_FOREIGN, &error),
+           APR_SUCCESS, "RFC 7517 A.1 parses");
+    is_int(cloudep_jwks_count(set), 1, "with the RSA key only");
+    is_str(cloudep_jwk_kid(cloudep_jwks_get(set, 0)), "2011-04-29", "and its kid");
+    is_str(cloudep_jwk_alg(cloudep_jwks_get(set, 0)), "RS256", "and its alg");
+    ok(!cloudep_jwks_active(set, CLOUDEP_KEY_SIGN), "a public key signs nothing");
+    is_str(error, NULL, "no error text on success");
+
+    is_int(parse(&set, pool, JWKS2(JWK("1", RFC7517_EC_PRIVATE), JWK("2011-04-29", RFC7517_RSA_PRIVATE)),
+                 CLOUDEP_JWKS_OWN, &error),
+           APR_SUCCESS, "RFC 7517 A.2 parses as our own set");
+    is_str(cloudep_jwk_alg(cloudep_jwks_get(set, 0)), "ES256", "P-256 implies ES256");
+    is_str(cloudep_jwk_alg(cloudep_jwks_get(set, 1)), "RS256", "RSA implies RS256");
+    ok(cloudep_jwk_is_private(cloudep_jwks_get(set, 0)) && cloudep_jwk_is_private(cloudep_jwks_get(set, 1)),
+       "both with their private parts");
+    ok(cloudep_jwks_active(set, CLOUDEP_KEY_SIGN) == cloudep_jwks_get(set, 0), "the first one is active");
+    ok(cloudep_jwks_find(set, "2011-04-29") == cloudep_jwks_get(set, 1), "a key is found by its kid");
+    ok(!cloudep_jwks_find(set, "2011-04-2") && !cloudep_jwks_find(set, ""), "by the whole kid only");
+    ok(!cloudep_jwks_get(set, 2) && !cloudep_jwks_get(set, -1), "there are no other keys");
+
+    is_int(parse(&set, pool, RFC7517_A3_SET, CLOUDEP_JWKS_FOREIGN, &error), APR_SUCCESS, "RFC 7517 A.3 parses");
+    is_int(cloudep_jwks_count(set), 0, "but secret keys of others are not taken");
+    is_int(parse(&set, pool, RFC7517_A3_SET, CLOUDEP_JWKS_OWN, &error), CLOUDEP_EMALFORMED, "in our own set it fails");
+    ok(strstr(error, "key 1") && !strstr(error, "GawgguFyGrWKav7AX4VKUg"), "names the key, shows nothing of it: %s",
+       error);
+}
+
+static void test_algorithms(apr_pool_t *pool)
+{
+    static const struct {
+        const char *members;
+        const char *alg;
+    } cases[] = {
+        {RFC7515_A1_KEY, "HS256"},
+        {RFC7515_A2_PRIVATE ",\"alg\":\"RS384\"", "RS384"},
+        {RFC7515_A2_PUBLIC ",\"alg\":\"RS512\"", "RS512"},
+        {RFC7515_A3_PRIVATE ",\"use\":\"sig\"", "ES256"},
+        {RFC7515_A3_PRIVATE ",\"key_ops\":[\"sign\",\"verify\"]", "ES256"},
+        {RFC7515_A4_PRIVATE, "ES512"},
+        {RFC8037_PRIVATE, "EdDSA"},
+        {RFC8037_PUBLIC ",\"alg\":\"EdDSA\"", "EdDSA"},
+        {"\"kty\":\"oct\",\"use\":\"enc\",\"k\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"", "A256GCM"},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *error = "";
+        const cloudep_jwk_t *key = own_key(pool, apr_psprintf(pool, "{\"kid\":\"k\",%s}", cases[i].members), &error);
+
+        is_str(key ? cloudep_jwk_alg(key) : error, cases[i].alg, apr_psprintf(pool, "a key for %s", cases[i].alg));
+    }
+}
+
+/* What our own set refuses, and the word that the text for the operator must have. */
+static void test_refused(apr_pool_t *pool)
+{
+    const struct {
+        const char *jwk;
+        const char *word;
+    } cases[] = {
+        {"{" RFC7515_A3_PRIVATE "}", "kid"},
+        {JWK("", RFC7515_A3_PRIVATE), "kid"},
+        {JWK("a b", RFC7515_A3_PRIVATE), "kid"},
+        {"{\"kid\":7," RFC7515_A3_PRIVATE "}", "kid"},
+        {JWK("k", "\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"AA\",\"y\":\"AA\""), "supported"},
+        {JWK("k", "\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"AA\""), "supported"},
+        {JWK("k", "\"kty\":\"none\""), "supported"},
+        {JWK("k", RFC7515_A3_PRIVATE ",\"alg\":\"ES512\""), "supported"},
+        {JWK("k", RFC7515_A3_PRIVATE ",\"alg\":\"HS256\""), "supported"},
+        {JWK("k", RFC7515_A2_PRIVATE ",\"alg\":\"PS256\""), "supported"},
+        {JWK("k", RFC7515_A3_PRIVATE ",\"use\":\"enc\""), "supported"},
+        {JWK("k", RFC7515_A1_KEY ",\"alg\":\"none\""), "supported"},
+        {JWK("k", RFC7515_A3_PRIVATE ",\"key_ops\":[\"deriveKey\"]"), "key_ops"},
+        {JWK("k", RFC7515_A3_PRIVATE ",\"key_ops\":[]"), "key_ops"},
+        {JWK("k", "\"kty\":\"EC\",\"crv\":\"P-256\""), "member"},
+        {JWK("k", "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":1,\"y\":2"), "member"},
+        {JWK("k",
+             "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU=\",\"y\":\"AA\""),
+         "base64url"},
+        {JWK("k",
+             "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEV\",\"y\":\"AA\""),
+         "base64url"},
+        {JWK("k", "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAA\",\"y\":\"AAAA\""), "length"},
+        /* The point of A.3 with x and y exchanged. */
+        {JWK("k", "\"kty\":\"EC\",\"crv\":\"P-256\",\"y\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\",\"x\":\"x_"
+                  "FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\""),
+         "do not make a key"},
+        {JWK("k", RFC7515_A3_PUBLIC ",\"d\":\"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE\""), "belong together"},
+        {JWK("k", RFC8037_PUBLIC ",\"d\":\"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI\""), "belong together"},
+        {JWK("k", RFC7515_A2_PUBLIC
+             ",\"d\":\"AQAB\",\"p\":\"AQAB\",\"q\":\"AQAB\",\"dp\":\"AQAB\",\"dq\":\"AQAB\",\"qi\":\"AQAB\""),
+         "belong together"},
+        {JWK("k", RFC7515_A2_PUBLIC ",\"d\":\"AQAB\""), "member"},
+        {JWK("k", RFC7515_A2_PRIVATE ",\"oth\":[]"), "two primes"},
+        {apr_pstrcat(pool, "{\"kid\":\"k\",\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"", fill(pool, 255, 128), "\"}", NULL),
+         "2048"},
+        {apr_pstrcat(pool, "{\"kid\":\"k\",\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"", fill(pool, 255, 1025), "\"}",
+                     NULL),
+         "8192"},
+        {apr_pstrcat(pool, "{\"kid\":\"k\",\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"", fill(pool, 255, 2000), "\"}",
+                     NULL),
+         "large"},
+        {apr_pstrcat(pool, "{\"kid\":\"k\",\"kty\":\"RSA\",\"e\":\"AQ\",\"n\":\"", fill(pool, 255, 256), "\"}", NULL),
+         "exponent"},
+        {apr_pstrcat(pool, "{\"kid\":\"k\",\"kty\":\"RSA\",\"e\":\"AQAA\",\"n\":\"", fill(pool, 255, 256), "\"}", NULL),
+         "exponent"},
+        {apr_pstrcat(pool, "{\"kid\":\"k\",\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"", fill(pool, 254, 256), "\"}", NULL),
+         "modulus"},
+        {apr_pstrcat(pool, "{\"kid\":\"k\",\"kty\":\"oct\",\"k\":\"", fill(pool, 7, 31), "\"}", NULL), "32"},
+        {apr_pstrcat(pool, "{\"kid\":\"k\",\"kty\":\"oct\",\"alg\":\"A256GCM\",\"k\":\"", fill(pool, 7, 33), "\"}",
+                     NULL),
+         "32"},
+        {apr_pstrcat(pool, "{\"kid\":\"k\",\"kty\":\"oct\",\"alg\":\"A256GCM\",\"k\":\"", fill(pool, 7, 31), "\"}",
+                     NULL),
+         "32"},
+        {JWK("k", RFC7515_A3_PRIVATE) "," JWK("k", RFC8037_PRIVATE), "same kid"},
+        {"7", "strings"},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *error = "it was accepted";
+
+        const cloudep_jwk_t *key = own_key(pool, cases[i].jwk, &error);
+
+        ok(!key && strstr(error, cases[i].word), "refused: %s", error);
+        ok(!strstr(error, "AQAB") && !strstr(error, "jpsQnnGQ"), "and the text shows no member");
+    }
+}
+
+static void test_foreign(apr_pool_t *pool)
+{
+    const cloudep_jwks_t *set;
+    const char *error;
+
+    is_int(
+        parse(&set, pool,
+              "{\"keys\":[7,{},{\"kty\":\"AKP\"}," JWK("rsa", "\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"") "," JWK(
+                  "oaep", RFC7517_RSA_PUBLIC
+                  ",\"alg\":\"RSA-OAEP\"") "," JWK("e", RFC7515_A3_PRIVATE) ",{" RFC8037_PUBLIC
+                                                                            "}," JWK("e", RFC7515_A2_PUBLIC) "]}",
+              CLOUDEP_JWKS_FOREIGN, &error),
+        APR_SUCCESS, "a provider's set with keys that we cannot use");
+    is_int(cloudep_jwks_count(set), 3, "gives the three that we can use");
+    ok(!cloudep_jwk_is_private(cloudep_jwks_get(set, 0)), "a private part that it leaks is not taken");
+    is_str(cloudep_jwk_kid(cloudep_jwks_get(set, 1)), NULL, "a kid may be missing");
+    is_str(cloudep_jwk_kid(cloudep_jwks_get(set, 2)), "e", "a kid may be there twice");
+    is_int(parse(&set, pool, "{\"keys\":[]}", CLOUDEP_JWKS_FOREIGN, &error), APR_SUCCESS, "an empty set is a set");
+    is_int(cloudep_jwks_count(set), 0, "without keys");
+    is_int(parse(&set, pool, "{\"keys\":{}}", CLOUDEP_JWKS_FOREIGN, &error), CLOUDEP_EMALFORMED,
+           "keys must be an array");
+    ok(!set && strstr(error, "JWK Set"), "and the error says so");
+    is_int(parse(&set, pool, "[]", CLOUDEP_JWKS_FOREIGN, &error), CLOUDEP_EMALFORMED, "the set must be an object");
+    is_int(parse(&set, pool, "{\"keys\":[],\"keys\":[]}", CLOUDEP_JWKS_FOREIGN, &error), CLOUDEP_EMALFORMED,
+           "members must not be there twice");
+    is_int(parse(&set, pool, "", CLOUDEP_JWKS_FOREIGN, &error), CLOUDEP_EMALFORMED, "nothing is no set");
+}
+
+static void test_limit(apr_pool_t *pool)
+{
+    const cloudep_jwks_t *set;
+    const char *error, *keys = "";
+    int i;
+
+    for (i = 0; i <= CLOUDEP_JWKS_MAX_KEYS; i++) {
+        keys = apr_psprintf(pool, "%s%s{\"kid\":\"%d\"," RFC8037_PUBLIC "}", keys, i ? "," : "", i);
+    }
+    keys = apr_pstrcat(pool, "{\"keys\":[", keys, "]}", NULL);
+    is_int(parse(&set, pool, keys, CLOUDEP_JWKS_FOREIGN, &error), APR_SUCCESS, "a huge foreign set");
+    is_int(cloudep_jwks_count(set), CLOUDEP_JWKS_MAX_KEYS, "is cut");
+    is_int(parse(&set, pool, keys, CLOUDEP_JWKS_OWN, &error), CLOUDEP_EREFUSED, "a huge set of our own is an error");
+}
+
+static void test_public(apr_pool_t *pool)
+{
+    static const char expected[] = "{\"keys\":[{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":"
+                                   "\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"kid\":\"ed\",\"alg\":\"EdDSA\","
+                                   "\"use\":\"sig\"}]}";
+    const cloudep_jwks_t *set, *again;
+    const char *error, *json;
+
+    is_int(parse(&set, pool, JWKS2(JWK("hs", RFC7515_A1_KEY), JWK("ed", RFC8037_PRIVATE ",\"owner\":\"me\"")),
+                 CLOUDEP_JWKS_OWN, &error),
+           APR_SUCCESS, "a set with a secret and a private key");
+    is_str(cloudep_jwks_public_json(set, pool), expected, "is published without the secret, d and unknown members");
+    is_int(parse(&set, pool, JWKS2(JWK("rsa", RFC7515_A2_PRIVATE), JWK("ec", RFC7515_A4_PRIVATE)), CLOUDEP_JWKS_OWN,
+                 &error),
+           APR_SUCCESS, "a set with RSA and EC keys");
+    json = cloudep_jwks_public_json(set, pool);
+    is_int(parse(&again, pool, json, CLOUDEP_JWKS_FOREIGN, &error), APR_SUCCESS, "can be read back once published");
+    is_int(cloudep_jwks_count(again), 2, "with both keys");
+    ok(!strstr(json, "\"d\"") && !strstr(json, "\"p\"") && !strstr(json, "\"qi\""), "and no private member");
+    is_int(parse(&set, pool, JWKS(JWK("hs", RFC7515_A1_KEY)), CLOUDEP_JWKS_OWN, &error), APR_SUCCESS, "only a secret");
+    is_str(cloudep_jwks_public_json(set, pool), "{\"keys\":[]}", "publishes an empty set");
+}
+
+static void test_active(apr_pool_t *pool)
+{
+    const cloudep_jwks_t *set;
+    const char *error;
+    apr_size_t len;
+
+    is_int(parse(&set, pool,
+                 "{\"keys\":[" JWK("pub", RFC7515_A3_PUBLIC) "," JWK(
+                     "seal", "\"kty\":\"oct\",\"alg\":\"A256GCM\",\"k\":"
+                             "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"") "," JWK("sign", RFC8037_PRIVATE) "]}",
+                 CLOUDEP_JWKS_OWN, &error),
+           APR_SUCCESS, "keys of both uses in one set");
+    is_str(cloudep_jwk_kid(cloudep_jwks_active(set, CLOUDEP_KEY_SIGN)), "sign", "public keys are passed over");
+    is_str(cloudep_jwk_kid(cloudep_jwks_active(set, CLOUDEP_KEY_SEAL)), "seal", "each use has its active key");
+    is_int(cloudep_jwk_use(cloudep_jwks_get(set, 1)), CLOUDEP_KEY_SEAL, "A256GCM is for sealing");
+    ok(cloudep_jwk_secret(cloudep_jwks_get(set, 1), &len)[31] == 31 && len == 32, "a secret key has its bytes");
+    ok(!cloudep_jwk_secret(cloudep_jwks_get(set, 2), &len), "another key has none");
+}
+
+static void test_thumbprint(apr_pool_t *pool)
+{
+    json_t *rsa = json_loads("{" RFC7517_RSA_PRIVATE ",\"alg\":\"RS256\",\"kid\":\"2011-04-29\"}", 0, NULL);
+    json_t *okp = json_loads("{" RFC8037_PRIVATE "}", 0, NULL);
+    const char *thumbprint;
+
+    is_int(cloudep_jwk_thumbprint(&thumbprint, pool, rsa), APR_SUCCESS, "thumbprint of an RSA key");
+    is_str(thumbprint, RFC7638_THUMBPRINT, "is that of RFC 7638 section 3.1");
+    is_int(cloudep_jwk_thumbprint(&thumbprint, pool, okp), APR_SUCCESS, "thumbprint of an Ed25519 key");
+    is_str(thumbprint, RFC8037_THUMBPRINT, "is that of RFC 8037 A.3");
+    (void)json_object_del(rsa, "n");
+    is_int(cloudep_jwk_thumbprint(&thumbprint, pool, rsa), CLOUDEP_EMALFORMED, "no thumbprint of half a key");
+    is_str(thumbprint, NULL, "then there is none");
+    json_decref(rsa);
+    json_decref(okp);
+}
+
+static void test_generate(apr_pool_t *pool)
+{
+    static const char *const algorithms[] = {"ES256", "ES384", "ES512", "RS256",  "RS384",
+                                             "RS512", "EdDSA", "HS256", "A256GCM"};
+    json_t *jwk, *other;
+    size_t i;
+
+    for (i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
+        const char *error = "", *thumbprint = NULL, *kid;
+        const cloudep_jwk_t *key;
+        char *text;
+
+        if (!ok(cloudep_jwk_generate(&jwk, pool, algorithms[i]) == APR_SUCCESS, "a new %s key", algorithms[i])) {
+            continue;
+        }
+        kid = json_string_value(json_object_get(jwk, "kid"));
+        text = json_dumps(jwk, 0);
+        key = own_key(pool, text, &error);
+        free(text);
+        is_str(key ? cloudep_jwk_alg(key) : error, algorithms[i], "can be loaded");
+        ok(key && cloudep_jwk_is_private(key), "with its private part");
+        (void)cloudep_jwk_thumbprint(&thumbprint, pool, jwk);
+        if (json_object_get(jwk, "k")) {
+            ok(strlen(kid) == 22 && strcmp(kid, thumbprint) != 0, "a secret's kid does not come from the secret");
+        }
+        else {
+            is_str(kid, thumbprint, "its kid is its thumbprint");
+        }
+    }
+    (void)cloudep_jwk_generate(&jwk, pool, "A256GCM");
+    (void)cloudep_jwk_generate(&other, pool, "A256GCM");
+    ok(!json_equal(json_object_get(jwk, "k"), json_object_get(other, "k")), "no key is made twice");
+    is_int(cloudep_jwk_generate(&jwk, pool, "none"), CLOUDEP_EREFUSED, "no key for none");
+    ok(!jwk, "then there is no key");
+}
+
+int main(void)
+{
+    apr_pool_t *pool;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    test_rfc7517(pool);
+    test_algorithms(pool);
+    test_refused(pool);
+    test_foreign(pool);
+    test_limit(pool);
+    test_public(pool);
+    test_active(pool);
+    test_thumbprint(pool);
+    test_generate(pool);
+    is_int((long long)ERR_peek_error(), 0, "nothing is left in OpenSSL's error queue");
+    apr_pool_destroy(pool);
+    apr_terminate();
+    return done_testing();
+}
