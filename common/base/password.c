@@ -73,6 +73,22 @@ static bool read_params(cloudep_password_params_t *params, const char *phc)
     return *phc == '$';
 }
 
+/* What libargon2's answer means; a tag that differs is told by argon2id_verify() alone. */
+static apr_status_t status_of(int argon2)
+{
+    switch (argon2) {
+    case ARGON2_OK:
+        return APR_SUCCESS;
+    case ARGON2_VERIFY_MISMATCH:
+        return CLOUDEP_EFORGED;
+    case ARGON2_MEMORY_ALLOCATION_ERROR:
+    case ARGON2_THREAD_FAIL:
+        return APR_ENOMEM;
+    default:
+        return CLOUDEP_EDATA;
+    }
+}
+
 apr_status_t cloudep_password_hash(const char **phc, const char *password, const cloudep_password_params_t *params,
                                    apr_pool_t *pool)
 {
@@ -91,17 +107,10 @@ apr_status_t cloudep_password_hash(const char **phc, const char *password, const
     }
     size = argon2_encodedlen(params->passes, params->memory, params->lanes, SALT_SIZE, TAG_SIZE, Argon2_id);
     text = apr_palloc(pool, size);
-    switch (argon2id_hash_encoded(params->passes, params->memory, params->lanes, password, length, salt, sizeof(salt),
-                                  TAG_SIZE, text, size)) {
-    case ARGON2_OK:
-        *phc = text;
-        return APR_SUCCESS;
-    case ARGON2_MEMORY_ALLOCATION_ERROR:
-    case ARGON2_THREAD_FAIL:
-        return APR_ENOMEM;
-    default:
-        return APR_EGENERAL;
-    }
+    rv = status_of(argon2id_hash_encoded(params->passes, params->memory, params->lanes, password, length, salt,
+                                         sizeof(salt), TAG_SIZE, text, size));
+    *phc = rv == APR_SUCCESS ? text : NULL;
+    return rv;
 }
 
 apr_status_t cloudep_password_verify(const char *password, const char *phc)
@@ -121,17 +130,7 @@ apr_status_t cloudep_password_verify(const char *password, const char *phc)
     if (length > PASSWORD_MAX) {
         return CLOUDEP_EFORGED; /* it could never have been set */
     }
-    switch (argon2id_verify(phc, password, length)) {
-    case ARGON2_OK:
-        return APR_SUCCESS;
-    case ARGON2_VERIFY_MISMATCH:
-        return CLOUDEP_EFORGED;
-    case ARGON2_MEMORY_ALLOCATION_ERROR:
-    case ARGON2_THREAD_FAIL:
-        return APR_ENOMEM;
-    default:
-        return CLOUDEP_EDATA;
-    }
+    return status_of(argon2id_verify(phc, password, length));
 }
 
 bool cloudep_password_needs_rehash(const char *phc, const cloudep_password_params_t *params)
