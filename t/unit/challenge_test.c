@@ -1,0 +1,405 @@
+/*
+ * challenge_test.c - one-time codes against a real memcached: guesses, resends, races, loss and outage.
+ */
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "base/challenge.h"
+#include "tap.h"
+#include "memcached.h"
+
+#define SECOND APR_USEC_PER_SEC
+#define ATTEMPTS 5
+#define KEYS                                                                                                           \
+    "{\"keys\":[{\"kty\":\"oct\",\"use\":\"enc\",\"alg\":\"A256GCM\",\"kid\":\"k1\","                                  \
+    "\"k\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"}]}"
+
+typedef struct {
+    const cloudep_challenges_t *in;
+    const char *id;
+    const char *code;
+    apr_uint32_t attempts;
+    apr_pool_t *pool[TEST_THREADS];
+    apr_status_t rv[TEST_THREADS];
+} crowd_t;
+
+static cloudep_challenge_spec_t spec_of(const char *uid)
+{
+    return (cloudep_challenge_spec_t){.tenant_id = "t1",
+                                      .purpose = "register",
+                                      .uid = uid,
+                                      .target = "\xc3\xa9@example.com",
+                                      .extra = "{\"a\":\"\\u0001\"}"};
+}
+
+/* A code that is not the right one. */
+static const char *wrong(const char *code, apr_pool_t *pool)
+{
+    char *other = apr_pstrdup(pool, code);
+
+    other[5] = other[5] == '9' ? '0' : (char)(other[5] + 1);
+    return other;
+}
+
+/* Load and check, as a confirm route does. */
+static apr_status_t guess(const cloudep_challenges_t *in, const char *id, const char *code, apr_pool_t *pool)
+{
+    cloudep_challenge_t *c;
+    const apr_status_t rv = cloudep_challenge_load(&c, in, id, pool);
+
+    return rv == APR_SUCCESS ? cloudep_challenge_check(c, in, code, ATTEMPTS, pool) : rv;
+}
+
+static void test_right(const cloudep_challenges_t *in, apr_pool_t *pool)
+{
+    const cloudep_challenge_spec_t spec = spec_of("right");
+    cloudep_challenge_t *made;
+    cloudep_challenge_t *c = NULL;
+    const char *code;
+    char *raw = NULL;
+
+    is_int(cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS, "a code is made");
+    ok(strlen(code) == 6 && strspn(code, "0123456789") == 6, "of six digits");
+    is_int((long long)strlen(made->id), 22, "its id has 128 bits");
+    is_int(cloudep_challenge_remaining(made), 600, "it lives for ten minutes");
+    cloudep_cache_get(&raw, NULL, in->cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(made->id)), pool);
+    ok(raw && strstr(raw, "example.com") && !strstr(raw, code), "memcached has the record but not the code");
+
+    is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_SUCCESS, "it is found");
+    is_str(c->spec.tenant_id, "t1", "with its tenant");
+    is_str(c->spec.purpose, "register", "purpose");
+    is_str(c->spec.uid, "right", "member");
+    is_str(c->spec.target, spec.target, "target");
+    is_str(c->spec.extra, spec.extra, "and what the caller added");
+    is_int(cloudep_challenge_check(c, in, code, ATTEMPTS, pool), APR_SUCCESS, "the code is right");
+    is_int(cloudep_challenge_consume(c, in, pool), APR_SUCCESS, "it is consumed");
+    is_int(cloudep_challenge_consume(c, in, pool), APR_NOTFOUND, "once");
+    is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "and then gone");
+    is_int(cloudep_challenge_check(c, in, code, ATTEMPTS, pool), APR_NOTFOUND, "for who had loaded it as well");
+
+    is_int(cloudep_challenge_load(&c, in, "", pool), APR_NOTFOUND, "no id is not found");
+    is_int(cloudep_challenge_load(&c, in, "../../../../../../../..", pool), APR_NOTFOUND, "nor is one of another form");
+    is_int(cloudep_challenge_load(&c, in, "AAAAAAAAAAAAAAAAAAAAAA", pool), APR_NOTFOUND, "nor one made up");
+}
+
+static void test_wrong(const cloudep_challenges_t *in, apr_pool_t *pool)
+{
+    const cloudep_challenge_spec_t spec = spec_of("wrong");
+    cloudep_challenge_t *made;
+    cloudep_challenge_t *again;
+    const char *code;
+    const char *next;
+    int i;
+
+    cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool);
+    for (i = 0; i < ATTEMPTS; i++) {
+        is_int(guess(in, made->id,
+                     i == 0   ? ""
+                     : i == 1 ? "12345678"
+                              : wrong(code, pool),
+                     pool),
+               CLOUDEP_EFORGED, "a wrong code");
+    }
+    is_int(guess(in, made->id, code, pool), CLOUDEP_ELOCKED, "after five even the right code is refused");
+    is_int(cloudep_challenge_locked(made, in, ATTEMPTS, pool), CLOUDEP_ELOCKED, "it is locked");
+    is_int(cloudep_challenge_start(&again, &next, in, &spec, 600, ATTEMPTS, pool), CLOUDEP_ELOCKED,
+           "and cannot be had again");
+    ok(again && !next && cloudep_challenge_remaining(again) > 590, "until its time is over");
+}
+
+static void test_resend(const cloudep_challenges_t *in, apr_pool_t *pool)
+{
+    const cloudep_challenge_spec_t spec = spec_of("resend");
+    cloudep_challenge_spec_t other = spec;
+    cloudep_challenge_t *made;
+    cloudep_challenge_t *again;
+    const char *code;
+    const char *next;
+    int i;
+
+    cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool);
+    for (i = 0; i < 3; i++) {
+        guess(in, made->id, wrong(code, pool), pool);
+    }
+    do {
+        is_int(cloudep_challenge_start(&again, &next, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS, "a new code");
+    } while (strcmp(code, next) == 0);
+    is_str(again->id, made->id, "has the old id");
+    is_int(guess(in, made->id, code, pool), CLOUDEP_EFORGED, "the old code is dead");
+    is_int(guess(in, made->id, wrong(next, pool), pool), CLOUDEP_EFORGED, "the fifth wrong guess");
+    is_int(guess(in, made->id, next, pool), CLOUDEP_ELOCKED, "is the last: a resend gives no new ones");
+
+    other.purpose = "password-reset";
+    cloudep_challenge_start(&again, &next, in, &other, 600, ATTEMPTS, pool);
+    ok(strcmp(again->id, made->id) != 0, "another purpose is another challenge");
+    other.tenant_id = "t2";
+    cloudep_challenge_start(&made, &code, in, &other, 600, ATTEMPTS, pool);
+    ok(strcmp(again->id, made->id) != 0, "another tenant is another challenge");
+    is_int(guess(in, again->id, next, pool), APR_SUCCESS, "and each has its own code");
+}
+
+static void test_end(const cloudep_challenges_t *in, apr_pool_t *pool)
+{
+    cloudep_challenge_spec_t spec = spec_of("end");
+    cloudep_challenge_t *made;
+    cloudep_challenge_t *c;
+    const char *code;
+
+    cloudep_challenge_start(&made, &code, in, &spec, 1, ATTEMPTS, pool);
+    is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_SUCCESS, "a challenge for one second");
+    apr_sleep(SECOND + SECOND / 20);
+    is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_NOTFOUND, "is over after one");
+    is_int(cloudep_challenge_remaining(made), 0, "nothing remains");
+    is_int(cloudep_challenge_restore(made, in, pool), APR_NOTFOUND, "it cannot be put back");
+    is_int(cloudep_challenge_start(&c, &code, in, &spec, 0, ATTEMPTS, pool), APR_EINVAL, "no lifetime is refused");
+    is_int(cloudep_challenge_start(&c, &code, in, &spec, 3601, ATTEMPTS, pool), APR_EINVAL, "so is more than an hour");
+    spec.target = "\xff";
+    is_int(cloudep_challenge_start(&c, &code, in, &spec, 600, ATTEMPTS, pool), APR_EINVAL, "and what is not UTF-8");
+    spec.uid = NULL;
+    is_int(cloudep_challenge_start(&c, &code, in, &spec, 600, ATTEMPTS, pool), APR_EINVAL, "and a code for nobody");
+}
+
+static void use(int i, void *crowd_)
+{
+    crowd_t *crowd = crowd_;
+    cloudep_challenge_t *c;
+    apr_pool_t *pool = crowd->pool[i];
+
+    crowd->rv[i] = cloudep_challenge_load(&c, crowd->in, crowd->id, pool);
+    if (crowd->rv[i] == APR_SUCCESS) {
+        crowd->rv[i] = cloudep_challenge_check(c, crowd->in, crowd->code, crowd->attempts, pool);
+    }
+    if (crowd->rv[i] == APR_SUCCESS) {
+        crowd->rv[i] = cloudep_challenge_consume(c, crowd->in, pool);
+    }
+}
+
+static void test_races(const cloudep_challenges_t *in, apr_pool_t *pool)
+{
+    const cloudep_challenge_spec_t spec = spec_of("race");
+    crowd_t crowd = {.in = in, .attempts = TEST_THREADS};
+    cloudep_challenge_t *made;
+    int i;
+
+    for (i = 0; i < TEST_THREADS; i++) {
+        apr_pool_create(&crowd.pool[i], NULL);
+    }
+    cloudep_challenge_start(&made, &crowd.code, in, &spec, 600, ATTEMPTS, pool);
+    crowd.id = made->id;
+    in_threads(TEST_THREADS, use, &crowd);
+    is_int(count_of(crowd.rv, TEST_THREADS, APR_SUCCESS), 1, "64 with the right code: one winner");
+    is_int(count_of(crowd.rv, TEST_THREADS, APR_NOTFOUND), TEST_THREADS - 1, "the others find nothing");
+    cloudep_challenge_start(&made, &crowd.code, in, &spec, 600, ATTEMPTS, pool);
+    crowd.id = made->id;
+    crowd.code = wrong(crowd.code, pool);
+    crowd.attempts = ATTEMPTS;
+    in_threads(TEST_THREADS, use, &crowd);
+    is_int(count_of(crowd.rv, TEST_THREADS, CLOUDEP_EFORGED), ATTEMPTS, "64 with a wrong one: five guesses");
+    is_int(count_of(crowd.rv, TEST_THREADS, CLOUDEP_ELOCKED), TEST_THREADS - ATTEMPTS, "the others are locked out");
+    for (i = 0; i < TEST_THREADS; i++) {
+        apr_pool_destroy(crowd.pool[i]);
+    }
+}
+
+static void test_restore(const cloudep_challenges_t *in, apr_pool_t *pool)
+{
+    const cloudep_challenge_spec_t spec = spec_of("restore");
+    cloudep_challenge_t *made;
+    cloudep_challenge_t *c;
+    const char *code;
+    int i;
+    int bad = 0;
+
+    cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool);
+    for (i = 0; i < ATTEMPTS - 1; i++) {
+        guess(in, made->id, wrong(code, pool), pool);
+    }
+    for (i = 0; i < 3; i++) {
+        bad += cloudep_challenge_load(&c, in, made->id, pool) != APR_SUCCESS;
+        bad += cloudep_challenge_check(c, in, code, ATTEMPTS, pool) != APR_SUCCESS;
+        bad += cloudep_challenge_consume(c, in, pool) != APR_SUCCESS;
+        bad += cloudep_challenge_restore(c, in, pool) != APR_SUCCESS;
+    }
+    is_int(bad, 0, "right, consumed and put back three times, with one guess left");
+    is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_SUCCESS, "it is there");
+    ok(c->expires == made->expires && c->created == made->created, "with its old end");
+    is_int(guess(in, made->id, wrong(code, pool), pool), CLOUDEP_EFORGED, "the wrong guesses are still counted");
+    is_int(guess(in, made->id, code, pool), CLOUDEP_ELOCKED, "this was the last one");
+}
+
+static void test_open(const cloudep_challenges_t *in, apr_pool_t *pool)
+{
+    const cloudep_challenges_t keyless = {in->cache, NULL};
+    cloudep_challenge_spec_t spec = {.tenant_id = "t1", .purpose = "mfa", .uid = "open"};
+    cloudep_challenge_t *one;
+    cloudep_challenge_t *two;
+    cloudep_challenge_t *c;
+    const char *code;
+    int i;
+    int bad = 0;
+
+    is_int(cloudep_challenge_open(&one, &keyless, &spec, 300, pool), APR_SUCCESS, "a challenge without a code");
+    is_int(cloudep_challenge_open(&two, &keyless, &spec, 300, pool), APR_SUCCESS, "and another of the same member");
+    ok(strcmp(one->id, two->id) != 0, "stand apart");
+    is_int(cloudep_challenge_load(&c, &keyless, one->id, pool), APR_SUCCESS, "the first is alive");
+    ok(!c->spec.target && !c->spec.extra, "without what it was not given");
+    for (i = 0; i < ATTEMPTS; i++) {
+        bad += cloudep_challenge_count(c, &keyless, ATTEMPTS) != APR_SUCCESS;
+    }
+    is_int(bad, 0, "it takes five guesses");
+    is_int(cloudep_challenge_count(c, &keyless, ATTEMPTS), CLOUDEP_ELOCKED, "and not a sixth");
+    is_int(cloudep_challenge_check(two, in, "000000", ATTEMPTS, pool), CLOUDEP_EFORGED, "no code is its code");
+    is_int(cloudep_challenge_consume(two, &keyless, pool), APR_SUCCESS, "it can be consumed");
+    spec.uid = NULL;
+    is_int(cloudep_challenge_open(&one, &keyless, &spec, 300, pool), APR_SUCCESS, "it may belong to nobody");
+    is_int(cloudep_challenge_load(&c, &keyless, one->id, pool), APR_SUCCESS, "and is found");
+    ok(!c->spec.uid, "without a member");
+    is_int(cloudep_challenge_consume(c, &keyless, pool), APR_SUCCESS, "and consumed");
+    spec.uid = "open";
+    is_int(cloudep_challenge_start(&c, &code, &keyless, &spec, 300, ATTEMPTS, pool), CLOUDEP_EUNSET,
+           "a code needs a sealing key");
+}
+
+static void test_invalidate(const cloudep_challenges_t *in, apr_pool_t *pool)
+{
+    const cloudep_challenge_spec_t spec = spec_of("reset");
+    const cloudep_challenge_spec_t other = spec_of("other");
+    cloudep_challenge_spec_t mfa = spec;
+    cloudep_challenge_t *made;
+    cloudep_challenge_t *second;
+    cloudep_challenge_t *others;
+    cloudep_challenge_t *next;
+    const char *code;
+    const char *others_code;
+    const char *next_code;
+
+    mfa.purpose = "mfa";
+    cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool);
+    cloudep_challenge_open(&second, in, &mfa, 600, pool);
+    cloudep_challenge_start(&others, &others_code, in, &other, 600, ATTEMPTS, pool);
+    is_int(cloudep_challenge_invalidate(in, "t1", "reset"), APR_SUCCESS, "a member's challenges are ended");
+    is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "the code is not found");
+    is_int(cloudep_challenge_load(&next, in, second->id, pool), APR_NOTFOUND, "the second factor neither");
+    is_int(cloudep_challenge_consume(second, in, pool), APR_NOTFOUND, "nor can it be consumed by who has it");
+    is_int(guess(in, others->id, others_code, pool), APR_SUCCESS, "another member's is alive");
+    is_int(cloudep_challenge_start(&next, &next_code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS,
+           "a new one is made");
+    is_int(guess(in, next->id, next_code, pool), APR_SUCCESS, "and works");
+    is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "the old one stays dead");
+    is_int(cloudep_challenge_invalidate(in, "t1", "nobody"), APR_SUCCESS, "who has none has none");
+}
+
+/* Whatever single key memcached drops, nothing becomes easier. */
+static void test_loss(const cloudep_challenges_t *in, apr_pool_t *pool)
+{
+    const cloudep_challenge_spec_t spec = spec_of("loss");
+    const cloudep_cache_key_t slot = cloudep_cache_key("slot", CLOUDEP_KEY_PARTS("t1", "register", "loss"));
+    cloudep_challenge_t *made;
+    cloudep_challenge_t *next;
+    const char *code;
+
+    cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool);
+    cloudep_cache_delete(in->cache, cloudep_cache_key("guesses", CLOUDEP_KEY_PARTS(made->id)));
+    is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "a lost counter is not a new one");
+    is_int(cloudep_challenge_start(&next, &code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS, "a new code");
+    ok(strcmp(next->id, made->id) != 0, "gets a new id");
+    is_int(cloudep_challenge_load(&made, in, made->id, pool), APR_NOTFOUND, "the old one is over");
+    is_int(cloudep_cache_delete(in->cache, slot), APR_SUCCESS, "the slot is lost");
+    is_int(guess(in, next->id, code, pool), APR_NOTFOUND, "so is the challenge");
+    is_int(cloudep_challenge_start(&next, &code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS, "until the next one");
+    is_int(guess(in, next->id, code, pool), APR_SUCCESS, "which works");
+    cloudep_cache_set(in->cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(next->id)), "{}", 2, 60);
+    is_int(guess(in, next->id, code, pool), CLOUDEP_EDATA, "a record that is none");
+}
+
+static void test_cooldown(const cloudep_challenges_t *in, apr_pool_t *pool)
+{
+    apr_uint32_t wait = 9;
+    int i;
+    int bad = 0;
+
+    ok(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 60, pool) == APR_SUCCESS && wait == 0, "the first mail");
+    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 60, pool), APR_EEXIST, "the second is too early");
+    ok(wait >= 59 && wait <= 60, "by %u seconds", wait);
+    is_int(cloudep_cooldown_claim(&wait, in, "t2", "a@b", 60, pool), APR_SUCCESS, "not in another tenant");
+    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@c", 60, pool), APR_SUCCESS, "not to another address");
+    is_int(cloudep_cooldown_release(in, "t1", "a@b"), APR_SUCCESS, "it was not sent after all");
+    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 1, pool), APR_SUCCESS, "so it may be sent");
+    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 1, pool), APR_EEXIST, "once");
+    apr_sleep(2 * SECOND + SECOND / 10);
+    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 1, pool), APR_SUCCESS, "and again when the time is over");
+    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 0, pool), APR_SUCCESS, "no cooldown, no wait");
+    is_int(cloudep_cooldown_release(in, "t1", "none"), APR_SUCCESS, "no claim, nothing to give back");
+
+    for (i = 0; i < 10; i++) {
+        bad += cloudep_quota_claim(&wait, in, "t1", "u", "email", 10, pool) != APR_SUCCESS || wait != 0;
+    }
+    is_int(bad, 0, "ten a day");
+    is_int(cloudep_quota_claim(&wait, in, "t1", "u", "email", 10, pool), CLOUDEP_EREFUSED, "not eleven");
+    ok(wait > 0 && wait <= 86400, "until tomorrow, %u seconds", wait);
+    is_int(cloudep_quota_claim(&wait, in, "t1", "u", "phone", 10, pool), APR_SUCCESS, "another purpose counts apart");
+    is_int(cloudep_quota_claim(&wait, in, "t1", "v", "email", 10, pool), APR_SUCCESS, "another member too");
+}
+
+static void test_outage(const cloudep_challenges_t *in, pid_t pid, apr_pool_t *pool)
+{
+    const cloudep_challenges_t unset = {NULL, NULL};
+    const cloudep_challenge_spec_t spec = spec_of("outage");
+    cloudep_challenge_t *made;
+    cloudep_challenge_t *c;
+    const char *code;
+    apr_uint32_t wait;
+
+    cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool);
+    memcached_end(pid);
+    is_int(cloudep_challenge_load(&c, in, made->id, pool), CLOUDEP_ECACHE, "load without memcached");
+    is_int(cloudep_challenge_check(made, in, code, ATTEMPTS, pool), CLOUDEP_ECACHE, "check");
+    is_int(cloudep_challenge_count(made, in, ATTEMPTS), CLOUDEP_ECACHE, "count");
+    is_int(cloudep_challenge_locked(made, in, ATTEMPTS, pool), CLOUDEP_ECACHE, "locked");
+    is_int(cloudep_challenge_consume(made, in, pool), CLOUDEP_ECACHE, "consume");
+    is_int(cloudep_challenge_restore(made, in, pool), CLOUDEP_ECACHE, "restore");
+    is_int(cloudep_challenge_start(&c, &code, in, &spec, 600, ATTEMPTS, pool), CLOUDEP_ECACHE, "start");
+    ok(!c && !code, "gives nothing");
+    is_int(cloudep_challenge_open(&c, in, &spec, 600, pool), CLOUDEP_ECACHE, "open");
+    is_int(cloudep_challenge_invalidate(in, "t1", "outage"), CLOUDEP_ECACHE, "invalidate");
+    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 60, pool), CLOUDEP_ECACHE, "cooldown");
+    is_int(cloudep_cooldown_release(in, "t1", "a@b"), CLOUDEP_ECACHE, "release");
+    is_int(cloudep_quota_claim(&wait, in, "t1", "u", "email", 10, pool), CLOUDEP_ECACHE, "quota");
+    is_int(cloudep_challenge_load(&c, &unset, made->id, pool), CLOUDEP_EUNSET, "not configured is not an outage");
+    is_int(cloudep_cooldown_claim(&wait, &unset, "t1", "a@b", 60, pool), CLOUDEP_EUNSET, "for a cooldown either");
+}
+
+int main(void)
+{
+    cloudep_challenges_t in = {NULL, NULL};
+    apr_array_header_t *servers;
+    const char *error = NULL;
+    apr_pool_t *pool;
+    const int port = free_port();
+    pid_t pid;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    pid = memcached_start(port);
+    servers = apr_array_make(pool, 1, sizeof(cloudep_cache_server_t));
+    APR_ARRAY_PUSH(servers, cloudep_cache_server_t) = (cloudep_cache_server_t){"127.0.0.1", (apr_port_t)port};
+    is_int(cloudep_cache_create(&in.cache, pool, servers, TEST_THREADS, SECOND), APR_SUCCESS, "a cache");
+    is_int(cloudep_jwks_parse(&in.keys, pool, KEYS, strlen(KEYS), CLOUDEP_JWKS_OWN, &error), APR_SUCCESS, "a key");
+
+    test_right(&in, pool);
+    test_wrong(&in, pool);
+    test_resend(&in, pool);
+    test_end(&in, pool);
+    test_races(&in, pool);
+    test_restore(&in, pool);
+    test_open(&in, pool);
+    test_invalidate(&in, pool);
+    test_loss(&in, pool);
+    test_cooldown(&in, pool);
+    test_outage(&in, pid, pool);
+
+    apr_pool_destroy(pool);
+    apr_terminate();
+    return done_testing();
+}
