@@ -59,6 +59,9 @@ typedef struct cloudepctl_command_t {
 extern const cloudepctl_command_t cloudepctl_migrate_commands[];
 extern const cloudepctl_command_t cloudepctl_tenant_commands[];
 extern const cloudepctl_command_t cloudepctl_invite_commands[];
+extern const cloudepctl_command_t cloudepctl_member_commands[];
+extern const cloudepctl_command_t cloudepctl_session_commands[];
+extern const cloudepctl_command_t cloudepctl_watch_commands[]; /* lockout and event */
 extern const cloudepctl_command_t cloudepctl_key_commands[];
 
 /* Rows of option tables that several commands have. */
@@ -162,5 +165,14 @@ int cloudepctl_database_failed(cloudepctl_t *ctl, apr_status_t rv);
 
 /** The UUID of the tenant that --tenant names. Returns an exit code. */
 int cloudepctl_tenant_id(cloudepctl_t *ctl, const char **id);
+
+/**
+ * The tenant and the member that --tenant and --uid or --email name; without both, uid and email stay NULL, which
+ * is a fault when required. Returns an exit code.
+ */
+int cloudepctl_member_named(cloudepctl_t *ctl, cloudep_operator_member_t *who, int required);
+
+/** Looks up who->uid when only the email is known. Returns an exit code. */
+int cloudepctl_member_uid(cloudepctl_t *ctl, cloudep_operator_member_t *who);
 
 #endif

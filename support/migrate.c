@@ -16,9 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef CLOUDEPCTL_SQL_DIR
-#define CLOUDEPCTL_SQL_DIR "/usr/local/share/cloudep/sql"
-#endif
+#define CLOUDEPCTL_SQL_DIR CLOUDEP_DATADIR "/sql"
 /* A migration is written by hand; a larger file is something else. In bytes. */
 #define LARGEST_FILE (4 * 1024 * 1024)
 

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/validate.h"
 
 /* What every command takes. */
 static const cloudepctl_option_t common_options[] = {
@@ -43,7 +44,11 @@ static void option_error(void *arg, const char *format, ...)
 static int keep(cloudepctl_t *ctl, const cloudepctl_option_t *option, const char *text)
 {
     apr_array_header_t *list = apr_hash_get(ctl->options, option->name, APR_HASH_KEY_STRING);
+    apr_size_t length;
 
+    if (text && cloudep_utf8_length(&length, text) != APR_SUCCESS) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--%s is not UTF-8", option->name);
+    }
     if (!list) {
         list = apr_array_make(ctl->pool, 1, sizeof(const char *));
         apr_hash_set(ctl->options, option->name, APR_HASH_KEY_STRING, list);

@@ -139,7 +139,7 @@ static int print_json(cloudepctl_t *ctl, const char *name, const json_t *value, 
     if (next) {
         (void)json_object_set(document, "next", next);
     }
-    text = json_dumps(document, JSON_INDENT(2));
+    text = json_dumps(document, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     if (!text) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_FILE, "the answer could not be put together");
     }
@@ -261,7 +261,7 @@ int cloudepctl_print_record(cloudepctl_t *ctl, const char *name, const cloudep_r
     }
     json_object_foreach(row, field, value)
     {
-        text = apr_psprintf(ctl->pool, "%s%-24s  %s\n", text, spaced(ctl->pool, field),
+        text = apr_psprintf(ctl->pool, "%s%-28s%s\n", text, spaced(ctl->pool, field),
                             escaped(ctl->pool, shown(ctl->pool, value), NULL));
     }
     return cloudepctl_print_text(ctl, text);
@@ -293,11 +293,12 @@ int cloudepctl_fail(cloudepctl_t *ctl, int code, const char *format, ...)
 
 void cloudepctl_print_error(cloudepctl_t *ctl, int code)
 {
+    const char *message = escaped(ctl->pool, ctl->error ? ctl->error : "failed", NULL);
     json_t *error;
 
-    if (ctl->json && code != CLOUDEPCTL_FILE) {
-        error = cloudepctl_own(ctl, json_pack("{s:i, s:s?}", "exit", code, "message", ctl->error));
+    if (ctl->json && !ferror(stdout)) {
+        error = cloudepctl_own(ctl, json_pack("{s:i, s:s}", "exit", code, "message", message));
         (void)print_json(ctl, "error", error, NULL);
     }
-    (void)fprintf(stderr, "cloudepctl: %s\n", escaped(ctl->pool, ctl->error ? ctl->error : "failed", NULL));
+    (void)fprintf(stderr, "cloudepctl: %s\n", message);
 }

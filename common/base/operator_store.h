@@ -64,7 +64,10 @@ typedef struct cloudep_operator_member_t {
     const char *email;
 } cloudep_operator_member_t;
 
-/* What becomes of a member. The row has "changed", "status" and "sessions_ended"; no row: no such member. */
+/*
+ * What becomes of a member. The row has "before", "status", "changed" and "sessions_ended"; no row: no such member.
+ * A step that was made before is made again: it ends what sessions are left.
+ */
 typedef enum {
     CLOUDEP_OPERATOR_SUSPEND, /* from active */
     CLOUDEP_OPERATOR_RESUME,  /* from suspended */
@@ -85,21 +88,27 @@ apr_status_t cloudep_operator_member_list(cloudep_db_t *db, apr_pool_t *p, cloud
 apr_status_t cloudep_operator_session_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
                                            const char *tenant_id, const char *uid, int over, const char *after,
                                            int limit);
-/** Ends the session of that id, all of that member, or (both NULL) all of the tenant. One row: {"ended": number}. */
+/**
+ * Ends the session of that id, or all of that member (the other is NULL), or (all set) every one of the tenant.
+ * One row: {"sessions_ended": number}.
+ */
 apr_status_t cloudep_operator_session_revoke(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
-                                             const char *tenant_id, const char *id, const char *uid);
+                                             const char *tenant_id, const char *id, const char *uid, int all);
 
 /* ---- Lockouts and events -------------------------------------------------------------------------------- */
 
 /** By key ("kind/subject"). Only those that still block, unless over is set. */
 apr_status_t cloudep_operator_lockout_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
                                            const char *tenant_id, int over, const char *after, int limit);
-/** Forgets the lockout of that key, all whose subject is that uid, or (both NULL) all. One row: {"cleared": number}. */
+/**
+ * Forgets the lockout of that key, or all whose subject is that uid (the other is NULL), or (all set) every one of
+ * the tenant. One row: {"lockouts_cleared": number}.
+ */
 apr_status_t cloudep_operator_lockout_clear(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
-                                            const char *tenant_id, const char *key, const char *uid);
-/** Newest first; uid and name NULL: any. before: an id, or NULL. */
+                                            const char *tenant_id, const char *key, const char *uid, int all);
+/** Newest first; uid and name NULL: any. after: the id to go on behind. */
 apr_status_t cloudep_operator_event_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *tenant_id,
-                                         const char *uid, const char *name, const char *before, int limit);
+                                         const char *uid, const char *name, const char *after, int limit);
 
 /* ---- Migrations ----------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,116 @@
+/*
+ * watch.c - lockouts and events: who is made to wait, and what happened.
+ */
+#include "cloudepctl.h"
+
+#include <string.h>
+
+static const cloudepctl_column_t lockout_columns[] = {
+    {"key", "KEY"}, {"failures", "FAILURES"}, {"last_at", "LAST"}, {"blocked_until", "BLOCKED UNTIL"}, {NULL, NULL}};
+static const cloudepctl_column_t event_columns[] = {{"id", "ID"},           {"at", "AT"},   {"name", "EVENT"},
+                                                    {"outcome", "OUTCOME"}, {"uid", "UID"}, {"method", "METHOD"},
+                                                    {"address", "ADDRESS"}, {NULL, NULL}};
+
+static int list_lockouts(cloudepctl_t *ctl)
+{
+    const char *tenant;
+    cloudepctl_page_t page;
+    cloudep_rows_t *rows;
+    apr_status_t rv;
+    int code = cloudepctl_page(ctl, &page);
+
+    code = code ? code : cloudepctl_tenant_id(ctl, &tenant);
+    if (code) {
+        return code;
+    }
+    rv = cloudep_operator_lockout_list(&ctl->db, ctl->pool, &rows, tenant, cloudepctl_option(ctl, "all") != NULL,
+                                       page.after, page.limit + 1);
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    return cloudepctl_print_list(ctl, "lockouts", lockout_columns, rows, &page, "key");
+}
+
+static int clear_lockouts(cloudepctl_t *ctl)
+{
+    const char *key = cloudepctl_option(ctl, "key");
+    const int all = cloudepctl_option(ctl, "all") != NULL;
+    const int member = cloudepctl_option(ctl, "uid") || cloudepctl_option(ctl, "email");
+    cloudep_operator_member_t who;
+    cloudep_rows_t *rows;
+    json_t *row;
+    apr_status_t rv;
+    int cleared;
+    int code;
+
+    if ((key != NULL) + member + all != 1) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "say which: --key, --uid, --email, or --all of the tenant");
+    }
+    code = cloudepctl_member_named(ctl, &who, 0);
+    code = code ? code : cloudepctl_member_uid(ctl, &who);
+    if (code) {
+        return code;
+    }
+    rv = cloudep_operator_lockout_clear(&ctl->db, ctl->pool, &rows, who.tenant_id, key, who.uid, all);
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    row = cloudepctl_row(ctl, rows);
+    cleared = (int)json_integer_value(json_object_get(row, "lockouts_cleared"));
+    if (key && cleared == 0) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has no lockout %s", key);
+    }
+    return cloudepctl_print_done(ctl, "cleared", row, "%d lockout%s cleared", cleared, cleared == 1 ? "" : "s");
+}
+
+static int list_events(cloudepctl_t *ctl)
+{
+    cloudep_operator_member_t who;
+    cloudepctl_page_t page;
+    cloudep_rows_t *rows;
+    apr_status_t rv;
+    int code = cloudepctl_page(ctl, &page);
+
+    /* A bigint has room for 18 digits and more. */
+    if (!code && page.after &&
+        (!*page.after || strlen(page.after) > 18 || strspn(page.after, "0123456789") != strlen(page.after))) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--after must be an event's id");
+    }
+    code = code ? code : cloudepctl_member_named(ctl, &who, 0);
+    code = code ? code : cloudepctl_member_uid(ctl, &who);
+    if (code) {
+        return code;
+    }
+    rv = cloudep_operator_event_list(&ctl->db, ctl->pool, &rows, who.tenant_id, who.uid, cloudepctl_option(ctl, "name"),
+                                     page.after, page.limit + 1);
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    return cloudepctl_print_list(ctl, "events", event_columns, rows, &page, "id");
+}
+
+static const cloudepctl_option_t lockout_options[] = {CLOUDEPCTL_TENANT_OPTION,
+                                                      {"all", NULL, "those that do not block any more, too", 0},
+                                                      CLOUDEPCTL_PAGE_OPTIONS,
+                                                      {NULL, NULL, NULL, 0}};
+static const cloudepctl_option_t clear_options[] = {CLOUDEPCTL_TENANT_OPTION,
+                                                    {"key", "KEY", "the lockout of this key, or", 0},
+                                                    {"uid", "UID", "those of this member, or", 0},
+                                                    {"email", "EMAIL", "those of this member, or", 0},
+                                                    {"all", NULL, "every lockout of the tenant", 0},
+                                                    {NULL, NULL, NULL, 0}};
+static const cloudepctl_option_t event_options[] = {CLOUDEPCTL_TENANT_OPTION,
+                                                    {"uid", "UID", "only this member's", 0},
+                                                    {"email", "EMAIL", "only this member's", 0},
+                                                    {"name", "NAME", "only events of this name", 0},
+                                                    CLOUDEPCTL_PAGE_OPTIONS,
+                                                    {NULL, NULL, NULL, 0}};
+
+const cloudepctl_command_t cloudepctl_watch_commands[] = {
+    {"lockout", "list", "Lists who has to wait after failures.", lockout_options, NULL,
+     "  cloudepctl lockout list --tenant acme\n", list_lockouts},
+    {"lockout", "clear", "Forgets failures, so that nobody has to wait for them.", clear_options, NULL,
+     "  cloudepctl lockout clear --tenant acme --email ann@example.com\n", clear_lockouts},
+    {"event", "list", "Lists what happened, newest first.", event_options, NULL,
+     "  cloudepctl event list --tenant acme --email ann@example.com --limit 20\n", list_events},
+    {NULL, NULL, NULL, NULL, NULL, NULL, NULL}};
