@@ -23,12 +23,12 @@ typedef struct cloudep_http_request_t {
     apr_size_t body_len;
     const char *user; /* Basic authentication, or NULL */
     const char *password;
-    const char *ca_file;               /* PEM; NULL: the system's */
-    int plain;                         /* http is allowed to any host */
-    int connect_timeout;               /* ms; 0: 2000 */
-    int total_timeout;                 /* ms; 0: 5000 */
-    apr_size_t max_bytes;              /* of the answer's body; 0: 1 MiB */
-    const volatile apr_uint32_t *stop; /* the transfer ends soon after this becomes non-zero; or NULL */
+    const char *ca_file;  /* PEM; NULL: the system's */
+    int plain;            /* http is allowed to any host */
+    int connect_timeout;  /* ms; 0: 2000 */
+    int total_timeout;    /* ms; 0: 5000 */
+    apr_size_t max_bytes; /* of the answer's body; 0: 1 MiB */
+    apr_uint32_t *stop;   /* atomic; the transfer ends soon after it becomes non-zero; or NULL */
 } cloudep_http_request_t;
 
 typedef struct cloudep_http_response_t {
@@ -47,18 +47,30 @@ apr_status_t cloudep_http_create(cloudep_http_t **http, apr_pool_t *pchild);
 
 /**
  * One exchange. response lives in pool. Any HTTP status is a success.
- * APR_TIMEUP: too slow. APR_ECONNREFUSED: could not connect or resolve. APR_EINTR: stop was set.
- * CLOUDEP_EMALFORMED: answer larger than max_bytes, or not HTTP. CLOUDEP_EREFUSED: the server's certificate is not
- * trusted. CLOUDEP_EUNSET: http is NULL. APR_EGENERAL: anything else, or a URL of another scheme.
+ * APR_TIMEUP: too slow. APR_ECONNREFUSED: could not resolve or connect. APR_EINTR: stop was set.
+ * CLOUDEP_EFORGED: the server's certificate is not trusted. CLOUDEP_EMALFORMED: answer larger than max_bytes, or not
+ * HTTP. CLOUDEP_EREFUSED: a URL of another scheme, or a header with a control character. CLOUDEP_EUNSET: http is NULL.
+ * APR_EGENERAL: anything else.
  */
 apr_status_t cloudep_http_exchange(cloudep_http_response_t **response, cloudep_http_t *http, apr_pool_t *pool,
                                    const cloudep_http_request_t *request);
 
-/** What a CURLcode is as a status, with the values above; used by everything that transfers with libcurl. */
+/* For other protocols with libcurl: */
+
+/**
+ * A new handle with what holds for every transfer of ours: no signals, certificates verified, times in ms, ended
+ * by stop (may be NULL), connections to loopback without a proxy. The caller's to clean up. NULL: out of memory.
+ */
+CURL *cloudep_http_handle(cloudep_http_t *http, const char *ca_file, int connect_timeout, int total_timeout,
+                          apr_uint32_t *stop);
+
+/** What a CURLcode is as a status, with the values above. */
 apr_status_t cloudep_http_status(CURLcode code);
 
-/** A libcurl handle with what holds for every transfer of ours: no signals, verification, no redirects. NULL: no
- * memory. */
-CURL *cloudep_http_handle(cloudep_http_t *http);
+/** Scheme (lower case) and host of a URL; CLOUDEP_EMALFORMED: not a URL, or one with a user or password in it. */
+apr_status_t cloudep_http_split(const char **scheme, const char **host, apr_pool_t *pool, const char *url);
+
+/** Whether a host names this machine without leaving it: localhost, 127.x.y.z, [::1]. */
+int cloudep_http_is_loopback(const char *host);
 
 #endif

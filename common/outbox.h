@@ -1,8 +1,8 @@
 /*
  * outbox.h - from a committed row of the outbox to a mail or SMS that is on its way.
  *
- * One thread in each child process delivers: woken by the request that committed a message, and every two seconds
- * for what others left. Any node may deliver any message.
+ * One thread a channel in each child process delivers: woken by the request that committed a message, and every two
+ * seconds for what others left. Any node may deliver any message.
  *
  * Templates and the members of params that they need (everything else is ignored):
  *
@@ -25,7 +25,7 @@
 /* The templates and transports of one server; immutable. */
 typedef struct cloudep_outbox_setup_t cloudep_outbox_setup_t;
 
-/* The delivery thread of one child process. */
+/* The delivery threads of one child process. */
 typedef struct cloudep_outbox_t cloudep_outbox_t;
 
 /**
@@ -41,8 +41,8 @@ int cloudep_outbox_has_mail(const cloudep_outbox_setup_t *setup);
 int cloudep_outbox_has_sms(const cloudep_outbox_setup_t *setup);
 
 /**
- * Starts the delivery thread for the servers that have a database, a sealing key and a transport, and puts it
- * into their configurations. It is stopped, within about two seconds, when pchild goes.
+ * Starts the delivery threads for the servers that have a database, a sealing key and a transport, and tells their
+ * runtimes of them. They are stopped, within about two seconds, when pchild goes.
  */
 apr_status_t cloudep_outbox_child_init(server_rec *main_server, apr_pool_t *pchild);
 

@@ -8,7 +8,10 @@
 #ifndef CLOUDEP_OUTBOX_STORE_H
 #define CLOUDEP_OUTBOX_STORE_H
 
+#include <apr_tables.h>
+#include <apr_time.h>
 #include "base/db.h"
+#include "base/export.h"
 
 #define CLOUDEP_CHANNEL_MAIL "mail"
 #define CLOUDEP_CHANNEL_SMS "sms"
@@ -49,7 +52,8 @@ typedef struct cloudep_message_t {
 #define CLOUDEP_ENQUEUE_ARGS(m) (m)->channel, (m)->target, (m)->language, (m)->template, (m)->params, (m)->lifetime
 
 /** Enqueues a message that belongs to no other change. Fails as cloudep_db_run() does. */
-apr_status_t cloudep_outbox_enqueue(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t *message);
+CLOUDEP_DECLARE(apr_status_t)
+cloudep_outbox_enqueue(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t *message);
 
 /** What the params of a message are sealed with: a record moved to another row does not open. Text from p. */
 const char *cloudep_outbox_aad(apr_pool_t *p, const char *tenant_id, const char *target, const char *template);
@@ -72,13 +76,12 @@ typedef struct cloudep_outbox_row_t {
 #define CLOUDEP_OUTBOX_CLAIM 60
 
 /**
- * Claims up to limit messages of any tenant that are due, oldest first. Nobody else gets them for
+ * Claims up to limit messages of one channel and any tenant that are due, oldest first. Nobody else gets them for
  * CLOUDEP_OUTBOX_CLAIM seconds. Those whose time is over come back as given up, whatever their channel.
  * @param rows  array of cloudep_outbox_row_t, maybe empty; from p
- * @param mail, sms  whether messages of that channel are wanted
  */
-apr_status_t cloudep_outbox_claim(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **rows, int limit, int mail,
-                                  int sms);
+apr_status_t cloudep_outbox_claim(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **rows, const char *channel,
+                                  int limit);
 
 /** Marks a message as delivered, and erases its params. May be repeated. */
 apr_status_t cloudep_outbox_delivered(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *id);

@@ -1,0 +1,141 @@
+/*
+ * outbox.c - what is made of a server's mail and SMS directives at start, and how requests write messages.
+ */
+#include "private.h"
+#include "outbox_private.h"
+
+#include <apr_file_io.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include "base/json.h"
+#include "base/seal.h"
+
+#ifndef CLOUDEP_DATADIR
+#define CLOUDEP_DATADIR "/usr/local/share/cloudep"
+#endif
+
+#define SECRET_MAX 1024
+
+apr_status_t cloudep_read_secret(const char **secret, apr_pool_t *pool, const char *directive, const char *path,
+                                 const char **error)
+{
+    char line[SECRET_MAX + 2];
+    char reason[128];
+    apr_size_t len;
+    apr_file_t *file;
+    apr_status_t rv;
+
+    if (!path) {
+        *error = apr_psprintf(pool, "%s is not set", directive);
+        return CLOUDEP_EMALFORMED;
+    }
+    rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, pool);
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_gets(line, sizeof(line), file);
+        (void)apr_file_close(file);
+    }
+    if (rv != APR_SUCCESS) {
+        *error = apr_psprintf(pool, "%s %s: %s", directive, path, apr_strerror(rv, reason, sizeof(reason)));
+        return rv;
+    }
+    for (len = strlen(line); len && apr_isspace(line[len - 1]); len--) {
+    }
+    if (!len || len > SECRET_MAX) {
+        *error =
+            apr_psprintf(pool, "%s %s: the first line is empty, or longer than %d bytes", directive, path, SECRET_MAX);
+        return CLOUDEP_EMALFORMED;
+    }
+    *secret = apr_pstrmemdup(pool, line, len);
+    return APR_SUCCESS;
+}
+
+static const char *template_folder(const cloudep_config_t *config)
+{
+    return config->template_dir ? config->template_dir : CLOUDEP_DATADIR "/templates";
+}
+
+apr_status_t cloudep_outbox_prepare(const cloudep_outbox_setup_t **out, apr_pool_t *pconf,
+                                    const cloudep_config_t *config, const char **error)
+{
+    cloudep_outbox_setup_t *setup = apr_pcalloc(pconf, sizeof(*setup));
+    apr_status_t rv = cloudep_mail_prepare(&setup->mail, pconf, config, error);
+
+    if (rv == APR_SUCCESS) {
+        rv = cloudep_messages_load(&setup->mail_messages, pconf, template_folder(config), CLOUDEP_CHANNEL_MAIL,
+                                   config->default_language, error);
+    }
+    if (rv != APR_SUCCESS && rv != CLOUDEP_EUNSET) {
+        return rv;
+    }
+    rv = cloudep_sms_prepare(&setup->sms, pconf, config, error);
+    if (rv == APR_SUCCESS) {
+        rv = cloudep_messages_load(&setup->sms_messages, pconf, template_folder(config), CLOUDEP_CHANNEL_SMS,
+                                   config->default_language, error);
+    }
+    if (rv != APR_SUCCESS && rv != CLOUDEP_EUNSET) {
+        return rv;
+    }
+    *out = setup->mail || setup->sms ? setup : NULL;
+    return APR_SUCCESS;
+}
+
+int cloudep_outbox_has_mail(const cloudep_outbox_setup_t *setup)
+{
+    return setup && setup->mail;
+}
+
+int cloudep_outbox_has_sms(const cloudep_outbox_setup_t *setup)
+{
+    return setup && setup->sms;
+}
+
+/* Seals the params of a message. *what says for the log what failed. */
+static apr_status_t seal_params(cloudep_call_t *call, cloudep_message_t *message, const json_t *params,
+                                const char **what)
+{
+    const char *lacking;
+    char *text;
+    apr_status_t rv = cloudep_messages_check(message->channel, message->template, call->p, params, &lacking);
+
+    if (rv != APR_SUCCESS) {
+        *what = apr_pstrcat(call->p, "message ", message->template, ": ", lacking, NULL);
+        return CLOUDEP_EDATA;
+    }
+    *what = "sealing a message";
+    text = json_dumps(params, JSON_COMPACT);
+    if (!text) {
+        return APR_ENOMEM;
+    }
+    rv = cloudep_seal(&message->params, call->p, call->config->run->sealing, text, strlen(text),
+                      cloudep_outbox_aad(call->p, message->tenant_id, message->target, message->template));
+    free(text);
+    return rv;
+}
+
+cloudep_problem_t *cloudep_message_new(cloudep_call_t *call, const cloudep_message_t **out, const char *tenant_id,
+                                       const char *uid, const char *channel, const char *target, const char *language,
+                                       const char *template, const json_t *params, apr_int64_t lifetime)
+{
+    cloudep_message_t *message = apr_pcalloc(call->p, sizeof(*message));
+    const char *what;
+    apr_status_t rv;
+
+    message->tenant_id = tenant_id;
+    message->uid = uid;
+    message->channel = channel;
+    message->target = target;
+    message->language = language;
+    message->template = template;
+    message->lifetime = apr_psprintf(call->p, "%" APR_INT64_T_FMT, lifetime);
+    rv = seal_params(call, message, params, &what);
+    if (rv != APR_SUCCESS) {
+        return cloudep_problem_service(call, rv, what);
+    }
+    *out = message;
+    return NULL;
+}
+
+void cloudep_outbox_wake(const cloudep_call_t *call)
+{
+    cloudep_delivery_wake(call->config->run->outbox);
+}

@@ -1,0 +1,27 @@
+/*
+ * outbox_private.h - what the files of the outbox share.
+ */
+#ifndef CLOUDEP_OUTBOX_PRIVATE_H
+#define CLOUDEP_OUTBOX_PRIVATE_H
+
+#include "mail.h"
+#include "messages.h"
+#include "outbox.h"
+#include "sms.h"
+
+/* A channel that is not configured has no setup. */
+struct cloudep_outbox_setup_t {
+    const cloudep_mail_setup_t *mail;
+    const cloudep_messages_t *mail_messages;
+    const cloudep_sms_setup_t *sms;
+    const cloudep_messages_t *sms_messages;
+};
+
+/** The first line of a file of at most 1 KiB. On failure, or when path is NULL, *error names the directive. */
+apr_status_t cloudep_read_secret(const char **secret, apr_pool_t *pool, const char *directive, const char *path,
+                                 const char **error);
+
+/** Wakes the threads of a child. outbox may be NULL. */
+void cloudep_delivery_wake(cloudep_outbox_t *outbox);
+
+#endif
