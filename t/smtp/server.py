@@ -78,7 +78,7 @@ def main():
         expected = tuple(part.encode() for part in options.login.split(":", 1))
 
         def check(server, session, envelope, mechanism, data):
-            return AuthResult(success=(data.login, data.password) == expected)
+            return AuthResult(success=(data.login, data.password) == expected, handled=False)
 
         settings.update(authenticator=check, auth_required=True, auth_require_tls=bool(options.certificate))
 

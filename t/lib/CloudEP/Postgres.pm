@@ -72,7 +72,7 @@ sub wait_ready {
     my ($self) = @_;
     my $up = wait_until(60, sub {
         alive($self->{pid}) or die 'PostgreSQL did not start: ', $self->log_tail, "\n";
-        return (eval { slurp("$self->{data}/postmaster.pid") } // '') =~ /^ready/m;
+        return (eval { slurp("$self->{data}/postmaster.pid") } // '') =~ /\A$self->{pid}\n.*^ready/ms;
     });
     $up or die 'PostgreSQL did not get ready: ', $self->log_tail, "\n";
 }
@@ -136,6 +136,7 @@ sub psql {
 
 sub rows_of {
     my ($self, $database, $sql, %values) = @_;
+    utf8::encode($_) for $sql, values %values;
     my $output = run($sql, program('psql'), '-h', $self->{run}, '-U', 'postgres', '-d', $database, qw(-X -q -A -t),
         '-F', "\x1f", '-R', "\x1e", '-P', "null=\x1d", '-v', 'ON_ERROR_STOP=1',
         (map { ('-v', "$_=$values{$_}") } sort keys %values), '-f', '-');

@@ -72,7 +72,7 @@ sub start {
     $parts->{pg}->start;
     $parts->{memcached} = CloudEP::Memcached->new(%common);
     $parts->{memcached}->start;
-    my $server = CloudEP::Server->new(dir => $dir, port => $port, bare => 1, pg => $parts->{pg},
+    my $server = CloudEP::Server->new(dir => $dir, port => $port, bare => 1, tests => 0, pg => $parts->{pg},
         memcached => $parts->{memcached});
     $go_on->('bringing the schema up to date');
     $server->migrate;

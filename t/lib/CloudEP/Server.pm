@@ -16,7 +16,8 @@ use File::Path qw(make_path);
 use JSON::PP ();
 
 # dir => its folder, build => folder of the modules and cloudepctl, and the parts it uses: pg, memcached, smtp (objects
-# that already run; smtp undef: mails go to dir/spool). with => [directive lines], without => [directive names].
+# that already run; smtp undef: mails go to dir/spool). values => { directive => text }, without => [directive names],
+# with => [lines].
 sub new {
     my ($class, %self) = @_;
     my $self = bless \%self, $class;
@@ -51,29 +52,31 @@ sub prepare {
     }
 }
 
-# The values of CloudEP's directives for this server: name => text, or a list of texts.
+# The directives that differ from server to server.
 sub directives {
     my ($self) = @_;
     return (
-        DBDriver              => 'pgsql',
         DBDParams             => '"' . $self->{pg}->dsn('cloudep_app') . '"',
         CloudEPMemcacheServer => $self->{memcached}->address,
         CloudEPSigningKeys    => "\"$self->{keys}/signing.jwks\"",
         CloudEPSealingKeys    => "\"$self->{keys}/sealing.jwks\"",
         CloudEPIssuer         => $self->url,
-        CloudEPMailFrom       => 'cloudep@example.com',
+        CloudEPTemplateDir    => '"' . CloudEP::Httpd::top() . '/common/templates"',
         CloudEPMailTransport  => $self->{smtp} ? 'smtp://' . $self->{smtp}->address : "\"spool:$self->{dir}/spool/mail\"",
     );
 }
 
-# CloudEP's own configuration: the file an administrator would drop in, with the directives of this server put in
-# place of its examples, the test's own after it.
+# CloudEP's own configuration: the file an administrator would drop in, what the tests set apart (unless tests => 0),
+# and in place of the examples in there the values of this server; with => [lines] comes last.
 sub configuration {
     my ($self) = @_;
-    my $text = slurp(CloudEP::Httpd::top() . '/t/conf/extra.conf.in');
+    my $top = CloudEP::Httpd::top();
+    my $text = slurp("$top/httpd.conf.d/cloudep.conf") =~ s/^LoadModule .*\n//mgr;
+    $text .= slurp("$top/t/conf/extra.conf.in") if $self->{tests} // 1;
     my %values = ($self->directives, %{ $self->{values} // {} });
-    delete @values{ @{ $self->{without} // [] } };
-    $text = set_directive($text, $_, undef) for @{ $self->{without} // [] };
+    my @without = @{ $self->{without} // [] };
+    delete @values{@without};
+    $text = set_directive($text, $_, undef) for @without;
     $text = set_directive($text, $_, $values{$_}) for sort keys %values;
     return $text . join '', map { "$_\n" } @{ $self->{with} // [] };
 }

@@ -27,7 +27,7 @@ sub start {
     push @options, '--port', $self->{port} if $self->{port};
     my $program = CloudEP::Httpd::top() . '/t/smtp/server.py';
     unlink "$self->{run}/smtp.port";
-    $self->{pid} = spawn($self->{log}, {}, 'python3', $program, @options, $self->{mail}, $self->{run});
+    $self->{pid} = spawn($self->{log}, {}, '/usr/bin/python3', $program, @options, $self->{mail}, $self->{run});
     $self->{port} = wait_until(20, sub {
         alive($self->{pid}) or die 'the SMTP server did not start: ', slurp($self->{log}), "\n";
         return (eval { slurp("$self->{run}/smtp.port") } // '') =~ /^(\d+)\n/ && $1;
