@@ -262,4 +262,52 @@ CLOUDEP_DECLARE(const cloudep_idp_t *) cloudep_idp(const cloudep_call_t *call, c
  */
 CLOUDEP_DECLARE(void) cloudep_undo_registration(cloudep_call_t *call, const cloudep_idp_user_t *user);
 
+/* ---- Codes sent to a member, and notices ---------------------------------------------------------------- */
+
+/* A member to whom a code is sent. */
+typedef struct cloudep_code_receiver_t {
+    const cloudep_tenant_t *tenant;
+    const char *uid;
+    const char *channel;  /* CLOUDEP_CHANNEL_MAIL or CLOUDEP_CHANNEL_SMS */
+    const char *target;   /* email address or E.164 number */
+    const char *language; /* NULL: the server's default */
+} cloudep_code_receiver_t;
+
+/**
+ * Loads a challenge of that purpose and tenant, or says what the contract says: 404 29301000, or 403 of the API's own
+ * scope. Whose it is (spec.uid) is the caller's to compare.
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_find_challenge(cloudep_call_t *call, const char *tenant_id, const char *purpose, const char *id,
+                       cloudep_challenge_t **challenge);
+
+/** Counts and compares a guess; NULL: right. 403 29505000, 409 29309000 or 404 29301000. */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_check_code(cloudep_call_t *call, cloudep_challenge_t *challenge, const char *code);
+
+/** Uses the challenge up; NULL: we are the one. 404 29301000: another one was first. */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_consume_challenge(cloudep_call_t *call, const cloudep_challenge_t *challenge);
+
+/** Claims the cooldown of a target, or the 429 of that scope. */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_claim_cooldown(cloudep_call_t *call, const char *tenant_id, const char *target, int scope);
+
+/**
+ * Starts (or renews) the challenge and makes the message that tells its code; the caller commits the message. purpose
+ * is also the message's template. A challenge whose guesses are used up is a 429 of that scope until it expires.
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_start_code(cloudep_call_t *call, const cloudep_code_receiver_t *receiver, const char *purpose, int scope,
+                   cloudep_challenge_t **challenge, const cloudep_message_t **message);
+
+/**
+ * A mail to the member's login address that something about the account has changed; for CLOUDEP_SQL_ENQUEUE. Where
+ * mail is not configured *message is one that enqueues nothing. remaining: backup codes left, 0 where the template has
+ * none.
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_notice_new(cloudep_call_t *call, const cloudep_message_t **message, const cloudep_tenant_t *tenant,
+                   const cloudep_member_t *member, const char *template, int remaining);
+
 #endif

@@ -56,29 +56,4 @@ cloudep_problem_t *logout(cloudep_call_t *call);
         .name = NULL                                                                                                   \
     }
 
-/** Loads a challenge of that purpose and tenant, or says what the contract says: 404 or 403. */
-cloudep_problem_t *find_challenge(cloudep_call_t *call, const char *tenant_id, const char *purpose, const char *id,
-                                  cloudep_challenge_t **challenge);
-
-/** Counts and compares a guess; NULL: right. 403 29505000, 409 29309000 or 404. */
-cloudep_problem_t *check_code(cloudep_call_t *call, cloudep_challenge_t *challenge, const char *code);
-
-/** Claims the cooldown of a target, or the 429 of that scope. */
-cloudep_problem_t *claim_cooldown(cloudep_call_t *call, const char *tenant_id, const char *target, int scope);
-
-/** A member to whom a code is sent. */
-typedef struct code_receiver_t {
-    const cloudep_tenant_t *tenant;
-    const char *uid;
-    const char *email;
-    const char *language;
-} code_receiver_t;
-
-/**
- * Starts (or renews) the challenge and makes the message that tells its code; the caller commits the message.
- * A challenge whose guesses are used up is a 429 of that scope until it expires.
- */
-cloudep_problem_t *start_code(cloudep_call_t *call, const code_receiver_t *receiver, const char *purpose, int scope,
-                              cloudep_challenge_t **challenge, const cloudep_message_t **message);
-
 #endif

@@ -107,12 +107,12 @@ static cloudep_problem_t *create_at_provider(cloudep_call_t *call, const cloudep
     }
 }
 
-static cloudep_problem_t *mail_code(cloudep_call_t *call, const code_receiver_t *receiver)
+static cloudep_problem_t *mail_code(cloudep_call_t *call, const cloudep_code_receiver_t *receiver)
 {
     cloudep_challenge_t *challenge;
     const cloudep_message_t *message;
     cloudep_problem_t *problem =
-        start_code(call, receiver, PURPOSE_REGISTRATION, CLOUDEP_SCOPE_AUTH, &challenge, &message);
+        cloudep_start_code(call, receiver, PURPOSE_REGISTRATION, CLOUDEP_SCOPE_AUTH, &challenge, &message);
     apr_status_t rv;
 
     if (problem) {
@@ -139,19 +139,19 @@ cloudep_problem_t *register_start(cloudep_call_t *call)
                                .display_name = cloudep_text(call, DISPLAY_NAME),
                                .language = cloudep_text(call, LANGUAGE)};
     const char *const words[] = {user.email, cloudep_text(call, TENANT), user.display_name, NULL};
-    code_receiver_t receiver;
+    cloudep_code_receiver_t receiver;
     cloudep_problem_t *problem = admit(call, &admission);
 
     problem = problem ? problem : cloudep_check_password_rules(call, "password", cloudep_text(call, PASSWORD), words);
     problem = problem ? problem : cloudep_new_uid(call, &user.uid);
-    problem = problem ? problem : claim_cooldown(call, admission.tenant->id, user.email, CLOUDEP_SCOPE_AUTH);
+    problem = problem ? problem : cloudep_claim_cooldown(call, admission.tenant->id, user.email, CLOUDEP_SCOPE_AUTH);
     if (problem) {
         return problem;
     }
     user.tenant = admission.tenant;
     problem = reserve(call, idp, &user);
     if (!problem) {
-        receiver = (code_receiver_t){user.tenant, user.uid, user.email, user.language};
+        receiver = (cloudep_code_receiver_t){user.tenant, user.uid, CLOUDEP_CHANNEL_MAIL, user.email, user.language};
         problem = create_at_provider(call, idp, &ctx, &user);
         problem = problem ? problem : mail_code(call, &receiver);
         if (problem) {
@@ -172,13 +172,11 @@ const cloudep_field_t confirm_fields[] = {FIELD_TENANT, FIELD_CHALLENGE, FIELD_C
 static cloudep_problem_t *activate(cloudep_call_t *call, const cloudep_challenge_t *challenge)
 {
     cloudep_session_t *session = cloudep_session_new(call, challenge->spec.tenant_id, challenge->spec.uid, "otp");
-    apr_status_t rv = cloudep_challenge_consume(challenge, cloudep_challenges(call), call->p);
+    cloudep_problem_t *problem = cloudep_consume_challenge(call, challenge);
+    apr_status_t rv;
 
-    if (rv == APR_NOTFOUND) {
-        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such challenge, or it is over");
-    }
-    if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "consuming the challenge");
+    if (problem) {
+        return problem;
     }
     rv = cloudep_member_activate(cloudep_database(call), call->p, session);
     if (rv == APR_NOTFOUND) {
@@ -208,9 +206,9 @@ cloudep_problem_t *register_confirm(cloudep_call_t *call)
     cloudep_problem_t *problem = cloudep_find_tenant(call, cloudep_text(call, CONFIRM_TENANT), &tenant);
 
     problem = problem ? problem
-                      : find_challenge(call, tenant->id, PURPOSE_REGISTRATION, cloudep_text(call, CONFIRM_CHALLENGE),
-                                       &challenge);
-    problem = problem ? problem : check_code(call, challenge, cloudep_text(call, CONFIRM_CODE));
+                      : cloudep_find_challenge(call, tenant->id, PURPOSE_REGISTRATION,
+                                               cloudep_text(call, CONFIRM_CHALLENGE), &challenge);
+    problem = problem ? problem : cloudep_check_code(call, challenge, cloudep_text(call, CONFIRM_CODE));
     problem = problem ? problem : activate(call, challenge);
     if (!problem) {
         tell_provider(call, tenant, challenge);
@@ -222,8 +220,9 @@ cloudep_problem_t *register_confirm(cloudep_call_t *call)
 static cloudep_problem_t *send_again(cloudep_call_t *call, const cloudep_tenant_t *tenant,
                                      const cloudep_member_t *member)
 {
-    const code_receiver_t receiver = {tenant, member->uid, member->email, member->language};
-    cloudep_problem_t *problem = claim_cooldown(call, tenant->id, member->email, CLOUDEP_SCOPE_AUTH);
+    const cloudep_code_receiver_t receiver = {tenant, member->uid, CLOUDEP_CHANNEL_MAIL, member->email,
+                                              member->language};
+    cloudep_problem_t *problem = cloudep_claim_cooldown(call, tenant->id, member->email, CLOUDEP_SCOPE_AUTH);
 
     if (problem) {
         return problem;
@@ -247,8 +246,8 @@ cloudep_problem_t *register_resend(cloudep_call_t *call)
     apr_status_t rv;
 
     problem = problem ? problem
-                      : find_challenge(call, tenant->id, PURPOSE_REGISTRATION, cloudep_text(call, RESEND_CHALLENGE),
-                                       &challenge);
+                      : cloudep_find_challenge(call, tenant->id, PURPOSE_REGISTRATION,
+                                               cloudep_text(call, RESEND_CHALLENGE), &challenge);
     if (problem) {
         return problem;
     }
