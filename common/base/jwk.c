@@ -253,9 +253,11 @@ apr_status_t cloudep_jwks_parse(const cloudep_jwks_t **set, apr_pool_t *pool, co
                                 cloudep_jwks_mode_t mode, const char **error)
 {
     json_t *document;
+    const char *ignored;
 
     *set = NULL;
-    if (cloudep_json_parse(&document, error, json, json_len, pool) != APR_SUCCESS) {
+    if (cloudep_json_parse(&document, &ignored, json, json_len, pool) != APR_SUCCESS) {
+        *error = "not a JSON object, or a member is there twice";
         return CLOUDEP_EMALFORMED;
     }
     return cloudep_jwks_from_json(set, pool, document, mode, error);

@@ -112,9 +112,10 @@ static int holds_private(const cloudep_jwks_t *set)
 static apr_status_t parse_file(const cloudep_jwks_t **set, json_t **document, apr_pool_t *pool, const char *path,
                                const char *text, apr_size_t len, apr_fileperms_t mode, const char **error)
 {
-    const char *why = NULL;
-    apr_status_t rv = cloudep_json_parse(document, &why, text, len, pool);
+    const char *why, *ignored;
+    apr_status_t rv = cloudep_json_parse(document, &ignored, text, len, pool);
 
+    why = "not a JSON object, or a member is there twice";
     if (rv == APR_SUCCESS) {
         rv = cloudep_jwks_from_json(set, pool, *document, CLOUDEP_JWKS_OWN, &why);
     }
@@ -304,7 +305,8 @@ apr_status_t cloudep_keyfile_add(const char **kid, apr_pool_t *pool, const char 
         rv = CLOUDEP_EREFUSED;
     }
     if (rv == APR_SUCCESS && (rv = cloudep_jwk_generate(&jwk, pool, alg)) != APR_SUCCESS) {
-        *error = rv == CLOUDEP_EREFUSED ? apr_pstrcat(pool, alg, ": no such algorithm", NULL) : "cannot make a key";
+        *error = apr_pstrcat(pool, path, rv == CLOUDEP_EREFUSED ? ": no such algorithm: " : ": cannot make a key for ",
+                             alg, NULL);
     }
     if (rv == APR_SUCCESS && json_array_append(json_object_get(edit.document, "keys"), jwk)) {
         rv = APR_ENOMEM;
