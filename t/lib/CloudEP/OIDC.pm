@@ -154,7 +154,8 @@ sub authorize_url {
     my ($self, %fields) = @_;
     my $discovery = $self->call(GET => '/.well-known/openid-configuration')->{json};
     my $url = URI->new($discovery->{authorization_endpoint});
-    $url->query_form(response_type => 'code', scope => 'openid email profile', code_challenge_method => 'S256', %fields);
+    my %query = (response_type => 'code', scope => 'openid email profile', code_challenge_method => 'S256', %fields);
+    $url->query_form(map { $_ => $query{$_} } sort keys %query);
     return "$url";
 }
 

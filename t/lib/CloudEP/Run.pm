@@ -143,16 +143,21 @@ The main job, to paste into bash in another terminal, line by line:
 
 API=$url/api/v1
 EMAIL=ada-\$RANDOM\@example.com
-post() { curl -sS -H 'Content-Type: application/json' "\${\@:3}" -d "\$2" "\$API\$1"; }
-REGISTERED=\$(post /auth/register '{"tenant_slug":"$TENANT","invite_code":"$INVITE","email":"'\$EMAIL'","password":"correct horse 9","accept_terms_version":"1"}'); echo "\$REGISTERED" | jq .
-until MAIL=\$(grep -ls "^To:.*\$EMAIL" $mail/*.eml); do sleep 0.2; done; CODE=\$(sed '1,/^\\r*\$/d' "\$MAIL" | grep -oE '\\b[0-9]{6}\\b' | head -n 1); echo "the code is \$CODE"
-post /auth/register/confirm '{"tenant_slug":"$TENANT","challenge_id":"'\$(echo "\$REGISTERED" | jq -r .data.challenge_id)'","code":"'\$CODE'"}' | jq .
-TOKENS=\$(post /auth/login '{"tenant_slug":"$TENANT","email":"'\$EMAIL'","password":"correct horse 9"}'); echo "\$TOKENS" | jq .; ACCESS=\$(echo "\$TOKENS" | jq -r .data.access_token)
-curl -sS -H "Authorization: Bearer \$ACCESS" \$API/members/me | jq .
-curl -sS -X PATCH -H "Authorization: Bearer \$ACCESS" -H 'Content-Type: application/json' -d '{"display_name":"Ada","language":"en"}' \$API/members/me | jq .
-TOKENS=\$(post /auth/token/refresh '{"refresh_token":"'\$(echo "\$TOKENS" | jq -r .data.refresh_token)'"}'); echo "\$TOKENS" | jq .; ACCESS=\$(echo "\$TOKENS" | jq -r .data.access_token)
-post /auth/logout '{}' -H "Authorization: Bearer \$ACCESS" | jq .
-curl -sS -H "Authorization: Bearer \$ACCESS" \$API/members/me | jq .    # 401: the session is over
+call() { curl -sS -X "\$1" "\$API\$2" -H 'Content-Type: application/json' -H "Authorization: Bearer \$ACCESS" -d "\$3"; }
+keep() { REPLY=\$(cat); jq . <<<"\$REPLY"; }
+keep < <(call POST /auth/register '{"tenant_slug":"$TENANT","invite_code":"$INVITE","email":"'\$EMAIL'","password":"correct horse 9","accept_terms_version":"1"}')
+CHALLENGE=\$(jq -r .data.challenge_id <<<"\$REPLY")
+until MAIL=\$(grep -ls "^To:.*\$EMAIL" $mail/*.eml); do sleep 0.2; done
+CODE=\$(sed '1,/^\\r*\$/d' "\$MAIL" | grep -oE '\\b[0-9]{6}\\b' | head -n 1); echo "\$CODE"
+call POST /auth/register/confirm '{"tenant_slug":"$TENANT","challenge_id":"'\$CHALLENGE'","code":"'\$CODE'"}' | jq .
+keep < <(call POST /auth/login '{"tenant_slug":"$TENANT","email":"'\$EMAIL'","password":"correct horse 9"}')
+ACCESS=\$(jq -r .data.access_token <<<"\$REPLY") REFRESH=\$(jq -r .data.refresh_token <<<"\$REPLY")
+call GET /members/me | jq .
+call PATCH /members/me '{"display_name":"Ada","language":"en"}' | jq .
+keep < <(call POST /auth/token/refresh '{"refresh_token":"'\$REFRESH'"}')
+ACCESS=\$(jq -r .data.access_token <<<"\$REPLY")
+call POST /auth/logout | jq .
+call GET /members/me | jq .   # refused: the session is over
 
 Mail: $mail/*.eml    httpd's log: $server->{dir}/logs/error_log    Ctrl-C, or ./dev stop, ends everything.
 

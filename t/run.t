@@ -1,0 +1,74 @@
+# "./dev run": what it prints works when pasted, two stand side by side, the data survives, nothing is left running.
+use strict;
+use warnings;
+use CloudEP::Httpd;
+use CloudEP::Process qw(capture free_port run slurp spawn finish wait_until);
+use CloudEP::Test;
+
+my $suite = "$ENV{CLOUDEP_VAR}/test";
+my $var   = "$suite/run-$$";
+my $port  = free_port();
+my $perl  = "$^X -I" . CloudEP::Httpd::top() . '/t/lib';
+mkdir $var or die "$var: $!";
+
+# Starts it as ./dev does after the build; returns the process and all it printed up to the ready line.
+sub serve {
+    my ($port, $ready) = @_;
+    my $output = "$var/output";
+    unlink $output;
+    my $pid = spawn($output, { CLOUDEP_VAR => $var, CLOUDEP_PORT => $port }, 'sh', '-c',
+        "exec $perl -MCloudEP::Run -e 'CloudEP::Run::serve()'");
+    my $said = sub { eval { slurp($output) } // '' };
+    wait_until(60, sub { $said->() =~ /$ready/ || waitpid($pid, POSIX::WNOHANG()) }) or die $said->();
+    return ($pid, $said->());
+}
+
+sub stop {
+    return run(undef, 'env', "CLOUDEP_VAR=$var", 'sh', '-c', "$perl -MCloudEP::Run -e 'CloudEP::Run::stop()'");
+}
+
+sub left_running {
+    return grep { (eval { slurp("$_/cmdline") } // '') =~ /\Q$var\E\// } glob '/proc/[0-9]*';
+}
+
+my $ready = qr{^CloudEP ready: http://127\.0\.0\.1:$port$}m;
+my ($pid, $said) = serve($port, $ready);
+like($said, $ready, 'it gets ready');
+
+# ---- the walk, each line typed into the same bash
+my ($walk) = $said =~ /^(API=.*?)\n\n/ms;
+my ($status, $output, $errors) = capture(join('', map { "$_\necho '-- line'\n" } split /\n/, $walk), 'bash');
+is($status, 0, 'bash takes every line of the walk') or diag($errors);
+is($errors, '', 'and has nothing to complain about');
+is(scalar(() = $output =~ /"code": 102000/g), 7, 'seven calls succeed: register, confirm, login, read, change, refresh, logout');
+like($output, qr/"display_name": "Ada"/, 'the change of the profile is seen');
+like($output, qr/"code": 29501000(?!.*"code")/s, 'after the logout the access token is refused');
+
+# ---- clear words instead of a second one on the same folder or port
+my (undef, $same) = serve($port, qr/already runs/);
+like($same, qr/already runs in \Q$var\E: .*CLOUDEP_VAR/, 'a second one on the same folder is told so');
+
+# ---- a crash of everything, and a half made database beside the real one
+kill KILL => $pid;
+waitpid $pid, 0;
+mkdir "$var/pg.new";
+($pid, $said) = serve($port, $ready);
+like($said, $ready, 'after kill -9 it starts again');
+my $client = CloudEP::Client->new(port => $port);
+my ($email) = $output =~ /"zitadel_email": "([^"]+)"/;
+is($client->post('/api/v1/auth/login', { tenant_slug => 'demo', email => $email, password => 'correct horse 9' })->code, 102000,
+    'and knows who registered before');
+is(stop(), "stopped\n", './dev stop ends it');
+is(waitpid($pid, 0), $pid, 'the process is gone');
+is($? >> 8, 0, 'with a good exit status');
+is(scalar(left_running()), 0, 'nothing it started runs on');
+like(stop(), qr/^nothing runs in/, 'a second ./dev stop says that nothing runs');
+
+# ---- a port that is taken
+my $taken = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1);
+my (undef, $refused) = serve($taken->sockport, qr/in use/);
+like($refused, qr/port \d+ of 127\.0\.0\.1 is in use/, 'a taken port is told');
+is(scalar(left_running()), 0, 'and nothing was started');
+
+run(undef, 'rm', '-rf', $var);
+finish();
