@@ -55,7 +55,7 @@ const char *const *cloudep_kty_members(cloudep_kty_t kty);
 /**
  * Builds what OpenSSL needs out of the JWK's members, for key->alg. The private members are looked at only if
  * key->is_private. What it makes belongs to key.
- * *why: on failure a text for the operator. CLOUDEP_EMALFORMED: members missing or wrong, parts that do not belong together.
+ * *why: on failure a text for the operator. CLOUDEP_EMALFORMED: members missing or wrong, or not of one key.
  * CLOUDEP_EREFUSED: too small or too large. APR_EGENERAL: OpenSSL failed.
  */
 apr_status_t cloudep_jwk_load(cloudep_jwk_t *key, apr_pool_t *pool, const json_t *jwk, const char **why);

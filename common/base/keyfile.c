@@ -173,10 +173,7 @@ static apr_status_t edit_begin(edit_t *edit, apr_pool_t *pool, const char *path,
 {
     apr_status_t rv;
 
-    memset(edit, 0, sizeof(*edit));
-    edit->pool = pool;
-    edit->path = path;
-    edit->new_path = apr_pstrcat(pool, path, ".new", NULL);
+    *edit = (edit_t){.pool = pool, .path = path, .new_path = apr_pstrcat(pool, path, ".new", NULL)};
     *error = NULL;
     rv = apr_file_open(&edit->new_file, edit->new_path, APR_FOPEN_WRITE | APR_FOPEN_CREATE | APR_FOPEN_EXCL, OWNER_ONLY,
                        pool);
@@ -275,21 +272,25 @@ static apr_status_t edit_end(edit_t *edit, apr_status_t rv, const char **error)
     return rv;
 }
 
-/* The key kid and its place in the document. */
-static apr_status_t find_key(const cloudep_jwk_t **key, size_t *place, const edit_t *edit, const char *kid,
-                             const char **error)
+/* Begins an edit of the key kid, and tells its place in the document. */
+static apr_status_t edit_key(edit_t *edit, const cloudep_jwk_t **key, size_t *place, apr_pool_t *pool, const char *path,
+                             const char *kid, const char **error)
 {
-    int i;
+    apr_status_t rv = edit_begin(edit, pool, path, 0, error);
 
-    for (i = 0; i < cloudep_jwks_count(edit->set); i++) {
-        *key = cloudep_jwks_get(edit->set, i);
-        if (strcmp(cloudep_jwk_kid(*key), kid) == 0) {
-            *place = (size_t)i;
-            return APR_SUCCESS;
-        }
+    *key = NULL;
+    *place = 0;
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    *error = apr_psprintf(edit->pool, "%s: there is no key %s in it", edit->path, kid);
-    return APR_NOTFOUND;
+    while ((*key = cloudep_jwks_get(edit->set, (int)*place)) && strcmp(cloudep_jwk_kid(*key), kid) != 0) {
+        (*place)++;
+    }
+    if (!*key) {
+        *error = apr_psprintf(pool, "%s: there is no key %s in it", path, kid);
+        return APR_NOTFOUND;
+    }
+    return APR_SUCCESS;
 }
 
 apr_status_t cloudep_keyfile_add(const char **kid, apr_pool_t *pool, const char *path, const char *alg,
@@ -323,12 +324,9 @@ apr_status_t cloudep_keyfile_activate(apr_pool_t *pool, const char *path, const 
 {
     edit_t edit;
     const cloudep_jwk_t *key;
-    size_t place = 0;
-    apr_status_t rv = edit_begin(&edit, pool, path, 0, error);
+    size_t place;
+    apr_status_t rv = edit_key(&edit, &key, &place, pool, path, kid, error);
 
-    if (rv == APR_SUCCESS) {
-        rv = find_key(&key, &place, &edit, kid, error);
-    }
     if (rv == APR_SUCCESS && !cloudep_jwk_is_private(key)) {
         *error = apr_psprintf(pool, "%s: key %s has no private part", path, kid);
         rv = CLOUDEP_EREFUSED;
@@ -350,12 +348,9 @@ apr_status_t cloudep_keyfile_retire(apr_pool_t *pool, const char *path, const ch
 {
     edit_t edit;
     const cloudep_jwk_t *key;
-    size_t place = 0;
-    apr_status_t rv = edit_begin(&edit, pool, path, 0, error);
+    size_t place;
+    apr_status_t rv = edit_key(&edit, &key, &place, pool, path, kid, error);
 
-    if (rv == APR_SUCCESS) {
-        rv = find_key(&key, &place, &edit, kid, error);
-    }
     if (rv == APR_SUCCESS && key == cloudep_jwks_active(edit.set, cloudep_jwk_use(key))) {
         *error = apr_psprintf(pool, "%s: key %s is in use; activate another one first", path, kid);
         rv = CLOUDEP_EREFUSED;

@@ -30,8 +30,9 @@ static void refused(apr_pool_t *pool, const char *path, apr_status_t status, con
     const char *error;
 
     is_int(cloudep_keyfile_load(&set, pool, path, &error), status, what);
-    ok(!set && error && strstr(error, path) && strstr(error, word) && !strstr(error, "jpsQnnGQ"),
-       "names the file and the fault: %s", error ? error : "(none)");
+    error = error ? error : "(none)";
+    ok(!set && strstr(error, path) && strstr(error, word) && !strstr(error, "jpsQnnGQ"),
+       "names the file and the fault: %s", error);
 }
 
 /* The kids in the order of the file, with a star at the one in use; "" when it cannot be loaded. */
