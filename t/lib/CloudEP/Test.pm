@@ -226,7 +226,9 @@ sub secret {
     my ($text) = @_;
     if (length($text // '')) {
         open my $out, '>>', "$suite/secrets" or die "$suite/secrets: $!";
-        syswrite $out, "$text\n";
+        my $bytes = "$text\n";
+        utf8::encode($bytes);
+        syswrite $out, $bytes;
     }
     return $text;
 }
