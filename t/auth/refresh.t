@@ -1,0 +1,68 @@
+# POST /token/refresh and /logout: rotation, grace, reuse, and that a session that is over is over.
+use strict;
+use warnings;
+use CloudEP::Test;
+use MIME::Base64 qw(decode_base64url);
+
+my $path = '/api/v1/auth/token/refresh';
+my $server = own_server(values => { CloudEPRefreshGrace => 2 })->start;
+
+sub refresh { return client(server => $server)->post($path, { refresh_token => $_[0] }) }
+sub me { return client(server => $server, token => $_[0])->get('/api/v1/members/me') }
+sub claims { return JSON::PP->new->utf8->decode(decode_base64url((split /\./, $_[0])[1])) }
+
+# ---- rotation
+my $member = register_member(server => $server);
+my $next = outcome(refresh($member->{refresh}), 200, 102000, 'a refresh')->data;
+is($next->{uid}, $member->{uid}, 'uid');
+isnt(claims($next->{refresh_token})->{jti}, claims($member->{refresh})->{jti}, 'another generation');
+is(claims($next->{refresh_token})->{sid}, claims($member->{refresh})->{sid}, 'of the same session');
+outcome(me($next->{access_token}), 200, 102000, 'the new access token works');
+my $same = outcome(refresh($member->{refresh}), 200, 102000, 'again within the grace')->data;
+is_deeply(claims($same->{refresh_token}), claims($next->{refresh_token}), 'is answered with the same successor');
+my $third = outcome(refresh($same->{refresh_token}), 200, 102000, 'which can be turned in')->data;
+
+# ---- reuse ends the session
+sleep 3;
+outcome(refresh($member->{refresh}), 401, 28501000, 'an old one later');
+outcome(refresh($third->{refresh_token}), 401, 28501000, 'has ended the session');
+outcome(me($third->{access_token}), 401, 29501000, 'with its access tokens');
+is($server->value("SELECT revoke_reason FROM cloudep.sessions WHERE uid = :'uid'", uid => $member->{uid}),
+    'refresh token reused', 'and says why');
+
+# ---- 400 and 401
+outcome(client(server => $server)->post($path, '{'), 400, 10101000, 'cut JSON');
+outcome(client(server => $server)->post($path, { refresh_token => 7 }), 400, 10101000, 'a number');
+outcome(client(server => $server)->post($path, {}), 400, 10104000, 'without a token');
+outcome(refresh(''), 400, 10104000, 'an empty token');
+outcome(refresh('a.b.c'), 401, 28501000, 'not a token of ours');
+$member = register_member(server => $server);
+outcome(refresh($member->{access}), 401, 28501000, 'an access token');
+outcome(me($member->{refresh}), 401, 29501000, 'nor is a refresh token an access token');
+$server->ctl(qw(member suspend --tenant), $member->{slug}, '--uid', $member->{uid});
+outcome(refresh($member->{refresh}), 401, 28501000, 'a suspended member');
+outcome(me($member->{access}), 401, 29501000, 'is refused everywhere');
+
+# ---- idle and absolute lifetime
+$member = register_member(server => $server);
+$server->psql("UPDATE cloudep.sessions SET idle_expires_at = now() WHERE uid = :'uid'", uid => $member->{uid});
+outcome(refresh($member->{refresh}), 401, 28501000, 'idle for too long');
+$member = register_member(server => $server);
+$server->psql("UPDATE cloudep.sessions SET expires_at = now() WHERE uid = :'uid'", uid => $member->{uid});
+outcome(refresh($member->{refresh}), 401, 28501000, 'at its end');
+outcome(me($member->{access}), 401, 29501000, 'also for the access token');
+
+# ---- logout, seen by another node at once
+$member = register_member(server => $server);
+my $out = $member->{client}->post('/api/v1/auth/logout', undef);
+outcome($out, 200, 102000, 'logout');
+is_deeply($out->data, { ok => JSON::PP::true() }, 'says ok');
+outcome(me($member->{access}), 401, 29501000, 'the access token is refused');
+outcome(client(token => $member->{access})->get('/api/v1/members/me'), 401, 29501000, 'on every node');
+outcome(refresh($member->{refresh}), 401, 28501000, 'and so is the refresh token');
+outcome($member->{client}->post('/api/v1/auth/logout', undef), 401, 28501000, 'logging out twice');
+my $bare = outcome(client(server => $server)->post('/api/v1/auth/logout', undef), 401, 28501000, 'without a token');
+is($bare->header('WWW-Authenticate'), 'Bearer realm="CloudEP"', 'names no error');
+like(outcome(me('x'), 401, 29501000, 'with a wrong one')->header('WWW-Authenticate'), qr/error="invalid_token"/, 'names it');
+
+finish();
