@@ -88,8 +88,7 @@ sub modules {
 
 sub agent {
     my ($self, %options) = @_;
-    my $agent = LWP::UserAgent->new(timeout => $self->{timeout}, max_redirect => 0, env_proxy => 0, keep_alive => 4,
-        requests_redirectable => [], %options);
+    my $agent = LWP::UserAgent->new(timeout => $self->{timeout}, env_proxy => 0, keep_alive => 4, %options);
     $agent->ssl_opts(SSL_ca_file => $self->{certificate}) if $self->{certificate};
     return $agent;
 }
@@ -106,7 +105,7 @@ sub call {
         $request->content_type($type) if !$request->content_type;
         $request->content(ref $data ? $json->encode($data) : $data);
     }
-    my $answer = ($self->{agent} //= $self->agent)->request($request);
+    my $answer = ($self->{agent} //= $self->agent)->simple_request($request);
     return {
         status  => $answer->header('Client-Warning') ? 0 : $answer->code,
         body    => $answer->content,
@@ -170,7 +169,7 @@ sub login {
     my $request = HTTP::Request->new(GET => $url);
     my $filled = 0;
     for (1 .. $MOST_STEPS) {
-        my $answer = $agent->request($request);
+        my $answer = $agent->simple_request($request);
         if ($answer->is_redirect) {
             my $next = URI->new_abs($answer->header('Location'), $request->uri);
             return { $next->query_form, location => "$next" } if $next->scheme ne $home->scheme || $next->host_port ne $home->host_port;
