@@ -11,6 +11,7 @@
  */
 #include "base/cache_peer.h"
 
+#include <apr_atomic.h>
 #include <apr_lib.h>
 #include <apr_reslist.h>
 #include <apr_strings.h>
@@ -35,6 +36,7 @@ struct cloudep_peer_life_t {
     const apr_sockaddr_t *addresses;
     int users;
     int retired;
+    apr_uint32_t ended; /* atomic, as the list's lock is held where it is asked: make no connection any more */
 };
 
 struct cloudep_cache_peer_t {
@@ -54,17 +56,10 @@ struct cloudep_cache_peer_t {
 static void retire(life_t *life)
 {
     life->retired = 1;
+    apr_atomic_set32(&life->ended, 1);
     if (life->peer->current == life) {
         life->peer->current = NULL;
     }
-}
-
-static void rest(life_t *life)
-{
-    apr_thread_mutex_lock(life->peer->lock);
-    retire(life);
-    life->peer->rest_until = apr_time_now() + REST;
-    apr_thread_mutex_unlock(life->peer->lock);
 }
 
 static int same_address(const apr_sockaddr_t *address, const struct sockaddr_storage *remote)
@@ -145,13 +140,9 @@ static apr_status_t limit_waits(const life_t *life)
 static apr_status_t connect_one(void **connection, void *life_, apr_pool_t *pool)
 {
     life_t *life = life_;
-    int retired;
 
     (void)pool;
-    apr_thread_mutex_lock(life->peer->lock);
-    retired = life->retired;
-    apr_thread_mutex_unlock(life->peer->lock);
-    if (retired) {
+    if (apr_atomic_read32(&life->ended)) {
         /* The one before us could not connect: each of us waiting a second in turn helps nobody. */
         return APR_ECONNREFUSED;
     }
@@ -161,7 +152,7 @@ static apr_status_t connect_one(void **connection, void *life_, apr_pool_t *pool
         }
         apr_reslist_invalidate(life->raw, *connection);
     }
-    rest(life);
+    apr_atomic_set32(&life->ended, 1);
     return APR_ECONNREFUSED;
 }
 
@@ -279,8 +270,11 @@ void cloudep_cache_peer_leave(const cloudep_peer_turn_t *turn, cloudep_peer_verd
         }
     }
     if (verdict == CLOUDEP_PEER_BROKEN || verdict == CLOUDEP_PEER_SICK) {
-        /* Who comes late, from a life that others have ended, knows nothing about the present one. */
-        if (turn->trial || (verdict == CLOUDEP_PEER_SICK && !life->retired)) {
+        /* Ended but not retired: no connection could be made. */
+        const int sick = verdict == CLOUDEP_PEER_SICK || apr_atomic_read32(&life->ended);
+
+        /* Who comes late, from a life that others have retired, knows nothing about the present one. */
+        if (turn->trial || (sick && !life->retired)) {
             peer->rest_until = apr_time_now() + REST;
         }
         retire(life);

@@ -75,6 +75,21 @@ static void do_set(int i, void *crowd_)
     crowd->rv[i] = cloudep_cache_set(crowd->cache, crowd->key, "x", 1, 60);
 }
 
+/* Read the same value until that fails, or is found missing. */
+static void get_until(int i, void *crowd_)
+{
+    crowd_t *crowd = crowd_;
+    apr_pool_t *pool;
+    char *value;
+
+    apr_pool_create(&pool, NULL);
+    do {
+        apr_pool_clear(pool);
+        crowd->rv[i] = cloudep_cache_get(&value, NULL, crowd->cache, crowd->key, pool);
+    } while (crowd->rv[i] == APR_SUCCESS);
+    apr_pool_destroy(pool);
+}
+
 static void test_keys(apr_pool_t *pool)
 {
     const char *const both[] = {"a", "b"};
@@ -337,6 +352,35 @@ static void test_two(apr_pool_t *pool)
     is_int(get(cache, "two1", pool), CLOUDEP_ECACHE, "both dead is an outage");
 }
 
+static void *kill_later(void *pid)
+{
+    usleep(20000);
+    memcached_end(*(pid_t *)pid);
+    return NULL;
+}
+
+static void test_killed_under_load(apr_pool_t *pool)
+{
+    const int port = free_port();
+    crowd_t crowd = {.cache = make(pool, port, 0, SECOND), .key = key("load")};
+    int misses = 0;
+    int round;
+
+    for (round = 0; round < 3; round++) {
+        pid_t pid = memcached_start(port);
+        pthread_t helper;
+
+        while (cloudep_cache_set(crowd.cache, crowd.key, "x", 1, 60) != APR_SUCCESS) {
+            apr_sleep(SECOND / 20);
+        }
+        pthread_create(&helper, NULL, kill_later, &pid);
+        in_threads(32, get_until, &crowd);
+        pthread_join(helper, NULL);
+        misses += 32 - count_of(crowd.rv, 32, CLOUDEP_ECACHE);
+    }
+    is_int(misses, 0, "a server killed under load is never a miss");
+}
+
 static void test_few_connections(int port, pid_t pid, apr_pool_t *pool)
 {
     apr_array_header_t *servers = apr_array_make(pool, 1, sizeof(cloudep_cache_server_t));
@@ -450,6 +494,7 @@ int main(void)
     test_outage(cache, port, &pid, pool);
     test_stopped(cache, pid, pool);
     apr_pool_destroy(sub);
+    test_killed_under_load(pool);
     test_few_connections(port, pid, pool);
     test_socket(pool);
     test_two(pool);
