@@ -289,7 +289,7 @@ const cloudep_jwk_t *cloudep_jwks_active(const cloudep_jwks_t *set, cloudep_key_
 {
     int i;
 
-    for (i = 0; i < set->count; i++) {
+    for (i = 0; set && i < set->count; i++) {
         if (set->keys[i]->is_private && set->keys[i]->alg->use == use) {
             return set->keys[i];
         }

@@ -57,7 +57,7 @@ const cloudep_jwk_t *cloudep_jwks_find(const cloudep_jwks_t *set, const char *ki
 
 /**
  * The key in use for new tokens or seals: the first one of that use that has its private part or is a
- * secret. NULL when there is none.
+ * secret. NULL when there is none; set may be NULL.
  */
 const cloudep_jwk_t *cloudep_jwks_active(const cloudep_jwks_t *set, cloudep_key_use_t use);
 

@@ -35,17 +35,21 @@ static const char *encode_json(apr_pool_t *pool, const json_t *json)
 apr_status_t cloudep_jwt_sign(const char **token, apr_pool_t *pool, const cloudep_jwk_t *key, const char *typ,
                               const json_t *claims)
 {
-    json_t *header = cloudep_json_own(
-        json_pack("{s:s, s:s, s:s}", "alg", cloudep_jwk_alg(key), "kid", cloudep_jwk_kid(key), "typ", typ), pool);
+    json_t *header;
     const char *head, *body, *input;
     unsigned char *signature;
     apr_size_t signature_len;
     apr_status_t rv;
 
     *token = NULL;
+    if (!key) {
+        return CLOUDEP_EUNSET;
+    }
     if (!json_is_object(claims)) {
         return CLOUDEP_EMALFORMED;
     }
+    header = cloudep_json_own(
+        json_pack("{s:s, s:s, s:s}", "alg", cloudep_jwk_alg(key), "kid", cloudep_jwk_kid(key), "typ", typ), pool);
     head = header ? encode_json(pool, header) : NULL;
     body = encode_json(pool, claims);
     if (!head || !body) {
@@ -221,6 +225,10 @@ apr_status_t cloudep_jwt_verify(const cloudep_jwt_t **out, apr_pool_t *pool, con
     apr_status_t rv;
 
     *out = NULL;
+    *reason = "no keys";
+    if (!set) {
+        return CLOUDEP_EUNSET;
+    }
     if ((rv = split(&parts, token, reason)) != APR_SUCCESS) {
         return rv;
     }

@@ -20,8 +20,8 @@ typedef struct cloudep_jwt_t {
 
 /**
  * Signs claims (an object) with a private signing key. The header is exactly {"alg","kid","typ"}.
- * CLOUDEP_EUNSET: the key cannot sign. CLOUDEP_EMALFORMED: claims is not an object, or the token would exceed
- * CLOUDEP_JWT_MAX. APR_EGENERAL: OpenSSL failed.
+ * CLOUDEP_EUNSET: the key cannot sign, or is NULL. CLOUDEP_EMALFORMED: claims is not an object, or the token would
+ * exceed CLOUDEP_JWT_MAX. APR_EGENERAL: OpenSSL failed.
  */
 apr_status_t cloudep_jwt_sign(const char **token, apr_pool_t *pool, const cloudep_jwk_t *key, const char *typ,
                               const json_t *claims);
@@ -39,7 +39,7 @@ typedef enum {
  * CLOUDEP_EMALFORMED: not a JWS in compact form, or header or payload is not JSON as it must be.
  * CLOUDEP_EREFUSED: "crit", "jku", "x5u", "jwk", "x5c" (or another header that would bring its own key).
  * APR_NOTFOUND: no key of that kid in the set (the caller may refetch the set). CLOUDEP_EFORGED: the signature
- * does not match, or "alg" is not the key's. APR_EGENERAL: OpenSSL failed.
+ * does not match, or "alg" is not the key's. CLOUDEP_EUNSET: set is NULL. APR_EGENERAL: OpenSSL failed.
  */
 apr_status_t cloudep_jwt_verify(const cloudep_jwt_t **jwt, apr_pool_t *pool, const cloudep_jwks_t *set,
                                 const char *token, cloudep_jwt_kid_t kid_rule, const char **reason);

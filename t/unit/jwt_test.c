@@ -330,6 +330,9 @@ static void test_sign_refuses(apr_pool_t *pool)
     is_int(cloudep_jwt_sign(&token, pool, key, "at+jwt", array), CLOUDEP_EMALFORMED, "claims must be an object");
     is_int(cloudep_jwt_sign(&token, pool, key, "at+jwt", large), CLOUDEP_EMALFORMED, "and must fit");
     is_str(token, NULL, "no token then");
+    is_int(cloudep_jwt_sign(&token, pool, cloudep_jwks_active(NULL, CLOUDEP_KEY_SIGN), "at+jwt", array), CLOUDEP_EUNSET,
+           "nothing is signed without keys");
+    refused(pool, NULL, RFC7515_A3_JWS, CLOUDEP_EUNSET, "nothing verifies without keys");
 }
 
 static void test_base64url(apr_pool_t *pool)
