@@ -106,7 +106,7 @@ static const char *set_seconds(cmd_parms *cmd, void *dir, const char *arg)
     if (end != arg && !strcasecmp(end, "d")) {
         return days > 36600 ? "too many days" : set_bounded(cmd, days * 86400, " seconds");
     }
-    if (ap_timeout_parameter_parse(arg, &interval, "s") != APR_SUCCESS) {
+    if (end == arg || ap_timeout_parameter_parse(arg, &interval, "s") != APR_SUCCESS) {
         return apr_pstrcat(cmd->pool, cmd->cmd->name, " must be a time such as 90, 15min, 24h or 30d", NULL);
     }
     return set_bounded(cmd, apr_time_sec(interval), " seconds");

@@ -5,7 +5,7 @@ use CloudEP::Test;
 use MIME::Base64 qw(decode_base64url);
 
 my $path = '/api/v1/auth/token/refresh';
-my $server = own_server(values => { CloudEPRefreshGrace => 2 })->start;
+my $server = own_server(values => { CloudEPRefreshGrace => 2, CloudEPIssuer => server()->url })->start;
 
 sub refresh { return client(server => $server)->post($path, { refresh_token => $_[0] }) }
 sub me { return client(server => $server, token => $_[0])->get('/api/v1/members/me') }

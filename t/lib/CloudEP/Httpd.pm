@@ -8,7 +8,6 @@ use CloudEP::Process qw(spawn finish alive wait_until run slurp spew);
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
-use IO::Socket::INET;
 
 # What CloudEP needs, then what tests put beside it.
 my @MODULES = qw(unixd log_config mpm_event authn_core authz_core dbd reqtimeout);
@@ -93,23 +92,37 @@ sub configure {
     spew($self->conf, "$modules\n$wrapper\n$cloudep");
 }
 
+# How often it said that it is up. It listens before it has read its configuration, so connecting proves nothing.
+sub resumed {
+    my ($self) = @_;
+    return scalar(() = (eval { slurp($self->error_log) } // '') =~ /resuming normal operations/g);
+}
+
 # Starts it; dies with what it said if it does not listen.
 sub start {
     my ($self) = @_;
-    $self->{pid} = spawn("$self->{dir}/logs/console", environment($self->{reports}), program(), '-DFOREGROUND',
+    my $from = -s $self->error_log || 0;
+    unlink "$self->{dir}/httpd.pid";
+    unlink "$self->{dir}/logs/console";
+    my $pid = $self->{pid} = spawn("$self->{dir}/logs/console", environment($self->{reports}), program(), '-DFOREGROUND',
         '-f', $self->conf);
-    my $up = wait_until(30, sub {
-        alive($self->{pid}) or die 'httpd did not start: ', $self->complaints, "\n";
-        return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Timeout => 1);
+    # The pid file is there once it has its port: the port alone could be a stranger's.
+    my $up = wait_until(60, sub {
+        if (!alive($pid)) {
+            delete $self->{pid};
+            die 'httpd did not start: ', $self->complaints($from), "\n";
+        }
+        return (eval { slurp("$self->{dir}/httpd.pid") } // '') eq "$pid\n";
     });
-    $up or die 'httpd does not listen: ', $self->complaints, "\n";
+    $up or die 'httpd does not listen: ', $self->complaints($from), "\n";
     return $self;
 }
 
 sub complaints {
-    my ($self) = @_;
-    my @lines = map { split /\n/, eval { slurp($_) } // '' } "$self->{dir}/logs/console", $self->error_log;
-    return join "\n", grep { !/:(?:info|debug|notice)\]/ } @lines;
+    my ($self, $from) = @_;
+    my $console = eval { slurp("$self->{dir}/logs/console") } // '';
+    my $log = substr((eval { slurp($self->error_log) } // ''), $from);
+    return join "\n", grep { !/:(?:info|debug|notice)\]/ } split /\n/, $console . $log;
 }
 
 # Returns the wait status of the parent process.
@@ -122,10 +135,9 @@ sub stop {
 # Starts a new generation of children; returns once it has read its configuration again.
 sub graceful {
     my ($self) = @_;
-    my $resumed = sub { scalar(() = slurp($self->error_log) =~ /resuming normal operations/g) };
-    my $before = $resumed->();
+    my $before = $self->resumed;
     kill USR1 => $self->{pid};
-    wait_until(30, sub { $resumed->() > $before }) or die "httpd did not restart gracefully\n";
+    wait_until(30, sub { $self->resumed > $before }) or die "httpd did not restart gracefully\n";
 }
 
 sub kill9 {

@@ -1,0 +1,80 @@
+# 501: a server with only part of the configuration starts, says what is off, and answers so there and only there.
+use strict;
+use warnings;
+use CloudEP::Test;
+
+my $member = register_member();
+my %body = (
+    '/register' => { tenant_slug => 'demo', invite_code => 'X', email => fresh_email(), password => fresh_password(),
+        accept_terms_version => '1' },
+    '/register/confirm' => { tenant_slug => 'demo', challenge_id => 'A' x 22, code => '123456' },
+    '/register/resend'  => { tenant_slug => 'demo', challenge_id => 'A' x 22 },
+    '/register/resume'  => { tenant_slug => 'demo', email => fresh_email() },
+    '/login'            => { tenant_slug => 'demo', email => fresh_email(), password => fresh_password() },
+    '/token/refresh'    => { refresh_token => $member->{refresh} },
+    '/logout'           => undef,
+);
+
+# What is missing, what the start says of it, and who then answers 501 (the others must not).
+my @parts = (
+    [['CloudEPDatabase'], qr/database \(CloudEPDatabase\) is not configured/, keys %body, 'me'],
+    [['CloudEPMemcacheServer'], qr/memcached \(CloudEPMemcacheServer\) is not/, grep { /register/ } keys %body],
+    [['CloudEPSigningKeys'], qr/signing key \(CloudEPSigningKeys\) is not/,
+        '/register/confirm', '/login', '/token/refresh', '/logout', 'me'],
+    [['CloudEPSealingKeys'], qr/sealing key \(CloudEPSealingKeys\) is not/, grep { /register/ } keys %body],
+    [['CloudEPMailTransport'], qr/mail \(CloudEPMailTransport\) is not/, grep { /register/ } keys %body],
+);
+for my $part (@parts) {
+    my ($without, $said, @off) = @$part;
+    my %off = map { $_ => 1 } @off;
+    my $server = own_server(without => $without, values => { CloudEPIssuer => server()->url })->start;
+    my $client = client(server => $server);
+    like($server->log, $said, "the start without @$without says so");
+    for my $path (sort { ($a eq '/logout') <=> ($b eq '/logout') } sort keys %body) {
+        my $answer = $client->with(token => $member->{access}, watch => $off{$path} ? $client->{watch} : undef)
+            ->post("/api/v1/auth$path", $body{$path});
+        $off{$path} ? outcome($answer, 501, 28605000, "$path without @$without")
+            : isnt($answer->status, 501, "$path works without @$without");
+    }
+    $member = register_member(); # logged out, where that worked
+    $body{'/token/refresh'}{refresh_token} = $member->{refresh};
+    my $me = $client->with(token => $member->{access});
+    for my $answer ($me->get('/api/v1/members/me'), $me->patch('/api/v1/members/me', { language => 'en' })) {
+        $off{me} ? outcome($answer, 501, 29605000, 'members/me without ' . "@$without")
+            : is($answer->status, 200, "members/me works without @$without");
+    }
+    $server->stop;
+}
+
+# A node that only serves members needs no private key.
+my $public = own_server();
+$public->prepare;
+my $keys = JSON::PP->new->decode(do { open my $in, '<', "$public->{keys}/signing.jwks" or die $!; local $/; <$in> });
+delete $_->{d} for @{ $keys->{keys} };
+my $file = "$public->{dir}/public.jwks";
+open my $out, '>', $file or die "$file: $!";
+print $out JSON::PP->new->encode($keys);
+close $out;
+$public->{values} = { CloudEPSigningKeys => $file, CloudEPIssuer => server()->url };
+$public->start;
+outcome(client(server => $public, token => $member->{access})->get('/api/v1/members/me'), 200, 102000,
+    'public keys are enough to serve members');
+outcome(client(server => $public)->post('/api/v1/auth/token/refresh', { refresh_token => $member->{refresh} }), 501,
+    28605000, 'but not to sign');
+
+# ---- mistakes that a start refuses, with a sentence
+my %mistakes = (
+    'another provider' => [{ CloudEPIdentityProvider => 'nobody' }, qr/there is no such provider/],
+    'a key file that is not there' => [{ CloudEPSigningKeys => '/nowhere/keys.jwks' }, qr{/nowhere/keys\.jwks}],
+    'hashes too cheap' => [{ CloudEPPasswordMemory => 8 }, qr/CloudEPPassword/],
+    'a time that is none' => [{ CloudEPCodeLifetime => '10x' }, qr/must be a time/],
+    'a number out of bounds' => [{ CloudEPCodeAttempts => 0 }, qr/must be between 1 and 20/],
+    'a memcached that is none' => [{ CloudEPMemcacheServer => 'localhost:70000' }, qr/CloudEPMemcacheServer/],
+);
+for my $mistake (sort keys %mistakes) {
+    my ($values, $said) = @{ $mistakes{$mistake} };
+    like(own_server(values => $values)->refuses_to_start, $said, "$mistake is told at start");
+}
+
+expect_log(qr/CE\d+: /);
+finish();
