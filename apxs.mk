@@ -31,7 +31,7 @@ CPPFLAGS_ALL := $(shell $(APR_CONFIG) --cppflags) $(INCLUDES) -DCLOUDEP_DATADIR=
 CFLAGS_ALL := -std=gnu11 -fPIC -fvisibility=hidden $(OPTIMISE) $(WARNINGS) $(if $(SANITIZE),,$(HARDENING)) \
               $(SANITIZE) $(CFLAGS)
 LDFLAGS_ALL := -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
-LIBS := -ljansson -lcurl -lcrypto -largon2 -lzxcvbn -licui18n -licuuc -lqrencode -lpq
+LIBS := -ljansson -lcurl -lcrypto -largon2 -lzxcvbn -licui18n -licuuc -lqrencode -lpng -lpq
 APR_LIBS := $(shell $(APU_CONFIG) --link-ld --libs) $(shell $(APR_CONFIG) --link-ld --libs)
 
 BASE   := $(wildcard common/base/*.c)

@@ -17,6 +17,7 @@
 #include "base/member_store.h"
 #include "base/session_store.h"
 #include "base/tenant_store.h"
+#include "base/totp_store.h"
 
 #define CLOUDEP_AUTH_PREFIX "/api/v1/auth"
 #define CLOUDEP_MEMBER_PREFIX "/api/v1/members"
@@ -136,6 +137,13 @@ typedef struct cloudep_principal_t {
     const cloudep_member_t *member; /* NULL: the member's row is gone */
 } cloudep_principal_t;
 
+/* An answer that is not the envelope: a picture. */
+typedef struct cloudep_document_t {
+    const char *type; /* media type */
+    const void *bytes;
+    apr_size_t length;
+} cloudep_document_t;
+
 struct cloudep_call_t {
     request_rec *r;
     apr_pool_t *p;
@@ -145,6 +153,7 @@ struct cloudep_call_t {
     const cloudep_principal_t *principal;
     const cloudep_field_value_t *fields; /* one for each of the route's fields, in their order */
     json_t *data;                        /* the answer's "data"; owned by the call */
+    const cloudep_document_t *document;  /* not NULL: the answer instead of the envelope; from p */
 };
 
 /** The text of field number i, NULL when absent. */
@@ -309,5 +318,54 @@ cloudep_start_code(cloudep_call_t *call, const cloudep_code_receiver_t *receiver
 CLOUDEP_DECLARE(cloudep_problem_t *)
 cloudep_notice_new(cloudep_call_t *call, const cloudep_message_t **message, const cloudep_tenant_t *tenant,
                    const cloudep_member_t *member, const char *template, int remaining);
+
+/* ---- Second factors ------------------------------------------------------------------------------------- */
+
+/** Seconds that a second factor stays proved for what CloudEPStepUp guards; 0: off. */
+CLOUDEP_DECLARE(int) cloudep_step_up(const cloudep_call_t *call);
+
+/** A new secret for the member, sealed for the store, never seen by anybody else. */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_totp_new_secret(cloudep_call_t *call, const char *tenant_id, const char *uid, const char **sealed);
+
+/** The otpauth:// URL of one of the member's sealed secrets. It holds the secret: for the member's eyes only. */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_totp_url_of(cloudep_call_t *call, const cloudep_totp_t *totp, const char *sealed, const char **url);
+
+/** What the URL names as issuer: the tenant's own choice, or its name. */
+CLOUDEP_DECLARE(const char *) cloudep_totp_issuer(const cloudep_totp_t *totp);
+
+/**
+ * Compares a TOTP code with one of the member's sealed secrets; NULL: right, at *step. Wrong: 403 of the API's own
+ * scope. It has no effect until *step is burned.
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_totp_check(cloudep_call_t *call, const cloudep_totp_t *totp, const char *sealed, const char *code,
+                   apr_int64_t *step);
+
+/** New backup codes: *codes a JSON array, owned by the caller, and *stored what the store keeps of them. */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_new_backup_codes(cloudep_call_t *call, const cloudep_totp_t *totp, json_t **codes, const char **stored);
+
+/** Whether a code can be a second factor, 6 or 8 digits; else the 400 for that field. */
+CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_factor_format(cloudep_call_t *call, const char *field, const char *code);
+
+/**
+ * Counts a guess at an enrolled member's second factor, before it is compared; 429 of the API's own scope when the
+ * account has to wait. Burning the proof clears the count.
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_factor_guess(cloudep_call_t *call, const cloudep_totp_t *totp);
+
+/**
+ * Compares a code with an enrolled member's second factors: 6 digits with the authenticator, 8 with the backup codes.
+ * NULL: right; *proof is what has to be burned and *message the notice that goes with it. Wrong:
+ * cloudep_factor_wrong().
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_factor_check(cloudep_call_t *call, const cloudep_totp_t *totp, const char *code, cloudep_totp_proof_t *proof,
+                     const cloudep_message_t **message);
+
+/** The 403 for a wrong or used code: of the API's own scope for TOTP, 29505000 for a backup code. */
+CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_factor_wrong(cloudep_call_t *call, const char *code);
 
 #endif

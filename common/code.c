@@ -103,7 +103,7 @@ cloudep_problem_t *cloudep_notice_new(cloudep_call_t *call, const cloudep_messag
     cloudep_problem_t *problem;
 
     *message = &none;
-    if (call->config->off & (CLOUDEP_NEEDS_MAIL | CLOUDEP_NEEDS_SEALING)) {
+    if (!template || call->config->off & (CLOUDEP_NEEDS_MAIL | CLOUDEP_NEEDS_SEALING)) {
         return NULL;
     }
     params = json_pack("{ss,ss*,si}", "tenant_name", tenant->name, "display_name", member->display_name, "remaining",

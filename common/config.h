@@ -50,6 +50,12 @@
     SECONDS(code_lifetime, "CloudEPCodeLifetime", 600, 30, 3600, "Life of a one-time code")                            \
     NUMBER(code_attempts, "CloudEPCodeAttempts", 5, 1, 20, "Guesses a one-time code allows")                           \
     SECONDS(code_cooldown, "CloudEPCodeCooldown", 60, 0, 3600, "Time between two codes to the same address")           \
+    NUMBER(mfa_attempts, "CloudEPMFAAttempts", 10, 1, 100,                                                             \
+           "Wrong second factors of an account before the next try has to wait")                                       \
+    SECONDS(mfa_wait, "CloudEPMFAWait", 30, 1, 3600, "The first such wait; every further failure doubles it")          \
+    SECONDS(mfa_longest_wait, "CloudEPMFALongestWait", 3600, 1, 86400, "The longest such wait")                        \
+    SECONDS(step_up, "CloudEPStepUp", 0, 0, 86400,                                                                     \
+            "Removing TOTP or renewing backup codes takes a second factor proved within this time; 0: off")            \
     SECONDS(pending_lifetime, "CloudEPPendingLifetime", 7 * 86400, 1, 366 * 86400,                                     \
             "A registration that was not confirmed is removed after this long and its invite's use given back")        \
     SECONDS(reserved_lifetime, "CloudEPReservedLifetime", 120, 1, 86400,                                               \
@@ -95,7 +101,7 @@ typedef struct cloudep_runtime_t {
     struct cloudep_outbox_t *outbox;                   /* the child's delivery thread */
     cloudep_db_t *db;                                  /* NULL: not configured; made in the child */
     cloudep_challenges_t challenges;                   /* cache NULL: not configured; made in the child */
-    struct cloudep_http_t *http;     /* outgoing HTTP; made in the child */
+    struct cloudep_http_t *http;                       /* outgoing HTTP; made in the child */
     struct cloudep_hasher_t *hasher;                   /* made in the child */
     const char *decoy;                                 /* hash of a password that nobody knows */
 } cloudep_runtime_t;

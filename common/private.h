@@ -37,6 +37,8 @@ void cloudep_error_register_hooks(void);
 int cloudep_problem_status(const cloudep_problem_t *problem);
 /** Sends the envelope; the handler's return value. */
 int cloudep_reply(request_rec *r, const cloudep_problem_t *problem, const json_t *data);
+/** Sends what is not the envelope, chosen by the client's Accept; the handler's return value. */
+int cloudep_reply_document(request_rec *r, const cloudep_document_t *document);
 /** Headers of every answer of the prefixes, also of those that httpd makes. */
 void cloudep_reply_headers(request_rec *r, apr_table_t *headers, const cloudep_problem_t *problem);
 /** The envelope of a problem as text. */

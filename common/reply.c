@@ -94,3 +94,13 @@ int cloudep_reply(request_rec *r, const cloudep_problem_t *problem, const json_t
     ap_rputs(text, r);
     return OK;
 }
+
+int cloudep_reply_document(request_rec *r, const cloudep_document_t *document)
+{
+    cloudep_reply_headers(r, r->headers_out, NULL);
+    apr_table_mergen(r->headers_out, "Vary", "Accept");
+    ap_set_content_type(r, document->type);
+    ap_set_content_length(r, (apr_off_t)document->length);
+    ap_rwrite(document->bytes, (int)document->length, r);
+    return OK;
+}

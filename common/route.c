@@ -125,5 +125,9 @@ int cloudep_serve(request_rec *r, const cloudep_api_t *api)
     if (!problem) {
         problem = run(kept, &rc);
     }
-    return rc != OK ? rc : cloudep_reply(r, problem, kept->data);
+    if (rc != OK) {
+        return rc;
+    }
+    return problem || !kept->document ? cloudep_reply(r, problem, kept->data)
+                                      : cloudep_reply_document(r, kept->document);
 }

@@ -59,6 +59,14 @@ static const cloudep_statement_t end = {
     .repeatable = 1,
 };
 
+static const cloudep_statement_t mfa_within = {
+    .label = "session_mfa_within",
+    .sql = "SELECT id FROM cloudep.sessions WHERE tenant_id = %s::uuid AND id = %s::uuid AND revoked_at IS NULL"
+           " AND mfa_at > now() - %s::interval",
+    .parameters = 3,
+    .repeatable = 1,
+};
+
 static const char *seconds(apr_pool_t *p, int n)
 {
     return apr_psprintf(p, "%d seconds", n);
@@ -153,6 +161,16 @@ apr_status_t cloudep_session_end(cloudep_db_t *db, apr_pool_t *p, const char *te
     const char *args[] = {reason, tenant_id, session_id};
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &end, args);
+
+    return rv == APR_SUCCESS && rows->count == 0 ? APR_NOTFOUND : rv;
+}
+
+apr_status_t cloudep_session_mfa_within(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id,
+                                        int n)
+{
+    const char *args[] = {tenant_id, session_id, seconds(p, n)};
+    cloudep_rows_t *rows;
+    apr_status_t rv = cloudep_db_run(db, p, &rows, &mfa_within, args);
 
     return rv == APR_SUCCESS && rows->count == 0 ? APR_NOTFOUND : rv;
 }

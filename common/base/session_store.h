@@ -39,11 +39,21 @@ typedef struct cloudep_session_t {
     " FROM " source " s, (SELECT %s::text AS amr, %s::interval AS idle, %s::interval AS lifetime) a"                   \
     " RETURNING uid, " CLOUDEP_SESSION_TIMES
 #define CLOUDEP_SQL_SECONDS(time) "extract(epoch FROM " time ")::bigint"
-#define CLOUDEP_SESSION_TIMES                                                                                          \
-    "refresh_seq, " CLOUDEP_SQL_SECONDS("auth_time") " AS auth_time, " CLOUDEP_SQL_SECONDS(                            \
-        "coalesce(rotated_at, created_at)") " AS began, " CLOUDEP_SQL_SECONDS("idle_expires_at") " AS "                \
-                                                                                                 "idle_end,"           \
-                                                                                                 " " CLOUDEP_SQL_SECONDS("expires_at") " AS end_at"
+#define CLOUDEP_SESSION_TIMES                                                                                             \
+    "refresh_seq, " CLOUDEP_SQL_SECONDS("auth_time") " AS auth_time, " CLOUDEP_SQL_SECONDS(                               \
+        "coalesce(rotated_at, created_at)") " AS began, " CLOUDEP_SQL_SECONDS("idle_expires_at") " AS "                   \
+                                                                                                 "idle_end,"              \
+                                                                                                 " " CLOUDEP_SQL_SECONDS( \
+                                                                                                     "expires_at") " "    \
+                                                                                                                   "A"    \
+                                                                                                                   "S"    \
+                                                                                                                   " "    \
+                                                                                                                   "e"    \
+                                                                                                                   "n"    \
+                                                                                                                   "d"    \
+                                                                                                                   "_"    \
+                                                                                                                   "a"    \
+                                                                                                                   "t"
 #define CLOUDEP_SQL_SESSION_COLUMNS "refresh_seq, auth_time, began, idle_end, end_at"
 #define CLOUDEP_SESSION_PARAMETERS 6
 
@@ -85,5 +95,12 @@ cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *sessi
 /** Ends a session. @return APR_NOTFOUND: it was over already; else as cloudep_db_run */
 CLOUDEP_DECLARE(apr_status_t)
 cloudep_session_end(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id, const char *reason);
+
+/**
+ * Whether a second factor was proved in a session within so many seconds.
+ * @param session_id NULL: there is none. @return APR_SUCCESS: yes; APR_NOTFOUND: no; else as cloudep_db_run
+ */
+CLOUDEP_DECLARE(apr_status_t)
+cloudep_session_mfa_within(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id, int seconds);
 
 #endif

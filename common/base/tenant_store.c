@@ -10,6 +10,13 @@ static const cloudep_statement_t by_slug = {
     .repeatable = 1,
 };
 
+static const cloudep_statement_t by_id = {
+    .label = "tenant_by_id",
+    .sql = "SELECT " CLOUDEP_TENANT_COLUMNS " FROM cloudep.tenants t WHERE t.id = %s::uuid",
+    .parameters = 1,
+    .repeatable = 1,
+};
+
 static const cloudep_statement_t admission_of = {
     .label = "tenant_admission",
     .sql = "SELECT " CLOUDEP_TENANT_COLUMNS ", i.id IS NOT NULL, coalesce(i.expires_at <= now(), false),"
@@ -40,10 +47,11 @@ const cloudep_tenant_t *cloudep_tenant_of_row(apr_pool_t *p, const cloudep_rows_
     return tenant;
 }
 
-apr_status_t cloudep_tenant_by_slug(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *slug)
+static apr_status_t find(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant,
+                         const cloudep_statement_t *st, const char *value)
 {
     cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_db_run(db, p, &rows, &by_slug, &slug);
+    apr_status_t rv = cloudep_db_run(db, p, &rows, st, &value);
 
     if (rv == APR_SUCCESS && rows->count == 0) {
         return APR_NOTFOUND;
@@ -52,6 +60,16 @@ apr_status_t cloudep_tenant_by_slug(cloudep_db_t *db, apr_pool_t *p, const cloud
         *tenant = cloudep_tenant_of_row(p, rows, 0, 0);
     }
     return rv;
+}
+
+apr_status_t cloudep_tenant_by_slug(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *slug)
+{
+    return find(db, p, tenant, &by_slug, slug);
+}
+
+apr_status_t cloudep_tenant_by_id(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *id)
+{
+    return find(db, p, tenant, &by_id, id);
 }
 
 apr_status_t cloudep_tenant_admission(cloudep_db_t *db, apr_pool_t *p, cloudep_admission_t *admission, const char *slug,

@@ -31,6 +31,10 @@ typedef struct cloudep_admission_t {
 CLOUDEP_DECLARE(apr_status_t)
 cloudep_tenant_by_slug(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *slug);
 
+/** @return APR_NOTFOUND: no tenant of that id (a UUID); else as cloudep_db_run */
+CLOUDEP_DECLARE(apr_status_t)
+cloudep_tenant_by_id(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *id);
+
 /**
  * Looks at tenant, invite and email at once, taking nothing. email may be NULL (not asked).
  * @return APR_NOTFOUND: no such tenant; else as cloudep_db_run
