@@ -1,16 +1,18 @@
-// The login page: a form that asks which account logs in, or a button to cancel. A real client fills
-// it in; every login asks again, because the library's session is left without an account.
+// The login page: a form that asks which account logs in, with a button to cancel. A real client fills it in.
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 const { html, escapeHtml } = require('../zitadel/web.js');
 
 function page(uid, problem) {
-  return html(200, '<!doctype html><title>Login</title>' +
-    (problem ? `<p role="alert">${escapeHtml(problem)}</p>` : '') +
-    `<form method="post" action="/interaction/${escapeHtml(uid)}">` +
-    '<input type="text" name="account" value=""><button type="submit">Continue</button>' +
-    '<button type="submit" name="cancel" value="1">Cancel</button></form>');
+  return html(
+    200,
+    '<!doctype html><title>Login</title>' +
+      (problem ? `<p role="alert">${escapeHtml(problem)}</p>` : '') +
+      `<form method="post" action="/interaction/${escapeHtml(uid)}">` +
+      '<input type="text" name="account" value=""><button type="submit">Continue</button>' +
+      '<button type="submit" name="cancel" value="1">Cancel</button></form>',
+  );
 }
 
 function find(accounts, text) {
@@ -24,7 +26,10 @@ export async function interact(provider, setup, req, res, form) {
     return page(uid);
   }
   if (form.get('cancel')) {
-    await provider.interactionFinished(req, res, { error: 'access_denied', error_description: 'End-User aborted interaction' });
+    await provider.interactionFinished(req, res, {
+      error: 'access_denied',
+      error_description: 'End-User aborted interaction',
+    });
     return undefined;
   }
   const account = find(setup.accounts, form.get('account'));

@@ -15,7 +15,11 @@ my $dir = tempdir(CLEANUP => 1);
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 my ($verifier, $challenge) = CloudEP::OIDC->pkce;
 
-sub peer { return CloudEP::OIDC->new(peer => 'oidc', run => $dir, log => "$dir/log", timeout => 3, options => ['--redirect-uri', $CALLBACK, @_])->start }
+sub peer {
+    my (@options) = @_;
+    return CloudEP::OIDC->new(peer => 'oidc', run => $dir, log => "$dir/log", timeout => 3,
+        options => ['--redirect-uri', $CALLBACK, @options])->start;
+}
 
 # Logs in at a client's request, returns the redirect's fields.
 sub back {
@@ -37,8 +41,9 @@ sub exchange {
     my ($peer, $client, $code, %more) = @_;
     my %known = %{ $peer->ready->{clients}{$client} };
     my %fields = (grant_type => 'authorization_code', code => $code, redirect_uri => $CALLBACK, code_verifier => $verifier, %more);
-    return post($peer, \%fields, Authorization => 'Basic ' . encode_base64(join(':', @known{qw(client_id client_secret)}), '')) if $client eq 'web';
-    return post($peer, { %fields, %known });
+    return post($peer, { %fields, %known }) if $client ne 'web';
+    my $basic = encode_base64(join(':', @known{qw(client_id client_secret)}), '');
+    return post($peer, \%fields, Authorization => "Basic $basic");
 }
 
 my $google = peer();
@@ -55,13 +60,16 @@ subtest 'Google\'s claims' => sub {
     my $answer = exchange($google, 'web', $back->{code});
     is($answer->{status}, 200, 'client_secret_basic') or diag($answer->{body});
     my $claims = CloudEP::OIDC->claims($answer->{json}{id_token});
-    is_deeply([@{$claims}{qw(iss sub aud nonce)}], [$google->issuer, '108900000000000000001', 'cloudep-web', 'n1'], 'iss, sub, aud, nonce');
+    is_deeply([@{$claims}{qw(iss sub aud nonce)}], [$google->issuer, '108900000000000000001', 'cloudep-web', 'n1'],
+        'iss, sub, aud, nonce');
     is_deeply([@{$claims}{qw(email email_verified name picture locale hd)}],
-        ['g@example.com', $true, 'G O', 'https://img.example/g.png', 'zh-TW', 'example.com'], 'profile and address in the id_token');
+        ['g@example.com', $true, 'G O', 'https://img.example/g.png', 'zh-TW', 'example.com'],
+            'profile and address in the id_token');
     my $info = $google->call(GET => '/me', undef, Authorization => "Bearer $answer->{json}{access_token}")->{json};
     is($info->{email}, 'g@example.com', 'userinfo');
     is(exchange($google, 'web', $back->{code})->{json}{error}, 'invalid_grant', 'a code serves once');
-    my $unverified = CloudEP::OIDC->claims(exchange($google, 'web', back($google, 'web', { account => 'u@example.com' })->{code})->{json}{id_token});
+    my $code = back($google, 'web', { account => 'u@example.com' })->{code};
+    my $unverified = CloudEP::OIDC->claims(exchange($google, 'web', $code)->{json}{id_token});
     is($unverified->{email_verified}, $false, 'an address that is not verified');
 };
 
@@ -69,26 +77,36 @@ subtest 'clients' => sub {
     my $spa = exchange($google, 'spa', back($google, 'spa', $GOOGLE_USER)->{code});
     is($spa->{status}, 200, 'a public client with PKCE') or diag($spa->{body});
     my $es = exchange($google, 'es', back($google, 'es', $GOOGLE_USER)->{code});
-    is(CloudEP::OIDC->jwt_header($es->{json}{id_token})->{alg}, 'ES256', 'client_secret_post, id_token with ES256') or diag($es->{body});
+    is(CloudEP::OIDC->jwt_header($es->{json}{id_token})->{alg}, 'ES256',
+        'client_secret_post, id_token with ES256') or diag($es->{body});
 };
 
 subtest 'refusals' => sub {
-    is_deeply([@{ back($google, 'web', { %$GOOGLE_USER, cancel => 1 }) }{qw(error state code)}], ['access_denied', 's1', undef], 'the person cancels');
-    is(back($google, 'web', $GOOGLE_USER, code_challenge => undef, code_challenge_method => undef)->{error}, 'invalid_request', 'no PKCE');
+    is_deeply([@{ back($google, 'web', { %$GOOGLE_USER, cancel => 1 }) }{qw(error state code)}], ['access_denied', 's1', undef],
+        'the person cancels');
+    is(back($google, 'web', $GOOGLE_USER, code_challenge => undef, code_challenge_method => undef)->{error}, 'invalid_request',
+        'no PKCE');
     is(back($google, 'web', $GOOGLE_USER, code_challenge_method => 'plain')->{error}, 'invalid_request', 'plain PKCE');
     is(back($google, 'web', $GOOGLE_USER, redirect_uri => "$CALLBACK/")->{status}, 400, 'another redirect_uri');
-    like(back($google, 'web', { account => 'nobody' })->{body}, qr/No such account/, 'an unknown account stays on the page');
+    like(back($google, 'web', { account => 'nobody' })->{body}, qr/No such account/,
+        'an unknown account stays on the page');
     my $code = back($google, 'web', $GOOGLE_USER)->{code};
     is(exchange($google, 'web', $code, code_verifier => 'x' x 43)->{json}{error}, 'invalid_grant', 'a wrong verifier');
-    is(exchange($google, 'web', back($google, 'web', $GOOGLE_USER)->{code}, redirect_uri => "$CALLBACK/")->{json}{error}, 'invalid_grant', 'a wrong redirect_uri');
-    is(post($google, { grant_type => 'authorization_code', client_id => 'cloudep-es', client_secret => 'x' })->{json}{error}, 'invalid_client', 'a wrong secret');
+    is(exchange($google, 'web', back($google, 'web', $GOOGLE_USER)->{code}, redirect_uri => "$CALLBACK/")->{json}{error}, 'invalid_grant',
+        'a wrong redirect_uri');
+    is(post($google, { grant_type => 'authorization_code', client_id => 'cloudep-es', client_secret => 'x' })->{json}{error}, 'invalid_client',
+        'a wrong secret');
 };
 
 subtest 'keys' => sub {
     my $kids = sub { sort map { $_->{kid} } @{ $google->call(GET => '/jwks')->{json}{keys} } };
-    my $kid = sub { CloudEP::OIDC->jwt_header(exchange($google, 'web', back($google, 'web', $GOOGLE_USER)->{code})->{json}{id_token})->{kid} };
+    my $kid = sub {
+        my $tokens = exchange($google, 'web', back($google, 'web', $GOOGLE_USER)->{code})->{json};
+        return CloudEP::OIDC->jwt_header($tokens->{id_token})->{kid};
+    };
     my $first = $kid->();
-    is_deeply([sort map { $_->{alg} } @{ $google->call(GET => '/jwks')->{json}{keys} }], [qw(ES256 RS256 RS256)], 'two RS256 keys and an ES256 key');
+    is_deeply([sort map { $_->{alg} } @{ $google->call(GET => '/jwks')->{json}{keys} }], [qw(ES256 RS256 RS256)],
+        'two RS256 keys and an ES256 key');
     my $code = back($google, 'web', $GOOGLE_USER)->{code};
     my $rotated = $google->rotate;
     is($kid->(), $rotated->{active}, 'after rotation the next key signs');
@@ -111,14 +129,16 @@ subtest 'faults' => sub {
     $google->fault(path => '/token', delay_ms => 300, bad_json => $true, times => 1);
     my $from = time;
     my $answer = exchange($google, 'web', $code);
-    ok($answer->{status} == 200 && !$answer->{json} && time - $from >= 0.3, 'the token endpoint is slow and breaks off');
+    ok($answer->{status} == 200 && !$answer->{json} && time - $from >= 0.3,
+        'the token endpoint is slow and breaks off');
     $google->fault(path => '/token', cut => 'after', times => 1);
     $code = back($google, 'web', $GOOGLE_USER)->{code};
     is(exchange($google, 'web', $code)->{status}, 0, 'its answer is lost');
     is(exchange($google, 'web', $code)->{json}{error}, 'invalid_grant', 'after the code was used');
     my $forged = $google->door(POST => 'sign', { claims => { iss => $google->issuer, sub => 'x', nonce => 'other' } })->{id_token};
     $google->fault(path => '/token', json => { access_token => 'x', token_type => 'Bearer', id_token => $forged }, times => 1);
-    is(CloudEP::OIDC->claims(exchange($google, 'web', 'x')->{json}{id_token})->{nonce}, 'other', 'or one made to order');
+    is(CloudEP::OIDC->claims(exchange($google, 'web', 'x')->{json}{id_token})->{nonce}, 'other',
+        'or one made to order');
     cmp_ok($google->requests->{counts}{'POST /token'}, '>=', 4, 'requests are counted');
     $google->outage(300);
     select undef, undef, undef, 0.15;
@@ -134,14 +154,17 @@ subtest 'ZITADEL\'s claims' => sub {
     my $scope = 'openid profile email urn:zitadel:iam:org:idp:id:1 urn:zitadel:iam:org:id:' . $zitadel->ready->{org_id};
     my $answer = exchange($zitadel, 'web', back($zitadel, 'web', { account => '2301' }, scope => $scope)->{code});
     my $claims = CloudEP::OIDC->claims($answer->{json}{id_token});
-    is_deeply([sort @{ $claims->{aud} }], [sort 'cloudep-web', 'cloudep-es', 'cloudep-spa', $zitadel->ready->{project_id}], 'aud has all clients and the project');
-    is_deeply([@{$claims}{qw(azp client_id urn:zitadel:iam:user:resourceowner:id)}], [('cloudep-web') x 2, $zitadel->ready->{org_id}], 'azp and organisation');
+    is_deeply([sort @{ $claims->{aud} }], [sort 'cloudep-web', 'cloudep-es', 'cloudep-spa', $zitadel->ready->{project_id}],
+        'aud has all clients and the project');
+    is_deeply([@{$claims}{qw(azp client_id urn:zitadel:iam:user:resourceowner:id)}], [('cloudep-web') x 2, $zitadel->ready->{org_id}],
+        'azp and organisation');
     ok(!exists $claims->{email} && !exists $claims->{name}, 'no address and no name');
     my $info = $zitadel->call(GET => '/me', undef, Authorization => "Bearer $answer->{json}{access_token}")->{json};
     is_deeply([@{$info}{qw(email email_verified)}], ['z@example.com', $true], 'which userinfo has');
     $zitadel->state(org_id => '99');
     my $other = exchange($zitadel, 'web', back($zitadel, 'web', { account => '2301' })->{code});
-    is(CloudEP::OIDC->claims($other->{json}{id_token})->{'urn:zitadel:iam:user:resourceowner:id'}, '99', 'the organisation is a switch');
+    is(CloudEP::OIDC->claims($other->{json}{id_token})->{'urn:zitadel:iam:user:resourceowner:id'}, '99',
+        'the organisation is a switch');
     $zitadel->stop;
 };
 

@@ -21,13 +21,19 @@ const OWNER = 'urn:zitadel:iam:user:resourceowner:id';
 const STYLES = {
   google: {
     conformIdTokenClaims: false,
-    claims: { openid: ['sub'], email: ['email', 'email_verified', 'hd'],
-      profile: ['name', 'given_name', 'family_name', 'picture', 'locale'] },
+    claims: {
+      openid: ['sub'],
+      email: ['email', 'email_verified', 'hd'],
+      profile: ['name', 'given_name', 'family_name', 'picture', 'locale'],
+    },
   },
   zitadel: {
     conformIdTokenClaims: true,
-    claims: { openid: ['sub', OWNER], email: ['email', 'email_verified'],
-      profile: ['name', 'given_name', 'family_name', 'preferred_username', 'locale'] },
+    claims: {
+      openid: ['sub', OWNER],
+      email: ['email', 'email_verified'],
+      profile: ['name', 'given_name', 'family_name', 'preferred_username', 'locale'],
+    },
   },
 };
 
@@ -41,17 +47,31 @@ function clientTable(setup) {
   ];
 }
 
-function allKeys({ keySet }) { return [keySet.active, keySet.next, keySet.es, ...keySet.old]; }
+function allKeys({ keySet }) {
+  return [keySet.active, keySet.next, keySet.es, ...keySet.old];
+}
 
 function privateJwks(setup) {
-  return { keys: allKeys(setup).map((key) => ({ kid: key.id, alg: key.alg, use: 'sig', ...key.privateKey.export({ format: 'jwk' }) })) };
+  return {
+    keys: allKeys(setup).map((key) => ({
+      kid: key.id,
+      alg: key.alg,
+      use: 'sig',
+      ...key.privateKey.export({ format: 'jwk' }),
+    })),
+  };
 }
 
 // The account's claims; a table row is what POST /_test/accounts was given.
 function findAccount(setup) {
   return (ctx, sub) => {
     const account = setup.accounts.get(sub);
-    return account && { accountId: sub, claims: () => (setup.style === 'zitadel' ? { [OWNER]: setup.orgId, ...account } : account) };
+    return (
+      account && {
+        accountId: sub,
+        claims: () => (setup.style === 'zitadel' ? { [OWNER]: setup.orgId, ...account } : account),
+      }
+    );
   };
 }
 
@@ -75,9 +95,13 @@ function widenAudience(provider, setup) {
     }
     const [header, claims] = token.split('.').map((part, at) => at < 2 && JSON.parse(Buffer.from(part, 'base64url')));
     const clientId = this.client.clientId;
-    const others = Object.values(setup.clients).map((client) => client.client_id).filter((id) => id !== clientId);
-    return sign(allKeys(setup).find((key) => key.id === header.kid),
-      { ...claims, aud: [...others, clientId, setup.projectId], azp: clientId, client_id: clientId });
+    const others = Object.values(setup.clients)
+      .map((client) => client.client_id)
+      .filter((id) => id !== clientId);
+    return sign(
+      allKeys(setup).find((key) => key.id === header.kid),
+      { ...claims, aud: [...others, clientId, setup.projectId], azp: clientId, client_id: clientId },
+    );
   };
 }
 
@@ -94,7 +118,14 @@ export function makeProvider(setup) {
     pkce: { required: () => true, methods: ['S256'] },
     interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
     scopes: ['openid', 'email', 'profile'],
-    ttl: { AuthorizationCode: 60, AccessToken: 3600, IdToken: () => setup.idTokenLife, Interaction: 600, Session: 600, Grant: 600 },
+    ttl: {
+      AuthorizationCode: 60,
+      AccessToken: 3600,
+      IdToken: () => setup.idTokenLife,
+      Interaction: 600,
+      Session: 600,
+      Grant: 600,
+    },
   });
   if (setup.style === 'zitadel') {
     widenAudience(provider, setup);

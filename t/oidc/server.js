@@ -14,13 +14,15 @@ const { KeySet, sign } = require('../zitadel/keys.js');
 const { guarded, outage, serve, writePrivate } = require('../zitadel/service.js');
 const { json, parseJson, readBody, Routes } = require('../zitadel/web.js');
 
-const { values: options } = parseArgs({ options: {
-  port: { type: 'string', default: '0' },
-  'ready-file': { type: 'string' },
-  claims: { type: 'string', default: 'google' },
-  'redirect-uri': { type: 'string', multiple: true, default: ['http://127.0.0.1/callback'] },
-  modules: { type: 'string' }, // where npm ci ran, if not beside this file
-} });
+const { values: options } = parseArgs({
+  options: {
+    port: { type: 'string', default: '0' },
+    'ready-file': { type: 'string' },
+    claims: { type: 'string', default: 'google' },
+    'redirect-uri': { type: 'string', multiple: true, default: ['http://127.0.0.1/callback'] },
+    modules: { type: 'string' }, // where npm ci ran, if not beside this file
+  },
+});
 
 const secret = () => crypto.randomBytes(24).toString('base64url');
 let lastKey = 0;
@@ -70,7 +72,9 @@ function captured(res, run) {
 
 async function work(req, res, path) {
   if (!path.startsWith('/interaction/')) {
-    return captured(res, async () => { await callback(req, res); });
+    return captured(res, async () => {
+      await callback(req, res);
+    });
   }
   const form = new URLSearchParams(await readBody(req));
   return captured(res, () => interact(provider, setup, req, res, form));
@@ -106,15 +110,24 @@ const door = new Routes();
 for (const [name, handler] of Object.entries({
   'POST /_test/state': setState,
   'POST /_test/accounts': addAccount,
-  'DELETE /_test/accounts': () => { setup.accounts.clear(); return {}; },
+  'DELETE /_test/accounts': () => {
+    setup.accounts.clear();
+    return {};
+  },
   'POST /_test/rotate': rotate,
   'POST /_test/sign': signAnything,
   'GET /_test/faults': () => ({ faults: faults.list() }),
   'POST /_test/faults': (body) => faults.add(body),
-  'DELETE /_test/faults': () => { faults.clear(); return {}; },
+  'DELETE /_test/faults': () => {
+    faults.clear();
+    return {};
+  },
   'POST /_test/outage': (body) => outage(server, body.ms),
   'GET /_test/requests': () => journal.report(20),
-  'DELETE /_test/requests': () => { journal.clear(); return {}; },
+  'DELETE /_test/requests': () => {
+    journal.clear();
+    return {};
+  },
 })) {
   door.add(...name.split(' '), handler);
 }
@@ -127,7 +140,9 @@ async function testDoor(req, path) {
 async function handle(req, res) {
   const path = req.url.split('?')[0];
   if (path.startsWith('/_test/')) {
-    const answer = await testDoor(req, path).catch((error) => json(400, { error: 'bad_test', error_description: error.message }));
+    const answer = await testDoor(req, path).catch((error) =>
+      json(400, { error: 'bad_test', error_description: error.message }),
+    );
     await send({}, req.socket, res, answer);
     return;
   }
@@ -141,18 +156,31 @@ async function handle(req, res) {
 }
 
 function writeReady(file, port) {
-  const info = { pid: process.pid, port, issuer: setup.issuer, base_url: setup.issuer, claims: setup.style, clients: setup.clients,
-    redirect_uris: setup.redirectUris, org_id: setup.orgId, project_id: setup.projectId };
+  const info = {
+    pid: process.pid,
+    port,
+    issuer: setup.issuer,
+    base_url: setup.issuer,
+    claims: setup.style,
+    clients: setup.clients,
+    redirect_uris: setup.redirectUris,
+    org_id: setup.orgId,
+    project_id: setup.projectId,
+  };
   writePrivate(file, info);
 }
 
 await loadLibrary(options.modules);
 setup.keySet = await KeySet.create(() => `key-${++lastKey}`);
 const server = http.createServer(guarded(handle));
-serve(server, { journal, port: Number(options.port), ready: (port) => {
-  setup.issuer = `http://127.0.0.1:${port}`;
-  rebuild();
-  if (options['ready-file']) {
-    writeReady(options['ready-file'], port);
-  }
-} });
+serve(server, {
+  journal,
+  port: Number(options.port),
+  ready: (port) => {
+    setup.issuer = `http://127.0.0.1:${port}`;
+    rebuild();
+    if (options['ready-file']) {
+      writeReady(options['ready-file'], port);
+    }
+  },
+});

@@ -7,7 +7,15 @@ const { ApiError, CODE, bare, denied, notFound } = require('./errors');
 const USER_ALL = ['user.read', 'user.write', 'user.delete'];
 const ROLES = {
   IAM_OWNER: [...USER_ALL, 'session.read', 'session.write', 'session.delete', 'policy.read'],
-  IAM_LOGIN_CLIENT: ['user.read', 'user.write', 'session.read', 'session.write', 'session.delete', 'session.link', 'policy.read'],
+  IAM_LOGIN_CLIENT: [
+    'user.read',
+    'user.write',
+    'session.read',
+    'session.write',
+    'session.delete',
+    'session.link',
+    'policy.read',
+  ],
   IAM_USER_MANAGER: [...USER_ALL, 'policy.read'],
   ORG_OWNER: [...USER_ALL, 'policy.read'],
   IAM_ADMIN_IMPERSONATOR: ['impersonation'],
@@ -23,7 +31,10 @@ function checkInstance(world, req) {
   const host = requestedHost(req);
   const name = host.replace(/:\d+$/, '').toLowerCase();
   if (!world.domains.includes(name)) {
-    throw bare(CODE.NOT_FOUND, `unable to set instance using origin ${host} (ExternalDomain is ${world.domains[0]}): ID=QUERY-1kIjX Message=Instance not found`);
+    throw bare(
+      CODE.NOT_FOUND,
+      `unable to set instance using origin ${host} (ExternalDomain is ${world.domains[0]}): ID=QUERY-1kIjX Message=Instance not found`,
+    );
   }
 }
 
@@ -46,15 +57,21 @@ function authenticate(world, req) {
   }
   const orgId = req.headers['x-zitadel-orgid'];
   if (orgId && !world.orgs.has(orgId)) {
-    throw denied('AUTH-Bs7Ds', 'Organisation doesn\'t exist');
+    throw denied('AUTH-Bs7Ds', "Organisation doesn't exist");
   }
   const machine = world.machines.get(token.userId);
-  return { userId: token.userId, orgId: orgId || world.org.service.id, memberships: machine ? machine.memberships : [] };
+  return {
+    userId: token.userId,
+    orgId: orgId || world.org.service.id,
+    memberships: machine ? machine.memberships : [],
+  };
 }
 
 function allowed(caller, permission, orgId) {
-  return caller.memberships.some((membership) => ROLES[membership.role].includes(permission) &&
-    (membership.orgId === undefined || membership.orgId === orgId));
+  return caller.memberships.some(
+    (membership) =>
+      ROLES[membership.role].includes(permission) && (membership.orgId === undefined || membership.orgId === orgId),
+  );
 }
 
 // Refuses a caller that lacks the permission in that organisation (undefined: the whole instance).

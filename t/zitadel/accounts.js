@@ -26,10 +26,22 @@ function userOfGoogle(world, account, orgId) {
     return known;
   }
   const given = account.given_name || account.name || account.email;
-  const user = { id: world.nextId(), resourceOwner: orgId, username: account.email, state: 'ACTIVE', failed: 0, metadata: [],
-    profile: { givenName: given, familyName: account.family_name || given, displayName: account.name || given, preferredLanguage: account.locale },
+  const user = {
+    id: world.nextId(),
+    resourceOwner: orgId,
+    username: account.email,
+    state: 'ACTIVE',
+    failed: 0,
+    metadata: [],
+    profile: {
+      givenName: given,
+      familyName: account.family_name || given,
+      displayName: account.name || given,
+      preferredLanguage: account.locale,
+    },
     email: { email: account.email, isVerified: Boolean(account.email_verified) },
-    idpLinks: [{ idpId: world.googleId, userId: account.sub, userName: account.email }] };
+    idpLinks: [{ idpId: world.googleId, userId: account.sub, userName: account.email }],
+  };
   return store(world, user, { silent: true }, []).user;
 }
 

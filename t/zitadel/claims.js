@@ -12,7 +12,11 @@ function ownerClaims(world, user, scopes) {
     return {};
   }
   const org = world.orgs.get(user.resourceOwner);
-  const claims = { [`${OWNER}:id`]: org.id, [`${OWNER}:name`]: org.name, [`${OWNER}:primary_domain`]: org.verifiedDomains[0] || `${org.id}.zitadel.test` };
+  const claims = {
+    [`${OWNER}:id`]: org.id,
+    [`${OWNER}:name`]: org.name,
+    [`${OWNER}:primary_domain`]: org.verifiedDomains[0] || `${org.id}.zitadel.test`,
+  };
   return orgScope ? { ...claims, 'urn:zitadel:iam:org:id': orgScope.slice(ORG_SCOPE.length) } : claims;
 }
 
@@ -20,8 +24,14 @@ function ownerClaims(world, user, scopes) {
 function userInfo(world, user, scopes) {
   const claims = { sub: user.id };
   if (scopes.includes('profile')) {
-    Object.assign(claims, { name: user.profile.displayName, given_name: user.profile.givenName, family_name: user.profile.familyName,
-      preferred_username: user.username, locale: user.profile.preferredLanguage, updated_at: Math.floor(user.changed / 1000) });
+    Object.assign(claims, {
+      name: user.profile.displayName,
+      given_name: user.profile.givenName,
+      family_name: user.profile.familyName,
+      preferred_username: user.username,
+      locale: user.profile.preferredLanguage,
+      updated_at: Math.floor(user.changed / 1000),
+    });
   }
   if (scopes.includes('email')) {
     claims.email = user.email.email;
@@ -36,8 +46,17 @@ function userInfo(world, user, scopes) {
 function idToken(world, user, grant, accessToken) {
   const now = Math.floor(world.now() / 1000);
   const others = [...world.clients.keys()].filter((id) => id !== grant.clientId);
-  const claims = { iss: grant.issuer, sub: user.id, aud: [...others, grant.clientId, world.projectId], azp: grant.clientId,
-    client_id: grant.clientId, iat: now, exp: now + world.switches.token_lifetime_s, auth_time: grant.authTime || now, sid: `V1_${world.nextId()}` };
+  const claims = {
+    iss: grant.issuer,
+    sub: user.id,
+    aud: [...others, grant.clientId, world.projectId],
+    azp: grant.clientId,
+    client_id: grant.clientId,
+    iat: now,
+    exp: now + world.switches.token_lifetime_s,
+    auth_time: grant.authTime || now,
+    sid: `V1_${world.nextId()}`,
+  };
   if (grant.nonce !== undefined) {
     claims.nonce = grant.nonce;
   }
@@ -48,7 +67,9 @@ function idToken(world, user, grant, accessToken) {
     claims.at_hash = crypto.createHash('sha256').update(accessToken).digest().subarray(0, 16).toString('base64url');
   }
   if (user.profile) {
-    const asked = world.switches.id_token_userinfo ? grant.scopes : grant.scopes.filter((scope) => !['profile', 'email'].includes(scope));
+    const asked = world.switches.id_token_userinfo
+      ? grant.scopes
+      : grant.scopes.filter((scope) => !['profile', 'email'].includes(scope));
     Object.assign(claims, userInfo(world, user, asked));
   }
   return claims;

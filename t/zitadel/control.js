@@ -11,7 +11,9 @@ const keys = require('./keys');
 const projection = require('./projection');
 const { outage } = require('./service');
 
-const refuse = (text) => { throw new OAuthError('bad_test', text); };
+const refuse = (text) => {
+  throw new OAuthError('bad_test', text);
+};
 
 function setState({ world }, { body }) {
   for (const [name, value] of Object.entries(body)) {
@@ -25,14 +27,24 @@ function setState({ world }, { body }) {
 
 function listUsers({ world }) {
   const users = [...world.users.values()].filter(projection.exists).map((user) => ({
-    userId: user.id, orgId: user.resourceOwner, username: user.username, email: user.email.email, isVerified: user.email.isVerified,
-    state: user.state, failed: user.failed, hasPassword: Boolean(user.password), idpLinks: user.idpLinks, profile: user.profile,
+    userId: user.id,
+    orgId: user.resourceOwner,
+    username: user.username,
+    email: user.email.email,
+    isVerified: user.email.isVerified,
+    state: user.state,
+    failed: user.failed,
+    hasPassword: Boolean(user.password),
+    idpLinks: user.idpLinks,
+    profile: user.profile,
   }));
   return { users };
 }
 
 function listSessions({ world }) {
-  return { sessions: [...world.sessions.values()].map(({ id, state, factors, expires }) => ({ id, state, factors, expires })) };
+  return {
+    sessions: [...world.sessions.values()].map(({ id, state, factors, expires }) => ({ id, state, factors, expires })),
+  };
 }
 
 function addAccount({ world }, { body }) {
@@ -57,7 +69,9 @@ function setClient({ world }, { body }) {
 
 // revoke: "issued" (tokens of the token endpoint), "pats", "all", or "none" to take it back
 function revokeTokens({ world }, { body }) {
-  const kinds = { issued: ['issued'], pats: ['pat'], all: ['issued', 'pat'], none: [] }[body.revoke] || refuse('tokens: revoke what?');
+  const kinds =
+    { issued: ['issued'], pats: ['pat'], all: ['issued', 'pat'], none: [] }[body.revoke] ||
+    refuse('tokens: revoke what?');
   let count = 0;
   for (const token of world.tokens.values()) {
     token.revoked = kinds.includes(token.kind);
@@ -76,7 +90,7 @@ async function rotate({ keySet }, { body }) {
 // to put over the usual ones), omit (claims to leave out).
 async function issueIdToken({ world, keySet }, { body, query, issuer }) {
   const ask = { ...Object.fromEntries(query), ...body };
-  const key = await keySet.byRole(ask.key || 'active') || refuse('id token: no such key');
+  const key = (await keySet.byRole(ask.key || 'active')) || refuse('id token: no such key');
   const client = world.client(ask.client || 'web') || refuse('id token: no such client');
   const user = world.users.get(ask.sub) || { id: ask.sub || world.nextId() };
   const grant = { issuer, clientId: client.id, scopes: (ask.scope || 'openid').split(' '), nonce: ask.nonce };
@@ -94,7 +108,14 @@ async function issueIdToken({ world, keySet }, { body, query, issuer }) {
 
 function reset({ world, faults, journal }) {
   world.switches = structuredClone(SWITCHES);
-  for (const map of [world.users, world.sessions, world.intents, world.authRequests, world.codes, world.googleAccounts]) {
+  for (const map of [
+    world.users,
+    world.sessions,
+    world.intents,
+    world.authRequests,
+    world.codes,
+    world.googleAccounts,
+  ]) {
     map.clear();
   }
   world.mails.length = 0;
@@ -109,13 +130,22 @@ const rows = {
   'POST /_test/state': setState,
   'GET /_test/faults': ({ faults }) => ({ faults: faults.list() }),
   'POST /_test/faults': ({ faults }, { body }) => faults.add(body),
-  'DELETE /_test/faults': ({ faults }) => { faults.clear(); return {}; },
-  'DELETE /_test/faults/:id': ({ faults }, { params }) => { faults.remove(Number(params.id)); return {}; },
+  'DELETE /_test/faults': ({ faults }) => {
+    faults.clear();
+    return {};
+  },
+  'DELETE /_test/faults/:id': ({ faults }, { params }) => {
+    faults.remove(Number(params.id));
+    return {};
+  },
   'GET /_test/users': listUsers,
   'GET /_test/sessions': listSessions,
   'GET /_test/mails': ({ world }) => ({ mails: world.mails }),
   'GET /_test/requests': ({ journal }, { query }) => journal.report(Number(query.get('n') || 20)),
-  'DELETE /_test/requests': ({ journal }) => { journal.clear(); return {}; },
+  'DELETE /_test/requests': ({ journal }) => {
+    journal.clear();
+    return {};
+  },
   'POST /_test/accounts': addAccount,
   'POST /_test/orgs': addOrg,
   'POST /_test/clients': setClient,

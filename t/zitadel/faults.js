@@ -12,9 +12,25 @@ const { ApiError, CODE, OAuthError } = require('./errors');
 //                  slow_body_ms, huge_body (bytes of filler in front)
 // Connection:      cut "before" (nothing done), "after" (done, no answer), "mid" (half an answer); true = "before"
 const FIELDS = {
-  method: 'string', path: 'string', skip: 'number', times: 'number', delay_ms: 'number', abandon: 'string', hang: 'boolean',
-  status: 'number', json: 'object', body: 'string', headers: 'object', error: 'object', quota: 'boolean', after: 'boolean',
-  delay_after_ms: 'number', bad_json: 'boolean', slow_body_ms: 'number', huge_body: 'number', cut: ['before', 'after', 'mid', true],
+  method: 'string',
+  path: 'string',
+  skip: 'number',
+  times: 'number',
+  delay_ms: 'number',
+  abandon: 'string',
+  hang: 'boolean',
+  status: 'number',
+  json: 'object',
+  body: 'string',
+  headers: 'object',
+  error: 'object',
+  quota: 'boolean',
+  after: 'boolean',
+  delay_after_ms: 'number',
+  bad_json: 'boolean',
+  slow_body_ms: 'number',
+  huge_body: 'number',
+  cut: ['before', 'after', 'mid', true],
 };
 
 const SLOW_PARTS = 10;
@@ -29,12 +45,25 @@ function checkFields(spec) {
   }
 }
 
-const pathExpr = (path) => new RegExp('^' + path.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*') + '$');
+const pathExpr = (path) =>
+  new RegExp(
+    '^' +
+      path
+        .split('*')
+        .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+        .join('.*') +
+      '$',
+  );
 
 class Faults {
-  constructor() { this.clear(); }
+  constructor() {
+    this.clear();
+  }
 
-  clear() { this.rules = []; this.lastId = this.lastId || 0; }
+  clear() {
+    this.rules = [];
+    this.lastId = this.lastId || 0;
+  }
 
   add(spec) {
     checkFields(spec);
@@ -43,9 +72,13 @@ class Faults {
     return { id: rule.id };
   }
 
-  remove(id) { this.rules = this.rules.filter((rule) => rule.id !== id); }
+  remove(id) {
+    this.rules = this.rules.filter((rule) => rule.id !== id);
+  }
 
-  list() { return this.rules.map(({ id, spec, seen, hits }) => ({ id, seen, hits, ...spec })); }
+  list() {
+    return this.rules.map(({ id, spec, seen, hits }) => ({ id, seen, hits, ...spec }));
+  }
 
   // The rule for this request, counted as used, or an empty one.
   take(method, path) {
@@ -67,17 +100,30 @@ class Faults {
 function failureOf(spec) {
   if (spec.quota) {
     const body = new ApiError(CODE.EXHAUSTED, 'QUOTA-vjAy8', 'Errors.Quota.Exceeded').body('en');
-    return { status: 429, headers: { 'content-type': 'application/json', 'set-cookie': 'zitadel.quota.exhausted=true; Path=/' }, body: JSON.stringify(body) };
+    return {
+      status: 429,
+      headers: { 'content-type': 'application/json', 'set-cookie': 'zitadel.quota.exhausted=true; Path=/' },
+      body: JSON.stringify(body),
+    };
   }
   if (spec.error) {
     const { code, id, message, failed_attempts: failedAttempts } = spec.error;
-    const error = new ApiError(code, id, message || 'Errors.Internal', failedAttempts === undefined ? {} : { failedAttempts });
-    return { status: spec.status || error.status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(error.body('en')) };
+    const error = new ApiError(
+      code,
+      id,
+      message || 'Errors.Internal',
+      failedAttempts === undefined ? {} : { failedAttempts },
+    );
+    return {
+      status: spec.status || error.status,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(error.body('en')),
+    };
   }
   if (spec.status === undefined && spec.json === undefined && spec.body === undefined) {
     return undefined;
   }
-  const text = spec.json === undefined ? spec.body ?? `status ${spec.status}\n` : JSON.stringify(spec.json);
+  const text = spec.json === undefined ? (spec.body ?? `status ${spec.status}\n`) : JSON.stringify(spec.json);
   const type = spec.json === undefined ? 'text/plain' : 'application/json';
   return { status: spec.status || 200, headers: { 'content-type': type, ...spec.headers }, body: text };
 }

@@ -87,7 +87,8 @@ subtest 'cut connections and lost answers' => sub {
     is(create('cut-after')->{status}, 0, 'cut after the work');
     $zitadel->fault(path => '/v2/users/new', status => 500, after => $true, times => 1);
     is(create('failed-after')->{status}, 500, '500 after the work');
-    is_deeply([map { known($_) } qw(cut-before cut-after failed-after)], [0, 1, 1], 'only the work that was done has an effect');
+    is_deeply([map { known($_) } qw(cut-before cut-after failed-after)], [0, 1, 1],
+        'only the work that was done has an effect');
     is(create('cut-after')->{json}{details}[0]{id}, 'COMMAND-7yiox1isql', 'a retry under the same id learns it');
     $zitadel->fault(path => '/v2/users/one', cut => 'mid', times => 1);
     ok(!$zitadel->api(GET => '/v2/users/one')->{json}, 'cut in the middle of the body');

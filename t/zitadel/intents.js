@@ -17,13 +17,24 @@ function start(world, caller, { body, issuer }) {
   if (!idp) {
     throw precondition('COMMAND-39n221fs', 'Errors.IDPConfig.NotExisting');
   }
-  const intent = { id: world.nextId(), idpId: idp.id, resourceOwner: world.instanceId, state: 'STARTED',
+  const intent = {
+    id: world.nextId(),
+    idpId: idp.id,
+    resourceOwner: world.instanceId,
+    state: 'STARTED',
     success: ranged(str(urls, 'successUrl'), 'RedirectURLs.SuccessUrl', 1, 2048),
-    failure: ranged(str(urls, 'failureUrl'), 'RedirectURLs.FailureUrl', 1, 2048) };
+    failure: ranged(str(urls, 'failureUrl'), 'RedirectURLs.FailureUrl', 1, 2048),
+  };
   world.touch(intent);
   world.intents.set(intent.id, intent);
-  const query = new URLSearchParams({ client_id: 'google-client', prompt: 'select_account', redirect_uri: `${issuer}/idps/callback`,
-    response_type: 'code', scope: 'openid profile email', state: intent.id });
+  const query = new URLSearchParams({
+    client_id: 'google-client',
+    prompt: 'select_account',
+    redirect_uri: `${issuer}/idps/callback`,
+    response_type: 'code',
+    scope: 'openid profile email',
+    state: intent.id,
+  });
   return { body: { details: world.details(intent), authUrl: `${issuer}/google/auth?${query}` } };
 }
 
@@ -36,11 +47,22 @@ function googlePage(world, { query }) {
   }
   if (!google) {
     intent.state = 'FAILED';
-    return redirect(withQuery(intent.failure, { id: intent.id, error: world.switches.login_error || 'access_denied',
-      error_description: 'no account' }));
+    return redirect(
+      withQuery(intent.failure, {
+        id: intent.id,
+        error: world.switches.login_error || 'access_denied',
+        error_description: 'no account',
+      }),
+    );
   }
   const owner = linkOwner(world, intent.idpId, google.sub);
-  Object.assign(intent, { state: 'SUCCEEDED', token: world.secret(), google, userId: owner && owner.id, succeeded: world.now() });
+  Object.assign(intent, {
+    state: 'SUCCEEDED',
+    token: world.secret(),
+    google,
+    userId: owner && owner.id,
+    succeeded: world.now(),
+  });
   world.touch(intent);
   return redirect(withQuery(intent.success, { id: intent.id, token: intent.token, user: intent.userId }));
 }
@@ -65,17 +87,32 @@ function retrieve(world, caller, { params, body }) {
   const intent = succeeded(world, params.id, token, { state: 'IDP-nme4gszsvx', expired: 'IDP-SAf42' });
   const { google } = intent;
   const link = { idpId: intent.idpId, userId: google.sub, userName: google.email };
-  const create = { username: google.email, profile: { givenName: google.given_name, familyName: google.family_name, displayName: google.name },
-    email: { email: google.email, ...(google.email_verified ? { isVerified: true } : { sendCode: {} }) }, idpLinks: [link] };
-  return { body: { details: world.details(intent),
-    idpInformation: { ...link, oauth: { accessToken: 'ya29.stand-in', idToken: 'stand-in' }, rawInformation: { User: google } },
-    userId: intent.userId, addHumanUser: intent.userId ? undefined : create } };
+  const create = {
+    username: google.email,
+    profile: { givenName: google.given_name, familyName: google.family_name, displayName: google.name },
+    email: { email: google.email, ...(google.email_verified ? { isVerified: true } : { sendCode: {} }) },
+    idpLinks: [link],
+  };
+  return {
+    body: {
+      details: world.details(intent),
+      idpInformation: {
+        ...link,
+        oauth: { accessToken: 'ya29.stand-in', idToken: 'stand-in' },
+        rawInformation: { User: google },
+      },
+      userId: intent.userId,
+      addHumanUser: intent.userId ? undefined : create,
+    },
+  };
 }
 
 // The check of a session: the intent must be this user's, and serves once.
 function consume(world, check, userId) {
-  const intent = succeeded(world, str(check, 'idpIntentId'), str(check, 'idpIntentToken'),
-    { state: 'COMMAND-Df4bw', expired: 'COMMAND-SAf42' });
+  const intent = succeeded(world, str(check, 'idpIntentId'), str(check, 'idpIntentToken'), {
+    state: 'COMMAND-Df4bw',
+    expired: 'COMMAND-SAf42',
+  });
   const owner = linkOwner(world, intent.idpId, intent.google.sub);
   if ((owner && owner.id) !== userId) {
     throw precondition('COMMAND-O8xk3w', 'Errors.Intent.OtherUser');

@@ -2,7 +2,8 @@
 // requests with their secrets masked.
 'use strict';
 
-const SECRET = /^(password|currentPassword|newPassword|verificationCode|sessionToken|idpIntentToken|hash|client_secret|assertion|code|code_verifier|refresh_token|token)$/;
+const SECRET =
+  /^(password|currentPassword|newPassword|verificationCode|sessionToken|idpIntentToken|hash|client_secret|assertion|code|code_verifier|refresh_token|token)$/;
 const KEPT = 500;
 
 const masked = (value) => `*** ${Buffer.byteLength(value)} bytes`;
@@ -60,7 +61,9 @@ class Journal {
     return entry;
   }
 
-  body(entry, text) { entry.body = maskBody(text, entry.headers['content-type'] || ''); }
+  body(entry, text) {
+    entry.body = maskBody(text, entry.headers['content-type'] || '');
+  }
 
   // status undefined: no answer was sent
   end(entry, status) {
@@ -72,8 +75,14 @@ class Journal {
   }
 
   report(limit) {
-    return { counts: this.counts, statuses: this.statuses, peak: this.peak, running: Object.fromEntries(this.running),
-      connections: this.connections, last: this.last.slice(-limit) };
+    return {
+      counts: this.counts,
+      statuses: this.statuses,
+      peak: this.peak,
+      running: Object.fromEntries(this.running),
+      connections: this.connections,
+      last: this.last.slice(-limit),
+    };
   }
 }
 

@@ -9,7 +9,8 @@ const generate = promisify(crypto.generateKeyPair);
 const HASH_OF = { RS256: 'sha256', ES256: 'sha256' };
 
 async function makeKey(id, alg) {
-  const pair = alg === 'ES256' ? await generate('ec', { namedCurve: 'P-256' }) : await generate('rsa', { modulusLength: 2048 });
+  const pair =
+    alg === 'ES256' ? await generate('ec', { namedCurve: 'P-256' }) : await generate('rsa', { modulusLength: 2048 });
   return { id, alg, ...pair };
 }
 
@@ -19,11 +20,14 @@ function signature(header, key, input) {
   if (header.alg === 'none') {
     return '';
   }
-  if (header.alg === 'HS256') { // the confusion attack: the public key as the shared secret
+  if (header.alg === 'HS256') {
+    // the confusion attack: the public key as the shared secret
     const pem = key.publicKey.export({ type: 'spki', format: 'pem' });
     return crypto.createHmac('sha256', pem).update(input).digest('base64url');
   }
-  return crypto.sign(HASH_OF[key.alg], Buffer.from(input), { key: key.privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url');
+  return crypto
+    .sign(HASH_OF[key.alg], Buffer.from(input), { key: key.privateKey, dsaEncoding: 'ieee-p1363' })
+    .toString('base64url');
 }
 
 function sign(key, claims, extraHeader) {
@@ -39,7 +43,12 @@ function verify(token, publicKey) {
     return undefined;
   }
   try {
-    const good = crypto.verify('sha256', Buffer.from(`${parts[0]}.${parts[1]}`), publicKey, Buffer.from(parts[2], 'base64url'));
+    const good = crypto.verify(
+      'sha256',
+      Buffer.from(`${parts[0]}.${parts[1]}`),
+      publicKey,
+      Buffer.from(parts[2], 'base64url'),
+    );
     return good ? JSON.parse(Buffer.from(parts[1], 'base64url').toString()) : undefined;
   } catch {
     return undefined;
@@ -58,14 +67,22 @@ class KeySet {
   static async create(nextId) {
     const set = new KeySet();
     set.nextId = nextId;
-    [set.active, set.next, set.es] = await Promise.all([makeKey(nextId(), 'RS256'), makeKey(nextId(), 'RS256'), makeKey(nextId(), 'ES256')]);
+    [set.active, set.next, set.es] = await Promise.all([
+      makeKey(nextId(), 'RS256'),
+      makeKey(nextId(), 'RS256'),
+      makeKey(nextId(), 'ES256'),
+    ]);
     set.old = [];
     return set;
   }
 
   jwks() {
-    const keys = [this.active, this.next, this.es, ...this.old].map((key) => ({ use: 'sig', kid: key.id, alg: key.alg,
-      ...key.publicKey.export({ format: 'jwk' }) }));
+    const keys = [this.active, this.next, this.es, ...this.old].map((key) => ({
+      use: 'sig',
+      kid: key.id,
+      alg: key.alg,
+      ...key.publicKey.export({ format: 'jwk' }),
+    }));
     return { keys };
   }
 
@@ -79,12 +96,14 @@ class KeySet {
   // By role: active, next, es, old, or unknown: a key that is published nowhere.
   async byRole(role) {
     if (role === 'unknown') {
-      this.unknown = this.unknown || await makeKey(this.nextId(), 'RS256');
+      this.unknown = this.unknown || (await makeKey(this.nextId(), 'RS256'));
     }
     return role === 'old' ? this.old[this.old.length - 1] : this[role];
   }
 
-  forAlg(alg) { return alg === 'ES256' ? this.es : this.active; }
+  forAlg(alg) {
+    return alg === 'ES256' ? this.es : this.active;
+  }
 }
 
 module.exports = { KeySet, makeKey, sign, verify, headerOf };

@@ -81,7 +81,8 @@ async function check(world, user, text) {
     throw locked('COMMAND-JLK35', user, world);
   }
   const right = await matches(world, user.password, text);
-  if (user.state === 'LOCKED') { // by a parallel check, while this one compared
+  if (user.state === 'LOCKED') {
+    // by a parallel check, while this one compared
     throw locked('COMMAND-SFA3t', user, world);
   }
   if (right) {
@@ -94,7 +95,12 @@ async function check(world, user, text) {
     user.state = 'LOCKED';
   }
   projection.wrote(world, user);
-  throw new ApiError(CODE.INVALID, world.switches.wrong_password_id, 'Errors.User.Password.Invalid', attempts(world, user));
+  throw new ApiError(
+    CODE.INVALID,
+    world.switches.wrong_password_id,
+    'Errors.User.Password.Invalid',
+    attempts(world, user),
+  );
 }
 
 // Sets a new password; spec: {password, changeRequired}. Resets the failures, never unlocks.

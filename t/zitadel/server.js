@@ -67,7 +67,10 @@ class StandIn {
       return web.json(error.status, error.body());
     }
     if (error instanceof ApiError) {
-      const headers = error.code === CODE.UNAUTHENTICATED ? { 'www-authenticate': encodeURI(error.body(this.language(req)).message) } : {};
+      const headers =
+        error.code === CODE.UNAUTHENTICATED
+          ? { 'www-authenticate': encodeURI(error.body(this.language(req)).message) }
+          : {};
       return web.json(error.status, error.body(this.language(req)), headers);
     }
     process.stderr.write(`stand-in: ${error.stack}\n`); // a fault of the stand-in itself
@@ -99,7 +102,9 @@ class StandIn {
     try {
       const text = await web.readBody(req);
       this.journal.body(entry, text);
-      answer = await around(spec, req.socket, () => this.work(req, path, query, text, found).catch((error) => this.failure(error, req)));
+      answer = await around(spec, req.socket, () =>
+        this.work(req, path, query, text, found).catch((error) => this.failure(error, req)),
+      );
     } catch (error) {
       answer = this.failure(error, req);
     }
@@ -115,11 +120,17 @@ function readyInfo(world, scheme, port, keyFile, key) {
   const client = (name) => ({ client_id: world.client(name).id, client_secret: world.client(name).secret });
   const { gateway } = world.machine;
   return {
-    pid: process.pid, port, base_url: base, issuer: base, instance_id: world.instanceId, project_id: world.projectId,
+    pid: process.pid,
+    port,
+    base_url: base,
+    issuer: base,
+    instance_id: world.instanceId,
+    project_id: world.projectId,
     pat: gateway.pat,
     pats: Object.fromEntries(Object.entries(world.machine).map(([name, machine]) => [name, machine.pat])),
     machine: { client_id: gateway.clientId, client_secret: gateway.secret, user_id: gateway.id },
-    key, key_file: keyFile,
+    key,
+    key_file: keyFile,
     org_id: world.org.a.id,
     orgs: Object.fromEntries(Object.entries(world.org).map(([name, org]) => [name, org.id])),
     idp_id: world.googleId,
@@ -129,7 +140,10 @@ function readyInfo(world, scheme, port, keyFile, key) {
 
 async function main() {
   const { values: options } = parseArgs({ options: OPTIONS });
-  const world = new World({ domains: options.domain.map((name) => name.toLowerCase()), redirectUris: options['redirect-uri'] });
+  const world = new World({
+    domains: options.domain.map((name) => name.toLowerCase()),
+    redirectUris: options['redirect-uri'],
+  });
   const { gateway } = world.machine;
   const [keySet, key] = await Promise.all([KeySet.create(() => world.nextId()), makeKey(world.nextId(), 'RS256')]);
   gateway.key = key;
@@ -141,15 +155,23 @@ async function main() {
     ? https.createServer({ cert: fs.readFileSync(options.cert), key: fs.readFileSync(options['cert-key']) }, listener)
     : http.createServer(listener);
   standIn.server = server;
-  service.serve(server, { journal: standIn.journal, port: Number(options.port), ready: (port) => {
-    const file = options['ready-file'];
-    if (file) {
-      const serviceKey = { type: 'serviceaccount', keyId: key.id, userId: gateway.id,
-        key: key.privateKey.export({ type: 'pkcs1', format: 'pem' }) };
-      service.writePrivate(`${file}.key.json`, serviceKey);
-      service.writePrivate(file, readyInfo(world, standIn.scheme, port, `${file}.key.json`, serviceKey));
-    }
-  } });
+  service.serve(server, {
+    journal: standIn.journal,
+    port: Number(options.port),
+    ready: (port) => {
+      const file = options['ready-file'];
+      if (file) {
+        const serviceKey = {
+          type: 'serviceaccount',
+          keyId: key.id,
+          userId: gateway.id,
+          key: key.privateKey.export({ type: 'pkcs1', format: 'pem' }),
+        };
+        service.writePrivate(`${file}.key.json`, serviceKey);
+        service.writePrivate(file, readyInfo(world, standIn.scheme, port, `${file}.key.json`, serviceKey));
+      }
+    },
+  });
 }
 
 main().catch((error) => {

@@ -12,17 +12,23 @@ function writePrivate(file, value) {
 
 // A request listener that survives a fault of its own: the client sees a cut connection.
 function guarded(handle) {
-  return (req, res) => handle(req, res).catch((error) => {
-    process.stderr.write(`stand-in: ${error.stack}\n`);
-    res.destroy();
-  });
+  return (req, res) =>
+    handle(req, res).catch((error) => {
+      process.stderr.write(`stand-in: ${error.stack}\n`);
+      res.destroy();
+    });
 }
 
 function serve(server, { journal, port, ready }) {
-  server.on('connection', () => { journal.connections += 1; });
+  server.on('connection', () => {
+    journal.connections += 1;
+  });
   server.keepAliveTimeout = 60000; // the tests decide when a connection ends
   for (const signal of ['SIGTERM', 'SIGINT']) {
-    process.on(signal, () => { server.closeAllConnections(); process.exit(0); });
+    process.on(signal, () => {
+      server.closeAllConnections();
+      process.exit(0);
+    });
   }
   server.listen(port, '127.0.0.1', () => ready(server.address().port));
 }

@@ -15,9 +15,11 @@ const CHECKS_KNOWN = [...CHECKS_DONE_HERE, 'webAuthN', 'totp', 'otpSms', 'otpEma
 const noUser = () => notFound('QUERY-Dfbg2', 'Errors.User.NotFound');
 
 function byLoginName(world, name) {
-  const found = [...world.users.values()].filter((user) => projection.exists(user) &&
-    user.username.toLowerCase() === name.toLowerCase());
-  if (found.length !== 1) { // an ambiguous name is told like an unknown one
+  const found = [...world.users.values()].filter(
+    (user) => projection.exists(user) && user.username.toLowerCase() === name.toLowerCase(),
+  );
+  if (found.length !== 1) {
+    // an ambiguous name is told like an unknown one
     throw noUser();
   }
   return projection.readNow(found[0]);
@@ -26,13 +28,15 @@ function byLoginName(world, name) {
 // Finds the user as the projection knows it; only the search by login name brings it up to date.
 function checkUser(world, check) {
   const loginName = str(check, 'loginName');
-  const seen = loginName !== undefined
-    ? byLoginName(world, ranged(loginName, 'CheckUser.LoginName', 1, 200))
-    : projection.read(world.users.get(ranged(str(check, 'userId'), 'CheckUser.UserId', 1, 200)));
+  const seen =
+    loginName !== undefined
+      ? byLoginName(world, ranged(loginName, 'CheckUser.LoginName', 1, 200))
+      : projection.read(world.users.get(ranged(str(check, 'userId'), 'CheckUser.UserId', 1, 200)));
   if (!seen) {
     throw noUser();
   }
-  if (seen.state !== 'ACTIVE') { // locked and inactive look the same
+  if (seen.state !== 'ACTIVE') {
+    // locked and inactive look the same
     throw precondition('SESSION-Gj4ko', 'Errors.User.NotActive');
   }
   return seen;
@@ -63,8 +67,13 @@ function readChecks(body, where) {
   }
   const password = msg(checks, 'password');
   if (password) {
-    ranged(str(password, 'password'), `${where}.Checks: embedded message failed validation | caused by: invalid Checks.Password: ` +
-      'embedded message failed validation | caused by: invalid CheckPassword.Password', 1, 200);
+    ranged(
+      str(password, 'password'),
+      `${where}.Checks: embedded message failed validation | caused by: invalid Checks.Password: ` +
+        'embedded message failed validation | caused by: invalid CheckPassword.Password',
+      1,
+      200,
+    );
   }
   return { user: msg(checks, 'user'), password, intent: msg(checks, 'idpIntent') };
 }
@@ -76,8 +85,13 @@ async function runChecks(world, session, checks) {
     if (factors.user && factors.user.id !== seen.id) {
       throw bare(CODE.INVALID, 'user change not possible');
     }
-    factors.user = { verifiedAt: world.stamp(), id: seen.id, loginName: seen.username,
-      displayName: seen.profile.displayName, organizationId: seen.resourceOwner };
+    factors.user = {
+      verifiedAt: world.stamp(),
+      id: seen.id,
+      loginName: seen.username,
+      displayName: seen.profile.displayName,
+      organizationId: seen.resourceOwner,
+    };
   }
   if ((checks.password || checks.intent) && !factors.user) {
     throw precondition('COMMAND-Sfw3f', 'Errors.User.UserIDMissing');
@@ -103,8 +117,14 @@ async function create(world, caller, { body }) {
   const checks = readChecks(body, 'CreateSessionRequest');
   const lifetime = lifetimeMs(body, 'CreateSessionRequest');
   demand(caller, 'session.write');
-  const session = { id: world.nextId(), resourceOwner: world.instanceId, factors: {}, state: 'ACTIVE',
-    metadata: msg(body, 'metadata'), userAgent: msg(body, 'userAgent') };
+  const session = {
+    id: world.nextId(),
+    resourceOwner: world.instanceId,
+    factors: {},
+    state: 'ACTIVE',
+    metadata: msg(body, 'metadata'),
+    userAgent: msg(body, 'userAgent'),
+  };
   await runChecks(world, session, checks);
   session.expires = lifetime && world.now() + lifetime;
   world.sessions.set(session.id, session);
@@ -141,19 +161,24 @@ async function update(world, caller, { params, body }) {
 function get(world, caller, { params }) {
   demand(caller, 'session.read');
   const session = world.sessions.get(params.id);
-  if (!session || session.state !== 'ACTIVE') { // an expired one stays listed
+  if (!session || session.state !== 'ACTIVE') {
+    // an expired one stays listed
     throw notFound('QUERY-SFeaa', 'Errors.Session.NotExisting');
   }
-  return { body: { session: {
-    id: session.id,
-    creationDate: world.stamp(session.created),
-    changeDate: world.stamp(session.changed),
-    sequence: String(session.sequence),
-    factors: session.factors,
-    metadata: session.metadata,
-    userAgent: session.userAgent,
-    expirationDate: session.expires && world.stamp(session.expires),
-  } } };
+  return {
+    body: {
+      session: {
+        id: session.id,
+        creationDate: world.stamp(session.created),
+        changeDate: world.stamp(session.changed),
+        sequence: String(session.sequence),
+        factors: session.factors,
+        metadata: session.metadata,
+        userAgent: session.userAgent,
+        expirationDate: session.expires && world.stamp(session.expires),
+      },
+    },
+  };
 }
 
 // Ending a session that has ended, or never was, is no error.

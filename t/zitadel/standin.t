@@ -55,13 +55,16 @@ subtest 'host, token and permission' => sub {
         'the instance header wins over Host');
     refused($zitadel->api(GET => '/v2/nothing'), 404, 5, undef, 'no route');
     refused($zitadel->api(PUT => '/v2/sessions'), 405, 12, undef, 'a wrong method');
-    refused($zitadel->api(POST => '/v2/sessions', '{', 'Content-Type' => 'application/json'), 400, 3, undef, 'bad JSON');
+    refused($zitadel->api(POST => '/v2/sessions', '{', 'Content-Type' => 'application/json'), 400, 3, undef,
+        'bad JSON');
     refused($zitadel->call(GET => $path), 401, 16, undef, 'no token');
     my $bad = $zitadel->api(GET => $path, undef, token => 'x');
     refused($bad, 401, 16, 'AUTH-7fs1e', 'an unknown token');
     like($bad->{headers}->header('WWW-Authenticate'), qr/AUTH-7fs1e/, 'WWW-Authenticate holds the message');
-    refused($zitadel->call(GET => $path, undef, Authorization => 'Basic eDp5'), 401, 16, 'AUTH-toLo1', 'another scheme');
-    refused($zitadel->api(GET => $path, undef, 'x-zitadel-orgid' => '1'), 403, 7, 'AUTH-Bs7Ds', 'an unknown context organisation');
+    refused($zitadel->call(GET => $path, undef, Authorization => 'Basic eDp5'), 401, 16, 'AUTH-toLo1',
+        'another scheme');
+    refused($zitadel->api(GET => $path, undef, 'x-zitadel-orgid' => '1'), 403, 7, 'AUTH-Bs7Ds',
+        'an unknown context organisation');
 
     # who => [create, session, delete]
     my %may = (gateway => [200, 201, 200], owner => [200, 201, 200], login_client => [200, 201, 403], user_manager => [200, 403, 200],
@@ -78,14 +81,16 @@ subtest 'host, token and permission' => sub {
         refused($did[0], 404, 5, 'AUTHZ-cdgFk', 'no membership') if $who eq 'no_membership';
     }
     my %owner = (token => $ready{pats}{org_owner});
-    accepted($zitadel->api(POST => '/v2/users/human', human(), %owner), 200, 'an ORG_OWNER creates in its organisation');
+    accepted($zitadel->api(POST => '/v2/users/human', human(), %owner), 200,
+        'an ORG_OWNER creates in its organisation');
     refused($zitadel->api(POST => '/v2/users/human', human(organization => { orgId => $ready{orgs}{b} }), %owner), 403, 7, 'AUTH-5mWD2',
         'and not in another');
 };
 
 subtest 'creating users' => sub {
     my $body = human(userId => 'my-own-id', unknownField => { x => 1 });
-    my $made = accepted($zitadel->api(POST => '/v2/users/human', $body), 200, 'created under our id; unknown fields do not matter');
+    my $made = accepted($zitadel->api(POST => '/v2/users/human', $body), 200,
+        'created under our id; unknown fields do not matter');
     is($made->{userId}, 'my-own-id', 'the id is ours');
     is($made->{details}{resourceOwner}, $ready{org_id}, 'in the organisation of the body');
     like($made->{details}{sequence}, qr/^\d+$/, 'uint64 ...');
@@ -96,7 +101,8 @@ subtest 'creating users' => sub {
         409, 6, 'V3-DKcYh', 'the same name, in capitals');
     like($taken->{message}, qr/User already exists \(V3-DKcYh\)/, 'says so');
     my $elsewhere = { %$body, userId => 'third', organization => { orgId => $ready{orgs}{b} } };
-    refused($zitadel->api(POST => '/v2/users/human', $elsewhere), 409, 6, 'V3-DKcYh', 'names are unique in the whole instance');
+    refused($zitadel->api(POST => '/v2/users/human', $elsewhere), 409, 6, 'V3-DKcYh',
+        'names are unique in the whole instance');
     $zitadel->state(username_scope => 'org');
     accepted($zitadel->api(POST => '/v2/users/human', $elsewhere), 200, 'unless they are scoped by organisation');
     refused($zitadel->api(POST => '/v2/sessions', { checks => { user => { loginName => $body->{email}{email} } } }), 404, 5, 'QUERY-Dfbg2',
@@ -111,10 +117,13 @@ subtest 'creating users' => sub {
     refused(create(profile => { givenName => ' ', familyName => 'B' }), 400, 3, 'USER-UCej2', 'a blank given name');
     refused(create(profile => { givenName => 'A', familyName => ' ' }), 400, 3, 'USER-4hB7d', 'a blank family name');
     refused(create(email => { email => 'kein@stra\x{df}e.de' }), 400, 3, 'EMAIL-599BI', 'an address that is not ASCII');
-    refused(create(hashedPassword => { hash => '$argon2id$v=19$m=1,t=1,p=1$AA$AA' }, password => undef), 400, 3, 'USER-JDk4t', 'a foreign hash');
+    refused(create(hashedPassword => { hash => '$argon2id$v=19$m=1,t=1,p=1$AA$AA' }, password => undef), 400, 3, 'USER-JDk4t',
+        'a foreign hash');
     my $org = $zitadel->door(POST => 'orgs', { name => 'C', verified_domains => ['reserved.example'] });
-    refused(create(username => 'x@reserved.example'), 400, 3, 'COMMAND-SFd21', 'a domain that another organisation verified');
-    accepted(create(username => 'x@reserved.example', organization => { orgDomain => 'reserved.example' }), 200, 'which itself may use it');
+    refused(create(username => 'x@reserved.example'), 400, 3, 'COMMAND-SFd21',
+        'a domain that another organisation verified');
+    accepted(create(username => 'x@reserved.example', organization => { orgDomain => 'reserved.example' }), 200,
+        'which itself may use it');
 
     $zitadel->state(create_status => 201);
     accepted(create(), 201, 'the older status of create');
@@ -131,18 +140,21 @@ subtest 'who mails a code' => sub {
     my $before = $mails->();
     create();
     is($mails->(), $before, 'isVerified false: nobody');
-    like(create(email => { email => 'code@example.com', returnCode => {} })->{json}{emailCode}, qr/^[A-Z0-9]{6}$/, 'returnCode: the code is ours');
+    like(create(email => { email => 'code@example.com', returnCode => {} })->{json}{emailCode}, qr/^[A-Z0-9]{6}$/,
+        'returnCode: the code is ours');
     is($mails->(), $before, 'and not mailed');
     create(email => { email => 'mail@example.com' });
     is($mails->(), $before + 1, 'nothing said: ZITADEL mails');
 };
 
 subtest 'passwords' => sub {
-    my %policy = ('Ab1!' => 'HuJf6', 'ABCDEFG1!' => 'co3Xw', 'abcdefg1!' => 'VoaRj', 'Abcdefgh!' => 'ZBv4H', 'Abcdefgh1' => 'ZDLwA', 'ab' => 'HuJf6');
+    my %policy = ('Ab1!' => 'HuJf6', 'ABCDEFG1!' => 'co3Xw', 'abcdefg1!' => 'VoaRj', 'Abcdefgh!' => 'ZBv4H',
+        'Abcdefgh1' => 'ZDLwA', 'ab' => 'HuJf6');
     my $id = new_id();
     for my $weak (sort keys %policy) {
         refused(create(password => { password => $weak }), 400, 3, "COMMA-$policy{$weak}", "create with $weak");
-        refused($zitadel->api(POST => "/v2/users/$id/password", { newPassword => { password => $weak } }), 400, 3, "DOMAIN-$policy{$weak}", "set $weak");
+        my $set = $zitadel->api(POST => "/v2/users/$id/password", { newPassword => { password => $weak } });
+        refused($set, 400, 3, "DOMAIN-$policy{$weak}", "set $weak");
     }
     my $han = "Aa1\x{5bc6}\x{7801}\x{5bc6}";
     accepted(create(password => { password => $han }), 200, 'a Chinese character is a symbol, and length counts bytes');
@@ -150,11 +162,15 @@ subtest 'passwords' => sub {
     my $long_id = accepted(create(password => { password => $long }), 200, '72 bytes')->{userId};
     accepted(login($long_id, $long . 'whatever'), 201, 'only the first 72 bytes are compared');
     refused(create(password => { password => $long . 'x' }), 500, 2, undef, '73 bytes cannot be created');
-    refused(create(password => { password => 'Aa1!' . ("\x{5bc6}" x 23) }), 500, 2, undef, 'nor 27 characters of 73 bytes');
-    refused($zitadel->api(POST => "/v2/users/$id/password", { newPassword => { password => $long . 'x' } }), 500, 13, 'COMMAND-CahN2', 'nor set');
+    refused(create(password => { password => 'Aa1!' . ("\x{5bc6}" x 23) }), 500, 2, undef,
+        'nor 27 characters of 73 bytes');
+    refused($zitadel->api(POST => "/v2/users/$id/password", { newPassword => { password => $long . 'x' } }), 500, 13, 'COMMAND-CahN2',
+        'nor set');
 
-    accepted($zitadel->api(POST => "/v2/users/$id/password", { newPassword => { password => $GOOD } }), 200, 'the same password again is accepted');
-    refused($zitadel->api(POST => '/v2/users/nobody/password', { newPassword => { password => $GOOD } }), 400, 9, 'COMMAND-G8dh3', 'an unknown user is not 404');
+    accepted($zitadel->api(POST => "/v2/users/$id/password", { newPassword => { password => $GOOD } }), 200,
+        'the same password again is accepted');
+    refused($zitadel->api(POST => '/v2/users/nobody/password', { newPassword => { password => $GOOD } }), 400, 9, 'COMMAND-G8dh3',
+        'an unknown user is not 404');
     my $set = sub { $zitadel->api(POST => "/v2/users/$id/password", { newPassword => { password => $_[0] }, currentPassword => $_[1] }) };
     refused($set->('N3wPassw0rd!', 'wrong'), 400, 3, 'COMMAND-3M0fs', 'a wrong current password');
     refused($set->($GOOD, $GOOD), 400, 9, 'COMMAND-Aesh5', 'an unchanged password');
@@ -162,12 +178,14 @@ subtest 'passwords' => sub {
     accepted(login($id, 'N3wPassw0rd!'), 201, 'which works');
     refused(login($id), 400, 3, 'COMMAND-3M0fs', 'and the old one does not');
     my $reset = $zitadel->api(POST => "/v2/users/$id/password_reset", { returnCode => {} })->{json};
-    accepted($zitadel->api(POST => "/v2/users/$id/password", { newPassword => { password => $GOOD }, verificationCode => $reset->{verificationCode} }), 200,
+    my $by_code = { newPassword => { password => $GOOD }, verificationCode => $reset->{verificationCode} };
+    accepted($zitadel->api(POST => "/v2/users/$id/password", $by_code), 200,
         'a password set by code');
     my $policy = $zitadel->api(GET => "/v2/settings/password/complexity?ctx.orgId=$ready{org_id}")->{json}{settings};
     is($policy->{minLength}, '8', 'the policy can be read');
     $zitadel->state(complexity => { requiresSymbol => JSON::PP::false });
-    ok(!exists $zitadel->api(GET => '/v2/settings/password/complexity')->{json}{settings}{requiresSymbol}, 'what is false is absent');
+    ok(!exists $zitadel->api(GET => '/v2/settings/password/complexity')->{json}{settings}{requiresSymbol},
+        'what is false is absent');
     accepted(create(password => { password => 'Abcdefgh1' }), 200, 'the policy is a switch');
     $zitadel->state(complexity => { requiresSymbol => JSON::PP::true });
 };
@@ -185,9 +203,12 @@ subtest 'reading and searching' => sub {
         { organizationIdQuery => { organizationId => $ready{org_id} } });
     is_deeply([$found->{details}{totalResult}, map { $_->{userId} } @{ $found->{result} }], ['1', $id], 'found');
     my $none = $search->({ emailQuery => { emailAddress => uc $email } });
-    ok(!exists $none->{result} && !exists $none->{details}{totalResult}, 'none found: no result, no totalResult; the default is case-sensitive');
-    is(@{ $search->({ orQuery => { queries => [{ inUserIdsQuery => { userIds => [$id] } }, { userNameQuery => { userName => 'nobody' } }] } })->{result} }, 1, 'or');
-    ok(!exists $zitadel->api(POST => '/v2/users', {}, token => $ready{pats}{no_role})->{json}{result}, 'without permission there are no rows');
+    ok(!exists $none->{result} && !exists $none->{details}{totalResult},
+        'none found: no result, no totalResult; the default is case-sensitive');
+    my @either = ({ inUserIdsQuery => { userIds => [$id] } }, { userNameQuery => { userName => 'nobody' } });
+    is(@{ $search->({ orQuery => { queries => \@either } })->{result} }, 1, 'or');
+    ok(!exists $zitadel->api(POST => '/v2/users', {}, token => $ready{pats}{no_role})->{json}{result},
+        'without permission there are no rows');
 };
 
 subtest 'verifying the address' => sub {
@@ -197,16 +218,22 @@ subtest 'verifying the address' => sub {
     my $verified = sub { $zitadel->api(GET => "/v2/users/$id")->{json}{user}{human}{email}{isVerified} };
     refused($zitadel->api(POST => "/v2/users/$id/email", $email), 400, 9, 'COMMAND-Uch5e', 'the same address by POST');
     ok(!$verified->(), 'is not verified by that');
-    ok(accepted($zitadel->api(PATCH => "/v2/users/$id", { human => { email => $email } }), 200, 'PATCH')->{changeDate}, 'has a changeDate');
+    ok(accepted($zitadel->api(PATCH => "/v2/users/$id", { human => { email => $email } }), 200, 'PATCH')->{changeDate},
+        'has a changeDate');
     ok($verified->(), 'is verified');
     accepted($zitadel->api(PATCH => "/v2/users/$id", { human => { email => $email } }), 200, 'PATCH again');
     my $other = new_id();
-    accepted($zitadel->api(PUT => "/v2/users/human/$other", { email => { email => 'put@example.com', isVerified => JSON::PP::true } }), 200, 'PUT');
-    refused($zitadel->api(PATCH => '/v2/users/nobody', { human => { email => $email } }), 404, 5, 'COMMAND-ugjs0upun6', 'an unknown user');
-    refused($zitadel->api(POST => "/v2/users/$other/email/resend", {}), 400, 9, 'EMAIL-5w5ilin4yt', 'resend without a code');
+    accepted($zitadel->api(PUT => "/v2/users/human/$other", { email => { email => 'put@example.com', isVerified => JSON::PP::true } }), 200,
+        'PUT');
+    refused($zitadel->api(PATCH => '/v2/users/nobody', { human => { email => $email } }), 404, 5, 'COMMAND-ugjs0upun6',
+        'an unknown user');
+    refused($zitadel->api(POST => "/v2/users/$other/email/resend", {}), 400, 9, 'EMAIL-5w5ilin4yt',
+        'resend without a code');
     my $code = $zitadel->api(POST => "/v2/users/$other/email/send", { returnCode => {} })->{json}{verificationCode};
-    refused($zitadel->api(POST => "/v2/users/$other/email/verify", { verificationCode => 'WRONG1' }), 400, 3, 'COMMAND-eis9R', 'a wrong code');
-    accepted($zitadel->api(POST => "/v2/users/$other/email/verify", { verificationCode => $code }), 200, 'the right code');
+    refused($zitadel->api(POST => "/v2/users/$other/email/verify", { verificationCode => 'WRONG1' }), 400, 3, 'COMMAND-eis9R',
+        'a wrong code');
+    accepted($zitadel->api(POST => "/v2/users/$other/email/verify", { verificationCode => $code }), 200,
+        'the right code');
 };
 
 subtest 'states and deletion' => sub {
@@ -216,13 +243,15 @@ subtest 'states and deletion' => sub {
     refused($post->('unlock'), 400, 9, 'COMMAND-olb9vb0oca', 'unlock what is not locked');
     accepted($post->('lock'), 200, 'lock');
     refused(login('gone'), 400, 9, 'SESSION-Gj4ko', 'a locked user');
-    accepted($zitadel->api(POST => '/v2/users/gone/password', { newPassword => { password => $GOOD } }), 200, 'a new password');
+    accepted($zitadel->api(POST => '/v2/users/gone/password', { newPassword => { password => $GOOD } }), 200,
+        'a new password');
     refused(login('gone'), 400, 9, 'SESSION-Gj4ko', 'does not unlock');
     accepted($post->('unlock'), 200, 'unlock');
     accepted(login('gone'), 201, 'does');
     accepted($post->('deactivate'), 200, 'deactivate');
     refused($post->('deactivate'), 400, 9, 'COMMAND-5gunjw0cd7', 'twice');
-    is(refused(login('gone'), 400, 9, 'SESSION-Gj4ko', 'an inactive user')->{message}, 'Errors.User.NotActive (SESSION-Gj4ko)', 'untranslated');
+    is(refused(login('gone'), 400, 9, 'SESSION-Gj4ko', 'an inactive user')->{message}, 'Errors.User.NotActive (SESSION-Gj4ko)',
+        'untranslated');
     accepted($post->('reactivate'), 200, 'reactivate');
     accepted($zitadel->api(DELETE => '/v2/users/gone'), 200, 'delete');
     refused($zitadel->api(DELETE => '/v2/users/gone'), 404, 5, 'COMMAND-bd4ir1mblj', 'twice');
@@ -244,25 +273,31 @@ subtest 'sessions' => sub {
     is(login($id, 'no')->{json}{details}[0]{failedAttempts}, 1, 'a right one starts the count again');
     refused(login('nobody'), 404, 5, 'QUERY-Dfbg2', 'an unknown user');
     refused(login(new_id(password => undef)), 400, 9, 'COMMAND-3nJ4t', 'a user without password');
-    refused($post->(checks => { password => { password => $GOOD } }), 400, 9, 'COMMAND-Sfw3f', 'a password without user');
+    refused($post->(checks => { password => { password => $GOOD } }), 400, 9, 'COMMAND-Sfw3f',
+        'a password without user');
     refused(login($id, ''), 400, 3, undef, 'an empty password');
     refused(login($id, 'x' x 201), 400, 3, undef, 'a password of 201 characters');
     refused($post->(lifetime => '0s'), 400, 3, undef, 'a lifetime of nothing');
-    accepted(login(new_id(password => { password => $GOOD, changeRequired => JSON::PP::true })), 201, 'a password that must change is not refused');
+    accepted(login(new_id(password => { password => $GOOD, changeRequired => JSON::PP::true })), 201,
+        'a password that must change is not refused');
     my $name = $zitadel->api(GET => "/v2/users/$id")->{json}{user}{username};
     accepted($post->(checks => { user => { loginName => uc $name } }), 201, 'by login name, any case');
 
     my $path = "/v2/sessions/$session->{sessionId}";
     my $factors = $zitadel->api(GET => $path)->{json}{session}{factors};
-    is_deeply([$factors->{user}{id}, $factors->{user}{organizationId}, exists $factors->{password}{verifiedAt}], [$id, $ready{org_id}, 1], 'GET shows the factors');
+    is_deeply([$factors->{user}{id}, $factors->{user}{organizationId}, exists $factors->{password}{verifiedAt}], [$id, $ready{org_id}, 1],
+        'GET shows the factors');
     my $two = $post->()->{json};
-    my $patched = accepted($zitadel->api(PATCH => "/v2/sessions/$two->{sessionId}", { checks => { password => { password => $GOOD } } }), 200, 'in two steps');
-    ok(!$patched->{sessionId} && $patched->{sessionToken} ne $two->{sessionToken}, 'each answer has a new token, PATCH no id');
+    my $patched = accepted($zitadel->api(PATCH => "/v2/sessions/$two->{sessionId}", { checks => { password => { password => $GOOD } } }), 200,
+        'in two steps');
+    ok(!$patched->{sessionId} && $patched->{sessionToken} ne $two->{sessionToken},
+        'each answer has a new token, PATCH no id');
     accepted($zitadel->api(DELETE => $path), 200, 'DELETE') for 1 .. 2;
     refused($zitadel->api(PATCH => $path, { checks => {} }), 400, 9, 'COMMAND-Hewfq', 'an ended session');
     my $short = $post->(lifetime => '0.05s')->{json}{sessionId};
     select undef, undef, undef, 0.1;
-    refused($zitadel->api(PATCH => "/v2/sessions/$short", { checks => {} }), 400, 9, 'COMMAND-Hkl3d', 'an expired session');
+    refused($zitadel->api(PATCH => "/v2/sessions/$short", { checks => {} }), 400, 9, 'COMMAND-Hkl3d',
+        'an expired session');
     my $before = @{ $zitadel->door(GET => 'sessions')->{sessions} };
     login($id, 'no');
     is(scalar @{ $zitadel->door(GET => 'sessions')->{sessions} }, $before, 'a failed check leaves no session');
@@ -297,7 +332,8 @@ subtest 'reads lag behind writes' => sub {
     is(@{ $search->() }, 1, 'so search finds it');
     my $body = human();
     $zitadel->api(POST => '/v2/users/human', $body);
-    accepted($zitadel->api(POST => '/v2/sessions', { checks => { user => { loginName => $body->{email}{email} } } }), 201, 'by login name it does not lag');
+    accepted($zitadel->api(POST => '/v2/sessions', { checks => { user => { loginName => $body->{email}{email} } } }), 201,
+        'by login name it does not lag');
     $zitadel->state(lag => 1, lag_get => JSON::PP::true);
     refused($zitadel->api(GET => '/v2/users/' . new_id()), 404, 5, 'QUERY-Dfbg2', 'GET lags when told to');
     $zitadel->state(lag => 0, lag_get => JSON::PP::false);
@@ -315,10 +351,12 @@ subtest 'languages and versions' => sub {
 };
 
 subtest 'identities of a provider' => sub {
-    $zitadel->account(sub => '1089', email => 'g@example.com', email_verified => JSON::PP::true, given_name => 'G', family_name => 'O', name => 'G O');
+    $zitadel->account(sub => '1089', email => 'g@example.com', email_verified => JSON::PP::true,
+        given_name => 'G', family_name => 'O', name => 'G O');
     $zitadel->state(login => '1089');
     my %link = (idpId => $ready{idp_id}, userId => '1089', userName => 'g@example.com');
-    my $start = sub { $zitadel->api(POST => '/v2/idp_intents', { idpId => $_[0], urls => { successUrl => 'http://api.example/ok?state=s', failureUrl => 'http://api.example/fail' } }) };
+    my %urls = (successUrl => 'http://api.example/ok?state=s', failureUrl => 'http://api.example/fail');
+    my $start = sub { $zitadel->api(POST => '/v2/idp_intents', { idpId => $_[0], urls => {%urls} }) };
     refused($start->('1'), 400, 9, 'COMMAND-39n221fs', 'an unknown provider');
     my $back = $zitadel->login($start->($ready{idp_id})->{json}{authUrl});
     is_deeply([$back->{state}, exists $back->{user}], ['s', ''], 'back with our own query, no user yet');
@@ -326,10 +364,12 @@ subtest 'identities of a provider' => sub {
     refused($intent->($back, 'wrong'), 403, 7, 'CRYPTO-Sf4gt', 'a wrong intent token');
     my $info = accepted($intent->($back), 200, 'what the provider said');
     is($info->{idpInformation}{rawInformation}{User}{email_verified}, JSON::PP::true, 'with email_verified');
-    my $id = accepted(create(%{ $info->{addHumanUser} }, userId => 'linked', password => undef), 200, 'the ready create body works')->{userId};
+    my $id = accepted(create(%{ $info->{addHumanUser} }, userId => 'linked', password => undef), 200,
+        'the ready create body works')->{userId};
     refused(create(idpLinks => [{%link}]), 409, 6, 'V3-DKcYh', 'one identity, one user');
     refused(create(idpLinks => [{ %link, idpId => '1' }]), 400, 9, 'COMMAND-39nf2', 'an unknown provider in a link');
-    refused($zitadel->api(POST => '/v2/users/' . new_id() . '/links', { idpLink => {%link} }), 409, 6, 'V3-DKcYh', 'nor by linking later');
+    refused($zitadel->api(POST => '/v2/users/' . new_id() . '/links', { idpLink => {%link} }), 409, 6, 'V3-DKcYh',
+        'nor by linking later');
     my $check = { checks => { user => { userId => $id }, idpIntent => { idpIntentId => $back->{id}, idpIntentToken => $back->{token} } } };
     accepted($zitadel->api(POST => '/v2/sessions', $check), 201, 'a session by intent');
     refused($zitadel->api(POST => '/v2/sessions', $check), 400, 9, 'COMMAND-Df4bw', 'which it uses up');

@@ -52,11 +52,20 @@ function authenticateClient(world, req, form, grant) {
 async function issue(world, keySet, user, grant) {
   const accessToken = world.secret(48);
   const lifetime = world.switches.token_lifetime_s;
-  world.tokens.set(accessToken, { kind: 'issued', userId: user.id, clientId: grant.clientId, scopes: grant.scopes,
-    issuedAt: world.now(), expires: world.now() + lifetime * 1000 });
+  world.tokens.set(accessToken, {
+    kind: 'issued',
+    userId: user.id,
+    clientId: grant.clientId,
+    scopes: grant.scopes,
+    issuedAt: world.now(),
+    expires: world.now() + lifetime * 1000,
+  });
   const answer = { access_token: accessToken, token_type: 'Bearer', expires_in: lifetime - 1 };
   if (grant.scopes.includes('openid')) {
-    answer.id_token = keys.sign(keySet.forAlg(world.switches.signing_alg), claims.idToken(world, user, grant, accessToken));
+    answer.id_token = keys.sign(
+      keySet.forAlg(world.switches.signing_alg),
+      claims.idToken(world, user, grant, accessToken),
+    );
   }
   if (grant.scopes.includes('offline_access')) {
     answer.refresh_token = world.secret(48);
@@ -95,8 +104,14 @@ function authorizationCode(world, keySet, req, form, issuer) {
     throw new OAuthError('invalid_grant', 'redirect_uri does not correspond');
   }
   code.used = true;
-  return issue(world, keySet, world.users.get(code.userId), { issuer, clientId: client.id, scopes: code.scopes, nonce: code.nonce,
-    authTime: code.authTime, amr: code.amr });
+  return issue(world, keySet, world.users.get(code.userId), {
+    issuer,
+    clientId: client.id,
+    scopes: code.scopes,
+    nonce: code.nonce,
+    authTime: code.authTime,
+    amr: code.amr,
+  });
 }
 
 function refreshToken(world, keySet, req, form, issuer) {
@@ -127,8 +142,14 @@ function jwtProfile(world, keySet, req, form, issuer) {
   const machine = [...world.machines.values()].find((one) => one.key && one.key.id === keys.headerOf(assertion).kid);
   const claim = machine && keys.verify(assertion, machine.key.publicKey);
   const now = world.now() / 1000;
-  const good = claim && claim.iss === machine.id && claim.sub === machine.id && [].concat(claim.aud).includes(issuer) &&
-    claim.exp > now + 1 && claim.iat <= now + 1 && claim.iat > now - 3600;
+  const good =
+    claim &&
+    claim.iss === machine.id &&
+    claim.sub === machine.id &&
+    [].concat(claim.aud).includes(issuer) &&
+    claim.exp > now + 1 &&
+    claim.iat <= now + 1 &&
+    claim.iat > now - 3600;
   if (!good) {
     throw new OAuthError('server_error', 'Errors.Internal', 500);
   }
@@ -165,9 +186,17 @@ function introspect(world, { req, form }) {
     return json(200, { active: false });
   }
   const user = world.users.get(token.userId) || {};
-  return json(200, { active: true, scope: token.scopes.join(' '), client_id: token.clientId, token_type: 'Bearer',
-    exp: Math.floor(token.expires / 1000), iat: Math.floor(token.issuedAt / 1000), aud: [...world.clients.keys(), world.projectId],
-    sub: token.userId, username: user.username });
+  return json(200, {
+    active: true,
+    scope: token.scopes.join(' '),
+    client_id: token.clientId,
+    token_type: 'Bearer',
+    exp: Math.floor(token.expires / 1000),
+    iat: Math.floor(token.issuedAt / 1000),
+    aud: [...world.clients.keys(), world.projectId],
+    sub: token.userId,
+    username: user.username,
+  });
 }
 
 function revoke(world, { form }) {

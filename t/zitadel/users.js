@@ -9,7 +9,8 @@ const { demand } = require('./access');
 const passwords = require('./passwords');
 const projection = require('./projection');
 
-const EMAIL = /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/;
+const EMAIL =
+  /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/;
 const CODE_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 const CODE_LIFE_MS = 3600 * 1000;
 
@@ -33,17 +34,26 @@ function readProfile(profile, where) {
   if (family.trim() === '') {
     throw invalid('USER-4hB7d', 'Errors.User.Profile.LastNameEmpty');
   }
-  return { givenName: given, familyName: family, nickName: str(profile, 'nickName'),
+  return {
+    givenName: given,
+    familyName: family,
+    nickName: str(profile, 'nickName'),
     displayName: str(profile, 'displayName') || `${given} ${family}`,
-    preferredLanguage: str(profile, 'preferredLanguage') || 'und', gender: str(profile, 'gender') };
+    preferredLanguage: str(profile, 'preferredLanguage') || 'und',
+    gender: str(profile, 'gender'),
+  };
 }
 
 // What to do about the address: verified, silently unverified, a code returned, or a mail sent.
 function readEmail(email, where) {
   const address = ranged(str(email, 'email'), `${where}.Email.Email`, 1, 200);
   checkEmail(address);
-  return { address, verified: bool(email, 'isVerified'), returnCode: msg(email, 'returnCode') !== undefined,
-    silent: 'isVerified' in email && email.isVerified !== null };
+  return {
+    address,
+    verified: bool(email, 'isVerified'),
+    returnCode: msg(email, 'returnCode') !== undefined,
+    silent: 'isVerified' in email && email.isVerified !== null,
+  };
 }
 
 // Notes a code and hands it back or counts the mail which ZITADEL itself would send.
@@ -76,14 +86,18 @@ function checkUnique(world, user, links) {
 
 // The user that holds this identity of an external provider, or undefined.
 function linkOwner(world, idpId, externalId) {
-  return [...world.users.values()].find((user) => projection.exists(user) &&
-    user.idpLinks.some((link) => link.idpId === idpId && link.userId === externalId));
+  return [...world.users.values()].find(
+    (user) =>
+      projection.exists(user) && user.idpLinks.some((link) => link.idpId === idpId && link.userId === externalId),
+  );
 }
 
 function readLink(link) {
-  return { idpId: ranged(str(link, 'idpId'), 'IDPLink.IdpId', 1, 200),
+  return {
+    idpId: ranged(str(link, 'idpId'), 'IDPLink.IdpId', 1, 200),
     userId: ranged(str(link, 'userId'), 'IDPLink.UserId', 1, 200),
-    userName: ranged(str(link, 'userName'), 'IDPLink.UserName', 1, 200) };
+    userName: ranged(str(link, 'userName'), 'IDPLink.UserName', 1, 200),
+  };
 }
 
 function checkReservedDomain(world, orgId, username) {
@@ -98,7 +112,7 @@ function checkReservedDomain(world, orgId, username) {
 // human: profile, email, password | hashedPassword, idpLinks, metadata as in the request
 async function createHuman(world, caller, orgId, id, username, human, where) {
   if (!world.orgs.has(orgId)) {
-    throw denied('AUTH-Bs7Ds', 'Organisation doesn\'t exist');
+    throw denied('AUTH-Bs7Ds', "Organisation doesn't exist");
   }
   demand(caller, 'user.write', orgId, 'AUTH-5mWD2');
   if (id !== undefined) {
@@ -118,9 +132,18 @@ async function createHuman(world, caller, orgId, id, username, human, where) {
     ranged(str(hashed, 'hash'), `${where}.HashedPassword.Hash`, 1, 200);
   }
   const links = list(human, 'idpLinks').map(readLink);
-  const user = { id: id || world.nextId(), resourceOwner: orgId, username: username || email.address, profile,
-    email: { email: email.address, isVerified: email.verified }, state: 'ACTIVE', failed: 0, idpLinks: links,
-    metadata: list(human, 'metadata'), changeRequired: bool(password || hashed, 'changeRequired') };
+  const user = {
+    id: id || world.nextId(),
+    resourceOwner: orgId,
+    username: username || email.address,
+    profile,
+    email: { email: email.address, isVerified: email.verified },
+    state: 'ACTIVE',
+    failed: 0,
+    idpLinks: links,
+    metadata: list(human, 'metadata'),
+    changeRequired: bool(password || hashed, 'changeRequired'),
+  };
   if (projection.exists(world.users.get(user.id))) {
     throw precondition('COMMAND-7yiox1isql', 'Errors.User.AlreadyExisting');
   }
@@ -155,9 +178,19 @@ function orgOfRequest(world, caller, organization) {
 
 async function addHuman(world, caller, { body }) {
   const orgId = orgOfRequest(world, caller, msg(body, 'organization'));
-  const made = await createHuman(world, caller, orgId, str(body, 'userId'), str(body, 'username'), body, 'AddHumanUserRequest');
-  return { status: world.switches.create_status,
-    body: { userId: made.user.id, details: world.details(made.user, true), emailCode: made.emailCode } };
+  const made = await createHuman(
+    world,
+    caller,
+    orgId,
+    str(body, 'userId'),
+    str(body, 'username'),
+    body,
+    'AddHumanUserRequest',
+  );
+  return {
+    status: world.switches.create_status,
+    body: { userId: made.user.id, details: world.details(made.user, true), emailCode: made.emailCode },
+  };
 }
 
 async function createUser(world, caller, { body }) {
@@ -166,7 +199,15 @@ async function createUser(world, caller, { body }) {
   if (!human) {
     throw bare(CODE.INVALID, 'invalid CreateUserRequest.UserType: value is required');
   }
-  const made = await createHuman(world, caller, orgId, str(body, 'userId'), str(body, 'username'), human, 'CreateUserRequest');
+  const made = await createHuman(
+    world,
+    caller,
+    orgId,
+    str(body, 'userId'),
+    str(body, 'username'),
+    human,
+    'CreateUserRequest',
+  );
   return { body: { id: made.user.id, creationDate: world.stamp(made.user.created), emailCode: made.emailCode } };
 }
 
@@ -195,8 +236,10 @@ async function changeHuman(world, caller, id, username, human, where) {
   }
   if (password) {
     const spec = msg(password, 'password');
-    await passwords.set(world, user, { password: ranged(str(spec, 'password'), `${where}.Password`, 1, 200),
-      changeRequired: bool(spec, 'changeRequired') });
+    await passwords.set(world, user, {
+      password: ranged(str(spec, 'password'), `${where}.Password`, 1, 200),
+      changeRequired: bool(spec, 'changeRequired'),
+    });
   }
   user.username = username || user.username;
   user.profile = profile || user.profile;
@@ -206,12 +249,26 @@ async function changeHuman(world, caller, id, username, human, where) {
 }
 
 async function updateUser(world, caller, { params, body }) {
-  const { user, emailCode } = await changeHuman(world, caller, params.id, str(body, 'username'), msg(body, 'human') || {}, 'UpdateUserRequest');
+  const { user, emailCode } = await changeHuman(
+    world,
+    caller,
+    params.id,
+    str(body, 'username'),
+    msg(body, 'human') || {},
+    'UpdateUserRequest',
+  );
   return { body: { changeDate: world.stamp(user.changed), emailCode } };
 }
 
 async function updateHuman(world, caller, { params, body }) {
-  const { user, emailCode } = await changeHuman(world, caller, params.id, str(body, 'username'), body, 'UpdateHumanUserRequest');
+  const { user, emailCode } = await changeHuman(
+    world,
+    caller,
+    params.id,
+    str(body, 'username'),
+    body,
+    'UpdateHumanUserRequest',
+  );
   return { body: { details: world.details(user), emailCode } };
 }
 

@@ -64,8 +64,12 @@ const QUERIES = {
 
 function predicate(query) {
   const names = Object.keys(query).filter((name) => QUERIES[name]);
-  if (names.length !== 1) { // an unknown query name is an unknown field: the message is empty then
-    throw bare(CODE.INVALID, 'invalid ListUsersRequest.Queries[0]: embedded message failed validation | caused by: invalid SearchQuery.Query: value is required');
+  if (names.length !== 1) {
+    // an unknown query name is an unknown field: the message is empty then
+    throw bare(
+      CODE.INVALID,
+      'invalid ListUsersRequest.Queries[0]: embedded message failed validation | caused by: invalid SearchQuery.Query: value is required',
+    );
   }
   return QUERIES[names[0]](msg(query, names[0]));
 }
@@ -75,13 +79,20 @@ function search(world, caller, { body }) {
   const tests = list(body, 'queries').map(predicate);
   const page = msg(body, 'query') || {};
   const offset = Number(page.offset || 0);
-  const found = [...world.users.values()].map(projection.read)
+  const found = [...world.users.values()]
+    .map(projection.read)
     .filter((user) => user && allowed(caller, 'user.read', user.resourceOwner) && tests.every((test) => test(user)))
     .sort((a, b) => (bool(page, 'asc') ? 1 : -1) * (a.sequence - b.sequence));
-  return { body: {
-    details: { totalResult: String(found.length), processedSequence: String(world.sequence), timestamp: world.stamp() },
-    result: found.slice(offset, offset + Number(page.limit || 100)).map((user) => view(world, user)),
-  } };
+  return {
+    body: {
+      details: {
+        totalResult: String(found.length),
+        processedSequence: String(world.sequence),
+        timestamp: world.stamp(),
+      },
+      result: found.slice(offset, offset + Number(page.limit || 100)).map((user) => view(world, user)),
+    },
+  };
 }
 
 function getUser(world, caller, { params }) {
@@ -97,16 +108,27 @@ function getUser(world, caller, { params }) {
 function complexity(world, caller, { query }) {
   const orgId = query.get('ctx.orgId') || caller.orgId;
   if (!world.orgs.has(orgId)) {
-    throw denied('AUTH-Bs7Ds', 'Organisation doesn\'t exist');
+    throw denied('AUTH-Bs7Ds', "Organisation doesn't exist");
   }
   const policy = world.switches.complexity;
-  return { body: { details: { resourceOwner: world.instanceId },
-    settings: { ...policy, minLength: String(policy.minLength), resourceOwnerType: 'RESOURCE_OWNER_TYPE_INSTANCE' } } };
+  return {
+    body: {
+      details: { resourceOwner: world.instanceId },
+      settings: { ...policy, minLength: String(policy.minLength), resourceOwnerType: 'RESOURCE_OWNER_TYPE_INSTANCE' },
+    },
+  };
 }
 
 function lockout(world) {
-  return { body: { details: { resourceOwner: world.instanceId },
-    settings: { maxPasswordAttempts: String(world.switches.max_password_attempts), resourceOwnerType: 'RESOURCE_OWNER_TYPE_INSTANCE' } } };
+  return {
+    body: {
+      details: { resourceOwner: world.instanceId },
+      settings: {
+        maxPasswordAttempts: String(world.switches.max_password_attempts),
+        resourceOwnerType: 'RESOURCE_OWNER_TYPE_INSTANCE',
+      },
+    },
+  };
 }
 
 function addRoutes(api) {

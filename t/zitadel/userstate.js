@@ -11,14 +11,30 @@ const users = require('./users');
 
 // One row for each change of state: the states it starts from, the one it ends in, its error ids.
 const CHANGES = {
-  lock: { from: ['ACTIVE', 'INITIAL'], to: 'LOCKED', missing: 'COMMAND-450yxuqrh1',
-    wrong: ['COMMAND-lgws8wtsqf', 'Errors.User.ShouldBeActiveOrInitial'] },
-  unlock: { from: ['LOCKED'], to: 'ACTIVE', missing: 'COMMAND-x377t913pw',
-    wrong: ['COMMAND-olb9vb0oca', 'Errors.User.NotLocked'] },
-  deactivate: { from: ['ACTIVE', 'LOCKED'], to: 'INACTIVE', missing: 'COMMAND-5gp2p62iin',
-    wrong: ['COMMAND-5gunjw0cd7', 'Errors.User.AlreadyInactive'] },
-  reactivate: { from: ['INACTIVE'], to: 'ACTIVE', missing: 'COMMAND-9hy5kzbuk6',
-    wrong: ['COMMAND-s5qqcz97hf', 'Errors.User.NotInactive'] },
+  lock: {
+    from: ['ACTIVE', 'INITIAL'],
+    to: 'LOCKED',
+    missing: 'COMMAND-450yxuqrh1',
+    wrong: ['COMMAND-lgws8wtsqf', 'Errors.User.ShouldBeActiveOrInitial'],
+  },
+  unlock: {
+    from: ['LOCKED'],
+    to: 'ACTIVE',
+    missing: 'COMMAND-x377t913pw',
+    wrong: ['COMMAND-olb9vb0oca', 'Errors.User.NotLocked'],
+  },
+  deactivate: {
+    from: ['ACTIVE', 'LOCKED'],
+    to: 'INACTIVE',
+    missing: 'COMMAND-5gp2p62iin',
+    wrong: ['COMMAND-5gunjw0cd7', 'Errors.User.AlreadyInactive'],
+  },
+  reactivate: {
+    from: ['INACTIVE'],
+    to: 'ACTIVE',
+    missing: 'COMMAND-9hy5kzbuk6',
+    wrong: ['COMMAND-s5qqcz97hf', 'Errors.User.NotInactive'],
+  },
 };
 
 function stateChange(change) {

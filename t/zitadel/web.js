@@ -16,9 +16,11 @@ function readBody(req) {
         parts.push(part);
       }
     });
-    req.on('end', () => (size > MAX_BODY
-      ? reject(bare(CODE.EXHAUSTED, 'grpc: received message larger than max'))
-      : resolve(Buffer.concat(parts).toString('utf8'))));
+    req.on('end', () =>
+      size > MAX_BODY
+        ? reject(bare(CODE.EXHAUSTED, 'grpc: received message larger than max'))
+        : resolve(Buffer.concat(parts).toString('utf8')),
+    );
     req.on('error', reject);
   });
 }
@@ -50,8 +52,14 @@ function compact(value) {
   }
   const out = {};
   for (const [name, field] of Object.entries(value)) {
-    const zero = field === undefined || field === null || field === false || field === 0 || field === '' ||
-      field === '0' || (Array.isArray(field) && field.length === 0);
+    const zero =
+      field === undefined ||
+      field === null ||
+      field === false ||
+      field === 0 ||
+      field === '' ||
+      field === '0' ||
+      (Array.isArray(field) && field.length === 0);
     if (!zero) {
       out[name] = compact(field);
     }
@@ -86,7 +94,9 @@ function ranged(value, where, min, max) {
 
 // A route table: add('POST', '/v2/users/:id', handler, options), find(method, path).
 class Routes {
-  constructor() { this.rows = []; }
+  constructor() {
+    this.rows = [];
+  }
 
   add(method, pattern, handler, options) {
     const expr = new RegExp('^' + pattern.replace(/:(\w+)/g, '(?<$1>[^/]+)') + '$');
@@ -111,8 +121,11 @@ class Routes {
   }
 }
 
-const json = (status, body, headers) => ({ status, headers: { 'content-type': 'application/json', ...headers },
-  body: JSON.stringify(body) });
+const json = (status, body, headers) => ({
+  status,
+  headers: { 'content-type': 'application/json', ...headers },
+  body: JSON.stringify(body),
+});
 const html = (status, body) => ({ status, headers: { 'content-type': 'text/html; charset=utf-8' }, body });
 const redirect = (location) => ({ status: 302, headers: { location }, body: '' });
 
@@ -129,4 +142,19 @@ function withQuery(address, fields) {
 
 const escapeHtml = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
-module.exports = { readBody, parseJson, compact, str, bool, msg, list, ranged, Routes, json, html, redirect, withQuery, escapeHtml };
+module.exports = {
+  readBody,
+  parseJson,
+  compact,
+  str,
+  bool,
+  msg,
+  list,
+  ranged,
+  Routes,
+  json,
+  html,
+  redirect,
+  withQuery,
+  escapeHtml,
+};

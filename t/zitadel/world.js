@@ -11,7 +11,13 @@ const SWITCHES = {
   lag_get: false, // GET /v2/users/{id} lags too (the real one does not)
   language: 'en', // of error messages, unless Accept-Language says otherwise
   max_password_attempts: 0, // lock at this many wrong passwords, 0 = never
-  complexity: { minLength: 8, requiresUppercase: true, requiresLowercase: true, requiresNumber: true, requiresSymbol: true },
+  complexity: {
+    minLength: 8,
+    requiresUppercase: true,
+    requiresLowercase: true,
+    requiresNumber: true,
+    requiresSymbol: true,
+  },
   username_scope: 'instance', // or 'org'
   create_status: 200, // of POST /v2/users/human: 200 since v4, 201 before
   wrong_password_id: 'COMMAND-3M0fs', // other versions: COMMAND-SAF3g, DOM-3gcfDV
@@ -56,15 +62,25 @@ class World {
     return String(this.counter);
   }
 
-  secret(bytes = 32) { return crypto.randomBytes(bytes).toString('base64url'); }
+  secret(bytes = 32) {
+    return crypto.randomBytes(bytes).toString('base64url');
+  }
 
-  now() { return Date.now() + this.switches.clock_offset_s * 1000; }
+  now() {
+    return Date.now() + this.switches.clock_offset_s * 1000;
+  }
 
   // RFC 3339 with a fraction, as protojson writes timestamps.
-  stamp(ms = this.now()) { return new Date(ms).toISOString().replace('Z', '412Z'); }
+  stamp(ms = this.now()) {
+    return new Date(ms).toISOString().replace('Z', '412Z');
+  }
 
   details(entity, created) {
-    const details = { sequence: String(entity.sequence), changeDate: this.stamp(entity.changed), resourceOwner: entity.resourceOwner };
+    const details = {
+      sequence: String(entity.sequence),
+      changeDate: this.stamp(entity.changed),
+      resourceOwner: entity.resourceOwner,
+    };
     return created ? { ...details, creationDate: this.stamp(entity.created) } : details;
   }
 
@@ -105,10 +121,18 @@ class World {
     const google = { id: this.nextId(), name: 'Google' };
     this.idps.set(google.id, google);
     this.googleId = google.id;
-    for (const [name, auth] of [['web', 'secret'], ['spa', 'none']]) {
+    for (const [name, auth] of [
+      ['web', 'secret'],
+      ['spa', 'none'],
+    ]) {
       const id = this.nextId();
-      this.clients.set(id, { id, name, secret: auth === 'secret' ? this.secret() : undefined,
-        redirectUris: [...options.redirectUris], grants: ['authorization_code', 'refresh_token'] });
+      this.clients.set(id, {
+        id,
+        name,
+        secret: auth === 'secret' ? this.secret() : undefined,
+        redirectUris: [...options.redirectUris],
+        grants: ['authorization_code', 'refresh_token'],
+      });
     }
   }
 
@@ -116,7 +140,9 @@ class World {
     return [...this.machines.values()].find((machine) => machine.clientId === clientId);
   }
 
-  client(name) { return [...this.clients.values()].find((client) => client.name === name); }
+  client(name) {
+    return [...this.clients.values()].find((client) => client.name === name);
+  }
 }
 
 module.exports = { World, SWITCHES };
