@@ -55,7 +55,7 @@ sub signal_all {
 # Does a child still run?
 sub alive {
     my ($pid) = @_;
-    return $pid && waitpid($pid, WNOHANG) == 0;
+    return waitpid($pid, WNOHANG) == 0;
 }
 
 # The id in a pid file, if that process runs and has $mark on its command line: after a crash or a reboot the
@@ -79,10 +79,14 @@ sub wait_until {
     }
 }
 
-# A port of 127.0.0.1 that nobody listens on at this moment.
+# A port of 127.0.0.1 that nobody listens on at this moment, below those that the system gives to clients: such a
+# connection could take it before a server does.
 sub free_port {
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die "no free port: $!";
-    return $socket->sockport;
+    for (1 .. 100) {
+        my $port = 20000 + int rand 12000;
+        return $port if IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1);
+    }
+    die "no free port\n";
 }
 
 # Runs a command, returns its standard output; dies with its messages when it fails.
