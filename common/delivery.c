@@ -217,6 +217,7 @@ static apr_status_t work_off(outlet_t *outlet, apr_pool_t *p, const apr_array_he
                              apr_uint32_t *stop)
 {
     apr_status_t failed = APR_SUCCESS;
+    int down = 0;
 
     for (int i = 0; i < rows->nelts; i++) {
         const cloudep_outbox_row_t *row = &APR_ARRAY_IDX(rows, i, cloudep_outbox_row_t);
@@ -229,13 +230,13 @@ static apr_status_t work_off(outlet_t *outlet, apr_pool_t *p, const apr_array_he
                          row->channel, row->id, row->template, row->attempts);
             continue;
         }
-        if (!apr_atomic_read32(stop) && !outlet->pause && failed == APR_SUCCESS &&
-            apr_time_now() - claimed_at < LAST_START) {
+        if (!apr_atomic_read32(stop) && !down && failed == APR_SUCCESS && apr_time_now() - claimed_at < LAST_START) {
             outcome = deliver(outlet, p, row, stop, i + 1 < rows->nelts, &error);
         }
         rv = mark(outlet, p, row, outcome, error);
         if (outcome != APR_EINTR && outcome != CLOUDEP_EDATA) {
-            note_transport(outlet, row, !is_about_server(outcome), error);
+            down = is_about_server(outcome);
+            note_transport(outlet, row, !down, error);
         }
         if (rv != APR_SUCCESS && failed != APR_SUCCESS) {
             return rv; /* the database has gone: the other claims run out by themselves */

@@ -210,7 +210,8 @@ static apr_status_t send_smtp(cloudep_mailer_t *mailer, apr_pool_t *p, const clo
     }
     rv = verdict(code, answer, source->left == 0);
     if (rv != APR_SUCCESS) {
-        *error = answer ? apr_psprintf(p, "SMTP %ld: %s", answer, curl_easy_strerror(code)) : curl_easy_strerror(code);
+        *error = answer >= 400 ? apr_psprintf(p, "SMTP %ld: %s", answer, curl_easy_strerror(code))
+                               : curl_easy_strerror(code);
     }
     if (rv != APR_SUCCESS || !more) {
         disconnect(mailer);

@@ -233,8 +233,7 @@ apr_status_t cloudep_messages_load(const cloudep_messages_t **out, apr_pool_t *p
     (void)apr_dir_close(dir);
     for (const message_t *message = known; rv == APR_SUCCESS && message->name; message++) {
         if (!strcmp(message->channel, channel) && !find_version(messages, pool, message->name, NULL)) {
-            *error = apr_psprintf(pool, "templates in %s: %s.%s.txt is missing, and so is %s.en.txt", folder,
-                                  message->name, default_language, message->name);
+            *error = apr_psprintf(pool, "templates in %s: %s.en.txt is missing", folder, message->name);
             rv = APR_ENOENT;
         }
     }
@@ -303,7 +302,7 @@ static const char *param(const json_t *params, const char *name, apr_pool_t *poo
     const json_t *value = json_object_get(params, name);
 
     if (json_is_integer(value)) {
-        return apr_psprintf(pool, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return apr_psprintf(pool, "%" APR_INT64_T_FMT, (apr_int64_t)json_integer_value(value));
     }
     /* A text with a zero byte in it is none. */
     return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value)

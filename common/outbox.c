@@ -16,23 +16,43 @@
 
 #define SECRET_MAX 1024
 
+/* The first line of a file that only its owner and group may read, into line (SECRET_MAX + 2 bytes). */
+static apr_status_t read_line(char *line, apr_pool_t *pool, const char *path)
+{
+    apr_file_t *file;
+    apr_finfo_t info;
+    apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, pool);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = apr_file_info_get(&info, APR_FINFO_PROT, file);
+    if (rv == APR_SUCCESS && info.protection & (APR_FPROT_WREAD | APR_FPROT_WWRITE | APR_FPROT_GWRITE)) {
+        rv = CLOUDEP_EREFUSED;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_gets(line, SECRET_MAX + 2, file);
+    }
+    (void)apr_file_close(file);
+    return rv;
+}
+
 apr_status_t cloudep_read_secret(const char **secret, apr_pool_t *pool, const char *directive, const char *path,
                                  const char **error)
 {
     char line[SECRET_MAX + 2];
     char reason[128];
     apr_size_t len;
-    apr_file_t *file;
     apr_status_t rv;
 
     if (!path) {
         *error = apr_psprintf(pool, "%s is not set", directive);
         return CLOUDEP_EMALFORMED;
     }
-    rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, pool);
-    if (rv == APR_SUCCESS) {
-        rv = apr_file_gets(line, sizeof(line), file);
-        (void)apr_file_close(file);
+    rv = read_line(line, pool, path);
+    if (rv == CLOUDEP_EREFUSED) {
+        *error = apr_psprintf(pool, "%s %s: its mode lets others read or change it (chmod 600)", directive, path);
+        return rv;
     }
     if (rv != APR_SUCCESS) {
         *error = apr_psprintf(pool, "%s %s: %s", directive, path, apr_strerror(rv, reason, sizeof(reason)));

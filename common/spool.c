@@ -23,10 +23,14 @@ apr_status_t cloudep_spool_folder(const char **folder, apr_pool_t *pool, const c
         *error = apr_psprintf(pool, "%s: not an absolute path", transport);
         return CLOUDEP_EMALFORMED;
     }
-    rv = apr_stat(&info, *folder, APR_FINFO_TYPE, pool);
+    rv = apr_stat(&info, *folder, APR_FINFO_TYPE | APR_FINFO_PROT, pool);
     if (rv != APR_SUCCESS || info.filetype != APR_DIR) {
         *error = apr_psprintf(pool, "%s: there is no such folder", transport);
         return rv == APR_SUCCESS ? APR_ENOTDIR : rv;
+    }
+    if (info.protection & (APR_FPROT_WREAD | APR_FPROT_WWRITE | APR_FPROT_WEXECUTE)) {
+        *error = apr_psprintf(pool, "%s: its mode lets everybody in (chmod o-rwx)", transport);
+        return CLOUDEP_EREFUSED;
     }
     return APR_SUCCESS;
 }
