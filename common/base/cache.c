@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <openssl/evp.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -26,6 +27,8 @@ struct cloudep_cache_t {
     cloudep_cache_peer_t **peers;
     apr_uint32_t count;
     apr_interval_time_t limit;
+    atomic_int busy; /* operations under way */
+    atomic_int closed;
 };
 
 typedef enum { GET, SET, ADD, INCR, DELETE } verb_t;
@@ -90,7 +93,7 @@ static cloudep_peer_verdict_t judge(const request_t *r, apr_status_t rv, int aga
     return APR_STATUS_IS_EAGAIN(rv) || again ? CLOUDEP_PEER_SICK : CLOUDEP_PEER_BROKEN;
 }
 
-static apr_status_t run(const cloudep_cache_t *cache, request_t *r)
+static apr_status_t try_servers(const cloudep_cache_t *cache, request_t *r)
 {
     /* The server that apr_memcache_find_server_hash_default() would take, then the next one. */
     const apr_uint32_t hash = apr_memcache_hash_default(NULL, r->key, strlen(r->key));
@@ -98,9 +101,6 @@ static apr_status_t run(const cloudep_cache_t *cache, request_t *r)
     apr_uint32_t skipped = 0;
     apr_uint32_t failures = 0;
 
-    if (!r->key[0]) {
-        return CLOUDEP_ECACHE;
-    }
     /* A server that was restarted costs one try, one that is gone two; then the next has the key. */
     while (skipped < cache->count && failures <= cache->count) {
         cloudep_peer_verdict_t verdict;
@@ -127,8 +127,20 @@ static apr_status_t run(const cloudep_cache_t *cache, request_t *r)
     return CLOUDEP_ECACHE;
 }
 
-static apr_status_t store(const cloudep_cache_t *cache, verb_t verb, const char *key, const char *value,
-                          apr_size_t length, apr_uint32_t ttl)
+static apr_status_t run(cloudep_cache_t *cache, request_t *r)
+{
+    apr_status_t rv = CLOUDEP_ECACHE;
+
+    atomic_fetch_add(&cache->busy, 1);
+    if (r->key[0] && !atomic_load(&cache->closed)) {
+        rv = try_servers(cache, r);
+    }
+    atomic_fetch_sub(&cache->busy, 1);
+    return rv;
+}
+
+static apr_status_t store(cloudep_cache_t *cache, verb_t verb, const char *key, const char *value, apr_size_t length,
+                          apr_uint32_t ttl)
 {
     request_t r = {.verb = verb, .key = key, .data = {.in = value}, .length = length, .ttl = ttl};
 
@@ -142,16 +154,14 @@ static apr_status_t store(const cloudep_cache_t *cache, verb_t verb, const char 
  * A pre-cleanup. On a hard stop httpd lets the pool go while workers may still run: nothing new may start, and
  * what is under way, whose waits are bounded, gets the time to end.
  */
-static apr_status_t close_peers(void *cache_)
+static apr_status_t close_cache(void *cache_)
 {
-    const cloudep_cache_t *cache = cache_;
-    const apr_time_t end = apr_time_now() + cache->limit + CONNECT_LIMIT;
-    apr_uint32_t i;
+    cloudep_cache_t *cache = cache_;
+    const apr_time_t end = apr_time_now() + 2 * (cache->limit + CONNECT_LIMIT);
 
-    for (i = 0; i < cache->count; i++) {
-        while (cloudep_cache_peer_close(cache->peers[i]) > 0 && apr_time_now() < end) {
-            apr_sleep(apr_time_from_msec(5));
-        }
+    atomic_store(&cache->closed, 1);
+    while (atomic_load(&cache->busy) > 0 && apr_time_now() < end) {
+        apr_sleep(apr_time_from_msec(5));
     }
     return APR_SUCCESS;
 }
@@ -216,7 +226,7 @@ apr_status_t cloudep_cache_create(cloudep_cache_t **created, apr_pool_t *parent,
             goto leave;
         }
     }
-    apr_pool_pre_cleanup_register(pool, cache, close_peers);
+    apr_pool_pre_cleanup_register(pool, cache, close_cache);
     *created = cache;
 leave:
     if (rv != APR_SUCCESS) {

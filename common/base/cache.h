@@ -50,8 +50,9 @@ cloudep_cache_parse_server(cloudep_cache_server_t *server, const char *text, apr
  * @param cache lives as long as @a pool; end every thread that uses it before @a pool goes. The process
  *        must ignore SIGPIPE, as httpd does
  * @param servers of cloudep_cache_server_t, at least one. Keys are spread over them by
- *        apr_memcache's own hash; while one is down, its keys go to the next one. The order must be
- *        the same on every node
+ *        apr_memcache's own hash; while one is down, its keys go to the next one, and when it is
+ *        back it has again what it had: what must not come back belongs in the database. The order
+ *        must be the same on every node
  * @param connections most connections to one server; with less than one for each thread some
  *        operations wait for one
  * @param limit the longest wait for a reply and for a free connection, at least one millisecond;

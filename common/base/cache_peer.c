@@ -11,12 +11,12 @@
  */
 #include "base/cache_peer.h"
 
-#include <apr_atomic.h>
 #include <apr_lib.h>
 #include <apr_reslist.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <dirent.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,7 +36,7 @@ struct cloudep_peer_life_t {
     const apr_sockaddr_t *addresses;
     int users;
     int retired;
-    apr_uint32_t ended; /* atomic, as the list's lock is held where it is asked: make no connection any more */
+    atomic_int ended; /* atomic, as the list's lock is held where it is asked: make no connection any more */
 };
 
 struct cloudep_cache_peer_t {
@@ -46,17 +46,15 @@ struct cloudep_cache_peer_t {
     apr_interval_time_t limit;
     apr_thread_mutex_t *lock; /* for everything below and in the lives */
     life_t *current;          /* NULL: make one */
-    int busy;                 /* turns under way, in whatever life */
     int trying;               /* one turn finds out whether the server is back */
-    int closed;
-    apr_time_t rest_until; /* 0: healthy */
+    apr_time_t rest_until;    /* 0: healthy */
 };
 
 /* Call with the lock held. */
 static void retire(life_t *life)
 {
     life->retired = 1;
-    apr_atomic_set32(&life->ended, 1);
+    atomic_store(&life->ended, 1);
     if (life->peer->current == life) {
         life->peer->current = NULL;
     }
@@ -142,7 +140,7 @@ static apr_status_t connect_one(void **connection, void *life_, apr_pool_t *pool
     life_t *life = life_;
 
     (void)pool;
-    if (apr_atomic_read32(&life->ended)) {
+    if (atomic_load(&life->ended)) {
         /* The one before us could not connect: each of us waiting a second in turn helps nobody. */
         return APR_ECONNREFUSED;
     }
@@ -152,7 +150,7 @@ static apr_status_t connect_one(void **connection, void *life_, apr_pool_t *pool
         }
         apr_reslist_invalidate(life->raw, *connection);
     }
-    apr_atomic_set32(&life->ended, 1);
+    atomic_store(&life->ended, 1);
     return APR_ECONNREFUSED;
 }
 
@@ -231,9 +229,6 @@ apr_status_t cloudep_cache_peer_enter(cloudep_peer_turn_t *turn, cloudep_cache_p
 {
     *turn = (cloudep_peer_turn_t){NULL, NULL, 0};
     apr_thread_mutex_lock(peer->lock);
-    if (peer->closed) {
-        goto leave;
-    }
     if (peer->rest_until) {
         if (peer->trying || apr_time_now() < peer->rest_until) {
             goto leave;
@@ -250,7 +245,6 @@ apr_status_t cloudep_cache_peer_enter(cloudep_peer_turn_t *turn, cloudep_cache_p
     turn->life = peer->current;
     turn->client = turn->life->client;
     turn->life->users++;
-    peer->busy++;
 leave:
     apr_thread_mutex_unlock(peer->lock);
     return turn->life ? APR_SUCCESS : CLOUDEP_ECACHE;
@@ -271,7 +265,7 @@ void cloudep_cache_peer_leave(const cloudep_peer_turn_t *turn, cloudep_peer_verd
     }
     if (verdict == CLOUDEP_PEER_BROKEN || verdict == CLOUDEP_PEER_SICK) {
         /* Ended but not retired: no connection could be made. */
-        const int sick = verdict == CLOUDEP_PEER_SICK || apr_atomic_read32(&life->ended);
+        const int sick = verdict == CLOUDEP_PEER_SICK || atomic_load(&life->ended);
 
         /* Who comes late, from a life that others have retired, knows nothing about the present one. */
         if (turn->trial || (sick && !life->retired)) {
@@ -279,7 +273,6 @@ void cloudep_cache_peer_leave(const cloudep_peer_turn_t *turn, cloudep_peer_verd
         }
         retire(life);
     }
-    peer->busy--;
     if (--life->users == 0 && life->retired) {
         over = life->pool;
     }
@@ -287,15 +280,4 @@ void cloudep_cache_peer_leave(const cloudep_peer_turn_t *turn, cloudep_peer_verd
     if (over) {
         apr_pool_destroy(over);
     }
-}
-
-int cloudep_cache_peer_close(cloudep_cache_peer_t *peer)
-{
-    int busy;
-
-    apr_thread_mutex_lock(peer->lock);
-    peer->closed = 1;
-    busy = peer->busy;
-    apr_thread_mutex_unlock(peer->lock);
-    return busy;
 }

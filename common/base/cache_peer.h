@@ -43,7 +43,4 @@ apr_status_t cloudep_cache_peer_enter(cloudep_peer_turn_t *turn, cloudep_cache_p
 /** End a turn. */
 void cloudep_cache_peer_leave(const cloudep_peer_turn_t *turn, cloudep_peer_verdict_t verdict);
 
-/** Let no turn begin any more. Returns how many are still under way; call it again until there are none. */
-int cloudep_cache_peer_close(cloudep_cache_peer_t *peer);
-
 #endif

@@ -127,7 +127,8 @@ cloudep_challenge_restore(const cloudep_challenge_t *challenge, const cloudep_ch
 
 /**
  * Refuse every open challenge of a member from now on, as not found: after a password reset, a
- * suspension. New ones can be made at once.
+ * suspension. New ones can be made at once. With several memcached servers, one that is away during the
+ * call keeps its own; where that matters compare challenge->created with the time of the event.
  * @return APR_SUCCESS; APR_EGENERAL: no randomness; CLOUDEP_ECACHE: some may still be open
  */
 CLOUDEP_DECLARE(apr_status_t)

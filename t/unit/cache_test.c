@@ -403,6 +403,33 @@ static void test_few_connections(int port, pid_t pid, apr_pool_t *pool)
     is_int(cloudep_cache_create(&crowd.cache, pool, servers, 2, SECOND), APR_EINVAL, "no server is refused");
 }
 
+static void *get_once(void *crowd_)
+{
+    get_until(0, crowd_);
+    return NULL;
+}
+
+static void test_closed(int port, pid_t pid, apr_pool_t *pool)
+{
+    crowd_t crowd = {.key = key("closed")};
+    apr_pool_t *sub;
+    apr_time_t start;
+    pthread_t thread;
+
+    apr_pool_create(&sub, pool);
+    crowd.cache = make(sub, port, 0, SECOND / 2);
+    memcached_stop(pid);
+    pthread_create(&thread, NULL, get_once, &crowd);
+    apr_sleep(SECOND / 10);
+    start = apr_time_now();
+    apr_pool_destroy(sub);
+    ok(since(start) > 200 && since(start) < 2000, "the pool waits for who still waits for an answer (%d ms)",
+       since(start));
+    pthread_join(thread, NULL);
+    is_int(crowd.rv[0], CLOUDEP_ECACHE, "who does not get one");
+    kill(pid, SIGCONT);
+}
+
 static void test_socket(apr_pool_t *pool)
 {
     apr_array_header_t *servers = apr_array_make(pool, 1, sizeof(cloudep_cache_server_t));
@@ -496,6 +523,7 @@ int main(void)
     apr_pool_destroy(sub);
     test_killed_under_load(pool);
     test_few_connections(port, pid, pool);
+    test_closed(port, pid, pool);
     test_socket(pool);
     test_two(pool);
     test_nonsense("", "a server that hangs up is an outage", pool);

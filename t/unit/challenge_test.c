@@ -136,6 +136,9 @@ static void test_resend(const cloudep_challenges_t *in, apr_pool_t *pool)
     cloudep_challenge_start(&made, &code, in, &other, 600, ATTEMPTS, pool);
     ok(strcmp(again->id, made->id) != 0, "another tenant is another challenge");
     is_int(guess(in, again->id, next, pool), APR_SUCCESS, "and each has its own code");
+    made->mac = again->mac;
+    is_int(cloudep_challenge_check(made, in, next, ATTEMPTS, pool), CLOUDEP_EFORGED,
+           "whose hash is good for no other challenge");
 }
 
 static void test_end(const cloudep_challenges_t *in, apr_pool_t *pool)
