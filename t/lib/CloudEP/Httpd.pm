@@ -59,20 +59,14 @@ sub fill {
     return $text;
 }
 
-# What the sanitizers need in httpd's environment: their run time before anything else, and reports in files, as a
-# child that dies of one says nothing to anybody. Empty without CLOUDEP_SANITIZE.
+# What a sanitized module needs in httpd's environment: the sanitizer's run time before anything else.
 sub environment {
-    my ($reports) = @_;
     return {} unless $ENV{CLOUDEP_SANITIZE};
     chomp(my $library = run(undef, 'gcc', '-print-file-name=libasan.so'));
-    return {
-        LD_PRELOAD    => $library,
-        ASAN_OPTIONS  => "detect_leaks=0:log_path=$reports/sanitizer",
-        UBSAN_OPTIONS => "print_stacktrace=1:log_path=$reports/sanitizer",
-    };
+    return { LD_PRELOAD => $library };
 }
 
-# dir => folder of the configuration and logs, port => where it listens, reports => folder for sanitizers' reports
+# dir => folder of the configuration and logs, port => where it listens
 sub new {
     my ($class, %self) = @_;
     return bless \%self, $class;
@@ -104,7 +98,7 @@ sub start {
     my $from = -s $self->error_log || 0;
     unlink "$self->{dir}/httpd.pid";
     unlink "$self->{dir}/logs/console";
-    my $pid = $self->{pid} = spawn("$self->{dir}/logs/console", environment($self->{reports}), program(), '-DFOREGROUND',
+    my $pid = $self->{pid} = spawn("$self->{dir}/logs/console", environment(), program(), '-DFOREGROUND',
         '-f', $self->conf);
     # The pid file is there once it has its port: the port alone could be a stranger's.
     my $up = wait_until(60, sub {

@@ -25,8 +25,7 @@ sub new {
     $self->{port} //= free_port();
     $self->{mail} //= $self->{smtp} ? $self->{smtp}{mail} : "$self->{dir}/spool/mail";
     $self->{keys} //= "$self->{dir}/keys";
-    $self->{httpd} //= CloudEP::Httpd->new(dir => $self->{dir}, port => $self->{port},
-        reports => $self->{reports} // $self->{dir});
+    $self->{httpd} //= CloudEP::Httpd->new(dir => $self->{dir}, port => $self->{port});
     return $self;
 }
 
@@ -169,7 +168,7 @@ sub describe {
     my ($self) = @_;
     return JSON::PP->new->canonical->pretty->encode({
         dir => $self->{dir}, build => $self->{build}, port => $self->{port}, mail => $self->{mail}, keys => $self->{keys},
-        reports => $self->{reports}, pg => { %{ $self->{pg} }{qw(run data log)} },
+        pg => { %{ $self->{pg} }{qw(run data log)} },
         memcached => { port => $self->{memcached}->port }, smtp => { %{ $self->{smtp} }{qw(port mail run)} },
     });
 }

@@ -32,6 +32,11 @@ sub main {
     flock $lock, LOCK_EX | LOCK_NB or die "another ./dev test uses $ENV{CLOUDEP_VAR}: set CLOUDEP_VAR to another folder\n";
     fcntl $lock, Fcntl::F_SETFD(), Fcntl::FD_CLOEXEC();
 
+    # Reports go to files, as an httpd child that dies of one says nothing to anybody. Pools are not freed one by one at
+    # the end of a process, so leaks are no findings.
+    $ENV{ASAN_OPTIONS} = "detect_leaks=0:log_path=$dir/reports/sanitizer";
+    $ENV{UBSAN_OPTIONS} = "print_stacktrace=1:log_path=$dir/reports/sanitizer";
+
     my $server = services($dir);
     my $self = $class->new;
     $self->{cloudep} = $server;
@@ -54,7 +59,7 @@ sub services {
     my $memcached = CloudEP::Memcached->new(%common)->start;
     my $template = template($dir);
     my $pg = CloudEP::Postgres->new(%common, data => "$dir/pg", template => $template)->start;
-    my $server = CloudEP::Server->new(dir => "$dir/server", keys => "$dir/keys", reports => "$dir/reports", pg => $pg,
+    my $server = CloudEP::Server->new(dir => "$dir/server", keys => "$dir/keys", pg => $pg,
         memcached => $memcached, smtp => $smtp);
     $server->prepare;
     return $server;
@@ -84,10 +89,8 @@ sub httpd_options {
     spew("$dir/conf/httpd.conf.in", slurp('t/conf/httpd.conf.in'));
     spew("$dir/conf/extra.conf.in", $server->configuration);
     my $httpd = CloudEP::Httpd::program();
-    my $environment = CloudEP::Httpd::environment($server->{reports});
-    if (%$environment) {
-        my $variables = join ' ', map { "$_='$environment->{$_}'" } sort keys %$environment;
-        spew("$dir/httpd", "#!/bin/sh\n$variables exec $httpd \"\$@\"\n");
+    if (my $library = CloudEP::Httpd::environment()->{LD_PRELOAD}) {
+        spew("$dir/httpd", "#!/bin/sh\nLD_PRELOAD='$library' exec $httpd \"\$@\"\n");
         chmod 0755, $httpd = "$dir/httpd";
     }
     return (

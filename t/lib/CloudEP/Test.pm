@@ -86,7 +86,7 @@ sub keep {
 sub own_server {
     my (%options) = @_;
     my $server = CloudEP::Server->new(
-        (map { $_ => server()->{$_} } qw(build keys reports pg memcached smtp)),
+        (map { $_ => server()->{$_} } qw(build keys pg memcached smtp)),
         dir => own_folder('httpd'), %options,
     );
     push @own, $server;
