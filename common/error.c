@@ -7,7 +7,6 @@
  */
 #include "private.h"
 
-#include <http_core.h>
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mod_core.h>
@@ -19,9 +18,7 @@
 /* Which of our prefixes a request is for, also when it failed before its Location was known. */
 static int is_ours(request_rec *r)
 {
-    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
-
-    if (core && core->handler && !strncmp(core->handler, "cloudep-", 8)) {
+    if (cloudep_is_api(r)) {
         return 1;
     }
     return r->uri && (ap_strstr_c(r->uri, CLOUDEP_AUTH_PREFIX "/") == r->uri ||

@@ -270,16 +270,23 @@ static void child_init(apr_pool_t *pchild, server_rec *main_server)
 /* ---- Requests ------------------------------------------------------------------------------------------- */
 
 /* Paths of the API are no files: neither mapped to the document root nor refused by its Directory rules. */
-static int is_api(request_rec *r)
+
+int cloudep_is_api(request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    const char *error = NULL;
+    const char *handler = NULL;
 
-    return core && core->handler && !strncmp(core->handler, "cloudep-", 8);
+    /* The handler that SetHandler will set; r->handler is not known yet. */
+    if (core && core->expr_handler) {
+        handler = ap_expr_str_exec(r, core->expr_handler, &error);
+    }
+    return handler && !strncmp(handler, "cloudep-", 8);
 }
 
 static int translate_name(request_rec *r)
 {
-    if (!is_api(r)) {
+    if (!cloudep_is_api(r)) {
         return DECLINED;
     }
     r->filename = apr_pstrcat(r->pool, "cloudep:", r->uri, NULL);

@@ -23,10 +23,16 @@ typedef struct cloudep_request_t {
     const char *id;
     const cloudep_principal_t *principal;
     const cloudep_problem_t *refused; /* the outcome of the check when it failed */
+    const char *about_tenant;         /* for the event; see cloudep_note() */
+    const char *about_uid;
+    const char *method;
 } cloudep_request_t;
 
 /** Made at first use, in the request's config. */
 cloudep_request_t *cloudep_request(request_rec *r);
+
+/** Whether the request's Location has one of our handlers; from the location walk on. */
+int cloudep_is_api(request_rec *r);
 
 /** Hooks, one function a concern. */
 void cloudep_error_register_hooks(void);
@@ -75,6 +81,28 @@ cloudep_hasher_t *cloudep_hasher_create(const cloudep_config_t *config, apr_pool
 /** Waits for a turn. @return CLOUDEP_EOVERLOAD: queue full or waited too long */
 apr_status_t cloudep_hasher_enter(cloudep_hasher_t *hasher);
 void cloudep_hasher_leave(cloudep_hasher_t *hasher);
+
+/* service.c */
+
+/** What a client calls itself, shortened, without what a log or a terminal would act on; NULL: nothing. */
+const char *cloudep_user_agent(request_rec *r);
+
+/* event.c: what happened, in the events table and in the error log */
+
+/** Writes down how a call ended; problem NULL: well. */
+void cloudep_event(const cloudep_call_t *call, const cloudep_problem_t *problem);
+/** Starts the thread that stores events and removes old ones. */
+void cloudep_event_start(server_rec *main_server, apr_pool_t *pchild);
+
+/* throttle.c */
+
+/** Counts a code about to be sent against the caps on its target, the client's address and the tenant, or the 429. */
+cloudep_problem_t *cloudep_claim_sending(cloudep_call_t *call, const char *tenant_id, const char *target, int scope);
+
+/* conceal.c: what marks the challenges and messages of decoys */
+
+#define CLOUDEP_DECOY_MARK "decoy"
+#define CLOUDEP_DECOY_TARGET "nobody@decoy.invalid" /* of messages that expire unsent */
 
 /* sweep.c: the thread that finishes what crashes left */
 
