@@ -46,14 +46,23 @@ static cloudep_problem_t *answer(cloudep_call_t *call, const cloudep_member_t *m
     return NULL;
 }
 
-static cloudep_problem_t *no_member(cloudep_call_t *call)
+cloudep_problem_t *member_gone(cloudep_call_t *call)
 {
     return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such member");
 }
 
+cloudep_problem_t *nobody(cloudep_call_t *call)
+{
+    cloudep_problem_t *problem = cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_UNAUTHENTICATED,
+                                                 "the token's member does not exist any more");
+
+    problem->challenge = "invalid_token";
+    return problem;
+}
+
 cloudep_problem_t *profile_get(cloudep_call_t *call)
 {
-    return call->principal->member ? answer(call, call->principal->member) : no_member(call);
+    return call->principal->member ? answer(call, call->principal->member) : member_gone(call);
 }
 
 cloudep_problem_t *profile_update(cloudep_call_t *call)
@@ -68,7 +77,7 @@ cloudep_problem_t *profile_update(cloudep_call_t *call)
                                                     call->principal->tenant_id, call->principal->uid, &profile);
 
     if (rv == APR_NOTFOUND) {
-        return no_member(call);
+        return member_gone(call);
     }
     return rv == APR_SUCCESS ? answer(call, member) : cloudep_problem_service(call, rv, "updating the profile");
 }

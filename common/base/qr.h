@@ -5,6 +5,7 @@
 #define CLOUDEP_QR_H
 
 #include <apr_pools.h>
+#include "base/export.h"
 #include "base/status.h"
 
 /**
@@ -13,9 +14,11 @@
  * @param text  at most about 2900 bytes, not empty
  * @return APR_SUCCESS; CLOUDEP_EREFUSED: too long for a QR code; APR_ENOMEM
  */
-apr_status_t cloudep_qr_svg(const char **svg, apr_size_t *len, apr_pool_t *pool, const char *text);
+CLOUDEP_DECLARE(apr_status_t)
+cloudep_qr_svg(const char **svg, apr_size_t *len, apr_pool_t *pool, const char *text);
 
 /** Draws text as PNG: black and white, 8 pixels a module. @return as cloudep_qr_svg(), APR_EGENERAL: libpng failed */
-apr_status_t cloudep_qr_png(const unsigned char **png, apr_size_t *len, apr_pool_t *pool, const char *text);
+CLOUDEP_DECLARE(apr_status_t)
+cloudep_qr_png(const unsigned char **png, apr_size_t *len, apr_pool_t *pool, const char *text);
 
 #endif
