@@ -21,6 +21,12 @@ cloudep_problem_t *register_resume(cloudep_call_t *call);
 extern const cloudep_field_t login_fields[];
 cloudep_problem_t *login(cloudep_call_t *call);
 
+/** Answers a right password with the challenge for the second factor. amr: how the first one was done (RFC 8176). */
+cloudep_problem_t *ask_second_factor(cloudep_call_t *call, const cloudep_tenant_t *tenant,
+                                     const cloudep_member_t *member, const char *amr);
+extern const cloudep_field_t mfa_fields[];
+cloudep_problem_t *login_mfa(cloudep_call_t *call);
+
 extern const cloudep_field_t refresh_fields[];
 cloudep_problem_t *token_refresh(cloudep_call_t *call);
 cloudep_problem_t *logout(cloudep_call_t *call);

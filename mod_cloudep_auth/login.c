@@ -1,5 +1,5 @@
 /*
- * login.c - email and password.
+ * login.c - email and password; a member with a second factor goes on in mfa.c.
  *
  * The state of an account is told only to who knows its password; without it, a wrong password, an unknown email and
  * an account with no password are the same answer after the same work.
@@ -69,6 +69,9 @@ cloudep_problem_t *login(cloudep_call_t *call)
     problem = problem ? problem : check_state(call, tenant, member);
     if (problem) {
         return problem;
+    }
+    if (member->totp_enrolled) {
+        return ask_second_factor(call, tenant, member, "pwd");
     }
     session = cloudep_session_new(call, tenant->id, member->uid, "pwd");
     rv = cloudep_session_open(cloudep_database(call), call->p, session);

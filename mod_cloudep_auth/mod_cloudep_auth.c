@@ -14,6 +14,7 @@ static const cloudep_route_t routes[] = {
     {"POST", "/register/resend", CODES, 0, resend_fields, register_resend},
     {"POST", "/register/resume", CODES, 0, resume_fields, register_resume},
     {"POST", "/login", STORED | CLOUDEP_NEEDS_PROVIDER, 0, login_fields, login},
+    {"POST", "/login/mfa", STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING, 0, mfa_fields, login_mfa},
     {"POST", "/token/refresh", STORED, CLOUDEP_ROUTE_NO_DATABASE, refresh_fields, token_refresh},
     {"POST", "/logout", CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_VERIFYING,
      CLOUDEP_ROUTE_TOKEN | CLOUDEP_ROUTE_NO_DATABASE, NULL, logout},
