@@ -19,7 +19,6 @@
 #define DEFAULT_PORT 11211
 #define KEY_PREFIX "cloudep:"
 #define MAX_SERVERS 64
-#define MAX_CONNECTIONS 1024
 /* How long apr_memcache waits for a connection to be made. */
 #define CONNECT_LIMIT APR_USEC_PER_SEC
 
@@ -199,8 +198,7 @@ apr_status_t cloudep_cache_create(cloudep_cache_t **created, apr_pool_t *parent,
     int i;
 
     *created = NULL;
-    if (servers->nelts < 1 || servers->nelts > MAX_SERVERS || connections < 1 || connections > MAX_CONNECTIONS ||
-        limit < apr_time_from_msec(1)) {
+    if (servers->nelts < 1 || servers->nelts > MAX_SERVERS || connections < 1 || limit < apr_time_from_msec(1)) {
         return APR_EINVAL;
     }
     if ((rv = apr_allocator_create(&allocator)) != APR_SUCCESS) {

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 /* How long a failed server is left alone before one operation may try it. */
 #define REST APR_USEC_PER_SEC
@@ -101,6 +102,20 @@ static int is_ours(const life_t *life, int fd)
     return 0;
 }
 
+static apr_status_t limit_wait(const life_t *life, int fd)
+{
+    const apr_interval_time_t limit = life->peer->limit;
+    const struct timeval wait = {.tv_sec = apr_time_sec(limit), .tv_usec = apr_time_usec(limit)};
+
+    if (!is_ours(life, fd)) {
+        return APR_NOTFOUND;
+    }
+    return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) == 0 &&
+                   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) == 0
+               ? APR_SUCCESS
+               : APR_FROM_OS_ERROR(errno);
+}
+
 /*
  * apr_memcache keeps its socket to itself, so the new connection is looked up among this process's
  * descriptors by its peer. Another module's sockets to the same server get the limit as well; it does not
@@ -108,26 +123,24 @@ static int is_ours(const life_t *life, int fd)
  */
 static apr_status_t limit_waits(const life_t *life)
 {
-    const apr_interval_time_t limit = life->peer->limit;
-    const struct timeval wait = {.tv_sec = apr_time_sec(limit), .tv_usec = apr_time_usec(limit)};
-    apr_status_t rv = APR_ENOSOCKET;
+    apr_status_t one = APR_NOTFOUND;
+    apr_status_t rv = APR_NOTFOUND;
     const struct dirent *entry;
     DIR *all = opendir("/proc/self/fd");
+    long fd;
 
     if (!all) {
-        return APR_FROM_OS_ERROR(errno);
+        /* Behind ChrootDir there is no /proc: the long way. */
+        for (fd = sysconf(_SC_OPEN_MAX) - 1; fd >= 0; fd--) {
+            one = limit_wait(life, (int)fd);
+            rv = one == APR_NOTFOUND ? rv : one;
+        }
+        return rv;
     }
     while ((entry = readdir(all)) != NULL) {
-        const int fd = apr_isdigit(entry->d_name[0]) ? atoi(entry->d_name) : -1;
-
-        if (fd < 0 || !is_ours(life, fd)) {
-            continue;
-        }
-        rv = APR_SUCCESS;
-        if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) != 0 ||
-            setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) != 0) {
-            rv = APR_FROM_OS_ERROR(errno);
-            break;
+        if (apr_isdigit(entry->d_name[0])) {
+            one = limit_wait(life, atoi(entry->d_name));
+            rv = one == APR_NOTFOUND ? rv : one;
         }
     }
     closedir(all);

@@ -61,7 +61,7 @@ static void test_right(const cloudep_challenges_t *in, apr_pool_t *pool)
     is_int(cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS, "a code is made");
     ok(strlen(code) == 6 && strspn(code, "0123456789") == 6, "of six digits");
     is_int((long long)strlen(made->id), 22, "its id has 128 bits");
-    is_int(cloudep_challenge_remaining(made), 600, "it lives for ten minutes");
+    ok(cloudep_challenge_remaining(made) > 590 && cloudep_challenge_remaining(made) <= 600, "it lives for ten minutes");
     cloudep_cache_get(&raw, NULL, in->cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(made->id)), pool);
     ok(raw && strstr(raw, "example.com") && !strstr(raw, code), "memcached has the record but not the code");
 
@@ -323,7 +323,7 @@ static void test_cooldown(const cloudep_challenges_t *in, apr_pool_t *pool)
 
     ok(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 60, pool) == APR_SUCCESS && wait == 0, "the first mail");
     is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 60, pool), APR_EEXIST, "the second is too early");
-    ok(wait >= 59 && wait <= 60, "by %u seconds", wait);
+    ok(wait > 50 && wait <= 60, "by %u seconds", wait);
     is_int(cloudep_cooldown_claim(&wait, in, "t2", "a@b", 60, pool), APR_SUCCESS, "not in another tenant");
     is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@c", 60, pool), APR_SUCCESS, "not to another address");
     is_int(cloudep_cooldown_release(in, "t1", "a@b"), APR_SUCCESS, "it was not sent after all");
