@@ -83,6 +83,7 @@ static cloudep_problem_t *from_token(cloudep_call_t *call, cloudep_principal_t *
 {
     const char *reason = NULL;
     const cloudep_claims_t *claims = cloudep_read_token(call->r, call->config, CLOUDEP_TOKEN_ACCESS, token, &reason);
+    cloudep_live_session_t live = {0};
     apr_status_t rv;
 
     if (!claims) {
@@ -91,8 +92,11 @@ static cloudep_problem_t *from_token(cloudep_call_t *call, cloudep_principal_t *
     principal->tenant_id = claims->tid;
     principal->uid = claims->sub;
     principal->session_id = claims->sid;
-    rv = cloudep_session_principal(cloudep_database(call), call->p, &principal->member, &principal->amr, claims->tid,
-                                   claims->sid, claims->sub);
+    rv = cloudep_session_principal(cloudep_database(call), call->p, &live, claims->tid, claims->sid, claims->sub);
+    principal->member = live.member;
+    principal->tenant_slug = live.tenant_slug;
+    principal->amr = live.amr;
+    principal->mfa_at = live.mfa_at;
     if (rv == APR_NOTFOUND) {
         return invalid_token(call, "its session is over");
     }

@@ -15,7 +15,8 @@ static const cloudep_statement_t open_session = {
 
 static const cloudep_statement_t principal = {
     .label = "session_principal",
-    .sql = "SELECT s.amr, t.id IS NOT NULL, " CLOUDEP_MEMBER_COLUMNS " FROM cloudep.sessions s"
+    .sql = "SELECT s.amr, t.slug, " CLOUDEP_SQL_SECONDS("s.mfa_at") ", " CLOUDEP_MEMBER_COLUMNS
+           " FROM cloudep.sessions s"
            " LEFT JOIN cloudep.members m ON m.tenant_id = s.tenant_id AND m.uid = s.uid"
            " LEFT JOIN cloudep.totp o ON o.tenant_id = s.tenant_id AND o.uid = s.uid"
            " LEFT JOIN cloudep.tenants t ON t.id = s.tenant_id"
@@ -108,10 +109,11 @@ apr_status_t cloudep_session_open(cloudep_db_t *db, apr_pool_t *p, cloudep_sessi
     return rv;
 }
 
-apr_status_t cloudep_session_principal(cloudep_db_t *db, apr_pool_t *p, const cloudep_member_t **member,
-                                       const char **amr, const char *tenant_id, const char *session_id, const char *uid)
+apr_status_t cloudep_session_principal(cloudep_db_t *db, apr_pool_t *p, cloudep_live_session_t *live,
+                                       const char *tenant_id, const char *session_id, const char *uid)
 {
     const char *args[] = {tenant_id, session_id, uid};
+    const char *mfa_at;
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &principal, args);
 
@@ -121,12 +123,15 @@ apr_status_t cloudep_session_principal(cloudep_db_t *db, apr_pool_t *p, const cl
     if (rows->count == 0) {
         return APR_NOTFOUND;
     }
-    *amr = cloudep_cell(rows, 0, 0);
-    if (!cloudep_cell_true(rows, 0, 1)) {
+    live->amr = cloudep_cell(rows, 0, 0);
+    live->tenant_slug = cloudep_cell(rows, 0, 1);
+    mfa_at = cloudep_cell(rows, 0, 2);
+    live->mfa_at = mfa_at ? apr_atoi64(mfa_at) : 0;
+    if (!live->tenant_slug) {
         return CLOUDEP_EDATA;
     }
-    rv = cloudep_member_of_row(p, member, rows, 0, 2);
-    if (rv == APR_SUCCESS && *member && (*member)->status != CLOUDEP_MEMBER_ACTIVE) {
+    rv = cloudep_member_of_row(p, &live->member, rows, 0, 3);
+    if (rv == APR_SUCCESS && live->member && live->member->status != CLOUDEP_MEMBER_ACTIVE) {
         return APR_NOTFOUND;
     }
     return rv;

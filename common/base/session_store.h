@@ -66,15 +66,21 @@ void cloudep_session_of_row(cloudep_session_t *session, const cloudep_rows_t *ro
 /** Opens a session for an active member. @return APR_NOTFOUND: not active (any more); else as cloudep_db_run */
 CLOUDEP_DECLARE(apr_status_t) cloudep_session_open(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session);
 
+/* Whom a live session speaks for. */
+typedef struct cloudep_live_session_t {
+    const cloudep_member_t *member; /* NULL: the session lives but the member's row is gone */
+    const char *tenant_slug;
+    const char *amr;
+    apr_int64_t mfa_at; /* Unix seconds of the last second factor, 0: none */
+} cloudep_live_session_t;
+
 /**
- * Who a token speaks for, in one round trip: session, member, and whether the tenant is still there.
- * @param member NULL when the session lives but the member's row is gone
+ * Who a token speaks for, in one round trip: session, member and tenant.
  * @return APR_NOTFOUND: the session is over, or its member may not act; CLOUDEP_EDATA: rows that contradict each
  *         other; else as cloudep_db_run
  */
-apr_status_t cloudep_session_principal(cloudep_db_t *db, apr_pool_t *p, const cloudep_member_t **member,
-                                       const char **amr, const char *tenant_id, const char *session_id,
-                                       const char *uid);
+apr_status_t cloudep_session_principal(cloudep_db_t *db, apr_pool_t *p, cloudep_live_session_t *live,
+                                       const char *tenant_id, const char *session_id, const char *uid);
 
 typedef enum {
     CLOUDEP_ROTATED,
