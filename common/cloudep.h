@@ -14,6 +14,7 @@
 #include "base/claims.h"
 #include "base/export.h"
 #include "base/field.h"
+#include "base/lockout_store.h"
 #include "base/member_store.h"
 #include "base/session_store.h"
 #include "base/tenant_store.h"
@@ -132,8 +133,10 @@ CLOUDEP_DECLARE(int) cloudep_serve(request_rec *r, const cloudep_api_t *api);
 typedef struct cloudep_principal_t {
     const char *tenant_id;
     const char *uid;
+    const char *tenant_slug;        /* NULL with development headers */
     const char *session_id;         /* NULL with development headers */
     const char *amr;                /* space separated, RFC 8176 */
+    apr_int64_t mfa_at;             /* Unix seconds of the session's last second factor, 0: none */
     const cloudep_member_t *member; /* NULL: the member's row is gone */
 } cloudep_principal_t;
 
@@ -190,6 +193,14 @@ CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_new_uid(cloudep_call_t *call, const
 /** Finds the tenant or gives the contract's 404. */
 CLOUDEP_DECLARE(cloudep_problem_t *)
 cloudep_find_tenant(cloudep_call_t *call, const char *slug, const cloudep_tenant_t **tenant);
+
+/**
+ * Finds tenant and member by what a client typed; the contract's 404 without a tenant. *member NULL: nobody of that
+ * email.
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_find_account(cloudep_call_t *call, const char *slug, const char *email, const cloudep_tenant_t **tenant,
+                     const cloudep_member_t **member);
 
 /** A session about to begin, with its lifetimes from the configuration and the client's address. */
 CLOUDEP_DECLARE(cloudep_session_t *)
@@ -280,6 +291,7 @@ typedef struct cloudep_code_receiver_t {
     const char *channel;  /* CLOUDEP_CHANNEL_MAIL or CLOUDEP_CHANNEL_SMS */
     const char *target;   /* email address or E.164 number */
     const char *language; /* NULL: the server's default */
+    int decoy;            /* nobody gets the code, and no guess is right */
 } cloudep_code_receiver_t;
 
 /**
@@ -367,5 +379,55 @@ cloudep_factor_check(cloudep_call_t *call, const cloudep_totp_t *totp, const cha
 
 /** The 403 for a wrong or used code: of the API's own scope for TOTP, 29505000 for a backup code. */
 CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_factor_wrong(cloudep_call_t *call, const char *code);
+
+/* ---- Events --------------------------------------------------------------------------------------------- */
+
+/**
+ * Notes whom the call is about and how they proved it ("pwd", "otp", "totp", ...), for the event that the dispatcher
+ * writes when the call is over. NULL leaves what is known. Texts live as long as the call.
+ */
+CLOUDEP_DECLARE(void)
+cloudep_note(const cloudep_call_t *call, const char *tenant_id, const char *uid, const char *method);
+
+/* ---- Throttles ------------------------------------------------------------------------------------------ */
+
+/* A password about to be compared: what its failure is counted for. */
+typedef struct cloudep_attempt_t {
+    cloudep_lockout_t account; /* subject: the uid, or a keyed hash of an email that nobody has */
+    cloudep_lockout_t address;
+} cloudep_attempt_t;
+
+/** The client's address as throttles count it, as mod_remoteip sees it: IPv4 whole, IPv6 by its /64. */
+CLOUDEP_DECLARE(const char *) cloudep_client_network(request_rec *r);
+
+/**
+ * Before a password is compared: 429 28604000 while account or address has to wait, whatever the password.
+ * @param uid   NULL: nobody has that email
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_attempt_begin(cloudep_call_t *call, cloudep_attempt_t *attempt, const char *tenant_id, const char *uid,
+                      const char *email);
+
+/** It was wrong: counts that and returns problem; the 429 when failures beside it have begun a wait meanwhile. */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_attempt_failed(cloudep_call_t *call, const cloudep_attempt_t *attempt, cloudep_problem_t *problem);
+
+/** It was right: forgets the account's failures; the 429 when failures beside it have begun a wait meanwhile. */
+CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_attempt_passed(cloudep_call_t *call, const cloudep_attempt_t *attempt);
+
+/* ---- Concealment ---------------------------------------------------------------------------------------- */
+
+/** Whether CloudEPConcealAccounts is on. */
+CLOUDEP_DECLARE(int) cloudep_conceals(const cloudep_call_t *call);
+
+/** Makes a receiver (tenant and target are set) one that does not exist: the same for the same email. */
+CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_decoy_receiver(cloudep_call_t *call, cloudep_code_receiver_t *receiver);
+
+/** The address that a decoy of this email is registered under; nobody can guess it, and no mail gets there. */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_decoy_email(cloudep_call_t *call, const char **decoy, const char *tenant_id, const char *email);
+
+/** Whether a challenge is one that no guess is right for. */
+CLOUDEP_DECLARE(int) cloudep_is_decoy(const cloudep_challenge_t *challenge);
 
 #endif

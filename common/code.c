@@ -20,6 +20,8 @@ cloudep_problem_t *cloudep_find_challenge(cloudep_call_t *call, const char *tena
     if (strcmp((*challenge)->spec.tenant_id, tenant_id) || strcmp((*challenge)->spec.purpose, purpose)) {
         return cloudep_problem(call, call->api->scope, CLOUDEP_FORBIDDEN, "the challenge is for something else");
     }
+    cloudep_note(call, tenant_id, cloudep_is_decoy(*challenge) ? NULL : (*challenge)->spec.uid,
+                 (*challenge)->mac ? "otp" : NULL);
     return NULL;
 }
 
@@ -28,6 +30,9 @@ cloudep_problem_t *cloudep_check_code(cloudep_call_t *call, cloudep_challenge_t 
     apr_status_t rv = cloudep_challenge_check(challenge, cloudep_challenges(call), code,
                                               (apr_uint32_t)cloudep_code_attempts(call), call->p);
 
+    if (rv == APR_SUCCESS && cloudep_is_decoy(challenge)) {
+        rv = CLOUDEP_EFORGED;
+    }
     switch (rv) {
     case APR_SUCCESS:
         return NULL;
@@ -55,6 +60,7 @@ cloudep_problem_t *cloudep_consume_challenge(cloudep_call_t *call, const cloudep
 
 cloudep_problem_t *cloudep_claim_cooldown(cloudep_call_t *call, const char *tenant_id, const char *target, int scope)
 {
+    cloudep_problem_t *problem;
     apr_uint32_t wait;
     apr_status_t rv = cloudep_cooldown_claim(&wait, cloudep_challenges(call), tenant_id, target,
                                              (apr_uint32_t)cloudep_code_cooldown(call), call->p);
@@ -62,15 +68,25 @@ cloudep_problem_t *cloudep_claim_cooldown(cloudep_call_t *call, const char *tena
     if (rv == APR_EEXIST) {
         return cloudep_problem_wait(call, scope, CLOUDEP_TOO_OFTEN, "a code was sent a moment ago", wait);
     }
-    return rv == APR_SUCCESS ? NULL : cloudep_problem_service(call, rv, "claiming the cooldown");
+    if (rv != APR_SUCCESS) {
+        return cloudep_problem_service(call, rv, "claiming the cooldown");
+    }
+    problem = cloudep_claim_sending(call, tenant_id, target, scope);
+    if (problem) {
+        (void)cloudep_cooldown_release(cloudep_challenges(call), tenant_id, target);
+    }
+    return problem;
 }
 
 cloudep_problem_t *cloudep_start_code(cloudep_call_t *call, const cloudep_code_receiver_t *receiver,
                                       const char *purpose, int scope, cloudep_challenge_t **challenge,
                                       const cloudep_message_t **message)
 {
-    const cloudep_challenge_spec_t spec = {
-        .tenant_id = receiver->tenant->id, .purpose = purpose, .uid = receiver->uid, .target = receiver->target};
+    const cloudep_challenge_spec_t spec = {.tenant_id = receiver->tenant->id,
+                                           .purpose = purpose,
+                                           .uid = receiver->uid,
+                                           .target = receiver->target,
+                                           .extra = receiver->decoy ? CLOUDEP_DECOY_MARK : NULL};
     int lifetime = cloudep_code_lifetime(call);
     const char *code;
     json_t *params;
@@ -89,7 +105,8 @@ cloudep_problem_t *cloudep_start_code(cloudep_call_t *call, const cloudep_code_r
     params =
         json_pack("{ss,si,ss}", "code", code, "minutes", (lifetime + 59) / 60, "tenant_name", receiver->tenant->name);
     problem = cloudep_message_new(call, message, receiver->tenant->id, receiver->uid, receiver->channel,
-                                  receiver->target, receiver->language, purpose, params, lifetime);
+                                  receiver->decoy ? CLOUDEP_DECOY_TARGET : receiver->target, receiver->language,
+                                  purpose, params, receiver->decoy ? 0 : lifetime);
     json_decref(params);
     return problem;
 }

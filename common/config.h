@@ -56,6 +56,23 @@
     SECONDS(mfa_longest_wait, "CloudEPMFALongestWait", 3600, 1, 86400, "The longest such wait")                        \
     SECONDS(step_up, "CloudEPStepUp", 0, 0, 86400,                                                                     \
             "Removing TOTP or renewing backup codes takes a second factor proved within this time; 0: off")            \
+    NUMBER(login_attempts, "CloudEPLoginAttempts", 5, 0, 100,                                                          \
+           "Wrong passwords of an account before the next try has to wait; 0: no limit")                               \
+    SECONDS(login_wait, "CloudEPLoginWait", 1, 1, 3600, "The first such wait; every further failure doubles it")       \
+    SECONDS(login_longest_wait, "CloudEPLoginLongestWait", 900, 1, 86400, "The longest such wait")                     \
+    NUMBER(address_attempts, "CloudEPAddressAttempts", 50, 0, 100000,                                                  \
+           "Wrong passwords of a client address in a tenant before its next try has to wait; 0: no limit")             \
+    SECONDS(address_longest_wait, "CloudEPAddressLongestWait", 300, 1, 86400, "The longest such wait")                 \
+    SECONDS(address_memory, "CloudEPAddressMemory", 600, 1, 86400,                                                     \
+            "An address without a wrong password for this long starts again")                                          \
+    NUMBER(codes_per_target, "CloudEPCodesPerTarget", 10, 0, 1000000,                                                  \
+           "Codes an hour to one mail address or phone number; 0: no limit")                                           \
+    NUMBER(codes_per_address, "CloudEPCodesPerAddress", 100, 0, 1000000,                                               \
+           "Codes an hour that one client address may cause in a tenant; 0: no limit")                                 \
+    NUMBER(codes_per_tenant, "CloudEPCodesPerTenant", 10000, 0, 100000000,                                             \
+           "Mails, and text messages, with codes an hour of one tenant; 0: no limit")                                  \
+    SECONDS(event_retention, "CloudEPEventRetention", 90 * 86400, 1, 3660 * 86400,                                     \
+            "Events are removed after this long")                                                                      \
     SECONDS(pending_lifetime, "CloudEPPendingLifetime", 7 * 86400, 1, 366 * 86400,                                     \
             "A registration that was not confirmed is removed after this long and its invite's use given back")        \
     SECONDS(reserved_lifetime, "CloudEPReservedLifetime", 120, 1, 86400,                                               \
@@ -102,6 +119,7 @@ typedef struct cloudep_runtime_t {
     cloudep_db_t *db;                                  /* NULL: not configured; made in the child */
     cloudep_challenges_t challenges;                   /* cache NULL: not configured; made in the child */
     struct cloudep_http_t *http;                       /* outgoing HTTP; made in the child */
+    struct cloudep_events_t *events;                   /* NULL: no database; made in the child */
     struct cloudep_hasher_t *hasher;                   /* made in the child */
     const char *decoy;                                 /* hash of a password that nobody knows */
 } cloudep_runtime_t;

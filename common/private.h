@@ -41,6 +41,8 @@ void cloudep_error_register_hooks(void);
 
 /** HTTP status of a problem. */
 int cloudep_problem_status(const cloudep_problem_t *problem);
+/** The code that the envelope carries. */
+int cloudep_problem_code(const cloudep_problem_t *problem);
 /** Sends the envelope; the handler's return value. */
 int cloudep_reply(request_rec *r, const cloudep_problem_t *problem, const json_t *data);
 /** Sends what is not the envelope, chosen by the client's Accept; the handler's return value. */

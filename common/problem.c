@@ -39,6 +39,11 @@ int cloudep_problem_status(const cloudep_problem_t *problem)
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
+int cloudep_problem_code(const cloudep_problem_t *problem)
+{
+    return problem->scope * 1000000 + problem->category * 1000 + problem->detail;
+}
+
 cloudep_problem_t *cloudep_problem(cloudep_call_t *call, int scope, int category, const char *message)
 {
     cloudep_problem_t *problem = apr_pcalloc(call->p, sizeof(*problem));

@@ -36,10 +36,9 @@ static const char *text_of(apr_pool_t *p, const json_t *json)
 
 const char *cloudep_problem_text(request_rec *r, const cloudep_problem_t *problem)
 {
-    json_int_t code = (json_int_t)problem->scope * 1000000 + problem->category * 1000 + problem->detail;
-    json_t *envelope = cloudep_json_own(
-        json_pack("{sI,ss,ss}", "code", code, "message", problem->message, "request_id", cloudep_request_id(r)),
-        r->pool);
+    json_t *envelope = cloudep_json_own(json_pack("{si,ss,ss}", "code", cloudep_problem_code(problem), "message",
+                                                  problem->message, "request_id", cloudep_request_id(r)),
+                                        r->pool);
 
     if (envelope && problem->errors && cloudep_problem_status(problem) == HTTP_BAD_REQUEST) {
         (void)json_object_set_new(envelope, "errors", error_list(problem->errors));

@@ -128,6 +128,7 @@ int cloudep_serve(request_rec *r, const cloudep_api_t *api)
     if (rc != OK) {
         return rc;
     }
+    cloudep_event(kept, problem);
     return problem || !kept->document ? cloudep_reply(r, problem, kept->data)
                                       : cloudep_reply_document(r, kept->document);
 }

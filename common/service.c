@@ -52,17 +52,35 @@ cloudep_problem_t *cloudep_find_tenant(cloudep_call_t *call, const char *slug, c
     if (rv == APR_NOTFOUND) {
         return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such tenant");
     }
-    return rv == APR_SUCCESS ? NULL : cloudep_problem_service(call, rv, "looking up the tenant");
+    if (rv != APR_SUCCESS) {
+        return cloudep_problem_service(call, rv, "looking up the tenant");
+    }
+    cloudep_note(call, (*tenant)->id, NULL, NULL);
+    return NULL;
 }
 
-/* What a client calls itself, without what a log or a terminal would act on. */
-static const char *user_agent(cloudep_call_t *call)
+cloudep_problem_t *cloudep_find_account(cloudep_call_t *call, const char *slug, const char *email,
+                                        const cloudep_tenant_t **tenant, const cloudep_member_t **member)
 {
-    const char *given = apr_table_get(call->r->headers_in, "User-Agent");
-    char *text = given ? apr_pstrmemdup(call->p, given, strnlen(given, USER_AGENT_MAX)) : NULL;
+    apr_status_t rv = cloudep_member_by_email(cloudep_database(call), call->p, tenant, member, slug, email);
+
+    if (rv == APR_NOTFOUND) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such tenant");
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_problem_service(call, rv, "looking up the member");
+    }
+    cloudep_note(call, (*tenant)->id, *member ? (*member)->uid : NULL, NULL);
+    return NULL;
+}
+
+const char *cloudep_user_agent(request_rec *r)
+{
+    const char *given = apr_table_get(r->headers_in, "User-Agent");
+    char *text = given ? apr_pstrmemdup(r->pool, given, strnlen(given, USER_AGENT_MAX)) : NULL;
 
     for (char *c = text; c && *c; c++) {
-        if (*c < 0x20 || *c == 0x7f) { /* also every byte beyond ASCII where char is signed */
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) {
             *c = '?';
         }
     }
@@ -77,7 +95,8 @@ cloudep_session_t *cloudep_session_new(cloudep_call_t *call, const char *tenant_
     session->uid = uid;
     session->amr = amr;
     session->address = call->r->useragent_ip;
-    session->user_agent = user_agent(call);
+    session->user_agent = cloudep_user_agent(call->r);
+    cloudep_note(call, tenant_id, uid, amr);
     session->idle = call->config->refresh_idle;
     session->lifetime = call->config->session_lifetime;
     if (cloudep_random_uuid(&session->id, call->p) != APR_SUCCESS) {

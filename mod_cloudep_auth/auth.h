@@ -27,6 +27,10 @@ cloudep_problem_t *ask_second_factor(cloudep_call_t *call, const cloudep_tenant_
 extern const cloudep_field_t mfa_fields[];
 cloudep_problem_t *login_mfa(cloudep_call_t *call);
 
+extern const cloudep_field_t forgot_fields[], reset_fields[];
+cloudep_problem_t *password_forgot(cloudep_call_t *call);
+cloudep_problem_t *password_reset(cloudep_call_t *call);
+
 extern const cloudep_field_t refresh_fields[];
 cloudep_problem_t *token_refresh(cloudep_call_t *call);
 cloudep_problem_t *logout(cloudep_call_t *call);

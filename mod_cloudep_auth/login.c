@@ -20,17 +20,26 @@ static cloudep_problem_t *verify_password(cloudep_call_t *call, const cloudep_te
     cloudep_idp_context_t ctx;
     const cloudep_idp_t *idp = cloudep_idp(call, &ctx);
     cloudep_idp_user_t user = {.tenant = tenant, .email = cloudep_text(call, EMAIL)};
+    cloudep_attempt_t attempt;
+    cloudep_problem_t *problem;
     apr_status_t rv;
 
     if (member && member->status != CLOUDEP_MEMBER_RESERVED && member->status != CLOUDEP_MEMBER_DELETING) {
         user.uid = member->uid;
     }
+    problem = cloudep_attempt_begin(call, &attempt, tenant->id, user.uid, user.email);
+    if (problem) {
+        return problem;
+    }
     rv = idp->verify(&ctx, &user, cloudep_text(call, PASSWORD));
+    if (rv == APR_SUCCESS && member->status == CLOUDEP_MEMBER_PENDING && cloudep_conceals(call)) {
+        rv = CLOUDEP_EFORGED; /* who registers an email learns by the password given whether it was free */
+    }
     switch (rv) {
     case APR_SUCCESS:
-        return NULL;
+        return cloudep_attempt_passed(call, &attempt);
     case CLOUDEP_EFORGED:
-        return wrong_credentials(call);
+        return cloudep_attempt_failed(call, &attempt, wrong_credentials(call));
     case CLOUDEP_EREFUSED:
         return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_FORBIDDEN, "the account may not log in");
     default:
@@ -55,17 +64,11 @@ cloudep_problem_t *login(cloudep_call_t *call)
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
     cloudep_session_t *session;
-    cloudep_problem_t *problem;
-    apr_status_t rv = cloudep_member_by_email(cloudep_database(call), call->p, &tenant, &member,
-                                              cloudep_text(call, TENANT), cloudep_text(call, EMAIL));
+    apr_status_t rv;
+    cloudep_problem_t *problem =
+        cloudep_find_account(call, cloudep_text(call, TENANT), cloudep_text(call, EMAIL), &tenant, &member);
 
-    if (rv == APR_NOTFOUND) {
-        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such tenant");
-    }
-    if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "looking up the member");
-    }
-    problem = verify_password(call, tenant, member);
+    problem = problem ? problem : verify_password(call, tenant, member);
     problem = problem ? problem : check_state(call, tenant, member);
     if (problem) {
         return problem;
