@@ -4,8 +4,9 @@
  * A token that verifies is not enough: its session must live and its member must be active, which one statement
  * answers. What was found, or refused, is remembered for the request, so hook and handler agree.
  */
-#include "private.h"
+#include "guard.h"
 
+#include <util_cookies.h>
 #include <apr_strings.h>
 #include "base/claims.h"
 #include "base/session_store.h"
@@ -38,6 +39,43 @@ static const char *bearer(request_rec *r)
         header++;
     }
     return header;
+}
+
+/*
+ * A browser sends a cookie with requests that other sites made it send. So what changes something must come from
+ * a listed Origin, and so must what names one at all.
+ */
+static int origin_allowed(request_rec *r, const cloudep_dir_t *dir)
+{
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+
+    if (!origin) {
+        return r->method_number == M_GET;
+    }
+    for (int i = 0; dir->origins && i < dir->origins->nelts; i++) {
+        if (!strcmp(origin, APR_ARRAY_IDX(dir->origins, i, const char *))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+const char *cloudep_request_token(request_rec *r)
+{
+    const cloudep_dir_t *dir = cloudep_dir_of(r);
+    const char *token = bearer(r);
+
+    if (token || !dir->cookie) {
+        return token;
+    }
+    if (ap_cookie_read(r, dir->cookie, &token, 0) != APR_SUCCESS || !token || !*token) {
+        return NULL;
+    }
+    if (!origin_allowed(r, dir)) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, CENO(131) "token cookie ignored: its Origin is not allowed");
+        return NULL;
+    }
+    return token;
 }
 
 static int from_loopback(request_rec *r)
@@ -106,15 +144,16 @@ static cloudep_problem_t *from_token(cloudep_call_t *call, cloudep_principal_t *
 cloudep_problem_t *cloudep_authenticate(cloudep_call_t *call, const cloudep_principal_t **out)
 {
     cloudep_request_t *state = cloudep_request(call->r);
-    const char *token = bearer(call->r);
+    const char *token;
     cloudep_principal_t *principal;
     cloudep_problem_t *problem;
-    int found;
+    int found = 0;
 
     if (state->principal) {
         *out = state->principal;
         return NULL;
     }
+    token = cloudep_request_token(call->r);
     principal = apr_pcalloc(call->p, sizeof(*principal));
     problem = token ? from_token(call, principal, token) : from_headers(call, principal, &found);
     if (!problem && !token && !found) {
@@ -123,5 +162,6 @@ cloudep_problem_t *cloudep_authenticate(cloudep_call_t *call, const cloudep_prin
     if (!problem) {
         state->principal = *out = principal;
     }
+    state->refused = problem;
     return problem;
 }

@@ -1,7 +1,7 @@
 /*
  * config.c - directives: how they are set, inherited by virtual hosts, checked and given their defaults.
  */
-#include "private.h"
+#include "guard.h"
 
 #include <apr_strings.h>
 #include <stddef.h>
@@ -165,4 +165,4 @@ CLOUDEP_SETTINGS(DECLARE_FLAG, DECLARE_NUMBER, DECLARE_NUMBER, DECLARE_TEXT, DEC
 #define COMMAND_LIST(member, directive, help) AP_INIT_ITERATE(directive, add_to_list, INFO(member), RSRC_CONF, help),
 
 const command_rec cloudep_commands[] = {CLOUDEP_SETTINGS(COMMAND_FLAG, COMMAND_NUMBER, COMMAND_SECONDS, COMMAND_TEXT,
-                                                         COMMAND_FILENAME, COMMAND_LIST){NULL}};
+                                                         COMMAND_FILENAME, COMMAND_LIST) CLOUDEP_DIR_COMMANDS{NULL}};

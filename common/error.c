@@ -5,7 +5,7 @@
  * large, a denied Location. For the two prefixes an error filter swaps the body; an ErrorDocument text of the
  * administrator's wins.
  */
-#include "private.h"
+#include "guard.h"
 
 #include <http_protocol.h>
 #include <http_request.h>
@@ -15,10 +15,20 @@
 
 #define FILTER_NAME "CLOUDEP_ERROR"
 
+/* Behind a guarded Location people get httpd's page, and programs get the envelope: who names JSON before HTML. */
+static int wants_json(request_rec *r)
+{
+    const char *accept = apr_table_get(r->headers_in, "Accept");
+    const char *json = accept ? ap_strstr_c(accept, "application/json") : NULL;
+    const char *html = accept ? ap_strstr_c(accept, "text/html") : NULL;
+
+    return json && (!html || json < html);
+}
+
 /* Which of our prefixes a request is for, also when it failed before its Location was known. */
 static int is_ours(request_rec *r)
 {
-    if (cloudep_is_api(r)) {
+    if (cloudep_is_api(r) || (cloudep_is_guarded(r) && wants_json(r))) {
         return 1;
     }
     return r->uri && (ap_strstr_c(r->uri, CLOUDEP_AUTH_PREFIX "/") == r->uri ||
@@ -32,6 +42,7 @@ static const cloudep_problem_t *problem_of(request_rec *r)
 
     problem->scope = CLOUDEP_SCOPE_GATEWAY;
     problem->status = status;
+    problem->challenge = cloudep_guard_challenge(r);
     problem->message = apr_pstrdup(r->pool, ap_get_status_line(status) + 4);
     switch (status) {
     case HTTP_UNAUTHORIZED:

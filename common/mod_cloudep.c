@@ -5,7 +5,7 @@
  * children drop their privileges; what talks to other processes is made in the child.
  */
 #define CLOUDEP_RECORD_HERE
-#include "private.h"
+#include "guard.h"
 
 #include <ap_mpm.h>
 #include <ap_provider.h>
@@ -308,10 +308,16 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
     cloudep_error_register_hooks();
+    cloudep_guard_register_hooks(p);
 }
 
 /* The one symbol that httpd looks for. */
 extern __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA cloudep_module;
 
-AP_DECLARE_MODULE(cloudep) = {STANDARD20_MODULE_STUFF, NULL,          NULL, cloudep_config_create, cloudep_config_merge,
-                              cloudep_commands,        register_hooks};
+AP_DECLARE_MODULE(cloudep) = {STANDARD20_MODULE_STUFF,
+                              cloudep_dir_create,
+                              cloudep_dir_merge,
+                              cloudep_config_create,
+                              cloudep_config_merge,
+                              cloudep_commands,
+                              register_hooks};

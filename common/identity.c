@@ -1,0 +1,79 @@
+/*
+ * identity.c - what stands behind a guarded Location learns who asks.
+ *
+ * A header that a client sent must never be taken for ours, so inbound copies go before anything else looks at
+ * the request, whether or not its Location is guarded. CGI reads "_" and "-" alike, and so do we here.
+ */
+#include "guard.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+static const char *const headers[] = {"X-CloudEP-UID", "X-CloudEP-Tenant", "X-CloudEP-Session", "X-CloudEP-AMR"};
+#define HEADERS (sizeof(headers) / sizeof(headers[0]))
+
+/* Compares as a CGI would: every byte that is no letter or digit becomes "_", and case does not matter. */
+static int same_to_cgi(const char *name, const char *ours)
+{
+    for (; *name && *ours; name++, ours++) {
+        int a = apr_isalnum(*name) ? apr_toupper(*name) : '_';
+        int b = apr_isalnum(*ours) ? apr_toupper(*ours) : '_';
+
+        if (a != b) {
+            return 0;
+        }
+    }
+    return *name == *ours;
+}
+
+static int is_ours(const char *name)
+{
+    for (size_t i = 0; i < HEADERS; i++) {
+        if (same_to_cgi(name, headers[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void cloudep_identity_scrub(request_rec *r)
+{
+    const apr_array_header_t *all = apr_table_elts(r->headers_in);
+    const apr_table_entry_t *entries = (const apr_table_entry_t *)all->elts;
+    apr_table_t *clean = NULL;
+
+    for (int i = 0; i < all->nelts && !clean; i++) {
+        if (apr_toupper(entries[i].key[0]) == 'X' && is_ours(entries[i].key)) {
+            clean = apr_table_make(r->pool, all->nelts);
+        }
+    }
+    if (!clean) {
+        return;
+    }
+    for (int i = 0; i < all->nelts; i++) {
+        if (!is_ours(entries[i].key)) {
+            apr_table_addn(clean, entries[i].key, entries[i].val);
+        }
+    }
+    r->headers_in = clean;
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, CENO(210) "identity headers sent by the client were removed");
+}
+
+void cloudep_identity_publish(request_rec *r, const cloudep_principal_t *principal)
+{
+    const cloudep_dir_t *dir = cloudep_dir_of(r);
+    const char *values[HEADERS] = {principal->uid, principal->tenant_slug, principal->session_id, principal->amr};
+    static const char *const names[HEADERS] = {"CLOUDEP_UID", "CLOUDEP_TENANT", "CLOUDEP_SESSION", "CLOUDEP_AMR"};
+
+    for (size_t i = 0; i < HEADERS; i++) {
+        if (values[i]) {
+            apr_table_setn(r->subprocess_env, names[i], values[i]);
+        }
+        if (values[i] && dir->identity_headers > 0) {
+            apr_table_setn(r->headers_in, headers[i], values[i]);
+        }
+    }
+    if (dir->strip_token > 0) {
+        apr_table_unset(r->headers_in, "Authorization");
+    }
+}
