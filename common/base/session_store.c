@@ -15,13 +15,13 @@ static const cloudep_statement_t open_session = {
 
 static const cloudep_statement_t principal = {
     .label = "session_principal",
-    .sql = "SELECT s.amr, t.slug, " CLOUDEP_SQL_SECONDS("s.mfa_at") ", " CLOUDEP_MEMBER_COLUMNS
-           " FROM cloudep.sessions s"
-           " LEFT JOIN cloudep.members m ON m.tenant_id = s.tenant_id AND m.uid = s.uid"
-           " LEFT JOIN cloudep.totp o ON o.tenant_id = s.tenant_id AND o.uid = s.uid"
-           " LEFT JOIN cloudep.tenants t ON t.id = s.tenant_id"
-           " WHERE s.tenant_id = %s::uuid AND s.id = %s::uuid AND s.uid = %s::uuid"
-           " AND s.revoked_at IS NULL AND s.expires_at > now()",
+    .sql = "SELECT s.amr, t.slug, " CLOUDEP_SQL_SECONDS(
+        "s.mfa_at") ", " CLOUDEP_MEMBER_COLUMNS " FROM cloudep.sessions s"
+                    " LEFT JOIN cloudep.members m ON m.tenant_id = s.tenant_id AND m.uid = s.uid"
+                    " LEFT JOIN cloudep.totp o ON o.tenant_id = s.tenant_id AND o.uid = s.uid"
+                    " LEFT JOIN cloudep.tenants t ON t.id = s.tenant_id"
+                    " WHERE s.tenant_id = %s::uuid AND s.id = %s::uuid AND s.uid = %s::uuid"
+                    " AND s.revoked_at IS NULL AND s.expires_at > now()",
     .parameters = 3,
     .repeatable = 1,
 };
@@ -56,14 +56,6 @@ static const cloudep_statement_t end = {
     .label = "session_end",
     .sql = "UPDATE cloudep.sessions SET revoked_at = now(), revoke_reason = %s"
            " WHERE tenant_id = %s::uuid AND id = %s::uuid AND revoked_at IS NULL RETURNING id",
-    .parameters = 3,
-    .repeatable = 1,
-};
-
-static const cloudep_statement_t mfa_within = {
-    .label = "session_mfa_within",
-    .sql = "SELECT id FROM cloudep.sessions WHERE tenant_id = %s::uuid AND id = %s::uuid AND revoked_at IS NULL"
-           " AND mfa_at > now() - %s::interval",
     .parameters = 3,
     .repeatable = 1,
 };
@@ -166,16 +158,6 @@ apr_status_t cloudep_session_end(cloudep_db_t *db, apr_pool_t *p, const char *te
     const char *args[] = {reason, tenant_id, session_id};
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &end, args);
-
-    return rv == APR_SUCCESS && rows->count == 0 ? APR_NOTFOUND : rv;
-}
-
-apr_status_t cloudep_session_mfa_within(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id,
-                                        int n)
-{
-    const char *args[] = {tenant_id, session_id, seconds(p, n)};
-    cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_db_run(db, p, &rows, &mfa_within, args);
 
     return rv == APR_SUCCESS && rows->count == 0 ? APR_NOTFOUND : rv;
 }

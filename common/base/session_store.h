@@ -102,11 +102,4 @@ cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *sessi
 CLOUDEP_DECLARE(apr_status_t)
 cloudep_session_end(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id, const char *reason);
 
-/**
- * Whether a second factor was proved in a session within so many seconds.
- * @param session_id NULL: there is none. @return APR_SUCCESS: yes; APR_NOTFOUND: no; else as cloudep_db_run
- */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_session_mfa_within(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id, int seconds);
-
 #endif
