@@ -10,7 +10,7 @@ use CloudEP::Process qw(slurp);
 sub record {
     my ($file, $method, $path, $status, $code) = @_;
     open my $out, '>>', $file or die "$file: $!";
-    syswrite $out, join("\t", $method, $path, $status, $code // '-') . "\n";
+    syswrite $out, join("\t", $method, $path, $status, $code) . "\n";
 }
 
 # contract => t/responses.tsv, seen => the record

@@ -1,0 +1,55 @@
+package CloudEP::Secrets;
+
+# The passwords, codes and tokens that the tests used, and the search for them where they must never be.
+
+use strict;
+use warnings;
+use CloudEP::Process qw(slurp);
+
+# Appends one to the record; a short line in one write, so parallel tests do not mix theirs.
+sub note {
+    my ($file, $text) = @_;
+    my $bytes = "$text\n";
+    utf8::encode($bytes);
+    open my $out, '>>', $file or die "$file: $!";
+    syswrite $out, $bytes;
+}
+
+# Of the record, only what cannot stand in a log by chance: codes of six or eight digits, and longer texts that have both
+# digits and something else. Tokens need no list: nothing of their form may appear.
+sub new {
+    my ($class, $file) = @_;
+    my (%codes, %texts);
+    for my $secret (split /\n/, eval { slurp($file) } // '') {
+        if ($secret =~ /^(?:\d{6}|\d{8})$/) {
+            $codes{$secret} = 1;
+        }
+        elsif (length $secret >= 10 && $secret =~ /\d/ && $secret =~ /\D/ && $secret !~ /^eyJ/) {
+            $texts{$secret} = 1;
+        }
+    }
+    my $texts = join '|', map { quotemeta } sort keys %texts;
+    return bless { codes => \%codes, count => keys(%codes) + keys %texts, texts => length $texts ? qr/$texts/ : qr/(?!)/ }, $class;
+}
+
+sub count { $_[0]{count} }
+
+# Those that stand in a text.
+sub find {
+    my ($self, $text) = @_;
+    my %found;
+    $found{$1} = 1 while $text =~ /($self->{texts})/g;
+    $found{$1} = 1 while $text =~ /(eyJ[\w-]{10,}\.[\w-]+\.[\w-]{10,})/g;
+    while ($text =~ /(?<![\w.-])(\d{6}|\d{8})(?![\w.-])/g) {
+        $found{$1} = 1 if $self->{codes}{$1};
+    }
+    return sort keys %found;
+}
+
+# Those in a log of httpd's: without the time, process and port at the start of a line, which are numbers too.
+sub find_in_log {
+    my ($self, $log) = @_;
+    return $self->find($log =~ s/^(?:\[[^\]]*\] ?)+//mgr);
+}
+
+1;
