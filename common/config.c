@@ -34,7 +34,7 @@ void *cloudep_config_create(apr_pool_t *p, server_rec *s)
     cloudep_config_t *config = apr_pcalloc(p, sizeof(*config));
 
     (void)s;
-    CLOUDEP_SETTINGS(CREATE_INT, CREATE_INT, CREATE_INT, CREATE_POINTER, CREATE_POINTER, CREATE_POINTER)
+    CLOUDEP_SETTINGS(CREATE_INT, CREATE_INT, CREATE_INT, CREATE_POINTER, CREATE_POINTER, CREATE_POINTER, CREATE_POINTER)
     return config;
 }
 
@@ -46,7 +46,7 @@ void *cloudep_config_merge(apr_pool_t *p, void *basev, void *addv)
     const cloudep_config_t *add = addv;
     cloudep_config_t *config = apr_pcalloc(p, sizeof(*config));
 
-    CLOUDEP_SETTINGS(MERGE_INT, MERGE_INT, MERGE_INT, MERGE_POINTER, MERGE_POINTER, MERGE_POINTER)
+    CLOUDEP_SETTINGS(MERGE_INT, MERGE_INT, MERGE_INT, MERGE_POINTER, MERGE_POINTER, MERGE_POINTER, MERGE_POINTER)
     return config;
 }
 
@@ -61,7 +61,7 @@ void *cloudep_config_merge(apr_pool_t *p, void *basev, void *addv)
 #define SETTLE_NOTHING(...)
 void cloudep_config_settle(cloudep_config_t *config)
 {
-    CLOUDEP_SETTINGS(SETTLE_INT, SETTLE_INT, SETTLE_INT, SETTLE_TEXT, SETTLE_NOTHING, SETTLE_NOTHING)
+    CLOUDEP_SETTINGS(SETTLE_INT, SETTLE_INT, SETTLE_INT, SETTLE_TEXT, SETTLE_NOTHING, SETTLE_NOTHING, SETTLE_NOTHING)
 }
 
 static const char *set_flag(cmd_parms *cmd, void *dir, int on)
@@ -146,12 +146,34 @@ static const char *add_to_list(cmd_parms *cmd, void *dir, const char *arg)
     return NULL;
 }
 
+static const char *add_row(cmd_parms *cmd, void *dir, int count, char *const words[])
+{
+    const setting_t *setting = cmd->info;
+    apr_array_header_t **list = &LIST_AT(config_of(cmd), setting);
+    const char **row = apr_pcalloc(cmd->pool, ((apr_size_t)count + 1) * sizeof(*row));
+
+    (void)dir;
+    if (count < setting->min || count > setting->max) {
+        return apr_psprintf(cmd->pool, "%s takes %d to %d words", cmd->cmd->name, setting->min, setting->max);
+    }
+    for (int i = 0; i < count; i++) {
+        row[i] = apr_pstrdup(cmd->pool, words[i]);
+    }
+    if (!*list) {
+        *list = apr_array_make(cmd->pool, 2, sizeof(const char **));
+    }
+    APR_ARRAY_PUSH(*list, const char **) = row;
+    return NULL;
+}
+
 #define AT(member) offsetof(cloudep_config_t, member)
 #define DECLARE_FLAG(member, ...) static const setting_t setting_##member = {AT(member), 0, 1};
 #define DECLARE_NUMBER(member, directive, value, low, high, help)                                                      \
     static const setting_t setting_##member = {AT(member), low, high};
 #define DECLARE_TEXT(member, ...) static const setting_t setting_##member = {AT(member), 0, 0};
-CLOUDEP_SETTINGS(DECLARE_FLAG, DECLARE_NUMBER, DECLARE_NUMBER, DECLARE_TEXT, DECLARE_TEXT, DECLARE_TEXT)
+#define DECLARE_ROWS(member, directive, low, high, help)                                                               \
+    static const setting_t setting_##member = {AT(member), low, high};
+CLOUDEP_SETTINGS(DECLARE_FLAG, DECLARE_NUMBER, DECLARE_NUMBER, DECLARE_TEXT, DECLARE_TEXT, DECLARE_TEXT, DECLARE_ROWS)
 
 /* The command table keeps a writable pointer that the setters only read. */
 #define INFO(member) ((void *)(apr_uintptr_t)&setting_##member)
@@ -163,6 +185,9 @@ CLOUDEP_SETTINGS(DECLARE_FLAG, DECLARE_NUMBER, DECLARE_NUMBER, DECLARE_TEXT, DEC
 #define COMMAND_TEXT(member, directive, value, help) AP_INIT_TAKE1(directive, set_text, INFO(member), RSRC_CONF, help),
 #define COMMAND_FILENAME(member, directive, help) AP_INIT_TAKE1(directive, set_filename, INFO(member), RSRC_CONF, help),
 #define COMMAND_LIST(member, directive, help) AP_INIT_ITERATE(directive, add_to_list, INFO(member), RSRC_CONF, help),
+#define COMMAND_ROWS(member, directive, low, high, help)                                                               \
+    AP_INIT_TAKE_ARGV(directive, add_row, INFO(member), RSRC_CONF, help),
 
 const command_rec cloudep_commands[] = {CLOUDEP_SETTINGS(COMMAND_FLAG, COMMAND_NUMBER, COMMAND_SECONDS, COMMAND_TEXT,
-                                                         COMMAND_FILENAME, COMMAND_LIST) CLOUDEP_DIR_COMMANDS{NULL}};
+                                                         COMMAND_FILENAME, COMMAND_LIST, COMMAND_ROWS)
+                                            CLOUDEP_DIR_COMMANDS{NULL}};

@@ -24,8 +24,9 @@
  * TEXT(member, directive, default, help)
  * FILENAME(member, directive, help)                     below ServerRoot unless absolute
  * LIST(member, directive, help)                         may be repeated; a virtual host's replaces its server's
+ * ROWS(member, directive, min, max, help)               the same, each a row of min to max words, ended by NULL
  */
-#define CLOUDEP_SETTINGS(FLAG, NUMBER, SECONDS, TEXT, FILENAME, LIST)                                                  \
+#define CLOUDEP_SETTINGS(FLAG, NUMBER, SECONDS, TEXT, FILENAME, LIST, ROWS)                                            \
     FLAG(database, "CloudEPDatabase", 0, "On: use the PostgreSQL that mod_dbd's directives name")                      \
     NUMBER(database_connections, "CloudEPDatabaseConnections", 10, 1, 1000,                                            \
            "Connections a child may use at once; not more than DBDMax")                                                \
@@ -105,6 +106,25 @@
     FILENAME(template_dir, "CloudEPTemplateDir", "Mail and SMS templates; default: those installed")                   \
     TEXT(default_language, "CloudEPDefaultLanguage", "en", "Language of messages to members who named none")           \
     NUMBER(body_limit, "CloudEPBodyLimit", 16384, 1024, 1048576, "Bytes a request body may have")                      \
+    ROWS(social_providers, "CloudEPSocialProvider", 4, 32,                                                             \
+         "name issuer client-id secret-file|none [scope=\"...\"] [auth=basic|post] [parameter=value ...]")             \
+    SECONDS(social_lifetime, "CloudEPSocialLifetime", 600, 10, 3600, "Time to log in at a social provider")            \
+    FLAG(social_binding, "CloudEPSocialBinding", 1,                                                                    \
+         "Off: who comes back from a social provider need not be who went there; open to login CSRF")                  \
+    TEXT(exchange_issuer, "CloudEPExchangeIssuer", NULL, "Issuer of the id_tokens that token/exchange takes")          \
+    TEXT(exchange_audience, "CloudEPExchangeAudience", NULL, "Client id that those id_tokens must be for")             \
+    LIST(exchange_parties, "CloudEPExchangeAuthorizedParty",                                                           \
+         "Client ids that may have asked for them (azp); default: the audience")                                       \
+    SECONDS(exchange_max_age, "CloudEPExchangeMaxAge", 600, 10, 86400, "Age that such an id_token may have")           \
+    TEXT(exchange_organization, "CloudEPExchangeOrganizationClaim", "urn:zitadel:iam:user:resourceowner:id",           \
+         "Claim that must be the tenant's organisation")                                                               \
+    FLAG(exchange_single_use, "CloudEPExchangeSingleUse", 1, "Off: such an id_token serves more than once")            \
+    NUMBER(oidc_timeout, "CloudEPOIDCTimeout", 5000, 100, 60000, "Milliseconds an OpenID provider may take")           \
+    SECONDS(oidc_leeway, "CloudEPOIDCClockLeeway", 60, 0, 300, "How far an OpenID provider's clock may differ")        \
+    SECONDS(jwks_lifetime, "CloudEPJWKSLifetime", 300, 1, 86400,                                                       \
+            "Time after which an OpenID provider's keys and addresses are read again")                                 \
+    SECONDS(jwks_min_interval, "CloudEPJWKSMinInterval", 30, 1, 3600,                                                  \
+            "Time between two such readings, also when tokens name unknown keys")                                      \
     FLAG(conceal_accounts, "CloudEPConcealAccounts", 0, "On: never tell whether an email is registered")               \
     FLAG(dev_identity_headers, "CloudEPDevIdentityHeaders", 0,                                                         \
          "On: believe X-Tenant-ID and X-UID from loopback; for development only")
@@ -120,6 +140,7 @@ typedef struct cloudep_runtime_t {
     cloudep_challenges_t challenges;                   /* cache NULL: not configured; made in the child */
     struct cloudep_http_t *http;                       /* outgoing HTTP; made in the child */
     struct cloudep_events_t *events;                   /* NULL: no database; made in the child */
+    struct cloudep_oidc_t *oidc;                       /* OpenID providers; NULL: none is configured */
     struct cloudep_hasher_t *hasher;                   /* made in the child */
     const char *decoy;                                 /* hash of a password that nobody knows */
 } cloudep_runtime_t;
@@ -129,7 +150,7 @@ typedef struct cloudep_runtime_t {
 #define CLOUDEP_MEMBER_LIST(member, ...) apr_array_header_t *member;
 typedef struct cloudep_config_t {
     CLOUDEP_SETTINGS(CLOUDEP_MEMBER_INT, CLOUDEP_MEMBER_INT, CLOUDEP_MEMBER_INT, CLOUDEP_MEMBER_TEXT,
-                     CLOUDEP_MEMBER_TEXT, CLOUDEP_MEMBER_LIST)
+                     CLOUDEP_MEMBER_TEXT, CLOUDEP_MEMBER_LIST, CLOUDEP_MEMBER_LIST)
     unsigned off;           /* CLOUDEP_NEEDS_... that this server does not have */
     cloudep_runtime_t *run; /* set in post_config */
 } cloudep_config_t;

@@ -42,7 +42,7 @@ static int same_settings(const cloudep_config_t *a, const cloudep_config_t *b)
 #define SAME_INT(member, ...) &&a->member == b->member
 #define SAME_TEXT(member, ...) &&(a->member == b->member || (a->member && b->member && !strcmp(a->member, b->member)))
 #define SAME_LIST(member, ...) &&a->member == b->member
-    return 1 CLOUDEP_SETTINGS(SAME_INT, SAME_INT, SAME_INT, SAME_TEXT, SAME_TEXT, SAME_LIST);
+    return 1 CLOUDEP_SETTINGS(SAME_INT, SAME_INT, SAME_INT, SAME_TEXT, SAME_TEXT, SAME_LIST, SAME_LIST);
 }
 
 static int load_keys(server_rec *s, apr_pool_t *pconf, const char *path, const cloudep_jwks_t **set)
