@@ -88,6 +88,23 @@
     NUMBER(password_queue, "CloudEPPasswordQueue", 64, 0, 10000,                                                       \
            "Requests that may wait for their turn to hash; those beyond get 503")                                      \
     NUMBER(password_wait, "CloudEPPasswordWait", 3000, 1, 60000, "Milliseconds they wait at most")                     \
+    TEXT(zitadel_url, "CloudEPZitadelURL", NULL, "ZITADEL's public https URL, which is its issuer")                    \
+    FILENAME(zitadel_token_file, "CloudEPZitadelTokenFile",                                                            \
+             "File with a personal access token of the service account")                                               \
+    FILENAME(zitadel_key_file, "CloudEPZitadelKeyFile", "Key file (JSON) of the service account, in place of a token") \
+    NUMBER(zitadel_connections, "CloudEPZitadelConnections", 8, 1, 1000,                                               \
+           "Calls with a password, and other calls, a child may make to ZITADEL at once")                              \
+    NUMBER(zitadel_queue, "CloudEPZitadelQueue", 4, 0, 10000,                                                          \
+           "Requests that may wait for their turn to call; those beyond get 503")                                      \
+    NUMBER(zitadel_wait, "CloudEPZitadelWait", 2000, 1, 60000, "Milliseconds they wait at most")                       \
+    NUMBER(zitadel_connect_timeout, "CloudEPZitadelConnectTimeout", 2000, 10, 60000,                                   \
+           "Milliseconds a connection to ZITADEL may take")                                                            \
+    NUMBER(zitadel_timeout, "CloudEPZitadelTimeout", 5000, 10, 60000, "Milliseconds a call may take")                  \
+    NUMBER(zitadel_password_timeout, "CloudEPZitadelPasswordTimeout", 12000, 10, 60000,                                \
+           "Milliseconds a call with a password may take; ZITADEL needs about one second to hash it")                  \
+    NUMBER(zitadel_failures, "CloudEPZitadelFailures", 5, 1, 1000,                                                     \
+           "Failed calls in a row after which ZITADEL is left alone for a while")                                      \
+    SECONDS(zitadel_pause, "CloudEPZitadelPause", 10, 1, 3600, "That while; then one call tries")                      \
     TEXT(mail_transport, "CloudEPMailTransport", NULL, "smtp://host[:port], smtps://host[:port] or spool:/folder")     \
     TEXT(mail_from, "CloudEPMailFrom", NULL, "Sender, e.g. \"Example <no-reply@example.com>\"")                        \
     TEXT(mail_user, "CloudEPMailUser", NULL, "SMTP login name")                                                        \
@@ -141,6 +158,7 @@ typedef struct cloudep_runtime_t {
     struct cloudep_http_t *http;                       /* outgoing HTTP; made in the child */
     struct cloudep_events_t *events;                   /* NULL: no database; made in the child */
     struct cloudep_oidc_t *oidc;                       /* OpenID providers; NULL: none is configured */
+    struct cloudep_zitadel_t *zitadel;                 /* NULL: not configured; calls are made in the child */
     struct cloudep_hasher_t *hasher;                   /* made in the child */
     const char *decoy;                                 /* hash of a password that nobody knows */
 } cloudep_runtime_t;

@@ -286,6 +286,41 @@ static apr_status_t check_request(int *loopback, apr_pool_t *pool, const cloudep
     return APR_SUCCESS;
 }
 
+/* The body of a request that must not be sent twice. */
+typedef struct source_t {
+    const char *body;
+    apr_size_t left;
+} source_t;
+
+static size_t send_part(char *buffer, size_t size, size_t count, void *baton)
+{
+    source_t *source = baton;
+    apr_size_t len = size * count < source->left ? size * count : source->left;
+
+    memcpy(buffer, source->body, len);
+    source->body += len;
+    source->left -= len;
+    return len;
+}
+
+/*
+ * libcurl itself repeats a request when a kept connection turns out to be dead before the answer, unless it would
+ * have to rewind a body that it reads and cannot seek in.
+ */
+static int set_body(CURL *curl, const cloudep_http_request_t *request, source_t *source)
+{
+    int failed = curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len) != CURLE_OK;
+
+    if (!request->once) {
+        return failed | (curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body) != CURLE_OK);
+    }
+    *source = (source_t){request->body, request->body_len};
+    failed |= curl_easy_setopt(curl, CURLOPT_POST, 1L) != CURLE_OK;
+    failed |= curl_easy_setopt(curl, CURLOPT_READFUNCTION, send_part) != CURLE_OK;
+    failed |= curl_easy_setopt(curl, CURLOPT_READDATA, source) != CURLE_OK;
+    return failed;
+}
+
 /* The caller frees *list whatever comes back. */
 static int make_headers(struct curl_slist **list, const cloudep_http_request_t *request)
 {
@@ -304,7 +339,7 @@ static int make_headers(struct curl_slist **list, const cloudep_http_request_t *
 }
 
 static int set_request(CURL *curl, const cloudep_http_request_t *request, struct curl_slist *headers, sink_t *sink,
-                       int loopback)
+                       source_t *source, int loopback)
 {
     int failed = 0;
 
@@ -315,10 +350,7 @@ static int set_request(CURL *curl, const cloudep_http_request_t *request, struct
     failed |= curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive) != CURLE_OK;
     failed |= curl_easy_setopt(curl, CURLOPT_WRITEDATA, sink) != CURLE_OK;
     failed |= loopback && curl_easy_setopt(curl, CURLOPT_PROXY, "") != CURLE_OK;
-    if (request->body) {
-        failed |= curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len) != CURLE_OK;
-        failed |= curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body) != CURLE_OK;
-    }
+    failed |= request->body && set_body(curl, request, source);
     if (request->method && !strcmp(request->method, "HEAD")) {
         failed |= curl_easy_setopt(curl, CURLOPT_NOBODY, 1L) != CURLE_OK;
     }
@@ -357,6 +389,7 @@ apr_status_t cloudep_http_exchange(cloudep_http_response_t **response, cloudep_h
 {
     sink_t sink = {.pool = pool, .max = request->max_bytes ? request->max_bytes : 1024 * 1024};
     struct curl_slist *headers = NULL;
+    source_t source;
     CURLcode code = CURLE_OUT_OF_MEMORY;
     CURL *curl;
     int loopback;
@@ -369,7 +402,7 @@ apr_status_t cloudep_http_exchange(cloudep_http_response_t **response, cloudep_h
     if (curl && !make_headers(&headers, request) &&
         !set_common(curl, http, request->ca_file, request->connect_timeout ? request->connect_timeout : 2000,
                     request->total_timeout ? request->total_timeout : 5000, request->stop) &&
-        !set_request(curl, request, headers, &sink, loopback)) {
+        !set_request(curl, request, headers, &sink, &source, loopback)) {
         code = curl_easy_perform(curl);
     }
     if (code == CURLE_OK) {

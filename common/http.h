@@ -28,6 +28,7 @@ typedef struct cloudep_http_request_t {
     int connect_timeout;  /* ms; 0: 2000 */
     int total_timeout;    /* ms; 0: 5000 */
     apr_size_t max_bytes; /* of the answer's body; 0: 1 MiB */
+    int once;             /* never sent twice: not even when a kept connection is lost under it */
     apr_uint32_t *stop;   /* atomic; the transfer ends soon after it becomes non-zero; or NULL */
 } cloudep_http_request_t;
 

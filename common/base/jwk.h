@@ -84,6 +84,12 @@ const unsigned char *cloudep_jwk_secret(const cloudep_jwk_t *key, apr_size_t *le
 apr_status_t cloudep_jwk_generate(json_t **jwk, apr_pool_t *pool, const char *alg);
 
 /**
+ * An RSA private key in PEM (PKCS #1 or #8, not encrypted) as a JWK for that RS... algorithm, under that kid. *jwk is
+ * released with pool. CLOUDEP_EMALFORMED: it is none.
+ */
+apr_status_t cloudep_jwk_of_rsa_pem(json_t **jwk, apr_pool_t *pool, const char *pem, const char *kid, const char *alg);
+
+/**
  * RFC 7638 thumbprint (SHA-256, base64url) of a JWK; only its required public members count.
  * CLOUDEP_EMALFORMED: a required member is missing or of the wrong type, or kty is not known.
  */

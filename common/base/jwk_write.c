@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,4 +214,37 @@ apr_status_t cloudep_jwk_generate(json_t **out, apr_pool_t *pool, const char *na
     }
     *out = jwk;
     return APR_SUCCESS;
+}
+
+/* Nobody is asked for the passphrase of an encrypted key. */
+static int no_passphrase(char *buffer, int size, int writing, void *unused)
+{
+    (void)buffer;
+    (void)size;
+    (void)writing;
+    (void)unused;
+    return -1;
+}
+
+apr_status_t cloudep_jwk_of_rsa_pem(json_t **out, apr_pool_t *pool, const char *pem, const char *kid, const char *name)
+{
+    const cloudep_alg_t *alg = cloudep_alg_by_name(name);
+    json_t *jwk = cloudep_json_own(json_object(), pool);
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    EVP_PKEY *pkey;
+    int done;
+
+    *out = NULL;
+    ERR_set_mark();
+    pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+    done = pkey && EVP_PKEY_is_a(pkey, "RSA") && jwk && alg && alg->kty == CLOUDEP_KTY_RSA &&
+           describe_rsa(jwk, pool, pkey) && set_text(jwk, "kty", alg->kty_name) && set_text(jwk, "kid", kid) &&
+           set_text(jwk, "alg", alg->name) && set_text(jwk, "use", cloudep_use_name(alg->use));
+    EVP_PKEY_free(pkey);
+    BIO_free(bio);
+    ERR_pop_to_mark();
+    if (done) {
+        *out = jwk;
+    }
+    return done ? APR_SUCCESS : CLOUDEP_EMALFORMED;
 }

@@ -1,0 +1,149 @@
+/*
+ * breaker_test.c - the bound on calls, the line before it, and when the breaker opens, probes and closes.
+ */
+#include <apr_atomic.h>
+#include <apr_general.h>
+#include <apr_thread_proc.h>
+
+#include "base/breaker.h"
+#include "tap.h"
+
+#define PAUSE apr_time_from_msec(60)
+
+static apr_pool_t *pool;
+
+static cloudep_breaker_t *make(int calls, int queue, int wait_ms, int failures)
+{
+    const cloudep_breaker_limits_t limits = {calls, queue, apr_time_from_msec(wait_ms), failures, PAUSE};
+    cloudep_breaker_t *breaker = NULL;
+
+    ok(cloudep_breaker_create(&breaker, pool, &limits) == APR_SUCCESS, "made: %d at once, %d in line, opens at %d",
+       calls, queue, failures);
+    return breaker;
+}
+
+static int enter(cloudep_breaker_t *breaker)
+{
+    int probe;
+
+    return cloudep_breaker_enter(&probe, breaker);
+}
+
+/* One call from begin to end. */
+static cloudep_breaker_change_e call(cloudep_breaker_t *breaker, cloudep_breaker_end_e end)
+{
+    int probe;
+    const apr_status_t rv = cloudep_breaker_enter(&probe, breaker);
+
+    return rv == APR_SUCCESS ? cloudep_breaker_leave(breaker, probe, end) : (cloudep_breaker_change_e)-1;
+}
+
+static void test_bound(void)
+{
+    cloudep_breaker_t *breaker = make(2, 1, 30, 0);
+    apr_time_t began;
+
+    is_int(enter(breaker), APR_SUCCESS, "the first call goes");
+    is_int(enter(breaker), APR_SUCCESS, "the second too");
+    began = apr_time_now();
+    is_int(enter(breaker), CLOUDEP_EOVERLOAD, "the third waits and is turned away");
+    ok(apr_time_now() - began >= apr_time_from_msec(25), "after its wait");
+    is_int(cloudep_breaker_leave(breaker, 0, CLOUDEP_BREAKER_WORKED), CLOUDEP_BREAKER_AS_BEFORE, "one ends");
+    is_int(enter(breaker), APR_SUCCESS, "and makes room for another");
+
+    breaker = make(1, 0, 1000, 0);
+    is_int(enter(breaker), APR_SUCCESS, "without a line the first call goes");
+    began = apr_time_now();
+    is_int(enter(breaker), CLOUDEP_EOVERLOAD, "the second is turned away");
+    ok(apr_time_now() - began < apr_time_from_msec(200), "at once");
+}
+
+static void test_switch(void)
+{
+    cloudep_breaker_t *breaker = make(4, 0, 0, 3);
+    int probe;
+    int second;
+
+    is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE, "one failure");
+    is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE, "two");
+    is_int(call(breaker, CLOUDEP_BREAKER_WORKED), CLOUDEP_BREAKER_AS_BEFORE, "a success clears them");
+    is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE, "one again");
+    is_int(call(breaker, CLOUDEP_BREAKER_NEITHER), CLOUDEP_BREAKER_AS_BEFORE, "what says nothing changes nothing");
+    is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE, "two again");
+    is_int(cloudep_breaker_enter(&second, breaker), APR_SUCCESS, "a call that will fail late");
+    is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_OPENED, "the third in a row opens it");
+    is_int(enter(breaker), CLOUDEP_EPROVIDER, "nobody calls");
+    is_int(cloudep_breaker_leave(breaker, second, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE,
+           "the late failure changes nothing");
+
+    apr_sleep(PAUSE + apr_time_from_msec(5));
+    is_int(cloudep_breaker_enter(&probe, breaker), APR_SUCCESS, "after the pause one goes");
+    is_int(probe, 1, "as the probe");
+    is_int(enter(breaker), CLOUDEP_EPROVIDER, "and nobody else");
+    is_int(cloudep_breaker_leave(breaker, probe, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE, "it fails");
+    is_int(enter(breaker), CLOUDEP_EPROVIDER, "so the pause begins anew");
+
+    apr_sleep(PAUSE + apr_time_from_msec(5));
+    is_int(call(breaker, CLOUDEP_BREAKER_NEITHER), CLOUDEP_BREAKER_AS_BEFORE, "a probe that says nothing");
+    is_int(call(breaker, CLOUDEP_BREAKER_WORKED), CLOUDEP_BREAKER_CLOSED, "is followed by one that closes it");
+    is_int(enter(breaker), APR_SUCCESS, "all go again");
+    is_int(enter(breaker), APR_SUCCESS, "several at once");
+}
+
+typedef struct crowd_t {
+    cloudep_breaker_t *breaker;
+    apr_uint32_t inside;
+    apr_uint32_t peak;
+    apr_uint32_t served;
+} crowd_t;
+
+static void *APR_THREAD_FUNC visit(apr_thread_t *thread, void *crowdv)
+{
+    crowd_t *crowd = crowdv;
+
+    for (int i = 0; i < 50; i++) {
+        int probe;
+
+        if (cloudep_breaker_enter(&probe, crowd->breaker) == APR_SUCCESS) {
+            const apr_uint32_t inside = apr_atomic_inc32(&crowd->inside) + 1;
+
+            if (inside > apr_atomic_read32(&crowd->peak)) {
+                apr_atomic_set32(&crowd->peak, inside);
+            }
+            apr_sleep(200);
+            apr_atomic_dec32(&crowd->inside);
+            apr_atomic_inc32(&crowd->served);
+            (void)cloudep_breaker_leave(crowd->breaker, probe, CLOUDEP_BREAKER_WORKED);
+        }
+    }
+    apr_thread_exit(thread, APR_SUCCESS);
+    return NULL;
+}
+
+static void test_crowd(void)
+{
+    crowd_t crowd = {.breaker = make(3, 100, 5000, 5)};
+    apr_thread_t *threads[12];
+    apr_status_t rv;
+
+    for (int i = 0; i < 12; i++) {
+        (void)apr_thread_create(&threads[i], NULL, visit, &crowd, pool);
+    }
+    for (int i = 0; i < 12; i++) {
+        (void)apr_thread_join(&rv, threads[i]);
+    }
+    ok(crowd.peak <= 3, "never more than three at once (%u)", crowd.peak);
+    is_int(crowd.served, 600, "and everybody who waited was served");
+}
+
+int main(void)
+{
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    test_bound();
+    test_switch();
+    test_crowd();
+    apr_pool_destroy(pool);
+    apr_terminate();
+    return done_testing();
+}
