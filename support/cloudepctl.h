@@ -172,7 +172,25 @@ int cloudepctl_tenant_id(cloudepctl_t *ctl, const char **id);
  */
 int cloudepctl_member_named(cloudepctl_t *ctl, cloudep_operator_member_t *who, int required);
 
-/** Looks up who->uid when only the email is known. Returns an exit code. */
-int cloudepctl_member_uid(cloudepctl_t *ctl, cloudep_operator_member_t *who);
+/** The same for a list that may be narrowed to one member: its page, the tenant, and the member's uid or NULL. */
+int cloudepctl_member_page(cloudepctl_t *ctl, cloudep_operator_member_t *who, cloudepctl_page_t *page);
+
+/* What a command that ends or clears things is to take. */
+typedef struct cloudepctl_selection_t {
+    const char *tenant_id;
+    const char *own; /* the thing itself, or */
+    const char *uid; /* a member's, or */
+    int all;         /* the tenant's */
+} cloudepctl_selection_t;
+
+/** Reads exactly one of --own, --uid or --email, and --all. Returns an exit code. */
+int cloudepctl_select(cloudepctl_t *ctl, cloudepctl_selection_t *selection, const char *own);
+
+/**
+ * How many things of that noun the row's count says were done so ("2 sessions ended", {name: row}); none is a refusal
+ * when the thing itself was named.
+ */
+int cloudepctl_print_count(cloudepctl_t *ctl, const cloudepctl_selection_t *selection, const cloudep_rows_t *rows,
+                           const char *noun, const char *done);
 
 #endif

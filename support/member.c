@@ -20,6 +20,7 @@ int cloudepctl_member_named(cloudepctl_t *ctl, cloudep_operator_member_t *who, i
 {
     const char *email = cloudepctl_option(ctl, "email");
 
+    who->tenant_id = NULL;
     who->uid = cloudepctl_option(ctl, "uid");
     who->email = NULL;
     if ((who->uid && email) || (required && !who->uid && !email)) {
@@ -39,7 +40,8 @@ static int unknown(cloudepctl_t *ctl, const cloudep_operator_member_t *who)
     return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has no member %s", who->uid ? who->uid : who->email);
 }
 
-int cloudepctl_member_uid(cloudepctl_t *ctl, cloudep_operator_member_t *who)
+/* The uid of a member of whom only the email is known. */
+static int look_up(cloudepctl_t *ctl, cloudep_operator_member_t *who)
 {
     cloudep_rows_t *rows;
     apr_status_t rv;
@@ -56,6 +58,32 @@ int cloudepctl_member_uid(cloudepctl_t *ctl, cloudep_operator_member_t *who)
     }
     who->uid = json_string_value(json_object_get(cloudepctl_row(ctl, rows), "uid"));
     return who->uid ? CLOUDEPCTL_DONE : cloudepctl_fail(ctl, CLOUDEPCTL_DATABASE, "database: a row could not be read");
+}
+
+int cloudepctl_member_page(cloudepctl_t *ctl, cloudep_operator_member_t *who, cloudepctl_page_t *page)
+{
+    int code = cloudepctl_page(ctl, page);
+
+    code = code ? code : cloudepctl_member_named(ctl, who, 0);
+    return code ? code : look_up(ctl, who);
+}
+
+int cloudepctl_select(cloudepctl_t *ctl, cloudepctl_selection_t *selection, const char *own)
+{
+    const int member = cloudepctl_option(ctl, "uid") || cloudepctl_option(ctl, "email");
+    cloudep_operator_member_t who;
+    int code;
+
+    selection->own = cloudepctl_option(ctl, own);
+    selection->all = cloudepctl_option(ctl, "all") != NULL;
+    if ((selection->own != NULL) + member + selection->all != 1) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "say which: --%s, --uid, --email, or --all of the tenant", own);
+    }
+    code = cloudepctl_member_named(ctl, &who, 0);
+    code = code ? code : look_up(ctl, &who);
+    selection->tenant_id = who.tenant_id;
+    selection->uid = who.uid;
+    return code;
 }
 
 static int list(cloudepctl_t *ctl)

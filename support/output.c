@@ -51,29 +51,30 @@ static int width_of(UChar32 c)
 static const char *escaped(apr_pool_t *p, const char *text, int *width)
 {
     const int32_t length = (int32_t)strlen(text);
-    char *out = apr_palloc(p, (apr_size_t)length * 10 + 1);
+    /* The longest that becomes of one byte is \x{HH} or \u{HH}; longer sequences grow less. */
+    const apr_size_t room = (apr_size_t)length * 6 + 1;
+    char *out = apr_palloc(p, room);
     char *end = out;
     int columns = 0;
-    int32_t i = 0;
 
-    while (i < length) {
-        const int32_t start = i;
+    for (int32_t i = 0, start = 0; i < length; start = i) {
         UChar32 c;
+        int n;
 
         U8_NEXT(text, i, length, c);
-        if (harmless(c)) {
-            memcpy(end, text + start, (apr_size_t)(i - start));
-            end += i - start;
-            columns += width_of(c);
-            continue;
+        if (c < 0) {
+            i = start + 1; /* byte by byte until there is UTF-8 again */
         }
-        for (int32_t at = start; at < (c < 0 ? i : start + 1); at++) {
-            const int n =
-                c < 0 ? sprintf(end, "\\x{%X}", (unsigned char)text[at]) : sprintf(end, "\\u{%X}", (unsigned int)c);
-
-            end += n;
+        if (harmless(c)) {
+            n = apr_snprintf(end, room - (apr_size_t)(end - out), "%.*s", (int)(i - start), text + start);
+            columns += width_of(c);
+        }
+        else {
+            n = apr_snprintf(end, room - (apr_size_t)(end - out), "\\%c{%X}", c < 0 ? 'x' : 'u',
+                             c < 0 ? (unsigned int)(unsigned char)text[start] : (unsigned int)c);
             columns += n;
         }
+        end += n;
     }
     *end = '\0';
     if (width) {
@@ -279,6 +280,18 @@ int cloudepctl_print_done(cloudepctl_t *ctl, const char *name, const json_t *res
     text = apr_pvsprintf(ctl->pool, format, args);
     va_end(args);
     return cloudepctl_print_text(ctl, apr_pstrcat(ctl->pool, escaped(ctl->pool, text, NULL), "\n", NULL));
+}
+
+int cloudepctl_print_count(cloudepctl_t *ctl, const cloudepctl_selection_t *selection, const cloudep_rows_t *rows,
+                           const char *noun, const char *done)
+{
+    const json_t *row = cloudepctl_row(ctl, rows);
+    const int count = (int)json_integer_value(json_object_get(row, apr_pstrcat(ctl->pool, noun, "s_", done, NULL)));
+
+    if (selection->own && count == 0) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has no such %s as %s", noun, selection->own);
+    }
+    return cloudepctl_print_done(ctl, done, row, "%d %s%s %s", count, noun, count == 1 ? "" : "s", done);
 }
 
 int cloudepctl_fail(cloudepctl_t *ctl, int code, const char *format, ...)

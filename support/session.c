@@ -11,22 +11,21 @@ static const cloudepctl_column_t columns[] = {
 
 static int list(cloudepctl_t *ctl)
 {
+    const int over = cloudepctl_option(ctl, "all") != NULL;
     cloudep_operator_member_t who;
     cloudepctl_page_t page;
     cloudep_rows_t *rows;
     apr_status_t rv;
-    int code = cloudepctl_page(ctl, &page);
+    const int code = cloudepctl_member_page(ctl, &who, &page);
 
-    if (!code && page.after && !cloudep_is_uuid(page.after)) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--after must be a session's id");
-    }
-    code = code ? code : cloudepctl_member_named(ctl, &who, 0);
-    code = code ? code : cloudepctl_member_uid(ctl, &who);
     if (code) {
         return code;
     }
-    rv = cloudep_operator_session_list(&ctl->db, ctl->pool, &rows, who.tenant_id, who.uid,
-                                       cloudepctl_option(ctl, "all") != NULL, page.after, page.limit + 1);
+    if (page.after && !cloudep_is_uuid(page.after)) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--after must be a session's id");
+    }
+    rv = cloudep_operator_session_list(&ctl->db, ctl->pool, &rows, who.tenant_id, who.uid, over, page.after,
+                                       page.limit + 1);
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
     }
@@ -36,36 +35,21 @@ static int list(cloudepctl_t *ctl)
 static int revoke_sessions(cloudepctl_t *ctl)
 {
     const char *id = cloudepctl_option(ctl, "id");
-    const int all = cloudepctl_option(ctl, "all") != NULL;
-    const int member = cloudepctl_option(ctl, "uid") || cloudepctl_option(ctl, "email");
-    cloudep_operator_member_t who;
+    cloudepctl_selection_t which;
     cloudep_rows_t *rows;
-    json_t *row;
     apr_status_t rv;
-    int ended;
     int code;
 
-    if ((id != NULL) + member + all != 1) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "say which: --id, --uid, --email, or --all of the tenant");
-    }
     if (id && !cloudep_is_uuid(id)) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--id must be a session's id");
     }
-    code = cloudepctl_member_named(ctl, &who, 0);
-    code = code ? code : cloudepctl_member_uid(ctl, &who);
+    code = cloudepctl_select(ctl, &which, "id");
     if (code) {
         return code;
     }
-    rv = cloudep_operator_session_revoke(&ctl->db, ctl->pool, &rows, who.tenant_id, id, who.uid, all);
-    if (rv != APR_SUCCESS) {
-        return cloudepctl_database_failed(ctl, rv);
-    }
-    row = cloudepctl_row(ctl, rows);
-    ended = (int)json_integer_value(json_object_get(row, "sessions_ended"));
-    if (id && ended == 0) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has no live session %s", id);
-    }
-    return cloudepctl_print_done(ctl, "revoked", row, "%d session%s ended", ended, ended == 1 ? "" : "s");
+    rv = cloudep_operator_session_revoke(&ctl->db, ctl->pool, &rows, which.tenant_id, which.own, which.uid, which.all);
+    return rv == APR_SUCCESS ? cloudepctl_print_count(ctl, &which, rows, "session", "ended")
+                             : cloudepctl_database_failed(ctl, rv);
 }
 
 static const cloudepctl_option_t list_options[] = {CLOUDEPCTL_TENANT_OPTION,

@@ -33,56 +33,42 @@ static int list_lockouts(cloudepctl_t *ctl)
 
 static int clear_lockouts(cloudepctl_t *ctl)
 {
-    const char *key = cloudepctl_option(ctl, "key");
-    const int all = cloudepctl_option(ctl, "all") != NULL;
-    const int member = cloudepctl_option(ctl, "uid") || cloudepctl_option(ctl, "email");
-    cloudep_operator_member_t who;
+    cloudepctl_selection_t which;
     cloudep_rows_t *rows;
-    json_t *row;
     apr_status_t rv;
-    int cleared;
-    int code;
+    const int code = cloudepctl_select(ctl, &which, "key");
 
-    if ((key != NULL) + member + all != 1) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "say which: --key, --uid, --email, or --all of the tenant");
-    }
-    code = cloudepctl_member_named(ctl, &who, 0);
-    code = code ? code : cloudepctl_member_uid(ctl, &who);
     if (code) {
         return code;
     }
-    rv = cloudep_operator_lockout_clear(&ctl->db, ctl->pool, &rows, who.tenant_id, key, who.uid, all);
-    if (rv != APR_SUCCESS) {
-        return cloudepctl_database_failed(ctl, rv);
-    }
-    row = cloudepctl_row(ctl, rows);
-    cleared = (int)json_integer_value(json_object_get(row, "lockouts_cleared"));
-    if (key && cleared == 0) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has no lockout %s", key);
-    }
-    return cloudepctl_print_done(ctl, "cleared", row, "%d lockout%s cleared", cleared, cleared == 1 ? "" : "s");
+    rv = cloudep_operator_lockout_clear(&ctl->db, ctl->pool, &rows, which.tenant_id, which.own, which.uid, which.all);
+    return rv == APR_SUCCESS ? cloudepctl_print_count(ctl, &which, rows, "lockout", "cleared")
+                             : cloudepctl_database_failed(ctl, rv);
+}
+
+/* A bigint has room for 18 digits and more. */
+static int is_event_id(const char *text)
+{
+    return *text && strlen(text) <= 18 && strspn(text, "0123456789") == strlen(text);
 }
 
 static int list_events(cloudepctl_t *ctl)
 {
+    const char *name = cloudepctl_option(ctl, "name");
     cloudep_operator_member_t who;
     cloudepctl_page_t page;
     cloudep_rows_t *rows;
     apr_status_t rv;
-    int code = cloudepctl_page(ctl, &page);
+    const int code = cloudepctl_member_page(ctl, &who, &page);
 
-    /* A bigint has room for 18 digits and more. */
-    if (!code && page.after &&
-        (!*page.after || strlen(page.after) > 18 || strspn(page.after, "0123456789") != strlen(page.after))) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--after must be an event's id");
-    }
-    code = code ? code : cloudepctl_member_named(ctl, &who, 0);
-    code = code ? code : cloudepctl_member_uid(ctl, &who);
     if (code) {
         return code;
     }
-    rv = cloudep_operator_event_list(&ctl->db, ctl->pool, &rows, who.tenant_id, who.uid, cloudepctl_option(ctl, "name"),
-                                     page.after, page.limit + 1);
+    if (page.after && !is_event_id(page.after)) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--after must be an event's id");
+    }
+    rv = cloudep_operator_event_list(&ctl->db, ctl->pool, &rows, who.tenant_id, who.uid, name, page.after,
+                                     page.limit + 1);
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
     }

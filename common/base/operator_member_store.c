@@ -8,79 +8,38 @@
 /* A session that a request could still use. */
 #define ALIVE "s.revoked_at IS NULL AND s.expires_at > now()"
 
+#define UTC CLOUDEP_OPERATOR_UTC
+
 static const cloudep_statement_t member_list = {
     .label = "operator_member_list",
-    .sql =
-        "SELECT json_build_object('email', m.email, 'uid', m.uid, 'status', m.status, 'origin', m.origin,"
-        " 'provider', m.provider, 'display_name', m.display_name,"
-        " 'created_at', " CLOUDEP_OPERATOR_TIME(
-            "m.created_at") ")"
-                            " FROM cloudep.members m WHERE m.tenant_id = %s::uuid AND m.status = coalesce(%s, m.status)"
-                            " AND m.email > coalesce(%s, '') ORDER BY m.email LIMIT %s::integer",
+    .sql = "SELECT json_build_object('email', m.email, 'uid', m.uid, 'status', m.status, 'origin', m.origin,"
+           " 'provider', m.provider, 'display_name', m.display_name, 'created_at', to_char(m.created_at" UTC "))"
+           " FROM cloudep.members m WHERE m.tenant_id = %s::uuid AND m.status = coalesce(%s, m.status)"
+           " AND m.email > coalesce(%s, '') ORDER BY m.email LIMIT %s::integer",
     .parameters = 4,
     .repeatable = 1,
 };
 
-#define OF_MEMBER(table) " FROM cloudep." table " x WHERE x.tenant_id = m.tenant_id AND x.uid = m.uid"
 static const cloudep_statement_t member_show = {
     .label = "operator_member_show",
-    .sql =
-        "SELECT json_build_object('email', m.email, 'uid', m.uid, 'status', m.status, 'origin', m.origin,"
-        " 'provider', m.provider, 'display_name', m.display_name, 'avatar', m.avatar, 'phone', m.phone,"
-        " 'language', m.language, 'currency', m.currency, 'business_email', m.business_email,"
-        " 'business_email_verified_at', " CLOUDEP_OPERATOR_TIME(
-            "m.business_email_verified_at") ","
-                                            " 'business_phone', m.business_phone,"
-                                            " 'business_phone_verified_at', " CLOUDEP_OPERATOR_TIME(
-                                                "m.business_phone_verified_at") ","
-                                                                                " 'terms_version', m.terms_version, "
-                                                                                "'terms_accepted_at',"
-                                                                                " " CLOUDEP_OPERATOR_TIME(
-                                                                                    "m.terms_accepted_at") ","
-                                                                                                           " '"
-                                                                                                           "marketing_"
-                                                                                                           "opt_in', "
-                                                                                                           "m."
-                                                                                                           "marketing_"
-                                                                                                           "opt_in,"
-                                                                                                           " 'invite', "
-                                                                                                           "(SELECT "
-                                                                                                           "i.code "
-                                                                                                           "FROM "
-                                                                                                           "cloudep."
-                                                                                                           "invites i "
-                                                                                                           "WHERE "
-                                                                                                           "i.tenant_"
-                                                                                                           "id = "
-                                                                                                           "m.tenant_"
-                                                                                                           "id AND "
-                                                                                                           "i.id = "
-                                                                                                           "m.invite_"
-                                                                                                           "id),"
-                                                                                                           " '"
-                                                                                                           "identities'"
-                                                                                                           ", "
-                                                                                                           "ARRAY("
-                                                                                                           "SELECT "
-                                                                                                           "x.issuer "
-                                                                                                           "|| ' ' || "
-                                                                                                           "x."
-                                                                                                           "subjec"
-                                                                                                           "t" OF_MEMBER(
-                                                                                                               "identit"
-                                                                                                               "ies") "),"
-                                                                                                                      " 'totp', EXISTS (SELECT" OF_MEMBER(
-                                                                                                                          "totp") " AND x.enrolled_at IS NOT NULL),"
-                                                                                                                                  " 'sessions', (SELECT count(*) FROM cloudep.sessions s"
-                                                                                                                                  " WHERE s.tenant_id = m.tenant_id AND s.uid = m.uid AND " ALIVE
-                                                                                                                                  "),"
-                                                                                                                                  " 'activated_at', " CLOUDEP_OPERATOR_TIME(
-                                                                                                                                      "m.activated_at") ","
-                                                                                                                                                        " 'created_at', " CLOUDEP_OPERATOR_TIME(
-                                                                                                                                                            "m.created_at") ","
-                                                                                                                                                                            " 'updated_at', " CLOUDEP_OPERATOR_TIME(
-                                                                                                                                                                                "m.updated_at") ")"
-                                                                                                                                                                                                " FROM cloudep.members m WHERE m.tenant_id = %s::uuid AND (m.uid = %s::uuid OR m.email = %s)",
+    .sql = "SELECT json_build_object('email', m.email, 'uid', m.uid, 'status', m.status, 'origin', m.origin,"
+           " 'provider', m.provider, 'display_name', m.display_name, 'avatar', m.avatar, 'phone', m.phone,"
+           " 'language', m.language, 'currency', m.currency, 'business_email', m.business_email,"
+           " 'business_email_verified_at', to_char(m.business_email_verified_at" UTC "),"
+           " 'business_phone', m.business_phone,"
+           " 'business_phone_verified_at', to_char(m.business_phone_verified_at" UTC "),"
+           " 'terms_version', m.terms_version, 'terms_accepted_at', to_char(m.terms_accepted_at" UTC "),"
+           " 'marketing_opt_in', m.marketing_opt_in,"
+           " 'invite', (SELECT i.code FROM cloudep.invites i WHERE i.tenant_id = m.tenant_id AND i.id = m.invite_id),"
+           " 'identities', ARRAY(SELECT i.issuer || ' ' || i.subject FROM cloudep.identities i"
+           " WHERE i.tenant_id = m.tenant_id AND i.uid = m.uid),"
+           " 'totp', EXISTS (SELECT FROM cloudep.totp o"
+           " WHERE o.tenant_id = m.tenant_id AND o.uid = m.uid AND o.enrolled_at IS NOT NULL),"
+           " 'sessions', (SELECT count(*) FROM cloudep.sessions s"
+           " WHERE s.tenant_id = m.tenant_id AND s.uid = m.uid AND " ALIVE "),"
+           " 'activated_at', to_char(m.activated_at" UTC "), 'created_at', to_char(m.created_at" UTC "),"
+           " 'updated_at', to_char(m.updated_at" UTC "))"
+           " FROM cloudep.members m WHERE m.tenant_id = %s::uuid AND (m.uid = %s::uuid OR m.email = %s)",
     .parameters = 3,
     .repeatable = 1,
 };
@@ -128,86 +87,16 @@ static const cloudep_statement_t member_steps[] = {
 
 static const cloudep_statement_t session_list = {
     .label = "operator_session_list",
-    .sql =
-        "SELECT json_build_object('id', s.id, 'uid', s.uid,"
-        " 'email', (SELECT m.email FROM cloudep.members m WHERE m.tenant_id = s.tenant_id AND m.uid = s.uid),"
-        " 'state', CASE WHEN s.revoked_at IS NOT NULL THEN 'revoked' WHEN s.expires_at <= now() THEN 'expired'"
-        " WHEN s.idle_expires_at <= now() THEN 'idle' ELSE 'live' END, 'amr', s.amr,"
-        " 'address', s.address, 'user_agent', s.user_agent,"
-        " 'created_at', " CLOUDEP_OPERATOR_TIME(
-            "s.created_at") ","
-                            " 'rotated_at', " CLOUDEP_OPERATOR_TIME(
-                                "s.rotated_at") ","
-                                                " 'expires_at', " CLOUDEP_OPERATOR_TIME(
-                                                    "least(s.idle_expires_at, s.expires_at)") ","
-                                                                                              " 'revoked_at',"
-                                                                                              " " CLOUDEP_OPERATOR_TIME(
-                                                                                                  "s.revoked_at") ", "
-                                                                                                                  "'rev"
-                                                                                                                  "oke_"
-                                                                                                                  "reas"
-                                                                                                                  "on',"
-                                                                                                                  " s."
-                                                                                                                  "revo"
-                                                                                                                  "ke_"
-                                                                                                                  "reas"
-                                                                                                                  "on)"
-                                                                                                                  " FRO"
-                                                                                                                  "M "
-                                                                                                                  "clou"
-                                                                                                                  "dep."
-                                                                                                                  "sess"
-                                                                                                                  "ions"
-                                                                                                                  " s "
-                                                                                                                  "WHER"
-                                                                                                                  "E "
-                                                                                                                  "s."
-                                                                                                                  "tena"
-                                                                                                                  "nt_"
-                                                                                                                  "id "
-                                                                                                                  "= "
-                                                                                                                  "%s::"
-                                                                                                                  "uuid"
-                                                                                                                  " AND"
-                                                                                                                  " s."
-                                                                                                                  "uid "
-                                                                                                                  "= "
-                                                                                                                  "coal"
-                                                                                                                  "esce"
-                                                                                                                  "(%s:"
-                                                                                                                  ":uui"
-                                                                                                                  "d, "
-                                                                                                                  "s."
-                                                                                                                  "uid)"
-                                                                                                                  " AND"
-                                                                                                                  " (%"
-                                                                                                                  "s::"
-                                                                                                                  "bool"
-                                                                                                                  "ean "
-                                                                                                                  "OR"
-                                                                                                                  " " ALIVE
-                                                                                                                  ") "
-                                                                                                                  "AND "
-                                                                                                                  "(%s "
-                                                                                                                  "IS "
-                                                                                                                  "NULL"
-                                                                                                                  " OR "
-                                                                                                                  "s."
-                                                                                                                  "id "
-                                                                                                                  "> "
-                                                                                                                  "%s::"
-                                                                                                                  "uuid"
-                                                                                                                  ") "
-                                                                                                                  "ORDE"
-                                                                                                                  "R "
-                                                                                                                  "BY "
-                                                                                                                  "s."
-                                                                                                                  "id "
-                                                                                                                  "LIMI"
-                                                                                                                  "T "
-                                                                                                                  "%s::"
-                                                                                                                  "inte"
-                                                                                                                  "ger",
+    .sql = "SELECT json_build_object('id', s.id, 'uid', s.uid,"
+           " 'email', (SELECT m.email FROM cloudep.members m WHERE m.tenant_id = s.tenant_id AND m.uid = s.uid),"
+           " 'state', CASE WHEN s.revoked_at IS NOT NULL THEN 'revoked' WHEN s.expires_at <= now() THEN 'expired'"
+           " WHEN s.idle_expires_at <= now() THEN 'idle' ELSE 'live' END,"
+           " 'amr', s.amr, 'address', s.address, 'user_agent', s.user_agent,"
+           " 'created_at', to_char(s.created_at" UTC "), 'rotated_at', to_char(s.rotated_at" UTC "),"
+           " 'expires_at', to_char(least(s.idle_expires_at, s.expires_at)" UTC "),"
+           " 'revoked_at', to_char(s.revoked_at" UTC "), 'revoke_reason', s.revoke_reason)"
+           " FROM cloudep.sessions s WHERE s.tenant_id = %s::uuid AND s.uid = coalesce(%s::uuid, s.uid)"
+           " AND (%s::boolean OR " ALIVE ") AND (%s IS NULL OR s.id > %s::uuid) ORDER BY s.id LIMIT %s::integer",
     .parameters = 6,
     .repeatable = 1,
 };

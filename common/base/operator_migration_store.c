@@ -7,6 +7,7 @@
 #include "base/operator_store.h"
 
 #include <apr_strings.h>
+#include "base/tenant_store.h"
 
 /* The catalogues are read directly: to_regclass() fails for those who may not use the schema. */
 static const cloudep_statement_t schema_state = {
@@ -22,7 +23,8 @@ static const cloudep_statement_t schema_state = {
 static const cloudep_statement_t migration_list = {
     .label = "operator_migration_list",
     .sql = "SELECT json_build_object('version', m.version, 'name', m.name, 'checksum', m.checksum,"
-           " 'applied_at', " CLOUDEP_OPERATOR_TIME("m.applied_at") ") FROM cloudep.migrations m ORDER BY m.version",
+           " 'applied_at', to_char(m.applied_at" CLOUDEP_OPERATOR_UTC "))"
+           " FROM cloudep.migrations m ORDER BY m.version",
     .parameters = 0,
     .repeatable = 1,
 };
@@ -38,10 +40,10 @@ apr_status_t cloudep_operator_schema(cloudep_db_t *db, apr_pool_t *p, cloudep_op
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    schema->schema = *cloudep_cell(rows, 0, 0) == 't';
-    schema->may_create = *cloudep_cell(rows, 0, 1) == 't';
-    schema->app_role = *cloudep_cell(rows, 0, 2) == 't';
-    schema->table = *cloudep_cell(rows, 0, 3) == 't';
+    schema->schema = cloudep_cell_true(rows, 0, 0);
+    schema->may_create = cloudep_cell_true(rows, 0, 1);
+    schema->app_role = cloudep_cell_true(rows, 0, 2);
+    schema->table = cloudep_cell_true(rows, 0, 3);
     return APR_SUCCESS;
 }
 

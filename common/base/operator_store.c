@@ -5,11 +5,11 @@
 
 #include <apr_strings.h>
 
+#define UTC CLOUDEP_OPERATOR_UTC
 #define TENANT                                                                                                         \
     "json_build_object('slug', t.slug, 'name', t.name, 'id', t.id, 'registration', t.registration, 'login', t.login,"  \
     " 'redirect_uris', t.redirect_uris, 'totp_issuer', t.totp_issuer, 'organization', t.organization,"                 \
-    " 'created_at', " CLOUDEP_OPERATOR_TIME("t.created_at") ", 'updated_at', " CLOUDEP_OPERATOR_TIME(                  \
-        "t.updated_at") ")"
+    " 'created_at', to_char(t.created_at" UTC "), 'updated_at', to_char(t.updated_at" UTC "))"
 
 static const cloudep_statement_t tenant_add = {
     .label = "operator_tenant_add",
@@ -51,10 +51,8 @@ static const cloudep_statement_t tenant_list = {
 #define INVITE                                                                                                         \
     "json_build_object('code', i.code, 'id', i.id, 'state', CASE WHEN i.revoked_at IS NOT NULL THEN 'revoked'"         \
     " WHEN i.expires_at <= now() THEN 'expired' WHEN i.uses >= i.max_uses THEN 'used up' ELSE 'open' END,"             \
-    " 'uses', i.uses, 'max_uses', i.max_uses, 'expires_at', " CLOUDEP_OPERATOR_TIME(                                   \
-        "i.expires_at") ","                                                                                            \
-                        " 'revoked_at', " CLOUDEP_OPERATOR_TIME(                                                       \
-                            "i.revoked_at") ", 'created_at', " CLOUDEP_OPERATOR_TIME("i.created_at") ")"
+    " 'uses', i.uses, 'max_uses', i.max_uses, 'expires_at', to_char(i.expires_at" UTC "),"                             \
+    " 'revoked_at', to_char(i.revoked_at" UTC "), 'created_at', to_char(i.created_at" UTC "))"
 
 static const cloudep_statement_t invite_add = {
     .label = "operator_invite_add",

@@ -13,8 +13,8 @@
 
 #include "base/db.h"
 
-/* A time as the tool shows it, in SQL. */
-#define CLOUDEP_OPERATOR_TIME(time) "to_char(" time " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+/* A time as the tool shows it, in SQL: "to_char(t.created_at" CLOUDEP_OPERATOR_UTC ")". */
+#define CLOUDEP_OPERATOR_UTC " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'"
 
 /* ---- Tenants -------------------------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#define UTC CLOUDEP_OPERATOR_UTC
 /* A lockout's key, "kind/subject", taken apart; the subject may hold any character. */
 #define KIND_OF_KEY "split_part(%s, '/', 1)"
 #define SUBJECT_OF_KEY "regexp_replace(%s, '^[^/]*/?', '')"
@@ -12,15 +13,11 @@
 static const cloudep_statement_t lockout_list = {
     .label = "operator_lockout_list",
     .sql = "SELECT json_build_object('key', l.kind || '/' || l.subject, 'kind', l.kind, 'subject', l.subject,"
-           " 'failures', l.failures, 'last_at', " CLOUDEP_OPERATOR_TIME(
-               "l.last_at") ","
-                            " 'blocked_until', " CLOUDEP_OPERATOR_TIME(
-                                "l.blocked_until") ")"
-                                                   " FROM cloudep.lockouts l WHERE l.tenant_id = %s::uuid AND "
-                                                   "(%s::boolean OR l.blocked_until > now())"
-                                                   " AND (l.kind, l.subject) > (coalesce(" KIND_OF_KEY
-                                                   ", ''), coalesce(" SUBJECT_OF_KEY ", ''))"
-                                                   " ORDER BY l.kind, l.subject LIMIT %s::integer",
+           " 'failures', l.failures, 'last_at', to_char(l.last_at" UTC "),"
+           " 'blocked_until', to_char(l.blocked_until" UTC "))"
+           " FROM cloudep.lockouts l WHERE l.tenant_id = %s::uuid AND (%s::boolean OR l.blocked_until > now())"
+           " AND (l.kind, l.subject) > (coalesce(" KIND_OF_KEY ", ''), coalesce(" SUBJECT_OF_KEY ", ''))"
+           " ORDER BY l.kind, l.subject LIMIT %s::integer",
     .parameters = 5,
     .repeatable = 1,
 };
@@ -37,13 +34,12 @@ static const cloudep_statement_t lockout_clear = {
 
 static const cloudep_statement_t event_list = {
     .label = "operator_event_list",
-    .sql = "SELECT json_build_object('id', e.id, 'at', " CLOUDEP_OPERATOR_TIME(
-        "e.at") ", 'name', e.name,"
-                " 'outcome', e.outcome, 'uid', e.uid, 'method', e.method, 'address', e.address,"
-                " 'user_agent', e.user_agent, 'request_id', e.request_id)"
-                " FROM cloudep.events e WHERE e.tenant_id = %s::uuid AND (%s IS NULL OR e.uid = %s::uuid)"
-                " AND e.name = coalesce(%s, e.name) AND (%s IS NULL OR e.id < %s::bigint)"
-                " ORDER BY e.id DESC LIMIT %s::integer",
+    .sql = "SELECT json_build_object('id', e.id, 'at', to_char(e.at" UTC "), 'name', e.name, 'outcome', e.outcome,"
+           " 'uid', e.uid, 'method', e.method, 'address', e.address, 'user_agent', e.user_agent,"
+           " 'request_id', e.request_id)"
+           " FROM cloudep.events e WHERE e.tenant_id = %s::uuid AND (%s IS NULL OR e.uid = %s::uuid)"
+           " AND e.name = coalesce(%s, e.name) AND (%s IS NULL OR e.id < %s::bigint)"
+           " ORDER BY e.id DESC LIMIT %s::integer",
     .parameters = 7,
     .repeatable = 1,
 };

@@ -1,0 +1,89 @@
+# cloudepctl tenant and invite: what is stored is what was said, wrong input is refused before the database sees it, and
+# the API keeps to it at once.
+use strict;
+use warnings;
+use utf8;
+use CloudEP::Ctl;
+use CloudEP::Test;
+
+my $ctl = CloudEP::Ctl->new(database => server->pg->dsn('cloudep_owner'));
+my $slug = 'c-' . lc substr fresh_email(), 0, 10;
+
+# ---- tenants
+my $name = "O'Reilly; DROP TABLE \"示範\" %s %d \\";
+utf8::encode(my $bytes = $name);
+my $tenant = $ctl->json('tenant add', qw(tenant add --slug), $slug, '--name', $bytes, '--redirect-uri', 'https://a.example/cb',
+    '--redirect-uri', 'http://localhost:3000/cb?x=1')->{tenant};
+is($tenant->{name}, $name, 'any name is stored as it is');
+is_deeply($tenant->{redirect_uris}, ['https://a.example/cb', 'http://localhost:3000/cb?x=1'], 'redirect URIs in their order');
+ok($tenant->{registration} && $tenant->{login}, 'registration and login are on');
+is_deeply($ctl->json('tenant show', qw(tenant show --slug), $slug)->{tenant}, $tenant, 'shows the same');
+like($ctl->done('tenant show for people', qw(tenant show --slug), $slug), qr/^registration +yes$/m, 'and for people');
+$ctl->fails(1, qr/tenant \Q$slug\E exists already/, 'the same slug again', qw(tenant add --name x --slug), $slug);
+$ctl->fails(1, qr/no tenant no-such/, 'an unknown tenant', @$_) for [qw(tenant show --slug no-such)],
+    [qw(tenant set --login on --slug no-such)], [qw(invite add --tenant no-such)], [qw(member list --tenant no-such)];
+
+my $changed = $ctl->json('tenant set', qw(tenant set --slug), $slug, qw(--login off --registration off --totp-issuer Acme
+    --organization 42 --redirect-uri https://b.example/ --redirect-uri https://a.example/cb --remove-redirect-uri),
+    'http://localhost:3000/cb?x=1')->{tenant};
+is_deeply($changed->{redirect_uris}, ['https://a.example/cb', 'https://b.example/'], 'adds once, removes, keeps the order');
+is_deeply([@{$changed}{qw(login registration totp_issuer organization name)}], [JSON::PP::false, JSON::PP::false, 'Acme', '42', $name],
+    'changes what was given and nothing else');
+$changed = $ctl->json('tenant set back', qw(tenant set --slug), $slug, qw(--login on --registration on --totp-issuer), '',
+    '--organization', '')->{tenant};
+is_deeply([@{$changed}{qw(totp_issuer organization)}], [undef, undef], 'the empty text clears');
+$ctl->fails(2, qr/nothing to set/, 'set without anything to set', qw(tenant set --slug), $slug);
+
+$ctl->fails(2, qr/--slug must be/, "the slug $_", qw(tenant add --name x --slug), $_) for 'Upper', 'a_b', 'a b', '', 'ä', 'x' x 64;
+$ctl->fails(2, qr/--slug must be/, 'a slug that begins with -', qw(tenant add --name x), '--slug=-a');
+$ctl->fails(2, qr/--name must be/, 'a name that is no name', qw(tenant add --slug x1 --name), $_) for '', ' ', "a\nb", 'x' x 201;
+$ctl->fails(2, qr/--redirect-uri must be/, "the redirect URI $_", qw(tenant set --slug), $slug, '--redirect-uri', $_)
+    for 'javascript:alert(1)', '/cb', 'https://a.example/#f', 'https://u:p@a.example/', '';
+$ctl->fails(2, qr/--login must be on or off/, "--login $_", qw(tenant set --slug), $slug, '--login', $_) for 'yes', '';
+
+# ---- a list in pages
+my @slugs = map { "$slug-$_" } 1 .. 5;
+$ctl->done("tenant $_", qw(tenant add --name x --slug), $_) for @slugs;
+my ($after, @seen, $page) = ($slug);
+do {
+    $page = $ctl->json('a page', qw(tenant list --limit 2 --after), $after);
+    push @seen, map { $_->{slug} } @{ $page->{tenants} };
+    $after = $page->{next};
+} while ($after && $after lt $slugs[-1]);
+is_deeply([grep { /^\Q$slug\E-/ } @seen], \@slugs, 'pages hold each tenant once, by slug');
+like($ctl->done('a page for people', qw(tenant list --limit 1 --after), $slug), qr/^SLUG +NAME.*\n\Q$slug\E-1 .*\nmore: --after \Q$slug\E-1\n\z/,
+    'names where the next one begins');
+
+# ---- invites
+my $invite = $ctl->json('invite add', qw(invite add --tenant), $slug, qw(--code WELCOME --uses 2 --expires 7d))->{invite};
+is_deeply([@{$invite}{qw(code uses max_uses state)}], ['WELCOME', 0, 2, 'open'], 'has its code and uses');
+my $seconds = server->value(q(SELECT round(extract(epoch FROM expires_at - created_at)) FROM cloudep.invites WHERE id = :'id'), id => $invite->{id});
+is($seconds, 7 * 86400, 'and is good for seven days');
+$ctl->fails(1, qr/has an invite WELCOME already/, 'the same code again', qw(invite add --code WELCOME --tenant), $slug);
+my $other = $ctl->json('invite add without a code', qw(invite add --tenant), $slug)->{invite};
+like($other->{code}, qr/^[A-Za-z0-9_-]{22}$/, 'makes a code that cannot be guessed');
+is_deeply([@{$other}{qw(max_uses expires_at)}], [1, undef], 'for one use and without an end');
+my $dated = $ctl->json('a date', qw(invite add --code D --expires 2099-12-31T23:30:00+01:00 --tenant), $slug)->{invite};
+is($dated->{expires_at}, '2099-12-31T22:30:00Z', 'is taken with its offset');
+$ctl->fails(2, qr/--expires must be/, "--expires $_", qw(invite add --tenant), $slug, '--expires', $_)
+    for qw(7 d 7y 0d -1d 2099-02-30T00:00:00Z 2099-13-01T00:00:00Z 2099-01-01 2099-01-01T00:00:00 99999999999d), '';
+$ctl->fails(2, qr/--expires is in the past/, 'a date in the past', qw(invite add --expires 2020-01-01T00:00:00Z --tenant), $slug);
+$ctl->fails(2, qr/--uses must be/, "--uses $_", qw(invite add --tenant), $slug, '--uses', $_) for qw(0 -1 x 1000001);
+$ctl->fails(2, qr/--code must be/, "the code '$_'", qw(invite add --tenant), $slug, '--code', $_) for '', 'a b', 'x' x 129;
+is_deeply([map { $_->{code} } @{ $ctl->json('invite list', qw(invite list --tenant), $slug)->{invites} }],
+    [sort { $a cmp $b } 'WELCOME', 'D', $other->{code}], 'lists them by code');
+
+# ---- the API keeps to it
+my %tenant = (tenant => { slug => $slug, invite => 'WELCOME' });
+outcome((register(%tenant))[0], 200, 102000, 'the invite admits');
+my ($welcome) = grep { $_->{code} eq 'WELCOME' } @{ $ctl->json('invite list', qw(invite list --tenant), $slug)->{invites} };
+is($welcome->{uses}, 1, 'the use is counted');
+$ctl->done('registration off', qw(tenant set --registration off --slug), $slug);
+outcome((register(%tenant))[0], 403, 28505000, 'no more registrations');
+$ctl->done('registration on', qw(tenant set --registration on --slug), $slug);
+is($ctl->json('invite revoke', qw(invite revoke --code WELCOME --tenant), $slug)->{invite}{state}, 'revoked', 'is revoked');
+outcome((register(%tenant))[0], 404, 28301000, 'a revoked invite is none');
+$ctl->done('revoking twice does no harm', qw(invite revoke --code WELCOME --tenant), $slug);
+$ctl->fails(1, qr/has no invite nope/, 'revoking what is not there', qw(invite revoke --code nope --tenant), $slug);
+
+finish();

@@ -1,0 +1,80 @@
+# What every command of cloudepctl has in common: help, exit codes, errors, and a database that is not there.
+use strict;
+use warnings;
+use CloudEP::Ctl;
+use CloudEP::Test;
+
+my $none = CloudEP::Ctl->new;
+my $ctl = CloudEP::Ctl->new(database => server->pg->dsn('cloudep_owner'));
+
+# ---- help
+my $overview = $none->done('--help', '--help');
+my @commands = $overview =~ /^  ((?:migrate|[a-z]+ [a-z]+)) {2,}\S/mg;
+cmp_ok(scalar @commands, '>=', 22, 'lists the commands');
+is($none->done('no arguments', ()), $overview, 'no arguments show the same');
+for my $command (@commands) {
+    my $help = $none->done("$command --help", split(/ /, $command), '--help');
+    my @missing = grep { $help !~ $_ } qr/^usage: cloudepctl $command/m, qr/^examples:\n  cloudepctl $command/m,
+        qr/^exit codes: 0 /m, qr/^  --json /m, qr/^  --database CONNINFO /m;
+    ok(!@missing, "$command --help has usage, options, examples and exit codes") or diag("no @missing in\n$help");
+}
+like($none->done('--version', '--version'), qr/\Acloudepctl \d+\.\d+\.\d+\n\z/, 'the version');
+like($none->done('help of a noun', qw(tenant --help)), qr/tenant add.*tenant list/s, 'lists its verbs');
+
+# ---- wrong usage
+$ctl->fails(2, qr/no command nonsense/, 'an unknown command', 'nonsense');
+$ctl->fails(2, qr/tenant needs a verb/, 'a noun alone', 'tenant');
+$ctl->fails(2, qr/tenant needs a verb/, 'an unknown verb', qw(tenant burn));
+$ctl->fails(2, qr/--nonsense/, 'an unknown option', qw(tenant list --nonsense));
+$ctl->fails(2, qr/--slug is missing/, 'a required option left out', qw(tenant show));
+$ctl->fails(2, qr/--limit is given twice/, 'an option twice', qw(tenant list --limit 1 --limit 2));
+$ctl->fails(2, qr/extra is not an option/, 'a stray word', qw(tenant list extra));
+$ctl->fails(2, qr/--limit must be a number/, "--limit $_", qw(tenant list --limit), $_) for qw(0 1001 -1 x 1x 99999999999999999999), '';
+$ctl->fails(2, qr/--slug is not UTF-8/, 'bytes that are no UTF-8', qw(tenant show --slug), "\xff");
+$ctl->fails(2, qr/\\u\{1B\}\[31m\\u\{202E\}/, 'control characters come back escaped', "\e[31m\xe2\x80\xae");
+
+my ($code, $printed, $line) = $ctl->run(qw(tenant show --slug));
+is("$code $printed$line", "2 cloudepctl: missing argument: --slug\n", 'an option without its argument');
+
+# ---- no database
+$none->fails(2, qr/give --database or set CLOUDEP_DATABASE/, 'no database named', qw(tenant list));
+my $nowhere = CloudEP::Ctl->new(database => 'host=/nonexistent dbname=cloudep');
+$nowhere->fails(3, qr/^(?:cloudepctl: )?database: .*nonexistent/, 'no server there', @$_)
+    for [qw(migrate --sql-dir sql)], [qw(tenant list)], [qw(invite list --tenant x)], [qw(member list --tenant x)],
+    [qw(session list --tenant x)], [qw(lockout list --tenant x)], [qw(event list --tenant x)];
+$nowhere->fails(3, qr/database/, 'a connection string that is none', qw(tenant list --database), 'nonsense');
+$none->json('--database instead of the environment', qw(tenant list --database), server->pg->dsn('cloudep_owner'));
+
+my $pg = own_postgres();
+my $own = CloudEP::Ctl->new(database => $pg->dsn('cloudep_owner'));
+$own->json('a server that runs', qw(tenant list));
+$pg->stop;
+$own->fails(3, qr/database/, 'a server that was stopped', qw(tenant list));
+$pg->start;
+$own->json('and that is back', qw(tenant list));
+$pg->psql('DROP SCHEMA cloudep CASCADE');
+$own->fails(3, qr/run cloudepctl migrate first/, 'no schema yet', qw(tenant list));
+
+# A password never has to be on the command line.
+my ($status, $output, $errors) = CloudEP::Ctl->new(environment => { CLOUDEP_DATABASE => '', PGHOST => server->pg->{run},
+    PGDATABASE => 'cloudep', PGUSER => 'cloudep_owner' })->run(qw(tenant list --json));
+is("$status $errors", '0 ', "libpq's own environment is enough");
+
+# ---- output that goes nowhere
+my $shell = join ' ', map { "'" . s/'/'\\''/gr . "'" } $ctl->command(qw(tenant list --json));
+is(system("$shell >/dev/full 2>/dev/null") >> 8, 4, 'a full disk behind a redirect is a failure');
+
+pipe my $reader, my $writer or die "pipe: $!";
+close $reader;
+my $pid = fork // die "fork: $!";
+if (!$pid) {
+    $SIG{PIPE} = 'DEFAULT';
+    open STDOUT, '>&', $writer or die;
+    open STDERR, '>', '/dev/null' or die;
+    exec $ctl->command(qw(tenant list --json)) or die;
+}
+close $writer;
+waitpid $pid, 0;
+is($?, 4 << 8, 'a reader that has gone is one, too, and no death by a signal');
+
+finish();
