@@ -265,6 +265,7 @@ static void child_init(apr_pool_t *pchild, server_rec *main_server)
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main_server, CENO(22) "this child cannot deliver mail");
     }
     cloudep_sweep_start(main_server, pchild);
+    cloudep_event_start(main_server, pchild);
 }
 
 /* ---- Requests ------------------------------------------------------------------------------------------- */
