@@ -31,6 +31,7 @@ static const message_t known[] = {
     {"password_reset", CLOUDEP_CHANNEL_MAIL, code_names},
     {"business_email", CLOUDEP_CHANNEL_MAIL, code_names},
     {"business_phone", CLOUDEP_CHANNEL_SMS, code_names},
+    {"registration_exists", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"password_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"totp_enabled", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"totp_disabled", CLOUDEP_CHANNEL_MAIL, notice_names},

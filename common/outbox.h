@@ -8,7 +8,7 @@
  *
  *     registration, password_reset, business_email (mail)  code, minutes, tenant_name
  *     business_phone (SMS)                                 code, minutes, tenant_name
- *     password_changed, totp_enabled, totp_disabled, backup_codes_renewed, business_email_changed,
+ *     registration_exists, password_changed, totp_enabled, totp_disabled, backup_codes_renewed, business_email_changed,
  *     business_phone_changed (mail)                        tenant_name; display_name if there is one
  *     backup_code_used (mail)                              tenant_name, remaining; display_name if there is one
  *
