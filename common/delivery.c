@@ -9,6 +9,7 @@
 #include "outbox_private.h"
 
 #include <apr_atomic.h>
+#include <apr_signal.h>
 #include <apr_strings.h>
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
@@ -24,7 +25,9 @@
 #define MAX_ATTEMPTS 100
 /* Who has something to mark is back at the database sooner than who only wants to claim. */
 #define MARK_AGAIN apr_time_from_msec(250)
-#define CLAIM_AGAIN apr_time_from_sec(1)
+#define CLAIM_AGAIN_FIRST apr_time_from_sec(1)
+#define CLAIM_AGAIN_MAX apr_time_from_sec(8)
+#define PROBE_FIRST apr_time_from_sec(1)
 #define PROBE_MAX apr_time_from_sec(10)
 
 /* A delivered message whose row does not know it yet. */
@@ -40,7 +43,8 @@ typedef struct outlet_t {
     cloudep_mailer_t *mailer;     /* mail only */
     apr_array_header_t *unmarked; /* of unmarked_t */
     apr_time_t not_before;
-    apr_interval_time_t pause; /* 0: the server could be used last time */
+    apr_interval_time_t pause;      /* 0: the mail server or gateway could be used last time */
+    apr_interval_time_t claim_wait; /* 0: the database could */
 } outlet_t;
 
 typedef struct lane_t {
@@ -135,9 +139,19 @@ static void remember(outlet_t *outlet, const cloudep_outbox_row_t *row)
     apr_cpystrn(unmarked->id, row->id, sizeof(unmarked->id));
 }
 
+/* The first wait, then twice the last one, up to a limit. */
+static apr_interval_time_t next_wait(apr_interval_time_t last, apr_interval_time_t first, apr_interval_time_t max)
+{
+    if (!last) {
+        return first;
+    }
+    return last * 2 < max ? last * 2 : max;
+}
+
 static void wait_for_database(outlet_t *outlet)
 {
-    outlet->not_before = apr_time_now() + (outlet->unmarked->nelts ? MARK_AGAIN : CLAIM_AGAIN);
+    outlet->claim_wait = next_wait(outlet->claim_wait, CLAIM_AGAIN_FIRST, CLAIM_AGAIN_MAX);
+    outlet->not_before = apr_time_now() + (outlet->unmarked->nelts ? MARK_AGAIN : outlet->claim_wait);
 }
 
 static void note_transport(outlet_t *outlet, const cloudep_outbox_row_t *row, int usable, const char *error)
@@ -153,10 +167,7 @@ static void note_transport(outlet_t *outlet, const cloudep_outbox_row_t *row, in
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, outlet->s, CENO(702) "%s cannot be delivered at present: %s",
                      row->channel, error);
     }
-    outlet->pause = outlet->pause ? outlet->pause * 2 : apr_time_from_sec(1);
-    if (outlet->pause > PROBE_MAX) {
-        outlet->pause = PROBE_MAX;
-    }
+    outlet->pause = next_wait(outlet->pause, PROBE_FIRST, PROBE_MAX);
     outlet->not_before = apr_time_now() + outlet->pause;
 }
 
@@ -239,9 +250,12 @@ static apr_status_t work_off(outlet_t *outlet, apr_pool_t *p, const apr_array_he
             note_transport(outlet, row, !down, error);
         }
         if (rv != APR_SUCCESS && failed != APR_SUCCESS) {
-            return rv; /* the database has gone: the other claims run out by themselves */
+            break; /* the database has gone: the other claims run out by themselves */
         }
         failed = rv == APR_SUCCESS ? failed : rv;
+    }
+    if (outlet->mailer) {
+        cloudep_mailer_rest(outlet->mailer);
     }
     return failed;
 }
@@ -270,6 +284,7 @@ static int serve(lane_t *lane, outlet_t *outlet, apr_pool_t *p)
         wait_for_database(outlet);
         return 0;
     }
+    outlet->claim_wait = 0;
     return rows->nelts && (rows->nelts == limit || pause) && !outlet->pause;
 }
 
@@ -281,6 +296,7 @@ static int wait_for_work(lane_t *lane, int more)
     cloudep_outbox_t *outbox = lane->outbox;
     apr_time_t until = apr_time_now() + POLL;
     apr_interval_time_t left;
+    int woken;
 
     for (int i = 0; i < lane->outlets->nelts; i++) {
         apr_time_t next = APR_ARRAY_IDX(lane->outlets, i, outlet_t).not_before;
@@ -291,8 +307,17 @@ static int wait_for_work(lane_t *lane, int more)
     while (!more && !lane->woken && !apr_atomic_read32(&outbox->stop) && (left = until - apr_time_now()) > 0) {
         (void)apr_thread_cond_timedwait(outbox->changed, outbox->mutex, left);
     }
+    woken = lane->woken;
     lane->woken = 0;
     (void)apr_thread_mutex_unlock(outbox->mutex);
+    for (int i = 0; woken && i < lane->outlets->nelts; i++) {
+        outlet_t *outlet = &APR_ARRAY_IDX(lane->outlets, i, outlet_t);
+
+        /* Who woke us has just used the database. */
+        if (outlet->claim_wait && !outlet->pause) {
+            outlet->not_before = 0;
+        }
+    }
     return !apr_atomic_read32(&outbox->stop);
 }
 
@@ -303,6 +328,8 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *baton)
     apr_pool_t *turn;
     int more = 1;
 
+    /* Signals are for the child's main thread. */
+    (void)apr_setup_signal_thread();
     apr_pool_create(&turn, lane->pool);
     while (wait_for_work(lane, more)) {
         more = 0;

@@ -113,6 +113,11 @@ static void disconnect(cloudep_mailer_t *mailer)
     }
 }
 
+void cloudep_mailer_rest(cloudep_mailer_t *mailer)
+{
+    disconnect(mailer);
+}
+
 static apr_status_t cleanup_mailer(void *mailer)
 {
     disconnect(mailer);

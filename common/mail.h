@@ -36,4 +36,7 @@ apr_status_t cloudep_mailer_create(cloudep_mailer_t **mailer, apr_pool_t *pool, 
 apr_status_t cloudep_mailer_send(cloudep_mailer_t *mailer, apr_pool_t *p, const cloudep_mail_t *mail, int more,
                                  const char **error);
 
+/** Nothing follows for now: ends a connection that was kept for more. */
+void cloudep_mailer_rest(cloudep_mailer_t *mailer);
+
 #endif
