@@ -142,7 +142,7 @@ typedef struct cloudep_principal_t {
 
 /* An answer that is not the envelope: a picture. */
 typedef struct cloudep_document_t {
-    const char *type; /* media type */
+    const char *type; /* media type; NULL: there is nothing to say, 204 */
     const void *bytes;
     apr_size_t length;
 } cloudep_document_t;
@@ -172,6 +172,12 @@ CLOUDEP_DECLARE(const char *) cloudep_request_id(request_rec *r);
  */
 CLOUDEP_DECLARE(cloudep_problem_t *)
 cloudep_authenticate(cloudep_call_t *call, const cloudep_principal_t **principal);
+
+/** The identity headers of a principal (X-CloudEP-UID, -Tenant, -Session, -AMR), set in a table of headers. */
+CLOUDEP_DECLARE(void) cloudep_identity_headers(apr_table_t *headers, const cloudep_principal_t *principal);
+
+/** The public keys of this server's tokens as a JWK Set; NULL: it has none. */
+CLOUDEP_DECLARE(const char *) cloudep_public_keys(request_rec *r);
 
 /* ---- Services ------------------------------------------------------------------------------------------- */
 

@@ -59,19 +59,41 @@ void cloudep_identity_scrub(request_rec *r)
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, CENO(210) "identity headers sent by the client were removed");
 }
 
+/* In the order of the names above. */
+static void values_of(const char **values, const cloudep_principal_t *principal)
+{
+    values[0] = principal->uid;
+    values[1] = principal->tenant_slug;
+    values[2] = principal->session_id;
+    values[3] = principal->amr;
+}
+
+void cloudep_identity_headers(apr_table_t *table, const cloudep_principal_t *principal)
+{
+    const char *values[HEADERS];
+
+    values_of(values, principal);
+    for (size_t i = 0; i < HEADERS; i++) {
+        if (values[i]) {
+            apr_table_setn(table, headers[i], values[i]);
+        }
+    }
+}
+
 void cloudep_identity_publish(request_rec *r, const cloudep_principal_t *principal)
 {
-    const cloudep_dir_t *dir = cloudep_dir_of(r);
-    const char *values[HEADERS] = {principal->uid, principal->tenant_slug, principal->session_id, principal->amr};
     static const char *const names[HEADERS] = {"CLOUDEP_UID", "CLOUDEP_TENANT", "CLOUDEP_SESSION", "CLOUDEP_AMR"};
+    const cloudep_dir_t *dir = cloudep_dir_of(r);
+    const char *values[HEADERS];
 
+    values_of(values, principal);
     for (size_t i = 0; i < HEADERS; i++) {
         if (values[i]) {
             apr_table_setn(r->subprocess_env, names[i], values[i]);
         }
-        if (values[i] && dir->identity_headers > 0) {
-            apr_table_setn(r->headers_in, headers[i], values[i]);
-        }
+    }
+    if (dir->identity_headers > 0) {
+        cloudep_identity_headers(r->headers_in, principal);
     }
     if (dir->strip_token > 0) {
         apr_table_unset(r->headers_in, "Authorization");

@@ -63,7 +63,7 @@ void cloudep_reply_headers(request_rec *r, apr_table_t *headers, const cloudep_p
     apr_table_setn(headers, "Cache-Control", "no-store");
     apr_table_setn(headers, "X-Content-Type-Options", "nosniff");
     apr_table_setn(headers, "X-Request-Id", cloudep_request_id(r));
-    if (status == HTTP_UNAUTHORIZED) {
+    if (status == HTTP_UNAUTHORIZED || (status == HTTP_FORBIDDEN && problem->challenge)) {
         const char *error = problem->challenge;
 
         /* RFC 6750 3.1: no error code when the request carried no token at all. */
@@ -97,6 +97,10 @@ int cloudep_reply(request_rec *r, const cloudep_problem_t *problem, const json_t
 int cloudep_reply_document(request_rec *r, const cloudep_document_t *document)
 {
     cloudep_reply_headers(r, r->headers_out, NULL);
+    if (!document->type) {
+        r->status = HTTP_NO_CONTENT;
+        return OK;
+    }
     apr_table_mergen(r->headers_out, "Vary", "Accept");
     ap_set_content_type(r, document->type);
     ap_set_content_length(r, (apr_off_t)document->length);

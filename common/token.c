@@ -100,3 +100,10 @@ const cloudep_claims_t *cloudep_read_refresh_token(cloudep_call_t *call, const c
     }
     return claims;
 }
+
+const char *cloudep_public_keys(request_rec *r)
+{
+    const cloudep_config_t *config = cloudep_config_of(r->server);
+
+    return config->run->signing ? cloudep_jwks_public_json(config->run->signing, r->pool) : NULL;
+}

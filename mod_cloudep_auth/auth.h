@@ -35,6 +35,12 @@ extern const cloudep_field_t refresh_fields[];
 cloudep_problem_t *token_refresh(cloudep_call_t *call);
 cloudep_problem_t *logout(cloudep_call_t *call);
 
+extern const cloudep_field_t verify_fields[];
+cloudep_problem_t *verify(cloudep_call_t *call);
+
+/* The handler of /.well-known/jwks.json. */
+int jwks_handler(request_rec *r);
+
 /* Fields that many flows take. */
 #define FIELD_TENANT                                                                                                   \
     {                                                                                                                  \

@@ -21,6 +21,8 @@ static const cloudep_route_t routes[] = {
     {"POST", "/token/refresh", STORED, CLOUDEP_ROUTE_NO_DATABASE, refresh_fields, token_refresh},
     {"POST", "/logout", CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_VERIFYING,
      CLOUDEP_ROUTE_TOKEN | CLOUDEP_ROUTE_NO_DATABASE, NULL, logout},
+    {"GET", "/verify", CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_VERIFYING,
+     CLOUDEP_ROUTE_TOKEN | CLOUDEP_ROUTE_NO_DATABASE | CLOUDEP_ROUTE_QUERY, verify_fields, verify},
     {NULL},
 };
 
@@ -41,6 +43,7 @@ static void register_hooks(apr_pool_t *p)
 {
     (void)p;
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(jwks_handler, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 extern __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA cloudep_auth_module;

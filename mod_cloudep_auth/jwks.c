@@ -1,0 +1,35 @@
+/*
+ * jwks.c - the public keys of our tokens (RFC 7517), for whoever verifies them: SetHandler cloudep-jwks.
+ */
+#include "auth.h"
+
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <apr_strings.h>
+
+/* A new key is published before it signs; whoever looks again within this time is ready for it. */
+#define MAX_AGE "public, max-age=300"
+
+int jwks_handler(request_rec *r)
+{
+    const char *text;
+
+    if (!r->handler || strcmp(r->handler, "cloudep-jwks") || r->main) {
+        return DECLINED;
+    }
+    ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
+    if (r->method_number != M_GET) {
+        return HTTP_METHOD_NOT_ALLOWED;
+    }
+    text = cloudep_public_keys(r);
+    if (!text) {
+        return HTTP_NOT_FOUND;
+    }
+    ap_set_content_type(r, "application/jwk-set+json");
+    apr_table_setn(r->headers_out, "Cache-Control", MAX_AGE);
+    apr_table_setn(r->headers_out, "Access-Control-Allow-Origin", "*");
+    ap_set_content_length(r, (apr_off_t)strlen(text));
+    ap_rputs(text, r);
+    return OK;
+}
