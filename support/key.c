@@ -142,15 +142,15 @@ const cloudepctl_command_t cloudepctl_key_commands[] = {
     {"key", "generate", "Adds a new key to a key file, which is made when it is not there.", generate_options,
      "The first key to sign and the first to seal are in use at once. Later ones are only published until they are\n"
      "activated. The file must stay readable by its owner alone.\n",
-     "  cloudepctl key generate --file /etc/cloudep/keys.json\n"
-     "  cloudepctl key generate --file /etc/cloudep/keys.json --alg A256GCM\n",
+     "  cloudepctl key generate --file /etc/cloudep/signing.jwks\n"
+     "  cloudepctl key generate --file /etc/cloudep/sealing.jwks --alg A256GCM\n",
      generate},
     {"key", "list", "Lists the keys of a file, without what is secret.", list_options, NULL,
-     "  cloudepctl key list --file /etc/cloudep/keys.json\n", list},
+     "  cloudepctl key list --file /etc/cloudep/signing.jwks\n", list},
     {"key", "activate", "Signs or seals with this key from now on.", kid_options,
      "Reload every node after \"key generate\" before you activate the key, so that all know it.\n",
-     "  cloudepctl key activate --file /etc/cloudep/keys.json --kid KID\n", activate},
+     "  cloudepctl key activate --file /etc/cloudep/signing.jwks --kid KID\n", activate},
     {"key", "retire", "Removes a key that is not in use.", kid_options,
      "What it signed or sealed is no longer accepted: wait until the last refresh token signed with it is over.\n",
-     "  cloudepctl key retire --file /etc/cloudep/keys.json --kid KID\n", retire},
+     "  cloudepctl key retire --file /etc/cloudep/signing.jwks --kid KID\n", retire},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL}};

@@ -24,10 +24,11 @@ static const cloudep_statement_t lockout_list = {
 
 static const cloudep_statement_t lockout_clear = {
     .label = "operator_lockout_clear",
-    .sql = "WITH cleared AS (DELETE FROM cloudep.lockouts l WHERE l.tenant_id = %s::uuid"
-           " AND ((l.kind = " KIND_OF_KEY " AND l.subject = " SUBJECT_OF_KEY ") OR l.subject = %s OR %s::boolean)"
-           " RETURNING l.kind)"
-           " SELECT json_build_object('lockouts_cleared', (SELECT count(*) FROM cleared))",
+    .sql =
+        "WITH cleared AS (DELETE FROM cloudep.lockouts l WHERE l.tenant_id = %s::uuid"
+        " AND ((l.kind = " KIND_OF_KEY " AND l.subject = " SUBJECT_OF_KEY ") OR l.subject = lower(%s) OR %s::boolean)"
+        " RETURNING l.kind)"
+        " SELECT json_build_object('lockouts_cleared', (SELECT count(*) FROM cleared))",
     .parameters = 5,
     .repeatable = 1,
 };

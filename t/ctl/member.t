@@ -90,7 +90,7 @@ server->psql(q(INSERT INTO cloudep.lockouts (tenant_id, kind, subject, failures,
 my $keys = sub { [sort grep { /^test/ } map { $_->{key} } @{ $ctl->json('lockout list', qw(lockout list), @tenant, @_)->{lockouts} }] };
 is_deeply($keys->(), [sort 'test/a/b', "test/$cem->{uid}"], 'those that block');
 is_deeply($keys->('--all'), [sort 'test/a/b', "test/$cem->{uid}", 'test/over'], 'all');
-is($ctl->json('clear', qw(lockout clear), @tenant, '--email', $cem->{email})->{cleared}{lockouts_cleared}, 1, 'of a member');
+is($ctl->json('clear', qw(lockout clear), @tenant, '--uid', uc $cem->{uid})->{cleared}{lockouts_cleared}, 1, 'of a member');
 is($ctl->json('clear', qw(lockout clear --key test/a/b), @tenant)->{cleared}{lockouts_cleared}, 1, 'of a key');
 $ctl->fails(1, qr{has no such lockout as test/a/b}, 'what is cleared is gone', qw(lockout clear --key test/a/b), @tenant);
 $ctl->fails(2, qr/say which/, 'clearing without saying which', qw(lockout clear), @tenant);
