@@ -30,12 +30,12 @@ static const cloudep_statement_t by_email = {
 static const cloudep_statement_t reserve = {
     .label = "member_reserve",
     .sql = "WITH a AS (SELECT %s::uuid AS tenant_id, %s::uuid AS uid, %s::text AS email, %s::text AS code),"
-           " i AS (UPDATE cloudep.invites i SET uses = i.uses + 1 FROM a"
-           " WHERE i.tenant_id = a.tenant_id AND i.code = a.code AND i.revoked_at IS NULL"
-           " AND (i.expires_at IS NULL OR i.expires_at > now()) AND i.uses < i.max_uses RETURNING i.id)"
-           " INSERT INTO cloudep.members (tenant_id, uid, email, invite_id, origin, provider, display_name, language,"
-           " terms_version, marketing_opt_in, terms_accepted_at)"
-           " SELECT a.tenant_id, a.uid, a.email, i.id, %s, %s, %s, %s, %s, %s::boolean, now() FROM a, i RETURNING uid",
+           " i AS (" CLOUDEP_SQL_USE_INVITE("a") ")"
+                                                 " INSERT INTO cloudep.members (tenant_id, uid, email, invite_id, "
+                                                 "origin, provider, display_name, language,"
+                                                 " terms_version, marketing_opt_in, terms_accepted_at)"
+                                                 " SELECT a.tenant_id, a.uid, a.email, i.id, %s, %s, %s, %s, %s, "
+                                                 "%s::boolean, now() FROM a, i RETURNING uid",
     .parameters = 10,
 };
 

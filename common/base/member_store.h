@@ -79,6 +79,13 @@ typedef struct cloudep_applicant_t {
     int marketing_opt_in;
 } cloudep_applicant_t;
 
+/* Takes one use of the invite that source (a CTE with tenant_id, code) names, if it is still good; to stand in a CTE.
+ */
+#define CLOUDEP_SQL_USE_INVITE(source)                                                                                 \
+    "UPDATE cloudep.invites i SET uses = i.uses + 1 FROM " source " WHERE i.tenant_id = " source                       \
+    ".tenant_id AND i.code = " source ".code AND i.revoked_at IS NULL"                                                 \
+    " AND (i.expires_at IS NULL OR i.expires_at > now()) AND i.uses < i.max_uses RETURNING i.id"
+
 /**
  * Takes one use of the invite and the email, or neither.
  * @return CLOUDEP_ECONFLICT: the email is taken; APR_NOTFOUND: the invite is (no longer) good; CLOUDEP_ELOCKED: its row
