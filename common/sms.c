@@ -190,10 +190,11 @@ apr_status_t cloudep_sms_prepare(const cloudep_sms_setup_t **out, apr_pool_t *pc
     cloudep_sms_setup_t *setup = apr_pcalloc(pconf, sizeof(*setup));
     apr_status_t rv;
 
-    *out = setup;
+    *out = NULL;
     if (!config->sms_transport) {
         return CLOUDEP_EUNSET;
     }
+    *out = setup;
     setup->home_code = config->sms_home_code;
     if (setup->home_code &&
         (!*setup->home_code || strspn(setup->home_code, "0123456789") != strlen(setup->home_code))) {
