@@ -237,8 +237,10 @@ static apr_status_t work_off(outlet_t *outlet, apr_pool_t *p, const apr_array_he
         apr_status_t rv;
 
         if (row->expired) {
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, outlet->s, CENO(706) "%s %s (%s) expired after %d attempts",
-                         row->channel, row->id, row->template, row->attempts);
+            /* A decoy's was never meant to arrive. */
+            ap_log_error(APLOG_MARK, strcmp(row->target, CLOUDEP_DECOY_TARGET) ? APLOG_WARNING : APLOG_DEBUG, 0,
+                         outlet->s, CENO(706) "%s %s (%s) expired after %d attempts", row->channel, row->id,
+                         row->template, row->attempts);
             continue;
         }
         if (!apr_atomic_read32(stop) && !down && failed == APR_SUCCESS && apr_time_now() - claimed_at < LAST_START) {

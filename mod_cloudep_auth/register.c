@@ -4,7 +4,9 @@
  * The member's row and the invite's use are taken first, in one statement. Whatever fails after that is undone
  * at once or, after a crash, by the sweep, so neither an orphan at the provider nor a lost use remains.
  */
-#include "auth.h"
+#include "register.h"
+
+#include <apr_strings.h>
 
 enum { TENANT, INVITE, EMAIL, PASSWORD, DISPLAY_NAME, LANGUAGE, TERMS, MARKETING };
 const cloudep_field_t register_fields[] = {
@@ -37,6 +39,7 @@ static cloudep_problem_t *admit(cloudep_call_t *call, cloudep_admission_t *admis
     if (rv != APR_SUCCESS) {
         return cloudep_problem_service(call, rv, "looking up tenant and invite");
     }
+    cloudep_note(call, admission->tenant->id, NULL, NULL);
     if (!admission->tenant->registration) {
         return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_FORBIDDEN, "the tenant takes no registrations");
     }
@@ -49,7 +52,7 @@ static cloudep_problem_t *admit(cloudep_call_t *call, cloudep_admission_t *admis
     if (admission->invite_used_up) {
         return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_USED_UP, "the invite is used up");
     }
-    if (admission->email_taken) {
+    if (admission->email_taken && !cloudep_conceals(call)) {
         return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_EXISTS, "the email is registered already");
     }
     return NULL;
@@ -107,18 +110,38 @@ static cloudep_problem_t *create_at_provider(cloudep_call_t *call, const cloudep
     }
 }
 
-static cloudep_problem_t *mail_code(cloudep_call_t *call, const cloudep_code_receiver_t *receiver)
+/* In place of a code that nobody could use: the owner of the address learns that somebody tried. */
+static cloudep_problem_t *tell_owner(cloudep_call_t *call, const registrant_t *who, const cloudep_message_t **message)
+{
+    const cloudep_message_t *notice;
+    cloudep_message_t *copy;
+    cloudep_problem_t *problem =
+        cloudep_notice_new(call, &notice, who->receiver.tenant, who->owner, "registration_exists", 0);
+
+    if (!problem) {
+        copy = apr_pmemdup(call->p, notice, sizeof(*notice));
+        copy->uid = who->receiver.uid; /* it goes out with the decoy's row */
+        *message = copy;
+    }
+    return problem;
+}
+
+cloudep_problem_t *send_code(cloudep_call_t *call, const registrant_t *who)
 {
     cloudep_challenge_t *challenge;
     const cloudep_message_t *message;
     cloudep_problem_t *problem =
-        cloudep_start_code(call, receiver, PURPOSE_REGISTRATION, CLOUDEP_SCOPE_AUTH, &challenge, &message);
+        cloudep_start_code(call, &who->receiver, PURPOSE_REGISTRATION, CLOUDEP_SCOPE_AUTH, &challenge, &message);
     apr_status_t rv;
 
+    if (!problem && who->owner) {
+        problem = tell_owner(call, who, &message);
+    }
     if (problem) {
         return problem;
     }
-    rv = cloudep_member_await_code(cloudep_database(call), call->p, message);
+    rv = who->stored ? cloudep_member_await_code(cloudep_database(call), call->p, message)
+                     : cloudep_outbox_enqueue(cloudep_database(call), call->p, message);
     if (rv == APR_NOTFOUND) {
         return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_WRONG_STATE, "the registration is no longer pending");
     }
@@ -130,37 +153,51 @@ static cloudep_problem_t *mail_code(cloudep_call_t *call, const cloudep_code_rec
     return NULL;
 }
 
-cloudep_problem_t *register_start(cloudep_call_t *call)
+cloudep_problem_t *enrol(cloudep_call_t *call, cloudep_idp_user_t *user, registrant_t *who)
 {
-    cloudep_admission_t admission;
     cloudep_idp_context_t ctx;
     const cloudep_idp_t *idp = cloudep_idp(call, &ctx);
-    cloudep_idp_user_t user = {.email = cloudep_text(call, EMAIL),
-                               .display_name = cloudep_text(call, DISPLAY_NAME),
-                               .language = cloudep_text(call, LANGUAGE)};
-    const char *const words[] = {user.email, cloudep_text(call, TENANT), user.display_name, NULL};
-    cloudep_code_receiver_t receiver;
-    cloudep_problem_t *problem = admit(call, &admission);
+    cloudep_problem_t *problem = cloudep_new_uid(call, &user->uid);
 
-    problem = problem ? problem : cloudep_check_password_rules(call, "password", cloudep_text(call, PASSWORD), words);
-    problem = problem ? problem : cloudep_new_uid(call, &user.uid);
-    problem = problem ? problem : cloudep_claim_cooldown(call, admission.tenant->id, user.email, CLOUDEP_SCOPE_AUTH);
+    problem = problem ? problem : reserve(call, idp, user);
     if (problem) {
         return problem;
     }
-    user.tenant = admission.tenant;
-    problem = reserve(call, idp, &user);
-    if (!problem) {
-        receiver = (cloudep_code_receiver_t){user.tenant, user.uid, CLOUDEP_CHANNEL_MAIL, user.email, user.language};
-        problem = create_at_provider(call, idp, &ctx, &user);
-        problem = problem ? problem : mail_code(call, &receiver);
-        if (problem) {
-            cloudep_undo_registration(call, &user);
-        }
+    who->receiver.uid = user->uid;
+    who->stored = 1;
+    if (!who->receiver.decoy) {
+        cloudep_note(call, NULL, user->uid, NULL);
     }
+    problem = create_at_provider(call, idp, &ctx, user);
+    problem = problem ? problem : send_code(call, who);
+    if (problem) {
+        cloudep_undo_registration(call, user);
+    }
+    return problem;
+}
+
+cloudep_problem_t *register_start(cloudep_call_t *call)
+{
+    cloudep_admission_t admission;
+    cloudep_idp_user_t user = {.email = cloudep_text(call, EMAIL),
+                               .display_name = cloudep_text(call, DISPLAY_NAME),
+                               .language = cloudep_text(call, LANGUAGE)};
+    const char *email = user.email;
+    const char *const words[] = {email, cloudep_text(call, TENANT), user.display_name, NULL};
+    registrant_t who = {.receiver = {.channel = CLOUDEP_CHANNEL_MAIL, .target = email, .language = user.language}};
+    cloudep_problem_t *problem = admit(call, &admission);
+
+    problem = problem ? problem : cloudep_check_password_rules(call, "password", cloudep_text(call, PASSWORD), words);
+    problem = problem ? problem : cloudep_claim_cooldown(call, admission.tenant->id, email, CLOUDEP_SCOPE_AUTH);
+    if (problem) {
+        return problem;
+    }
+    user.tenant = who.receiver.tenant = admission.tenant;
+    problem = cloudep_conceals(call) ? enrol_concealed(call, &user, cloudep_text(call, PASSWORD), &who)
+                                     : enrol(call, &user, &who);
     if (problem) {
         /* Nothing was sent: the next try need not wait. */
-        (void)cloudep_cooldown_release(cloudep_challenges(call), user.tenant->id, user.email);
+        (void)cloudep_cooldown_release(cloudep_challenges(call), user.tenant->id, email);
     }
     return problem;
 }
@@ -216,20 +253,19 @@ cloudep_problem_t *register_confirm(cloudep_call_t *call)
     return problem;
 }
 
-/* A new code for a pending member. */
-static cloudep_problem_t *send_again(cloudep_call_t *call, const cloudep_tenant_t *tenant,
-                                     const cloudep_member_t *member)
+/* A new code for who has not confirmed yet. */
+static cloudep_problem_t *send_again(cloudep_call_t *call, const registrant_t *who)
 {
-    const cloudep_code_receiver_t receiver = {tenant, member->uid, CLOUDEP_CHANNEL_MAIL, member->email,
-                                              member->language};
-    cloudep_problem_t *problem = cloudep_claim_cooldown(call, tenant->id, member->email, CLOUDEP_SCOPE_AUTH);
+    const cloudep_code_receiver_t *receiver = &who->receiver;
+    cloudep_problem_t *problem =
+        cloudep_claim_cooldown(call, receiver->tenant->id, receiver->target, CLOUDEP_SCOPE_AUTH);
 
     if (problem) {
         return problem;
     }
-    problem = mail_code(call, &receiver);
+    problem = send_code(call, who);
     if (problem) {
-        (void)cloudep_cooldown_release(cloudep_challenges(call), tenant->id, member->email);
+        (void)cloudep_cooldown_release(cloudep_challenges(call), receiver->tenant->id, receiver->target);
     }
     return problem;
 }
@@ -242,6 +278,7 @@ cloudep_problem_t *register_resend(cloudep_call_t *call)
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member = NULL;
     cloudep_challenge_t *challenge;
+    registrant_t who = {.receiver = {.channel = CLOUDEP_CHANNEL_MAIL}};
     cloudep_problem_t *problem = cloudep_find_tenant(call, cloudep_text(call, RESEND_TENANT), &tenant);
     apr_status_t rv;
 
@@ -255,10 +292,16 @@ cloudep_problem_t *register_resend(cloudep_call_t *call)
     if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
         return cloudep_problem_service(call, rv, "looking up the member");
     }
-    if (!member || member->status != CLOUDEP_MEMBER_PENDING) {
+    who.stored = member && member->status == CLOUDEP_MEMBER_PENDING;
+    who.receiver.decoy = cloudep_is_decoy(challenge);
+    if (!who.stored && !who.receiver.decoy) {
         return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_WRONG_STATE, "the registration is no longer pending");
     }
-    return send_again(call, tenant, member);
+    who.receiver.tenant = tenant;
+    who.receiver.uid = challenge->spec.uid;
+    who.receiver.target = challenge->spec.target;
+    who.receiver.language = member ? member->language : NULL;
+    return send_again(call, &who);
 }
 
 enum { RESUME_TENANT, RESUME_EMAIL };
@@ -266,16 +309,19 @@ const cloudep_field_t resume_fields[] = {FIELD_TENANT, FIELD_EMAIL, FIELDS_END};
 
 cloudep_problem_t *register_resume(cloudep_call_t *call)
 {
+    const char *email = cloudep_text(call, RESUME_EMAIL);
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
-    apr_status_t rv = cloudep_member_by_email(cloudep_database(call), call->p, &tenant, &member,
-                                              cloudep_text(call, RESUME_TENANT), cloudep_text(call, RESUME_EMAIL));
+    registrant_t who = {.receiver = {.channel = CLOUDEP_CHANNEL_MAIL, .target = email}, .stored = 1};
+    cloudep_problem_t *problem = cloudep_find_account(call, cloudep_text(call, RESUME_TENANT), email, &tenant, &member);
 
-    if (rv == APR_NOTFOUND) {
-        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such tenant");
+    if (problem) {
+        return problem;
     }
-    if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "looking up the member");
+    who.receiver.tenant = tenant;
+    if (cloudep_conceals(call)) {
+        problem = find_concealed(call, member, &who);
+        return problem ? problem : send_again(call, &who);
     }
     if (member && (member->status == CLOUDEP_MEMBER_ACTIVE || member->status == CLOUDEP_MEMBER_SUSPENDED)) {
         return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_WRONG_STATE, "the account is confirmed already");
@@ -283,5 +329,7 @@ cloudep_problem_t *register_resume(cloudep_call_t *call)
     if (!member || member->status != CLOUDEP_MEMBER_PENDING) {
         return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no registration to resume");
     }
-    return send_again(call, tenant, member);
+    who.receiver.uid = member->uid;
+    who.receiver.language = member->language;
+    return send_again(call, &who);
 }
