@@ -174,7 +174,12 @@ static apr_status_t load_version(cloudep_messages_t *messages, apr_pool_t *pool,
         return rv;
     }
     version->language = language;
-    if (!strcmp(message->channel, CLOUDEP_CHANNEL_MAIL)) {
+    if (!strcmp(message->channel, CLOUDEP_CHANNEL_SMS)) {
+        for (; len && apr_isspace(source[len - 1]); len--) { /* the end of the file's last line costs a character */
+        }
+        rv = cloudep_template_parse(&version->text, pool, source, len, message->names, error);
+    }
+    else {
         rv = split_subject(version, pool, source, len, path, message->names, error);
         if (rv != APR_SUCCESS) {
             return rv;
@@ -184,10 +189,11 @@ static apr_status_t load_version(cloudep_messages_t *messages, apr_pool_t *pool,
         if (rv != APR_SUCCESS && !APR_STATUS_IS_ENOENT(rv)) {
             return rv;
         }
+        rv = APR_SUCCESS;
     }
     apr_hash_set(messages->versions, apr_pstrcat(pool, message->name, ".", lower(pool, language), NULL),
                  APR_HASH_KEY_STRING, version);
-    return APR_SUCCESS;
+    return rv;
 }
 
 /* The message and the language that a file name stands for; NULL: another kind of file. */

@@ -28,7 +28,8 @@ typedef struct cloudep_message_t {
     const char *lifetime; /* seconds as decimal text: not sent later than this */
 } cloudep_message_t;
 
-/* For a statement with a CLOUDEP_SQL_ENQUEUE that is to enqueue nothing this time. */
+/* For a statement with a CLOUDEP_SQL_ENQUEUE that is to enqueue nothing this time; lives as long as the block around
+ * it. */
 #define CLOUDEP_NO_MESSAGE (&(const cloudep_message_t){0})
 
 /*

@@ -90,7 +90,7 @@ subtest 'JSON' => sub {
     ok(time - $start < 1, 'an SMS arrives within a second');
     is("$sms->{method} $sms->{path}", 'POST /v1/send', 'method and path');
     is($sms->{body}{to}, $number, 'the number');
-    like($sms->{body}{text}, qr/^\d{6} is your Tenant \Q$tenant->{slug}\E code, valid for 10 minutes\./, 'the text');
+    like($sms->{body}{text}, qr/^\d{6} is your Tenant \Q$tenant->{slug}\E code, valid for 10 minutes\. Never tell it to anybody\.\z/, 'the text');
     is($sms->{body}{auth}{key}, 'gw/secret&1', 'the secret in the body');
     is($sms->{headers}{authorization}, 'Bearer gw/secret&1', 'and in a header');
     like($sms->{headers}{'content-type'}, qr{^application/json}, 'the type of the body');
@@ -100,7 +100,7 @@ subtest 'JSON' => sub {
     is($params, undef, 'the code is erased');
     is($attempts, 1, 'one attempt');
     $sms = taken($gateway, send_code($server, language => 'zh-TW'));
-    like($sms->{body}{text}, qr/^Tenant \Q$tenant->{slug}\E 驗證碼：\d{6}，10 分鐘內有效，請勿告訴任何人。/, 'in Chinese');
+    like($sms->{body}{text}, qr/^Tenant \Q$tenant->{slug}\E 驗證碼：\d{6}，10 分鐘內有效，請勿告訴任何人。\z/, 'in Chinese');
 };
 
 subtest 'a gateway that fails' => sub {
