@@ -41,19 +41,20 @@ MEMBER := $(wildcard mod_cloudep_member/*.c)
 CTL    := $(wildcard support/*.c)
 UNIT   := $(wildcard t/unit/*_test.c)
 FUZZ   := $(wildcard t/fuzz/*_fuzz.c)
-C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard bench/*.c)
+C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/fuzz/replay.c bench/*.c)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 ARCHIVE := $(BUILD)/libcloudep_base.a
 MODULES := $(BUILD)/mod_cloudep.so $(BUILD)/mod_cloudep_auth.so $(BUILD)/mod_cloudep_member.so
 TESTS   := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT))
+REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 
 .PHONY: all modules install unit asan fuzz tidy fmt fmt-check clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(MODULES) $(BUILD)/cloudepctl
 modules: $(MODULES)
-unit: $(TESTS)
+unit: $(TESTS) $(REPLAYS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -89,23 +90,26 @@ ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-f
 asan:
 	$(MAKE) -f apxs.mk BUILD=$(BUILD)/asan OPTIMISE='-O1 -g' SANITIZE='$(ASAN_FLAGS)' all unit
 
-# libFuzzer programs, one a parser; a corpus beside each.
-FUZZERS := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ))
+# One program a parser, in two forms: libFuzzer's, to look for inputs that break it, and one that replays the corpus.
+FUZZ_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 fuzz:
-	$(MAKE) -f apxs.mk BUILD=$(BUILD)/fuzz CC=clang OPTIMISE='-O1 -g' SANITIZE='-fsanitize=fuzzer-no-link,address,undefined' fuzzers
+	$(MAKE) -f apxs.mk BUILD=$(BUILD)/fuzz CC=clang OPTIMISE='-O1 -g' SANITIZE='-fsanitize=fuzzer-no-link $(FUZZ_FLAGS)' fuzzers
 .PHONY: fuzzers
 fuzzers: $(patsubst t/fuzz/%.c,$(BUILD)/%,$(FUZZ))
 $(BUILD)/%_fuzz: $(BUILD)/t/fuzz/%_fuzz.o $(ARCHIVE)
-	@$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS) $(APR_LIBS)
+	@$(CC) -fsanitize=fuzzer $(FUZZ_FLAGS) -o $@ $^ $(LIBS) $(APR_LIBS)
+$(BUILD)/replay/%: $(BUILD)/t/fuzz/%.o $(BUILD)/t/fuzz/replay.o $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
 
 tidy:
 	clang-tidy --quiet $(C_FILES) -- -std=gnu11 $(CPPFLAGS_ALL)
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
 	    --suppress=missingInclude -DLINUX -D_GNU_SOURCE -Icommon $(C_FILES)
 fmt:
-	clang-format -i $(C_FILES) $(wildcard common/*.h common/*/*.h mod_*/*.h support/*.h t/unit/*.h)
+	clang-format -i $(C_FILES) $(wildcard common/*.h common/*/*.h mod_*/*.h support/*.h t/unit/*.h t/fuzz/*.h)
 fmt-check:
-	clang-format --dry-run --Werror $(C_FILES) $(wildcard common/*.h common/*/*.h mod_*/*.h support/*.h t/unit/*.h)
+	clang-format --dry-run --Werror $(C_FILES) $(wildcard common/*.h common/*/*.h mod_*/*.h support/*.h t/unit/*.h t/fuzz/*.h)
 clean:
 	rm -rf $(BUILD)
 
