@@ -17,7 +17,6 @@
 #include "base/recovery_store.h"
 #include "base/throttle_store.h"
 
-#define KIND_ADDRESS "address"
 #define MAC_LABEL "cloudep lockout"
 #define ACCOUNT_MEMORY 86400 /* seconds: an account without a wrong password for a day starts again */
 #define NETWORK_BYTES 8      /* an IPv6 host chooses the other half of its address as it likes (RFC 8981) */
@@ -70,7 +69,7 @@ cloudep_problem_t *cloudep_attempt_begin(cloudep_call_t *call, cloudep_attempt_t
     apr_status_t rv = APR_SUCCESS;
 
     attempt->account = (cloudep_lockout_t){tenant_id, CLOUDEP_LOCKOUT_PASSWORD, uid};
-    attempt->address = (cloudep_lockout_t){tenant_id, KIND_ADDRESS, cloudep_client_network(call->r)};
+    attempt->address = (cloudep_lockout_t){tenant_id, CLOUDEP_LOCKOUT_ADDRESS, cloudep_client_network(call->r)};
     cloudep_note(call, NULL, NULL, "pwd");
     if (!uid) {
         rv = subject_of_nobody(call, &attempt->account.subject, tenant_id, email);
@@ -93,18 +92,25 @@ static apr_status_t count(cloudep_call_t *call, const cloudep_lockout_t *lockout
                             : APR_SUCCESS;
 }
 
+apr_status_t cloudep_address_failed(cloudep_call_t *call, const cloudep_lockout_t *address, int *wait)
+{
+    const cloudep_config_t *config = call->config;
+    const cloudep_lockout_policy_t policy = {config->address_attempts, config->login_wait, config->address_longest_wait,
+                                             config->address_memory};
+
+    return count(call, address, &policy, wait);
+}
+
 cloudep_problem_t *cloudep_attempt_failed(cloudep_call_t *call, const cloudep_attempt_t *attempt,
                                           cloudep_problem_t *problem)
 {
     const cloudep_config_t *config = call->config;
     const cloudep_lockout_policy_t of_account = {config->login_attempts, config->login_wait, config->login_longest_wait,
                                                  ACCOUNT_MEMORY};
-    const cloudep_lockout_policy_t of_address = {config->address_attempts, config->login_wait,
-                                                 config->address_longest_wait, config->address_memory};
     int account_wait;
     int address_wait;
     apr_status_t account = count(call, &attempt->account, &of_account, &account_wait);
-    apr_status_t address = count(call, &attempt->address, &of_address, &address_wait);
+    apr_status_t address = cloudep_address_failed(call, &attempt->address, &address_wait);
 
     if (account == CLOUDEP_ELOCKED || address == CLOUDEP_ELOCKED) {
         return wait_problem(call, account_wait > address_wait ? account_wait : address_wait);

@@ -124,39 +124,83 @@ cloudep_problem_t *cloudep_factor_format(cloudep_call_t *call, const char *field
                : cloudep_problem_field(call, field, "must be 6 digits (TOTP) or 8 digits (backup code)");
 }
 
+static cloudep_problem_t *too_often(cloudep_call_t *call, int wait)
+{
+    return cloudep_problem_wait(call, call->api->scope, CLOUDEP_TOO_OFTEN, "too many wrong codes, wait before the next",
+                                wait);
+}
+
+static cloudep_lockout_t address_of(cloudep_call_t *call, const cloudep_totp_t *totp)
+{
+    return (cloudep_lockout_t){totp->member->tenant_id, CLOUDEP_LOCKOUT_ADDRESS, cloudep_client_network(call->r)};
+}
+
 cloudep_problem_t *cloudep_factor_guess(cloudep_call_t *call, const cloudep_totp_t *totp)
 {
-    const cloudep_lockout_t lockout = {totp->member->tenant_id, CLOUDEP_LOCKOUT_MFA, totp->member->uid};
+    const cloudep_lockout_t address = address_of(call, totp);
+    const cloudep_lockout_t account = {totp->member->tenant_id, CLOUDEP_LOCKOUT_MFA, totp->member->uid};
     const cloudep_lockout_policy_t policy = {call->config->mfa_attempts, call->config->mfa_wait,
                                              call->config->mfa_longest_wait, FORGET_AFTER};
     int wait;
-    apr_status_t rv = cloudep_lockout_fail(cloudep_database(call), call->p, &lockout, &policy, &wait);
+    apr_status_t rv = cloudep_lockout_check(cloudep_database(call), call->p, &address, &wait);
 
+    if (rv == APR_SUCCESS && wait) {
+        return too_often(call, wait);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = cloudep_lockout_fail(cloudep_database(call), call->p, &account, &policy, &wait);
+    }
     if (rv == CLOUDEP_ELOCKED) {
-        return cloudep_problem_wait(call, call->api->scope, CLOUDEP_TOO_OFTEN,
-                                    "too many wrong codes, wait before the next", wait);
+        return too_often(call, wait);
     }
     return rv == APR_SUCCESS ? NULL : cloudep_problem_service(call, rv, "counting a guess");
+}
+
+/* A guess that was wrong counts for the client's address, as a wrong password does. */
+static cloudep_problem_t *count_wrong(cloudep_call_t *call, const cloudep_totp_t *totp, cloudep_problem_t *problem)
+{
+    const cloudep_lockout_t address = address_of(call, totp);
+    int wait;
+    apr_status_t rv = cloudep_address_failed(call, &address, &wait);
+
+    if (rv == CLOUDEP_ELOCKED) {
+        return too_often(call, wait);
+    }
+    return rv == APR_SUCCESS ? problem : cloudep_problem_service(call, rv, "counting a wrong code");
+}
+
+static cloudep_problem_t *check_totp(cloudep_call_t *call, const cloudep_totp_t *totp, const char *code,
+                                     cloudep_totp_proof_t *proof)
+{
+    cloudep_note(call, NULL, NULL, "totp");
+    proof->secret = totp->secret;
+    return cloudep_totp_check(call, totp, totp->secret, code, &proof->step);
+}
+
+static cloudep_problem_t *check_backup_code(cloudep_call_t *call, const cloudep_totp_t *totp, const char *code,
+                                            cloudep_totp_proof_t *proof)
+{
+    apr_status_t rv = cloudep_backup_code_find(&proof->code, call->p, call->config->run->sealing,
+                                               totp->member->tenant_id, totp->member->uid, code, totp->codes);
+
+    cloudep_note(call, NULL, NULL, "backup_code");
+    if (rv == CLOUDEP_EFORGED) {
+        return cloudep_factor_wrong(call, code);
+    }
+    return rv == APR_SUCCESS ? NULL : cloudep_problem_service(call, rv, "checking a backup code");
 }
 
 cloudep_problem_t *cloudep_factor_check(cloudep_call_t *call, const cloudep_totp_t *totp, const char *code,
                                         cloudep_totp_proof_t *proof, const cloudep_message_t **message)
 {
+    const int backup = is_backup_code(code);
     cloudep_problem_t *problem;
-    apr_status_t rv;
 
     *proof = (cloudep_totp_proof_t){0};
-    if (!is_backup_code(code)) {
-        proof->secret = totp->secret;
-        problem = cloudep_totp_check(call, totp, totp->secret, code, &proof->step);
-        return problem ? problem : cloudep_notice_new(call, message, totp->tenant, totp->member, NULL, 0);
+    problem = backup ? check_backup_code(call, totp, code, proof) : check_totp(call, totp, code, proof);
+    if (problem) {
+        return problem->category == CLOUDEP_FORBIDDEN ? count_wrong(call, totp, problem) : problem;
     }
-    rv = cloudep_backup_code_find(&proof->code, call->p, call->config->run->sealing, totp->member->tenant_id,
-                                  totp->member->uid, code, totp->codes);
-    if (rv == CLOUDEP_EFORGED) {
-        return cloudep_factor_wrong(call, code);
-    }
-    return rv == APR_SUCCESS ? cloudep_notice_new(call, message, totp->tenant, totp->member, "backup_code_used",
-                                                  totp->codes->nelts - 1)
-                             : cloudep_problem_service(call, rv, "checking a backup code");
+    return cloudep_notice_new(call, message, totp->tenant, totp->member, backup ? "backup_code_used" : NULL,
+                              totp->codes->nelts - 1);
 }

@@ -13,10 +13,14 @@ my $suite = "$ENV{CLOUDEP_VAR}/test";
 my $matrix = CloudEP::Matrix->new(contract => 't/responses.tsv', seen => "$suite/seen.tsv");
 diag("\n", $matrix->table);
 
-# What the design adds to the contract, anywhere: what httpd itself refuses (scope 10), throttles, and to register what
-# is wrong with an invite.
+# What the design adds to the contract, anywhere: what httpd itself refuses (scope 10), throttles, to register what is
+# wrong with an invite, and where CloudEPStepUp guards that it does.
 my $anywhere = qr/^(?:\d{3} 10\d{6}|429 2[89]604000)$/;
-my %added = ('POST /api/v1/auth/register' => { '404 28301000' => 1, '400 28101000' => 1 });
+my %added = (
+    'POST /api/v1/auth/register'                => { '404 28301000' => 1, '400 28101000' => 1 },
+    'POST /api/v1/members/me/totp/backup-codes' => { '403 29505001' => 1 },
+    'DELETE /api/v1/members/me/totp'            => { '403 29505001' => 1 },
+);
 for my $operation ($matrix->operations) {
     my @extra = grep { !/$anywhere/ && !$added{$operation}{$_} } $matrix->extra($operation);
     ok(!@extra, "$operation answered only what the contract or the design lists") or diag("also seen: @extra");

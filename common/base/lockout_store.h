@@ -11,6 +11,8 @@
 #include "base/db.h"
 #include "base/export.h"
 
+#define CLOUDEP_LOCKOUT_ADDRESS "address" /* kind: whatever one client guesses; subject: its network */
+
 /* What is counted together. */
 typedef struct cloudep_lockout_t {
     const char *tenant_id; /* UUID */

@@ -115,6 +115,25 @@ totp_rewind($server, $member);
 @answers = $anybody->parallel(map { my $id = $_; map { ['POST', $mfa, body($id, totp_wrong_code($secret))] } 1 .. 4 } @challenges);
 is(scalar(grep { $_->status == 403 } @answers), 10, 'of 64 wrong codes for 16 challenges at once ten are compared');
 
+# ---- one client that guesses at many accounts
+
+totp_rewind($server, $member);
+my $tenant = tenant();
+my @crowd = map { totp_enroll(register_member(tenant => $tenant)) } 1 .. 6;
+my $patient = own_server(values => { CloudEPLoginWait => 20 })->start;
+my $own_address = client(server => $patient, address => '127.77.1.1');
+my @statuses;
+for my $one (@crowd) {
+    my $id = login($one)->data->{mfa_challenge_id};
+    my $again = login($one)->data->{mfa_challenge_id};
+    push @statuses, map { $own_address->post($mfa, { tenant_slug => $tenant->{slug}, challenge_id => $_,
+        code => totp_wrong_code($one->{totp}) })->status } ($id) x 5, ($again) x 4;
+}
+is(scalar(grep { $_ == 403 } @statuses), 50, 'an address has fifty wrong codes, whosever they are');
+$wait = outcome($own_address->post($mfa, { tenant_slug => $tenant->{slug}, challenge_id => login($crowd[5])->data->{mfa_challenge_id},
+    code => totp_code($crowd[5]{totp}, 1) }), 429, 28604000, 'then it has to wait');
+ok($wait->header('retry-after') <= 20, 'for its own sake, not for that of the account');
+
 # ---- what changed between password and second factor
 
 totp_rewind($server, $member);

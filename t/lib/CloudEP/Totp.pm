@@ -42,12 +42,14 @@ sub totp_wrong_code {
     return (grep { !$near{$_} } map { sprintf '%06d', int rand 1_000_000 } 1 .. 20)[0];
 }
 
-# Lets the accepted steps be used again, for tests that need more codes than half a minute has. Their failures, too.
+# Lets the accepted steps be used again, for tests that need more codes than half a minute has, and forgets
+# failed guesses of theirs and of their tenant's clients.
 sub totp_rewind {
     my ($server, @members) = @_;
     for my $member (@members) {
         $server->psql("UPDATE cloudep.totp SET last_step = 0 WHERE uid = :'uid'", uid => $member->{uid});
-        $server->psql("DELETE FROM cloudep.lockouts WHERE subject = :'uid'", uid => $member->{uid});
+        $server->psql("DELETE FROM cloudep.lockouts WHERE subject = :'uid' OR kind = 'address' AND tenant_id ="
+            . " (SELECT tenant_id FROM cloudep.members WHERE uid = :'uid')", uid => $member->{uid});
     }
 }
 
