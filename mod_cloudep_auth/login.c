@@ -32,6 +32,9 @@ static cloudep_problem_t *verify_password(cloudep_call_t *call, const cloudep_te
         return problem;
     }
     rv = idp->verify(&ctx, &user, cloudep_text(call, PASSWORD));
+    if (rv == APR_SUCCESS && !user.uid) {
+        rv = CLOUDEP_EFORGED; /* whatever the provider says: nobody has no right password */
+    }
     if (rv == APR_SUCCESS && member->status == CLOUDEP_MEMBER_PENDING && cloudep_conceals(call)) {
         rv = CLOUDEP_EFORGED; /* who registers an email learns by the password given whether it was free */
     }
@@ -69,7 +72,9 @@ cloudep_problem_t *login(cloudep_call_t *call)
         cloudep_find_account(call, cloudep_text(call, TENANT), cloudep_text(call, EMAIL), &tenant, &member);
 
     problem = problem ? problem : verify_password(call, tenant, member);
-    problem = problem ? problem : check_state(call, tenant, member);
+    if (!problem) {
+        problem = member ? check_state(call, tenant, member) : wrong_credentials(call);
+    }
     if (problem) {
         return problem;
     }
