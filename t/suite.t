@@ -26,6 +26,15 @@ for my $operation ($matrix->operations) {
     ok(!@extra, "$operation answered only what the contract or the design lists") or diag("also seen: @extra");
 }
 
+# Whoever makes an operation succeed shows each way in which it does not; the failures of an outside identity provider
+# from the first operation on that has one.
+my $outside = '502 28802000';
+my $has_outside = grep { $matrix->saw($_, $outside) } $matrix->operations;
+for my $operation (grep { $matrix->saw($_, '200 102000') } $matrix->operations) {
+    my @missing = grep { $_ ne $outside || $has_outside } $matrix->missing($operation);
+    ok(!@missing, "$operation was brought to every outcome of the contract") or diag("not seen: @missing");
+}
+
 # ---- secrets
 my $secrets = CloudEP::Secrets->new("$suite/secrets");
 note($secrets->count . ' passwords and codes were used');

@@ -34,6 +34,8 @@ sub new {
 
 sub operations { @{ $_[0]{order} } }
 
+sub saw { my ($self, $operation, $outcome) = @_; return $self->{seen}{$operation}{$outcome} }
+
 # The outcomes of an operation that nobody saw, in the contract's order.
 sub missing {
     my ($self, $operation) = @_;
