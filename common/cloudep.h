@@ -14,6 +14,7 @@
 #include "base/claims.h"
 #include "base/export.h"
 #include "base/field.h"
+#include "base/identity_store.h"
 #include "base/lockout_store.h"
 #include "base/member_store.h"
 #include "base/session_store.h"
@@ -435,5 +436,60 @@ cloudep_decoy_email(cloudep_call_t *call, const char **decoy, const char *tenant
 
 /** Whether a challenge is one that no guess is right for. */
 CLOUDEP_DECLARE(int) cloudep_is_decoy(const cloudep_challenge_t *challenge);
+
+/* ---- Accounts at other issuers -------------------------------------------------------------------------- */
+
+/* What has to be remembered while a member is at a social provider. */
+typedef struct cloudep_social_t {
+    const char *purpose; /* a word of its own for each flow */
+    const char *tenant_id;
+    const char *provider;     /* its name in the configuration */
+    const char *redirect_uri; /* where the provider sends the browser */
+    const char *invite_code;  /* this and the rest: for a registration, else NULL */
+    const char *terms_version;
+    const char *language;
+    int marketing_opt_in;
+} cloudep_social_t;
+
+/* Whom a provider means. The email is verified. */
+typedef struct cloudep_social_account_t {
+    cloudep_identity_t identity;
+    const char *email;
+    const char *name; /* NULL: unknown */
+} cloudep_social_account_t;
+
+/** Whether there is such a provider; else the 400 for the field provider, or 501 for one that is not configured. */
+CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_social_find(cloudep_call_t *call, const char *provider);
+
+/**
+ * Remembers what is given, tells the browser who it is, and answers with the address to log in at. May ask the
+ * provider. Where the redirect_uri leads has been checked.
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_social_start(cloudep_call_t *call, const cloudep_social_t *social);
+
+/**
+ * What was remembered under a state, which is used up by this. 400 28101000: it is not genuine, has expired, was used
+ * before, or was started by somebody else; 404 28301000: it is genuine, but what was remembered is lost.
+ * @param session_id as the start answered it, from a client without cookies; or NULL
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_social_return(cloudep_call_t *call, const char *purpose, const char *state, const char *session_id,
+                      const cloudep_social_t **social);
+
+/**
+ * Turns the code in at the provider. social is from cloudep_social_return(). 400 28101000: the code is not one for this
+ * login; 403 28505000: the email is not verified; 502: the provider failed.
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_social_redeem(cloudep_call_t *call, const cloudep_social_t *social, const char *code,
+                      cloudep_social_account_t *account);
+
+/**
+ * The member that an id_token of CloudEPExchangeIssuer means. 401: the token is not valid for this tenant, or was
+ * turned in before; 404 29301000: nobody here.
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_exchange_member(cloudep_call_t *call, const cloudep_tenant_t *tenant, const char *id_token,
+                        const cloudep_member_t **member);
 
 #endif

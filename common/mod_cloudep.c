@@ -17,6 +17,7 @@
 #include "base/keyfile.h"
 #include "base/password.h"
 #include "http.h"
+#include "oidc.h"
 #include "outbox.h"
 
 void cloudep_each_runtime(server_rec *main_server, cloudep_server_fn fn, void *baton)
@@ -123,6 +124,17 @@ static int prepare_outbox(server_rec *s, apr_pool_t *pconf, cloudep_config_t *co
     return OK;
 }
 
+static int prepare_oidc(server_rec *s, apr_pool_t *pconf, cloudep_config_t *config)
+{
+    const char *error = NULL;
+
+    if (cloudep_oidc_prepare(&config->run->oidc, pconf, s, config, &error) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, CENO(8) "%s", error);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
 /* What an operation may need and this server does not have. */
 static unsigned parts_off(const cloudep_config_t *config)
 {
@@ -137,6 +149,8 @@ static unsigned parts_off(const cloudep_config_t *config)
     off |= run->idp ? 0 : CLOUDEP_NEEDS_PROVIDER;
     off |= cloudep_outbox_has_mail(run->outbox_setup) ? 0 : CLOUDEP_NEEDS_MAIL;
     off |= cloudep_outbox_has_sms(run->outbox_setup) ? 0 : CLOUDEP_NEEDS_SMS;
+    off |= run->oidc && run->oidc->social->nelts ? 0 : CLOUDEP_NEEDS_SOCIAL;
+    off |= run->oidc && run->oidc->exchange ? 0 : CLOUDEP_NEEDS_EXCHANGE;
     return off;
 }
 
@@ -153,6 +167,8 @@ static void tell_what_is_off(server_rec *s, const cloudep_config_t *config)
         {CLOUDEP_NEEDS_PROVIDER, "identity provider (CloudEPIdentityProvider)"},
         {CLOUDEP_NEEDS_MAIL, "mail (CloudEPMailTransport)"},
         {CLOUDEP_NEEDS_SMS, "SMS (CloudEPSMSTransport)"},
+        {CLOUDEP_NEEDS_SOCIAL, "social login (CloudEPSocialProvider)"},
+        {CLOUDEP_NEEDS_EXCHANGE, "token/exchange (CloudEPExchangeIssuer)"},
     };
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
@@ -186,6 +202,7 @@ static int configure_server(server_rec *s, apr_pool_t *pconf, apr_pool_t *ptemp,
     rv = rv != OK ? rv : load_keys(s, pconf, config->sealing_file, &config->run->sealing);
     rv = rv != OK ? rv : find_provider(s, config);
     rv = rv != OK ? rv : prepare_outbox(s, pconf, config);
+    rv = rv != OK ? rv : prepare_oidc(s, pconf, config);
     config->off = rv == OK ? parts_off(config) : 0;
     return rv;
 }
@@ -252,8 +269,9 @@ static void start_server(server_rec *s, const cloudep_config_t *config, void *pc
         run->db = cloudep_db_create(s, config, pchild);
     }
     run->hasher = cloudep_hasher_create(config, pchild);
-    if (cloudep_http_create(&run->http, pchild) != APR_SUCCESS || !run->hasher || (config->database && !run->db) ||
-        cloudep_password_decoy(&run->decoy, &params, pchild) != APR_SUCCESS) {
+    if (cloudep_http_create(&run->http, pchild) != APR_SUCCESS ||
+        cloudep_oidc_child_init(run->oidc, pchild, run->http) != APR_SUCCESS || !run->hasher ||
+        (config->database && !run->db) || cloudep_password_decoy(&run->decoy, &params, pchild) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, CENO(21) "this child cannot serve CloudEP");
     }
 }
@@ -315,10 +333,5 @@ static void register_hooks(apr_pool_t *p)
 /* The one symbol that httpd looks for. */
 extern __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA cloudep_module;
 
-AP_DECLARE_MODULE(cloudep) = {STANDARD20_MODULE_STUFF,
-                              cloudep_dir_create,
-                              cloudep_dir_merge,
-                              cloudep_config_create,
-                              cloudep_config_merge,
-                              cloudep_commands,
-                              register_hooks};
+AP_DECLARE_MODULE(cloudep) = {STANDARD20_MODULE_STUFF, cloudep_dir_create, cloudep_dir_merge, cloudep_config_create,
+                              cloudep_config_merge,    cloudep_commands,   register_hooks};

@@ -62,30 +62,38 @@ static cloudep_problem_t *check_state(cloudep_call_t *call, const cloudep_tenant
     return why ? cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_FORBIDDEN, why) : NULL;
 }
 
-cloudep_problem_t *login(cloudep_call_t *call)
+cloudep_problem_t *complete_login(cloudep_call_t *call, const cloudep_tenant_t *tenant, const cloudep_member_t *member,
+                                  const char *amr)
 {
-    const cloudep_tenant_t *tenant;
-    const cloudep_member_t *member;
     cloudep_session_t *session;
+    cloudep_problem_t *problem = check_state(call, tenant, member);
     apr_status_t rv;
-    cloudep_problem_t *problem =
-        cloudep_find_account(call, cloudep_text(call, TENANT), cloudep_text(call, EMAIL), &tenant, &member);
 
-    problem = problem ? problem : verify_password(call, tenant, member);
-    if (!problem) {
-        problem = member ? check_state(call, tenant, member) : wrong_credentials(call);
-    }
     if (problem) {
         return problem;
     }
     if (member->totp_enrolled) {
-        return ask_second_factor(call, tenant, member, "pwd");
+        return ask_second_factor(call, tenant, member, amr);
     }
-    session = cloudep_session_new(call, tenant->id, member->uid, "pwd");
+    session = cloudep_session_new(call, tenant->id, member->uid, amr);
     rv = cloudep_session_open(cloudep_database(call), call->p, session);
     if (rv == APR_NOTFOUND) {
         return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_FORBIDDEN, "the account may not log in");
     }
     return rv == APR_SUCCESS ? cloudep_issue_tokens(call, session)
                              : cloudep_problem_service(call, rv, "opening the session");
+}
+
+cloudep_problem_t *login(cloudep_call_t *call)
+{
+    const cloudep_tenant_t *tenant;
+    const cloudep_member_t *member;
+    cloudep_problem_t *problem =
+        cloudep_find_account(call, cloudep_text(call, TENANT), cloudep_text(call, EMAIL), &tenant, &member);
+
+    problem = problem ? problem : verify_password(call, tenant, member);
+    if (problem) {
+        return problem;
+    }
+    return member ? complete_login(call, tenant, member, "pwd") : wrong_credentials(call);
 }

@@ -11,13 +11,13 @@
 enum { TENANT, INVITE, EMAIL, PASSWORD, DISPLAY_NAME, LANGUAGE, TERMS, MARKETING };
 const cloudep_field_t register_fields[] = {
     FIELD_TENANT,
-    {.name = "invite_code", .type = CLOUDEP_FIELD_TEXT, .flags = CLOUDEP_FIELD_REQUIRED, .min = 1, .max = 64},
+    FIELD_INVITE,
     FIELD_EMAIL,
     FIELD_PASSWORD("password"),
     {.name = "display_name", .type = CLOUDEP_FIELD_TEXT, .min = 1, .max = 100},
     FIELD_LANGUAGE,
-    {.name = "accept_terms_version", .type = CLOUDEP_FIELD_TEXT, .flags = CLOUDEP_FIELD_REQUIRED, .min = 1, .max = 64},
-    {.name = "marketing_opt_in", .type = CLOUDEP_FIELD_BOOL},
+    FIELD_TERMS,
+    FIELD_MARKETING,
     FIELDS_END,
 };
 
@@ -27,11 +27,10 @@ static void challenge_data(cloudep_call_t *call, const cloudep_challenge_t *chal
                            (int)cloudep_challenge_remaining(challenge), "uid", challenge->spec.uid);
 }
 
-/* Tenant, invite and email, in the order that tells nobody without an invite who is registered. */
-static cloudep_problem_t *admit(cloudep_call_t *call, cloudep_admission_t *admission)
+cloudep_problem_t *admit(cloudep_call_t *call, const char *slug, const char *invite_code, const char *email,
+                         cloudep_admission_t *admission)
 {
-    apr_status_t rv = cloudep_tenant_admission(cloudep_database(call), call->p, admission, cloudep_text(call, TENANT),
-                                               cloudep_text(call, INVITE), cloudep_text(call, EMAIL));
+    apr_status_t rv = cloudep_tenant_admission(cloudep_database(call), call->p, admission, slug, invite_code, email);
 
     if (rv == APR_NOTFOUND) {
         return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such tenant");
@@ -83,7 +82,8 @@ static cloudep_problem_t *reserve(cloudep_call_t *call, const cloudep_idp_t *idp
     case CLOUDEP_ELOCKED:
         return cloudep_problem_wait(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_LOCKED, "the invite is in use, try again", 1);
     case APR_NOTFOUND:
-        problem = admit(call, &admission);
+        problem =
+            admit(call, cloudep_text(call, TENANT), cloudep_text(call, INVITE), cloudep_text(call, EMAIL), &admission);
         return problem ? problem
                        : cloudep_problem_wait(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_LOCKED,
                                               "the invite is in use, try again", 1);
@@ -185,7 +185,8 @@ cloudep_problem_t *register_start(cloudep_call_t *call)
     const char *email = user.email;
     const char *const words[] = {email, cloudep_text(call, TENANT), user.display_name, NULL};
     registrant_t who = {.receiver = {.channel = CLOUDEP_CHANNEL_MAIL, .target = email, .language = user.language}};
-    cloudep_problem_t *problem = admit(call, &admission);
+    cloudep_problem_t *problem =
+        admit(call, cloudep_text(call, TENANT), cloudep_text(call, INVITE), cloudep_text(call, EMAIL), &admission);
 
     problem = problem ? problem : cloudep_check_password_rules(call, "password", cloudep_text(call, PASSWORD), words);
     problem = problem ? problem : cloudep_claim_cooldown(call, admission.tenant->id, email, CLOUDEP_SCOPE_AUTH);
