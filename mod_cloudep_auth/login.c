@@ -19,20 +19,19 @@ static cloudep_problem_t *verify_password(cloudep_call_t *call, const cloudep_te
 {
     cloudep_idp_context_t ctx;
     const cloudep_idp_t *idp = cloudep_idp(call, &ctx);
-    cloudep_idp_user_t user = {.tenant = tenant, .email = cloudep_text(call, EMAIL)};
+    const int somebody =
+        member && member->status != CLOUDEP_MEMBER_RESERVED && member->status != CLOUDEP_MEMBER_DELETING;
+    const cloudep_idp_user_t user = {
+        .tenant = tenant, .uid = somebody ? member->uid : NULL, .email = cloudep_text(call, EMAIL)};
     cloudep_attempt_t attempt;
-    cloudep_problem_t *problem;
+    cloudep_problem_t *problem = cloudep_attempt_begin(call, &attempt, tenant->id, user.uid, user.email);
     apr_status_t rv;
 
-    if (member && member->status != CLOUDEP_MEMBER_RESERVED && member->status != CLOUDEP_MEMBER_DELETING) {
-        user.uid = member->uid;
-    }
-    problem = cloudep_attempt_begin(call, &attempt, tenant->id, user.uid, user.email);
     if (problem) {
         return problem;
     }
     rv = idp->verify(&ctx, &user, cloudep_text(call, PASSWORD));
-    if (rv == APR_SUCCESS && !user.uid) {
+    if (rv == APR_SUCCESS && !somebody) {
         rv = CLOUDEP_EFORGED; /* whatever the provider says: nobody has no right password */
     }
     if (rv == APR_SUCCESS && member->status == CLOUDEP_MEMBER_PENDING && cloudep_conceals(call)) {

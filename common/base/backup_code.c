@@ -71,6 +71,7 @@ apr_status_t cloudep_backup_code_find(const char **found, apr_pool_t *pool, cons
             *found = text;
         }
         else if (rv != CLOUDEP_EFORGED && rv != APR_NOTFOUND) {
+            *found = NULL;
             return rv;
         }
     }
