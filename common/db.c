@@ -13,6 +13,8 @@
 
 typedef struct lender_t {
     server_rec *s;
+    APR_OPTIONAL_FN_TYPE(ap_dbd_open) *open; /* mod_dbd may not be loaded at all */
+    APR_OPTIONAL_FN_TYPE(ap_dbd_close) *close;
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *returned;
     int permits;
@@ -58,9 +60,9 @@ static apr_status_t acquire(void *baton, cloudep_db_lease_t *lease, apr_pool_t *
         return rv;
     }
     /* After one broken connection mod_dbd gives up without trying another. */
-    dbd = ap_dbd_open(p, lender->s);
+    dbd = lender->open(p, lender->s);
     if (!dbd) {
-        dbd = ap_dbd_open(p, lender->s);
+        dbd = lender->open(p, lender->s);
     }
     if (!dbd) {
         give_permit(lender);
@@ -77,7 +79,7 @@ static void release(void *baton, cloudep_db_lease_t *lease)
 {
     lender_t *lender = baton;
 
-    ap_dbd_close(lender->s, lease->owner);
+    lender->close(lender->s, lease->owner);
     give_permit(lender);
 }
 
@@ -97,6 +99,11 @@ cloudep_db_t *cloudep_db_create(server_rec *s, const cloudep_config_t *config, a
         return NULL;
     }
     lender->s = s;
+    lender->open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
+    lender->close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
+    if (!lender->open || !lender->close) {
+        return NULL; /* post_config has refused this already */
+    }
     lender->permits = config->database_connections;
     lender->wait = (apr_interval_time_t)config->database_wait * 1000;
     db->baton = lender;

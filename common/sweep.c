@@ -7,6 +7,7 @@
 #include "private.h"
 
 #include <http_log.h>
+#include <apr_signal.h>
 #include <apr_strings.h>
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
@@ -81,6 +82,7 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *sweepv)
     sweep_t *sweep = sweepv;
     apr_pool_t *turn;
 
+    (void)apr_setup_signal_thread(); /* signals are for the child's main thread */
     apr_pool_create(&turn, sweep->pool);
     while (wait_for_turn(sweep)) {
         cloudep_each_runtime(sweep->main_server, sweep_one, turn);

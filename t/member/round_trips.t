@@ -1,0 +1,26 @@
+# GET /members/me costs one database round trip: PostgreSQL's own log of statements counts them.
+use strict;
+use warnings;
+use CloudEP::Process qw(slurp);
+use CloudEP::Test;
+
+my $pg = own_postgres();
+$pg->psql("ALTER ROLE cloudep_app SET log_statement = 'all'");
+my $server = own_server(pg => $pg, values => { CloudEPSweepInterval => '1h' })->start;
+my $member = register_member(server => $server);
+
+# Both children connect and prepare before anything is counted.
+$member->{client}->parallel((['GET', '/api/v1/members/me']) x 64);
+my $before = length slurp($pg->{log});
+my @answers = map { $member->{client}->get('/api/v1/members/me') } 1 .. 50;
+is(scalar(grep { $_->status == 200 } @answers), 50, '50 profiles are read');
+select undef, undef, undef, 0.3;
+
+my %count;
+for (substr(slurp($pg->{log}), $before) =~ /LOG:  (?:execute|statement:?) ?(.{0,40})/g) {
+    my ($name) = /^(\w+)/;
+    $count{$name}++ if $name !~ /^(?:outbox|event|sweep|member_claim)/; # the threads beside the requests
+}
+is_deeply(\%count, { session_principal => 50 }, 'by one statement each') or diag(explain \%count);
+
+finish();
