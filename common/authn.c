@@ -11,6 +11,7 @@
 #include "base/claims.h"
 #include "base/session_store.h"
 #include "base/validate.h"
+#include "liveness.h"
 
 static cloudep_problem_t *unauthenticated(cloudep_call_t *call, const char *challenge, const char *message)
 {
@@ -117,24 +118,62 @@ static cloudep_problem_t *from_headers(cloudep_call_t *call, cloudep_principal_t
     return NULL;
 }
 
-static cloudep_problem_t *from_token(cloudep_call_t *call, cloudep_principal_t *principal, const char *token)
+/* For a guarded Location: alive or not is all it needs. CloudEPSessionCache may answer from before. */
+static apr_status_t ask_whether_alive(cloudep_call_t *call, const unsigned char *key, cloudep_access_t *access,
+                                      cloudep_principal_t *principal)
 {
-    const char *reason = NULL;
-    const cloudep_claims_t *claims = cloudep_read_token(call->r, call->config, CLOUDEP_TOKEN_ACCESS, token, &reason);
-    cloudep_live_session_t live = {0};
-    apr_status_t rv;
+    apr_time_t now = apr_time_now();
+    cloudep_liveness_t *liveness = apr_palloc(call->p, sizeof(*liveness));
+    apr_status_t rv = APR_SUCCESS;
 
-    if (!claims) {
-        return invalid_token(call, reason);
+    if (access->checked && now - access->checked < apr_time_from_sec(call->config->session_cache)) {
+        *liveness = access->liveness;
     }
-    principal->tenant_id = claims->tid;
-    principal->uid = claims->sub;
-    principal->session_id = claims->sid;
-    rv = cloudep_session_principal(cloudep_database(call), call->p, &live, claims->tid, claims->sid, claims->sub);
+    else {
+        rv = cloudep_checker_ask(call->config->run->checker, call->p, access, liveness);
+        if (rv == APR_SUCCESS && call->config->session_cache) {
+            access->checked = now; /* before the look, so that the bound holds */
+            access->liveness = *liveness;
+            cloudep_token_cache_put(call->config->run->tokens, key, access);
+        }
+    }
+    if (rv == APR_SUCCESS) {
+        principal->tenant_slug = liveness->tenant_slug;
+        principal->amr = liveness->amr;
+        principal->mfa_at = liveness->mfa_at;
+    }
+    return rv;
+}
+
+/* For a route of our own: the member comes with the answer. */
+static apr_status_t look_up(cloudep_call_t *call, const cloudep_access_t *access, cloudep_principal_t *principal)
+{
+    cloudep_live_session_t live = {0};
+    apr_status_t rv = cloudep_session_principal(cloudep_database(call), call->p, &live, access->tenant_id,
+                                                access->session_id, access->uid);
+
     principal->member = live.member;
     principal->tenant_slug = live.tenant_slug;
     principal->amr = live.amr;
     principal->mfa_at = live.mfa_at;
+    return rv;
+}
+
+static cloudep_problem_t *from_token(cloudep_call_t *call, cloudep_principal_t *principal, const char *token)
+{
+    unsigned char key[CLOUDEP_TOKEN_KEY];
+    cloudep_access_t *access = apr_palloc(call->p, sizeof(*access));
+    const char *reason = NULL;
+    apr_status_t rv = cloudep_read_access_token(call, token, key, access, &reason);
+
+    if (rv != APR_SUCCESS) {
+        return invalid_token(call, reason);
+    }
+    principal->tenant_id = access->tenant_id;
+    principal->uid = access->uid;
+    principal->session_id = access->session_id;
+    rv = call->route->flags & CLOUDEP_ROUTE_GUARD ? ask_whether_alive(call, key, access, principal)
+                                                  : look_up(call, access, principal);
     if (rv == APR_NOTFOUND) {
         return invalid_token(call, "its session is over");
     }

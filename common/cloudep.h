@@ -103,7 +103,7 @@ enum {
     CLOUDEP_ROUTE_TOKEN = 1,        /* needs a live session */
     CLOUDEP_ROUTE_NO_DATABASE = 2,  /* its contract has no 201: a database failure is 601 */
     CLOUDEP_ROUTE_QUERY = 4,        /* fields come from the query string */
-    CLOUDEP_ROUTE_TOLERATE_BODY = 8 /* takes no fields; a body is ignored */
+    CLOUDEP_ROUTE_GUARD = 8         /* not a route: the access hook of another Location */
 };
 
 typedef cloudep_problem_t *(*cloudep_flow_fn)(cloudep_call_t *call);

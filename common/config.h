@@ -47,6 +47,8 @@
             "A session ends after this long, refreshed or not")                                                        \
     SECONDS(refresh_grace, "CloudEPRefreshGrace", 10, 0, 300,                                                          \
             "The same refresh token again within this time gets the same successor")                                   \
+    SECONDS(session_cache, "CloudEPSessionCache", 0, 0, 3600,                                                          \
+            "A guarded Location may take a session for alive for this long after a look; 0: look each time")           \
     SECONDS(clock_leeway, "CloudEPClockLeeway", 5, 0, 300, "How far the clocks of our nodes may differ")               \
     SECONDS(code_lifetime, "CloudEPCodeLifetime", 600, 30, 3600, "Life of a one-time code")                            \
     NUMBER(code_attempts, "CloudEPCodeAttempts", 5, 1, 20, "Guesses a one-time code allows")                           \
@@ -160,6 +162,8 @@ typedef struct cloudep_runtime_t {
     struct cloudep_oidc_t *oidc;                       /* OpenID providers; NULL: none is configured */
     struct cloudep_zitadel_t *zitadel;                 /* NULL: not configured; calls are made in the child */
     struct cloudep_hasher_t *hasher;                   /* made in the child */
+    struct cloudep_token_cache_t *tokens;
+    struct cloudep_checker_t *checker; /* whether sessions live, for guarded Locations */
     const char *decoy;                                 /* hash of a password that nobody knows */
 } cloudep_runtime_t;
 

@@ -96,12 +96,14 @@ const char *cloudep_guard_challenge(request_rec *r)
 }
 
 /* Stands for the API in the problems that the check makes here. */
-static const cloudep_route_t no_route = {.flags = CLOUDEP_ROUTE_NO_DATABASE};
+static const cloudep_route_t no_route = {.flags = CLOUDEP_ROUTE_NO_DATABASE | CLOUDEP_ROUTE_GUARD};
+/* The same in front of our own routes, which go on with the principal and need the member with it. */
+static const cloudep_route_t own_route = {.flags = CLOUDEP_ROUTE_NO_DATABASE};
 static const cloudep_api_t no_api = {.scope = CLOUDEP_SCOPE_GATEWAY};
 
 static int check_authn(request_rec *r)
 {
-    cloudep_call_t call = {.r = r, .p = r->pool, .api = &no_api, .route = &no_route};
+    cloudep_call_t call = {.r = r, .p = r->pool, .api = &no_api};
     const cloudep_principal_t *principal = NULL;
     const cloudep_problem_t *problem;
 
@@ -109,6 +111,7 @@ static int check_authn(request_rec *r)
         return DECLINED;
     }
     call.config = cloudep_config_of(r->server);
+    call.route = cloudep_is_api(r) ? &own_route : &no_route;
     if (call.config->off & (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_VERIFYING)) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       CENO(200) "AuthType CloudEP needs CloudEPDatabase and CloudEPSigningKeys");

@@ -17,6 +17,7 @@
 #include "base/keyfile.h"
 #include "base/password.h"
 #include "http.h"
+#include "liveness.h"
 #include "oidc.h"
 #include "outbox.h"
 
@@ -231,6 +232,9 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     return rv;
 }
 
+/* Statements that look for live sessions at once, a child: more of them would share less. */
+#define CHECKERS 2
+
 /* ---- child_init ----------------------------------------------------------------------------------------- */
 
 static cloudep_cache_t *connect_cache(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild)
@@ -267,11 +271,13 @@ static void start_server(server_rec *s, const cloudep_config_t *config, void *pc
     }
     if (config->database) {
         run->db = cloudep_db_create(s, config, pchild);
+        run->checker = run->db ? cloudep_checker_create(run->db, CHECKERS, pchild) : NULL;
     }
     run->hasher = cloudep_hasher_create(config, pchild);
+    run->tokens = cloudep_token_cache_create(pchild);
     if (cloudep_http_create(&run->http, pchild) != APR_SUCCESS ||
         cloudep_oidc_child_init(run->oidc, pchild, run->http) != APR_SUCCESS || !run->hasher ||
-        (config->database && !run->db) || cloudep_password_decoy(&run->decoy, &params, pchild) != APR_SUCCESS) {
+        !run->tokens || (config->database && (!run->db || !run->checker)) || cloudep_password_decoy(&run->decoy, &params, pchild) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, CENO(21) "this child cannot serve CloudEP");
     }
 }

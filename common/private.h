@@ -9,6 +9,7 @@
 #include <http_log.h>
 #include "cloudep.h"
 #include "config.h"
+#include "token_cache.h"
 
 extern module AP_MODULE_DECLARE_DATA cloudep_module;
 #ifndef CLOUDEP_RECORD_HERE /* the file with the module record declares it by that */
@@ -69,6 +70,13 @@ cloudep_db_t *cloudep_db_create(server_rec *s, const cloudep_config_t *config, a
 /** Our own token of that kind, if it is one; NULL and a reason for the log otherwise. */
 const cloudep_claims_t *cloudep_read_token(request_rec *r, const cloudep_config_t *config, cloudep_token_kind_t kind,
                                            const char *token, const char **reason);
+
+/**
+ * Our own access token, verified now or before in this child. key: its key in the token cache, set in any case.
+ * @return CLOUDEP_EFORGED or another failure: refused, *reason is for the log
+ */
+apr_status_t cloudep_read_access_token(cloudep_call_t *call, const char *token, unsigned char *key,
+                                       cloudep_access_t *access, const char **reason);
 
 /* idp.c */
 

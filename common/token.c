@@ -90,6 +90,37 @@ const cloudep_claims_t *cloudep_read_token(request_rec *r, const cloudep_config_
     return claims;
 }
 
+/* Only the verified are remembered, so a token that is not ours costs its verification each time. */
+static apr_status_t remember(cloudep_call_t *call, const unsigned char *key, const cloudep_claims_t *claims,
+                             cloudep_access_t *access)
+{
+    memset(access, 0, sizeof(*access));
+    apr_cpystrn(access->tenant_id, claims->tid, sizeof(access->tenant_id));
+    apr_cpystrn(access->session_id, claims->sid, sizeof(access->session_id));
+    apr_cpystrn(access->uid, claims->sub, sizeof(access->uid));
+    access->expires = claims->exp;
+    cloudep_token_cache_put(call->config->run->tokens, key, access);
+    return APR_SUCCESS;
+}
+
+apr_status_t cloudep_read_access_token(cloudep_call_t *call, const char *token, unsigned char *key,
+                                       cloudep_access_t *access, const char **reason)
+{
+    const cloudep_claims_t *claims;
+    apr_status_t rv = cloudep_token_key(key, token);
+
+    if (rv != APR_SUCCESS) {
+        *reason = "it could not be hashed";
+        return rv;
+    }
+    if (cloudep_token_cache_get(call->config->run->tokens, key, access) == APR_SUCCESS &&
+        apr_time_sec(call->r->request_time) < access->expires + call->config->clock_leeway) {
+        return APR_SUCCESS;
+    }
+    claims = cloudep_read_token(call->r, call->config, CLOUDEP_TOKEN_ACCESS, token, reason);
+    return claims ? remember(call, key, claims, access) : CLOUDEP_EFORGED;
+}
+
 const cloudep_claims_t *cloudep_read_refresh_token(cloudep_call_t *call, const char *token)
 {
     const char *reason = NULL;
