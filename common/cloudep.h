@@ -261,6 +261,8 @@ typedef struct cloudep_idp_context_t {
  * APR_SUCCESS; CLOUDEP_EFORGED: wrong password or no such user; CLOUDEP_EREFUSED: the provider has the account
  * blocked, or refuses the password (*reason says why); CLOUDEP_ECONFLICT: the email belongs to someone else
  * there; CLOUDEP_EPROVIDER, CLOUDEP_EDATABASE, CLOUDEP_EOVERLOAD, CLOUDEP_EDATA, CLOUDEP_EUNSET: could not.
+ * APR_INCOMPLETE (create only): the provider may do it yet. A removal now could come before the user, so the member has
+ * to stay reserved until the sweep undoes it.
  */
 struct cloudep_idp_t {
     const char *name;

@@ -114,6 +114,17 @@ static int find_provider(server_rec *s, cloudep_config_t *config)
     return OK;
 }
 
+static int prepare_zitadel(server_rec *s, apr_pool_t *pconf, cloudep_config_t *config)
+{
+    const char *error = NULL;
+
+    if (cloudep_zitadel_prepare(&config->run->zitadel, pconf, config, &error) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, CENO(8) "%s", error);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
 static int prepare_outbox(server_rec *s, apr_pool_t *pconf, cloudep_config_t *config)
 {
     const char *error = NULL;
@@ -202,6 +213,7 @@ static int configure_server(server_rec *s, apr_pool_t *pconf, apr_pool_t *ptemp,
     rv = rv != OK ? rv : load_keys(s, pconf, config->signing_file, &config->run->signing);
     rv = rv != OK ? rv : load_keys(s, pconf, config->sealing_file, &config->run->sealing);
     rv = rv != OK ? rv : find_provider(s, config);
+    rv = rv != OK ? rv : prepare_zitadel(s, pconf, config);
     rv = rv != OK ? rv : prepare_outbox(s, pconf, config);
     rv = rv != OK ? rv : prepare_oidc(s, pconf, config);
     config->off = rv == OK ? parts_off(config) : 0;
@@ -276,8 +288,10 @@ static void start_server(server_rec *s, const cloudep_config_t *config, void *pc
     run->hasher = cloudep_hasher_create(config, pchild);
     run->tokens = cloudep_token_cache_create(pchild);
     if (cloudep_http_create(&run->http, pchild) != APR_SUCCESS ||
-        cloudep_oidc_child_init(run->oidc, pchild, run->http) != APR_SUCCESS || !run->hasher ||
-        !run->tokens || (config->database && (!run->db || !run->checker)) || cloudep_password_decoy(&run->decoy, &params, pchild) != APR_SUCCESS) {
+        cloudep_oidc_child_init(run->oidc, pchild, run->http) != APR_SUCCESS || !run->hasher || !run->tokens ||
+        (config->database && (!run->db || !run->checker)) ||
+        cloudep_password_decoy(&run->decoy, &params, pchild) != APR_SUCCESS ||
+        cloudep_zitadel_child_init(s, config, pchild) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, CENO(21) "this child cannot serve CloudEP");
     }
 }
@@ -328,6 +342,7 @@ static void register_hooks(apr_pool_t *p)
     static const char *const before[] = {"mod_dbd.c", "mod_watchdog.c", NULL};
 
     ap_register_provider(p, CLOUDEP_IDP_GROUP, cloudep_idp_local.name, CLOUDEP_IDP_VERSION, &cloudep_idp_local);
+    ap_register_provider(p, CLOUDEP_IDP_GROUP, cloudep_idp_zitadel.name, CLOUDEP_IDP_VERSION, &cloudep_idp_zitadel);
     ap_hook_post_config(post_config, before, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, before, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_FIRST);

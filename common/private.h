@@ -81,6 +81,12 @@ apr_status_t cloudep_read_access_token(cloudep_call_t *call, const char *token, 
 /* idp.c */
 
 extern const cloudep_idp_t cloudep_idp_local;
+extern const cloudep_idp_t cloudep_idp_zitadel;
+/** Reads what "zitadel" needs, where a server uses it; else leaves *zitadel alone. *error: for the operator. */
+apr_status_t cloudep_zitadel_prepare(struct cloudep_zitadel_t **zitadel, apr_pool_t *pconf,
+                                     const cloudep_config_t *config, const char **error);
+/** Makes what its calls need in a child, after run->http. */
+apr_status_t cloudep_zitadel_child_init(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild);
 /** Removes an abandoned or deleted member at the provider and then here. */
 apr_status_t cloudep_finish_removal(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
 

@@ -92,12 +92,16 @@ static cloudep_problem_t *reserve(cloudep_call_t *call, const cloudep_idp_t *idp
     }
 }
 
+/* *in_doubt: nobody knows whether the user will be there, so nothing may be undone yet. */
 static cloudep_problem_t *create_at_provider(cloudep_call_t *call, const cloudep_idp_t *idp,
-                                             const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user)
+                                             const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user,
+                                             int *in_doubt)
 {
     const char *reason = NULL;
     apr_status_t rv = idp->create(ctx, user, cloudep_text(call, PASSWORD), &reason);
 
+    *in_doubt = rv == APR_INCOMPLETE;
+    rv = *in_doubt ? CLOUDEP_EPROVIDER : rv;
     switch (rv) {
     case APR_SUCCESS:
         return NULL;
@@ -158,6 +162,7 @@ cloudep_problem_t *enrol(cloudep_call_t *call, cloudep_idp_user_t *user, registr
     cloudep_idp_context_t ctx;
     const cloudep_idp_t *idp = cloudep_idp(call, &ctx);
     cloudep_problem_t *problem = cloudep_new_uid(call, &user->uid);
+    int in_doubt = 0;
 
     problem = problem ? problem : reserve(call, idp, user);
     if (problem) {
@@ -168,9 +173,9 @@ cloudep_problem_t *enrol(cloudep_call_t *call, cloudep_idp_user_t *user, registr
     if (!who->receiver.decoy) {
         cloudep_note(call, NULL, user->uid, NULL);
     }
-    problem = create_at_provider(call, idp, &ctx, user);
+    problem = create_at_provider(call, idp, &ctx, user, &in_doubt);
     problem = problem ? problem : send_code(call, who);
-    if (problem) {
+    if (problem && !in_doubt) {
         cloudep_undo_registration(call, user);
     }
     return problem;
@@ -293,11 +298,11 @@ cloudep_problem_t *register_resend(cloudep_call_t *call)
     if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
         return cloudep_problem_service(call, rv, "looking up the member");
     }
-    who.stored = member && member->status == CLOUDEP_MEMBER_PENDING;
     who.receiver.decoy = cloudep_is_decoy(challenge);
-    if (!who.stored && !who.receiver.decoy) {
+    if (!who.receiver.decoy && (!member || member->status != CLOUDEP_MEMBER_PENDING)) {
         return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_WRONG_STATE, "the registration is no longer pending");
     }
+    who.stored = !who.receiver.decoy && !cloudep_conceals(call);
     who.receiver.tenant = tenant;
     who.receiver.uid = challenge->spec.uid;
     who.receiver.target = challenge->spec.target;

@@ -113,7 +113,7 @@ sub random_word {
 }
 
 sub fresh_email    { lc(random_word(12)) . '@example.com' }
-sub fresh_password { secret('Pw-' . random_word(20)) }
+sub fresh_password { secret('Pw7-' . random_word(20)) }
 
 # A tenant for those who do not care which.
 sub any_tenant {
