@@ -126,7 +126,7 @@
     TEXT(default_language, "CloudEPDefaultLanguage", "en", "Language of messages to members who named none")           \
     NUMBER(body_limit, "CloudEPBodyLimit", 16384, 1024, 1048576, "Bytes a request body may have")                      \
     ROWS(social_providers, "CloudEPSocialProvider", 4, 32,                                                             \
-         "name issuer client-id secret-file|none [scope=\"...\"] [auth=basic|post] [parameter=value ...]")             \
+         "name issuer client-id secret-file|none [\"scope=...\"] [auth=basic|post] [parameter=value ...]")             \
     SECONDS(social_lifetime, "CloudEPSocialLifetime", 600, 10, 3600, "Time to log in at a social provider")            \
     FLAG(social_binding, "CloudEPSocialBinding", 1,                                                                    \
          "Off: who comes back from a social provider need not be who went there; open to login CSRF")                  \

@@ -1,0 +1,86 @@
+package CloudEP::Social;
+
+# The front end of a social login, as a browser would do it: start, log in at the provider, call the callback.
+
+use strict;
+use warnings;
+use CloudEP::OIDC;
+use CloudEP::Process qw(spew);
+use CloudEP::Test;
+use URI::Escape qw(uri_escape);
+
+my $number = 0;
+
+# A running oidc-provider for a test with its log in $dir; it allows these redirect URIs.
+sub peer {
+    my ($dir, $redirects, @options) = @_;
+    return CloudEP::OIDC->new(peer => 'oidc', run => $dir, log => "$dir/oidc.log", timeout => 30,
+        options => [(map { ('--redirect-uri', $_) } @$redirects), @options])->start;
+}
+
+# The CloudEPSocialProvider line for one of its clients; the secret goes to a file in $dir.
+sub directive {
+    my ($name, $peer, $client, $dir, @options) = @_;
+    my $known = $peer->ready->{clients}{$client};
+    my $file = 'none';
+    if (defined $known->{client_secret}) {
+        $file = "$dir/secret-" . ++$number;
+        spew($file, secret($known->{client_secret}) . "\n");
+        chmod 0600, $file;
+    }
+    return join ' ', 'CloudEPSocialProvider', $name, $peer->issuer, $known->{client_id}, $file, @options;
+}
+
+# kind => "register" or "login", client => of CloudEP, peer => the provider, tenant => as tenant() made it,
+# redirect => redirect_uri, provider => its name
+sub new {
+    my ($class, %self) = @_;
+    return bless { provider => 'google', %self }, $class;
+}
+
+sub with {
+    my ($self, %values) = @_;
+    return (ref $self)->new(%$self, %values);
+}
+
+# Posts the start. %fields overrides or (undef) leaves out fields. Returns the answer.
+sub start {
+    my ($self, %fields) = @_;
+    my %body = (
+        tenant_slug => $self->{tenant}{slug}, provider => $self->{provider}, redirect_uri => $self->{redirect},
+        $self->{kind} eq 'register' ? (invite_code => $self->{tenant}{invite}, accept_terms_version => '2026-01') : (), %fields,
+    );
+    delete @body{ grep { !defined $body{$_} } keys %body };
+    return $self->{client}->post("/api/v1/auth/$self->{kind}/social/start", \%body, Cookie => $self->{cookie});
+}
+
+# The cookie that a start set, as it is sent back.
+sub cookie { ($_[0]->header('Set-Cookie') // '') =~ /^([^;]+)/ ? $1 : undef }
+
+# Start and login at the provider as $account. Returns what the browser brings back: code, state, cookie, session_id.
+sub visit {
+    my ($self, $account, %fields) = @_;
+    my $started = $self->start(%fields);
+    $started->status == 200 or die 'start: ', $started->body, "\n";
+    my $back = $self->{peer}->login($started->data->{oauth_url}, account => $account);
+    $back->{code} or die 'the provider sent no code back: ', $back->{body} // $back->{error}, "\n";
+    secret($back->{code});
+    return { %$back, cookie => cookie($started), session_id => $started->data->{session_id} };
+}
+
+# Calls the callback with what the browser brought back; %over replaces or (undef) leaves out.
+sub callback {
+    my ($self, $back, %over) = @_;
+    my %all = (code => $back->{code}, state => $back->{state}, cookie => $back->{cookie}, %over);
+    my $cookie = delete $all{cookie};
+    my $query = join '&', map { "$_=" . uri_escape($all{$_}) } grep { defined $all{$_} } sort keys %all;
+    return $self->{client}->get("/api/v1/auth/$self->{kind}/social/callback?$query", Cookie => $cookie);
+}
+
+# All of it; returns the callback's answer.
+sub run {
+    my ($self, $account, %fields) = @_;
+    return $self->callback($self->visit($account, %fields));
+}
+
+1;
