@@ -77,6 +77,14 @@ $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 
+# What bench/run measures against.
+.PHONY: bench
+bench: $(BUILD)/mod_reference.so $(BUILD)/argon2_rate
+$(BUILD)/mod_reference.so: $(BUILD)/bench/mod_reference.o
+	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^
+$(BUILD)/argon2_rate: $(BUILD)/bench/argon2_rate.o
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2 -lpthread
+
 install: all
 	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(CONFDIR) $(DESTDIR)$(DATADIR)/sql $(DESTDIR)$(DATADIR)/templates
 	install -m 644 $(MODULES) $(DESTDIR)$(LIBEXECDIR)

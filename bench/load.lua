@@ -1,0 +1,40 @@
+-- load.lua - what wrk sends. Arguments: "get" FILE, each request with the next of the tokens in FILE; "refresh" FILE,
+-- each token once; "login" FILE, the bodies in FILE. A thread has its own share of the lines.
+local threads = 0
+function setup(thread)
+   thread:set("number", threads)
+   threads = threads + 1
+end
+
+local lines, at = {}, 0
+local kind
+function init(args)
+   kind = args[1]
+   local n = 0
+   if args[2] then
+      for line in io.lines(args[2]) do
+         if n % 2 == number then lines[#lines + 1] = line end
+         n = n + 1
+      end
+   end
+end
+
+function request()
+   at = at + 1
+   if kind == "refresh" then
+      if at > #lines then wrk.thread:stop() end
+      return wrk.format("POST", nil, { ["Content-Type"] = "application/json" }, '{"refresh_token":"' .. (lines[at] or "") .. '"}')
+   end
+   if kind == "login" then
+      return wrk.format("POST", nil, { ["Content-Type"] = "application/json" }, lines[(at - 1) % #lines + 1])
+   end
+   if #lines > 0 then
+      return wrk.format("GET", nil, { ["Authorization"] = "Bearer " .. lines[(at - 1) % #lines + 1] })
+   end
+   return wrk.format("GET")
+end
+
+function done(summary, latency)
+   local bad = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout
+   io.write(string.format("RESULT %d %d %d %d\n", summary.requests, summary.duration, bad, latency:percentile(99)))
+end
