@@ -34,12 +34,12 @@ static const cloudep_member_t *owner_of(const cloudep_member_t *member)
                                                                                                              : NULL;
 }
 
-/* Who is pending already gets another code. */
+/* Who is pending already gets another code. The row is left alone, as nobody has one that would cost the same. */
 static void join(registrant_t *who, const cloudep_member_t *member)
 {
     who->receiver.uid = member->uid;
     who->receiver.language = member->language;
-    who->stored = 1;
+    who->stored = 0;
 }
 
 /* A decoy without a row, for an email that nobody ever registered. */

@@ -10,7 +10,7 @@
 typedef struct registrant_t {
     cloudep_code_receiver_t receiver; /* target: the email that the client typed */
     const cloudep_member_t *owner;    /* a decoy's: whose that email is, to be told; NULL: nobody is told */
-    int stored;                       /* receiver.uid has a member's row, which is pending then */
+    int stored;                       /* the row of receiver.uid is to be pending from now on, as of now */
 } registrant_t;
 
 /** Starts the challenge, commits the message, and answers with the challenge. The cooldown has been claimed. */
