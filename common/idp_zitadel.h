@@ -77,6 +77,7 @@ typedef struct zitadel_answer_t {
     const char *id;     /* of an error; "": none, so it does not come from ZITADEL's own logic */
     const json_t *body; /* an object; NULL: none */
     int in_doubt;       /* the request went out, and it may be done yet */
+    int lost;           /* the connection broke: to ask again may help */
 } zitadel_answer_t;
 
 /* A place in a lane. */

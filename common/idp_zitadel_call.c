@@ -129,6 +129,7 @@ static apr_status_t transmit(zitadel_answer_t *answer, const cloudep_idp_context
     rv = cloudep_http_exchange(&response, zitadel->http, ctx->p, &http);
     if (rv != APR_SUCCESS) {
         answer->in_doubt = may_be_done_yet(rv, 0);
+        answer->lost = answer->in_doubt && !APR_STATUS_IS_TIMEUP(rv);
         return rv;
     }
     answer->status = response->status;

@@ -92,7 +92,6 @@ static apr_status_t post_user(zitadel_answer_t *answer, int *in_doubt, const clo
                               const json_t *body)
 {
     const zitadel_request_t request = {.method = "POST", .path = "/v2/users/human", .body = body, .hashes = 1};
-    const apr_time_t began = apr_time_now();
     apr_status_t rv = body ? zitadel_call(answer, ctx, &request) : APR_ENOMEM;
 
     if (!body) {
@@ -100,7 +99,7 @@ static apr_status_t post_user(zitadel_answer_t *answer, int *in_doubt, const clo
     }
 
     *in_doubt = answer->in_doubt;
-    if (answer->in_doubt && !answer->status && apr_time_now() - began < apr_time_from_sec(2)) {
+    if (answer->lost) {
         rv = zitadel_call(answer, ctx, &request);
     }
     return rv;

@@ -119,7 +119,7 @@ static int prepare_zitadel(server_rec *s, apr_pool_t *pconf, cloudep_config_t *c
     const char *error = NULL;
 
     if (cloudep_zitadel_prepare(&config->run->zitadel, pconf, config, &error) != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, CENO(8) "%s", error);
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, CENO(609) "%s", error);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;
