@@ -63,7 +63,6 @@ cloudep_problem_t *find_concealed(cloudep_call_t *call, const cloudep_member_t *
         return NULL;
     }
     who->receiver.decoy = 1;
-    who->owner = owner_of(member);
     if (is_pending(decoy)) {
         join(who, decoy);
         return NULL;
