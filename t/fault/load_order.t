@@ -23,4 +23,5 @@ like(start_with(sub { $_[0] =~ s/^LoadModule dbd_module .*\n//m; $_[1] =~ s/^DBD
 is(start_with(sub { $_[0] =~ s/^LoadModule cloudep_member_module .*\n//m;
     $_[1] =~ s/<Location \/api\/v1\/members>.*?<\/Location>\n//s }), 'started', 'either content module alone is fine');
 
+expect_log(qr/CloudEPDatabase On needs mod_dbd/);
 finish();
