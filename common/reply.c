@@ -88,6 +88,7 @@ int cloudep_reply(request_rec *r, const cloudep_problem_t *problem, const json_t
     }
     r->status = problem ? cloudep_problem_status(problem) : HTTP_OK;
     cloudep_reply_headers(r, r->headers_out, problem);
+    apr_table_unset(r->headers_in, "Range"); /* a part of an answer is no envelope */
     ap_set_content_type(r, CONTENT_TYPE);
     ap_set_content_length(r, (apr_off_t)strlen(text));
     ap_rputs(text, r);
