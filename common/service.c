@@ -96,7 +96,7 @@ cloudep_session_t *cloudep_session_new(cloudep_call_t *call, const char *tenant_
     session->amr = amr;
     session->address = call->r->useragent_ip;
     session->user_agent = cloudep_user_agent(call->r);
-    cloudep_note(call, tenant_id, uid, amr);
+    cloudep_note(call, tenant_id, uid, cloudep_request(call->r)->method ? NULL : amr);
     session->idle = call->config->refresh_idle;
     session->lifetime = call->config->session_lifetime;
     if (cloudep_random_uuid(&session->id, call->p) != APR_SUCCESS) {

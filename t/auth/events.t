@@ -96,8 +96,10 @@ event($mine->post("$totp/verify", { code => totp_wrong_code($secret) }), 'member
 my $half = login($member);
 event($half, 'auth.login', uid => $uid, method => 'pwd');
 my $mfa = { tenant_slug => $slug, challenge_id => $half->data->{mfa_challenge_id} };
-event($client->post('/api/v1/auth/login/mfa', { %$mfa, code => totp_wrong_code($secret) }), 'auth.login.mfa', uid => $uid);
-event($client->post('/api/v1/auth/login/mfa', { %$mfa, code => $enrolled->data->{backup_codes}[0] }), 'auth.login.mfa', uid => $uid);
+event($client->post('/api/v1/auth/login/mfa', { %$mfa, code => totp_wrong_code($secret) }), 'auth.login.mfa', uid => $uid,
+    method => 'totp');
+event($client->post('/api/v1/auth/login/mfa', { %$mfa, code => $enrolled->data->{backup_codes}[0] }), 'auth.login.mfa',
+    uid => $uid, method => 'backup_code');
 event($mine->post("$totp/backup-codes"), 'members.me.totp.backup-codes', uid => $uid);
 event($mine->delete($totp), 'members.me.totp.delete', uid => $uid);
 
