@@ -42,7 +42,11 @@ sub main {
     my $self = $class->new;
     $self->{cloudep} = $server;
     $self->{files} = [@files ? @files : all_files($top)];
-    $self->run(httpd_options($server));
+    {
+        # Where Apache::Test finds what it wrote, as it is not below t/.
+        local @INC = ($server->{dir}, @INC);
+        $self->run(httpd_options($server));
+    }
     $server->{$_}->stop for qw(pg memcached smtp);
     my @faults = (grep { /exit signal/ } split /^/, $server->log), map { "$_:\n" . slurp($_) } glob "$dir/reports/*";
     print STDERR @faults;
