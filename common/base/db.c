@@ -82,17 +82,22 @@ static apr_status_t begin_session(cloudep_db_t *db, cloudep_db_lease_t *lease, P
     return APR_SUCCESS;
 }
 
-/* The session of a connection that is alive as far as can be known without asking. */
+/* Makes sure that a connection is alive, as far as can be known without asking. */
+static apr_status_t revive(const cloudep_db_lease_t *lease, apr_pool_t *p, PGconn *pg)
+{
+    notice_closed(pg);
+    if (PQstatus(pg) == CONNECTION_OK || apr_dbd_check_conn(lease->driver, p, lease->handle) == APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    return CLOUDEP_EDATABASE;
+}
+
 static apr_status_t session_of(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, session_t **out)
 {
     void *found = NULL;
     session_t *session;
     PGconn *pg = apr_dbd_native_handle(lease->driver, lease->handle);
 
-    notice_closed(pg);
-    if (PQstatus(pg) != CONNECTION_OK && apr_dbd_check_conn(lease->driver, p, lease->handle) != APR_SUCCESS) {
-        return CLOUDEP_EDATABASE;
-    }
     (void)apr_pool_userdata_get(&found, SESSION_KEY, lease->pool);
     session = found;
     if (!session) {
@@ -162,37 +167,54 @@ static apr_status_t failure(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_poo
     return rv;
 }
 
-/* One try. *again is set when the connection, not the statement, was at fault. */
-static apr_status_t attempt(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_rows_t **rows,
-                            const cloudep_statement_t *st, const char **args, int *again)
+/* One try on a connection that was alive a moment ago. */
+static apr_status_t execute(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_rows_t **rows,
+                            const cloudep_statement_t *st, const char **args, int *sent)
 {
     session_t *session;
     apr_dbd_prepared_t *prepared;
     apr_dbd_results_t *results = NULL;
+
+    *sent = 0;
+    if (session_of(db, lease, p, &session) != APR_SUCCESS || prepare(lease, session, st, &prepared)) {
+        return failure(db, lease, p, st->label);
+    }
+    *sent = 1;
+    if (apr_dbd_pselect(lease->driver, p, lease->handle, &results, prepared, 1, st->parameters, args)) {
+        return failure(db, lease, p, st->label);
+    }
+    return rows ? copy_rows(lease, p, results, rows) : APR_SUCCESS;
+}
+
+/* One try, watched. *again is set when another one may help: the connection, not the statement or a server that keeps
+ * silent, was at fault. */
+static apr_status_t attempt(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_rows_t **rows,
+                            const cloudep_statement_t *st, const char **args, int *again)
+{
     PGconn *pg = apr_dbd_native_handle(lease->driver, lease->handle);
-    apr_status_t rv = session_of(db, lease, p, &session);
+    apr_status_t rv = revive(lease, p, pg);
+    int sent;
 
     *again = 0;
     if (rv != APR_SUCCESS) {
         report(db, st->label, "", "no connection");
         return rv;
     }
-    if (prepare(lease, session, st, &prepared)) {
-        *again = PQstatus(pg) != CONNECTION_OK;
-        return failure(db, lease, p, st->label);
+    if (db->watch) {
+        db->watch(db->baton, lease, PQsocket(pg));
     }
-    if (apr_dbd_pselect(lease->driver, p, lease->handle, &results, prepared, 1, st->parameters, args)) {
-        *again = st->repeatable && PQstatus(pg) != CONNECTION_OK;
-        return failure(db, lease, p, st->label);
+    rv = execute(db, lease, p, rows, st, args, &sent);
+    if (db->watch) {
+        db->watch(db->baton, lease, -1);
     }
-    return rows ? copy_rows(lease, p, results, rows) : APR_SUCCESS;
+    *again = rv != APR_SUCCESS && PQstatus(pg) != CONNECTION_OK && !lease->cut_off && (st->repeatable || !sent);
+    return rv;
 }
 
 apr_status_t cloudep_db_run(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const cloudep_statement_t *st,
                             const char *const *args)
 {
     cloudep_db_lease_t lease = {0};
-    PGconn *pg;
     int again = 0;
     /* apr_dbd wants a writable array, yet only reads it. */
     const char **copy = apr_pmemdup(p, args ? args : (const char *const[]){NULL},
@@ -203,14 +225,7 @@ apr_status_t cloudep_db_run(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **ro
         return rv;
     }
     for (int tries = 0; tries == 0 || (again && tries < 2); tries++) {
-        pg = apr_dbd_native_handle(lease.driver, lease.handle);
-        if (db->watch) {
-            db->watch(db->baton, &lease, PQsocket(pg));
-        }
         rv = attempt(db, &lease, p, rows, st, copy, &again);
-        if (db->watch) {
-            db->watch(db->baton, &lease, -1);
-        }
     }
     db->release(db->baton, &lease);
     return rv;
@@ -226,7 +241,8 @@ apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *labe
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = session_of(db, &lease, p, &session);
+    rv = revive(&lease, p, apr_dbd_native_handle(lease.driver, lease.handle));
+    rv = rv == APR_SUCCESS ? session_of(db, &lease, p, &session) : rv;
     /* A simple query of several statements is one transaction to PostgreSQL. */
     if (rv == APR_SUCCESS && apr_dbd_query(lease.driver, lease.handle, &affected, sql)) {
         rv = failure(db, &lease, p, label);

@@ -33,6 +33,7 @@ typedef struct cloudep_db_lease_t {
     apr_dbd_t *handle;
     apr_pool_t *pool; /* the connection's own */
     void *owner;      /* the lender's */
+    int cut_off;      /* its server did not answer: set by watch */
 } cloudep_db_lease_t;
 
 /* Where connections come from: mod_dbd's pool in httpd, one connection in cloudepctl. */
@@ -41,7 +42,8 @@ typedef struct cloudep_db_t {
     /* Lends a connection, or CLOUDEP_EDATABASE / CLOUDEP_EOVERLOAD within a bounded time. */
     apr_status_t (*acquire)(void *baton, cloudep_db_lease_t *lease, apr_pool_t *p);
     void (*release)(void *baton, cloudep_db_lease_t *lease);
-    /* Told of the socket before a statement goes out and (socket -1) after; may be NULL. */
+    /* Told of the socket before a statement goes out and (socket -1) after; may be NULL. Waits in between may be ended
+     * by shutting it down. Connecting is not watched: connect_timeout bounds that. */
     void (*watch)(void *baton, cloudep_db_lease_t *lease, int socket);
     /* Told of a failure: SQLSTATE ("" if unknown) and the server's first line. Never row data. */
     void (*report)(void *baton, const char *label, const char *sqlstate, const char *message);
