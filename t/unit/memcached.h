@@ -39,7 +39,7 @@ static inline int loopback(int port, int listening)
 /* The port of a listening socket. */
 static inline int port_of(int fd)
 {
-    struct sockaddr_in at;
+    struct sockaddr_in at = {0};
     socklen_t size = sizeof(at);
 
     return getsockname(fd, (struct sockaddr *)&at, &size) == 0 ? ntohs(at.sin_port) : 0;
