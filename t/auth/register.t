@@ -24,7 +24,7 @@ is($answer->data->{expires_in}, 600, 'the code lives ten minutes');
 is(uses($tenant->{invite}), 1, 'one use of the invite is taken');
 my ($row) = @{ server()->psql("SELECT status, origin, provider, language, display_name, terms_version, marketing_opt_in"
     . " FROM cloudep.members WHERE email = :'email'", email => $sent->{email}) };
-is_deeply($row, ['pending', 'platform_native', 'local', 'zh-TW', '王小明', '2026-01', 't'], 'what was sent is stored');
+is_deeply($row, ['pending', 'platform_native', provider(), 'zh-TW', '王小明', '2026-01', 't'], 'what was sent is stored');
 my ($mail) = server()->mails($sent->{email});
 unlike($mail->{raw} // '', qr/\Q$sent->{password}\E/, 'the mail does not hold the password');
 

@@ -118,6 +118,7 @@ outcome(login($member), 200, 102000, 'as does the other');
 # ---- a tenant without an organization, and a wrong one
 expect_log(qr/CE615: tenant \S+ has no organization/);
 my $none = tenant(server => $server);
+$server->ctl(qw(tenant set --slug), $none->{slug}, '--organization', '');
 outcome((register(client => $client, tenant => $none))[0], 501, 28605000, 'the tenant has no organization');
 $server->ctl(qw(tenant set --slug), $none->{slug}, qw(--organization 1));
 expect_log(qr/CE101: creating the user at the identity provider failed \(identity provider\)/);

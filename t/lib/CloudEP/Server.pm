@@ -170,6 +170,7 @@ sub describe {
         dir => $self->{dir}, build => $self->{build}, port => $self->{port}, mail => $self->{mail}, keys => $self->{keys},
         pg => { %{ $self->{pg} }{qw(run data log)} },
         memcached => { port => $self->{memcached}->port }, smtp => { %{ $self->{smtp} }{qw(port mail run)} },
+        values => $self->{values}, organizations => $self->{organizations},
     });
 }
 

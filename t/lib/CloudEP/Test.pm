@@ -22,7 +22,7 @@ use JSON::PP ();
 use Test::More;
 
 our @EXPORT = (@Test::More::EXPORT, qw(server client own_server own_postgres own_memcached own_smtp tenant fresh_email
-    fresh_password register confirm register_member login outcome check_success expect_log secret finish));
+    fresh_password register confirm register_member login provider outcome check_success expect_log secret finish));
 
 $| = 1;
 my $suite = "$ENV{CLOUDEP_VAR}/test";
@@ -86,23 +86,29 @@ sub keep {
 # smtp. Configuration: values => { directive => text }, with => [lines], without => [directives].
 sub own_server {
     my (%options) = @_;
+    $options{values} = { %{ server()->{values} // {} }, %{ $options{values} // {} } };
     my $server = CloudEP::Server->new(
-        (map { $_ => server()->{$_} } qw(build keys pg memcached smtp)),
+        (map { $_ => server()->{$_} } qw(build keys pg memcached smtp organizations)),
         dir => own_folder('httpd'), %options,
     );
     push @own, $server;
     return $server;
 }
 
+# The identity provider of the server that the test files share: local, or zitadel in t/auth/zitadel_suite.t.
+sub provider { return server()->{values}{CloudEPIdentityProvider} // 'local' }
+
 # ---- tenants and members
 
 # A tenant of its own with an invite: { slug, invite }. uses => of the invite, server => where.
 sub tenant {
     my (%options) = @_;
+    our $tenants_made;
     my $server = $options{server} // server();
     my $slug = 't-' . random_word(10);
     my $invite = uc 'inv-' . random_word(10);
-    $server->ctl(qw(tenant add --slug), $slug, '--name', "Tenant $slug");
+    $server->ctl(qw(tenant add --slug), $slug, '--name', "Tenant $slug",
+        $server->{organizations} ? ('--organization', $server->{organizations}[$tenants_made++ % @{ $server->{organizations} }]) : ());
     $server->ctl(qw(invite add --tenant), $slug, '--code', $invite, '--uses', $options{uses} // 1000);
     return { slug => $slug, invite => $invite, server => $server };
 }

@@ -33,6 +33,7 @@ sub zitadel_server {
     chmod 0600, "$dir/token";
     return own_server(
         pg => own_postgres(),
+        organizations => [@{ $zitadel->ready->{orgs} }{qw(a b)}],
         values => {
             CloudEPIdentityProvider => 'zitadel',
             CloudEPZitadelURL => $zitadel->ready->{base_url},
@@ -47,7 +48,7 @@ sub zitadel_server {
     )->start;
 }
 
-# A tenant whose users are in that organization of the stand-in: a (unless told), b or service.
+# A tenant whose users are in that organization of the stand-in: a (unless told) or b. Those of tenant() take turns.
 sub zitadel_tenant {
     my ($server, $zitadel, %options) = @_;
     my $organization = $zitadel->ready->{orgs}{ delete $options{organization} // 'a' };
