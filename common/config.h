@@ -138,6 +138,11 @@
     TEXT(exchange_organization, "CloudEPExchangeOrganizationClaim", "urn:zitadel:iam:user:resourceowner:id",           \
          "Claim that must be the tenant's organisation")                                                               \
     FLAG(exchange_single_use, "CloudEPExchangeSingleUse", 1, "Off: such an id_token serves more than once")            \
+    NUMBER(oidc_connections, "CloudEPOIDCConnections", 8, 1, 1000,                                                     \
+           "Calls to an OpenID provider at once, and as many that wait; those beyond get 503")                         \
+    NUMBER(oidc_failures, "CloudEPOIDCFailures", 5, 1, 1000,                                                           \
+           "Failed calls in a row after which a provider is not asked for a while")                                    \
+    SECONDS(oidc_pause, "CloudEPOIDCPause", 10, 1, 3600, "That while; then one call tries")                            \
     NUMBER(oidc_timeout, "CloudEPOIDCTimeout", 5000, 100, 60000, "Milliseconds an OpenID provider may take")           \
     SECONDS(oidc_leeway, "CloudEPOIDCClockLeeway", 60, 0, 300, "How far an OpenID provider's clock may differ")        \
     SECONDS(jwks_lifetime, "CloudEPJWKSLifetime", 300, 1, 86400,                                                       \
@@ -164,7 +169,7 @@ typedef struct cloudep_runtime_t {
     struct cloudep_hasher_t *hasher;                   /* made in the child */
     struct cloudep_token_cache_t *tokens;
     struct cloudep_checker_t *checker; /* whether sessions live, for guarded Locations */
-    const char *decoy;                                 /* hash of a password that nobody knows */
+    const char *decoy;                 /* hash of a password that nobody knows */
 } cloudep_runtime_t;
 
 #define CLOUDEP_MEMBER_INT(member, ...) int member;

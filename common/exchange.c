@@ -94,6 +94,19 @@ static cloudep_problem_t *use_up(cloudep_call_t *call, const cloudep_tenant_t *t
     return rv == APR_SUCCESS ? NULL : cloudep_problem_service(call, rv, "noting the id_token");
 }
 
+/* The identity provider by our own uid, if the token is from the very ZITADEL that it uses. */
+static const char *provisioned_by(const cloudep_config_t *config)
+{
+    const char *url = config->zitadel_url;
+    apr_size_t length = url ? strlen(url) : 0;
+
+    length -= length && url[length - 1] == '/';
+    return !strcmp(config->provider, PROVISIONING) && length && strlen(config->exchange_issuer) == length &&
+                   !strncmp(config->exchange_issuer, url, length)
+               ? PROVISIONING
+               : NULL;
+}
+
 cloudep_problem_t *cloudep_exchange_member(cloudep_call_t *call, const cloudep_tenant_t *tenant, const char *token,
                                            const cloudep_member_t **member)
 {
@@ -110,7 +123,7 @@ cloudep_problem_t *cloudep_exchange_member(cloudep_call_t *call, const cloudep_t
     }
     identity = (cloudep_identity_t){call->config->exchange_issuer, idtoken->subject};
     rv = cloudep_identity_member(cloudep_database(call), call->p, &again, member, tenant->id, &identity,
-                                 strcmp(call->config->provider, PROVISIONING) ? NULL : PROVISIONING);
+                                 provisioned_by(call->config));
     if (rv == APR_NOTFOUND || (rv == APR_SUCCESS && !*member)) {
         return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such member");
     }

@@ -7,6 +7,7 @@
 #ifndef CLOUDEP_OIDC_H
 #define CLOUDEP_OIDC_H
 
+#include "base/breaker.h"
 #include "base/fetched.h"
 #include "base/oidc_claims.h"
 #include "config.h"
@@ -24,8 +25,9 @@ typedef struct cloudep_oidc_provider_t {
     const char *scope;
     const char *auth;              /* "basic" or "post"; NULL: what the provider takes */
     const apr_table_t *parameters; /* more fields of the authorization request */
-    cloudep_fetched_t *metadata;   /* cloudep_oidc_metadata_t; made in the child, as the next */
+    cloudep_fetched_t *metadata;   /* cloudep_oidc_metadata_t; made in the child, as the rest */
     cloudep_fetched_t *keys;       /* cloudep_jwks_t */
+    cloudep_breaker_t *breaker;    /* around each request */
 } cloudep_oidc_provider_t;
 
 struct cloudep_oidc_t {
@@ -62,7 +64,10 @@ apr_status_t cloudep_oidc_metadata(const cloudep_oidc_metadata_t **metadata, con
 apr_status_t cloudep_oidc_verify(const cloudep_jwt_t **jwt, const cloudep_oidc_provider_t *provider, apr_pool_t *p,
                                  const char *token, const char **reason);
 
-/** One request to the provider. CLOUDEP_EPROVIDER: no answer; the log says why. */
+/**
+ * One request to the provider, of so many at once. CLOUDEP_EPROVIDER: no answer, and the log says why, or too many had
+ * none lately; CLOUDEP_EOVERLOAD: no place within the time that the request itself may take.
+ */
 apr_status_t cloudep_oidc_request(cloudep_http_response_t **response, const cloudep_oidc_provider_t *provider,
                                   apr_pool_t *p, cloudep_http_request_t *request);
 

@@ -14,16 +14,41 @@ static void complain(const cloudep_oidc_provider_t *provider, const char *url, c
                  url, why);
 }
 
+/* Who is refused for what they ask may not shut others out. */
+static cloudep_breaker_end_e health(apr_status_t rv, const cloudep_http_response_t *response)
+{
+    if (rv != APR_SUCCESS || response->status >= 500 || response->status == HTTP_TOO_MANY_REQUESTS) {
+        return CLOUDEP_BREAKER_FAILED;
+    }
+    return response->status == HTTP_OK ? CLOUDEP_BREAKER_WORKED : CLOUDEP_BREAKER_NEITHER;
+}
+
 apr_status_t cloudep_oidc_request(cloudep_http_response_t **response, const cloudep_oidc_provider_t *provider,
                                   apr_pool_t *p, cloudep_http_request_t *request)
 {
     const cloudep_config_t *config = provider->all->config;
-    apr_status_t rv;
+    int probe;
+    apr_status_t rv = cloudep_breaker_enter(&probe, provider->breaker);
 
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     request->ca_file = config->ca_file;
     request->total_timeout = config->oidc_timeout;
     request->max_bytes = ANSWER_MAX;
     rv = cloudep_http_exchange(response, provider->all->http, p, request);
+    switch (cloudep_breaker_leave(provider->breaker, probe, health(rv, rv == APR_SUCCESS ? *response : NULL))) {
+    case CLOUDEP_BREAKER_OPENED:
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, provider->all->s,
+                     CENO(523) "OpenID provider %s fails: not asked for %d s", provider->issuer, config->oidc_pause);
+        break;
+    case CLOUDEP_BREAKER_CLOSED:
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, provider->all->s, CENO(524) "OpenID provider %s answers again",
+                     provider->issuer);
+        break;
+    case CLOUDEP_BREAKER_AS_BEFORE:
+        break;
+    }
     if (rv != APR_SUCCESS) {
         complain(provider, request->url, cloudep_status_name(rv));
         return CLOUDEP_EPROVIDER;
@@ -101,8 +126,14 @@ static apr_status_t keep(cloudep_oidc_provider_t *provider, apr_pool_t *pchild)
                                    .lifetime = apr_time_from_sec(config->jwks_lifetime),
                                    .min_interval = apr_time_from_sec(config->jwks_min_interval),
                                    .wait = apr_time_from_msec(config->oidc_timeout)};
-    apr_status_t rv = cloudep_fetched_create(&provider->metadata, pchild, &rule);
+    const cloudep_breaker_limits_t limits = {.calls = config->oidc_connections,
+                                             .queue = config->oidc_connections,
+                                             .wait = apr_time_from_msec(config->oidc_timeout),
+                                             .failures = config->oidc_failures,
+                                             .pause = apr_time_from_sec(config->oidc_pause)};
+    apr_status_t rv = cloudep_breaker_create(&provider->breaker, pchild, &limits);
 
+    rv = rv == APR_SUCCESS ? cloudep_fetched_create(&provider->metadata, pchild, &rule) : rv;
     rule.fetch = read_keys;
     rule.wait *= 2; /* it may have to read the metadata first */
     return rv == APR_SUCCESS ? cloudep_fetched_create(&provider->keys, pchild, &rule) : rv;

@@ -175,7 +175,7 @@ static apr_status_t renew(const void **value, unsigned int *generation, cloudep_
     }
     if (f->generation == *generation) {
         if (apr_time_now() < f->next_at) {
-            return APR_NOTFOUND;
+            return f->result == APR_SUCCESS ? APR_NOTFOUND : f->result;
         }
         read_now(f);
         if (f->result != APR_SUCCESS) {

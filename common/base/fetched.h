@@ -39,7 +39,8 @@ apr_status_t cloudep_fetched_get(const void **value, unsigned int *generation, c
 
 /**
  * Something newer than *generation, because what was asked for is not in there.
- * @return APR_NOTFOUND: it was read so recently that it may not be read again yet; else as cloudep_fetched_get()
+ * @return APR_NOTFOUND: it was read so recently that it may not be read again yet; the failure of reading it, be it now
+ *         or so recently: then nobody knows; else as cloudep_fetched_get()
  */
 apr_status_t cloudep_fetched_renew(const void **value, unsigned int *generation, cloudep_fetched_t *fetched,
                                    apr_pool_t *pool);
