@@ -267,9 +267,7 @@ sub unexpected {
 
 # Ends a test file: stops what it started, judges the logs, prints the plan.
 sub finish {
-    my ($shared) = @_ ? @_ : (server());
-    my @wrong;
-    push @wrong, unexpected($shared->log($log_start), CloudEP::Client::own_address());
+    my @wrong = unexpected(server()->log($log_start), CloudEP::Client::own_address());
     for my $part (reverse @own) {
         my $status = $part->stop // 0;
         next unless $part->isa('CloudEP::Server');
