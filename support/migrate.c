@@ -100,7 +100,7 @@ static int is_migration(migration_t *m, const char *file, apr_pool_t *p)
     }
     m->file = apr_pstrdup(p, file);
     m->name = apr_pstrmemdup(p, file + 5, length - 9);
-    m->version = atoi(file);
+    m->version = (int)apr_atoi64(file);
     return m->version > 0 && strspn(m->name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(m->name);
 }
 

@@ -139,7 +139,7 @@ static apr_status_t limit_waits(const life_t *life)
     }
     while ((entry = readdir(all)) != NULL) {
         if (apr_isdigit(entry->d_name[0])) {
-            one = limit_wait(life, atoi(entry->d_name));
+            one = limit_wait(life, (int)apr_atoi64(entry->d_name));
             rv = one == APR_NOTFOUND ? rv : one;
         }
     }

@@ -52,7 +52,7 @@ apr_status_t cloudep_lockout_check(cloudep_db_t *db, apr_pool_t *p, const cloude
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &check, args);
 
-    *wait = rv == APR_SUCCESS && rows->count ? atoi(cloudep_cell(rows, 0, 0)) : 0;
+    *wait = rv == APR_SUCCESS && rows->count ? (int)apr_atoi64(cloudep_cell(rows, 0, 0)) : 0;
     return rv;
 }
 
@@ -74,7 +74,7 @@ apr_status_t cloudep_lockout_fail(cloudep_db_t *db, apr_pool_t *p, const cloudep
         return rv;
     }
     if (rows->count) {
-        *wait = atoi(cloudep_cell(rows, 0, 0));
+        *wait = (int)apr_atoi64(cloudep_cell(rows, 0, 0));
         return APR_SUCCESS;
     }
     rv = cloudep_lockout_check(db, p, lockout, wait);

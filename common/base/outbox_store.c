@@ -104,7 +104,7 @@ apr_status_t cloudep_outbox_claim(cloudep_db_t *db, apr_pool_t *p, apr_array_hea
         row->language = cloudep_cell(found, i, 4);
         row->template = cloudep_cell(found, i, 5);
         row->params = cloudep_cell(found, i, 6);
-        row->attempts = atoi(cloudep_cell(found, i, 7));
+        row->attempts = (int)apr_atoi64(cloudep_cell(found, i, 7));
         row->expired = *cloudep_cell(found, i, 8) == 't';
         row->created_at = apr_time_from_sec(apr_atoi64(cloudep_cell(found, i, 9)));
     }

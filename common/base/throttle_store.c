@@ -3,7 +3,7 @@
  */
 #include "base/throttle_store.h"
 
-#include <stdlib.h>
+#include <apr_strings.h>
 
 #define LEFT "greatest(ceil(extract(epoch FROM l.blocked_until - clock_timestamp())), 0)::integer"
 
@@ -33,7 +33,7 @@ apr_status_t cloudep_throttle_check(cloudep_db_t *db, apr_pool_t *p, const cloud
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &check, args);
 
-    *wait = rv == APR_SUCCESS && rows->count ? atoi(cloudep_cell(rows, 0, 0)) : 0;
+    *wait = rv == APR_SUCCESS && rows->count ? (int)apr_atoi64(cloudep_cell(rows, 0, 0)) : 0;
     return rv;
 }
 
@@ -43,6 +43,6 @@ apr_status_t cloudep_throttle_pass(cloudep_db_t *db, apr_pool_t *p, const cloude
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &pass, args);
 
-    *wait = rv == APR_SUCCESS && rows->count ? atoi(cloudep_cell(rows, 0, 0)) : 0;
+    *wait = rv == APR_SUCCESS && rows->count ? (int)apr_atoi64(cloudep_cell(rows, 0, 0)) : 0;
     return *wait ? CLOUDEP_ELOCKED : rv;
 }

@@ -1,0 +1,54 @@
+# The modules as they are loaded: what they show, and the hardening they were built with.
+use strict;
+use warnings;
+use CloudEP::Process qw(run slurp);
+use Test::More;
+
+my $build = $ENV{CLOUDEP_BUILD};
+my %modules = map { $_ => "$build/mod_$_.so" } qw(cloudep cloudep_auth cloudep_member);
+my $sanitized = $ENV{CLOUDEP_SANITIZE};
+
+sub symbols {
+    my ($file, @options) = @_;
+    return map { (split)[-1] =~ s/@.*//r } split /\n/, run(undef, 'nm', '-D', @options, $file);
+}
+
+# ---- exports: the module records, and of the core what the headers promise to the other modules
+my $headers = join "\n", map { slurp($_) } glob('common/*.h'), glob('common/base/*.h');
+my %declared = map { $_ => 1 } $headers =~ /^CLOUDEP_DECLARE\([^()]*\)\s*\*?(\w+)\(/mg;
+cmp_ok(scalar keys %declared, '>', 50, 'the headers declare functions for the content modules');
+my %exported = map { $_ => [symbols($modules{$_}, '--defined-only')] } keys %modules;
+is_deeply([grep { !$declared{$_} } @{ $exported{cloudep} }], ['cloudep_module'],
+    'the core shows its record and what is declared');
+my %shown = map { $_ => 1 } @{ $exported{cloudep} };
+is_deeply([grep { !$shown{$_} } sort keys %declared], [], 'and all of that');
+is_deeply($exported{$_}, ["${_}_module"], "$_ shows its record only") for qw(cloudep_auth cloudep_member);
+for my $name (qw(cloudep_auth cloudep_member)) {
+    is_deeply([grep { /^cloudep_/ && !$shown{$_} } symbols($modules{$name}, '--undefined-only')],
+        [], "what $name asks of the core is there");
+}
+
+# ---- hardening, as checksec reads it
+for my $file (sort(values %modules), "$build/cloudepctl") {
+    my $name = $file =~ s{.*/}{}r;
+    my $segments = run(undef, 'readelf', '-lW', $file);
+    my $dynamic = run(undef, 'readelf', '-dW', $file);
+    like($segments, qr/^\s+GNU_STACK\s.*\sRW\s/m, "$name: the stack cannot be executed");
+    unlike($segments, qr/^\s+LOAD\s.*\sRWE\s/m, "$name: nothing is writable and executable");
+    like($segments, qr/^\s+GNU_RELRO\s/m, "$name: relocations are read-only");
+    like($dynamic, qr/\bBIND_NOW\b/, "$name: all of them, bound at load");
+    unlike($dynamic, qr/\(TEXTREL\)/, "$name: no relocation in code");
+    unlike($dynamic, qr/\((?:RPATH|RUNPATH)\)/, "$name: libraries come from the system only");
+    my %uses = map { $_ => 1 } symbols($file, '--undefined-only');
+    if ($sanitized) {
+        ok($uses{__asan_init}, "$name: built with the sanitizer") or diag($file);
+        next;
+    }
+    ok($uses{__stack_chk_fail}, "$name: stack protector");
+    is_deeply([grep { /^(?:memcpy|strcpy|strcat|sprintf|snprintf|vsnprintf|fprintf|printf|read)$/ && !$uses{"__${_}_chk"} && !/^(?:memcpy|read)$/ } sort keys %uses], [],
+        "$name: what can be checked is fortified");
+}
+my $ctl = run(undef, 'readelf', '-hdW', "$build/cloudepctl");
+like($ctl, qr/^\s+Type:\s+DYN\b/m, 'cloudepctl is position independent');
+like($ctl, qr/\bPIE\b/, 'and an executable');
+done_testing();

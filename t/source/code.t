@@ -1,0 +1,51 @@
+# Rules that the C sources keep: message ids, functions that are not used, sizes.
+use strict;
+use warnings;
+use CloudEP::Process qw(slurp);
+use Test::More;
+
+my @sources = sort grep { !/\.h$/ } my @all = map { glob } qw(common/*.[ch] common/base/*.[ch] mod_cloudep_*/*.[ch] support/*.[ch]);
+cmp_ok(scalar @all, '>', 100, 'there are sources');
+
+# The code alone: comments and the insides of strings blanked, lines kept.
+sub code {
+    my ($file) = @_;
+    return slurp($file) =~ s{(/\*.*?\*/|//[^\n]*)|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')}{my $text = defined $1 ? $1 : q(""); $text =~ tr/\n//cdr . (defined $2 ? $text : '')}gser;
+}
+my %code = map { $_ => code($_) } @all;
+
+# ---- message ids: one place each, so that a line in a log names its line in the code
+my %ids;
+for my $file (@all) {
+    push @{ $ids{$1} }, $file while $code{$file} =~ /\bCENO\((\d+)\)/g;
+}
+cmp_ok(scalar keys %ids, '>', 40, 'messages have ids');
+is_deeply([grep { @{ $ids{$_} } > 1 } sort keys %ids], [], 'each of its own');
+my @anonymous = map { my $file = $_; map { "$file: $_" } $code{$file} =~ /(ap_log_\w+\(APLOG_MARK,
+    APLOG_(?!DEBUG|TRACE)\w+(?:(?!CENO)[^;])*;)/g } @sources;
+is_deeply(\@anonymous, [], 'and no message above debug level is without one');
+
+# ---- functions with a better one beside them
+my @BANNED = qw(strcpy strcat sprintf vsprintf gets strncpy strncat strtok atoi atol atoll atof scanf sscanf rand srand random drand48 system popen
+    alloca tmpnam mktemp tempnam gmtime localtime ctime asctime setjmp longjmp vfork);
+my $banned = join '|', @BANNED;
+is_deeply([map { my $file = $_; map { "$file: $_" } $code{$file} =~ /\b($banned)\s*\(/g } @all], [],
+    'no banned function is called');
+is_deeply([grep { $code{$_} =~ /\bmemcmp\s*\([^;]*(?:mac|tag|signature|secret|hash|digest)/i } @all], [],
+    'secrets are not compared by memcmp');
+is_deeply([grep { slurp($_) =~ /\b(?:TODO|FIXME|XXX|HACK)\b/ } @all], [], 'nothing is left for later');
+
+# ---- sizes
+for my $file (@sources) {
+    my @lines = split /\n/, slurp($file);
+    cmp_ok(scalar @lines, '<=', 600, "$file: length");
+    my ($start, @long);
+    for my $i (0 .. $#lines) {
+        $start = $i if $lines[$i] eq '{';
+        push @long, $start + 1 if $lines[$i] eq '}' && defined $start && $i - $start > 61;
+    }
+    is("@long", '', "$file: functions fit a screen");
+    my $name = $file =~ s{.*/}{}r;
+    like($lines[1], qr/^ \* \Q$name\E - /, "$file: says what it owns");
+}
+done_testing();
