@@ -1,0 +1,171 @@
+# The documents say what the code does: every directive with its default, every route, every outcome, every message id.
+use strict;
+use warnings;
+use CloudEP::Httpd;
+use CloudEP::Process qw(slurp);
+use File::Basename qw(dirname);
+use Test::More;
+use YAML::XS ();
+
+chdir CloudEP::Httpd::top() or die;
+my ($config, $guide, $readme, $operations) =
+    map { slurp($_) } qw(httpd.conf.d/cloudep.conf doc/directives.md README.md doc/operations.md);
+
+# Two lists of names are the same; the difference is told by name.
+sub same {
+    my ($got, $expected, $name) = @_;
+    my (%got, %expected);
+    @got{@$got} = ();
+    @expected{@$expected} = ();
+    my @wrong = ((map { "without reason: $_" } sort grep { !exists $expected{$_} } keys %got),
+        map { "missing: $_" } sort grep { !exists $got{$_} } keys %expected);
+    ok(%expected && !@wrong, $name) or diag(join "\n", @wrong);
+}
+
+# ---- directives: name => default, undef when there is none
+
+my %UNIT = ('' => 1, s => 1, min => 60, h => 3600, d => 86400);
+
+# "15min" and 900 are the same, so are On and 1.
+sub value_of {
+    my ($text) = @_;
+    return $text =~ /^On$/i ? 1 : $text =~ /^Off$/i ? 0 : $text =~ /^(\d+)(s|min|h|d)?$/ ? $1 * $UNIT{ $2 // '' } : $text;
+}
+
+sub product { my $n = 1; $n *= $_ for split /\s*\*\s*/, $_[0]; return $n }
+
+sub directives_of_code {
+    my %found;
+    my $text = slurp('common/config.h') =~ s/\\\n//gr;
+    while ($text =~ /\b(FLAG|NUMBER|SECONDS|TEXT|FILENAME|LIST|ROWS)\(\s*\w+,\s*"(CloudEP\w+)",\s*("[^"]*"|[^,]+)/g) {
+        my ($kind, $name, $default) = ($1, $2, $3);
+        $found{$name} = $kind =~ /^(?:FILENAME|LIST|ROWS)$/ || $default =~ /^(?:NULL|CLOUDEP_UNSET)/ ? undef
+            : $default =~ /^"(.*)"$/ ? $1 : product($default);
+    }
+    $text = slurp('common/guard.h');
+    $found{$2} = $1 eq 'FLAG' ? 0 : undef while $text =~ /AP_INIT_(\w+)\("(CloudEP\w+)"/g;
+    return %found;
+}
+
+my %code = directives_of_code();
+cmp_ok(scalar keys %code, '>', 50, 'the command tables were read');
+
+sub defaults_are {
+    my ($found, $where) = @_;
+    same([keys %$found], [keys %code], "$where has every directive and no other");
+    my @wrong = grep { exists $found->{$_} && exists $code{$_} && ($found->{$_} // 'none') ne ($code{$_} // 'none') } sort keys %code;
+    is(join(', ', map { "$_ is $code{$_}, not $found->{$_}" } grep { defined $code{$_} && defined $found->{$_} } @wrong)
+        . join(', ', grep { !defined $code{$_} || !defined $found->{$_} } @wrong), '', "$where has their defaults");
+}
+
+my (%described, @misplaced);
+my $in_places = slurp('common/guard.h');    # those of a Location
+while ($guide =~ /^### (CloudEP\w+)\n\n.+?\n\n    Syntax:  (CloudEP\w+) .*\n    Default: (?:(CloudEP\w+) )?(.+)\n    Context: (directory|server)/mg) {
+    my ($name, $syntax, $owner, $default, $context) = ($1, $2, $3, $4, $5);
+    push @misplaced, $name if $syntax ne $name || ($owner // $name) ne $name
+        || $context ne ($in_places =~ /"$name"/ ? 'directory' : 'server');
+    $described{$name} = $owner ? value_of($default) : undef;
+}
+is("@misplaced", '', 'doc/directives.md: syntax, default and context are each of their directive');
+defaults_are(\%described, 'doc/directives.md');
+
+my %listed;
+while ($readme =~ /^\| \[(CloudEP\w+)\]\(doc\/directives\.md#\w+\) \| (?:`([^|`]+)`)? ?\| (?:server|directory) \|/mg) {
+    $listed{$1} = defined $2 ? value_of($2) : undef;
+}
+defaults_are(\%listed, 'the table of README.md');
+
+# In the configuration what is commented out has its default behind it; what has none, or is in use, an example.
+my %shipped;
+while ($config =~ /^(#(?:    #?)?)?(CloudEP\w+) (.+)$/mg) {
+    my ($comment, $name, $value) = ($1, $2, $3);
+    $shipped{$name} = !exists $code{$name} ? $value : $comment && defined $code{$name} ? value_of($value) : $code{$name};
+}
+defaults_are(\%shipped, 'httpd.conf.d/cloudep.conf');
+
+# ---- routes and outcomes
+
+my $api = YAML::XS::LoadFile('doc/openapi.yaml');
+my $LIBRARY = '/.well-known/jwks.json';    # a handler of its own, not in the route tables
+
+my @routes;
+for my $module (qw(auth member)) {
+    my $text = slurp("mod_cloudep_$module/mod_cloudep_$module.c");
+    my ($prefix) = slurp('common/cloudep.h') =~ /#define CLOUDEP_\U$module\E_PREFIX "(.*)"/;
+    push @routes, "$1 $prefix$2" while $text =~ /^\s*\{"([A-Z]+)", "([^"]+)",/mg;
+}
+my @operations = map { my $path = $_; map { [uc, $path, $api->{paths}{$path}{$_}] } sort keys %{ $api->{paths}{$path} } }
+    sort keys %{ $api->{paths} };
+same([map { "$_->[0] $_->[1]" } grep { $_->[1] ne $LIBRARY } @operations], \@routes, 'doc/openapi.yaml has every route and no other');
+
+sub resolve {
+    my ($node) = @_;
+    while (ref $node eq 'HASH' && $node->{'$ref'}) {
+        my $target = $api;
+        $target = $target->{$_} for grep { $_ ne '#' } split m{/}, $node->{'$ref'};
+        defined $target or die "nothing is at $node->{'$ref'}\n";
+        $node = $target;
+    }
+    return $node;
+}
+
+# Which status a category has, by the table of the code.
+my %NAMED = (BAD_REQUEST => 400, UNAUTHORIZED => 401, FORBIDDEN => 403, NOT_FOUND => 404, METHOD_NOT_ALLOWED => 405, CONFLICT => 409,
+    REQUEST_ENTITY_TOO_LARGE => 413, LOCKED => 423, TOO_MANY_REQUESTS => 429, INTERNAL_SERVER_ERROR => 500, NOT_IMPLEMENTED => 501,
+    BAD_GATEWAY => 502, SERVICE_UNAVAILABLE => 503);
+my %category = slurp('common/cloudep.h') =~ /^\s+(CLOUDEP_\w+) = (\d{3}),?\s+\/\*/mg;
+my %status = map { $category{ $_->[0] } => $NAMED{ $_->[1] } }
+    map { [/(\w+), HTTP_(\w+)/] } slurp('common/problem.c') =~ /^\s+\{(CLOUDEP_\w+, HTTP_\w+)\},$/mg;
+
+my (@documented, @wrong);
+for my $operation (@operations) {
+    my ($method, $path, $what) = @$operation;
+    for my $status (sort keys %{ $what->{responses} }) {
+        my $examples = resolve($what->{responses}{$status})->{content}{'application/json'}{examples} or next;
+        for my $code (sort keys %$examples) {
+            my $value = resolve($examples->{$code})->{value};
+            my $expected = $code == 102000 ? 200 : $status{ substr $code, 2, 3 };
+            push @documented, join "\t", $method, $path, $status, $code;
+            push @wrong, "$documented[-1]: the example has $value->{code}" if $value->{code} != $code;
+            push @wrong, "$documented[-1]: its category answers $expected" if $expected != $status && !($expected == 405 && $status == 415);
+        }
+    }
+}
+is(join("\n", @wrong), '', 'every example of doc/openapi.yaml has the code of its name, at the status of its category');
+my %documented = map { $_ => 1 } @documented;
+my ($head, @outcomes) = split /\n/, slurp('t/responses.tsv');
+is(join("\n", grep { !$documented{$_} } @outcomes), '', 'doc/openapi.yaml has every outcome of the contract');
+cmp_ok(scalar @outcomes, '==', 233, 'which are 233');
+
+# Every reference leads somewhere.
+sub references {
+    my ($node) = @_;
+    return ref $node eq 'HASH' ? (($node->{'$ref'} ? $node->{'$ref'} : ()), map { references($_) } values %$node)
+        : ref $node eq 'ARRAY' ? map { references($_) } @$node : ();
+}
+is(join("\n", grep { !eval { resolve({ '$ref' => $_ }) } } references($api)), '', 'every $ref of doc/openapi.yaml leads somewhere');
+
+# ---- what httpd logs
+
+my @ids = map { slurp($_) =~ /\bCENO\((\d+)\)/g } grep { !/private\.h$/ } glob 'common/*.[ch] mod_*/*.[ch]';
+my @explained = map { my ($first, $last) = /(\d+)(?:-(\d+))?/; $first .. $last // $first }
+    map { /CE(\d+(?:-\d+)?)/g } $operations =~ /^\| (CE\d[^|]*)\|/mg;
+same(\@explained, \@ids, 'doc/operations.md explains every message id and no other');
+
+# ---- links
+
+my @dead;
+for my $document ('README.md', glob('doc/*.md'), 't/oidc/README.md', 't/zitadel/README.md') {
+    my $text = slurp($document) =~ s/^```.*?^```$//msgr;
+    for my $link ($text =~ /\]\(([^)\s]+)\)/g) {
+        next if $link =~ /^https?:/;
+        my ($file, $anchor) = $link =~ /^([^#]*)(?:#(.*))?$/;
+        my $target = length $file ? dirname($document) . "/$file" : $document;
+        my %anchors = map { my $title = lc; $title =~ s/[^\w\s-]//g; $title =~ s/\s/-/g; $title => 1 }
+            -f $target && $target =~ /\.md$/ ? slurp($target) =~ /^#+ (.*)$/mg : ();
+        push @dead, "$document: $link" if !-e $target || defined $anchor && !$anchors{$anchor};
+    }
+}
+is(join("\n", @dead), '', 'every link of the documents leads somewhere');
+
+done_testing();
