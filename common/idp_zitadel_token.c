@@ -204,7 +204,7 @@ static void renew(const cloudep_idp_context_t *ctx)
     apr_thread_mutex_lock(cache->mutex);
     cache->fetching = 0;
     cache->fetches++;
-    if (rv == APR_SUCCESS) {
+    if (rv == APR_SUCCESS && text) {
         const apr_time_t now = apr_time_now();
 
         forget(cache);
