@@ -1,4 +1,5 @@
-// Keys and signatures for tokens that are wrong on purpose. Reads a JSON list of jobs, writes the list of their results:
+// Keys and signatures for tokens that are wrong on purpose. For each line, a JSON list of jobs, writes a line with the list
+// of their results:
 //   {"generate":"ES256"}                                   -> {"private": JWK, "public": JWK, "pem": SubjectPublicKeyInfo}
 //   {"pem": JWK}                                           -> {"pem", "der" (base64)} of the public part
 //   {"sign":"ES256","key": JWK,"input":"...","der":true}   -> {"signature"}; der: ECDSA in DER, as a JWT has it not
@@ -43,6 +44,8 @@ function sign({ sign: alg, key, input, der }) {
   return { signature: signed.toString('base64url') };
 }
 
-const jobs = JSON.parse(require('node:fs').readFileSync(0, 'utf8'));
-const results = jobs.map((job) => (job.generate ? generate(job.generate) : job.pem ? pem(job.pem) : sign(job)));
-process.stdout.write(JSON.stringify(results));
+const work = (job) => (job.generate ? generate(job.generate) : job.pem ? pem(job.pem) : sign(job));
+
+require('node:readline')
+  .createInterface({ input: process.stdin })
+  .on('line', (line) => process.stdout.write(`${JSON.stringify(JSON.parse(line).map(work))}\n`));

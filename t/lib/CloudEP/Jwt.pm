@@ -9,18 +9,22 @@ package CloudEP::Jwt;
 use strict;
 use warnings;
 use CloudEP::Httpd;
-use CloudEP::Process qw(run);
 use Digest::SHA qw(hmac_sha256);
+use IPC::Open2 qw(open2);
 use JSON::PP ();
 use MIME::Base64 qw(decode_base64 decode_base64url encode_base64 encode_base64url);
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref->allow_blessed->convert_blessed;
 
-# The results of jobs for t/jwt/forge.js.
+# The results of jobs for t/jwt/forge.js, which runs as long as we do.
 sub node {
     my (@jobs) = @_;
-    my $program = CloudEP::Httpd::top() . '/t/jwt/forge.js';
-    return @{ $json->decode(run($json->encode(\@jobs), 'node', $program)) };
+    our ($from, $to);
+    open2($from, $to, 'node', CloudEP::Httpd::top() . '/t/jwt/forge.js') if !$from;
+    print {$to} $json->encode(\@jobs), "\n";
+    $to->flush;
+    my $line = <$from> // die "t/jwt/forge.js has ended\n";
+    return @{ $json->decode($line) };
 }
 
 # A new key: { private, public, pem }.
