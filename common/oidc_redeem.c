@@ -68,7 +68,8 @@ static apr_status_t ask_for_tokens(json_t **answer, const redeem_t *redeem)
 {
     apr_table_t *form = apr_table_make(redeem->p, 6);
     apr_array_header_t *headers = apr_array_make(redeem->p, 2, sizeof(const char *));
-    cloudep_http_request_t request = {.url = redeem->metadata->token_endpoint, .headers = headers};
+    /* A code that is seen twice may end all that it led to (RFC 6749, section 4.1.2). */
+    cloudep_http_request_t request = {.url = redeem->metadata->token_endpoint, .headers = headers, .once = 1};
     cloudep_http_response_t *response;
     const char *ignored;
     apr_status_t rv;
