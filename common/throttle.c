@@ -150,29 +150,30 @@ static apr_status_t count_code(cloudep_call_t *call, const char *tenant_id, cons
 
 cloudep_problem_t *cloudep_claim_sending(cloudep_call_t *call, const char *tenant_id, const char *target, int scope)
 {
-    const cloudep_config_t *config = call->config;
+    /* The address first: who is refused for it uses up nothing of anybody else's. */
+    const struct {
+        const char *what;
+        const char *subject;
+        int limit;
+    } caps[] = {{"address", cloudep_client_network(call->r), call->config->codes_per_address},
+                {"target", target, call->config->codes_per_target},
+                {"tenant", tenant_id, call->config->codes_per_tenant}};
     const char *channel = target[0] == '+' ? CLOUDEP_CHANNEL_SMS : CLOUDEP_CHANNEL_MAIL;
     apr_int64_t now = apr_time_sec(apr_time_now());
-    apr_int64_t hour = now / HOUR;
-    const char *what = "tenant";
-    apr_status_t rv = count_code(call, tenant_id, channel, "target", target, config->codes_per_target, hour);
 
-    if (rv == APR_SUCCESS) {
-        rv = count_code(call, tenant_id, channel, "address", cloudep_client_network(call->r), config->codes_per_address,
-                        hour);
-        what = rv == CLOUDEP_EREFUSED ? "address" : what;
+    for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
+        apr_status_t rv =
+            count_code(call, tenant_id, channel, caps[i].what, caps[i].subject, caps[i].limit, now / HOUR);
+
+        if (rv == CLOUDEP_EREFUSED) {
+            ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, call->r,
+                          CENO(430) "no more codes by %s for this %s in this hour", channel, caps[i].what);
+            return cloudep_problem_wait(call, scope, CLOUDEP_TOO_OFTEN, "too many codes were sent, try again later",
+                                        HOUR - now % HOUR);
+        }
+        if (rv != APR_SUCCESS) {
+            return cloudep_problem_service(call, rv, "counting a code");
+        }
     }
-    else {
-        what = "target";
-    }
-    if (rv == APR_SUCCESS) {
-        rv = count_code(call, tenant_id, channel, "tenant", tenant_id, config->codes_per_tenant, hour);
-    }
-    if (rv == CLOUDEP_EREFUSED) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, call->r, CENO(430) "no more codes by %s for this %s in this hour",
-                      channel, what);
-        return cloudep_problem_wait(call, scope, CLOUDEP_TOO_OFTEN, "too many codes were sent, try again later",
-                                    HOUR - now % HOUR);
-    }
-    return rv == APR_SUCCESS ? NULL : cloudep_problem_service(call, rv, "counting a code");
+    return NULL;
 }
