@@ -109,6 +109,21 @@ like($server->log, qr/CE616: .*may not delete users/, 'and the log says why');
 $zitadel->clear_faults;
 $zitadel->api(DELETE => "/v2/users/$_->{userId}") for grep { $_->{username} eq $email } $zitadel->users;
 
+# ---- ZITADEL learns later that an address is confirmed, and before httpd stops
+my $verified = sub { my ($uid) = @_; return (grep { $_->{userId} eq $uid } $zitadel->users)[0]{isVerified} };
+$zitadel->fault(method => 'PATCH', path => '/v2/users/*', status => 503, times => 1);
+my $told = register_member(tenant => $tenant);
+$used++;
+ok(wait_until(10, sub { $verified->($told->{uid}) }), 'it is told again when it did not take it');
+$zitadel->fault(method => 'PATCH', path => '/v2/users/*', status => 503, times => 1);
+$told = register_member(tenant => $tenant);
+$used++;
+ok(wait_until(5, sub { grep { $_->{route} eq 'PATCH /v2/users/:id' && $_->{body}{human}{email}{email} eq $told->{email} }
+    @{ $zitadel->requests->{last} } }), 'once more');
+ok(!$verified->($told->{uid}), 'in vain');
+$server->restart;
+ok($verified->($told->{uid}), 'httpd does not stop before it was told');
+
 # ---- httpd is killed while ZITADEL creates the user
 for my $spec ({ delay_ms => 1500 }, { delay_after_ms => 1400 }) {
     $zitadel->fault(path => '/v2/users/human', times => 1, %$spec);

@@ -10,7 +10,8 @@ use Time::HiRes qw(time sleep);
 my $zitadel = zitadel();
 # One child process, so that there is one breaker and one line to look at.
 my @one_child = ('StartServers 1', 'ServerLimit 1', 'MaxRequestWorkers 25', 'MinSpareThreads 1', 'MaxSpareThreads 25');
-my $server = zitadel_server($zitadel, with => \@one_child, values => { CloudEPZitadelPause => 2 });
+# Two connections to the database: were one held during a call, nobody else would be served.
+my $server = zitadel_server($zitadel, with => \@one_child, values => { CloudEPZitadelPause => 2, CloudEPDatabaseConnections => 2 });
 my $tenant = zitadel_tenant($server, $zitadel);
 my $client = client(server => $server);
 my $member = register_member(tenant => $tenant);
@@ -76,7 +77,8 @@ ok(wait_until(5, sub { ($zitadel->requests->{running}{'POST /v2/sessions'} // 0)
 my %busy = measure();
 cmp_ok($zitadel->requests->{running}{'POST /v2/sessions'}, '==', 8, 'still');
 for my $name (sort keys %quiet) {
-    ok($busy{$name} < 3 * $quiet{$name} || $busy{$name} < 0.01,
+    # Below 50 ms the machine's own noise would be judged.
+    ok($busy{$name} < 3 * $quiet{$name} || $busy{$name} < 0.05,
         sprintf '%s: 99 of 100 within %.1f ms, %.1f ms when quiet', $name, 1000 * $busy{$name}, 1000 * $quiet{$name});
 }
 waitpid $pid, 0;
