@@ -118,7 +118,7 @@ cloudep_problem_t *cloudep_exchange_member(cloudep_call_t *call, const cloudep_t
     apr_status_t rv;
 
     problem = problem ? problem : check_organization(call, tenant, jwt);
-    if (problem) {
+    if (problem || !idtoken) {
         return problem;
     }
     identity = (cloudep_identity_t){call->config->exchange_issuer, idtoken->subject};

@@ -159,9 +159,9 @@ apr_status_t cloudep_oidc_redeem(const char **subject, cloudep_oidc_profile_t *p
                                  const cloudep_oidc_return_t *returned)
 {
     redeem_t redeem = {.provider = provider, .returned = returned, .p = p};
-    const cloudep_idtoken_t *idtoken;
+    const cloudep_idtoken_t *idtoken = NULL;
     const char *id_token, *access_token;
-    json_t *answer;
+    json_t *answer = NULL;
     apr_status_t rv = cloudep_oidc_metadata(&redeem.metadata, provider, p);
 
     if (rv != APR_SUCCESS) {
@@ -171,7 +171,7 @@ apr_status_t cloudep_oidc_redeem(const char **subject, cloudep_oidc_profile_t *p
         return disbelieve(&redeem, "discovery document", "it names no token endpoint");
     }
     rv = ask_for_tokens(&answer, &redeem);
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS || !answer) {
         return rv;
     }
     id_token = cloudep_claim_text(answer, "id_token");
@@ -181,11 +181,11 @@ apr_status_t cloudep_oidc_redeem(const char **subject, cloudep_oidc_profile_t *p
     }
     memset(profile, 0, sizeof(*profile));
     rv = read_idtoken(&idtoken, profile, &redeem, id_token);
-    if (rv == APR_SUCCESS && !profile->email_verified && access_token && redeem.metadata->userinfo_endpoint) {
-        rv = ask_userinfo(profile, &redeem, idtoken->subject, access_token);
+    if (rv != APR_SUCCESS || !idtoken) {
+        return rv;
     }
-    if (rv == APR_SUCCESS) {
-        *subject = idtoken->subject;
-    }
-    return rv;
+    *subject = idtoken->subject;
+    return !profile->email_verified && access_token && redeem.metadata->userinfo_endpoint
+               ? ask_userinfo(profile, &redeem, idtoken->subject, access_token)
+               : APR_SUCCESS;
 }
