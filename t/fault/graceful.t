@@ -1,0 +1,108 @@
+# Twenty graceful restarts under load: no request is lost, and nothing is left over.
+use strict;
+use warnings;
+use CloudEP::Process qw(slurp wait_until);
+use CloudEP::Test;
+use IO::Socket::INET;
+use Time::HiRes qw(sleep time);
+
+my $RESTARTS = 20;
+my $server = own_server(values => { CloudEPCodeCooldown => 0 })->start;
+my $member = register_member(server => $server);
+my $dir = $server->{dir};
+my $stop = "$dir/stop";
+
+# Each load runs in a process of its own until the file "stop" is there, and leaves its counts in a file.
+sub load {
+    my ($name, $request) = @_;
+    my $pid = fork // die "fork: $!";
+    return $pid if $pid;
+    my %count = (answered => 0, lost => 0, wrong => 0, retried => 0);
+    eval {
+        while (!-e $stop) {
+            $request->(\%count);
+        }
+        1;
+    } or $count{lost}++, warn $@;
+    CloudEP::Process::spew("$dir/load.$name", join ' ', %count);
+    POSIX::_exit(0);
+}
+
+sub judge {
+    my ($count, $answer) = @_;
+    $count->{ !$answer->status ? 'lost' : $answer->status == 200 ? 'answered' : 'wrong' }++;
+}
+
+# A connection is kept for many requests. httpd may close it between two of them, and the client cannot know: a request
+# that got not one byte back on a used connection is sent again on a new one (RFC 9110 9.2.2, RFC 9112 9.3.1).
+sub keeping {
+    my ($client) = @_;
+    my ($socket, $used);
+    my $bytes = $client->bytes(GET => '/api/v1/members/me', undef, Connection => undef, Authorization => "Bearer $member->{access}");
+    return sub {
+        my ($count) = @_;
+        ($socket, $used) = (IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $server->port, Timeout => 10), 0)
+            unless $socket;
+        return $count->{lost}++ unless $socket;
+        local $SIG{PIPE} = 'IGNORE';
+        syswrite $socket, $bytes;
+        my $answer = '';
+        while ($answer !~ /\r\n\r\n/ || length($') < (($answer =~ /^Content-Length: (\d+)/mi)[0] // 0)) {
+            sysread($socket, $answer, 65536, length $answer) or last;
+        }
+        if ($answer eq '') {
+            $count->{$used ? 'retried' : 'lost'}++;
+            $socket = undef;
+            return;
+        }
+        $used = 1;
+        $count->{$answer =~ m{^HTTP/1\.1 200 .*"SUCCESS".*\}\z}s ? 'answered' : 'wrong'}++;
+        $socket = undef if $answer =~ /^Connection: close/mi;
+    };
+}
+
+# ---- what the parent and the children hold
+sub children { split ' ', slurp('/proc/' . $server->pid . '/task/' . $server->pid . '/children') }
+sub entries { my ($path) = @_; return scalar(() = glob "$path/*") }
+sub held {
+    my $pid = $server->pid;
+    wait_until(30, sub { children() <= 3 }); # old generations have gone
+    return { descriptors => entries("/proc/$pid/fd"), threads => entries("/proc/$pid/task"),
+        memory => (slurp("/proc/$pid/status") =~ /^VmRSS:\s+(\d+)/m)[0] };
+}
+
+my $client = client(server => $server);
+my @loads = (
+    (map { my $number = $_; load("new.$_", sub { judge($_[0], $client->with(token => $member->{access}, watch => undef)->get('/api/v1/members/me')); sleep 0.005 * $number }) } 1, 2),
+    load('login', sub { judge($_[0], login({ %$member, client => $client->with(watch => undef) })) }),
+    load('keep', keeping($client)),
+);
+sleep 0.5;
+$server->graceful for 1 .. 3;
+my $before = held();
+for (4 .. $RESTARTS) {
+    $server->graceful;
+    sleep 0.2 * rand;
+}
+my $after = held();
+sleep 0.5;
+open my $file, '>', $stop or die "$stop: $!";
+close $file;
+waitpid $_, 0 for @loads;
+
+my %sum;
+for my $load (glob "$dir/load.*") {
+    my %count = split ' ', slurp($load);
+    $sum{$_} += $count{$_} for keys %count;
+}
+diag("\n$RESTARTS graceful restarts: ", join ', ', map { "$_ $sum{$_}" } sort keys %sum);
+is($sum{lost}, 0, 'no request was lost');
+is($sum{wrong}, 0, 'none was refused');
+cmp_ok($sum{answered}, '>', 500, 'there was a load');
+is($after->{descriptors}, $before->{descriptors}, 'the parent holds no more descriptors than before');
+is($after->{threads}, $before->{threads}, 'and no more threads');
+cmp_ok($after->{memory}, '<', $before->{memory} * 1.25 + 4096, "and not much more memory ($before->{memory}, $after->{memory} KiB)");
+wait_until(20, sub { children() <= 3 });
+cmp_ok(scalar(children()), '<=', 3, 'no child of an old generation is left');
+
+finish();
