@@ -10,7 +10,7 @@ use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(spawn finish signal_all alive mine wait_until free_port run capture slurp spew);
+our @EXPORT_OK = qw(spawn finish signal_all alive mine end_leftover wait_until free_port run capture slurp spew);
 
 # Starts a command with its output appended to $log. It is told SIGTERM when this process dies in any way, and is
 # in a process group of its own, so that a Ctrl-C reaches only us and we decide the order in which things end.
@@ -65,6 +65,15 @@ sub mine {
     my ($pid) = (eval { slurp($file) } // '') =~ /^(\d+)/ or return;
     my $command = eval { slurp("/proc/$pid/cmdline") } // '';
     return index($command, $mark) >= 0 ? $pid : undef;
+}
+
+# Ends a process that an earlier run left behind, known by its pid file and $mark; true if there was one.
+sub end_leftover {
+    my ($file, $mark, $signal) = @_;
+    my $pid = mine($file, $mark) or return;
+    kill $signal => $pid;
+    wait_until(30, sub { !mine($file, $mark) }) or die "process $pid ($file) does not end\n";
+    return 1;
 }
 
 # Calls $check every few milliseconds until it returns something true, which is returned; undef at the deadline.

@@ -7,7 +7,7 @@ use warnings;
 use CloudEP::Httpd;
 use CloudEP::Memcached;
 use CloudEP::Postgres;
-use CloudEP::Process qw(alive mine wait_until spew);
+use CloudEP::Process qw(alive mine end_leftover wait_until spew);
 use CloudEP::Server;
 use Fcntl qw(LOCK_EX LOCK_NB);
 use File::Path qw(make_path);
@@ -108,16 +108,9 @@ sub watch {
 # What a CloudEP that was killed left running in this folder, in the order in which it would have stopped it.
 sub end_leftovers {
     my ($dir) = @_;
-    my @ended;
-    for (['httpd', "$dir/httpd.pid", "$dir/httpd.conf", 'TERM'], ['memcached', "$dir/run/memcached.pid", "$dir/run/", 'TERM'],
-        ['PostgreSQL', "$dir/pg/postmaster.pid", "$dir/pg", 'INT']) {
-        my ($name, $file, $mark, $signal) = @$_;
-        my $pid = mine($file, $mark) or next;
-        kill $signal => $pid;
-        wait_until(30, sub { !mine($file, $mark) }) or die "$name (process $pid) does not end\n";
-        push @ended, $name;
-    }
-    return @ended;
+    my @parts = (['httpd', "$dir/httpd.pid", "$dir/httpd.conf", 'TERM'], ['memcached', "$dir/run/memcached.pid", "$dir/run/", 'TERM'],
+        ['PostgreSQL', "$dir/pg/postmaster.pid", "$dir/pg", 'INT']);
+    return map { my ($name, @how) = @$_; end_leftover(@how) ? $name : () } @parts;
 }
 
 sub stop {

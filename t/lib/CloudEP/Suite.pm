@@ -8,7 +8,7 @@ use parent 'Apache::TestRun';
 use CloudEP::Httpd;
 use CloudEP::Memcached;
 use CloudEP::Postgres;
-use CloudEP::Process qw(slurp spew);
+use CloudEP::Process qw(end_leftover slurp spew);
 use CloudEP::Server;
 use CloudEP::Smtp;
 use Digest::SHA qw(sha1_hex);
@@ -20,6 +20,18 @@ use TAP::Parser::Aggregator;
 
 # Runs when everything else is over: it judges what the others left behind.
 my $LAST = 't/suite.t';
+
+# However this process ends, Apache::Test's httpd does with it: a daemon would stay. Not in the processes it forks.
+my ($running_in, $owner) = (undef, $$);
+END {
+    local $?;
+    end_httpd($running_in) if $running_in && $$ == $owner;
+}
+
+sub end_httpd {
+    my ($dir) = @_;
+    return end_leftover("$dir/server/httpd.pid", "$dir/server", 'TERM');
+}
 
 # Runs the files, or all; returns the exit status.
 sub main {
@@ -38,6 +50,10 @@ sub main {
     $ENV{ASAN_OPTIONS} = "detect_leaks=0:use_sigaltstack=0:log_path=$dir/reports/sanitizer";
     $ENV{UBSAN_OPTIONS} = "print_stacktrace=1:log_path=$dir/reports/sanitizer";
 
+    my ($unknown) = grep { !-f } @files;
+    die "there is no test file $unknown\n" if defined $unknown;
+    $running_in = $dir;
+    local @SIG{qw(HUP TERM PIPE)} = (sub { exit 1 }) x 3;
     my $server = services($dir);
     my $self = $class->new;
     $self->{cloudep} = $server;
@@ -58,6 +74,9 @@ sub main {
 # Starts what httpd needs, from nothing, and returns the server they make.
 sub services {
     my ($dir) = @_;
+    # A suite that was killed outright left httpd, and with it PostgreSQL, which waits for its connections.
+    end_httpd($dir);
+    end_leftover("$dir/pg/postmaster.pid", "$dir/pg", 'INT');
     remove_tree(map { "$dir/$_" } qw(pg run server own reports mail keys seen.tsv secrets));
     make_path(map { "$dir/$_" } qw(run own reports mail));
     my %common = (run => "$dir/run", log => "$dir/services.log");
