@@ -30,7 +30,8 @@ for my $kind (@only) {
 $| = 1;
 my $dir = $option{dir};
 my $parent = $$;
-my @parts;
+my (@parts, @actors);
+$SIG{$_} = sub { exit 130 } for qw(INT TERM);
 
 sub services {
     remove_tree($dir);
@@ -43,7 +44,8 @@ sub services {
     $_->start for @parts;
     my $server = CloudEP::Server->new(dir => "$dir/httpd", pg => $pg, memcached => $memcached, smtp => $smtp, values => {
         CloudEPCodeCooldown => 0, CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0, CloudEPCodesPerTenant => 0,
-        CloudEPMFAAttempts => 100, CloudEPStatementTimeout => 2000, CloudEPReservedLifetime => 12, CloudEPSweepInterval => 2,
+        CloudEPMFAAttempts => 100, CloudEPLoginAttempts => 0, CloudEPAddressAttempts => 0,
+        CloudEPStatementTimeout => 2000, CloudEPReservedLifetime => 12, CloudEPSweepInterval => 2,
         CloudEPAccessTokenLifetime => '24h',
     });
     $server->migrate;
@@ -64,6 +66,7 @@ sub actor {
     my %place = tenant($server, "t$number", 100_000);
     my $pid = fork // die "fork: $!";
     return $pid if $pid;
+    $SIG{$_} = 'DEFAULT' for qw(INT TERM);
     CloudEP::Soak::Actor->new(%place, number => $number, until => $until, contested => $contested, mail => "$dir/mail",
         out => "$dir/ledger.$number",
         client => CloudEP::Client->new(port => $server->port, address => "127.77.0.$number", timeout => 30))->live;
@@ -73,6 +76,7 @@ sub actor {
 END {
     if ($$ == ($parent // 0)) {
         local ($?, $@);
+        kill TERM => @actors;
         eval { $_->stop } for reverse @parts;
     }
 }
@@ -82,10 +86,11 @@ my $server = services();
 my $faults = CloudEP::Soak::Faults->new(server => $server, hold => $option{hold}, @only ? (only => \@only) : ());
 my $contested = { tenant($server, 'contested', 20) };
 my $until = time + $option{seconds};
-my @actors = map { actor($_, $server, $until, $contested) } 1 .. $option{clients};
+@actors = map { actor($_, $server, $until, $contested) } 1 .. $option{clients};
 sleep 1;
 $faults->inject($until - 3, $option{pause});
 waitpid $_, 0 for @actors;
+@actors = ();
 spew("$dir/faults.json", $faults->text);
 
 # Everything is there again: what crashes left half done goes by itself.
