@@ -46,6 +46,25 @@ for my $kind (qw(unknown removed)) {
         1000 * $median{$kind}, 1000 * $median{wrong}, 100 * $apart);
 }
 
+# ---- the same where registering tells nobody who is registered
+my $concealing = zitadel_server($zitadel, pg => $server->pg, with => \@one_child, values => { CloudEPConcealAccounts => 'On',
+    CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0 });
+my $quiet_client = client(server => $concealing);
+login({ %$member, client => $quiet_client }, password => fresh_password()) for 1 .. 3; # what a refusal takes
+my @taken = map { register_member(tenant => $tenant) } 1 .. 3;
+my %register;
+for my $round (0 .. 35) {
+    for my $kind (qw(free taken)) {
+        my ($seconds, $answer) = timed(sub { (register(client => $quiet_client, tenant => $tenant,
+            $kind eq 'free' ? () : (email => $taken[$round % 3]{email})))[0] });
+        push @{ $register{$kind} }, $seconds;
+        $answer->status == 200 or fail("$kind: " . $answer->raw);
+    }
+}
+my ($free, $taken) = map { median(@{ $register{$_} }) } qw(free taken);
+ok(abs($taken / $free - 1) < 0.05, sprintf 'concealed: register takes %.1f ms with a taken email, %.1f ms with a free one', 1000 * $taken, 1000 * $free);
+$concealing->stop;
+
 # ---- a crowd: so many at once, so many in line, the others are told to come back; alike for unknown emails
 my $narrow = zitadel_server($zitadel, pg => $server->pg, with => \@one_child,
     values => { CloudEPZitadelConnections => 2, CloudEPZitadelQueue => 2, CloudEPZitadelWait => 5000 });
