@@ -101,7 +101,9 @@ static apr_status_t stop(void *sweepv)
     sweep->stop = 1;
     apr_thread_cond_signal(sweep->stopped);
     apr_thread_mutex_unlock(sweep->mutex);
-    return apr_thread_join(&rv, sweep->thread);
+    rv = apr_thread_join(&rv, sweep->thread);
+    apr_pool_destroy(sweep->pool);
+    return rv;
 }
 
 static void shortest(server_rec *s, const cloudep_config_t *config, void *sweepv)
