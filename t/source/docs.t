@@ -86,17 +86,48 @@ defaults_are(\%shipped, 'httpd.conf.d/cloudep.conf');
 # ---- routes and outcomes
 
 my $api = YAML::XS::LoadFile('doc/openapi.yaml');
-my $LIBRARY = '/.well-known/jwks.json';    # a handler of its own, not in the route tables
+my $KEYS = '/.well-known/jwks.json';    # a handler of its own, not in the route tables
 
-my @routes;
+my (@routes, %table);    # method and path; the name of its table of fields
 for my $module (qw(auth member)) {
     my $text = slurp("mod_cloudep_$module/mod_cloudep_$module.c");
     my ($prefix) = slurp('common/cloudep.h') =~ /#define CLOUDEP_\U$module\E_PREFIX "(.*)"/;
-    push @routes, "$1 $prefix$2" while $text =~ /^\s*\{"([A-Z]+)", "([^"]+)",/mg;
+    while ($text =~ /^\s*\{"([A-Z]+)", "([^"]+)",[^{}]*?, (\w+),\s+\w+\},/mg) {
+        push @routes, "$1 $prefix$2";
+        $table{$routes[-1]} = $3;
+    }
 }
 my @operations = map { my $path = $_; map { [uc, $path, $api->{paths}{$path}{$_}] } sort keys %{ $api->{paths}{$path} } }
     sort keys %{ $api->{paths} };
-same([map { "$_->[0] $_->[1]" } grep { $_->[1] ne $LIBRARY } @operations], \@routes, 'doc/openapi.yaml has every route and no other');
+same([map { "$_->[0] $_->[1]" } grep { $_->[1] ne $KEYS } @operations], \@routes, 'doc/openapi.yaml has every route and no other');
+
+# What an operation takes, of the code: "name" or "name!" when it is required.
+my $flows = join '', map { slurp($_) =~ s/\\\n//gr } glob 'mod_*/*.h mod_*/*.c';
+my %macro = $flows =~ /^#define (FIELD_\w+)(?:\(field\))?\s+(\{.*\})\s*$/mg;
+my %fields = (NULL => []);
+while ($flows =~ /^const cloudep_field_t (\w+)\[\] = \{(.*?)\};$/msg) {
+    my ($name, $text) = ($1, $2);
+    $text =~ s/\b(FIELD_\w+)(?:\(("\w+")\))?/my $body = $macro{$1}; my $argument = $2; $body =~ s!\bfield\b!$argument!r/ge;
+    $fields{$name} = [map { ($_->[0]) . ($_->[1] =~ /FIELD_REQUIRED/ ? '!' : '') } map { [/\.name = "(\w+)"(.*)/s] }
+        grep { /\.name = "/ } $text =~ /(\{[^{}]*\})/g];
+}
+
+sub takes {
+    my ($operation) = @_;
+    my @parameters = map { resolve($_) } @{ $operation->{parameters} // [] };
+    my $schema = resolve(($operation->{requestBody} // {})->{content}{'application/json'}{schema} // {});
+    my %required = map { $_ => 1 } @{ $schema->{required} // [] };
+    return ((map { $_->{name} . ($_->{required} ? '!' : '') } @parameters),
+        map { $_ . ($required{$_} ? '!' : '') } keys %{ $schema->{properties} // {} });
+}
+my @different;
+for my $operation (@operations) {
+    my $name = "$operation->[0] $operation->[1]";
+    my $code = $fields{ $table{$name} // next } // die "no table $table{$name}\n";
+    my ($here, $there) = map { join ' ', sort @$_ } [takes($operation->[2])], $code;
+    push @different, "$name: $here / $there" if $here ne $there;
+}
+is(join("\n", @different), '', 'doc/openapi.yaml has the fields of every operation, and which are required');
 
 sub resolve {
     my ($node) = @_;
