@@ -1,41 +1,29 @@
 # Forward auth with a real nginx, configured by the very text of doc/guard.md: only the addresses are put in.
 use strict;
 use warnings;
+use CloudEP::Backend;
 use CloudEP::Process qw(spawn alive wait_until free_port slurp spew);
 use CloudEP::Client;
 use CloudEP::Httpd;
 use CloudEP::Test;
 use File::Path qw(make_path);
 use IO::Socket::INET;
-use POSIX ();
 
 my $tenant = tenant();
 my $member = register_member(tenant => $tenant);
 my $stranger = register_member(tenant => tenant());
 
-# A backend that answers with the head of the request it got.
-my $backend = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die "backend: $!";
-my $backend_pid = fork // die;
-if (!$backend_pid) {
-    while (my $peer = $backend->accept) {
-        my $head = '';
-        while (my $line = <$peer>) { $head .= $line; last if $line =~ /^\r?\n\z/ }
-        print $peer "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " . length($head) . "\r\n\r\n$head";
-        close $peer;
-    }
-    POSIX::_exit(0);
-}
-
+my $backend = CloudEP::Backend->start;
 my $dir = "$ENV{CLOUDEP_VAR}/test/own/$$.nginx";
 make_path("$dir/temp");
 my $port = free_port();
 my ($server) = slurp(CloudEP::Httpd::top() . '/doc/guard.md') =~ /^```nginx\n(.*?)^```$/ms or die 'doc/guard.md has no nginx example';
 my $node = server()->url;
 my %replaced = (
-    'listen 443 ssl;'                       => "listen 127.0.0.1:$port;",
-    'https://id.example.com/'               => "$node/",
-    'http://127.0.0.1:3000;'                => 'http://127.0.0.1:' . $backend->sockport . ';',
-    'verify?tenant=acme'                    => "verify?tenant=$tenant->{slug}",
+    'listen 443 ssl;' => "listen 127.0.0.1:$port;",
+    'https://id.example.com/' => "$node/",
+    'http://127.0.0.1:3000;' => $backend->url =~ s{/$}{;}r,
+    'verify?tenant=acme' => "verify?tenant=$tenant->{slug}",
 );
 for my $text (sort keys %replaced) {
     $server =~ s/\Q$text\E/$replaced{$text}/ or die "the example has no $text";
@@ -57,7 +45,6 @@ my ($program) = grep { -x } map { "$_/nginx" } qw(/usr/sbin /usr/local/sbin /usr
 my $nginx = spawn("$dir/console", {}, $program // 'nginx', '-p', $dir, '-e', "$dir/error.log", '-c', "$dir/nginx.conf");
 END {
     local $?;
-    kill KILL => $backend_pid if $backend_pid;
     CloudEP::Process::finish($nginx, 'QUIT') if $nginx;
 }
 my $up = wait_until(20, sub {
