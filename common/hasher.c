@@ -6,6 +6,7 @@
  */
 #include "private.h"
 
+#include <ap_mpm.h>
 #include <unistd.h>
 #include "base/breaker.h"
 
@@ -17,12 +18,17 @@ cloudep_hasher_t *cloudep_hasher_create(const cloudep_config_t *config, apr_pool
 {
     cloudep_hasher_t *hasher = apr_pcalloc(pchild, sizeof(*hasher));
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    const cloudep_breaker_limits_t limits = {.calls = config->password_workers ? config->password_workers
-                                                      : processors > 0         ? (int)processors
-                                                                               : 1,
-                                             .queue = config->password_queue,
-                                             .wait = apr_time_from_msec(config->password_wait)};
+    cloudep_breaker_limits_t limits = {.calls = config->password_workers ? config->password_workers
+                                                : processors > 0         ? (int)processors
+                                                                         : 1,
+                                       .queue = config->password_queue,
+                                       .wait = apr_time_from_msec(config->password_wait)};
+    int threads = 0;
 
+    /* A child whose threads all waited here could tell nobody to come back: requests would pile up unaccepted. */
+    if (!limits.queue && ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) == APR_SUCCESS) {
+        limits.queue = threads / 4 > 0 ? threads / 4 : 1;
+    }
     return cloudep_breaker_create(&hasher->line, pchild, &limits) == APR_SUCCESS ? hasher : NULL;
 }
 
