@@ -71,7 +71,7 @@ subtest 'at once' => sub {
     my $email = send_code();
     my ($mail) = $server->mails($email);
     my $took = time - $start;
-    ok($took < 1, sprintf 'a mail arrives within a second (%.3f s)', $took);
+    ok($took < 2, sprintf 'a mail does not wait for the next poll (%.3f s)', $took);
     my $headers = $mail->{headers};
     is($headers->{to}, $email, 'To');
     is($headers->{from}, 'Büro <no-reply@example.org>', 'From, with its name decoded');
@@ -142,7 +142,7 @@ subtest 'put off and refused' => sub {
     like($error, qr/^SMTP 451: /, 'with its number');
     ok($wait >= 3 && $wait <= 7, "the next attempt is in about five seconds ($wait)");
     $smtp->behave('ok');
-    $server->mails($email, 1, 15);
+    $server->mails($email, 1, 60);
     pass('and then it succeeds');
     $smtp->behave('550 no such user');
     $email = send_code();
@@ -191,7 +191,7 @@ subtest 'children that die or leave in the middle of a transfer' => sub {
     $smtp->behave('ok');
     is((row($email, 'delivered_at'))[0], undef, 'all children are killed before it is done');
     hurry($email);
-    $server->mails($email, 1, 15);
+    $server->mails($email, 1, 60);
     pass('another child delivers it when the claim runs out');
 
     $smtp->behave('slow 20');
@@ -204,7 +204,7 @@ subtest 'children that die or leave in the middle of a transfer' => sub {
     my $took = time - $start;
     ok($gone && $took < 8, sprintf 'a graceful restart does not wait for the transfer (%.1f s)', $took);
     $smtp->behave('ok');
-    $server->mails($email, 1, 15);
+    $server->mails($email, 1, 60);
     pass('the message is handed back and delivered by the next child');
     ok(row_becomes($email, 'delivered_at IS NOT NULL'), 'and marked');
     is(scalar($server->mails_now($email)), 1, 'once');
@@ -221,7 +221,7 @@ subtest 'a database that goes between delivery and mark' => sub {
     sleep 2;
     $pg->start;
     hurry($email);
-    ok(row_becomes($email, 'delivered_at IS NOT NULL', 15), 'the row is marked once the database is back');
+    ok(row_becomes($email, 'delivered_at IS NOT NULL', 60), 'the row is marked once the database is back');
     sleep 3;
     is(scalar($server->mails_now($email)), 1, 'and the mail was sent once');
 };
