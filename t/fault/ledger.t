@@ -7,9 +7,29 @@ use CloudEP::Test;
 use File::Path qw(remove_tree);
 
 my $dir = "$ENV{CLOUDEP_VAR}/test/own/$$.ledger";
-my ($status, $output, $errors) = capture(undef, $^X, '-It/lib', 't/soak/ledger.pl', '--seconds', 40, '--clients', 6,
-    '--pause', 0.7, '--hold', 0.8, '--dir', $dir);
-diag("\n$output$errors") if $status;
+
+# Returns exit status and output.
+sub ledger {
+    my (@options) = @_;
+    my ($status, $output, $errors) = capture(undef, $^X, '-It/lib', 't/soak/ledger.pl', '--dir', $dir, @options);
+    return ($status, $output . $errors);
+}
+
+# What it is for is noticed: a member that is lost, sessions that live again, a use of an invite that is forgotten, a step
+# that could be used again, a registration left half done.
+my ($status, $output) = ledger('--seconds', 6, '--clients', 4, '--faults', 'graceful restart', '--tamper', <<'SQL');
+UPDATE cloudep.sessions SET revoked_at = NULL;
+UPDATE cloudep.totp SET last_step = 0;
+UPDATE cloudep.invites SET uses = uses + 1 WHERE uses > 0;
+UPDATE cloudep.members SET status = 'reserved' WHERE uid = (SELECT uid FROM cloudep.members WHERE status = 'active' LIMIT 1);
+DELETE FROM cloudep.members WHERE uid = (SELECT uid FROM cloudep.members WHERE status = 'active' LIMIT 1);
+SQL
+is($status, 1, 'a database that lies is found out') or diag("\n$output");
+like($output, qr/^violation: $_/m, $_) for 'lost: member', 'lost: a session of .* was ended and is live', 'a session of .* that is ended answers 200',
+    'lost: a used step', 'an invite counts other uses', 'a registration is half done', 'a session has no member';
+
+($status, $output) = ledger('--seconds', 35, '--clients', 6, '--pause', 0.6, '--hold', 0.8);
+diag("\n$output") if $status;
 is($status, 0, 'no promise was broken');
 like($output, qr/^violations +0$/m, 'and the table says so');
 my ($requests) = $output =~ /^requests +(\d+)$/m;

@@ -3,7 +3,9 @@
 # told is written down and compared with what is there at the end.
 #
 #     ./dev soak [--seconds 600] [--clients 12] [--pause 1.5] [--hold 1] [--faults "child killed,graceful restart"]
+#                [--tamper SQL]
 #
+# --tamper changes the database before the comparison, to see that it is noticed.
 # Prints requests, faults, the longest time to recover and every violation. Exit status: 1 with a violation, else 0.
 use strict;
 use warnings;
@@ -21,8 +23,8 @@ use Getopt::Long qw(GetOptions);
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-my %option = (seconds => 600, clients => 12, pause => 1.5, hold => 1, faults => '', verify => 2000, dir => "$ENV{CLOUDEP_VAR}/soak");
-GetOptions(\%option, qw(seconds=i clients=i pause=f hold=f faults=s verify=i dir=s)) && !@ARGV or die "see the head of $0\n";
+my %option = (seconds => 600, clients => 12, pause => 1.5, hold => 1, faults => '', tamper => '', verify => 2000, dir => "$ENV{CLOUDEP_VAR}/soak");
+GetOptions(\%option, qw(seconds=i clients=i pause=f hold=f faults=s tamper=s verify=i dir=s)) && !@ARGV or die "see the head of $0\n";
 my @only = split /\s*,\s*/, $option{faults};
 for my $kind (@only) {
     grep { $_ eq $kind } CloudEP::Soak::Faults::kinds() or die "no such fault: $kind\n";
@@ -96,6 +98,7 @@ spew("$dir/faults.json", $faults->text);
 # Everything is there again: what crashes left half done goes by itself.
 my $swept = wait_until(40, sub {
     !$server->value("SELECT count(*) FROM cloudep.members WHERE status IN ('reserved', 'deleting')") });
+$server->psql($option{tamper}) if $option{tamper};
 my $judge = CloudEP::Soak::Judge->new(server => $server, faults => $faults, files => [glob "$dir/ledger.*"],
     client => CloudEP::Client->new(port => $server->port, address => '127.77.1.1', timeout => 30));
 $judge->found('the sweep did not finish what was left half done') if !$swept;
