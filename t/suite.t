@@ -6,6 +6,7 @@ use CloudEP::Postgres;
 use CloudEP::Process qw(run slurp);
 use CloudEP::Secrets;
 use CloudEP::Test;
+use File::Find ();
 
 my $suite = "$ENV{CLOUDEP_VAR}/test";
 
@@ -56,5 +57,13 @@ is_deeply([$secrets->find($server->memcached->dump)], [], 'nor in memcached');
 my $dump = run(undef, CloudEP::Postgres::program('pg_dump'), '-h', $server->pg->{run}, '-U', 'postgres', 'cloudep');
 like($dump, qr/^COPY cloudep\.members /m, 'the dump of the database holds the members');
 is_deeply([$secrets->find($dump)], [], 'and no password, code or token');
+
+# A core file would hold them all.
+my @cores;
+File::Find::find({ no_chdir => 1, wanted => sub { push @cores, $_ if m{/(?:vg)?core(?:\.\d+)?$} && -f } }, $suite);
+is_deeply(\@cores, [], 'nobody left a core file');
+diag($secrets->count . " passwords and codes, and anything of a token's form, were looked for in the logs of httpd and of the services,"
+    . " memcached (", length $server->memcached->dump, ' bytes), a dump of the database (', length $dump, ' bytes); a test\'s own servers'
+    . ' are searched at its end');
 
 finish();
