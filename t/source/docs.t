@@ -186,7 +186,7 @@ same(\@explained, \@ids, 'doc/operations.md explains every message id and no oth
 # ---- links
 
 my @dead;
-for my $document ('README.md', glob('doc/*.md'), 't/oidc/README.md', 't/zitadel/README.md') {
+for my $document ('README.md', 'SECURITY.md', glob('doc/*.md'), 't/oidc/README.md', 't/zitadel/README.md') {
     my $text = slurp($document) =~ s/^```.*?^```$//msgr;
     for my $link ($text =~ /\]\(([^)\s]+)\)/g) {
         next if $link =~ /^https?:/;
