@@ -40,7 +40,7 @@ for my $what (qw(login register)) {
         }
     });
     cmp_ok($tokens, '<=', 2, 'each child fetches one more');
-    is($tokens, $refused, 'after one refusal');
+    cmp_ok($refused, '<=', $tokens, 'after one refusal at most'); # a child that held none fetched without
 }
 
 # Many at once fetch one together.
