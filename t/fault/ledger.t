@@ -1,19 +1,8 @@
 # The ledger test of "./dev soak" in short: every kind of fault at least once, nothing acknowledged is lost.
 use strict;
 use warnings;
-use CloudEP::Process qw(capture);
-use CloudEP::Soak::Faults;
+use CloudEP::Soak::Run;
 use CloudEP::Test;
-use File::Path qw(remove_tree);
-
-my $dir = "$ENV{CLOUDEP_VAR}/test/own/$$.ledger";
-
-# Returns exit status and output.
-sub ledger {
-    my (@options) = @_;
-    my ($status, $output, $errors) = capture(undef, $^X, '-It/lib', 't/soak/ledger.pl', '--dir', $dir, @options);
-    return ($status, $output . $errors);
-}
 
 # What it is for is noticed: a member that is lost, sessions that live again, a use of an invite that is forgotten, a step
 # that could be used again, a registration left half done.
@@ -28,14 +17,6 @@ is($status, 1, 'a database that lies is found out') or diag("\n$output");
 like($output, qr/^violation: $_/m, $_) for 'lost: member', 'lost: a session of .* was ended and is live', 'a session of .* that is ended answers 200',
     'lost: a used step', 'an invite counts other uses', 'a registration is half done', 'a session has no member';
 
-($status, $output) = ledger('--seconds', 35, '--clients', 6, '--pause', 0.6, '--hold', 0.8);
-diag("\n$output") if $status;
-is($status, 0, 'no promise was broken');
-like($output, qr/^violations +0$/m, 'and the table says so');
-my ($requests) = $output =~ /^requests +(\d+)$/m;
-cmp_ok($requests // 0, '>', 200, 'under load');
-for my $kind (CloudEP::Soak::Faults::kinds()) {
-    like($output, qr/^fault: \Q$kind\E +[1-9]/m, "fault: $kind");
-}
-remove_tree($dir) if !$status;
+keeps_promises(0, '--seconds', 35, '--clients', 6, '--pause', 0.6, '--hold', 0.8);
+
 finish();

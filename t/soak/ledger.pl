@@ -3,14 +3,16 @@
 # told is written down and compared with what is there at the end.
 #
 #     ./dev soak [--seconds 600] [--clients 12] [--pause 1.5] [--hold 1] [--faults "child killed,graceful restart"]
-#                [--tamper SQL]
+#                [--provider zitadel] [--tamper SQL]
 #
+# --provider zitadel: passwords are kept by the stand-in t/zitadel, which is slow, fails and cuts connections as well.
 # --tamper changes the database before the comparison, to see that it is noticed.
 # Prints requests, faults, the longest time to recover and every violation. Exit status: 1 with a violation, else 0.
 use strict;
 use warnings;
 use CloudEP::Client;
 use CloudEP::Memcached;
+use CloudEP::OIDC;
 use CloudEP::Postgres;
 use CloudEP::Process qw(spew wait_until);
 use CloudEP::Server;
@@ -23,14 +25,17 @@ use Getopt::Long qw(GetOptions);
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-my %option = (seconds => 600, clients => 12, pause => 1.5, hold => 1, faults => '', tamper => '', verify => 2000, dir => "$ENV{CLOUDEP_VAR}/soak");
-GetOptions(\%option, qw(seconds=i clients=i pause=f hold=f faults=s tamper=s verify=i dir=s)) && !@ARGV or die "see the head of $0\n";
+my %option = (seconds => 600, clients => 12, pause => 1.5, hold => 1, faults => '', tamper => '', provider => 'local', verify => 2000, dir => "$ENV{CLOUDEP_VAR}/soak");
+GetOptions(\%option, qw(seconds=i clients=i pause=f hold=f faults=s tamper=s provider=s verify=i dir=s)) && !@ARGV or die "see the head of $0\n";
+sub kinds { return CloudEP::Soak::Faults::kinds($option{provider} eq 'zitadel') }
 my @only = split /\s*,\s*/, $option{faults};
 for my $kind (@only) {
-    grep { $_ eq $kind } CloudEP::Soak::Faults::kinds() or die "no such fault: $kind\n";
+    grep { $_ eq $kind } kinds() or die "no such fault: $kind\n";
 }
 $| = 1;
 my $dir = $option{dir};
+my $outside = $option{provider} eq 'zitadel';
+my $zitadel;
 my $parent = $$;
 my (@parts, @actors);
 $SIG{$_} = sub { exit 130 } for qw(INT TERM);
@@ -43,12 +48,13 @@ sub services {
     push @parts, my $pg = CloudEP::Postgres->new(%common, data => "$dir/pg", durable => 1);
     push @parts, my $memcached = CloudEP::Memcached->new(%common);
     push @parts, my $smtp = CloudEP::Smtp->new(%common, mail => "$dir/mail");
+    push @parts, $zitadel = CloudEP::OIDC->new(peer => 'zitadel', %common) if $outside;
     $_->start for @parts;
     my $server = CloudEP::Server->new(dir => "$dir/httpd", pg => $pg, memcached => $memcached, smtp => $smtp, values => {
         CloudEPCodeCooldown => 0, CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0, CloudEPCodesPerTenant => 0,
         CloudEPMFAAttempts => 100, CloudEPLoginAttempts => 0, CloudEPAddressAttempts => 0,
         CloudEPStatementTimeout => 2000, CloudEPReservedLifetime => 12, CloudEPSweepInterval => 2,
-        CloudEPAccessTokenLifetime => '24h',
+        CloudEPAccessTokenLifetime => '24h', $outside ? zitadel_directives() : (),
     });
     $server->migrate;
     push @parts, $server;
@@ -56,9 +62,18 @@ sub services {
     return $server;
 }
 
+sub zitadel_directives {
+    spew("$dir/token", $zitadel->ready->{pat} . "\n");
+    chmod 0600, "$dir/token";
+    return (CloudEPIdentityProvider => 'zitadel', CloudEPZitadelURL => $zitadel->ready->{base_url},
+        CloudEPZitadelTokenFile => "$dir/token", CloudEPZitadelTimeout => 1500, CloudEPZitadelPasswordTimeout => 2000,
+        CloudEPZitadelPause => 1);
+}
+
 sub tenant {
     my ($server, $slug, $uses) = @_;
-    $server->ctl(qw(tenant add --slug), $slug, '--name', $slug);
+    $server->ctl(qw(tenant add --slug), $slug, '--name', $slug,
+        $outside ? ('--organization', $zitadel->ready->{orgs}{a}) : ());
     $server->ctl(qw(invite add --tenant), $slug, '--code', "INV-$slug", '--uses', $uses);
     return (slug => $slug, invite => "INV-$slug");
 }
@@ -85,7 +100,8 @@ END {
 
 my $began = time;
 my $server = services();
-my $faults = CloudEP::Soak::Faults->new(server => $server, hold => $option{hold}, @only ? (only => \@only) : ());
+my $faults = CloudEP::Soak::Faults->new(server => $server, hold => $option{hold}, zitadel => $zitadel,
+    @only ? (only => \@only) : ());
 my $contested = { tenant($server, 'contested', 20) };
 my $until = time + $option{seconds};
 @actors = map { actor($_, $server, $until, $contested) } 1 .. $option{clients};
@@ -104,6 +120,7 @@ my $judge = CloudEP::Soak::Judge->new(server => $server, faults => $faults, file
 $judge->found('the sweep did not finish what was left half done') if !$swept;
 my $sum = $judge->requests;
 $judge->database;
+$judge->provider($zitadel) if $outside;
 my ($members, $sessions) = $judge->members;
 my $checked = $judge->service($option{verify});
 my $status = $server->stop // 0;
@@ -115,7 +132,7 @@ my @table = (
     (map { ["  status $_", $sum->{status}{$_}] } sort { $a <=> $b } grep { $_ } keys %{ $sum->{status} }),
     ['  no answer', $sum->{unanswered} // 0],
     ['members in the ledger', $members], ['sessions in the ledger', $sessions], ['members asked for at the end', $checked],
-    (map { ["fault: $_", $faults->count($_)] } @only ? @only : CloudEP::Soak::Faults::kinds()),
+    (map { ["fault: $_", $faults->count($_)] } @only ? @only : kinds()),
     ['longest answer, s', sprintf '%.1f', $sum->{longest}],
     ['longest time to recover, s', sprintf '%.1f', $sum->{recovery}],
     ['violations', scalar $judge->violations],

@@ -117,7 +117,7 @@ sub life {
 
 sub register {
     my ($self, $place) = @_;
-    my ($email, $password) = ("a$self->{number}-" . word(14) . '@example.com', 'Pw-' . word(20));
+    my ($email, $password) = ("a$self->{number}-" . word(14) . '@example.com', 'Pw-7' . word(20));
     my ($answer, $doubt) = $self->insist('register', POST => 'auth/register', { tenant_slug => $place->{slug},
         invite_code => $place->{invite}, email => $email, password => $password, accept_terms_version => '1' });
     if ($answer->status == 429 && $place != $self) {
@@ -176,7 +176,7 @@ sub redeem {
         return ($won[0], $doubt) if @won;
         $doubt = 1 if grep { unknown($_) } @answers;
         my ($answer) = sort { $b->status <=> $a->status } @answers;
-        $self->expect($answer, $request[0], 403, 404, 409, 500, 503, 0);
+        $self->expect($answer, $request[0], 403, 404, 409, 500, 502, 503, 0);
         return ($answer, $doubt) if $answer->status == 409 && $answer->code == 28309000; # the registration is over
         $tried{$code} = 1 if $answer->status == 403;
         $challenge = undef if $answer->status == 404 || $answer->status == 409;
@@ -239,7 +239,7 @@ sub refresh {
         for my $again ($self->ask_all((\@request) x 3)) {
             $self->violation('refresh: a token has two successors')
                 if $again->status == 200 && claims($again->data->{refresh_token})->{jti} ne $successor->{jti};
-            $self->expect($again, 'refresh again', 200, 500, 503, 0);
+            $self->expect($again, 'refresh again', 200, 500, 502, 503, 0);
         }
     }
     $self->violation('refresh: the session changed') if $successor->{sid} ne $session->{id};
@@ -255,7 +255,7 @@ sub enrol {
     my $secret = totp_secret($started->data->{otpauth_url});
     my $step = int(time / 30);
     my $answer = $self->ask('enroll-confirm', POST => 'members/me/totp/enroll-confirm', { code => totp_code($secret) }, $session->{access});
-    $self->expect($answer, 'enroll-confirm', 200, 500, 503, 0);
+    $self->expect($answer, 'enroll-confirm', 200, 500, 502, 503, 0);
     if ($answer->status != 200) {
         $member->{enrolled} = 'unknown';
         die "next\n"; # nobody was told the backup codes
@@ -310,7 +310,7 @@ sub second_factor {
     my @answers = $self->ask_all((\@request) x (rand() < 0.3 ? 3 : 1));
     my @won = grep { $_->status == 200 } @answers;
     $self->violation("mfa: one code let in @{[scalar @won]} times") if @won > 1;
-    $self->expect($_, 'mfa', 200, 500, 503, 0, 403, 404, 409) for @answers;
+    $self->expect($_, 'mfa', 200, 500, 502, 503, 0, 403, 404, 409) for @answers;
     my $open = grep { unknown($_) } @answers;
     $self->violation('mfa: the right code was refused: ' . $answers[0]->body) if !@won && !$open && $answers[0]->status == 403;
     die "next\n" if !@won; # its challenge was lost, or nobody knows
@@ -327,7 +327,7 @@ sub second_factor {
 sub reset {
     my ($self) = @_;
     my $member = $self->{member};
-    my $password = 'Pw-' . word(20);
+    my $password = 'Pw-7' . word(20);
     my ($answer, $doubt) = $self->redeem($RESET, undef, sub {
         my ($asked) = $self->insist('forgot', POST => 'auth/password/forgot', { tenant_slug => $member->{slug}, email => $member->{email} });
         $self->expect($asked, 'forgot', 200);

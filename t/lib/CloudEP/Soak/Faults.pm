@@ -15,11 +15,16 @@ my %COSTS = (
     'memcached restarted' => [qw(failed)], 'memcached killed' => [qw(failed)], 'memcached stopped' => [qw(failed)],
     'memcached flushed' => [], 'SMTP away' => [], 'SMTP refuses' => [], 'child killed' => [qw(unanswered)],
     'graceful restart' => [],
+    'provider slow' => [qw(failed)], 'provider fails' => [qw(failed)], 'provider cut' => [qw(failed)],
 );
 
-sub kinds { return sort keys %COSTS }
+# Those there are without an outside identity provider, or with one.
+sub kinds {
+    my ($outside) = @_;
+    return grep { $outside || !/^provider / } sort keys %COSTS;
+}
 
-# server => CloudEP::Server with services of its own; hold => seconds that something is away; only => [kinds]
+# server => CloudEP::Server with services of its own; zitadel => the stand-in, if it uses one; hold => seconds that something is away; only => [kinds]
 sub new {
     my ($class, %self) = @_;
     $self{list} = [];
@@ -30,6 +35,11 @@ sub actions {
     my ($self) = @_;
     my ($pg, $memcached, $smtp, $server) = map { $self->{server}{$_} } qw(pg memcached smtp httpd);
     my $hold = sub { sleep $_[0] * $self->{hold} };
+    my $provider = sub {
+        $self->{zitadel}->fault(path => '/v2/*', @_);
+        $hold->(1 + rand);
+        $self->{zitadel}->clear_faults;
+    };
     return (
         'PostgreSQL restarted' => sub { $pg->restart },
         'PostgreSQL killed'    => sub { $pg->kill9; $hold->(rand); $pg->start },
@@ -42,6 +52,9 @@ sub actions {
         'SMTP refuses'         => sub { $smtp->behave('451 not now'); $hold->(1); $smtp->behave('ok') },
         'child killed'         => sub { kill KILL => $self->child // return },
         'graceful restart'     => sub { $server->graceful },
+        'provider slow'        => sub { $provider->(delay_ms => 2500) },
+        'provider fails'       => sub { $provider->(status => 500, rand() < 0.5 ? (after => JSON::PP::true) : ()) },
+        'provider cut'         => sub { $provider->(cut => qw(before mid after)[rand 3]) },
     );
 }
 
@@ -57,7 +70,7 @@ sub child {
 sub inject {
     my ($self, $until, $pause) = @_;
     my %action = $self->actions;
-    my @kinds = @{ $self->{only} || [kinds()] };
+    my @kinds = @{ $self->{only} || [kinds($self->{zitadel})] };
     my @next;
     while (time < $until) {
         @next = shuffle(@kinds) unless @next;

@@ -4,7 +4,7 @@ package CloudEP::Soak::Judge;
 
 use strict;
 use warnings;
-use CloudEP::Process qw(slurp);
+use CloudEP::Process qw(slurp wait_until);
 use CloudEP::Secrets;
 use JSON::PP ();
 
@@ -64,13 +64,24 @@ sub database {
             . ' HAVING i.uses <> count(m.uid) OR count(m.uid) > i.max_uses',
         'a registration is half done' => "SELECT email, status FROM cloudep.members WHERE status IN ('reserved', 'deleting')",
         'a confirmation opened two sessions' => "SELECT uid, count(*) FROM cloudep.sessions WHERE amr = 'otp' GROUP BY uid HAVING count(*) > 1",
-        'a member has no password' => "SELECT m.email FROM cloudep.members m LEFT JOIN cloudep.credentials c USING (tenant_id, uid) WHERE c.uid IS NULL",
+        'a member has no password' => "SELECT m.email FROM cloudep.members m LEFT JOIN cloudep.credentials c USING (tenant_id, uid) WHERE c.uid IS NULL AND m.provider = 'local'",
         'a session has no member' => 'SELECT s.id FROM cloudep.sessions s LEFT JOIN cloudep.members m USING (tenant_id, uid) WHERE m.uid IS NULL',
         'a mail was given up' => 'SELECT target, template, last_error FROM cloudep.outbox WHERE failed_at IS NOT NULL AND expires_at > now()',
     );
     for my $what (sort keys %broken) {
         $self->found("$what: " . join ' ', map { $_ // 'NULL' } @$_) for $self->rows($broken{$what});
     }
+}
+
+# An outside provider's users are our members, no more and no less, once the sweep has been there.
+sub provider {
+    my ($self, $zitadel) = @_;
+    my ($there, $here);
+    wait_until(40, sub {
+        $there = join ' ', sort map { $_->{userId} } $zitadel->users;
+        $here = join ' ', sort map { $_->[0] } $self->rows('SELECT uid FROM cloudep.members');
+        return $there eq $here;
+    }) or $self->found("the provider's users are not our members: $there / $here");
 }
 
 # What each member was told is there.
@@ -105,7 +116,7 @@ sub members {
 # What the server says of them now: ended sessions are refused, the others go on, the last password is the right one.
 sub service {
     my ($self, $limit) = @_;
-    my @members = grep { $_->{status} eq 'active' && @{ $_->{password} } == 1 } @{ $self->{member} };
+    my @members = grep { ($_->{status} // '') eq 'active' && @{ $_->{password} } == 1 } @{ $self->{member} };
     splice @members, 0, @members - $limit if @members > $limit;
     my $client = $self->{client};
     for my $told (@members) {
