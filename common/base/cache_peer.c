@@ -17,7 +17,6 @@
 #include <apr_thread_mutex.h>
 #include <dirent.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>

@@ -7,7 +7,6 @@
 #include "base/lockout_store.h"
 
 #include <apr_strings.h>
-#include <stdlib.h>
 
 #define LEFT "greatest(ceil(extract(epoch FROM l.blocked_until - clock_timestamp())), 0)::integer"
 #define OF_SUBJECT "l.tenant_id = %s::uuid AND l.kind = %s AND l.subject = %s"

@@ -7,7 +7,6 @@
 #include "base/outbox_store.h"
 
 #include <apr_strings.h>
-#include <stdlib.h>
 
 #define STRINGIFY(x) #x
 #define TEXT_OF(x) STRINGIFY(x)
