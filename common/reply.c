@@ -63,7 +63,7 @@ void cloudep_reply_headers(request_rec *r, apr_table_t *headers, const cloudep_p
     apr_table_setn(headers, "Cache-Control", "no-store");
     apr_table_setn(headers, "X-Content-Type-Options", "nosniff");
     apr_table_setn(headers, "X-Request-Id", cloudep_request_id(r));
-    if (status == HTTP_UNAUTHORIZED || (status == HTTP_FORBIDDEN && problem->challenge)) {
+    if (problem && (status == HTTP_UNAUTHORIZED || (status == HTTP_FORBIDDEN && problem->challenge))) {
         const char *error = problem->challenge;
 
         /* RFC 6750 3.1: no error code when the request carried no token at all. */
