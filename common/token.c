@@ -91,8 +91,8 @@ const cloudep_claims_t *cloudep_read_token(request_rec *r, const cloudep_config_
 }
 
 /* Only the verified are remembered, so a token that is not ours costs its verification each time. */
-static apr_status_t remember(cloudep_call_t *call, const unsigned char *key, const cloudep_claims_t *claims,
-                             cloudep_access_t *access)
+static void remember(cloudep_call_t *call, const unsigned char *key, const cloudep_claims_t *claims,
+                     cloudep_access_t *access)
 {
     memset(access, 0, sizeof(*access));
     apr_cpystrn(access->tenant_id, claims->tid, sizeof(access->tenant_id));
@@ -100,7 +100,6 @@ static apr_status_t remember(cloudep_call_t *call, const unsigned char *key, con
     apr_cpystrn(access->uid, claims->sub, sizeof(access->uid));
     access->expires = claims->exp;
     cloudep_token_cache_put(call->config->run->tokens, key, access);
-    return APR_SUCCESS;
 }
 
 apr_status_t cloudep_read_access_token(cloudep_call_t *call, const char *token, unsigned char *key,
@@ -118,7 +117,11 @@ apr_status_t cloudep_read_access_token(cloudep_call_t *call, const char *token, 
         return APR_SUCCESS;
     }
     claims = cloudep_read_token(call->r, call->config, CLOUDEP_TOKEN_ACCESS, token, reason);
-    return claims ? remember(call, key, claims, access) : CLOUDEP_EFORGED;
+    if (!claims) {
+        return CLOUDEP_EFORGED;
+    }
+    remember(call, key, claims, access);
+    return APR_SUCCESS;
 }
 
 const cloudep_claims_t *cloudep_read_refresh_token(cloudep_call_t *call, const char *token)

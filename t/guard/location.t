@@ -1,33 +1,17 @@
 # AuthType CloudEP in front of files, a proxied backend and CGI-like readers: only live sessions get through.
 use strict;
 use warnings;
+use CloudEP::Backend;
 use CloudEP::Process qw(spew);
 use CloudEP::Test;
 use File::Path qw(make_path);
-use IO::Socket::INET;
-use POSIX ();
 
 my ($acme, $other) = (tenant(), tenant());
 my $member = register_member(tenant => $acme);
 my $stranger = register_member(tenant => $other);
 
-# A backend that answers with the request it got, head and all.
-my $backend = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die "backend: $!";
-my $backend_pid = fork // die;
-if (!$backend_pid) {
-    while (my $peer = $backend->accept) {
-        my $head = '';
-        while (my $line = <$peer>) { $head .= $line; last if $line =~ /^\r?\n\z/ }
-        print $peer "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " . length($head) . "\r\n\r\n$head";
-        close $peer;
-    }
-    POSIX::_exit(0);
-}
-END {
-    local $?;
-    kill KILL => $backend_pid if $backend_pid;
-}
-my $to = 'http://127.0.0.1:' . $backend->sockport . '/';
+my $backend = CloudEP::Backend->start;
+my $to = $backend->url;
 
 sub location { my ($path, @lines) = @_; return ("<Location $path>", 'AuthType CloudEP', 'AuthName x', 'AuthzSendForbiddenOnFailure On', @lines, '</Location>') }
 my $server = own_server(values => { CloudEPIssuer => server()->url }, with => [
