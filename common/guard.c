@@ -9,6 +9,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 /* ---- Settings ------------------------------------------------------------------------------------------- */
@@ -39,10 +40,32 @@ void *cloudep_dir_merge(apr_pool_t *p, void *basev, void *addv)
     return dir;
 }
 
+const char *cloudep_set_cookie(cmd_parms *cmd, void *dirv, const char *name)
+{
+    (void)cmd;
+    for (const char *c = name; *c; c++) {
+        if (!apr_isgraph(*c) || strchr("()<>@,;:\\\"/[]?={}", *c)) {
+            return "CloudEPTokenCookie takes the name of a cookie (RFC 6265 4.1.1)";
+        }
+    }
+    ((cloudep_dir_t *)dirv)->cookie = name;
+    return *name ? NULL : "CloudEPTokenCookie takes the name of a cookie";
+}
+
 const char *cloudep_add_origin(cmd_parms *cmd, void *dirv, const char *origin)
 {
     cloudep_dir_t *dir = dirv;
+    const char *host = ap_strstr_c(origin, "://");
 
+    /* It is compared with what browsers send: anything else would never match, or match "null" (RFC 6454 6.1). */
+    if (!host || host == origin || !host[3] || strpbrk(host + 3, "/?#@*")) {
+        return "CloudEPTokenOrigin takes scheme://host[:port], without a path";
+    }
+    for (const char *c = origin; *c; c++) {
+        if (apr_isupper(*c)) {
+            return "CloudEPTokenOrigin is written in lower case, as browsers send it";
+        }
+    }
     if (!dir->origins) {
         dir->origins = apr_array_make(cmd->pool, 2, sizeof(const char *));
     }
@@ -135,24 +158,59 @@ static int check_authn(request_rec *r)
     return OK;
 }
 
-/* A token is verified when there is one, also where everybody may pass. */
+/* A token is verified when there is one, also where everybody may pass; it may have been stripped meanwhile. */
 static int force_authn(request_rec *r)
 {
-    return cloudep_is_guarded(r) && cloudep_dir_of(r)->token_optional > 0 && cloudep_request_token(r) ? OK : DECLINED;
+    return cloudep_is_guarded(r) && cloudep_dir_of(r)->token_optional > 0 &&
+                   (cloudep_guard_principal(r) || cloudep_request_token(r))
+               ? OK
+               : DECLINED;
+}
+
+/* An internal redirect renames the environment, and httpd checks it anew only if its Location is another one. */
+static int fixups(request_rec *r)
+{
+    const cloudep_principal_t *principal =
+        r->prev && !r->main && cloudep_is_guarded(r) ? cloudep_guard_principal(r) : NULL;
+
+    if (principal && r->user && !strcmp(r->user, principal->uid)) {
+        cloudep_identity_publish(r, principal);
+    }
+    return DECLINED;
+}
+
+static void challenge(request_rec *r)
+{
+    const char *error = cloudep_guard_challenge(r);
+
+    apr_table_setn(r->err_headers_out, r->proxyreq == PROXYREQ_PROXY ? "Proxy-Authenticate" : "WWW-Authenticate",
+                   error ? apr_psprintf(r->pool, "Bearer realm=\"CloudEP\", error=\"%s\"", error)
+                         : "Bearer realm=\"CloudEP\"");
 }
 
 static int note_auth_failure(request_rec *r, const char *type)
 {
-    const char *error;
-
     if (strcasecmp(type, "CloudEP")) {
         return DECLINED;
     }
-    error = cloudep_guard_challenge(r);
-    apr_table_setn(r->err_headers_out, r->proxyreq == PROXYREQ_PROXY ? "Proxy-Authenticate" : "WWW-Authenticate",
-                   error ? apr_psprintf(r->pool, "Bearer realm=\"CloudEP\", error=\"%s\"", error)
-                         : "Bearer realm=\"CloudEP\"");
+    challenge(r);
     return OK;
+}
+
+/* httpd asks for a challenge at 401 only; who is known but lacks something is told at 403 too (RFC 6750 3.1). */
+static void challenge_forbidden(request_rec *r)
+{
+    if (r->status == HTTP_FORBIDDEN && cloudep_is_guarded(r) && cloudep_guard_principal(r)) {
+        challenge(r);
+    }
+}
+
+/* The same for the page that an ErrorDocument brings by an internal redirect: the headers are the refused request's. */
+static void challenge_forbidden_page(request_rec *r)
+{
+    if (r->prev && !r->main && r->status == HTTP_FORBIDDEN) {
+        challenge_forbidden(r->prev);
+    }
 }
 
 /* A preflight carries no credentials by definition; a plain OPTIONS is no preflight. */
@@ -177,6 +235,9 @@ void cloudep_guard_register_hooks(apr_pool_t *p)
     ap_hook_check_access_ex(pass_preflight, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_authn(check_authn, NULL, NULL, APR_HOOK_MIDDLE, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_force_authn(force_authn, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_note_auth_failure(note_auth_failure, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_insert_filter(challenge_forbidden_page, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_insert_error_filter(challenge_forbidden, NULL, NULL, APR_HOOK_MIDDLE);
     cloudep_require_register(p);
 }

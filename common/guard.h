@@ -39,6 +39,7 @@ void cloudep_identity_publish(request_rec *r, const cloudep_principal_t *princip
 void cloudep_guard_register_hooks(apr_pool_t *p);
 void cloudep_require_register(apr_pool_t *p);
 
+const char *cloudep_set_cookie(cmd_parms *cmd, void *dir, const char *name);
 const char *cloudep_add_origin(cmd_parms *cmd, void *dir, const char *origin);
 
 #define CLOUDEP_DIR_PLACE(member) ((void *)APR_OFFSETOF(cloudep_dir_t, member))
@@ -49,10 +50,10 @@ const char *cloudep_add_origin(cmd_parms *cmd, void *dir, const char *origin);
         AP_INIT_FLAG("CloudEPIdentityHeaders", ap_set_flag_slot, CLOUDEP_DIR_PLACE(identity_headers), OR_AUTHCFG,      \
                      "On: tell the backend X-CloudEP-UID, -Tenant, -Session and -AMR"),                                \
         AP_INIT_FLAG("CloudEPStripToken", ap_set_flag_slot, CLOUDEP_DIR_PLACE(strip_token), OR_AUTHCFG,                \
-                     "On: remove Authorization before the request goes on"),                                           \
+                     "On: remove the token, in Authorization or the cookie, before the request goes on"),              \
         AP_INIT_FLAG("CloudEPPreflight", ap_set_flag_slot, CLOUDEP_DIR_PLACE(preflight), OR_AUTHCFG,                   \
                      "On: let CORS preflights pass without a token"),                                                  \
-        AP_INIT_TAKE1("CloudEPTokenCookie", ap_set_string_slot, CLOUDEP_DIR_PLACE(cookie), OR_AUTHCFG,                 \
+        AP_INIT_TAKE1("CloudEPTokenCookie", cloudep_set_cookie, NULL, OR_AUTHCFG,                                      \
                       "Name of a cookie that may hold the access token"),                                              \
         AP_INIT_ITERATE("CloudEPTokenOrigin", cloudep_add_origin, NULL, OR_AUTHCFG,                                    \
                         "Origin from which requests with that cookie may come; repeat for several"),

@@ -6,6 +6,7 @@
  */
 #include "guard.h"
 
+#include <util_cookies.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 
@@ -36,12 +37,44 @@ static int is_ours(const char *name)
     return 0;
 }
 
+/*
+ * What Connection names is for the next hop only (RFC 9110 7.6.1), so mod_proxy would drop our headers with the others
+ * if a client named them there, and the backend would take a member for nobody.
+ */
+static void scrub_connection(request_rec *r)
+{
+    const char *given = apr_table_get(r->headers_in, "Connection");
+    const char *kept = NULL;
+    char *state = NULL;
+    int found = 0;
+
+    if (!given || !strpbrk(given, "Xx")) {
+        return;
+    }
+    for (char *word = apr_strtok(apr_pstrdup(r->pool, given), ",; \t", &state); word;
+         word = apr_strtok(NULL, ",; \t", &state)) {
+        if (is_ours(word)) {
+            found = 1;
+        }
+        else {
+            kept = kept ? apr_pstrcat(r->pool, kept, ", ", word, NULL) : word;
+        }
+    }
+    if (found && kept) {
+        apr_table_setn(r->headers_in, "Connection", kept);
+    }
+    else if (found) {
+        apr_table_unset(r->headers_in, "Connection");
+    }
+}
+
 void cloudep_identity_scrub(request_rec *r)
 {
     const apr_array_header_t *all = apr_table_elts(r->headers_in);
     const apr_table_entry_t *entries = (const apr_table_entry_t *)all->elts;
     apr_table_t *clean = NULL;
 
+    scrub_connection(r);
     for (int i = 0; i < all->nelts && !clean; i++) {
         if (apr_toupper(entries[i].key[0]) == 'X' && is_ours(entries[i].key)) {
             clean = apr_table_make(r->pool, all->nelts);
@@ -80,6 +113,17 @@ void cloudep_identity_headers(apr_table_t *table, const cloudep_principal_t *pri
     }
 }
 
+/* Wherever it may have come from: nobody behind us can use what he does not get. */
+static void strip_token(request_rec *r, const char *cookie)
+{
+    const char *value;
+
+    apr_table_unset(r->headers_in, "Authorization");
+    if (cookie && ap_cookie_read(r, cookie, &value, 1) != APR_SUCCESS) {
+        apr_table_unset(r->headers_in, "Cookie"); /* it is there twice */
+    }
+}
+
 void cloudep_identity_publish(request_rec *r, const cloudep_principal_t *principal)
 {
     static const char *const names[HEADERS] = {"CLOUDEP_UID", "CLOUDEP_TENANT", "CLOUDEP_SESSION", "CLOUDEP_AMR"};
@@ -96,6 +140,6 @@ void cloudep_identity_publish(request_rec *r, const cloudep_principal_t *princip
         cloudep_identity_headers(r->headers_in, principal);
     }
     if (dir->strip_token > 0) {
-        apr_table_unset(r->headers_in, "Authorization");
+        strip_token(r, dir->cookie);
     }
 }
