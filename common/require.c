@@ -6,7 +6,11 @@
 #include <ap_provider.h>
 #include <http_request.h>
 #include <mod_auth.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
+#include "base/validate.h"
+
+#define LONGEST_MFA (10 * 366 * 86400) /* seconds: no session is older */
 
 /* A line's arguments, split when the configuration is read. */
 typedef struct words_t {
@@ -17,20 +21,32 @@ typedef struct words_t {
 static words_t *split(cmd_parms *cmd, const char *line)
 {
     words_t *words = apr_pcalloc(cmd->pool, sizeof(*words));
-    const char *word;
 
     words->list = apr_array_make(cmd->pool, 2, sizeof(const char *));
-    while (*(word = ap_getword_conf(cmd->pool, &line))) {
-        APR_ARRAY_PUSH(words->list, const char *) = word;
+    while (apr_isspace(*line)) {
+        line++;
+    }
+    while (*line) {
+        APR_ARRAY_PUSH(words->list, const char *) = ap_getword_conf(cmd->pool, &line);
     }
     return words;
 }
 
+/*
+ * What can never match is refused when the configuration is read: behind "Require not" it would let everybody pass.
+ */
 static const char *parse_tenants(cmd_parms *cmd, const char *line, const void **parsed)
 {
     words_t *words = split(cmd, line);
 
     *parsed = words;
+    for (int i = 0; i < words->list->nelts; i++) {
+        const char *slug = APR_ARRAY_IDX(words->list, i, const char *);
+
+        if (!cloudep_is_slug(slug)) {
+            return apr_pstrcat(cmd->pool, "Require cloudep-tenant: ", slug, " is not the slug of a tenant", NULL);
+        }
+    }
     return words->list->nelts ? NULL : "Require cloudep-tenant needs at least one tenant slug";
 }
 
@@ -43,15 +59,30 @@ static const char *parse_seconds(cmd_parms *cmd, const char *line, const void **
     if (words->list->nelts == 1) {
         words->seconds = apr_strtoi64(APR_ARRAY_IDX(words->list, 0, const char *), &end, 10);
     }
-    return end && !*end && words->seconds > 0 ? NULL : "Require cloudep-mfa needs a number of seconds";
+    return end && !*end && words->seconds > 0 && words->seconds <= LONGEST_MFA
+               ? NULL
+               : "Require cloudep-mfa needs a number of seconds";
 }
 
 static const char *parse_claim(cmd_parms *cmd, const char *line, const void **parsed)
 {
     words_t *words = split(cmd, line);
+    const char *name;
+    const char *value;
 
     *parsed = words;
-    return words->list->nelts == 2 ? NULL : "Require cloudep-claim needs a claim and its value";
+    if (words->list->nelts != 2) {
+        return "Require cloudep-claim needs a claim and its value";
+    }
+    name = APR_ARRAY_IDX(words->list, 0, const char *);
+    value = APR_ARRAY_IDX(words->list, 1, const char *);
+    if (!strcmp(name, "amr")) {
+        return *value && !strpbrk(value, " ,") ? NULL : "Require cloudep-claim amr needs one word";
+    }
+    if (strcmp(name, "sub") && strcmp(name, "tid") && strcmp(name, "sid")) {
+        return "Require cloudep-claim knows sub, tid, sid and amr";
+    }
+    return cloudep_is_uuid(value) ? NULL : "Require cloudep-claim sub, tid and sid need a UUID";
 }
 
 static authz_status check_tenant(request_rec *r, const char *line, const void *parsed)
@@ -116,7 +147,7 @@ static authz_status check_claim(request_rec *r, const char *line, const void *pa
             : !strcmp(name, "tid") ? principal->tenant_id
             : !strcmp(name, "sid") ? principal->session_id
                                    : NULL;
-    return claim && !strcmp(claim, value) ? AUTHZ_GRANTED : AUTHZ_DENIED;
+    return claim && !strcasecmp(claim, value) ? AUTHZ_GRANTED : AUTHZ_DENIED;
 }
 
 static const authz_provider tenant_provider = {check_tenant, parse_tenants};

@@ -6,14 +6,28 @@
 #include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <apr_escape.h>
+#include <apr_sha1.h>
 #include <apr_strings.h>
 
 /* A new key is published before it signs; whoever looks again within this time is ready for it. */
 #define MAX_AGE "public, max-age=300"
 
+static const char *etag_of(apr_pool_t *p, const char *text)
+{
+    unsigned char digest[APR_SHA1_DIGESTSIZE];
+    apr_sha1_ctx_t sha1;
+
+    apr_sha1_init(&sha1);
+    apr_sha1_update(&sha1, text, (unsigned)strlen(text));
+    apr_sha1_final(digest, &sha1);
+    return apr_pstrcat(p, "\"", apr_pescape_hex(p, digest, sizeof(digest), 0), "\"", NULL);
+}
+
 int jwks_handler(request_rec *r)
 {
     const char *text;
+    int status;
 
     if (!r->handler || strcmp(r->handler, "cloudep-jwks") || r->main) {
         return DECLINED;
@@ -29,6 +43,12 @@ int jwks_handler(request_rec *r)
     ap_set_content_type(r, "application/jwk-set+json");
     apr_table_setn(r->headers_out, "Cache-Control", MAX_AGE);
     apr_table_setn(r->headers_out, "Access-Control-Allow-Origin", "*");
+    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
+    apr_table_setn(r->headers_out, "ETag", etag_of(r->pool, text));
+    status = ap_meets_conditions(r);
+    if (status != OK) {
+        return status;
+    }
     ap_set_content_length(r, (apr_off_t)strlen(text));
     ap_rputs(text, r);
     return OK;

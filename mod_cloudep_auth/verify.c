@@ -23,6 +23,22 @@ static cloudep_problem_t *not_enough(cloudep_call_t *call, const char *message)
     return problem;
 }
 
+/* A demand that is misspelt or empty would let everybody pass: the query is the asking server's configuration. */
+static int has_other_words(cloudep_call_t *call)
+{
+    const char *args = call->r->args ? call->r->args : "";
+
+    while (*args) {
+        const char *word = ap_getword(call->p, &args, '&');
+        const char *value = ap_strchr_c(word, '=');
+
+        if (!value || !value[1] || (strncmp(word, "tenant=", 7) && strncmp(word, "mfa=", 4))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 cloudep_problem_t *verify(cloudep_call_t *call)
 {
     static const cloudep_document_t no_content = {0};
@@ -30,6 +46,10 @@ cloudep_problem_t *verify(cloudep_call_t *call)
     const char *tenant = cloudep_text(call, TENANT);
     const char *mfa = cloudep_text(call, MFA);
 
+    if (has_other_words(call)) {
+        return cloudep_problem(call, CLOUDEP_SCOPE_GATEWAY, CLOUDEP_MALFORMED,
+                               "the query may have a tenant and an mfa, and nothing else");
+    }
     if (!principal->member) {
         return cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_UNAUTHENTICATED, "the member is gone");
     }

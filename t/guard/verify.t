@@ -1,0 +1,97 @@
+# Forward auth as the web servers ask for it, and the public keys as those read them who verify by themselves.
+use strict;
+use warnings;
+use CloudEP::Test;
+
+my $tenant = tenant();
+my $member = register_member(tenant => $tenant);
+my $verify = '/api/v1/auth/verify';
+my @IDENTITY = qw(X-CloudEP-UID X-CloudEP-Tenant X-CloudEP-Session X-CloudEP-AMR);
+
+sub ask { my ($query, @headers) = @_; return $member->{client}->get($verify . $query, @headers) }
+
+# ---- 204 and what it tells
+my $answer = ask('');
+is($answer->status, 204, 'a live session');
+is_deeply([map { $answer->header($_) } qw(X-CloudEP-UID X-CloudEP-Tenant X-CloudEP-AMR)], [$member->{uid}, $tenant->{slug}, 'otp'], 'who it is');
+like($answer->header('X-CloudEP-Session'), qr/^[0-9a-f-]{36}$/, 'and the session');
+is($answer->body . ($answer->header('Content-Length') // ''), '', 'without a body');
+is($answer->header('Cache-Control'), 'no-store', 'not to be kept');
+my $head = $member->{client}->request(HEAD => $verify);
+is($head->status . $head->body, '204', 'HEAD is answered like GET');
+is($head->header($_), $answer->header($_), "$_ and all") for @IDENTITY;
+my $refused = client()->request(HEAD => $verify);
+is($refused->status . $refused->body, '401', 'also when it is refused');
+like($refused->header('WWW-Authenticate'), qr/^Bearer realm="CloudEP"$/, 'with the challenge');
+is_deeply([grep { defined $refused->header($_) } @IDENTITY], [], 'and no identity');
+for my $method (qw(POST PUT PATCH DELETE)) {
+    my $wrong = outcome($member->{client}->request($method => $verify, {}), 405, 10105000, "$method is not asked for");
+    like($wrong->header('Allow'), qr/\bGET\b/, 'which Allow says');
+}
+is($member->{client}->request(OPTIONS => $verify)->status, 200, 'OPTIONS tells');
+
+# ---- what a proxy says about the request it asks for changes nothing
+my %FORWARDED = (
+    'X-Forwarded-Method' => 'DELETE', 'X-Original-Method' => 'POST', 'X-Forwarded-Uri' => '/api/v1/auth/verify?tenant=x', 'X-Original-URI' => '/admin',
+    'X-Original-URL' => 'https://app.example/x?tenant=x', 'X-Forwarded-Host' => 'evil.example', 'X-Forwarded-Proto' => 'http',
+    'X-Forwarded-For' => '127.0.0.1', 'X-Forwarded-Server' => 'evil', 'X-Forwarded-Prefix' => '/x', 'X-Real-IP' => '127.0.0.1',
+    Forwarded => 'for=127.0.0.1;host=evil.example', 'X-Envoy-Original-Path' => '/x', 'X-HTTP-Method-Override' => 'POST',
+    (map { $_ => 'admin' } @IDENTITY), 'X-Tenant-ID' => '00000000-0000-0000-0000-000000000000', 'X-UID' => $member->{uid}, Cookie => "a=$member->{access}",
+);
+for my $name (sort keys %FORWARDED) {
+    my $same = ask("?tenant=$tenant->{slug}", $name => $FORWARDED{$name});
+    is(join(' ', $same->status, map { $same->header($_) } @IDENTITY), join(' ', 204, map { $answer->header($_) } @IDENTITY), "$name: the same answer");
+    is(client()->get($verify, $name => $FORWARDED{$name})->status, 401, "$name: opens nothing");
+}
+is(ask('', Connection => 'close, authorization')->status, 204, 'nor what Connection names');
+is(client()->get("$verify?access_token=$member->{access}")->status, 401, 'a token in the query means nothing');
+
+# ---- a demand that is not understood is no demand that is met
+for my $query ('?tennant=x', '?Tenant=x', '?tenant', '?tenant=', '?mfa=', '?mfa', '?mfa=5m', '?mfa=-1', '?mfa=1e9', '?mfa=9999999999', '?tenant=A', '?tenant=a,b',
+    '?tenant=a%00b', "?tenant=$tenant->{slug}&tenant=$tenant->{slug}", "?tenant=$tenant->{slug};mfa=1", "?tenant=$tenant->{slug}&x=y", "?tenant=$tenant->{slug}&=",
+    "?%74enant=$tenant->{slug}", "?access_token=$member->{access}") {
+    outcome(ask($query), 400, 10101000, "refused: $query");
+}
+is(ask("?tenant=$tenant->{slug}&")->status, 204, 'an empty word asks for nothing');
+
+# ---- the second factor ages
+sub proved { server()->psql("UPDATE cloudep.sessions SET mfa_at = now() - make_interval(secs => :'age') WHERE uid = :'uid'", uid => $member->{uid}, age => $_[0]) }
+outcome(ask('?mfa=60'), 403, 28505000, 'none was proved');
+for my $case ([0, 204], [50, 204], [70, 403]) {
+    proved($case->[0]);
+    is(ask('?mfa=60')->status, $case->[1], "$case->[0] seconds ago");
+}
+like(ask('?mfa=60')->header('WWW-Authenticate'), qr/error="insufficient_scope"/, 'which is insufficient');
+is(ask('?mfa=999999999')->status, 204, 'long ago is enough for some');
+is(ask('?mfa=0')->status, 403, 'never for 0');
+
+# ---- public keys
+my $KEYS = '/.well-known/jwks.json';
+my $keys = client()->get($KEYS);
+is($keys->status, 200, 'the keys');
+is($keys->header('Content-Type'), 'application/jwk-set+json', 'a JWK Set');
+is($keys->header('Cache-Control'), 'public, max-age=300', 'for five minutes');
+is($keys->header('Access-Control-Allow-Origin'), '*', 'for every origin');
+like($keys->header('ETag'), qr/^"[0-9a-f]{40}"$/, 'with an ETag');
+is($keys->header('Content-Length'), length $keys->body, 'and a length');
+is_deeply([grep { my $key = $_; grep { exists $key->{$_} } qw(d p q dp dq qi k) } @{ $keys->json->{keys} }], [], 'and nothing private');
+my $none = client()->request(HEAD => $KEYS);
+is(join(' ', map { $none->header($_) } qw(ETag Content-Length Cache-Control)), join(' ', map { $keys->header($_) } qw(ETag Content-Length Cache-Control)),
+    'HEAD says the same');
+is($none->status . $none->body, '200', 'without a body');
+for my $tag ($keys->header('ETag'), '"x", ' . $keys->header('ETag'), 'W/' . $keys->header('ETag'), '*') {
+    my $kept = client()->get($KEYS, 'If-None-Match' => $tag);
+    is($kept->status . $kept->body, '304', "not again for who has $tag");
+    is($kept->header('Cache-Control'), 'public, max-age=300', 'but for five minutes more');
+}
+is(client()->get($KEYS, 'If-None-Match' => '"x"')->status, 200, 'again for who has others');
+for my $method (qw(POST PUT DELETE PATCH)) {
+    my $wrong = client()->request($method => $KEYS, {});
+    is($wrong->status, 405, "$method is not for keys");
+    like($wrong->header('Allow'), qr/\bGET\b/, 'which Allow says');
+    is($wrong->code, 10105000, 'in the envelope');
+}
+my $other = own_server(keys => CloudEP::Test::own_folder('keys') . '/keys')->start;
+isnt(client(server => $other)->get($KEYS)->header('ETag'), $keys->header('ETag'), 'other keys have another ETag');
+
+finish();
