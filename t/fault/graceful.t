@@ -1,6 +1,7 @@
 # Twenty graceful restarts under load: no request is lost, and nothing is left over.
 use strict;
 use warnings;
+use CloudEP::Load qw(judge);
 use CloudEP::Process qw(slurp wait_until);
 use CloudEP::Test;
 use IO::Socket::INET;
@@ -9,29 +10,7 @@ use Time::HiRes qw(sleep time);
 my $RESTARTS = 20;
 my $server = own_server(values => { CloudEPCodeCooldown => 0 })->start;
 my $member = register_member(server => $server);
-my $dir = $server->{dir};
-my $stop = "$dir/stop";
-
-# Each load runs in a process of its own until the file "stop" is there, and leaves its counts in a file.
-sub load {
-    my ($name, $request) = @_;
-    my $pid = fork // die "fork: $!";
-    return $pid if $pid;
-    my %count = (answered => 0, lost => 0, wrong => 0, retried => 0);
-    eval {
-        while (!-e $stop) {
-            $request->(\%count);
-        }
-        1;
-    } or $count{lost}++, warn $@;
-    CloudEP::Process::spew("$dir/load.$name", join ' ', %count);
-    POSIX::_exit(0);
-}
-
-sub judge {
-    my ($count, $answer) = @_;
-    $count->{ !$answer->status ? 'lost' : $answer->status == 200 ? 'answered' : 'wrong' }++;
-}
+my $load = CloudEP::Load->new($server->{dir});
 
 # A connection is kept for many requests. httpd may close it between two of them, and the client cannot know: a request
 # that got not one byte back on a used connection is sent again on a new one (RFC 9110 9.2.2, RFC 9112 9.3.1).
@@ -72,11 +51,12 @@ sub held {
 }
 
 my $client = client(server => $server);
-my @loads = (
-    (map { my $number = $_; load("new.$_", sub { judge($_[0], $client->with(token => $member->{access}, watch => undef)->get('/api/v1/members/me')); sleep 0.005 * $number }) } 1, 2),
-    load('login', sub { judge($_[0], login({ %$member, client => $client->with(watch => undef) })) }),
-    load('keep', keeping($client)),
-);
+for my $number (1, 2) {
+    my $new = $client->with(token => $member->{access}, watch => undef);
+    $load->start("new.$number", sub { judge($_[0], $new->get('/api/v1/members/me')); sleep 0.005 * $number });
+}
+$load->start(login => sub { judge($_[0], login({ %$member, client => $client->with(watch => undef) })) });
+$load->start(keep => keeping($client));
 sleep 0.5;
 $server->graceful for 1 .. 3;
 my $before = held();
@@ -86,15 +66,7 @@ for (4 .. $RESTARTS) {
 }
 my $after = held();
 sleep 0.5;
-open my $file, '>', $stop or die "$stop: $!";
-close $file;
-waitpid $_, 0 for @loads;
-
-my %sum;
-for my $load (glob "$dir/load.*") {
-    my %count = split ' ', slurp($load);
-    $sum{$_} += $count{$_} for keys %count;
-}
+my %sum = (retried => 0, %{ $load->end });
 diag("\n$RESTARTS graceful restarts: ", join ', ', map { "$_ $sum{$_}" } sort keys %sum);
 is($sum{lost}, 0, 'no request was lost');
 is($sum{wrong}, 0, 'none was refused');
