@@ -28,9 +28,10 @@ sub challenge {
 my $member = register_member(tenant => $tenant);
 my ($challenge, $code) = challenge($member);
 outcome(reset_with($challenge, sprintf '%06d', ($code + 1) % 1_000_000), 403, 29505000, 'a wrong code');
-is(asked($zitadel, 'POST /v2/users/{userId}/password'), 0, 'does not reach ZITADEL');
+is(asked($zitadel, 'POST /v2/users/:id/password'), 0, 'does not reach ZITADEL');
 my $new = fresh_password();
 outcome(reset_with($challenge, $code, $new), 200, 102000, 'the right one sets the password');
+is(asked($zitadel, 'POST /v2/users/:id/password'), 1, 'there');
 outcome($member->{client}->get('/api/v1/members/me'), 401, 29501000, 'the session is over');
 outcome(login($member), 401, 28501000, 'the old password is wrong');
 outcome(login($member, password => $new), 200, 102000, 'the new one is right');

@@ -141,7 +141,10 @@ const rows = {
   'GET /_test/users': listUsers,
   'GET /_test/sessions': listSessions,
   'GET /_test/mails': ({ world }) => ({ mails: world.mails }),
-  'GET /_test/requests': ({ journal }, { query }) => journal.report(Number(query.get('n') || 20)),
+  'GET /_test/requests': ({ journal, routes: known }, { query }) => ({
+    ...journal.report(Number(query.get('n') || 20)),
+    routes: known.names(),
+  }),
   'DELETE /_test/requests': ({ journal }) => {
     journal.clear();
     return {};
@@ -160,7 +163,7 @@ for (const [name, handler] of Object.entries(rows)) {
   routes.add(...name.split(' '), handler);
 }
 
-// parts: {world, keySet, faults, journal, server}
+// parts: {world, keySet, faults, journal, routes, server}
 async function handle(parts, request) {
   const { row, params } = routes.find(request.method, request.path);
   if (!row) {

@@ -103,6 +103,11 @@ class Routes {
     this.rows.push({ method, pattern, expr, handler, ...options });
   }
 
+  // All of them, as the journal names them.
+  names() {
+    return this.rows.map(({ method, pattern }) => `${method} ${pattern}`);
+  }
+
   // The row and its path parameters; a known path with another method gives {wrongMethod: true}.
   find(method, path) {
     let wrongMethod = false;

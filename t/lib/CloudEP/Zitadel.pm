@@ -71,6 +71,12 @@ sub is_in_step {
 }
 
 # How often a route of the stand-in was asked since its requests were last forgotten: asked($zitadel, 'POST /v2/sessions').
-sub asked { my ($zitadel, $route) = @_; return $zitadel->requests->{counts}{$route} // 0 }
+# Dies for what is no route of it, which would never be counted.
+sub asked {
+    my ($zitadel, $route) = @_;
+    my $requests = $zitadel->requests;
+    grep { $_ eq $route } @{ $requests->{routes} } or die "the stand-in has no route $route\n";
+    return $requests->{counts}{$route} // 0;
+}
 
 1;
