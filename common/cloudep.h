@@ -100,10 +100,10 @@ enum {
 
 /* How a route is served. */
 enum {
-    CLOUDEP_ROUTE_TOKEN = 1,        /* needs a live session */
-    CLOUDEP_ROUTE_NO_DATABASE = 2,  /* its contract has no 201: a database failure is 601 */
-    CLOUDEP_ROUTE_QUERY = 4,        /* fields come from the query string */
-    CLOUDEP_ROUTE_GUARD = 8         /* not a route: the access hook of another Location */
+    CLOUDEP_ROUTE_TOKEN = 1,       /* needs a live session */
+    CLOUDEP_ROUTE_NO_DATABASE = 2, /* its contract has no 201: a database failure is 601 */
+    CLOUDEP_ROUTE_QUERY = 4,       /* fields come from the query string */
+    CLOUDEP_ROUTE_GUARD = 8        /* not a route: the access hook of another Location */
 };
 
 typedef cloudep_problem_t *(*cloudep_flow_fn)(cloudep_call_t *call);
@@ -465,7 +465,7 @@ CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_social_find(cloudep_call_t *call, c
 
 /**
  * Remembers what is given, tells the browser who it is, and answers with the address to log in at. May ask the
- * provider. Where the redirect_uri leads has been checked.
+ * provider. Where the redirect_uri leads has been checked. 429 28604000: too many from this client address.
  */
 CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_social_start(cloudep_call_t *call, const cloudep_social_t *social);
 

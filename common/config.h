@@ -128,6 +128,8 @@
     ROWS(social_providers, "CloudEPSocialProvider", 4, 32,                                                             \
          "name issuer client-id secret-file|none [\"scope=...\"] [auth=basic|post] [parameter=value ...]")             \
     SECONDS(social_lifetime, "CloudEPSocialLifetime", 600, 10, 3600, "Time to log in at a social provider")            \
+    NUMBER(social_starts_per_address, "CloudEPSocialStartsPerAddress", 1000, 0, 1000000,                               \
+           "Social logins an hour that one client address may begin in a tenant; 0: no limit")                         \
     FLAG(social_binding, "CloudEPSocialBinding", 1,                                                                    \
          "Off: who comes back from a social provider need not be who went there; open to login CSRF")                  \
     TEXT(exchange_issuer, "CloudEPExchangeIssuer", NULL, "Issuer of the id_tokens that token/exchange takes")          \

@@ -114,6 +114,8 @@ void cloudep_event_start(server_rec *main_server, apr_pool_t *pchild);
 
 /** Counts a code about to be sent against the caps on its target, the client's address and the tenant, or the 429. */
 cloudep_problem_t *cloudep_claim_sending(cloudep_call_t *call, const char *tenant_id, const char *target, int scope);
+/** Counts a social login or registration about to begin against the cap on the client's address, or 429 28604000. */
+cloudep_problem_t *cloudep_claim_social_start(cloudep_call_t *call, const char *tenant_id);
 /** Counts a wrong guess for the client's address, as CloudEPAddressAttempts says; as cloudep_lockout_fail(). */
 apr_status_t cloudep_address_failed(cloudep_call_t *call, const cloudep_lockout_t *address, int *wait);
 

@@ -229,8 +229,9 @@ cloudep_problem_t *cloudep_social_start(cloudep_call_t *call, const cloudep_soci
     cloudep_challenge_t *challenge;
     record_t record;
     apr_status_t rv;
-    cloudep_problem_t *problem = find_endpoint(call, provider, &metadata);
+    cloudep_problem_t *problem = cloudep_claim_social_start(call, social->tenant_id);
 
+    problem = problem ? problem : find_endpoint(call, provider, &metadata);
     if (problem) {
         return problem;
     }

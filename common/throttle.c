@@ -1,12 +1,13 @@
 /*
- * throttle.c - who may try again when: failed passwords by account and by client address, and caps on codes sent.
+ * throttle.c - who may try again when: failed passwords by account and by client address, and caps on codes sent and
+ * social logins begun.
  *
  * Failures are in PostgreSQL: whoever loses them lets a guesser go on. They are counted after the comparison, in the
  * order in which their statements lock the row, and a right password is looked at in that order too: so however many
  * guesses run at the same time, those beyond the limit are all answered with 429, the right one among them. Members
  * who log in at many places at once are not held up by that.
  *
- * Caps are counters in memcached, an hour each: losing one gives an hour's mails again.
+ * Caps are counters in memcached, an hour each: losing one gives that hour's mails or logins again.
  */
 #include "private.h"
 
@@ -130,50 +131,60 @@ cloudep_problem_t *cloudep_attempt_passed(cloudep_call_t *call, const cloudep_at
     return rv == APR_SUCCESS ? NULL : cloudep_problem_service(call, rv, "clearing a lockout");
 }
 
-/* ---- Codes ---------------------------------------------------------------------------------------------- */
+/* ---- Caps ------------------------------------------------------------------------------------------------ */
 
-static apr_status_t count_code(cloudep_call_t *call, const char *tenant_id, const char *channel, const char *what,
-                               const char *subject, int limit, apr_int64_t hour)
+/* Whose part of something is bounded, and to how many an hour; 0: not bounded. */
+typedef struct cap_t {
+    const char *what;
+    const char *subject;
+    int limit;
+} cap_t;
+
+/* Counts one more of thing in this hour of the clock; the 429 of that scope, with message, when that is too many. */
+static cloudep_problem_t *claim(cloudep_call_t *call, const cap_t *cap, const char *tenant_id, const char *thing,
+                                int scope, const char *message)
 {
-    const char *when = apr_psprintf(call->p, "%" APR_INT64_T_FMT, hour);
+    const apr_int64_t now = apr_time_sec(apr_time_now());
+    const char *hour = apr_psprintf(call->p, "%" APR_INT64_T_FMT, now / HOUR);
     apr_uint32_t number;
     apr_status_t rv;
 
-    if (!limit) {
-        return APR_SUCCESS;
+    if (!cap->limit) {
+        return NULL;
     }
-    rv = cloudep_cache_incr(&number, cloudep_challenges(call)->cache,
-                            cloudep_cache_key("codes", CLOUDEP_KEY_PARTS(tenant_id, channel, what, subject, when)),
-                            HOUR + SLACK);
-    return rv == APR_SUCCESS && number > (apr_uint32_t)limit ? CLOUDEP_EREFUSED : rv;
+    rv = cloudep_cache_incr(
+        &number, cloudep_challenges(call)->cache,
+        cloudep_cache_key("cap", CLOUDEP_KEY_PARTS(tenant_id, thing, cap->what, cap->subject, hour)), HOUR + SLACK);
+    if (rv != APR_SUCCESS) {
+        return cloudep_problem_service(call, rv, "counting against a cap");
+    }
+    if (number <= (apr_uint32_t)cap->limit) {
+        return NULL;
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, call->r, CENO(430) "cap reached: no more %s for this %s in this hour",
+                  thing, cap->what);
+    return cloudep_problem_wait(call, scope, CLOUDEP_TOO_OFTEN, message, HOUR - now % HOUR);
 }
 
 cloudep_problem_t *cloudep_claim_sending(cloudep_call_t *call, const char *tenant_id, const char *target, int scope)
 {
     /* The address first: who is refused for it uses up nothing of anybody else's. */
-    const struct {
-        const char *what;
-        const char *subject;
-        int limit;
-    } caps[] = {{"address", cloudep_client_network(call->r), call->config->codes_per_address},
-                {"target", target, call->config->codes_per_target},
-                {"tenant", tenant_id, call->config->codes_per_tenant}};
-    const char *channel = target[0] == '+' ? CLOUDEP_CHANNEL_SMS : CLOUDEP_CHANNEL_MAIL;
-    apr_int64_t now = apr_time_sec(apr_time_now());
+    const cap_t caps[] = {{"address", cloudep_client_network(call->r), call->config->codes_per_address},
+                          {"target", target, call->config->codes_per_target},
+                          {"tenant", tenant_id, call->config->codes_per_tenant}};
+    const char *thing = target[0] == '+' ? "codes by sms" : "codes by mail";
+    cloudep_problem_t *problem = NULL;
 
-    for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
-        apr_status_t rv =
-            count_code(call, tenant_id, channel, caps[i].what, caps[i].subject, caps[i].limit, now / HOUR);
-
-        if (rv == CLOUDEP_EREFUSED) {
-            ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, call->r,
-                          CENO(430) "no more codes by %s for this %s in this hour", channel, caps[i].what);
-            return cloudep_problem_wait(call, scope, CLOUDEP_TOO_OFTEN, "too many codes were sent, try again later",
-                                        HOUR - now % HOUR);
-        }
-        if (rv != APR_SUCCESS) {
-            return cloudep_problem_service(call, rv, "counting a code");
-        }
+    for (size_t i = 0; !problem && i < sizeof(caps) / sizeof(caps[0]); i++) {
+        problem = claim(call, &caps[i], tenant_id, thing, scope, "too many codes were sent, try again later");
     }
-    return NULL;
+    return problem;
+}
+
+cloudep_problem_t *cloudep_claim_social_start(cloudep_call_t *call, const char *tenant_id)
+{
+    const cap_t cap = {"address", cloudep_client_network(call->r), call->config->social_starts_per_address};
+
+    return claim(call, &cap, tenant_id, "social logins", CLOUDEP_SCOPE_AUTH,
+                 "too many social logins were started, try again later");
 }

@@ -223,8 +223,7 @@ subtest 'https' => sub {
     my $https = sms_server(%json, CloudEPSMSTransport => $tls->url('/'), CloudEPCAFile => '"' . $tls->certificate . '"');
     $https->start;
     my $number = send_code($https);
-    taken($tls, $number);
-    pass('a certificate that is trusted');
+    is(taken($tls, $number)->{method}, 'POST', 'a certificate that is trusted');
     $https->stop;
     delete $https->{values}{CloudEPCAFile};
     $https->start;

@@ -22,7 +22,7 @@ sub server_and_peer {
     my $folder = CloudEP::Test::own_folder('peer');
     my $peer = CloudEP::OIDC->new(peer => 'zitadel', run => $folder, log => "$folder/log")->start;
     my %unlimited = map { $_ => 0 } qw(CloudEPCodesPerTarget CloudEPCodesPerAddress CloudEPCodesPerTenant CloudEPCodeCooldown
-        CloudEPLoginAttempts CloudEPAddressAttempts);
+        CloudEPSocialStartsPerAddress CloudEPLoginAttempts CloudEPAddressAttempts);
     my $server = CloudEP::Test::own_server(%options, values => {
         %unlimited, CloudEPMFAAttempts => 100, CloudEPMFAWait => 1, CloudEPMFALongestWait => 1, CloudEPCodeAttempts => 20,
         CloudEPSocialProvider => 'google ' . $peer->issuer . ' 281 none',
