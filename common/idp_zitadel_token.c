@@ -14,6 +14,7 @@
 #include "base/jwt.h"
 
 #define KEY_FILE_MAX 16384
+#define OTHERS_MAY_USE (APR_FPROT_GREAD | APR_FPROT_GWRITE | APR_FPROT_WREAD | APR_FPROT_WWRITE)
 #define ASSERTION_LIFETIME 300 /* seconds */
 #define ASSERTION_BACKDATED 5  /* ZITADEL takes no assertion of the future */
 #define RETRY apr_time_from_sec(30)
@@ -33,7 +34,7 @@ static apr_status_t read_file(const char **text, apr_size_t *len, apr_pool_t *po
         return rv;
     }
     rv = apr_file_info_get(&info, APR_FINFO_PROT | APR_FINFO_SIZE, file);
-    if (rv == APR_SUCCESS && info.protection & (APR_FPROT_WREAD | APR_FPROT_WWRITE | APR_FPROT_GWRITE)) {
+    if (rv == APR_SUCCESS && info.protection & OTHERS_MAY_USE) {
         rv = CLOUDEP_EREFUSED;
     }
     if (rv == APR_SUCCESS && info.size > KEY_FILE_MAX) {

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define SCHEME "spool:"
+#define OTHERS_MAY_ENTER                                                                                               \
+    (APR_FPROT_GREAD | APR_FPROT_GWRITE | APR_FPROT_GEXECUTE | APR_FPROT_WREAD | APR_FPROT_WWRITE | APR_FPROT_WEXECUTE)
 
 apr_status_t cloudep_spool_folder(const char **folder, apr_pool_t *pool, const char *transport, const char **error)
 {
@@ -28,8 +30,8 @@ apr_status_t cloudep_spool_folder(const char **folder, apr_pool_t *pool, const c
         *error = apr_psprintf(pool, "%s: there is no such folder", transport);
         return rv == APR_SUCCESS ? APR_ENOTDIR : rv;
     }
-    if (info.protection & (APR_FPROT_WREAD | APR_FPROT_WWRITE | APR_FPROT_WEXECUTE)) {
-        *error = apr_psprintf(pool, "%s: its mode lets everybody in (chmod o-rwx)", transport);
+    if (info.protection & OTHERS_MAY_ENTER) {
+        *error = apr_psprintf(pool, "%s: its mode lets others in (chmod 700)", transport);
         return CLOUDEP_EREFUSED;
     }
     return APR_SUCCESS;

@@ -9,7 +9,7 @@
 
 /**
  * The folder of "spool:/folder". APR_NOTFOUND: another kind of transport. On other failures, when there is no such
- * folder, its path is not absolute or it is open to everybody, *error is a sentence.
+ * folder, its path is not absolute or anybody but its owner may enter it, *error is a sentence.
  */
 apr_status_t cloudep_spool_folder(const char **folder, apr_pool_t *pool, const char *transport, const char **error);
 

@@ -313,8 +313,8 @@ subtest 'spool folder' => sub {
     my ($file) = glob "$spool->{dir}/spool/mail/*.eml";
     is(sprintf('%04o', (stat $file)[2] & 07777), '0600', 'that only its owner may read');
     $spool->stop;
-    chmod 0755, "$spool->{dir}/spool/mail";
-    like(refusal($spool), qr/mode lets everybody in/, 'a folder that is open to everybody is refused');
+    chmod 0750, "$spool->{dir}/spool/mail";
+    like(refusal($spool), qr/mode lets others in/, 'a folder that others may enter is refused');
 };
 
 finish();

@@ -135,6 +135,11 @@ refuses(qr/CloudEPZitadelURL .* must be https/, 'a URL without TLS', CloudEPZita
 refuses(qr/CloudEPZitadelURL .* not a URL/, 'no URL', CloudEPZitadelTokenFile => "$dir/token", CloudEPZitadelURL => 'login.example.com');
 refuses(qr/only one of them/, 'two credentials', CloudEPZitadelTokenFile => "$dir/token", CloudEPZitadelKeyFile => "$dir/token");
 refuses(qr/CloudEPZitadelKeyFile .* not a service account's key file/, 'a key file that is none', CloudEPZitadelKeyFile => "$dir/token");
+for my $mode (0640, 0604, 0620, 0602) {
+    chmod $mode, "$dir/token";
+    refuses(qr/CloudEPZitadelKeyFile .* others read/, sprintf('a key file of mode %04o', $mode), CloudEPZitadelKeyFile => "$dir/token");
+}
+chmod 0600, "$dir/token";
 refuses(qr/CloudEPZitadelKeyFile .* No such file/, 'a key file that is not there', CloudEPZitadelKeyFile => "$dir/nothing");
 spew("$dir/bad.json", JSON::PP->new->encode({ %{ $zitadel->ready->{key} }, key => slurp("$dir/cert.pem") }));
 chmod 0600, "$dir/bad.json";

@@ -96,11 +96,11 @@ for my $case (['CloudEPMailPasswordFile', CloudEPMailUser => 'mailer'],
             qr{\Q$folder\E/secret\b.*(?:mode|others|chmod)}s, sprintf '%s of mode %04o stops the start', $directive, $mode);
     }
 }
-for my $mode (0707, 0701, 0755, 0777) {
+for my $mode (0707, 0701, 0704, 0702, 0770, 0750, 0710, 0740, 0720, 0755, 0777) {
     mkdir "$folder/spool";
     chmod $mode, "$folder/spool";
     like(refusal(own_server(values => { CloudEPMailTransport => "\"spool:$folder/spool\"" })),
-        qr{\Q$folder\E/spool: its mode lets everybody in}, sprintf 'a spool folder of mode %04o stops the start', $mode);
+        qr{\Q$folder\E/spool: its mode lets others in}, sprintf 'a spool folder of mode %04o stops the start', $mode);
 }
 chmod 0700, "$folder/spool";
 my $server = own_server(smtp => undef, values => { CloudEPMailTransport => "\"spool:$folder/spool\"" },
