@@ -268,7 +268,7 @@ static cloudep_problem_t *session_gone(cloudep_call_t *call)
 
 static cloudep_cache_key_t used_key(const char *id)
 {
-    return cloudep_cache_key("social used", CLOUDEP_KEY_PARTS(id));
+    return cloudep_cache_key_near(id, "social used", CLOUDEP_KEY_PARTS(id));
 }
 
 /* A genuine state without its record: used, or lost with memcached. */

@@ -35,7 +35,7 @@ typedef enum { GET, SET, ADD, INCR, DELETE } verb_t;
 /* One operation; a member that its verb does not need is zero. */
 typedef struct {
     verb_t verb;
-    const char *key;
+    const cloudep_cache_key_t *key;
     union {
         const char *in;
         char *apr; /* apr_memcache only reads it, but does not say so */
@@ -51,15 +51,15 @@ static apr_status_t ask(apr_memcache_t *client, request_t *r)
 {
     switch (r->verb) {
     case GET:
-        return apr_memcache_getp(client, r->pool, r->key, &r->value, &r->length, NULL);
+        return apr_memcache_getp(client, r->pool, r->key->text, &r->value, &r->length, NULL);
     case SET:
-        return apr_memcache_set(client, r->key, r->data.apr, r->length, r->ttl, 0);
+        return apr_memcache_set(client, r->key->text, r->data.apr, r->length, r->ttl, 0);
     case ADD:
-        return apr_memcache_add(client, r->key, r->data.apr, r->length, r->ttl, 0);
+        return apr_memcache_add(client, r->key->text, r->data.apr, r->length, r->ttl, 0);
     case INCR:
-        return apr_memcache_incr(client, r->key, 1, &r->number);
+        return apr_memcache_incr(client, r->key->text, 1, &r->number);
     case DELETE:
-        return apr_memcache_delete(client, r->key, 0);
+        return apr_memcache_delete(client, r->key->text, 0);
     }
     return APR_ENOTIMPL;
 }
@@ -94,9 +94,7 @@ static cloudep_peer_verdict_t judge(const request_t *r, apr_status_t rv, int aga
 
 static apr_status_t try_servers(const cloudep_cache_t *cache, request_t *r)
 {
-    /* The server that apr_memcache_find_server_hash_default() would take, then the next one. */
-    const apr_uint32_t hash = apr_memcache_hash_default(NULL, r->key, strlen(r->key));
-    apr_uint32_t at = hash ? hash : 1;
+    apr_uint32_t at = r->key->place;
     apr_uint32_t skipped = 0;
     apr_uint32_t failures = 0;
 
@@ -131,15 +129,15 @@ static apr_status_t run(cloudep_cache_t *cache, request_t *r)
     apr_status_t rv = CLOUDEP_ECACHE;
 
     atomic_fetch_add(&cache->busy, 1);
-    if (r->key[0] && !atomic_load(&cache->closed)) {
+    if (r->key->text[0] && !atomic_load(&cache->closed)) {
         rv = try_servers(cache, r);
     }
     atomic_fetch_sub(&cache->busy, 1);
     return rv;
 }
 
-static apr_status_t store(cloudep_cache_t *cache, verb_t verb, const char *key, const char *value, apr_size_t length,
-                          apr_uint32_t ttl)
+static apr_status_t store(cloudep_cache_t *cache, verb_t verb, const cloudep_cache_key_t *key, const char *value,
+                          apr_size_t length, apr_uint32_t ttl)
 {
     request_t r = {.verb = verb, .key = key, .data = {.in = value}, .length = length, .ttl = ttl};
 
@@ -233,6 +231,14 @@ leave:
     return rv;
 }
 
+/* Its remainder is the first server to ask: the one that apr_memcache_find_server_hash_default() would take. */
+static apr_uint32_t place_of(const char *text)
+{
+    const apr_uint32_t hash = apr_memcache_hash_default(NULL, text, strlen(text));
+
+    return hash ? hash : 1;
+}
+
 cloudep_cache_key_t cloudep_cache_key(const char *space, const char *const *parts, apr_size_t count)
 {
     cloudep_cache_key_t key = {KEY_PREFIX};
@@ -253,13 +259,25 @@ cloudep_cache_key_t cloudep_cache_key(const char *space, const char *const *part
         key.text[0] = '\0';
     }
     EVP_MD_CTX_free(ctx);
+    key.place = place_of(key.text);
+    return key;
+}
+
+cloudep_cache_key_t cloudep_cache_key_near(const char *tag, const char *space, const char *const *parts,
+                                           apr_size_t count)
+{
+    cloudep_cache_key_t key = cloudep_cache_key(space, parts, count);
+
+    if (tag) {
+        key.place = place_of(tag);
+    }
     return key;
 }
 
 apr_status_t cloudep_cache_get(char **value, apr_size_t *length, cloudep_cache_t *cache, cloudep_cache_key_t key,
                                apr_pool_t *pool)
 {
-    request_t r = {.verb = GET, .key = key.text, .pool = pool};
+    request_t r = {.verb = GET, .key = &key, .pool = pool};
     const apr_status_t rv = run(cache, &r);
 
     *value = rv == APR_SUCCESS ? r.value : NULL;
@@ -272,24 +290,24 @@ apr_status_t cloudep_cache_get(char **value, apr_size_t *length, cloudep_cache_t
 apr_status_t cloudep_cache_set(cloudep_cache_t *cache, cloudep_cache_key_t key, const char *value, apr_size_t length,
                                apr_uint32_t ttl)
 {
-    return store(cache, SET, key.text, value, length, ttl);
+    return store(cache, SET, &key, value, length, ttl);
 }
 
 apr_status_t cloudep_cache_add(cloudep_cache_t *cache, cloudep_cache_key_t key, const char *value, apr_size_t length,
                                apr_uint32_t ttl)
 {
-    return store(cache, ADD, key.text, value, length, ttl);
+    return store(cache, ADD, &key, value, length, ttl);
 }
 
 apr_status_t cloudep_cache_incr(apr_uint32_t *number, cloudep_cache_t *cache, cloudep_cache_key_t key, apr_uint32_t ttl)
 {
-    request_t r = {.verb = INCR, .key = key.text};
+    request_t r = {.verb = INCR, .key = &key};
     apr_status_t rv = run(cache, &r);
     int tries;
 
     /* It may end or be evicted between our add and our incr, hardly twice. */
     for (tries = 0; rv == APR_NOTFOUND && ttl && tries < 2; tries++) {
-        rv = store(cache, ADD, key.text, "0", 1, ttl);
+        rv = store(cache, ADD, &key, "0", 1, ttl);
         if (rv == APR_SUCCESS || rv == APR_EEXIST) {
             rv = run(cache, &r);
         }
@@ -300,7 +318,7 @@ apr_status_t cloudep_cache_incr(apr_uint32_t *number, cloudep_cache_t *cache, cl
 
 apr_status_t cloudep_cache_delete(cloudep_cache_t *cache, cloudep_cache_key_t key)
 {
-    request_t r = {.verb = DELETE, .key = key.text};
+    request_t r = {.verb = DELETE, .key = &key};
 
     return run(cache, &r);
 }

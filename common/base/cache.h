@@ -31,9 +31,10 @@ typedef struct {
     apr_port_t port;  /* 0 with a Unix socket */
 } cloudep_cache_server_t;
 
-/** A key as it goes over the wire. Made by cloudep_cache_key() only; passed by value. */
+/** A key. Made by cloudep_cache_key() and cloudep_cache_key_near() only; passed by value. */
 typedef struct {
-    char text[80];
+    char text[80];      /* as it goes over the wire */
+    apr_uint32_t place; /* private: which server has it */
 } cloudep_cache_key_t;
 
 /**
@@ -49,7 +50,7 @@ cloudep_cache_parse_server(cloudep_cache_server_t *server, const char *text, apr
  * what is created must not be shared between processes. Connections are made when they are needed.
  * @param cache lives as long as @a pool; end every thread that uses it before @a pool goes. The process
  *        must ignore SIGPIPE, as httpd does
- * @param servers of cloudep_cache_server_t, at least one. Keys are spread over them by
+ * @param servers of cloudep_cache_server_t, at least one. Keys, or their tags, are spread over them by
  *        apr_memcache's own hash; while one is down, its keys go to the next one, and when it is
  *        back it has again what it had: what must not come back belongs in the database. The order
  *        must be the same on every node
@@ -78,6 +79,14 @@ cloudep_cache_create(cloudep_cache_t **cache, apr_pool_t *pool, const apr_array_
  */
 CLOUDEP_DECLARE(cloudep_cache_key_t)
 cloudep_cache_key(const char *space, const char *const *parts, apr_size_t count);
+
+/**
+ * The same key, kept by the server that keeps all keys near that tag, and not where its own hash would lead: what is of
+ * use only together is then lost together. Always name it with the same tag.
+ * @param tag any text that differs often enough to spread the keys over the servers; NULL: as cloudep_cache_key()
+ */
+CLOUDEP_DECLARE(cloudep_cache_key_t)
+cloudep_cache_key_near(const char *tag, const char *space, const char *const *parts, apr_size_t count);
 
 /**
  * Read a value.

@@ -6,6 +6,9 @@
  *   slot        tenant, purpose, uid   the id of the one living code challenge
  *   stamp       tenant, uid, period    random; the member's challenges are good as long as it is there
  *
+ * Of several servers one has the first two, and one the others, so that a challenge goes with two of them and not with
+ * four. All on one would need an id that tells which: ids would then tell whether they are of the same member.
+ *
  * A stamp belongs to a period of 15 days but lives for 30, so it outlives every record that carries it, is
  * never prolonged, and to forget it (or to lose it) refuses the records instead of reviving them.
  */
@@ -35,17 +38,17 @@
 
 static cloudep_cache_key_t record_key(const char *id)
 {
-    return cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(id));
+    return cloudep_cache_key_near(id, "challenge", CLOUDEP_KEY_PARTS(id));
 }
 
 static cloudep_cache_key_t guesses_key(const char *id)
 {
-    return cloudep_cache_key("guesses", CLOUDEP_KEY_PARTS(id));
+    return cloudep_cache_key_near(id, "guesses", CLOUDEP_KEY_PARTS(id));
 }
 
 static cloudep_cache_key_t slot_key(const cloudep_challenge_spec_t *spec)
 {
-    return cloudep_cache_key("slot", CLOUDEP_KEY_PARTS(spec->tenant_id, spec->purpose, spec->uid));
+    return cloudep_cache_key_near(spec->uid, "slot", CLOUDEP_KEY_PARTS(spec->tenant_id, spec->purpose, spec->uid));
 }
 
 static cloudep_cache_key_t stamp_key(const char *tenant_id, const char *uid, apr_time_t period)
@@ -53,7 +56,7 @@ static cloudep_cache_key_t stamp_key(const char *tenant_id, const char *uid, apr
     char number[32];
 
     apr_snprintf(number, sizeof(number), "%" APR_TIME_T_FMT, period);
-    return cloudep_cache_key("stamp", CLOUDEP_KEY_PARTS(tenant_id, uid, number));
+    return cloudep_cache_key_near(uid, "stamp", CLOUDEP_KEY_PARTS(tenant_id, uid, number));
 }
 
 static apr_time_t stamp_period(apr_time_t when)

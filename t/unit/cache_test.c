@@ -35,6 +35,13 @@ static cloudep_cache_key_t key(const char *name)
     return cloudep_cache_key("test", CLOUDEP_KEY_PARTS(name));
 }
 
+static cloudep_cache_key_t near_key(int tag, int number, apr_pool_t *pool)
+{
+    const char *near = apr_psprintf(pool, "tag%d", tag);
+
+    return cloudep_cache_key_near(near, "test", CLOUDEP_KEY_PARTS(near, apr_psprintf(pool, "%d", number)));
+}
+
 static apr_status_t set(cloudep_cache_t *cache, const char *name, const char *value)
 {
     return cloudep_cache_set(cache, key(name), value, strlen(value), 60);
@@ -352,6 +359,45 @@ static void test_two(apr_pool_t *pool)
     is_int(get(cache, "two1", pool), CLOUDEP_ECACHE, "both dead is an outage");
 }
 
+/* Three keys near a tag are there together or lost together, whichever server goes. */
+static void test_near(apr_pool_t *pool)
+{
+    const int port[] = {free_port(), free_port()};
+    pid_t pid[] = {memcached_start(port[0]), memcached_start(port[1])};
+    cloudep_cache_t *cache = make(pool, port[0], port[1], SECOND);
+    int together[2] = {0, 0};
+    int apart = 0;
+    int failed = 0;
+
+    for (int gone = 0; gone < 2; gone++) {
+        for (int i = 0; i < 300; i++) {
+            failed += cloudep_cache_set(cache, near_key(i / 3, i % 3, pool), "x", 1, 60) != APR_SUCCESS;
+        }
+        memcached_end(pid[gone]);
+        for (int tag = 0; tag < 100; tag++) {
+            int found = 0;
+
+            for (int i = 0; i < 3; i++) {
+                char *value;
+
+                found += cloudep_cache_get(&value, NULL, cache, near_key(tag, i, pool), pool) == APR_SUCCESS;
+            }
+            together[gone] += found == 3;
+            apart += found == 1 || found == 2;
+        }
+        pid[gone] = memcached_start(port[gone]);
+        apr_sleep(SECOND + SECOND / 10);
+    }
+    is_int(failed, 0, "300 values near 100 tags on two servers");
+    is_int(apart, 0, "no tag is on both");
+    is_int(together[0] + together[1], 100, "each is on one");
+    ok(together[0] > 20 && together[1] > 20, "%d on the one, %d on the other", together[1], together[0]);
+    is_str(near_key(1, 2, pool).text, cloudep_cache_key("test", CLOUDEP_KEY_PARTS("tag1", "2")).text,
+           "a tag does not change what goes over the wire");
+    memcached_end(pid[0]);
+    memcached_end(pid[1]);
+}
+
 static void *kill_later(void *pid)
 {
     usleep(20000);
@@ -526,6 +572,7 @@ int main(void)
     test_closed(port, pid, pool);
     test_socket(pool);
     test_two(pool);
+    test_near(pool);
     test_nonsense("", "a server that hangs up is an outage", pool);
     test_nonsense("ERROR\r\n", "a server that says ERROR is an outage", pool);
     test_nonsense("SERVER_ERROR out of memory\r\n", "a server that says SERVER_ERROR is an outage", pool);

@@ -23,6 +23,16 @@ typedef struct {
     apr_status_t rv[TEST_THREADS];
 } crowd_t;
 
+static apr_status_t make_cache(cloudep_cache_t **cache, apr_pool_t *pool, const int *ports, int count)
+{
+    apr_array_header_t *servers = apr_array_make(pool, count, sizeof(cloudep_cache_server_t));
+
+    for (int i = 0; i < count; i++) {
+        APR_ARRAY_PUSH(servers, cloudep_cache_server_t) = (cloudep_cache_server_t){"127.0.0.1", (apr_port_t)ports[i]};
+    }
+    return cloudep_cache_create(cache, pool, servers, TEST_THREADS, SECOND);
+}
+
 static cloudep_challenge_spec_t spec_of(const char *uid)
 {
     return (cloudep_challenge_spec_t){.tenant_id = "t1",
@@ -297,6 +307,8 @@ static void test_loss(const cloudep_challenges_t *in, apr_pool_t *pool)
 {
     const cloudep_challenge_spec_t spec = spec_of("loss");
     const cloudep_cache_key_t slot = cloudep_cache_key("slot", CLOUDEP_KEY_PARTS("t1", "register", "loss"));
+    const char *nobodys =
+        "{\"tenant_id\":\"t1\",\"purpose\":\"register\",\"created\":1,\"expires\":9000000000000000,\"mac\":\"k1.x\"}";
     cloudep_challenge_t *made;
     cloudep_challenge_t *next;
     const char *code;
@@ -313,6 +325,41 @@ static void test_loss(const cloudep_challenges_t *in, apr_pool_t *pool)
     is_int(guess(in, next->id, code, pool), APR_SUCCESS, "which works");
     cloudep_cache_set(in->cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(next->id)), "{}", 2, 60);
     is_int(guess(in, next->id, code, pool), CLOUDEP_EDATA, "a record that is none");
+    cloudep_cache_set(in->cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(next->id)), nobodys, strlen(nobodys),
+                      60);
+    is_int(guess(in, next->id, code, pool), APR_NOTFOUND, "one with a code of nobody");
+}
+
+/* One of two servers is lost: a challenge is whole or gone, and the two pairs of its keys go one by one. */
+static void test_two_servers(const cloudep_challenges_t *one, apr_pool_t *pool)
+{
+    const int ports[] = {free_port(), free_port()};
+    const pid_t pids[] = {memcached_start(ports[0]), memcached_start(ports[1])};
+    cloudep_challenges_t in = {NULL, one->keys};
+    cloudep_challenge_t *made[400];
+    const char *codes[400];
+    int whole = 0;
+    int broken = 0;
+
+    is_int(make_cache(&in.cache, pool, ports, 2), APR_SUCCESS, "a cache on two servers");
+    for (int i = 0; i < 400; i++) {
+        const cloudep_challenge_spec_t spec = spec_of(apr_psprintf(pool, "two%d", i));
+
+        broken += cloudep_challenge_start(&made[i], &codes[i], &in, &spec, 600, ATTEMPTS, pool) != APR_SUCCESS;
+    }
+    is_int(broken, 0, "400 challenges");
+    memcached_end(pids[0]);
+    for (int i = 0; i < 400; i++) {
+        cloudep_challenge_t *c;
+        const int found = cloudep_challenge_load(&c, &in, made[i]->id, pool) == APR_SUCCESS;
+        const apr_status_t rv = found ? cloudep_challenge_check(c, &in, codes[i], ATTEMPTS, pool) : APR_SUCCESS;
+
+        whole += found && rv == APR_SUCCESS;
+        broken += found && rv != APR_SUCCESS;
+    }
+    is_int(broken, 0, "with one dead, what is found is whole");
+    ok(whole > 60, "a quarter of them is (%d)", whole);
+    memcached_end(pids[1]);
 }
 
 static void test_cooldown(const cloudep_challenges_t *in, apr_pool_t *pool)
@@ -375,7 +422,6 @@ static void test_outage(const cloudep_challenges_t *in, pid_t pid, apr_pool_t *p
 int main(void)
 {
     cloudep_challenges_t in = {NULL, NULL};
-    apr_array_header_t *servers;
     const char *error = NULL;
     apr_pool_t *pool;
     const int port = free_port();
@@ -385,9 +431,7 @@ int main(void)
     apr_pool_create(&pool, NULL);
     signal(SIGPIPE, SIG_IGN);
     pid = memcached_start(port);
-    servers = apr_array_make(pool, 1, sizeof(cloudep_cache_server_t));
-    APR_ARRAY_PUSH(servers, cloudep_cache_server_t) = (cloudep_cache_server_t){"127.0.0.1", (apr_port_t)port};
-    is_int(cloudep_cache_create(&in.cache, pool, servers, TEST_THREADS, SECOND), APR_SUCCESS, "a cache");
+    is_int(make_cache(&in.cache, pool, &port, 1), APR_SUCCESS, "a cache");
     is_int(cloudep_jwks_parse(&in.keys, pool, KEYS, strlen(KEYS), CLOUDEP_JWKS_OWN, &error), APR_SUCCESS, "a key");
 
     test_right(&in, pool);
@@ -400,6 +444,7 @@ int main(void)
     test_invalidate(&in, pool);
     test_loss(&in, pool);
     test_cooldown(&in, pool);
+    test_two_servers(&in, pool);
     test_outage(&in, pid, pool);
 
     apr_pool_destroy(pool);
