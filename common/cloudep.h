@@ -188,10 +188,9 @@ CLOUDEP_DECLARE(cloudep_db_t *) cloudep_database(const cloudep_call_t *call);
 /** The challenge service of this server. */
 CLOUDEP_DECLARE(const cloudep_challenges_t *) cloudep_challenges(const cloudep_call_t *call);
 
-/* Settings that flows need: seconds, number, seconds, seconds. */
+/* Settings that flows of the content modules need: seconds, number, seconds. */
 CLOUDEP_DECLARE(int) cloudep_code_lifetime(const cloudep_call_t *call);
 CLOUDEP_DECLARE(int) cloudep_code_attempts(const cloudep_call_t *call);
-CLOUDEP_DECLARE(int) cloudep_code_cooldown(const cloudep_call_t *call);
 CLOUDEP_DECLARE(int) cloudep_refresh_grace(const cloudep_call_t *call);
 
 /** A uid for a new member. */

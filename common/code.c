@@ -28,7 +28,7 @@ cloudep_problem_t *cloudep_find_challenge(cloudep_call_t *call, const char *tena
 cloudep_problem_t *cloudep_check_code(cloudep_call_t *call, cloudep_challenge_t *challenge, const char *code)
 {
     apr_status_t rv = cloudep_challenge_check(challenge, cloudep_challenges(call), code,
-                                              (apr_uint32_t)cloudep_code_attempts(call), call->p);
+                                              (apr_uint32_t)call->config->code_attempts, call->p);
 
     if (rv == APR_SUCCESS && cloudep_is_decoy(challenge)) {
         rv = CLOUDEP_EFORGED;
@@ -63,7 +63,7 @@ cloudep_problem_t *cloudep_claim_cooldown(cloudep_call_t *call, const char *tena
     cloudep_problem_t *problem;
     apr_uint32_t wait;
     apr_status_t rv = cloudep_cooldown_claim(&wait, cloudep_challenges(call), tenant_id, target,
-                                             (apr_uint32_t)cloudep_code_cooldown(call), call->p);
+                                             (apr_uint32_t)call->config->code_cooldown, call->p);
 
     if (rv == APR_EEXIST) {
         return cloudep_problem_wait(call, scope, CLOUDEP_TOO_OFTEN, "a code was sent a moment ago", wait);
@@ -87,12 +87,12 @@ cloudep_problem_t *cloudep_start_code(cloudep_call_t *call, const cloudep_code_r
                                            .uid = receiver->uid,
                                            .target = receiver->target,
                                            .extra = receiver->decoy ? CLOUDEP_DECOY_MARK : NULL};
-    int lifetime = cloudep_code_lifetime(call);
+    const int lifetime = call->config->code_lifetime;
     const char *code;
     json_t *params;
     cloudep_problem_t *problem;
     apr_status_t rv = cloudep_challenge_start(challenge, &code, cloudep_challenges(call), &spec, (apr_uint32_t)lifetime,
-                                              (apr_uint32_t)cloudep_code_attempts(call), call->p);
+                                              (apr_uint32_t)call->config->code_attempts, call->p);
 
     if (rv == CLOUDEP_ELOCKED) {
         return cloudep_problem_wait(call, scope, CLOUDEP_TOO_OFTEN,

@@ -28,11 +28,6 @@ int cloudep_code_attempts(const cloudep_call_t *call)
     return call->config->code_attempts;
 }
 
-int cloudep_code_cooldown(const cloudep_call_t *call)
-{
-    return call->config->code_cooldown;
-}
-
 int cloudep_refresh_grace(const cloudep_call_t *call)
 {
     return call->config->refresh_grace;
