@@ -84,10 +84,8 @@ static int list(cloudepctl_t *ctl)
         return code;
     }
     rv = cloudep_operator_invite_list(&ctl->db, ctl->pool, &rows, tenant, page.after, page.limit + 1);
-    if (rv != APR_SUCCESS) {
-        return cloudepctl_database_failed(ctl, rv);
-    }
-    return cloudepctl_print_list(ctl, "invites", columns, rows, &page, "code");
+    return rv == APR_SUCCESS ? cloudepctl_print_list(ctl, "invites", columns, rows, &page, "code")
+                             : cloudepctl_database_failed(ctl, rv);
 }
 
 static int revoke_invite(cloudepctl_t *ctl)

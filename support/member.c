@@ -109,10 +109,8 @@ static int list(cloudepctl_t *ctl)
         return code;
     }
     rv = cloudep_operator_member_list(&ctl->db, ctl->pool, &rows, tenant, status, page.after, page.limit + 1);
-    if (rv != APR_SUCCESS) {
-        return cloudepctl_database_failed(ctl, rv);
-    }
-    return cloudepctl_print_list(ctl, "members", columns, rows, &page, "email");
+    return rv == APR_SUCCESS ? cloudepctl_print_list(ctl, "members", columns, rows, &page, "email")
+                             : cloudepctl_database_failed(ctl, rv);
 }
 
 static int show(cloudepctl_t *ctl)

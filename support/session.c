@@ -26,10 +26,8 @@ static int list(cloudepctl_t *ctl)
     }
     rv = cloudep_operator_session_list(&ctl->db, ctl->pool, &rows, who.tenant_id, who.uid, over, page.after,
                                        page.limit + 1);
-    if (rv != APR_SUCCESS) {
-        return cloudepctl_database_failed(ctl, rv);
-    }
-    return cloudepctl_print_list(ctl, "sessions", columns, rows, &page, "id");
+    return rv == APR_SUCCESS ? cloudepctl_print_list(ctl, "sessions", columns, rows, &page, "id")
+                             : cloudepctl_database_failed(ctl, rv);
 }
 
 static int revoke_sessions(cloudepctl_t *ctl)

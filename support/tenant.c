@@ -158,10 +158,8 @@ static int list(cloudepctl_t *ctl)
         return code;
     }
     rv = cloudep_operator_tenant_list(&ctl->db, ctl->pool, &rows, page.after, page.limit + 1);
-    if (rv != APR_SUCCESS) {
-        return cloudepctl_database_failed(ctl, rv);
-    }
-    return cloudepctl_print_list(ctl, "tenants", columns, rows, &page, "slug");
+    return rv == APR_SUCCESS ? cloudepctl_print_list(ctl, "tenants", columns, rows, &page, "slug")
+                             : cloudepctl_database_failed(ctl, rv);
 }
 
 #define SLUG_OPTION                                                                                                    \

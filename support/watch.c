@@ -25,10 +25,8 @@ static int list_lockouts(cloudepctl_t *ctl)
     }
     rv = cloudep_operator_lockout_list(&ctl->db, ctl->pool, &rows, tenant, cloudepctl_option(ctl, "all") != NULL,
                                        page.after, page.limit + 1);
-    if (rv != APR_SUCCESS) {
-        return cloudepctl_database_failed(ctl, rv);
-    }
-    return cloudepctl_print_list(ctl, "lockouts", lockout_columns, rows, &page, "key");
+    return rv == APR_SUCCESS ? cloudepctl_print_list(ctl, "lockouts", lockout_columns, rows, &page, "key")
+                             : cloudepctl_database_failed(ctl, rv);
 }
 
 static int clear_lockouts(cloudepctl_t *ctl)
@@ -69,10 +67,8 @@ static int list_events(cloudepctl_t *ctl)
     }
     rv = cloudep_operator_event_list(&ctl->db, ctl->pool, &rows, who.tenant_id, who.uid, name, page.after,
                                      page.limit + 1);
-    if (rv != APR_SUCCESS) {
-        return cloudepctl_database_failed(ctl, rv);
-    }
-    return cloudepctl_print_list(ctl, "events", event_columns, rows, &page, "id");
+    return rv == APR_SUCCESS ? cloudepctl_print_list(ctl, "events", event_columns, rows, &page, "id")
+                             : cloudepctl_database_failed(ctl, rv);
 }
 
 static const cloudepctl_option_t lockout_options[] = {CLOUDEPCTL_TENANT_OPTION,
