@@ -1,0 +1,64 @@
+# The port that Envoy's ext_authz filter asks, configured by the very text of doc/guard.md: any method, path and host of the
+# request that is to pass; 200 for who may, and for nobody else whatever the path leads to.
+use strict;
+use warnings;
+use CloudEP::Client;
+use CloudEP::Httpd;
+use CloudEP::Process qw(free_port slurp spew);
+use CloudEP::Test;
+
+my $tenant = tenant();
+my $member = register_member(tenant => $tenant);
+my $stranger = register_member(tenant => tenant());
+my $port = free_port();
+my ($text) = slurp(CloudEP::Httpd::top() . '/doc/guard.md') =~ /^```apache\n(.*?)^```$/ms or die 'doc/guard.md has no Apache example';
+my $server = own_server(values => { CloudEPIssuer => server()->url });
+$server->prepare;
+my $included = "$server->{dir}/cloudep.conf";
+spew($included, $server->configuration =~ s/^(?:Listen|LoadModule) .*\n//mgr);
+my %replaced = ('10.0.0.5:8081' => "127.0.0.1:$port", '/etc/cloudep/cloudep.conf' => $included, 'cloudep-tenant acme' => "cloudep-tenant $tenant->{slug}");
+for my $from (sort keys %replaced) {
+    $text =~ s/\Q$from\E/$replaced{$from}/g or die "the example has no $from";
+}
+$server->{with} = [split /\n/, $text];
+$server->start;
+spew("$server->{dir}/htdocs/index.html", 'open to everybody');
+
+# As Envoy asks: method, path and Host of the client's request, no body.
+sub ask {
+    my ($who, $method, $path, @headers) = @_;
+    return CloudEP::Client->new(port => $port, token => $who ? $who->{access} : undef)
+        ->request($method, $path, undef, Host => 'app.example.com', 'Content-Length' => 0, 'X-Envoy-Internal' => 'true', @headers);
+}
+
+my @IDENTITY = qw(X-CloudEP-UID X-CloudEP-Tenant X-CloudEP-Session X-CloudEP-AMR);
+my $yes = ask($member, 'GET', '/some/page?a=b');
+is($yes->status, 200, 'a live session');
+is($yes->header('X-CloudEP-UID'), $member->{uid}, 'the uid');
+is($yes->header('X-CloudEP-Tenant'), $tenant->{slug}, 'the tenant');
+like($yes->header('X-CloudEP-Session'), qr/^[0-9a-f-]{36}$/, 'the session');
+is($yes->header('X-CloudEP-AMR'), 'otp', 'and how it was authenticated');
+for my $method (qw(GET HEAD POST PUT PATCH DELETE OPTIONS PROPFIND QUERY)) {
+    is(ask($member, $method, '/some/page')->status, 200, "$method of a member");
+    is(ask(undef, $method, '/some/page')->status, 401, "$method of nobody");
+}
+my @paths = ('/', '/index.html', '/.well-known/jwks.json', '/api/v1/auth/verify', '/api/v1/auth/login', '/api/v1/members/me', '/../', '/a/../index.html', '//', '/%2e%2e/', '/.',
+    '/a//../..', '/index.html/', '/?a', '/api/v1/auth/../..', '/server-status', '/%2f', '/a%2f..%2f..', '/a;b');
+for my $path (@paths) {
+    for my $method (qw(GET POST OPTIONS)) {
+        my $no = ask(undef, $method, $path, map { $_ => 'admin' } @IDENTITY);
+        isnt($no->status, 200, "$method $path is nobody's");
+        is_deeply([grep { defined $no->header($_) } @IDENTITY], [], 'nor does it tell of anybody');
+        isnt(ask($stranger, $method, $path)->status, 200, "$method $path is not another tenant's");
+    }
+}
+my $no = ask(undef, 'POST', '/some/page');
+is($no->header('WWW-Authenticate'), 'Bearer realm="CloudEP"', 'nobody is challenged');
+is(ask($stranger, 'POST', '/some/page')->status, 403, 'another tenant');
+is(ask({ access => 'x.y.z' }, 'GET', '/')->status, 401, 'a bad token');
+is(ask($member, 'GET', '/', 'X-CloudEP-UID' => 'admin')->header('X-CloudEP-UID'), $member->{uid}, 'what the client says of itself is not repeated');
+is(client(token => $member->{access})->post('/api/v1/auth/logout', undef)->status, 200, 'after a logout');
+is(ask($member, 'GET', '/some/page')->status, 401, 'the next request is refused');
+
+expect_log(qr/AH01630|AH01631|AH01797|AH10244|AH00036/);
+finish();
