@@ -207,7 +207,7 @@ static void test_threads(void)
     fetched = make(pool, 30, 10, 2000);
     is_int(get(fetched, NULL, pool), 1, "read");
     apr_sleep(MS(40));
-    peer.takes = MS(100);
+    peer.takes = MS(400);
     is_int(all_ask(fetched, 0, 0, 1), 15, "who asks while it is read again goes on with what is there");
 }
 
