@@ -6,7 +6,7 @@ use Test::More;
 
 my $build = $ENV{CLOUDEP_BUILD};
 my %modules = map { $_ => "$build/mod_$_.so" } qw(cloudep cloudep_auth cloudep_member);
-my $sanitized = $ENV{CLOUDEP_SANITIZE};
+my $sanitizer = { 1 => 'asan', thread => 'tsan' }->{ $ENV{CLOUDEP_SANITIZE} // '' };
 
 sub symbols {
     my ($file, @options) = @_;
@@ -40,8 +40,8 @@ for my $file (sort(values %modules), "$build/cloudepctl") {
     unlike($dynamic, qr/\(TEXTREL\)/, "$name: no relocation in code");
     unlike($dynamic, qr/\((?:RPATH|RUNPATH)\)/, "$name: libraries come from the system only");
     my %uses = map { $_ => 1 } symbols($file, '--undefined-only');
-    if ($sanitized) {
-        ok($uses{__asan_init}, "$name: built with the sanitizer") or diag($file);
+    if ($sanitizer) {
+        ok($uses{"__${sanitizer}_init"}, "$name: built with the sanitizer") or diag($file);
         next;
     }
     ok($uses{__stack_chk_fail}, "$name: stack protector");

@@ -61,9 +61,16 @@ sub fill {
 
 # What a sanitized module needs in httpd's environment: the sanitizer's run time before anything else.
 sub environment {
-    return {} unless $ENV{CLOUDEP_SANITIZE};
-    chomp(my $library = run(undef, 'gcc', '-print-file-name=libasan.so'));
-    return { LD_PRELOAD => $library };
+    my $library = { 1 => 'libasan.so', thread => 'libtsan.so' }->{ $ENV{CLOUDEP_SANITIZE} // '' } or return {};
+    chomp(my $file = run(undef, 'gcc', "-print-file-name=$library"));
+    return { LD_PRELOAD => $file };
+}
+
+# ThreadSanitizer finds no room for itself where a kernel spreads addresses wide: starts this program again, if that is
+# allowed here, so that they are always the same in it and in what it starts.
+sub fix_addresses {
+    return if $ENV{CLOUDEP_ADDRESSES_FIXED}++ || system 'setarch --addr-no-randomize true 2>/dev/null';
+    exec 'setarch', '--addr-no-randomize', $^X, (map { "-I$_" } grep { !ref } @INC), $0, @ARGV or die "setarch: $!";
 }
 
 # dir => folder of the configuration and logs, port => where it listens
