@@ -1,7 +1,7 @@
 /*
  * challenge.c - see challenge.h. What memcached holds, each under a key of its own:
  *
- *   challenge   id                     the record, until the challenge expires
+ *   challenge   id                     the record with its keyed hash, until the challenge expires
  *   guesses     id                     how often it was guessed; a day, longer than any chain of resends
  *   slot        tenant, purpose, uid   the id of the one living code challenge
  *   stamp       tenant, uid, period    random; the member's challenges are good as long as it is there
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/challenge_private.h"
 #include "base/mac.h"
 #include "base/random.h"
 
@@ -27,19 +27,12 @@
 #define MAX_TEXT 1024
 #define MAX_EXTRA 16384
 #define MAC_LABEL "cloudep otp"
-/* memcached counts seconds its own way and may be early; the end that counts is in the record. */
-#define SLACK 2
 #define GUESSES_TTL 86400
 #define STAMP_PERIOD (15 * 86400)
 #define STAMP_TTL (2 * STAMP_PERIOD)
 #define CLOCK_SKEW 60
 
 /* ---- keys ---- */
-
-static cloudep_cache_key_t record_key(const char *id)
-{
-    return cloudep_cache_key_near(id, "challenge", CLOUDEP_KEY_PARTS(id));
-}
 
 static cloudep_cache_key_t guesses_key(const char *id)
 {
@@ -64,54 +57,7 @@ static apr_time_t stamp_period(apr_time_t when)
     return apr_time_sec(when) / STAMP_PERIOD;
 }
 
-/* ---- the record ---- */
-
-static apr_status_t record_write(const cloudep_challenge_t *c, const cloudep_challenges_t *in, int replace,
-                                 apr_pool_t *pool)
-{
-    const cloudep_challenge_spec_t *spec = &c->spec;
-    json_t *record = cloudep_json_own(json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:I, s:I, s:s*, s:s*}", "tenant_id",
-                                                spec->tenant_id, "purpose", spec->purpose, "uid", spec->uid, "target",
-                                                spec->target, "extra", spec->extra, "created", (json_int_t)c->created,
-                                                "expires", (json_int_t)c->expires, "mac", c->mac, "stamp", c->stamp),
-                                      pool);
-    const apr_size_t length = record ? json_dumpb(record, NULL, 0, JSON_COMPACT) : 0;
-    const apr_uint32_t ttl = cloudep_challenge_remaining(c) + SLACK;
-    char *text;
-
-    if (length == 0) {
-        return APR_EINVAL;
-    }
-    text = apr_palloc(pool, length);
-    json_dumpb(record, text, length, JSON_COMPACT);
-    return replace ? cloudep_cache_set(in->cache, record_key(c->id), text, length, ttl)
-                   : cloudep_cache_add(in->cache, record_key(c->id), text, length, ttl);
-}
-
-static apr_status_t record_read(cloudep_challenge_t *c, const cloudep_challenges_t *in, apr_pool_t *pool)
-{
-    cloudep_challenge_spec_t *spec = &c->spec;
-    json_int_t created = 0;
-    json_int_t expires = 0;
-    json_t *record;
-    const char *reason;
-    char *text;
-    apr_size_t length;
-    const apr_status_t rv = cloudep_cache_get(&text, &length, in->cache, record_key(c->id), pool);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    if (cloudep_json_parse(&record, &reason, text, length, pool) != APR_SUCCESS ||
-        json_unpack(record, "{s:s, s:s, s?s, s?s, s?s, s:I, s:I, s?s, s?s}", "tenant_id", &spec->tenant_id, "purpose",
-                    &spec->purpose, "uid", &spec->uid, "target", &spec->target, "extra", &spec->extra, "created",
-                    &created, "expires", &expires, "mac", &c->mac, "stamp", &c->stamp) != 0) {
-        return CLOUDEP_EDATA;
-    }
-    c->created = (apr_time_t)created;
-    c->expires = (apr_time_t)expires;
-    return APR_SUCCESS;
-}
+/* ---- what it is about ---- */
 
 static int is_id(const char *id)
 {
@@ -344,8 +290,10 @@ apr_status_t cloudep_challenge_start(cloudep_challenge_t **challenge, const char
     /* The slot comes last: until then nothing of this is in force. */
     if (rv != APR_SUCCESS || (rv = stamp_take(c, in, pool)) != APR_SUCCESS ||
         (rv = cloudep_random_digits(&fresh, CLOUDEP_CODE_DIGITS, pool)) != APR_SUCCESS ||
-        (rv = code_mac(c, in, fresh, pool)) != APR_SUCCESS || (rv = record_write(c, in, 1, pool)) != APR_SUCCESS ||
-        (rv = cloudep_cache_set(in->cache, slot_key(spec), c->id, ID_LENGTH, lifetime + SLACK)) != APR_SUCCESS) {
+        (rv = code_mac(c, in, fresh, pool)) != APR_SUCCESS ||
+        (rv = cloudep_challenge_record_write(c, in, 1, pool)) != APR_SUCCESS ||
+        (rv = cloudep_cache_set(in->cache, slot_key(spec), c->id, ID_LENGTH, lifetime + CLOUDEP_CHALLENGE_SLACK)) !=
+            APR_SUCCESS) {
         return rv;
     }
     *challenge = c;
@@ -368,7 +316,7 @@ apr_status_t cloudep_challenge_open(cloudep_challenge_t **challenge, const cloud
     }
     c = describe(spec, lifetime, pool);
     if ((rv = begin(c, in, pool)) != APR_SUCCESS || (spec->uid && (rv = stamp_take(c, in, pool)) != APR_SUCCESS) ||
-        (rv = record_write(c, in, 1, pool)) != APR_SUCCESS) {
+        (rv = cloudep_challenge_record_write(c, in, 1, pool)) != APR_SUCCESS) {
         return rv;
     }
     *challenge = c;
@@ -393,7 +341,7 @@ apr_status_t cloudep_challenge_load(cloudep_challenge_t **challenge, const cloud
     }
     c = apr_pcalloc(pool, sizeof(*c));
     c->id = apr_pstrdup(pool, id);
-    if ((rv = record_read(c, in, pool)) != APR_SUCCESS) {
+    if ((rv = cloudep_challenge_record_read(c, in, pool)) != APR_SUCCESS) {
         return rv;
     }
     if (c->expires <= apr_time_now()) {
@@ -431,7 +379,7 @@ apr_status_t cloudep_challenge_consume(const cloudep_challenge_t *c, const cloud
     }
     /* It may have been invalidated since it was loaded. */
     if ((rv = stamp_check(c, in, pool)) != APR_SUCCESS ||
-        (rv = cloudep_cache_delete(in->cache, record_key(c->id))) != APR_SUCCESS) {
+        (rv = cloudep_cache_delete(in->cache, cloudep_challenge_record_key(c->id))) != APR_SUCCESS) {
         return rv;
     }
     /* Nobody misses it: without its record it only waits for its end. */
@@ -452,6 +400,6 @@ apr_status_t cloudep_challenge_restore(const cloudep_challenge_t *c, const cloud
     if ((rv = guesses_set(c, in, c->guesses > 0 ? c->guesses - 1 : 0)) != APR_SUCCESS) {
         return rv;
     }
-    rv = record_write(c, in, 0, pool);
+    rv = cloudep_challenge_record_write(c, in, 0, pool);
     return rv == APR_EEXIST ? APR_SUCCESS : rv;
 }

@@ -1,7 +1,8 @@
 /*
  * challenge.h - short-lived things a client must answer: one-time codes, second factors, social states.
  *
- * A challenge is a record in memcached under a random 128-bit id. Of a code only a keyed hash is kept.
+ * A challenge is a record in memcached under a random 128-bit id, with a keyed hash of it all: who can write there
+ * cannot make one. Of a code only a keyed hash is kept.
  * memcached's atomic verbs carry the promises: guesses are counted by incr before they are compared, and
  * the one whose delete succeeds has consumed the challenge. Whatever memcached loses costs the user a
  * new code: a record without its counter, its slot or its member's stamp is refused as not found.
@@ -22,7 +23,7 @@
 /** What challenges are kept with. */
 typedef struct {
     cloudep_cache_t *cache;     /* NULL: every function answers CLOUDEP_EUNSET */
-    const cloudep_jwks_t *keys; /* sealing keys, for codes only; NULL: CLOUDEP_EUNSET there */
+    const cloudep_jwks_t *keys; /* sealing keys; NULL: records are believed as they are, and codes CLOUDEP_EUNSET */
 } cloudep_challenges_t;
 
 /** What a new challenge is about. Strings of at most 1 KiB; extra of at most 16 KiB. */

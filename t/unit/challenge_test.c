@@ -327,7 +327,48 @@ static void test_loss(const cloudep_challenges_t *in, apr_pool_t *pool)
     is_int(guess(in, next->id, code, pool), CLOUDEP_EDATA, "a record that is none");
     cloudep_cache_set(in->cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(next->id)), nobodys, strlen(nobodys),
                       60);
-    is_int(guess(in, next->id, code, pool), APR_NOTFOUND, "one with a code of nobody");
+    is_int(guess(in, next->id, code, pool), CLOUDEP_EDATA, "one that nobody wrote");
+}
+
+/* Puts text where the record of id is. */
+static void put_record(const cloudep_challenges_t *in, const char *id, const char *text)
+{
+    cloudep_cache_set(in->cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(id)), text, strlen(text), 60);
+}
+
+/* Whoever writes to memcached has a code of their own, and would like it to be somebody else's. */
+static void test_forged(const cloudep_challenges_t *in, apr_pool_t *pool)
+{
+    const cloudep_challenges_t keyless = {in->cache, NULL};
+    const cloudep_challenge_spec_t own = spec_of("attacker");
+    const cloudep_challenge_spec_t other = spec_of("victim");
+    cloudep_challenge_t *mine;
+    cloudep_challenge_t *theirs;
+    cloudep_challenge_t *c;
+    const char *code;
+    const char *theirs_code;
+    char *record;
+    char *changed;
+    char *text;
+
+    cloudep_challenge_start(&mine, &code, in, &own, 600, ATTEMPTS, pool);
+    cloudep_challenge_start(&theirs, &theirs_code, in, &other, 600, ATTEMPTS, pool);
+    cloudep_cache_get(&record, NULL, in->cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(mine->id)), pool);
+    changed = apr_pstrdup(pool, record);
+    text = strstr(changed, "attacker");
+    ok(text != NULL, "the record says whose it is");
+    memcpy(text, "victim\\u", 8); /* as long as it was; JSON or not, it is not what was written */
+    put_record(in, mine->id, changed);
+    is_int(guess(in, mine->id, code, pool), CLOUDEP_EDATA, "a changed record is none");
+    put_record(in, mine->id, strchr(record, '\n') + 1);
+    is_int(guess(in, mine->id, code, pool), CLOUDEP_EDATA, "nor one without its keyed hash");
+    put_record(in, theirs->id, record);
+    is_int(guess(in, theirs->id, code, pool), CLOUDEP_EDATA, "nor one of another id");
+    put_record(in, mine->id, record);
+    is_int(guess(in, mine->id, code, pool), APR_SUCCESS, "the one that was written is");
+    cloudep_challenge_open(&mine, &keyless, &own, 600, pool);
+    is_int(cloudep_challenge_load(&c, in, mine->id, pool), CLOUDEP_EDATA,
+           "nor is one made without a key, where there is one");
 }
 
 /* One of two servers is lost: a challenge is whole or gone, and the two pairs of its keys go one by one. */
@@ -443,6 +484,7 @@ int main(void)
     test_open(&in, pool);
     test_invalidate(&in, pool);
     test_loss(&in, pool);
+    test_forged(&in, pool);
     test_cooldown(&in, pool);
     test_two_servers(&in, pool);
     test_outage(&in, pid, pool);
