@@ -470,12 +470,14 @@ CLOUDEP_DECLARE(cloudep_problem_t *) cloudep_social_start(cloudep_call_t *call, 
 
 /**
  * What was remembered under a state, which is used up by this. 400 28101000: it is not genuine, has expired, was used
- * before, or was started by somebody else; 404 28301000: it is genuine, but what was remembered is lost.
+ * before, was started by somebody else, or another provider answers; 404 28301000: it is genuine, but what was
+ * remembered is lost.
  * @param session_id as the start answered it, from a client without cookies; or NULL
+ * @param issuer who says to have answered (RFC 9207); NULL: nobody says
  */
 CLOUDEP_DECLARE(cloudep_problem_t *)
 cloudep_social_return(cloudep_call_t *call, const char *purpose, const char *state, const char *session_id,
-                      const cloudep_social_t **social);
+                      const char *issuer, const cloudep_social_t **social);
 
 /**
  * Turns the code in at the provider. social is from cloudep_social_return(). 400 28101000: the code is not one for this

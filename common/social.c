@@ -252,6 +252,14 @@ cloudep_problem_t *cloudep_social_start(cloudep_call_t *call, const cloudep_soci
     return NULL;
 }
 
+/* A code must not go to another provider than the one that gave it, whatever the browser was talked into (RFC 9207). */
+static int is_who_was_asked(cloudep_call_t *call, const cloudep_social_t *social, const char *issuer)
+{
+    const cloudep_oidc_provider_t *provider = cloudep_oidc_social(call->config->run->oidc, social->provider);
+
+    return !issuer || !provider || !strcmp(issuer, provider->issuer);
+}
+
 /* ---- return ---- */
 
 /* One answer for all that is wrong with a state; the log has the reason. */
@@ -303,7 +311,7 @@ static cloudep_problem_t *use_up(cloudep_call_t *call, const cloudep_challenge_t
 }
 
 cloudep_problem_t *cloudep_social_return(cloudep_call_t *call, const char *purpose, const char *state,
-                                         const char *session_id, const cloudep_social_t **social)
+                                         const char *session_id, const char *issuer, const cloudep_social_t **social)
 {
     remembered_t *into = apr_pcalloc(call->p, sizeof(*into));
     cloudep_challenge_t *challenge;
@@ -323,6 +331,9 @@ cloudep_problem_t *cloudep_social_return(cloudep_call_t *call, const char *purpo
     cloudep_note(call, into->social.tenant_id, NULL, into->social.provider);
     if (!is_who_started(call, &into->record, session_id)) {
         return refuse_state(call, "it was started by another browser");
+    }
+    if (!is_who_was_asked(call, &into->social, issuer)) {
+        return refuse_state(call, "another provider answers");
     }
     *social = &into->social;
     return use_up(call, challenge);

@@ -19,12 +19,13 @@
         .name = "redirect_uri", .type = CLOUDEP_FIELD_URL, .flags = CLOUDEP_FIELD_REQUIRED                             \
     }
 
-/* Both callbacks take the same; session_id is for clients that keep no cookies. */
-enum { CODE, STATE, SESSION };
+/* Both callbacks take the same; session_id is for clients that keep no cookies, iss comes from some providers. */
+enum { CODE, STATE, SESSION, ISSUER };
 const cloudep_field_t social_callback_fields[] = {
     {.name = "code", .type = CLOUDEP_FIELD_TOKEN, .flags = CLOUDEP_FIELD_REQUIRED, .max = 2048},
     {.name = "state", .type = CLOUDEP_FIELD_TOKEN, .flags = CLOUDEP_FIELD_REQUIRED, .max = 512},
     {.name = "session_id", .type = CLOUDEP_FIELD_ID},
+    {.name = "iss", .type = CLOUDEP_FIELD_URL},
     FIELDS_END,
 };
 
@@ -137,8 +138,9 @@ cloudep_problem_t *social_register_callback(cloudep_call_t *call)
     const cloudep_social_t *social;
     const cloudep_tenant_t *tenant;
     cloudep_social_account_t account;
-    cloudep_problem_t *problem = cloudep_social_return(call, PURPOSE_SOCIAL_REGISTER, cloudep_text(call, STATE),
-                                                       cloudep_text(call, SESSION), &social);
+    cloudep_problem_t *problem =
+        cloudep_social_return(call, PURPOSE_SOCIAL_REGISTER, cloudep_text(call, STATE), cloudep_text(call, SESSION),
+                              cloudep_text(call, ISSUER), &social);
 
     problem = problem ? problem : find_tenant(call, social->tenant_id, &tenant);
     if (!problem && !tenant->registration) {
@@ -179,8 +181,9 @@ cloudep_problem_t *social_login_callback(cloudep_call_t *call)
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
     cloudep_social_account_t account;
-    cloudep_problem_t *problem = cloudep_social_return(call, PURPOSE_SOCIAL_LOGIN, cloudep_text(call, STATE),
-                                                       cloudep_text(call, SESSION), &social);
+    cloudep_problem_t *problem =
+        cloudep_social_return(call, PURPOSE_SOCIAL_LOGIN, cloudep_text(call, STATE), cloudep_text(call, SESSION),
+                              cloudep_text(call, ISSUER), &social);
     apr_status_t rv;
 
     problem = problem ? problem : cloudep_social_redeem(call, social, cloudep_text(call, CODE), &account);

@@ -134,11 +134,15 @@ subtest 'state' => sub {
     outcome($login->callback($back, cookie => undef), 400, 28101000, 'another browser, without a cookie');
     outcome($login->callback($back, cookie => '__Host-cloudep-browser=' . 'A' x 22), 400, 28101000, 'or with its own');
     outcome($login->callback($back, cookie => undef, session_id => 'A' x 22), 400, 28101000, 'or with a made up session');
+    outcome($login->callback($back, iss => $_), 400, 28101000, 'another provider answers') for 'https://evil.example', $peer->issuer . '/', uc $peer->issuer;
+    outcome($login->callback($back, iss => 'nobody'), 400, 10101000, 'no provider answers');
     outcome($login->callback($back, code => 'made-up'), 400, 28101000, 'a made up code');
     outcome($login->callback($back), 400, 28101000, 'uses the state up');
 
     $back = $login->visit($ada);
     outcome($login->callback($back, cookie => undef, session_id => $back->{session_id}), 200, 102000, 'a client without cookies has its session_id');
+    $back = $login->visit($ada);
+    outcome($login->callback($back, iss => $peer->issuer), 200, 102000, 'the provider says who it is');
     my @tabs = map { $login->with(cookie => $back->{cookie})->visit($ada) } 1 .. 2;
     outcome($login->callback($_), 200, 102000, 'two tabs of a browser') for @tabs;
 
