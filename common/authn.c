@@ -12,6 +12,7 @@
 #include "base/session_store.h"
 #include "base/validate.h"
 #include "liveness.h"
+#include "tenant_slug.h"
 
 static cloudep_problem_t *unauthenticated(cloudep_call_t *call, const char *challenge, const char *message)
 {
@@ -138,7 +139,6 @@ static apr_status_t ask_whether_alive(cloudep_call_t *call, const unsigned char 
         }
     }
     if (rv == APR_SUCCESS) {
-        principal->tenant_slug = liveness->tenant_slug;
         principal->amr = liveness->amr;
         principal->mfa_at = liveness->mfa_at;
     }
@@ -153,7 +153,6 @@ static apr_status_t look_up(cloudep_call_t *call, const cloudep_access_t *access
                                                 access->session_id, access->uid);
 
     principal->member = live.member;
-    principal->tenant_slug = live.tenant_slug;
     principal->amr = live.amr;
     principal->mfa_at = live.mfa_at;
     return rv;
@@ -174,6 +173,9 @@ static cloudep_problem_t *from_token(cloudep_call_t *call, cloudep_principal_t *
     principal->session_id = access->session_id;
     rv = call->route->flags & CLOUDEP_ROUTE_GUARD ? ask_whether_alive(call, key, access, principal)
                                                   : look_up(call, access, principal);
+    if (rv == APR_SUCCESS) {
+        rv = cloudep_tenant_slug(&principal->tenant_slug, call->config->run->slugs, access->tenant_id, call->p);
+    }
     if (rv == APR_NOTFOUND) {
         return invalid_token(call, "its session is over");
     }

@@ -48,11 +48,22 @@ cloudep_problem_t *cloudep_check_body_headers(cloudep_call_t *call)
     return NULL;
 }
 
-/* Reads at most limit bytes and one more, to know that there were more. */
+/* As many bytes as the client says there are, else as may be; and one more, to know that there were more. */
+static apr_size_t room_for(const cloudep_call_t *call)
+{
+    const char *declared = apr_table_get(call->r->headers_in, "Content-Length");
+    apr_off_t length = call->config->body_limit;
+
+    if (declared && (!ap_parse_strict_length(&length, declared) || length > call->config->body_limit)) {
+        length = call->config->body_limit;
+    }
+    return (apr_size_t)length + 1;
+}
+
 static apr_status_t read_body(cloudep_call_t *call, char **body, apr_size_t *length)
 {
     request_rec *r = call->r;
-    apr_size_t limit = (apr_size_t)call->config->body_limit + 1;
+    apr_size_t limit = room_for(call);
     apr_bucket_brigade *bb = apr_brigade_create(call->p, r->connection->bucket_alloc);
     char *buffer = apr_palloc(call->p, limit + 1);
     int eos = 0;

@@ -224,7 +224,10 @@ cloudep_message_new(cloudep_call_t *call, const cloudep_message_t **message, con
                     const char *channel, const char *target, const char *language, const char *template,
                     const json_t *params, apr_int64_t lifetime);
 
-/** Wakes the delivery thread after a message was committed. */
+/**
+ * Wakes the delivery thread once the answer is out, after a message was committed. Not before: with concealed accounts
+ * a delivery that takes the processor from its own answer would show in the time.
+ */
 CLOUDEP_DECLARE(void) cloudep_outbox_wake(const cloudep_call_t *call);
 
 /** What password rules say; NULL when acceptable, else the 400. words: NULL-ended, what an attacker tries first. */

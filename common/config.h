@@ -171,7 +171,8 @@ typedef struct cloudep_runtime_t {
     struct cloudep_hasher_t *hasher;                   /* made in the child */
     struct cloudep_token_cache_t *tokens;
     struct cloudep_checker_t *checker; /* whether sessions live, for guarded Locations */
-    const char *decoy;                 /* hash of a password that nobody knows */
+    struct cloudep_slugs_t *slugs;
+    const char *decoy; /* hash of a password that nobody knows */
 } cloudep_runtime_t;
 
 #define CLOUDEP_MEMBER_INT(member, ...) int member;

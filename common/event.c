@@ -58,19 +58,6 @@ static const char *name_of(const cloudep_call_t *call)
     return name;
 }
 
-static json_t *event_of(const cloudep_call_t *call, const cloudep_problem_t *problem)
-{
-    const cloudep_request_t *state = cloudep_request(call->r);
-    const cloudep_principal_t *principal = call->principal;
-    const char *code = problem ? apr_psprintf(call->p, "%d", cloudep_problem_code(problem)) : "102000";
-
-    return json_pack(
-        "{ss*,ss,ss,ss*,ss*,ss*,ss*,ss,sI}", "tenant_id", principal ? principal->tenant_id : state->about_tenant,
-        "name", name_of(call), "outcome", code, "uid", principal ? principal->uid : state->about_uid, "method",
-        state->method || !principal ? state->method : "token", "address", call->r->useragent_ip, "user_agent",
-        cloudep_user_agent(call->r), "request_id", cloudep_request_id(call->r), "at", (json_int_t)apr_time_now());
-}
-
 /* What httpd would write with a backslash goes, as JSON and httpd do not agree on how many of them that takes. */
 static const char *without_quotes(apr_pool_t *p, const char *text)
 {
@@ -84,20 +71,29 @@ static const char *without_quotes(apr_pool_t *p, const char *text)
     return copy;
 }
 
-static void log_event(const cloudep_call_t *call, const json_t *event, int failed)
+/* The line of the log; with "at" it is what cloudep_events_store() takes. */
+static json_t *event_of(const cloudep_call_t *call, const cloudep_problem_t *problem)
 {
-    json_t *line =
-        json_pack("{ss,ss,ss}", "event", json_string_value(json_object_get(event, "name")), "result",
-                  failed ? "failure" : "success", "outcome", json_string_value(json_object_get(event, "outcome")));
-    static const char *const members[] = {"tenant_id", "uid", "method", "address", "user_agent", "request_id"};
+    const cloudep_request_t *state = cloudep_request(call->r);
+    const cloudep_principal_t *principal = call->principal;
+    const char *code = problem ? apr_psprintf(call->p, "%d", cloudep_problem_code(problem)) : "102000";
+
+    return json_pack(
+        "{ss,ss,ss,ss*,ss*,ss*,ss*,ss*,ss}", "event", name_of(call), "result", problem ? "failure" : "success",
+        "outcome", code, "tenant_id", principal ? principal->tenant_id : state->about_tenant, "uid",
+        principal ? principal->uid : state->about_uid, "method", state->method || !principal ? state->method : "token",
+        "address", call->r->useragent_ip, "user_agent", without_quotes(call->p, cloudep_user_agent(call->r)),
+        "request_id", cloudep_request_id(call->r));
+}
+
+static void log_event(const cloudep_call_t *call, json_t *event)
+{
+    const char *agent = json_string_value(json_object_get(event, "user_agent"));
+    json_t *line = agent && strpbrk(agent, "\"\\") ? json_copy(event) : json_incref(event);
     char *text;
 
-    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        const char *value = json_string_value(json_object_get(event, members[i]));
-
-        if (value) {
-            (void)json_object_set_new(line, members[i], json_string(without_quotes(call->p, value)));
-        }
+    if (line != event) {
+        (void)json_object_set_new(line, "user_agent", json_string(without_quotes(call->p, agent)));
     }
     text = json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII);
     json_decref(line);
@@ -137,8 +133,9 @@ void cloudep_event(const cloudep_call_t *call, const cloudep_problem_t *problem)
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, call->r, CENO(401) "an event could not be written");
         return;
     }
-    log_event(call, event, problem != NULL);
-    if (events && json_object_get(event, "tenant_id")) {
+    log_event(call, event);
+    if (events && json_object_get(event, "tenant_id") &&
+        json_object_set_new(event, "at", json_integer(apr_time_now())) == 0) {
         enqueue(events, event);
     }
     else {

@@ -23,11 +23,12 @@ static cloudep_password_params_t params_of(const cloudep_config_t *config)
 static apr_status_t hash(const cloudep_idp_context_t *ctx, const char **phc, const char *password)
 {
     cloudep_password_params_t params = params_of(ctx->config);
-    apr_status_t rv = cloudep_hasher_enter(ctx->config->run->hasher);
+    const cloudep_password_memory_t *memory;
+    apr_status_t rv = cloudep_hasher_enter(&memory, ctx->config->run->hasher);
 
     if (rv == APR_SUCCESS) {
-        rv = cloudep_password_hash(phc, password, &params, ctx->p);
-        cloudep_hasher_leave(ctx->config->run->hasher);
+        rv = cloudep_password_hash(phc, password, &params, memory, ctx->p);
+        cloudep_hasher_leave(ctx->config->run->hasher, memory);
     }
     return rv;
 }
@@ -58,6 +59,7 @@ static void renew(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *us
 static apr_status_t verify(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password)
 {
     const cloudep_runtime_t *run = ctx->config->run;
+    const cloudep_password_memory_t *memory;
     const char *phc = NULL;
     int decoy = 0;
     /* The unknown take the same two steps: a look-up that finds nothing, and a hash. */
@@ -70,13 +72,13 @@ static apr_status_t verify(const cloudep_idp_context_t *ctx, const cloudep_idp_u
         rv = APR_SUCCESS;
     }
     if (rv == APR_SUCCESS) {
-        rv = cloudep_hasher_enter(run->hasher);
+        rv = cloudep_hasher_enter(&memory, run->hasher);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = cloudep_password_verify(password, phc);
-    cloudep_hasher_leave(run->hasher);
+    rv = cloudep_password_verify(password, phc, memory, ctx->p);
+    cloudep_hasher_leave(run->hasher, memory);
     if (decoy) {
         return CLOUDEP_EFORGED;
     }

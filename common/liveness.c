@@ -11,6 +11,7 @@
 #include <semaphore.h>
 #include <stddef.h>
 #include <string.h>
+#include "base/session_store.h"
 
 #define BATCH 64
 
@@ -31,14 +32,20 @@ struct cloudep_checker_t {
     waiter_t *first, **last;
 };
 
+/*
+ * Arrays that stand there as such would have PostgreSQL plan anew for the length of each batch. On IS NOT DISTINCT FROM
+ * see session_store.c.
+ */
 static const cloudep_statement_t alive = {
     .label = "sessions_alive",
-    .sql = "SELECT a.n, t.slug, s.amr, extract(epoch FROM s.mfa_at)::bigint"
-           " FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[]) WITH ORDINALITY a (tenant_id, id, uid, n)"
-           " JOIN cloudep.sessions s ON s.tenant_id = a.tenant_id AND s.id = a.id AND s.uid = a.uid"
-           " JOIN cloudep.members m ON m.tenant_id = a.tenant_id AND m.uid = a.uid"
-           " JOIN cloudep.tenants t ON t.id = a.tenant_id"
-           " WHERE s.revoked_at IS NULL AND s.expires_at > now() AND m.status = 'active'",
+    .sql = "SELECT a.n, s.amr, " CLOUDEP_SQL_SECONDS(
+        "s.mfa_at") ""
+                    " FROM unnest((SELECT %s::uuid[]), (SELECT %s::uuid[]), (SELECT %s::uuid[])) WITH ORDINALITY"
+                    " a (tenant_id, id, uid, n)"
+                    " JOIN cloudep.sessions s ON s.tenant_id = a.tenant_id AND s.id = a.id AND s.uid IS NOT DISTINCT "
+                    "FROM a.uid"
+                    " JOIN cloudep.members m ON m.tenant_id = s.tenant_id AND m.uid = s.uid"
+                    " WHERE s.revoked_at IS NULL AND s.expires_at > now() AND m.status = 'active'",
     .parameters = 3,
     .repeatable = 1,
 };
@@ -88,10 +95,9 @@ static const char *array_of(apr_pool_t *p, waiter_t *const *batch, int n, apr_si
 
 static void answer(waiter_t *waiter, const cloudep_rows_t *rows, int row)
 {
-    const char *mfa_at = cloudep_cell(rows, row, 3);
+    const char *mfa_at = cloudep_cell(rows, row, 2);
 
-    apr_cpystrn(waiter->liveness->tenant_slug, cloudep_cell(rows, row, 1), sizeof(waiter->liveness->tenant_slug));
-    apr_cpystrn(waiter->liveness->amr, cloudep_cell(rows, row, 2), sizeof(waiter->liveness->amr));
+    apr_cpystrn(waiter->liveness->amr, cloudep_cell(rows, row, 1), sizeof(waiter->liveness->amr));
     waiter->liveness->mfa_at = mfa_at ? apr_atoi64(mfa_at) : 0;
     waiter->answer = APR_SUCCESS;
 }

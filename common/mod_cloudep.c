@@ -18,6 +18,7 @@
 #include "base/password.h"
 #include "http.h"
 #include "liveness.h"
+#include "tenant_slug.h"
 #include "oidc.h"
 #include "outbox.h"
 
@@ -284,12 +285,13 @@ static void start_server(server_rec *s, const cloudep_config_t *config, void *pc
     if (config->database) {
         run->db = cloudep_db_create(s, config, pchild);
         run->checker = run->db ? cloudep_checker_create(run->db, CHECKERS, pchild) : NULL;
+        run->slugs = run->db ? cloudep_slugs_create(run->db, pchild) : NULL;
     }
     run->hasher = cloudep_hasher_create(config, pchild);
     run->tokens = cloudep_token_cache_create(pchild);
     if (cloudep_http_create(&run->http, pchild) != APR_SUCCESS ||
         cloudep_oidc_child_init(run->oidc, pchild, run->http) != APR_SUCCESS || !run->hasher || !run->tokens ||
-        (config->database && (!run->db || !run->checker)) ||
+        (config->database && (!run->db || !run->checker || !run->slugs)) ||
         cloudep_password_decoy(&run->decoy, &params, pchild) != APR_SUCCESS ||
         cloudep_zitadel_child_init(s, config, pchild) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, CENO(21) "this child cannot serve CloudEP");

@@ -16,7 +16,7 @@
 
 #define SECRET_MAX 1024
 
-/* The first line of a file that only its owner and group may read, into line (SECRET_MAX + 2 bytes). */
+/* The first line of a file that only its owner may read, into line (SECRET_MAX + 2 bytes). */
 static apr_status_t read_line(char *line, apr_pool_t *pool, const char *path)
 {
     apr_file_t *file;
@@ -27,7 +27,8 @@ static apr_status_t read_line(char *line, apr_pool_t *pool, const char *path)
         return rv;
     }
     rv = apr_file_info_get(&info, APR_FINFO_PROT, file);
-    if (rv == APR_SUCCESS && info.protection & (APR_FPROT_WREAD | APR_FPROT_WWRITE | APR_FPROT_GWRITE)) {
+    if (rv == APR_SUCCESS &&
+        info.protection & (APR_FPROT_WREAD | APR_FPROT_WWRITE | APR_FPROT_GREAD | APR_FPROT_GWRITE)) {
         rv = CLOUDEP_EREFUSED;
     }
     if (rv == APR_SUCCESS) {
@@ -155,7 +156,13 @@ cloudep_problem_t *cloudep_message_new(cloudep_call_t *call, const cloudep_messa
     return NULL;
 }
 
+static apr_status_t wake(void *outbox)
+{
+    cloudep_delivery_wake(outbox);
+    return APR_SUCCESS;
+}
+
 void cloudep_outbox_wake(const cloudep_call_t *call)
 {
-    cloudep_delivery_wake(call->config->run->outbox);
+    apr_pool_cleanup_register(call->p, call->config->run->outbox, wake, apr_pool_cleanup_null);
 }

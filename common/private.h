@@ -7,6 +7,7 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
+#include "base/password.h"
 #include "cloudep.h"
 #include "config.h"
 #include "token_cache.h"
@@ -90,13 +91,14 @@ apr_status_t cloudep_zitadel_child_init(server_rec *s, const cloudep_config_t *c
 /** Removes an abandoned or deleted member at the provider and then here. */
 apr_status_t cloudep_finish_removal(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
 
-/* hasher.c: a bound on the passwords hashed at once */
+/* hasher.c: a bound on the passwords hashed at once, and the memory that they are hashed in */
 
 typedef struct cloudep_hasher_t cloudep_hasher_t;
 cloudep_hasher_t *cloudep_hasher_create(const cloudep_config_t *config, apr_pool_t *pchild);
-/** Waits for a turn. @return CLOUDEP_EOVERLOAD: queue full or waited too long */
-apr_status_t cloudep_hasher_enter(cloudep_hasher_t *hasher);
-void cloudep_hasher_leave(cloudep_hasher_t *hasher);
+/** Waits for a turn and for the memory to hash in. @return CLOUDEP_EOVERLOAD: queue full or waited too long */
+apr_status_t cloudep_hasher_enter(const cloudep_password_memory_t **memory, cloudep_hasher_t *hasher);
+/** Ends the turn and gives its memory back. */
+void cloudep_hasher_leave(cloudep_hasher_t *hasher, const cloudep_password_memory_t *memory);
 
 /* service.c */
 

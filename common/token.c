@@ -106,7 +106,7 @@ apr_status_t cloudep_read_access_token(cloudep_call_t *call, const char *token, 
                                        cloudep_access_t *access, const char **reason)
 {
     const cloudep_claims_t *claims;
-    apr_status_t rv = cloudep_token_key(key, token);
+    apr_status_t rv = cloudep_token_key(key, call->config->run->tokens, token);
 
     if (rv != APR_SUCCESS) {
         *reason = "it could not be hashed";

@@ -19,9 +19,16 @@ typedef struct place_t {
 } place_t;
 
 struct cloudep_token_cache_t {
+    EVP_MD *sha256; /* fetched once, as that takes as long as the hash */
     apr_thread_mutex_t *locks[LOCKS];
     place_t *places;
 };
+
+static apr_status_t free_digest(void *sha256)
+{
+    EVP_MD_free(sha256);
+    return APR_SUCCESS;
+}
 
 cloudep_token_cache_t *cloudep_token_cache_create(apr_pool_t *pchild)
 {
@@ -32,13 +39,19 @@ cloudep_token_cache_t *cloudep_token_cache_create(apr_pool_t *pchild)
             return NULL;
         }
     }
+    cache->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (!cache->sha256) {
+        return NULL;
+    }
+    apr_pool_cleanup_register(pchild, cache->sha256, free_digest, apr_pool_cleanup_null);
     cache->places = apr_pcalloc(pchild, PLACES * sizeof(*cache->places));
     return cache;
 }
 
-apr_status_t cloudep_token_key(unsigned char key[CLOUDEP_TOKEN_KEY], const char *token)
+apr_status_t cloudep_token_key(unsigned char key[CLOUDEP_TOKEN_KEY], const cloudep_token_cache_t *cache,
+                               const char *token)
 {
-    return EVP_Digest(token, strlen(token), key, NULL, EVP_sha256(), NULL) == 1 ? APR_SUCCESS : APR_EGENERAL;
+    return EVP_Digest(token, strlen(token), key, NULL, cache->sha256, NULL) == 1 ? APR_SUCCESS : APR_EGENERAL;
 }
 
 static unsigned place_of(const unsigned char *key)

@@ -19,7 +19,6 @@ typedef struct cloudep_token_cache_t cloudep_token_cache_t;
 
 /* What a guarded request needs to know of a session. */
 typedef struct cloudep_liveness_t {
-    char tenant_slug[64];
     char amr[64];
     apr_int64_t mfa_at; /* Unix seconds, 0: none */
 } cloudep_liveness_t;
@@ -38,7 +37,8 @@ typedef struct cloudep_access_t {
 cloudep_token_cache_t *cloudep_token_cache_create(apr_pool_t *pchild);
 
 /** The key of a token: its SHA-256. @return APR_EGENERAL: OpenSSL failed */
-apr_status_t cloudep_token_key(unsigned char key[CLOUDEP_TOKEN_KEY], const char *token);
+apr_status_t cloudep_token_key(unsigned char key[CLOUDEP_TOKEN_KEY], const cloudep_token_cache_t *cache,
+                               const char *token);
 
 /** @return APR_NOTFOUND: not remembered; the caller checks expires against the clock */
 apr_status_t cloudep_token_cache_get(cloudep_token_cache_t *cache, const unsigned char key[CLOUDEP_TOKEN_KEY],

@@ -9,9 +9,9 @@
 static const cloudep_statement_t store = {
     .label = "events_store",
     .sql = "INSERT INTO cloudep.events (tenant_id, at, name, outcome, uid, method, address, user_agent, request_id)"
-           " SELECT e.tenant_id, to_timestamp(e.at / 1e6), e.name, e.outcome, e.uid, e.method, e.address,"
+           " SELECT e.tenant_id, to_timestamp(e.at / 1e6), e.event, e.outcome, e.uid, e.method, e.address,"
            " e.user_agent, e.request_id FROM json_to_recordset(%s::json) AS e(tenant_id uuid, at double precision,"
-           " name text, outcome text, uid uuid, method text, address text, user_agent text, request_id text)",
+           " event text, outcome text, uid uuid, method text, address text, user_agent text, request_id text)",
     .parameters = 1,
 };
 

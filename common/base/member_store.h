@@ -43,7 +43,7 @@ typedef struct cloudep_member_t {
     "m.tenant_id, m.uid, m.status, m.email, m.origin, m.provider, m.display_name, m.avatar, m.phone, m.language,"      \
     " m.currency, m.business_email, m.business_email_verified_at IS NOT NULL, m.business_phone,"                       \
     " m.business_phone_verified_at IS NOT NULL, o.enrolled_at IS NOT NULL,"                                            \
-    " floor(extract(epoch FROM m.created_at) * 1000)::bigint, floor(extract(epoch FROM m.updated_at) * 1000)::bigint"
+    " floor(date_part('epoch', m.created_at) * 1000)::bigint, floor(date_part('epoch', m.updated_at) * 1000)::bigint"
 
 /** Reads a member from a row (NULL: the join found none). @return CLOUDEP_EDATA: a status that does not exist */
 apr_status_t cloudep_member_of_row(apr_pool_t *p, const cloudep_member_t **member, const cloudep_rows_t *rows, int row,

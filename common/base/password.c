@@ -1,15 +1,16 @@
 /*
  * password.c - argon2id through libargon2, guessability through libzxcvbn.
  *
- * libargon2 compares in constant time and wipes its own memory. libzxcvbn keeps no state (its dictionary
+ * libargon2 compares in constant time and wipes the memory it works in. libzxcvbn keeps no state (its dictionary
  * is constant data), so any number of threads may use it.
  */
 #include "password.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include <apr_encode.h>
 #include <apr_strings.h>
 #include <argon2.h>
 #include <openssl/crypto.h>
@@ -46,34 +47,115 @@ const char *cloudep_password_params_fault(const cloudep_password_params_t *param
 }
 
 /* Read the parameters at the head of an argon2id PHC string; libargon2 keeps its own reader to itself.
- * Written by hand since sscanf() also takes signs, white space and numbers that overflow. */
-static bool read_params(cloudep_password_params_t *params, const char *phc)
+ * Written by hand since sscanf() also takes signs, white space and numbers that overflow.
+ * Returns what follows the parameters, or NULL. */
+static const char *read_params(cloudep_password_params_t *params, const char *phc)
 {
     static const char *const labels[] = {"$argon2id$v=19$m=", ",t=", ",p="};
     apr_uint32_t *const numbers[] = {&params->memory, &params->passes, &params->lanes};
 
     if (strlen(phc) > PHC_MAX) {
-        return false;
+        return NULL;
     }
     for (int i = 0; i < 3; i++) {
         const apr_size_t length = strlen(labels[i]);
         apr_size_t digits;
 
         if (strncmp(phc, labels[i], length) != 0) {
-            return false;
+            return NULL;
         }
         phc += length;
         digits = strspn(phc, "0123456789");
         if (digits < 1 || digits > 9) {
-            return false;
+            return NULL;
         }
         *numbers[i] = (apr_uint32_t)apr_atoi64(phc);
         phc += digits;
     }
-    return *phc == '$';
+    return *phc == '$' ? phc : NULL;
 }
 
-/* What libargon2's answer means; a tag that differs is told by argon2id_verify() alone. */
+/* ---- The hash's memory ---------------------------------------------------------------------------------- */
+
+/* libargon2's callbacks take no argument of ours, so a call's block waits here, on its own thread. */
+static _Thread_local const cloudep_password_memory_t *lent;
+
+static int take_memory(uint8_t **block, size_t size)
+{
+    *block = lent && size <= lent->size ? lent->block : malloc(size);
+    return *block ? ARGON2_OK : ARGON2_MEMORY_ALLOCATION_ERROR;
+}
+
+/* What was in it has been wiped by libargon2. */
+static void give_memory_back(uint8_t *block, size_t size)
+{
+    (void)size;
+    if (!lent || block != lent->block) {
+        free(block);
+    }
+}
+
+/* ---- A PHC string --------------------------------------------------------------------------------------- */
+
+/* Salt and tag of a hash; the salt is read from a PHC string or fresh, the tag read or computed. */
+typedef struct {
+    cloudep_password_params_t params;
+    unsigned char salt[PHC_MAX], tag[PHC_MAX];
+    apr_size_t salt_size, tag_size;
+} phc_t;
+
+/* "$argon2id$v=19$m=19456,t=2,p=1$salt$tag", both in base64 without padding. */
+static const char *write_phc(const phc_t *hash, apr_pool_t *pool)
+{
+    const char *salt =
+        apr_pencode_base64_binary(pool, hash->salt, (apr_ssize_t)hash->salt_size, APR_ENCODE_NOPADDING, NULL);
+    const char *tag =
+        apr_pencode_base64_binary(pool, hash->tag, (apr_ssize_t)hash->tag_size, APR_ENCODE_NOPADDING, NULL);
+
+    return apr_psprintf(pool, "$argon2id$v=19$m=%u,t=%u,p=%u$%s$%s", hash->params.memory, hash->params.passes,
+                        hash->params.lanes, salt, tag);
+}
+
+/* One spelling only: what is not written as we write it is no hash. */
+static bool read_phc(phc_t *hash, const char *phc, apr_pool_t *pool)
+{
+    const char *salt = read_params(&hash->params, phc);
+    const char *tag = salt ? strchr(++salt, '$') : NULL;
+
+    return tag++ && tag - salt > 1 && *tag &&
+           apr_decode_base64_binary(hash->salt, salt, tag - salt - 1, APR_ENCODE_NONE, &hash->salt_size) ==
+               APR_SUCCESS &&
+           apr_decode_base64_binary(hash->tag, tag, (apr_ssize_t)strlen(tag), APR_ENCODE_NONE, &hash->tag_size) ==
+               APR_SUCCESS &&
+           strcmp(write_phc(hash, pool), phc) == 0;
+}
+
+static argon2_context context_of(phc_t *hash, unsigned char *tag, const char *password)
+{
+    /* It is only read: without ARGON2_FLAG_CLEAR_PASSWORD libargon2 leaves it as it is. */
+    union {
+        const char *given;
+        uint8_t *taken;
+    } secret = {.given = password};
+
+    return (argon2_context){
+        .out = tag,
+        .outlen = (uint32_t)hash->tag_size,
+        .pwd = secret.taken,
+        .pwdlen = (uint32_t)strlen(password),
+        .salt = hash->salt,
+        .saltlen = (uint32_t)hash->salt_size,
+        .t_cost = hash->params.passes,
+        .m_cost = hash->params.memory,
+        .lanes = hash->params.lanes,
+        .threads = hash->params.lanes,
+        .version = ARGON2_VERSION_13,
+        .allocate_cbk = take_memory,
+        .free_cbk = give_memory_back,
+    };
+}
+
+/* What libargon2's answer means; a tag that differs is told by argon2id_verify_ctx() alone. */
 static apr_status_t status_of(int argon2)
 {
     switch (argon2) {
@@ -90,47 +172,50 @@ static apr_status_t status_of(int argon2)
 }
 
 apr_status_t cloudep_password_hash(const char **phc, const char *password, const cloudep_password_params_t *params,
-                                   apr_pool_t *pool)
+                                   const cloudep_password_memory_t *memory, apr_pool_t *pool)
 {
-    unsigned char salt[SALT_SIZE];
-    const apr_size_t length = strlen(password);
-    apr_size_t size;
+    phc_t hash = {.params = *params, .salt_size = SALT_SIZE, .tag_size = TAG_SIZE};
+    argon2_context context;
     apr_status_t rv;
-    char *text;
 
     *phc = NULL;
-    if (length > PASSWORD_MAX || cloudep_password_params_fault(params)) {
+    if (strlen(password) > PASSWORD_MAX || cloudep_password_params_fault(params)) {
         return APR_EINVAL;
     }
-    if ((rv = cloudep_random_bytes(salt, sizeof(salt))) != APR_SUCCESS) {
+    if ((rv = cloudep_random_bytes(hash.salt, SALT_SIZE)) != APR_SUCCESS) {
         return rv;
     }
-    size = argon2_encodedlen(params->passes, params->memory, params->lanes, SALT_SIZE, TAG_SIZE, Argon2_id);
-    text = apr_palloc(pool, size);
-    rv = status_of(argon2id_hash_encoded(params->passes, params->memory, params->lanes, password, length, salt,
-                                         sizeof(salt), TAG_SIZE, text, size));
-    *phc = rv == APR_SUCCESS ? text : NULL;
+    context = context_of(&hash, hash.tag, password);
+    lent = memory;
+    rv = status_of(argon2id_ctx(&context));
+    *phc = rv == APR_SUCCESS ? write_phc(&hash, pool) : NULL;
     return rv;
 }
 
-apr_status_t cloudep_password_verify(const char *password, const char *phc)
+apr_status_t cloudep_password_verify(const char *password, const char *phc, const cloudep_password_memory_t *memory,
+                                     apr_pool_t *pool)
 {
     cloudep_password_params_t params;
-    const apr_size_t length = strlen(password);
+    unsigned char tag[PHC_MAX];
+    argon2_context context;
+    phc_t hash;
 
-    if (!read_params(&params, phc)) {
+    if (!read_phc(&hash, phc, pool)) {
         return CLOUDEP_EDATA;
     }
+    params = hash.params;
     if (params.memory < MEMORY_LEAST) {
         params.memory = MEMORY_LEAST; /* weaker than we would make it, but no reason to lock out */
     }
     if (cloudep_password_params_fault(&params)) {
         return CLOUDEP_EDATA;
     }
-    if (length > PASSWORD_MAX) {
+    if (strlen(password) > PASSWORD_MAX) {
         return CLOUDEP_EFORGED; /* it could never have been set */
     }
-    return status_of(argon2id_verify(phc, password, length));
+    context = context_of(&hash, tag, password);
+    lent = memory;
+    return status_of(argon2id_verify_ctx(&context, (const char *)hash.tag));
 }
 
 bool cloudep_password_needs_rehash(const char *phc, const cloudep_password_params_t *params)
@@ -149,7 +234,7 @@ apr_status_t cloudep_password_decoy(const char **phc, const cloudep_password_par
     if (cloudep_random_id(&nobody_knows, pool) != APR_SUCCESS) {
         return APR_EGENERAL;
     }
-    return cloudep_password_hash(phc, nobody_knows, params, pool);
+    return cloudep_password_hash(phc, nobody_knows, params, NULL, pool);
 }
 
 /* libzxcvbn's time grows with more than the fourth power of the length on hostile input (digits and

@@ -21,6 +21,13 @@ typedef struct {
     apr_uint32_t lanes;
 } cloudep_password_params_t;
 
+/* A block that hashes use one after the other, so that each finds it mapped; at least params.memory KiB, else they take
+ * memory of their own. One hash at a time. */
+typedef struct {
+    void *block;
+    apr_size_t size; /* bytes */
+} cloudep_password_memory_t;
+
 /* OWASP Password Storage Cheat Sheet: argon2id with 19 MiB, 2 passes, 1 lane. */
 #define CLOUDEP_PASSWORD_MEMORY 19456
 #define CLOUDEP_PASSWORD_PASSES 2
@@ -39,19 +46,23 @@ const char *cloudep_password_params_fault(const cloudep_password_params_t *param
  * failure
  * @param password at most 4096 bytes; every byte counts
  * @param params the cost; must have no cloudep_password_params_fault()
+ * @param memory to work in, wiped afterwards; NULL: none is lent
  * @return APR_SUCCESS; APR_ENOMEM when the hash's memory cannot be had; APR_EINVAL for unusable
  *         parameters or a longer password; APR_EGENERAL when the random source fails
  */
 apr_status_t cloudep_password_hash(const char **phc, const char *password, const cloudep_password_params_t *params,
-                                   apr_pool_t *pool);
+                                   const cloudep_password_memory_t *memory, apr_pool_t *pool);
 
 /**
  * Check a password against a stored hash, in time that depends on the hash's parameters only.
+ * @param memory as for cloudep_password_hash()
+ * @param pool scratch
  * @return APR_SUCCESS when it is the password, CLOUDEP_EFORGED when it is not, CLOUDEP_EDATA when
  *         @a phc is not an argon2id PHC string within the bounds of cloudep_password_params_fault()
  *         (memory from 8 KiB up is taken here, so that imported hashes work), APR_ENOMEM
  */
-apr_status_t cloudep_password_verify(const char *password, const char *phc);
+apr_status_t cloudep_password_verify(const char *password, const char *phc, const cloudep_password_memory_t *memory,
+                                     apr_pool_t *pool);
 
 /** Whether a stored hash was made with other parameters, so that it is due for a new one. A string
  *  that is no argon2id hash needs one as well. */

@@ -13,14 +13,17 @@ static const cloudep_statement_t open_session = {
     .parameters = 2 + CLOUDEP_SESSION_PARAMETERS,
 };
 
+/*
+ * A session is found by its primary key. Its uid is compared by IS NOT DISTINCT FROM, which no index serves, so that
+ * PostgreSQL never goes through all sessions of a member instead: there may be thousands.
+ */
 static const cloudep_statement_t principal = {
     .label = "session_principal",
-    .sql = "SELECT s.amr, t.slug, " CLOUDEP_SQL_SECONDS(
+    .sql = "SELECT s.amr, " CLOUDEP_SQL_SECONDS(
         "s.mfa_at") ", " CLOUDEP_MEMBER_COLUMNS " FROM cloudep.sessions s"
                     " LEFT JOIN cloudep.members m ON m.tenant_id = s.tenant_id AND m.uid = s.uid"
                     " LEFT JOIN cloudep.totp o ON o.tenant_id = s.tenant_id AND o.uid = s.uid"
-                    " LEFT JOIN cloudep.tenants t ON t.id = s.tenant_id"
-                    " WHERE s.tenant_id = %s::uuid AND s.id = %s::uuid AND s.uid = %s::uuid"
+                    " WHERE s.tenant_id = %s::uuid AND s.id = %s::uuid AND s.uid IS NOT DISTINCT FROM %s::uuid"
                     " AND s.revoked_at IS NULL AND s.expires_at > now()",
     .parameters = 3,
     .repeatable = 1,
@@ -116,13 +119,9 @@ apr_status_t cloudep_session_principal(cloudep_db_t *db, apr_pool_t *p, cloudep_
         return APR_NOTFOUND;
     }
     live->amr = cloudep_cell(rows, 0, 0);
-    live->tenant_slug = cloudep_cell(rows, 0, 1);
-    mfa_at = cloudep_cell(rows, 0, 2);
+    mfa_at = cloudep_cell(rows, 0, 1);
     live->mfa_at = mfa_at ? apr_atoi64(mfa_at) : 0;
-    if (!live->tenant_slug) {
-        return CLOUDEP_EDATA;
-    }
-    rv = cloudep_member_of_row(p, &live->member, rows, 0, 3);
+    rv = cloudep_member_of_row(p, &live->member, rows, 0, 2);
     if (rv == APR_SUCCESS && live->member && live->member->status != CLOUDEP_MEMBER_ACTIVE) {
         return APR_NOTFOUND;
     }

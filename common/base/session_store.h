@@ -38,22 +38,18 @@ typedef struct cloudep_session_t {
     " %s, %s, now() + least(a.idle, a.lifetime), now() + a.lifetime"                                                   \
     " FROM " source " s, (SELECT %s::text AS amr, %s::interval AS idle, %s::interval AS lifetime) a"                   \
     " RETURNING uid, " CLOUDEP_SESSION_TIMES
-#define CLOUDEP_SQL_SECONDS(time) "extract(epoch FROM " time ")::bigint"
-#define CLOUDEP_SESSION_TIMES                                                                                             \
-    "refresh_seq, " CLOUDEP_SQL_SECONDS("auth_time") " AS auth_time, " CLOUDEP_SQL_SECONDS(                               \
-        "coalesce(rotated_at, created_at)") " AS began, " CLOUDEP_SQL_SECONDS("idle_expires_at") " AS "                   \
-                                                                                                 "idle_end,"              \
-                                                                                                 " " CLOUDEP_SQL_SECONDS( \
-                                                                                                     "expires_at") " "    \
-                                                                                                                   "A"    \
-                                                                                                                   "S"    \
-                                                                                                                   " "    \
-                                                                                                                   "e"    \
-                                                                                                                   "n"    \
-                                                                                                                   "d"    \
-                                                                                                                   "_"    \
-                                                                                                                   "a"    \
-                                                                                                                   "t"
+#define CLOUDEP_SQL_SECONDS(time) "floor(date_part('epoch', " time "))::bigint"
+/* clang-format off: it takes the adjacent texts apart */
+#define CLOUDEP_SESSION_TIMES                                                                                          \
+    "refresh_seq, " CLOUDEP_SQL_SECONDS(                                                                               \
+        "auth_time") " AS auth_time,"                                                                                  \
+                     " " CLOUDEP_SQL_SECONDS(                                                                          \
+                         "coalesce(rotated_at, created_at)") " AS began,"                                              \
+                                                             " " CLOUDEP_SQL_SECONDS(                                  \
+                                                                 "idle_expires_at") " AS idle_end,"                    \
+                                                                                    " " CLOUDEP_SQL_SECONDS(           \
+                                                                                        "expires_at") " AS end_at"
+/* clang-format on */
 #define CLOUDEP_SQL_SESSION_COLUMNS "refresh_seq, auth_time, began, idle_end, end_at"
 #define CLOUDEP_SESSION_PARAMETERS 6
 
@@ -69,7 +65,6 @@ CLOUDEP_DECLARE(apr_status_t) cloudep_session_open(cloudep_db_t *db, apr_pool_t 
 /* Whom a live session speaks for. */
 typedef struct cloudep_live_session_t {
     const cloudep_member_t *member; /* NULL: the session lives but the member's row is gone */
-    const char *tenant_slug;
     const char *amr;
     apr_int64_t mfa_at; /* Unix seconds of the last second factor, 0: none */
 } cloudep_live_session_t;

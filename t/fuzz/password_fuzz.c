@@ -19,13 +19,13 @@ static int cheap(const char *phc)
     return memory <= WORK_MAX && passes <= 4 && lanes <= 4;
 }
 
-static void stored(const char *phc)
+static void stored(apr_pool_t *pool, const char *phc)
 {
     const cloudep_password_params_t params = {7168, 1, 1};
 
     (void)cloudep_password_needs_rehash(phc, &params);
     if (cheap(phc)) {
-        apr_status_t rv = cloudep_password_verify("correct horse 9", phc);
+        apr_status_t rv = cloudep_password_verify("correct horse 9", phc, NULL, pool);
 
         FUZZ_CHECK(rv == APR_SUCCESS || rv == CLOUDEP_EFORGED || rv == CLOUDEP_EDATA);
         /* What is no hash of ours is due for a new one. */
@@ -41,7 +41,7 @@ static void topic(apr_pool_t *pool, const char *text, size_t size)
     apr_status_t rv;
 
     if (*text == 'p') {
-        stored(text + 1);
+        stored(pool, text + 1);
         return;
     }
     if (size > 1024) {

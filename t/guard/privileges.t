@@ -90,7 +90,7 @@ for my $case (['CloudEPMailPasswordFile', CloudEPMailUser => 'mailer'],
     ['CloudEPSMSSecretFile', CloudEPSMSTransport => 'http://127.0.0.1:9/', CloudEPSMSBody => '"{}"']) {
     my ($directive, %values) = @$case;
     spew("$folder/secret", "hush\n");
-    for my $mode (0644, 0604, 0602, 0620, 0666) {
+    for my $mode (0640, 0644, 0604, 0602, 0620, 0660, 0666) {
         chmod $mode, "$folder/secret";
         like(refusal(own_server(values => { %values, $directive => "$folder/secret" })),
             qr{\Q$folder\E/secret\b.*(?:mode|others|chmod)}s, sprintf '%s of mode %04o stops the start', $directive, $mode);

@@ -18,42 +18,51 @@ static const cloudep_password_params_t standard = {CLOUDEP_PASSWORD_MEMORY, CLOU
 static void test_hash(apr_pool_t *pool)
 {
     const char *phc, *other, *const longest = apr_psprintf(pool, "%0*d", 4096, 1);
+    const cloudep_password_memory_t lent = {apr_palloc(pool, 7168 * 1024), 7168 * 1024};
+    const cloudep_password_memory_t small = {lent.block, 1024};
 
-    is_int(cloudep_password_hash(&phc, "correct horse", &standard, pool), APR_SUCCESS, "a hash");
+    is_int(cloudep_password_hash(&phc, "correct horse", &standard, NULL, pool), APR_SUCCESS, "a hash");
     ok(strncmp(phc, "$argon2id$v=19$m=19456,t=2,p=1$", 31) == 0, "has OWASP's parameters: %.31s", phc);
     is_int((long long)strlen(phc), 97, "a salt of 16 and a tag of 32 bytes");
-    is_int(cloudep_password_verify("correct horse", phc), APR_SUCCESS, "the password is known again");
-    is_int(cloudep_password_verify("correct horsf", phc), CLOUDEP_EFORGED, "another is not");
-    is_int(cloudep_password_verify("", phc), CLOUDEP_EFORGED, "nor is none");
-    is_int(cloudep_password_verify("correct horse ", phc), CLOUDEP_EFORGED, "nor one with a space more");
+    is_int(cloudep_password_verify("correct horse", phc, NULL, pool), APR_SUCCESS, "the password is known again");
+    is_int(cloudep_password_verify("correct horsf", phc, NULL, pool), CLOUDEP_EFORGED, "another is not");
+    is_int(cloudep_password_verify("", phc, NULL, pool), CLOUDEP_EFORGED, "nor is none");
+    is_int(cloudep_password_verify("correct horse ", phc, NULL, pool), CLOUDEP_EFORGED, "nor one with a space more");
 
-    is_int(cloudep_password_hash(&phc, "p\xc3\xa4ssw\xc3\xb6rd\x01", &cheap, pool), APR_SUCCESS, "any bytes");
-    is_int(cloudep_password_hash(&other, "p\xc3\xa4ssw\xc3\xb6rd\x01", &cheap, pool), APR_SUCCESS, "twice");
+    is_int(cloudep_password_hash(&phc, "p\xc3\xa4ssw\xc3\xb6rd\x01", &cheap, NULL, pool), APR_SUCCESS, "any bytes");
+    is_int(cloudep_password_hash(&other, "p\xc3\xa4ssw\xc3\xb6rd\x01", &cheap, NULL, pool), APR_SUCCESS, "twice");
     ok(strcmp(phc, other) != 0, "have two different hashes");
-    is_int(cloudep_password_verify("p\xc3\xa4ssw\xc3\xb6rd\x01", other), APR_SUCCESS, "both good");
+    is_int(cloudep_password_verify("p\xc3\xa4ssw\xc3\xb6rd\x01", other, NULL, pool), APR_SUCCESS, "both good");
 
-    is_int(cloudep_password_hash(&phc, longest, &cheap, pool), APR_SUCCESS, "4096 bytes");
-    is_int(cloudep_password_verify(longest, phc), APR_SUCCESS, "are a password");
-    is_int(cloudep_password_verify(apr_pstrndup(pool, longest, 4095), phc), CLOUDEP_EFORGED,
+    is_int(cloudep_password_hash(&phc, longest, &cheap, NULL, pool), APR_SUCCESS, "4096 bytes");
+    is_int(cloudep_password_verify(longest, phc, NULL, pool), APR_SUCCESS, "are a password");
+    is_int(cloudep_password_verify(apr_pstrndup(pool, longest, 4095), phc, NULL, pool), CLOUDEP_EFORGED,
            "of which the last byte counts");
-    is_int(cloudep_password_verify(apr_pstrcat(pool, longest, "x", NULL), phc), CLOUDEP_EFORGED,
+    is_int(cloudep_password_verify(apr_pstrcat(pool, longest, "x", NULL), phc, NULL, pool), CLOUDEP_EFORGED,
            "one more is not that password");
-    is_int(cloudep_password_hash(&phc, apr_pstrcat(pool, longest, "x", NULL), &cheap, pool), APR_EINVAL,
+    is_int(cloudep_password_hash(&phc, apr_pstrcat(pool, longest, "x", NULL), &cheap, NULL, pool), APR_EINVAL,
            "nor can it be hashed");
     is_str(phc, NULL, "and leaves nothing");
 
+    is_int(cloudep_password_hash(&phc, "correct horse", &cheap, &lent, pool), APR_SUCCESS, "a hash in lent memory");
+    is_int(cloudep_password_verify("correct horse", phc, &small, pool), APR_SUCCESS,
+           "is good where too little is lent");
+    is_int(cloudep_password_verify("correct horse", phc, &lent, pool), APR_SUCCESS, "and in lent memory");
+    is_int(cloudep_password_verify("correct horsf", phc, &lent, pool), CLOUDEP_EFORGED, "which forgets the last one");
+    ok(!memcmp(lent.block, apr_pcalloc(pool, lent.size), lent.size), "and is left wiped");
+
     is_int(cloudep_password_decoy(&phc, &cheap, pool), APR_SUCCESS, "a decoy");
-    is_int(cloudep_password_verify("password", phc), CLOUDEP_EFORGED, "lets nobody in");
+    is_int(cloudep_password_verify("password", phc, NULL, pool), CLOUDEP_EFORGED, "lets nobody in");
     ok(!cloudep_password_needs_rehash(phc, &cheap), "and costs what the others do");
 }
 
 /* From the test suite of the reference implementation, phc-winner-argon2. */
-static void test_vector(void)
+static void test_vector(apr_pool_t *pool)
 {
     static const char phc[] = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
 
-    is_int(cloudep_password_verify("password", phc), APR_SUCCESS, "the reference implementation's vector");
-    is_int(cloudep_password_verify("Password", phc), CLOUDEP_EFORGED, "and not another password");
+    is_int(cloudep_password_verify("password", phc, NULL, pool), APR_SUCCESS, "the reference implementation's vector");
+    is_int(cloudep_password_verify("Password", phc, NULL, pool), CLOUDEP_EFORGED, "and not another password");
 }
 
 static void test_malformed(apr_pool_t *pool)
@@ -99,9 +108,9 @@ static void test_malformed(apr_pool_t *pool)
                                  NULL};
 
     for (const char *const *phc = texts; *phc; phc++) {
-        ok(cloudep_password_verify("password", *phc) == CLOUDEP_EDATA, "cannot be a hash: %.60s", *phc);
+        ok(cloudep_password_verify("password", *phc, NULL, pool) == CLOUDEP_EDATA, "cannot be a hash: %.60s", *phc);
     }
-    is_int(cloudep_password_verify("password", "$argon2id$v=19$m=64,t=1,p=1$" SALT "$" TAG), CLOUDEP_EFORGED,
+    is_int(cloudep_password_verify("password", "$argon2id$v=19$m=64,t=1,p=1$" SALT "$" TAG, NULL, pool), CLOUDEP_EFORGED,
            "a weaker imported hash is looked at");
 }
 
@@ -119,7 +128,7 @@ static void test_params(apr_pool_t *pool)
     }
     for (apr_size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         ok(cloudep_password_params_fault(&bad[i]) != NULL, "unusable parameters");
-        is_int(cloudep_password_hash(&phc, "password", &bad[i], pool), APR_EINVAL, "are not used");
+        is_int(cloudep_password_hash(&phc, "password", &bad[i], NULL, pool), APR_EINVAL, "are not used");
     }
 }
 
@@ -129,14 +138,14 @@ static void test_rehash(apr_pool_t *pool)
                                            more_lanes = {7168, 1, 2};
     const char *phc;
 
-    is_int(cloudep_password_hash(&phc, "correct horse", &cheap, pool), APR_SUCCESS, "a hash");
+    is_int(cloudep_password_hash(&phc, "correct horse", &cheap, NULL, pool), APR_SUCCESS, "a hash");
     ok(!cloudep_password_needs_rehash(phc, &cheap), "is not due with the same parameters");
     ok(cloudep_password_needs_rehash(phc, &more_memory), "is due with other memory");
     ok(cloudep_password_needs_rehash(phc, &more_passes), "other passes");
     ok(cloudep_password_needs_rehash(phc, &more_lanes), "other lanes");
     ok(cloudep_password_needs_rehash("$2b$10$abc", &cheap), "and when it is no argon2id hash");
-    is_int(cloudep_password_hash(&phc, "correct horse", &more_lanes, pool), APR_SUCCESS, "two lanes");
-    is_int(cloudep_password_verify("correct horse", phc), APR_SUCCESS, "work as well");
+    is_int(cloudep_password_hash(&phc, "correct horse", &more_lanes, NULL, pool), APR_SUCCESS, "two lanes");
+    is_int(cloudep_password_verify("correct horse", phc, NULL, pool), APR_SUCCESS, "work as well");
 }
 
 static const char *const words[] = {"Alice.Wonder@example.com", "acme-corp", "Alice Wonderland-Smith",
@@ -240,7 +249,7 @@ static void test_cost(apr_pool_t *pool)
     const char *ignored;
     double from = cpu_seconds(), hash, worst = 0;
 
-    (void)cloudep_password_hash(&ignored, "correct horse", &standard, pool);
+    (void)cloudep_password_hash(&ignored, "correct horse", &standard, NULL, pool);
     hash = cpu_seconds() - from;
     for (const char *const *unit = units; *unit; unit++) {
         char text[129] = {0};
@@ -296,8 +305,8 @@ static void *judge_and_hash(void *data)
         *right += cloudep_password_acceptable(&reason, "P@ssw0rd1234", words, pool) == CLOUDEP_EREFUSED;
         *right += cloudep_password_acceptable(&reason, "kX9$mq2!Lw", words, pool) == APR_SUCCESS;
     }
-    *right += cloudep_password_hash(&phc, "kX9$mq2!Lw", &cheap, pool) == APR_SUCCESS &&
-              cloudep_password_verify("kX9$mq2!Lw", phc) == APR_SUCCESS;
+    *right += cloudep_password_hash(&phc, "kX9$mq2!Lw", &cheap, NULL, pool) == APR_SUCCESS &&
+              cloudep_password_verify("kX9$mq2!Lw", phc, NULL, pool) == APR_SUCCESS;
     apr_pool_destroy(pool);
     return NULL;
 }
@@ -326,7 +335,7 @@ int main(void)
         return 1;
     }
     test_hash(pool);
-    test_vector();
+    test_vector(pool);
     test_malformed(pool);
     test_params(pool);
     test_rehash(pool);
