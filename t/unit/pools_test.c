@@ -25,7 +25,7 @@ static void use_tokens(hammer_t *h, void *cachev)
     unsigned char key[CLOUDEP_TOKEN_KEY];
     cloudep_access_t access = {.expires = 1 + number};
 
-    h->wrong += cloudep_token_key(key, uid) != APR_SUCCESS;
+    h->wrong += cloudep_token_key(key, cachev, uid) != APR_SUCCESS;
     if (h->round % 2 == h->number % 2) {
         apr_cpystrn(access.uid, uid, sizeof(access.uid));
         cloudep_token_cache_put(cachev, key, &access);

@@ -231,9 +231,9 @@ static void use_passwords(hammer_t *h, void *unused)
     (void)unused;
     h->wrong += cloudep_password_acceptable(&reason, "correct horse 9 battery", words, h->pool) != APR_SUCCESS;
     h->wrong += cloudep_password_acceptable(&reason, "Password123", words, h->pool) != CLOUDEP_EREFUSED;
-    h->wrong += cloudep_password_hash(&phc, "correct horse", &cheap, h->pool) != APR_SUCCESS ||
-                cloudep_password_verify("correct horse", phc) != APR_SUCCESS ||
-                cloudep_password_verify("correct horsf", phc) != CLOUDEP_EFORGED;
+    h->wrong += cloudep_password_hash(&phc, "correct horse", &cheap, NULL, h->pool) != APR_SUCCESS ||
+                cloudep_password_verify("correct horse", phc, NULL, h->pool) != APR_SUCCESS ||
+                cloudep_password_verify("correct horsf", phc, NULL, h->pool) != CLOUDEP_EFORGED;
 }
 
 static void use_texts(hammer_t *h, void *templatev)
