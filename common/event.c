@@ -78,12 +78,12 @@ static json_t *event_of(const cloudep_call_t *call, const cloudep_problem_t *pro
     const cloudep_principal_t *principal = call->principal;
     const char *code = problem ? apr_psprintf(call->p, "%d", cloudep_problem_code(problem)) : "102000";
 
-    return json_pack(
-        "{ss,ss,ss,ss*,ss*,ss*,ss*,ss*,ss}", "event", name_of(call), "result", problem ? "failure" : "success",
-        "outcome", code, "tenant_id", principal ? principal->tenant_id : state->about_tenant, "uid",
-        principal ? principal->uid : state->about_uid, "method", state->method || !principal ? state->method : "token",
-        "address", call->r->useragent_ip, "user_agent", without_quotes(call->p, cloudep_user_agent(call->r)),
-        "request_id", cloudep_request_id(call->r));
+    return json_pack("{ss,ss,ss,ss*,ss*,ss*,ss*,ss*,ss}", "event", name_of(call), "result",
+                     problem ? "failure" : "success", "outcome", code, "tenant_id",
+                     principal ? principal->tenant_id : state->about_tenant, "uid",
+                     principal ? principal->uid : state->about_uid, "method",
+                     state->method || !principal ? state->method : "token", "address", call->r->useragent_ip,
+                     "user_agent", cloudep_user_agent(call->r), "request_id", cloudep_request_id(call->r));
 }
 
 static void log_event(const cloudep_call_t *call, json_t *event)

@@ -347,6 +347,7 @@ static void register_hooks(apr_pool_t *p)
     ap_register_provider(p, CLOUDEP_IDP_GROUP, cloudep_idp_zitadel.name, CLOUDEP_IDP_VERSION, &cloudep_idp_zitadel);
     ap_hook_post_config(post_config, before, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, before, NULL, APR_HOOK_MIDDLE);
+    ap_hook_log_transaction(cloudep_outbox_after_answer, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
     cloudep_error_register_hooks();

@@ -156,13 +156,17 @@ cloudep_problem_t *cloudep_message_new(cloudep_call_t *call, const cloudep_messa
     return NULL;
 }
 
-static apr_status_t wake(void *outbox)
-{
-    cloudep_delivery_wake(outbox);
-    return APR_SUCCESS;
-}
-
 void cloudep_outbox_wake(const cloudep_call_t *call)
 {
-    apr_pool_cleanup_register(call->p, call->config->run->outbox, wake, apr_pool_cleanup_null);
+    cloudep_request(call->r)->has_mail = 1;
+}
+
+int cloudep_outbox_after_answer(request_rec *r)
+{
+    const cloudep_request_t *state = ap_get_module_config(r->request_config, &cloudep_module);
+
+    if (state && state->has_mail) {
+        cloudep_delivery_wake(cloudep_config_of(r->server)->run->outbox);
+    }
+    return DECLINED;
 }

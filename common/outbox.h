@@ -46,4 +46,7 @@ int cloudep_outbox_has_sms(const cloudep_outbox_setup_t *setup);
  */
 apr_status_t cloudep_outbox_child_init(server_rec *main_server, apr_pool_t *pchild);
 
+/** The log_transaction hook: wakes the delivery for a request whose flow called cloudep_outbox_wake(). */
+int cloudep_outbox_after_answer(request_rec *r);
+
 #endif

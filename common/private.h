@@ -28,6 +28,7 @@ typedef struct cloudep_request_t {
     const char *about_tenant;         /* for the event; see cloudep_note() */
     const char *about_uid;
     const char *method;
+    int has_mail; /* for the delivery to be woken once the answer is out */
 } cloudep_request_t;
 
 /** Made at first use, in the request's config. */
