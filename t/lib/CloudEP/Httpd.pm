@@ -66,6 +66,12 @@ sub environment {
     return { LD_PRELOAD => $file };
 }
 
+# What runs httpd: nothing, or valgrind.
+sub launcher {
+    require CloudEP::Valgrind;
+    return CloudEP::Valgrind::command();
+}
+
 # ThreadSanitizer finds no room for itself where a kernel spreads addresses wide: starts this program again, if that is
 # allowed here, so that they are always the same in it and in what it starts.
 sub fix_addresses {
@@ -105,7 +111,7 @@ sub start {
     my $from = -s $self->error_log || 0;
     unlink "$self->{dir}/httpd.pid";
     unlink "$self->{dir}/logs/console";
-    my $pid = $self->{pid} = spawn("$self->{dir}/logs/console", environment(), program(), '-DFOREGROUND',
+    my $pid = $self->{pid} = spawn("$self->{dir}/logs/console", environment(), launcher(), program(), '-DFOREGROUND',
         '-f', $self->conf);
     # The pid file is there once it has its port: the port alone could be a stranger's.
     my $up = wait_until(60, sub {

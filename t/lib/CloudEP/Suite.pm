@@ -11,6 +11,7 @@ use CloudEP::Postgres;
 use CloudEP::Process qw(end_leftover slurp spew);
 use CloudEP::Server;
 use CloudEP::Smtp;
+use CloudEP::Valgrind;
 use Digest::SHA qw(sha1_hex);
 use Fcntl qw(LOCK_EX LOCK_NB);
 use File::Find ();
@@ -68,6 +69,7 @@ sub main {
     }
     $server->{$_}->stop for qw(pg memcached smtp);
     my @faults = (grep { /exit signal/ } split /^/, $server->log), map { "$_:\n" . slurp($_) } glob "$dir/reports/*";
+    push @faults, CloudEP::Valgrind::all_findings() if CloudEP::Valgrind::command();
     print STDERR @faults;
     my $results = $self->{results} or return 1;
     $self->{harness}->summary($results);
@@ -80,8 +82,8 @@ sub services {
     # A suite that was killed outright left httpd, and with it PostgreSQL, which waits for its connections.
     end_httpd($dir);
     end_leftover("$dir/pg/postmaster.pid", "$dir/pg", 'INT');
-    remove_tree(map { "$dir/$_" } qw(pg run server own reports mail keys seen.tsv secrets));
-    make_path(map { "$dir/$_" } qw(run own reports mail));
+    remove_tree(map { "$dir/$_" } qw(pg run server own reports valgrind mail keys seen.tsv secrets));
+    make_path(map { "$dir/$_" } qw(run own reports valgrind mail));
     my %common = (run => "$dir/run", log => "$dir/services.log");
     my $smtp = CloudEP::Smtp->new(%common, mail => "$dir/mail")->start;
     my $memcached = CloudEP::Memcached->new(%common)->start;
@@ -117,8 +119,11 @@ sub httpd_options {
     spew("$dir/conf/httpd.conf.in", slurp('t/conf/httpd.conf.in'));
     spew("$dir/conf/extra.conf.in", $server->configuration);
     my $httpd = CloudEP::Httpd::program();
-    if (my $library = CloudEP::Httpd::environment()->{LD_PRELOAD}) {
-        spew("$dir/httpd", "#!/bin/sh\nLD_PRELOAD='$library' exec $httpd \"\$@\"\n");
+    my @launcher = CloudEP::Httpd::launcher();
+    my $library = CloudEP::Httpd::environment()->{LD_PRELOAD};
+    if (@launcher || $library) {
+        my $with = $library ? "LD_PRELOAD='$library' " : '';
+        spew("$dir/httpd", "#!/bin/sh\n${with}exec @launcher $httpd \"\$@\"\n");
         chmod 0755, $httpd = "$dir/httpd";
     }
     return (
