@@ -175,6 +175,7 @@ static cloudep_problem_t *from_token(cloudep_call_t *call, cloudep_principal_t *
                                                   : look_up(call, access, principal);
     if (rv == APR_SUCCESS) {
         rv = cloudep_tenant_slug(&principal->tenant_slug, call->config->run->slugs, access->tenant_id, call->p);
+        rv = rv == APR_NOTFOUND ? CLOUDEP_EDATA : rv; /* a live session of no tenant */
     }
     if (rv == APR_NOTFOUND) {
         return invalid_token(call, "its session is over");

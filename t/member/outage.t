@@ -117,11 +117,17 @@ $pg->psql("UPDATE cloudep.backup_codes b SET mac = f.mac, generation = o.backup_
     . " WHERE b.uid = :'to' AND o.uid = b.uid AND b.mac = t.mac AND t.n = f.n", from => $third->{uid}, to => $second->{uid});
 outcome($second->{client}->post("$me/totp/verify", { code => $third->{backup}[0] }), 403, 29505000, 'nor do their backup codes');
 
-# ---- a member that is gone while the session lives
+# ---- a member that is gone while the session lives, then a tenant that is gone
 
 my $gone = register_member(tenant => tenant(server => $server));
+my $tenant = $pg->value("SELECT id FROM cloudep.tenants WHERE slug = :'slug'", slug => $gone->{slug});
 $pg->psql("DELETE FROM cloudep.members WHERE uid = :'uid'", uid => $gone->{uid});
 all_answer($gone->{client}, 'the member is gone', sub { @{ $_[4] } });
+$pg->psql("DELETE FROM cloudep.$_ WHERE tenant_id = :'id'", id => $tenant) for qw(events outbox lockouts members invites);
+$pg->psql("DELETE FROM cloudep.tenants WHERE id = :'id'", id => $tenant);
+$server->stop;
+$server->start; # whose children have never heard of the tenant
+all_answer($gone->{client}, 'the tenant is gone', sub { (500, 29601000) });
 
 # ---- not configured
 
