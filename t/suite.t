@@ -46,13 +46,16 @@ CloudEP::Secrets::note("$suite/secrets.planted", $_) for @planted;
 my $detector = CloudEP::Secrets->new("$suite/secrets.planted");
 is_deeply([$detector->find("x $planted[0] y=$planted[1], Bearer $planted[2]")], [sort @planted], 'the search finds what is there');
 is_deeply([$detector->find_in_log("[t.918273] [pid 918273] code 1918273 at 0.918273")], [], 'and nothing that only looks alike');
+my $access = '127.0.0.1 [18/Sep/2026:11:12:13 +0000] "GET %s" 200 918273 918273 %s' . "\n";
+is_deeply([$detector->find_in_access_log(sprintf $access, '/code', '-')], [], 'nor the bytes and microseconds of an answer');
+is_deeply([$detector->find_in_access_log(sprintf $access, @$_)], ['918273'], "but $$_[0] $$_[1]")
+    for ['/918273', '-'], ['/code?c=918273', '-'], ['/', '918273'];
 unlink "$suite/secrets.planted";
 
 my $server = server();
 is_deeply([map { $secrets->find_in_log(slurp($_)) } "$suite/services.log", glob "$server->{dir}/logs/error_log"], [],
     'no password, code or token in a log');
-is_deeply([map { $secrets->find(slurp($_) =~ s/^.*?\] //mgr =~ s/ \d+$//mgr) } glob "$server->{dir}/logs/access_log"], [],
-    'nor in the access log');
+is_deeply([map { $secrets->find_in_access_log(slurp($_)) } glob "$server->{dir}/logs/access_log"], [], 'nor in the access log');
 is_deeply([$secrets->find($server->memcached->dump)], [], 'nor in memcached');
 my $dump = run(undef, CloudEP::Postgres::program('pg_dump'), '-h', $server->pg->{run}, '-U', 'postgres', 'cloudep');
 like($dump, qr/^COPY cloudep\.members /m, 'the dump of the database holds the members');

@@ -52,4 +52,10 @@ sub find_in_log {
     return $self->find($log =~ s/^(?:\[[^\]]*\] ?)+//mgr);
 }
 
+# Those in an access log in the tests' format: without the time at the start, and the bytes and microseconds of an answer.
+sub find_in_access_log {
+    my ($self, $log) = @_;
+    return $self->find($log =~ s/^.*?\] //mgr =~ s/" \d{3}\K (?:\d+|-) \d+(?= \S+$)//mgr);
+}
+
 1;
