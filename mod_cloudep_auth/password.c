@@ -91,6 +91,16 @@ enum { RESET_TENANT, RESET_CHALLENGE, RESET_CODE, RESET_PASSWORD };
 const cloudep_field_t reset_fields[] = {FIELD_TENANT, FIELD_CHALLENGE, FIELD_CODE, FIELD_PASSWORD("new_password"),
                                         FIELDS_END};
 
+/* member NULL: nobody has proved anything yet, and whether a name is right is not for everybody to find out. */
+static cloudep_problem_t *check_rules(cloudep_call_t *call, const cloudep_challenge_t *challenge,
+                                      const cloudep_member_t *member)
+{
+    const char *const words[] = {challenge->spec.target, cloudep_text(call, RESET_TENANT),
+                                 member ? member->display_name : NULL, NULL};
+
+    return cloudep_check_password_rules(call, "new_password", cloudep_text(call, RESET_PASSWORD), words);
+}
+
 /* Whoever has the code is told what became of the account meanwhile. */
 static cloudep_problem_t *find_member(cloudep_call_t *call, const cloudep_challenge_t *challenge,
                                       const cloudep_member_t **member)
@@ -157,7 +167,8 @@ static cloudep_problem_t *reset(cloudep_call_t *call, const cloudep_tenant_t *te
     if (problem) {
         return problem;
     }
-    problem = set_at_provider(call, tenant, member);
+    problem = member->display_name ? check_rules(call, challenge, member) : NULL;
+    problem = problem ? problem : set_at_provider(call, tenant, member);
     problem = problem ? problem : end_all(call, tenant, member);
     if (problem) {
         (void)cloudep_challenge_restore(challenge, cloudep_challenges(call), call->p);
@@ -173,20 +184,15 @@ static cloudep_problem_t *reset(cloudep_call_t *call, const cloudep_tenant_t *te
 
 cloudep_problem_t *password_reset(cloudep_call_t *call)
 {
-    const char *words[] = {cloudep_text(call, RESET_TENANT), NULL, NULL};
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
     cloudep_challenge_t *challenge;
-    cloudep_problem_t *problem = cloudep_find_tenant(call, words[0], &tenant);
+    cloudep_problem_t *problem = cloudep_find_tenant(call, cloudep_text(call, RESET_TENANT), &tenant);
 
     problem = problem ? problem
                       : cloudep_find_challenge(call, tenant->id, PURPOSE_PASSWORD_RESET,
                                                cloudep_text(call, RESET_CHALLENGE), &challenge);
-    if (problem) {
-        return problem;
-    }
-    words[1] = challenge->spec.target;
-    problem = cloudep_check_password_rules(call, "new_password", cloudep_text(call, RESET_PASSWORD), words);
+    problem = problem ? problem : check_rules(call, challenge, NULL);
     problem = problem ? problem : cloudep_check_code(call, challenge, cloudep_text(call, RESET_CODE));
     problem = problem ? problem : find_member(call, challenge, &member);
     return problem ? problem : reset(call, tenant, challenge, member);

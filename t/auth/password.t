@@ -118,6 +118,18 @@ outcome(answer_with($challenge, $right), 404, 29301000, 'gone meanwhile');
 set_member($odd, "status = 'active'");
 outcome(answer_with($challenge, $right), 200, 102000, 'active again');
 
+# ---- a member's own name is no password; who has the code learns that, nobody else, and it costs no guess
+my $named = member(display_name => 'Xiwqol Brezhtan');
+($challenge, $right) = challenge($named);
+outcome(answer_with($challenge, other($right), new_password => 'Xiwqol Brezhtan'), 403, 29505000, 'the name, with a wrong code');
+for my $try (1 .. 5) {
+    my $answer = outcome(answer_with($challenge, $right, new_password => 'Xiwqol Brezhtan'), 400, 10101000, "the name, time $try");
+    is_deeply($answer->errors, [{ field => 'new_password', reason => 'must not be your name, email address or organisation' }],
+        'says what is wrong');
+}
+outcome(login($named), 200, 102000, 'the old password is still right');
+outcome(answer_with($challenge, $right), 200, 102000, 'the code still sets another one');
+
 # ---- a reset ends the half-done logins of whoever knew the old password, and other challenges
 my $half = member();
 my ($old_challenge, $old_code) = challenge($half);
