@@ -59,8 +59,8 @@ cloudep_problem_t *cloudep_issue_tokens(cloudep_call_t *call, const cloudep_sess
     if (rv == APR_SUCCESS) {
         claims.iat = claims.nbf = now;
         claims.exp = now + call->config->access_lifetime;
-        if (claims.exp > session->expires_at) {
-            claims.exp = session->expires_at;
+        if (claims.exp > session->idle_expires_at) {
+            claims.exp = session->idle_expires_at; /* never after its end, whether it is refreshed or not */
         }
         rv = sign(call, &access, CLOUDEP_TOKEN_ACCESS, &claims);
     }

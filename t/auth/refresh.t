@@ -52,6 +52,16 @@ $server->psql("UPDATE cloudep.sessions SET expires_at = now() WHERE uid = :'uid'
 outcome(refresh($member->{refresh}), 401, 28501000, 'at its end');
 outcome(me($member->{access}), 401, 29501000, 'also for the access token');
 
+# ---- an access token is not good for longer than its session without a refresh
+for my $limit (qw(CloudEPSessionIdleTimeout CloudEPSessionLifetime)) {
+    my $short = own_server(values => { CloudEPIssuer => server()->url, CloudEPAccessTokenLifetime => 86400, $limit => 3600 })->start;
+    my $short_lived = login(register_member(server => $short))->data;
+    my ($access, $refresh) = map { claims($short_lived->{$_}) } qw(access_token refresh_token);
+    is($access->{exp}, $refresh->{exp}, "both tokens end with $limit");
+    is($short_lived->{expires_in}, $access->{exp} - $access->{iat}, 'as expires_in says');
+    cmp_ok(abs($short_lived->{expires_in} - 3600), '<', 30, 'which is what is left of the session');
+}
+
 # ---- logout, seen by another node at once
 $member = register_member(server => $server);
 my $out = $member->{client}->post('/api/v1/auth/logout', undef);
