@@ -2,8 +2,8 @@
  * error.c - failures that httpd itself answers, as JSON too.
  *
  * httpd writes HTML for what goes wrong before or outside our handlers: a bad header, an unread body that is too
- * large, a denied Location. For the two prefixes an error filter swaps the body; an ErrorDocument text of the
- * administrator's wins.
+ * large, a denied Location. For the two prefixes, where a virtual host has them, an error filter swaps the body; an
+ * ErrorDocument text of the administrator's wins.
  */
 #include "guard.h"
 
@@ -25,14 +25,27 @@ static int wants_json(request_rec *r)
     return json && (!html || json < html);
 }
 
-/* Which of our prefixes a request is for, also when it failed before its Location was known. */
+/*
+ * What httpd could not even read has not been led to its Location yet, so that is done here: what other virtual hosts
+ * have below the same path is not ours. Whose such a request is, httpd says: without a Host, the first's of its
+ * address.
+ */
+static int would_be_api(request_rec *r)
+{
+    ap_conf_vector_t *before = r->per_dir_config;
+    int found;
+
+    if (!r->uri || before != r->server->lookup_defaults) {
+        return 0;
+    }
+    found = ap_location_walk(r) == OK && cloudep_is_api(r);
+    r->per_dir_config = before;
+    return found;
+}
+
 static int is_ours(request_rec *r)
 {
-    if (cloudep_is_api(r) || (cloudep_is_guarded(r) && wants_json(r))) {
-        return 1;
-    }
-    return r->uri && (ap_strstr_c(r->uri, CLOUDEP_AUTH_PREFIX "/") == r->uri ||
-                      ap_strstr_c(r->uri, CLOUDEP_MEMBER_PREFIX "/") == r->uri);
+    return cloudep_is_api(r) || (cloudep_is_guarded(r) && wants_json(r)) || would_be_api(r);
 }
 
 static const cloudep_problem_t *problem_of(request_rec *r)

@@ -1,6 +1,8 @@
 # Every answer of the two prefixes is the envelope: unknown paths, methods, bodies, and what httpd itself refuses.
 use strict;
 use warnings;
+use CloudEP::Client;
+use CloudEP::Process qw(free_port);
 use CloudEP::Test;
 
 my $login = '/api/v1/auth/login';
@@ -55,6 +57,19 @@ outcome(client(server => $guarded)->get('/api/v1/auth/nowhere'), 404, 10301000, 
 my $custom = own_server(with => ['<Location /api/v1/auth/login>', 'Require all denied', 'ErrorDocument 403 "closed today"', '</Location>'])->start;
 is(client(server => $custom)->post($login, {})->body, 'closed today', "an administrator's ErrorDocument wins");
 unlike(client()->get('/no-file-of-ours')->body, qr/^\{/, 'pages outside the prefixes stay as they are');
+
+my $other = free_port();
+my $beside = own_server(with => ["Listen 127.0.0.1:$other", "<VirtualHost 127.0.0.1:$other>",
+    '<Location /api>', 'SetHandler none', '</Location>', '</VirtualHost>'])->start;
+for my $case (['a page that is not there', 404, ''], ['a Content-Length that is none', 400, "Content-Length: abc\r\n"],
+    ['a header that is too long', 400, 'X: ' . 'a' x 9000 . "\r\n"]) {
+    my ($what, $status, $header) = @$case;
+    my @answers = map { CloudEP::Client::Response->new('POST', $login, CloudEP::Client->new(port => $_)->raw("$start$header\r\n")) }
+        $beside->port, $other;
+    is(substr($answers[0]->body, 0, 1), '{', "$what: the envelope where CloudEP is");
+    is($answers[1]->status, $status, "$what: on a virtual host without it");
+    like($answers[1]->body, qr/^<!DOCTYPE HTML/, "httpd's own page");
+}
 
 # ---- a second request on the connection of a refused one, with its body unread
 my $body = '{"email":"x"}';
