@@ -42,10 +42,14 @@ for my $operation (grep { $matrix->saw($_, '200 102000') } $matrix->operations) 
 my $secrets = CloudEP::Secrets->new("$suite/secrets");
 note($secrets->count . ' passwords and codes were used');
 my @planted = ('Pw-planted12345', '918273', 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlc2ln');
-CloudEP::Secrets::note("$suite/secrets.planted", $_) for @planted;
+CloudEP::Secrets::note("$suite/secrets.planted", $_) for @planted, '102000', '28505000';
 my $detector = CloudEP::Secrets->new("$suite/secrets.planted");
 is_deeply([$detector->find("x $planted[0] y=$planted[1], Bearer $planted[2]")], [sort @planted], 'the search finds what is there');
 is_deeply([$detector->find_in_log("[t.918273] [pid 918273] code 1918273 at 0.918273")], [], 'and nothing that only looks alike');
+is_deeply([$detector->find_in_log("[t] child process 918273 is gone\n[t] [918273] LOG:  server process (PID 918273) too")], [],
+    'not the number of a process');
+is_deeply([$detector->find_in_log("[t] [pid 1] the process 1 took 918273")], ['918273'], 'but what else a line about one says');
+is_deeply([$detector->find('"outcome":"102000" "outcome":"28505000"')], [], 'no outcome, whatever the codes were');
 my $access = '127.0.0.1 [18/Sep/2026:11:12:13 +0000] "GET %s" 200 918273 918273 %s' . "\n";
 is_deeply([$detector->find_in_access_log(sprintf $access, '/code', '-')], [], 'nor the bytes and microseconds of an answer');
 is_deeply([$detector->find_in_access_log(sprintf $access, @$_)], ['918273'], "but $$_[0] $$_[1]")

@@ -60,6 +60,8 @@ sub start {
         unix_socket_permissions => '0700',
         max_connections         => 200,
         shared_buffers          => '64MB',
+        log_line_prefix         => '[%m] [%p] ',
+        log_checkpoints         => 'off', # kilobytes that the search for secrets could take for codes
         $self->{durable} ? () : (fsync => 'off', full_page_writes => 'off', synchronous_commit => 'off'),
     );
     $self->{pid} = spawn($self->{log}, { LC_ALL => 'C.UTF-8', TZ => 'UTC' }, program('postgres'), '-D', $self->{data},
