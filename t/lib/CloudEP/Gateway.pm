@@ -5,7 +5,7 @@ package CloudEP::Gateway;
 use strict;
 use warnings;
 use CloudEP::Httpd;
-use CloudEP::Process qw(spawn finish alive wait_until run slurp spew);
+use CloudEP::Process qw(spawn finish alive wait_until free_port run slurp spew);
 use File::Path qw(make_path);
 use JSON::PP ();
 
@@ -19,13 +19,13 @@ sub start {
     my ($self) = @_;
     make_path($self->{run});
     my @options = $self->{tls} ? ('--certificate', $self->certificate, '--key', "$self->{run}/gateway.key") : ();
-    push @options, '--port', $self->{port} if $self->{port};
+    push @options, '--port', $self->{port} //= free_port();
     unlink "$self->{run}/gateway.port";
     $self->{pid} = spawn($self->{log}, {}, '/usr/bin/python3', CloudEP::Httpd::top() . '/t/sms/gateway.py', @options,
         $self->{run});
-    $self->{port} = wait_until(20, sub {
+    wait_until(20, sub {
         alive($self->{pid}) or die 'the SMS gateway did not start: ', slurp($self->{log}), "\n";
-        return (eval { slurp("$self->{run}/gateway.port") } // '') =~ /^(\d+)\n/ && $1;
+        return (eval { slurp("$self->{run}/gateway.port") } // '') eq "$self->{port}\n";
     }) or die "the SMS gateway did not say its port\n";
     return $self;
 }

@@ -4,7 +4,7 @@ package CloudEP::Memcached;
 
 use strict;
 use warnings;
-use CloudEP::Process qw(spawn finish alive wait_until slurp);
+use CloudEP::Process qw(spawn finish alive wait_until free_port slurp);
 use IO::Socket::INET;
 
 # run => folder for its files, log => file
@@ -16,14 +16,14 @@ sub new {
 sub start {
     my ($self) = @_;
     my $ports = "$self->{run}/memcached.port";
+    $self->{port} //= free_port();
     unlink $ports;
     $self->{pid} = spawn($self->{log}, { MEMCACHED_PORT_FILENAME => $ports }, 'memcached', '-l', '127.0.0.1', '-U', '0',
-        '-m', '64', '-c', '4096', '-P', "$self->{run}/memcached.pid", '-p', $self->{port} // -1);
-    my $port = wait_until(10, sub {
+        '-m', '64', '-c', '4096', '-P', "$self->{run}/memcached.pid", '-p', $self->{port});
+    wait_until(10, sub {
         alive($self->{pid}) or die 'memcached did not start: ', slurp($self->{log}), "\n";
-        return ((eval { slurp($ports) } // '') =~ /TCP INET: (\d+)/)[0];
-    });
-    $self->{port} = $port or die "memcached did not say its port\n";
+        return (eval { slurp($ports) } // '') =~ /TCP INET: $self->{port}$/m;
+    }) or die "memcached did not say its port\n";
     return $self;
 }
 

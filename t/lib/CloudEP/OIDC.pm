@@ -6,7 +6,7 @@ package CloudEP::OIDC;
 use strict;
 use warnings;
 use CloudEP::Httpd;
-use CloudEP::Process qw(spawn finish alive wait_until run slurp);
+use CloudEP::Process qw(spawn finish alive wait_until free_port run slurp);
 use Digest::SHA qw(sha256 sha256_hex);
 use Fcntl qw(LOCK_EX);
 use File::Copy qw(copy);
@@ -35,7 +35,7 @@ sub new {
 sub start {
     my ($self) = @_;
     my $program = CloudEP::Httpd::top() . "/t/$self->{peer}/server.js";
-    my @options = ('--ready-file', $self->{ready_file}, '--port', $self->{port} // 0, @{ $self->{options} });
+    my @options = ('--ready-file', $self->{ready_file}, '--port', $self->{port} //= free_port(), @{ $self->{options} });
     push @options, '--modules', modules() if $self->{peer} eq 'oidc';
     unlink $self->{ready_file};
     $self->{pid} = spawn($self->{log}, {}, $self->{node}, $program, @options);
@@ -44,7 +44,6 @@ sub start {
         return -s $self->{ready_file};
     }) or die "$self->{peer} did not get ready\n";
     $self->{ready} = $json->decode(slurp($self->{ready_file}));
-    $self->{port} = $self->{ready}{port};
     return $self;
 }
 

@@ -8,6 +8,7 @@ use warnings;
 use Exporter 'import';
 use IO::Socket::INET;
 use POSIX qw(WNOHANG);
+use Socket qw(SO_REUSEADDR);
 use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw(spawn finish signal_all alive mine end_leftover wait_until free_port run capture slurp spew);
@@ -88,12 +89,16 @@ sub wait_until {
     }
 }
 
-# A port of 127.0.0.1 that nobody listens on at this moment, below those that the system gives to clients: such a
-# connection could take it before a server does.
+# A port of 127.0.0.1 that is this process's until it ends, below those that the system gives to clients. A socket is bound
+# to it here and does not listen: servers, whose sockets have SO_REUSEADDR, can listen on it and come back to it, while
+# another free_port finds it taken.
 sub free_port {
+    our @held;
     for (1 .. 100) {
-        my $port = 20000 + int rand 12000;
-        return $port if IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1);
+        my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 20000 + int rand 12000) or next;
+        $socket->sockopt(SO_REUSEADDR, 1) or die "SO_REUSEADDR: $!";
+        push @held, $socket;
+        return $socket->sockport;
     }
     die "no free port\n";
 }

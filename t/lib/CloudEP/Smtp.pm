@@ -5,7 +5,7 @@ package CloudEP::Smtp;
 use strict;
 use warnings;
 use CloudEP::Httpd;
-use CloudEP::Process qw(spawn finish alive wait_until run slurp spew);
+use CloudEP::Process qw(spawn finish alive wait_until free_port run slurp spew);
 use File::Path qw(make_path);
 
 # mail => folder of the mails, run => folder for its files, log => file; tls => 1: STARTTLS is needed first;
@@ -24,13 +24,13 @@ sub start {
         push @options, '--certificate', $self->certificate, '--key', "$self->{run}/smtp.key";
     }
     push @options, '--login', $self->{login} if $self->{login};
-    push @options, '--port', $self->{port} if $self->{port};
+    push @options, '--port', $self->{port} //= free_port();
     my $program = CloudEP::Httpd::top() . '/t/smtp/server.py';
     unlink "$self->{run}/smtp.port";
     $self->{pid} = spawn($self->{log}, {}, '/usr/bin/python3', $program, @options, $self->{mail}, $self->{run});
-    $self->{port} = wait_until(20, sub {
+    wait_until(20, sub {
         alive($self->{pid}) or die 'the SMTP server did not start: ', slurp($self->{log}), "\n";
-        return (eval { slurp("$self->{run}/smtp.port") } // '') =~ /^(\d+)\n/ && $1;
+        return (eval { slurp("$self->{run}/smtp.port") } // '') eq "$self->{port}\n";
     }) or die "the SMTP server did not say its port\n";
     return $self;
 }
