@@ -3,7 +3,6 @@ use strict;
 use warnings;
 use utf8;
 use CloudEP::Test;
-use POSIX ();
 
 my $tenant = tenant(uses => 20);
 my $slug = $tenant->{slug};
@@ -95,12 +94,7 @@ server()->ctl(qw(tenant set --slug), $slug, qw(--registration on));
 is(uses($tenant->{invite}), $before, 'a refused registration takes no use');
 
 my $held = invite("HELD-$slug", '--uses', 5);
-my $pid = fork // die;
-if (!$pid) {
-    server()->psql("BEGIN; SELECT uses FROM cloudep.invites WHERE code = '$held' FOR UPDATE; SELECT pg_sleep(4); COMMIT");
-    POSIX::_exit(0);
-}
-select undef, undef, undef, 0.7;
+my $pid = server()->pg->hold(4, "SELECT uses FROM cloudep.invites WHERE code = :'code' FOR UPDATE", code => $held);
 my $began = time;
 outcome((register(tenant => $tenant, invite_code => $held))[0], 423, 28313000, "the invite's row stays locked");
 cmp_ok(time - $began, '<=', 3, 'after two seconds');

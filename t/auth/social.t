@@ -236,12 +236,7 @@ subtest 'invite' => sub {
     my $held = invite('HELD', '--uses', 5);
     my $waiting = $register->visit(account(), invite_code => $held);
     my $late = $register->visit(account(), invite_code => $held);
-    my $pid = fork // die;
-    if (!$pid) {
-        $server->psql("BEGIN; SELECT uses FROM cloudep.invites WHERE code = '$held' FOR UPDATE; SELECT pg_sleep(4); COMMIT");
-        POSIX::_exit(0);
-    }
-    select undef, undef, undef, 0.7;
+    my $pid = $pg->hold(4, "SELECT uses FROM cloudep.invites WHERE code = :'code' FOR UPDATE", code => $held);
     outcome($register->callback($waiting), 423, 28313000, "the invite's row stays locked");
     waitpid $pid, 0;
     $server->psql("UPDATE cloudep.invites SET expires_at = now() - interval '1 second' WHERE code = '$held'");

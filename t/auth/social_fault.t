@@ -4,7 +4,7 @@ use strict;
 use warnings;
 use CloudEP::Jwt;
 use CloudEP::OIDC;
-use CloudEP::Process qw(spew);
+use CloudEP::Process qw(spew wait_until);
 use CloudEP::Social;
 use CloudEP::Test;
 use CloudEP::Zitadel;
@@ -110,14 +110,15 @@ subtest 'keys that change' => sub {
 subtest 'other requests go on' => sub {
     my @back = map { $login->visit($ada) } 1 .. 12;
     my $me = $login->{client}->with(token => $login->run($ada)->data->{access_token});
+    $peer->fault(path => '/token', delay_ms => 3000);
+    $peer->door(DELETE => 'requests');
     my $pid = fork // die;
     if (!$pid) {
         $login->{client}->parallel(map { ['GET', "/api/v1/auth/login/social/callback?code=$_->{code}&state=$_->{state}", undef,
             Cookie => $_->{cookie}] } @back);
         POSIX::_exit(0);
     }
-    $peer->fault(path => '/token', delay_ms => 3000);
-    sleep 0.1;
+    ok(wait_until(10, sub { ($peer->requests->{counts}{'POST /token'} // 0) == 12 }), 'the provider is asked for twelve');
     my @slow;
     for (1 .. 20) {
         my $began = time;

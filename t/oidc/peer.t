@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use CloudEP::OIDC;
+use CloudEP::Process qw(wait_until);
 use File::Temp qw(tempdir);
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
@@ -140,11 +141,9 @@ subtest 'faults' => sub {
     is(CloudEP::OIDC->claims(exchange($google, 'web', 'x')->{json}{id_token})->{nonce}, 'other',
         'or one made to order');
     cmp_ok($google->requests->{counts}{'POST /token'}, '>=', 4, 'requests are counted');
-    $google->outage(300);
-    select undef, undef, undef, 0.15;
-    is($google->call(GET => '/jwks')->{status}, 0, 'away');
-    select undef, undef, undef, 0.5;
-    is($google->call(GET => '/jwks')->{status}, 200, 'and back');
+    $google->outage(1000);
+    ok(wait_until(1, sub { $google->call(GET => '/jwks')->{status} == 0 }), 'away');
+    ok(wait_until(10, sub { $google->call(GET => '/jwks')->{status} == 200 }), 'and back');
 };
 $google->stop;
 

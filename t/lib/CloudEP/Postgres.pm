@@ -7,6 +7,7 @@ use warnings;
 use CloudEP::Process qw(spawn finish signal_all alive mine wait_until run slurp);
 use File::Path qw(make_path remove_tree);
 use File::Temp qw(tempdir);
+use POSIX ();
 
 my $DATABASE = 'cloudep';
 
@@ -145,6 +146,20 @@ sub rows_of {
     utf8::decode($output);
     $output =~ s/\n\z// or return [];
     return [map { [map { $_ eq "\x1d" ? undef : $_ } split /\x1f/, $_, -1] } split /\x1e/, $output, -1];
+}
+
+# Runs SQL in a transaction that stays open for so many seconds, in a process of its own. Returns that process's id once
+# the SQL has run, so that its locks are held.
+sub hold {
+    my ($self, $seconds, $sql, %values) = @_;
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        eval { $self->psql("BEGIN; $sql; SELECT pg_sleep($seconds), 'held by $$.'; COMMIT", %values); 1 } or warn $@;
+        POSIX::_exit(0);
+    }
+    wait_until(20, sub { $self->value("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%held by $pid.%'") })
+        or die "the transaction did not begin: $sql\n";
+    return $pid;
 }
 
 # The first cell of the first row.
