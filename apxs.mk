@@ -78,7 +78,7 @@ $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 # What of the core works without httpd.
-$(BUILD)/unit/pools_test: $(call objects,common/http.c common/token_cache.c common/watchdog.c)
+$(BUILD)/unit/pools_test: $(call objects,common/background.c common/http.c common/token_cache.c common/watchdog.c)
 
 # What bench/run measures against.
 .PHONY: bench

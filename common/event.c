@@ -10,9 +10,8 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
-#include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
-#include <apr_thread_proc.h>
+#include "background.h"
 #include "base/event_store.h"
 #include "base/json.h"
 
@@ -24,13 +23,12 @@
 typedef struct cloudep_events_t {
     server_rec *s;
     const cloudep_config_t *config;
-    apr_pool_t *pool; /* the thread's */
-    apr_thread_t *thread;
+    cloudep_background_t *background;
+    apr_time_t next_expiry;    /* the thread's */
     apr_thread_mutex_t *mutex; /* of what follows */
-    apr_thread_cond_t *wake;
-    json_t *queue; /* array of what cloudep_events_store() takes */
+    json_t *queue;             /* array of what cloudep_events_store() takes */
     int dropped;
-    int stop;
+    int closed; /* the thread has had its last turn */
 } cloudep_events_t;
 
 void cloudep_note(const cloudep_call_t *call, const char *tenant_id, const char *uid, const char *method)
@@ -106,18 +104,20 @@ static void log_event(const cloudep_call_t *call, json_t *event)
 /* Takes the event over. */
 static void enqueue(cloudep_events_t *events, json_t *event)
 {
-    int full;
+    int wake = 0;
 
     apr_thread_mutex_lock(events->mutex);
-    full = events->stop || json_array_size(events->queue) >= QUEUE_MAX;
-    if (full) {
+    if (events->closed || json_array_size(events->queue) >= QUEUE_MAX) {
         events->dropped++;
         json_decref(event);
     }
-    else if (json_array_append_new(events->queue, event) == 0 && json_array_size(events->queue) == FLUSH_AT) {
-        apr_thread_cond_signal(events->wake);
+    else {
+        wake = json_array_append_new(events->queue, event) == 0 && json_array_size(events->queue) == FLUSH_AT;
     }
     apr_thread_mutex_unlock(events->mutex);
+    if (wake) {
+        cloudep_background_wake(events->background);
+    }
 }
 
 void cloudep_event(const cloudep_call_t *call, const cloudep_problem_t *problem)
@@ -145,27 +145,24 @@ void cloudep_event(const cloudep_call_t *call, const cloudep_problem_t *problem)
 
 /* ---- In the thread -------------------------------------------------------------------------------------- */
 
-/* Waits for work; takes all that is there. Returns whether to go on after it. */
-static int take(cloudep_events_t *events, json_t **queue)
+/* Takes all that is there; what comes after the last turn is dropped. */
+static json_t *take(cloudep_events_t *events, int last)
 {
-    int go_on;
+    json_t *queue;
     int dropped;
 
     apr_thread_mutex_lock(events->mutex);
-    if (!events->stop) {
-        (void)apr_thread_cond_timedwait(events->wake, events->mutex, FLUSH_INTERVAL);
-    }
-    *queue = events->queue;
-    events->queue = json_array();
+    queue = events->queue;
+    events->queue = last ? NULL : json_array();
+    events->closed = last;
     dropped = events->dropped;
     events->dropped = 0;
-    go_on = !events->stop;
     apr_thread_mutex_unlock(events->mutex);
     if (dropped) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, events->s,
                      CENO(402) "%d events are in this log only: the table took none for too long", dropped);
     }
-    return go_on;
+    return queue;
 }
 
 /* What could not be stored comes before what has come since. */
@@ -201,53 +198,26 @@ static apr_status_t store(cloudep_events_t *events, json_t *queue, apr_pool_t *p
     return rv;
 }
 
-static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *eventsv)
+static void write_down(void *eventsv, apr_pool_t *p, int last)
 {
     cloudep_events_t *events = eventsv;
-    apr_time_t next_expiry = 0;
-    apr_pool_t *turn;
-    json_t *queue;
-    int go_on = 1;
+    json_t *queue = take(events, last);
+    apr_status_t rv = store(events, queue, p);
 
-    apr_pool_create(&turn, events->pool);
-    while (go_on) {
-        apr_status_t rv;
-
-        go_on = take(events, &queue);
-        rv = store(events, queue, turn);
-        if (rv == APR_SUCCESS) {
-            json_decref(queue);
-        }
-        else if (go_on) {
-            put_back(events, queue);
-            apr_sleep(FLUSH_INTERVAL);
-        }
-        else {
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, events->s,
-                         CENO(403) "%d events are in this log only: the table could not take them (%s)",
-                         (int)json_array_size(queue), cloudep_status_name(rv));
-            json_decref(queue);
-        }
-        if (go_on && rv == APR_SUCCESS && apr_time_now() >= next_expiry) {
-            (void)cloudep_events_expire(events->config->run->db, turn, events->config->event_retention);
-            next_expiry = apr_time_now() + apr_time_from_sec(events->config->sweep_interval);
-        }
-        apr_pool_clear(turn);
+    if (rv != APR_SUCCESS && !last) {
+        put_back(events, queue);
+        return;
     }
-    apr_thread_exit(thread, APR_SUCCESS);
-    return NULL;
-}
-
-static apr_status_t stop(void *eventsv)
-{
-    cloudep_events_t *events = eventsv;
-    apr_status_t rv;
-
-    apr_thread_mutex_lock(events->mutex);
-    events->stop = 1;
-    apr_thread_cond_signal(events->wake);
-    apr_thread_mutex_unlock(events->mutex);
-    return apr_thread_join(&rv, events->thread);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, events->s,
+                     CENO(403) "%d events are in this log only: the table could not take them (%s)",
+                     (int)json_array_size(queue), cloudep_status_name(rv));
+    }
+    json_decref(queue);
+    if (!last && apr_time_now() >= events->next_expiry) {
+        (void)cloudep_events_expire(events->config->run->db, p, events->config->event_retention);
+        events->next_expiry = apr_time_now() + apr_time_from_sec(events->config->sweep_interval);
+    }
 }
 
 static void start_server(server_rec *s, const cloudep_config_t *config, void *pchildv)
@@ -262,23 +232,15 @@ static void start_server(server_rec *s, const cloudep_config_t *config, void *pc
     events->s = s;
     events->config = config;
     events->queue = json_array();
-    /* A pool of its own: pchild belongs to the thread that runs child_init. */
-    rv = apr_pool_create_unmanaged_ex(&events->pool, NULL, NULL);
+    rv = apr_thread_mutex_create(&events->mutex, APR_THREAD_MUTEX_DEFAULT, pchild);
     if (rv == APR_SUCCESS) {
-        rv = apr_thread_mutex_create(&events->mutex, APR_THREAD_MUTEX_DEFAULT, pchild);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = apr_thread_cond_create(&events->wake, pchild);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = apr_thread_create(&events->thread, NULL, run, events, pchild);
+        rv = cloudep_background_start(&events->background, pchild, FLUSH_INTERVAL, write_down, events);
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, CENO(404) "events go to this log only");
         json_decref(events->queue);
         return;
     }
-    apr_pool_pre_cleanup_register(pchild, events, stop);
     config->run->events = events;
 }
 

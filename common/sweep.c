@@ -7,23 +7,10 @@
 #include "private.h"
 
 #include <http_log.h>
-#include <apr_signal.h>
 #include <apr_strings.h>
-#include <apr_thread_cond.h>
-#include <apr_thread_mutex.h>
-#include <apr_thread_proc.h>
+#include "background.h"
 
 #define BATCH 50
-
-typedef struct sweep_t {
-    server_rec *main_server;
-    apr_pool_t *pool;
-    apr_thread_t *thread;
-    apr_thread_mutex_t *mutex;
-    apr_thread_cond_t *stopped;
-    int stop;
-    int interval; /* seconds */
-} sweep_t;
 
 static const cloudep_statement_t remove_old = {
     .label = "sweep_remove_old",
@@ -64,79 +51,32 @@ static void sweep_one(server_rec *s, const cloudep_config_t *config, void *baton
     }
 }
 
-static int wait_for_turn(sweep_t *sweep)
+static void sweep(void *main_server, apr_pool_t *p, int last)
 {
-    int stop;
-
-    apr_thread_mutex_lock(sweep->mutex);
-    if (!sweep->stop) {
-        (void)apr_thread_cond_timedwait(sweep->stopped, sweep->mutex, apr_time_from_sec(sweep->interval));
+    if (!last) {
+        cloudep_each_runtime(main_server, sweep_one, p);
     }
-    stop = sweep->stop;
-    apr_thread_mutex_unlock(sweep->mutex);
-    return !stop;
 }
 
-static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *sweepv)
+static void shortest(server_rec *s, const cloudep_config_t *config, void *intervalv)
 {
-    sweep_t *sweep = sweepv;
-    apr_pool_t *turn;
-
-    (void)apr_setup_signal_thread(); /* signals are for the child's main thread */
-    apr_pool_create(&turn, sweep->pool);
-    while (wait_for_turn(sweep)) {
-        cloudep_each_runtime(sweep->main_server, sweep_one, turn);
-        apr_pool_clear(turn);
-    }
-    apr_thread_exit(thread, APR_SUCCESS);
-    return NULL;
-}
-
-static apr_status_t stop(void *sweepv)
-{
-    sweep_t *sweep = sweepv;
-    apr_status_t rv;
-
-    apr_thread_mutex_lock(sweep->mutex);
-    sweep->stop = 1;
-    apr_thread_cond_signal(sweep->stopped);
-    apr_thread_mutex_unlock(sweep->mutex);
-    rv = apr_thread_join(&rv, sweep->thread);
-    apr_pool_destroy(sweep->pool);
-    return rv;
-}
-
-static void shortest(server_rec *s, const cloudep_config_t *config, void *sweepv)
-{
-    sweep_t *sweep = sweepv;
+    int *interval = intervalv;
 
     (void)s;
-    if (!sweep->interval || config->sweep_interval < sweep->interval) {
-        sweep->interval = config->sweep_interval;
+    if (!*interval || config->sweep_interval < *interval) {
+        *interval = config->sweep_interval;
     }
 }
 
 void cloudep_sweep_start(server_rec *main_server, apr_pool_t *pchild)
 {
-    sweep_t *sweep = apr_pcalloc(pchild, sizeof(*sweep));
+    cloudep_background_t *background;
+    int interval = 0; /* seconds */
     apr_status_t rv;
 
-    sweep->main_server = main_server;
-    cloudep_each_runtime(main_server, shortest, sweep);
-    /* A pool of its own: pchild belongs to the thread that runs child_init. */
-    rv = apr_pool_create_unmanaged_ex(&sweep->pool, NULL, NULL);
-    if (rv == APR_SUCCESS) {
-        rv = apr_thread_mutex_create(&sweep->mutex, APR_THREAD_MUTEX_DEFAULT, pchild);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = apr_thread_cond_create(&sweep->stopped, pchild);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = apr_thread_create(&sweep->thread, NULL, run, sweep, pchild);
-    }
+    cloudep_each_runtime(main_server, shortest, &interval);
+    rv = cloudep_background_start(&background, pchild, apr_time_from_sec(interval), sweep, main_server);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, main_server, CENO(161) "the sweep could not be started");
-        return;
     }
-    apr_pool_pre_cleanup_register(pchild, sweep, stop);
 }

@@ -7,15 +7,13 @@
  */
 #include "watchdog.h"
 
-#include <apr_signal.h>
-#include <apr_thread_cond.h>
-#include <apr_thread_mutex.h>
 #include <apr_thread_proc.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "background.h"
 
 #define ROUND apr_time_from_msec(200)
 
@@ -32,10 +30,6 @@ struct cloudep_watchdog_t {
     slot_t *slots;
     int count;
     apr_interval_time_t limit;
-    apr_thread_t *thread;
-    apr_thread_mutex_t *mutex;
-    apr_thread_cond_t *stopped;
-    int stop;
 };
 
 apr_status_t cloudep_watchdog_begin(cloudep_watchdog_t *watchdog, int number, int socket)
@@ -79,58 +73,29 @@ static void cut_off_late(slot_t *slot, apr_time_t now)
     }
 }
 
-static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *watchdogv)
+static void look_round(void *watchdogv, apr_pool_t *p, int last)
 {
     cloudep_watchdog_t *watchdog = watchdogv;
+    const apr_time_t now = apr_time_now();
 
-    (void)apr_setup_signal_thread(); /* signals are for the child's main thread */
-    apr_thread_mutex_lock(watchdog->mutex);
-    while (!watchdog->stop) {
-        apr_time_t now;
-
-        (void)apr_thread_cond_timedwait(watchdog->stopped, watchdog->mutex, ROUND);
-        now = apr_time_now();
-        for (int i = 0; i < watchdog->count; i++) {
-            cut_off_late(&watchdog->slots[i], now);
-        }
+    (void)p;
+    (void)last;
+    for (int i = 0; i < watchdog->count; i++) {
+        cut_off_late(&watchdog->slots[i], now);
     }
-    apr_thread_mutex_unlock(watchdog->mutex);
-    apr_thread_exit(thread, APR_SUCCESS);
-    return NULL;
-}
-
-static apr_status_t stop(void *watchdogv)
-{
-    cloudep_watchdog_t *watchdog = watchdogv;
-    apr_status_t rv;
-
-    apr_thread_mutex_lock(watchdog->mutex);
-    watchdog->stop = 1;
-    apr_thread_cond_signal(watchdog->stopped);
-    apr_thread_mutex_unlock(watchdog->mutex);
-    return apr_thread_join(&rv, watchdog->thread);
 }
 
 apr_status_t cloudep_watchdog_create(cloudep_watchdog_t **created, apr_pool_t *pool, int slots,
                                      apr_interval_time_t limit)
 {
     cloudep_watchdog_t *watchdog = apr_pcalloc(pool, sizeof(*watchdog));
+    cloudep_background_t *background;
     apr_status_t rv;
 
-    *created = NULL;
     watchdog->slots = apr_pcalloc(pool, sizeof(*watchdog->slots) * (apr_size_t)slots);
     watchdog->count = slots;
     watchdog->limit = limit;
-    rv = apr_thread_mutex_create(&watchdog->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
-    if (rv == APR_SUCCESS) {
-        rv = apr_thread_cond_create(&watchdog->stopped, pool);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = apr_thread_create(&watchdog->thread, NULL, run, watchdog, pool);
-    }
-    if (rv == APR_SUCCESS) {
-        apr_pool_pre_cleanup_register(pool, watchdog, stop);
-        *created = watchdog;
-    }
+    rv = cloudep_background_start(&background, pool, ROUND, look_round, watchdog);
+    *created = rv == APR_SUCCESS ? watchdog : NULL;
     return rv;
 }

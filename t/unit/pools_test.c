@@ -1,11 +1,13 @@
 /*
- * pools_test.c - what the threads of a child share of the core and what needs no httpd: verified tokens, the watchdog's
- * slots, libcurl's handles. Eight threads use each at once; t/threads.t runs the same under ThreadSanitizer.
+ * pools_test.c - what the threads of a child share of the core and what needs no httpd: verified tokens, turns in the
+ * background, the watchdog's slots, libcurl's handles. Eight threads use each at once; t/threads.t runs the same under
+ * ThreadSanitizer.
  */
 #include <apr_atomic.h>
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "background.h"
 #include "http.h"
 #include "token_cache.h"
 #include "watchdog.h"
@@ -42,6 +44,65 @@ static void test_tokens(apr_pool_t *pool)
 
     ok(cache != NULL, "a cache of tokens");
     ok(hammer("tokens", use_tokens, cache).count > 0, "tokens are found");
+}
+
+/* ---- turns in the background ----------------------------------------------------------------------------- */
+
+typedef struct {
+    cloudep_background_t *background;
+    apr_uint32_t turns; /* all but the last */
+    apr_uint32_t last;
+} work_t;
+
+static void take_turn(void *workv, apr_pool_t *p, int last)
+{
+    work_t *work = workv;
+
+    (void)apr_pstrdup(p, "scratch");
+    (void)apr_atomic_inc32(last ? &work->last : &work->turns);
+}
+
+static void wake(hammer_t *h, void *workv)
+{
+    const work_t *work = workv;
+
+    (void)h;
+    cloudep_background_wake(work->background);
+}
+
+static void start_work(work_t *work, apr_pool_t **pool, apr_pool_t *parent, apr_interval_time_t interval)
+{
+    memset(work, 0, sizeof(*work));
+    apr_pool_create(pool, parent);
+    is_int(cloudep_background_start(&work->background, *pool, interval, take_turn, work), APR_SUCCESS, "a thread");
+}
+
+/* Whether so many turns were had, within ten seconds. */
+static int had(work_t *work, apr_uint32_t turns)
+{
+    for (int i = 0; i < 10000 && apr_atomic_read32(&work->turns) < turns; i++) {
+        apr_sleep(1000);
+    }
+    return apr_atomic_read32(&work->turns) >= turns;
+}
+
+static void test_background(apr_pool_t *parent)
+{
+    apr_pool_t *pool;
+    work_t work;
+
+    start_work(&work, &pool, parent, 1000);
+    ok(had(&work, 3), "its turns come by themselves");
+    apr_pool_destroy(pool);
+    is_int((int)work.last, 1, "and one is the last");
+
+    start_work(&work, &pool, parent, apr_time_from_sec(3600));
+    apr_sleep(20000);
+    is_int((int)apr_atomic_read32(&work.turns), 0, "no turn comes before its time");
+    (void)hammer("wakes", wake, &work);
+    ok(had(&work, 1), "but when it is woken");
+    apr_pool_destroy(pool);
+    is_int((int)work.last, 1, "and the last one without waiting");
 }
 
 /* ---- the watchdog ---------------------------------------------------------------------------------------- */
@@ -201,6 +262,7 @@ int main(void)
     apr_initialize();
     apr_pool_create(&pool, NULL);
     test_tokens(pool);
+    test_background(pool);
     test_watchdog(pool);
     test_http(pool);
     apr_pool_destroy(pool);
