@@ -9,7 +9,7 @@
 
 /**
  * Stores events in one statement, all or none.
- * @param events  array of objects: tenant_id, name, outcome (texts), at (Unix microseconds); uid, method, address,
+ * @param events  array of objects: tenant_id, event, outcome (texts), at (Unix microseconds); uid, method, address,
  *                user_agent, request_id (texts, each may be missing). Ids are UUIDs. Not changed
  * @return as cloudep_db_run; APR_ENOMEM
  */
