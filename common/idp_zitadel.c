@@ -8,7 +8,7 @@
 #include <apr_shm.h>
 #include <apr_strings.h>
 #include <string.h>
-#include "outbox_private.h"
+#include "secret_file.h"
 
 static int configured(const cloudep_config_t *config)
 {
@@ -46,7 +46,7 @@ static apr_status_t load_credentials(cloudep_zitadel_t *zitadel, apr_pool_t *pco
         return CLOUDEP_EREFUSED;
     }
     return config->zitadel_key_file ? zitadel_key_load(zitadel, pconf, config->zitadel_key_file, error)
-                                    : cloudep_read_secret(&zitadel->pat, pconf, "CloudEPZitadelTokenFile",
+                                    : cloudep_secret_line(&zitadel->pat, pconf, "CloudEPZitadelTokenFile",
                                                           config->zitadel_token_file, error);
 }
 

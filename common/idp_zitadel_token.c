@@ -5,16 +5,15 @@
 #include "idp_zitadel.h"
 
 #include <apr_escape.h>
-#include <apr_file_io.h>
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/json.h"
 #include "base/jwt.h"
+#include "secret_file.h"
 
 #define KEY_FILE_MAX 16384
-#define OTHERS_MAY_USE (APR_FPROT_GREAD | APR_FPROT_GWRITE | APR_FPROT_WREAD | APR_FPROT_WWRITE)
 #define ASSERTION_LIFETIME 300 /* seconds */
 #define ASSERTION_BACKDATED 5  /* ZITADEL takes no assertion of the future */
 #define RETRY apr_time_from_sec(30)
@@ -22,31 +21,6 @@
 #define JWT_BEARER "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 /* ---- The key file --------------------------------------------------------------------------------------- */
-
-static apr_status_t read_file(const char **text, apr_size_t *len, apr_pool_t *pool, const char *path)
-{
-    apr_file_t *file;
-    apr_finfo_t info;
-    char *bytes = apr_palloc(pool, KEY_FILE_MAX);
-    apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, pool);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = apr_file_info_get(&info, APR_FINFO_PROT | APR_FINFO_SIZE, file);
-    if (rv == APR_SUCCESS && info.protection & OTHERS_MAY_USE) {
-        rv = CLOUDEP_EREFUSED;
-    }
-    if (rv == APR_SUCCESS && info.size > KEY_FILE_MAX) {
-        rv = CLOUDEP_EMALFORMED;
-    }
-    if (rv == APR_SUCCESS) {
-        rv = apr_file_read_full(file, bytes, (apr_size_t)info.size, len);
-    }
-    (void)apr_file_close(file);
-    *text = bytes;
-    return rv;
-}
 
 /* {"type":"serviceaccount","keyId":"..","key":"-----BEGIN RSA PRIVATE KEY-----..","userId":".."} */
 static apr_status_t parse_key(cloudep_zitadel_t *zitadel, apr_pool_t *pconf, const char *text, apr_size_t len)
@@ -83,19 +57,15 @@ static apr_status_t parse_key(cloudep_zitadel_t *zitadel, apr_pool_t *pconf, con
 
 apr_status_t zitadel_key_load(cloudep_zitadel_t *zitadel, apr_pool_t *pconf, const char *path, const char **error)
 {
-    const char *text = "";
-    char reason[128];
-    apr_size_t len = 0;
-    apr_status_t rv = read_file(&text, &len, pconf, path);
+    const char *text;
+    apr_size_t len;
+    apr_status_t rv = cloudep_secret_file(&text, &len, pconf, "CloudEPZitadelKeyFile", path, KEY_FILE_MAX, error);
 
-    if (rv == CLOUDEP_EREFUSED) {
-        *error =
-            apr_psprintf(pconf, "CloudEPZitadelKeyFile %s: its mode lets others read or change it (chmod 600)", path);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    else if (rv != APR_SUCCESS && rv != CLOUDEP_EMALFORMED) {
-        *error = apr_psprintf(pconf, "CloudEPZitadelKeyFile %s: %s", path, apr_strerror(rv, reason, sizeof(reason)));
-    }
-    else if (rv == CLOUDEP_EMALFORMED || (rv = parse_key(zitadel, pconf, text, len)) != APR_SUCCESS) {
+    rv = parse_key(zitadel, pconf, text, len);
+    if (rv != APR_SUCCESS) {
         *error = apr_psprintf(pconf, "CloudEPZitadelKeyFile %s: not a service account's key file", path);
     }
     return rv;

@@ -7,11 +7,10 @@
  */
 #include "mail.h"
 
-#include <apr_file_io.h>
 #include <apr_strings.h>
 #include <string.h>
 #include <sys/socket.h>
-#include "outbox_private.h"
+#include "secret_file.h"
 #include "spool.h"
 
 #define CONNECT_TIMEOUT 5000
@@ -70,7 +69,7 @@ static apr_status_t prepare_smtp(cloudep_mail_setup_t *setup, apr_pool_t *pconf,
         return CLOUDEP_EREFUSED;
     }
     setup->user = config->mail_user;
-    return cloudep_read_secret(&setup->password, pconf, "CloudEPMailPasswordFile", config->mail_password_file, error);
+    return cloudep_secret_line(&setup->password, pconf, "CloudEPMailPasswordFile", config->mail_password_file, error);
 }
 
 apr_status_t cloudep_mail_prepare(const cloudep_mail_setup_t **out, apr_pool_t *pconf, const cloudep_config_t *config,

@@ -6,7 +6,7 @@
 #include <apr_strings.h>
 #include "base/validate.h"
 #include "oidc.h"
-#include "outbox_private.h"
+#include "secret_file.h"
 
 #define DIRECTIVE "CloudEPSocialProvider"
 #define DEFAULT_SCOPE "openid email profile"
@@ -78,7 +78,7 @@ static const char *read_secret(cloudep_oidc_provider_t *provider, apr_pool_t *p,
     if (!strcmp(word, "none")) {
         return NULL;
     }
-    return path && cloudep_read_secret(&provider->secret, p, DIRECTIVE, path, &error) == APR_SUCCESS ? NULL
+    return path && cloudep_secret_line(&provider->secret, p, DIRECTIVE, path, &error) == APR_SUCCESS ? NULL
            : error                                                                                   ? error
                    : "the secret's file is no path";
 }

@@ -4,8 +4,6 @@
 #include "private.h"
 #include "outbox_private.h"
 
-#include <apr_file_io.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include "base/json.h"
 #include "base/seal.h"
@@ -13,62 +11,6 @@
 #ifndef CLOUDEP_DATADIR
 #define CLOUDEP_DATADIR "/usr/local/share/cloudep"
 #endif
-
-#define SECRET_MAX 1024
-
-/* The first line of a file that only its owner may read, into line (SECRET_MAX + 2 bytes). */
-static apr_status_t read_line(char *line, apr_pool_t *pool, const char *path)
-{
-    apr_file_t *file;
-    apr_finfo_t info;
-    apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, pool);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = apr_file_info_get(&info, APR_FINFO_PROT, file);
-    if (rv == APR_SUCCESS &&
-        info.protection & (APR_FPROT_WREAD | APR_FPROT_WWRITE | APR_FPROT_GREAD | APR_FPROT_GWRITE)) {
-        rv = CLOUDEP_EREFUSED;
-    }
-    if (rv == APR_SUCCESS) {
-        rv = apr_file_gets(line, SECRET_MAX + 2, file);
-    }
-    (void)apr_file_close(file);
-    return rv;
-}
-
-apr_status_t cloudep_read_secret(const char **secret, apr_pool_t *pool, const char *directive, const char *path,
-                                 const char **error)
-{
-    char line[SECRET_MAX + 2];
-    char reason[128];
-    apr_size_t len;
-    apr_status_t rv;
-
-    if (!path) {
-        *error = apr_psprintf(pool, "%s is not set", directive);
-        return CLOUDEP_EMALFORMED;
-    }
-    rv = read_line(line, pool, path);
-    if (rv == CLOUDEP_EREFUSED) {
-        *error = apr_psprintf(pool, "%s %s: its mode lets others read or change it (chmod 600)", directive, path);
-        return rv;
-    }
-    if (rv != APR_SUCCESS) {
-        *error = apr_psprintf(pool, "%s %s: %s", directive, path, apr_strerror(rv, reason, sizeof(reason)));
-        return rv;
-    }
-    for (len = strlen(line); len && apr_isspace(line[len - 1]); len--) {
-    }
-    if (!len || len > SECRET_MAX) {
-        *error =
-            apr_psprintf(pool, "%s %s: the first line is empty, or longer than %d bytes", directive, path, SECRET_MAX);
-        return CLOUDEP_EMALFORMED;
-    }
-    *secret = apr_pstrmemdup(pool, line, len);
-    return APR_SUCCESS;
-}
 
 static const char *template_folder(const cloudep_config_t *config)
 {

@@ -17,13 +17,6 @@ struct cloudep_outbox_setup_t {
     const cloudep_messages_t *sms_messages;
 };
 
-/**
- * The first line, of at most 1 KiB, of a file that not everybody may read. On failure, or when path is NULL, *error is
- * a sentence that names the directive.
- */
-apr_status_t cloudep_read_secret(const char **secret, apr_pool_t *pool, const char *directive, const char *path,
-                                 const char **error);
-
 /** Wakes the threads of a child. outbox may be NULL. */
 void cloudep_delivery_wake(cloudep_outbox_t *outbox);
 

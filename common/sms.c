@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "base/template.h"
 #include "base/validate.h"
-#include "outbox_private.h"
+#include "secret_file.h"
 #include "spool.h"
 
 #define CONNECT_TIMEOUT 5000
@@ -157,7 +157,7 @@ static apr_status_t prepare_gateway(cloudep_sms_setup_t *setup, apr_pool_t *pcon
     setup->user = config->sms_user;
     setup->ca_file = config->ca_file;
     if (config->sms_secret_file) {
-        rv = cloudep_read_secret(&setup->secret, pconf, "CloudEPSMSSecretFile", config->sms_secret_file, error);
+        rv = cloudep_secret_line(&setup->secret, pconf, "CloudEPSMSSecretFile", config->sms_secret_file, error);
     }
     if (rv == APR_SUCCESS) {
         rv = prepare_url(setup, pconf, config->sms_transport, error);
