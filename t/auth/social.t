@@ -5,13 +5,11 @@ use warnings;
 use CloudEP::Social;
 use CloudEP::Test;
 use CloudEP::Totp;
-use File::Path qw(make_path);
 use URI;
 
 my $APP = 'https://app.example/cb';
 my $APP2 = 'https://app.example/other?x=1';
-my $dir = "$ENV{CLOUDEP_VAR}/test/own/$$.social";
-make_path($dir);
+my $dir = CloudEP::Test::own_folder('social');
 my $peer = CloudEP::Social::peer($dir, [$APP, $APP2]);
 
 my $pg = own_postgres();
@@ -27,15 +25,7 @@ $server->ctl(qw(tenant set --slug), $tenant->{slug}, '--redirect-uri', $APP, '--
 my $register = CloudEP::Social->new(kind => 'register', client => $client, peer => $peer, tenant => $tenant, redirect => $APP);
 my $login = $register->with(kind => 'login');
 
-# A fresh account at the provider; returns its sub.
-my $accounts = 0;
-sub account {
-    my (%more) = @_;
-    my $sub = sprintf '1089%017d', ++$accounts;
-    $peer->account(sub => $sub, email => fresh_email(), email_verified => JSON::PP::true, name => "Ada $sub", %more);
-    return $sub;
-}
-
+sub account { CloudEP::Social::account($peer, @_) }
 sub uses { $server->value('SELECT uses FROM cloudep.invites WHERE code = :\'code\'', code => $_[0] // $tenant->{invite}) }
 
 sub invite {

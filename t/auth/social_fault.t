@@ -8,12 +8,10 @@ use CloudEP::Process qw(spew wait_until);
 use CloudEP::Social;
 use CloudEP::Test;
 use CloudEP::Zitadel;
-use File::Path qw(make_path);
 use Time::HiRes qw(sleep time);
 
 my $APP = 'https://app.example/cb';
-my $dir = "$ENV{CLOUDEP_VAR}/test/own/$$.social";
-make_path($dir);
+my $dir = CloudEP::Test::own_folder('social');
 my $peer = CloudEP::Social::peer($dir, [$APP]);
 my $pg = own_postgres();
 my $memcached = own_memcached();
@@ -34,14 +32,7 @@ my $login = $register->with(kind => 'login');
 my @both = ($register, $login);
 
 sub on { my ($flow, $other) = @_; return $flow->with(client => client(server => $other)) }
-
-my $accounts = 0;
-sub account {
-    my (%more) = @_;
-    my $sub = sprintf '1089%017d', ++$accounts;
-    $peer->account(sub => $sub, email => fresh_email(), email_verified => JSON::PP::true, name => 'Ada', %more);
-    return $sub;
-}
+sub account { CloudEP::Social::account($peer, @_) }
 my $ada = account();
 is($register->run($ada)->status, 200, 'Ada is registered');
 expect_log(qr/OpenID provider/, qr/asking the provider (?:who it is|where to log in) failed \(/);

@@ -3,24 +3,20 @@
 use strict;
 use warnings;
 use CloudEP::Client;
-use CloudEP::Httpd;
-use CloudEP::Process qw(free_port slurp spew);
+use CloudEP::Edge;
+use CloudEP::Process qw(free_port spew);
 use CloudEP::Test;
 
 my $tenant = tenant();
 my $member = register_member(tenant => $tenant);
 my $stranger = register_member(tenant => tenant());
 my $port = free_port();
-my ($text) = slurp(CloudEP::Httpd::top() . '/doc/guard.md') =~ /^```apache\n(.*?)^```$/ms or die 'doc/guard.md has no Apache example';
 my $server = own_server(values => { CloudEPIssuer => server()->url });
 $server->prepare;
 my $included = "$server->{dir}/cloudep.conf";
 spew($included, $server->configuration =~ s/^(?:Listen|LoadModule) .*\n//mgr);
-my %replaced = ('10.0.0.5:8081' => "127.0.0.1:$port", '/etc/cloudep/cloudep.conf' => $included, 'cloudep-tenant acme' => "cloudep-tenant $tenant->{slug}");
-for my $from (sort keys %replaced) {
-    $text =~ s/\Q$from\E/$replaced{$from}/g or die "the example has no $from";
-}
-$server->{with} = [split /\n/, $text];
+$server->{with} = [split /\n/, example('apache', '10.0.0.5:8081' => "127.0.0.1:$port", '/etc/cloudep/cloudep.conf' => $included,
+    'cloudep-tenant acme' => "cloudep-tenant $tenant->{slug}")];
 $server->start;
 spew("$server->{dir}/htdocs/index.html", 'open to everybody');
 
@@ -31,7 +27,6 @@ sub ask {
         ->request($method, $path, undef, Host => 'app.example.com', 'Content-Length' => 0, 'X-Envoy-Internal' => 'true', @headers);
 }
 
-my @IDENTITY = qw(X-CloudEP-UID X-CloudEP-Tenant X-CloudEP-Session X-CloudEP-AMR);
 my $yes = ask($member, 'GET', '/some/page?a=b');
 is($yes->status, 200, 'a live session');
 is($yes->header('X-CloudEP-UID'), $member->{uid}, 'the uid');

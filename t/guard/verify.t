@@ -1,12 +1,12 @@
 # Forward auth as the web servers ask for it, and the public keys as those read them who verify by themselves.
 use strict;
 use warnings;
+use CloudEP::Edge;
 use CloudEP::Test;
 
 my $tenant = tenant();
 my $member = register_member(tenant => $tenant);
 my $verify = '/api/v1/auth/verify';
-my @IDENTITY = qw(X-CloudEP-UID X-CloudEP-Tenant X-CloudEP-Session X-CloudEP-AMR);
 
 sub ask { my ($query, @headers) = @_; return $member->{client}->get($verify . $query, @headers) }
 

@@ -11,8 +11,7 @@ my $tenant = tenant();
 my $issuer = 'Ümläut & Söhne: 王';
 server->psql("UPDATE cloudep.tenants SET totp_issuer = :'issuer' WHERE slug = :'slug'", issuer => $issuer, slug => $tenant->{slug});
 my $client = register_member(tenant => $tenant)->{client};
-my $dir = "$ENV{CLOUDEP_VAR}/test/own/$$.picture";
-mkdir $dir;
+my $dir = CloudEP::Test::own_folder('picture');
 
 # What zbar reads from a picture.
 sub decoded {

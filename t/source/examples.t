@@ -4,7 +4,6 @@ use warnings;
 use CloudEP::Httpd;
 use CloudEP::Process qw(slurp spew);
 use CloudEP::Test;
-use File::Path qw(make_path);
 
 # The indented blocks of a section, without their indentation.
 sub blocks {
@@ -14,8 +13,7 @@ sub blocks {
 }
 
 # Secrets that the examples name.
-my $dir = "$ENV{CLOUDEP_VAR}/test/own/$$.secrets";
-make_path($dir);
+my $dir = CloudEP::Test::own_folder('secrets');
 sub with_secrets {
     my ($text) = @_;
     return $text =~ s{/etc/cloudep/([\w.-]+)}{

@@ -18,6 +18,15 @@ sub peer {
         options => [(map { ('--redirect-uri', $_) } @$redirects), @options])->start;
 }
 
+# A fresh account at a provider; %with overrides what it says. Returns its sub.
+sub account {
+    my ($peer, %with) = @_;
+    our $accounts;
+    my $sub = sprintf '1089%017d', ++$accounts;
+    $peer->account(sub => $sub, email => fresh_email(), email_verified => JSON::PP::true, name => "Ada $sub", %with);
+    return $sub;
+}
+
 # The CloudEPSocialProvider line for one of its clients; the secret goes to a file in $dir.
 sub directive {
     my ($name, $peer, $client, $dir, @options) = @_;
