@@ -142,10 +142,12 @@ for my $mode (0640, 0604, 0620, 0602) {
 chmod 0600, "$dir/token";
 for my $line ("\n", " \t\nabc\n", '', 'x' x 1025 . "\n") {
     spew("$dir/token", $line);
+    chmod 0600, "$dir/token";
     refuses(qr/CloudEPZitadelTokenFile .*: the first line is empty, or longer than 1024 bytes/, length($line) . ' bytes that are no token',
         CloudEPZitadelTokenFile => "$dir/token");
 }
 spew("$dir/token", '{' . ' ' x 16384);
+chmod 0600, "$dir/token";
 refuses(qr/CloudEPZitadelKeyFile .*: longer than 16384 bytes/, 'a key file that is too long', CloudEPZitadelKeyFile => "$dir/token");
 refuses(qr/CloudEPZitadelKeyFile .* No such file/, 'a key file that is not there', CloudEPZitadelKeyFile => "$dir/nothing");
 spew("$dir/bad.json", JSON::PP->new->encode({ %{ $zitadel->ready->{key} }, key => slurp("$dir/cert.pem") }));
