@@ -119,7 +119,7 @@ cloudep_problem_t *cloudep_exchange_member(cloudep_call_t *call, const cloudep_t
 
     problem = problem ? problem : check_organization(call, tenant, jwt);
     if (problem || !idtoken) {
-        return problem;
+        return problem ? problem : cloudep_problem_service(call, CLOUDEP_EDATA, "reading the id_token");
     }
     identity = (cloudep_identity_t){call->config->exchange_issuer, idtoken->subject};
     rv = cloudep_identity_member(cloudep_database(call), call->p, &again, member, tenant->id, &identity,

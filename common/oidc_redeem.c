@@ -172,7 +172,7 @@ apr_status_t cloudep_oidc_redeem(const char **subject, cloudep_oidc_profile_t *p
     }
     rv = ask_for_tokens(&answer, &redeem);
     if (rv != APR_SUCCESS || !answer) {
-        return rv;
+        return rv != APR_SUCCESS ? rv : CLOUDEP_EDATA;
     }
     id_token = cloudep_claim_text(answer, "id_token");
     access_token = cloudep_claim_text(answer, "access_token");
@@ -182,7 +182,7 @@ apr_status_t cloudep_oidc_redeem(const char **subject, cloudep_oidc_profile_t *p
     memset(profile, 0, sizeof(*profile));
     rv = read_idtoken(&idtoken, profile, &redeem, id_token);
     if (rv != APR_SUCCESS || !idtoken) {
-        return rv;
+        return rv != APR_SUCCESS ? rv : CLOUDEP_EDATA;
     }
     *subject = idtoken->subject;
     return !profile->email_verified && access_token && redeem.metadata->userinfo_endpoint
