@@ -18,15 +18,15 @@
 struct cloudep_hasher_t {
     cloudep_breaker_t *line; /* which never opens */
     apr_thread_mutex_t *mutex;
-    cloudep_password_memory_t *blocks;        /* as many as calls */
-    const cloudep_password_memory_t **unused; /* the last one left is the first one taken */
+    const cloudep_password_memory_t **unused; /* blocks, as many as calls; the last one left is the first one taken */
     int unused_count;
 };
 
 /* Pages come when they are first written to, and go with the process: a hash may outlast pchild in a hard stop. */
 static apr_status_t make_blocks(cloudep_hasher_t *hasher, int count, apr_size_t size, apr_pool_t *pchild)
 {
-    hasher->blocks = apr_pcalloc(pchild, (apr_size_t)count * sizeof(*hasher->blocks));
+    cloudep_password_memory_t *blocks = apr_pcalloc(pchild, (apr_size_t)count * sizeof(*blocks));
+
     hasher->unused = apr_pcalloc(pchild, (apr_size_t)count * sizeof(*hasher->unused));
     for (int i = 0; i < count; i++) {
         void *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -36,8 +36,8 @@ static apr_status_t make_blocks(cloudep_hasher_t *hasher, int count, apr_size_t 
         }
         /* Fewer page faults and address lookups; a system that has no huge pages does without. */
         (void)madvise(block, size, MADV_HUGEPAGE);
-        hasher->blocks[i] = (cloudep_password_memory_t){block, size};
-        hasher->unused[hasher->unused_count++] = &hasher->blocks[i];
+        blocks[i] = (cloudep_password_memory_t){block, size};
+        hasher->unused[hasher->unused_count++] = &blocks[i];
     }
     return APR_SUCCESS;
 }
