@@ -333,6 +333,11 @@ CLOUDEP_DECLARE(cloudep_problem_t *)
 cloudep_start_code(cloudep_call_t *call, const cloudep_code_receiver_t *receiver, const char *purpose, int scope,
                    cloudep_challenge_t **challenge, const cloudep_message_t **message);
 
+/** The same where nothing else is to be stored with the message: commits it, and answers challenge_id and expires_in.
+ */
+CLOUDEP_DECLARE(cloudep_problem_t *)
+cloudep_send_code(cloudep_call_t *call, const cloudep_code_receiver_t *receiver, const char *purpose, int scope);
+
 /**
  * A mail to the member's login address that something about the account has changed; for CLOUDEP_SQL_ENQUEUE. Where
  * mail is not configured *message is one that enqueues nothing. remaining: backup codes left, 0 where the template has

@@ -111,6 +111,27 @@ cloudep_problem_t *cloudep_start_code(cloudep_call_t *call, const cloudep_code_r
     return problem;
 }
 
+cloudep_problem_t *cloudep_send_code(cloudep_call_t *call, const cloudep_code_receiver_t *receiver, const char *purpose,
+                                     int scope)
+{
+    cloudep_challenge_t *challenge;
+    const cloudep_message_t *message;
+    cloudep_problem_t *problem = cloudep_start_code(call, receiver, purpose, scope, &challenge, &message);
+    apr_status_t rv;
+
+    if (problem) {
+        return problem;
+    }
+    rv = cloudep_outbox_enqueue(cloudep_database(call), call->p, message);
+    if (rv != APR_SUCCESS) {
+        return cloudep_problem_service(call, rv, "storing the message");
+    }
+    cloudep_outbox_wake(call);
+    call->data =
+        json_pack("{ss,si}", "challenge_id", challenge->id, "expires_in", (int)cloudep_challenge_remaining(challenge));
+    return NULL;
+}
+
 cloudep_problem_t *cloudep_notice_new(cloudep_call_t *call, const cloudep_message_t **message,
                                       const cloudep_tenant_t *tenant, const cloudep_member_t *member,
                                       const char *template, int remaining)

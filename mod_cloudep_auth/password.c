@@ -32,27 +32,6 @@ static cloudep_problem_t *check_member(cloudep_call_t *call, const cloudep_membe
     return NULL;
 }
 
-static cloudep_problem_t *mail_code(cloudep_call_t *call, const cloudep_code_receiver_t *receiver)
-{
-    cloudep_challenge_t *challenge;
-    const cloudep_message_t *message;
-    cloudep_problem_t *problem =
-        cloudep_start_code(call, receiver, PURPOSE_PASSWORD_RESET, CLOUDEP_SCOPE_MEMBER, &challenge, &message);
-    apr_status_t rv;
-
-    if (problem) {
-        return problem;
-    }
-    rv = cloudep_outbox_enqueue(cloudep_database(call), call->p, message);
-    if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "storing the mail");
-    }
-    cloudep_outbox_wake(call);
-    call->data =
-        json_pack("{ss,si}", "challenge_id", challenge->id, "expires_in", (int)cloudep_challenge_remaining(challenge));
-    return NULL;
-}
-
 cloudep_problem_t *password_forgot(cloudep_call_t *call)
 {
     const char *email = cloudep_text(call, EMAIL);
@@ -80,7 +59,7 @@ cloudep_problem_t *password_forgot(cloudep_call_t *call)
     if (problem) {
         return problem;
     }
-    problem = mail_code(call, &receiver);
+    problem = cloudep_send_code(call, &receiver, PURPOSE_PASSWORD_RESET, CLOUDEP_SCOPE_MEMBER);
     if (problem) {
         (void)cloudep_cooldown_release(cloudep_challenges(call), tenant->id, email);
     }

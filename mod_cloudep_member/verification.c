@@ -61,37 +61,15 @@ static cloudep_problem_t *claim_daily(cloudep_call_t *call, const kind_t *kind)
     return rv == APR_SUCCESS ? NULL : cloudep_problem_service(call, rv, "counting the day's codes");
 }
 
-static cloudep_problem_t *send_code(cloudep_call_t *call, const kind_t *kind, const cloudep_tenant_t *tenant,
-                                    const char *target)
-{
-    const cloudep_member_t *member = call->principal->member;
-    const cloudep_code_receiver_t receiver = {tenant, member->uid, kind->channel, target, member->language};
-    cloudep_challenge_t *challenge;
-    const cloudep_message_t *message;
-    cloudep_problem_t *problem =
-        cloudep_start_code(call, &receiver, kind->purpose, CLOUDEP_SCOPE_MEMBER, &challenge, &message);
-    apr_status_t rv;
-
-    if (problem) {
-        return problem;
-    }
-    rv = cloudep_outbox_enqueue(cloudep_database(call), call->p, message);
-    if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "storing the message");
-    }
-    cloudep_outbox_wake(call);
-    call->data =
-        json_pack("{ss,si}", "challenge_id", challenge->id, "expires_in", (int)cloudep_challenge_remaining(challenge));
-    return NULL;
-}
-
 static cloudep_problem_t *start(cloudep_call_t *call, const kind_t *kind)
 {
     const char *target = cloudep_text(call, 0);
+    const cloudep_member_t *member = call->principal->member;
     const cloudep_tenant_t *tenant;
+    cloudep_code_receiver_t receiver;
     cloudep_problem_t *problem;
 
-    if (!call->principal->member) {
+    if (!member) {
         return nobody(call);
     }
     problem = own_tenant(call, &tenant);
@@ -99,8 +77,9 @@ static cloudep_problem_t *start(cloudep_call_t *call, const kind_t *kind)
     if (problem) {
         return problem;
     }
+    receiver = (cloudep_code_receiver_t){tenant, member->uid, kind->channel, target, member->language, 0};
     problem = claim_daily(call, kind);
-    problem = problem ? problem : send_code(call, kind, tenant, target);
+    problem = problem ? problem : cloudep_send_code(call, &receiver, kind->purpose, CLOUDEP_SCOPE_MEMBER);
     if (problem) {
         /* Nothing was sent: the next try need not wait. */
         (void)cloudep_cooldown_release(cloudep_challenges(call), tenant->id, target);
