@@ -1,5 +1,5 @@
 /*
- * cloudep.h - the one header of the core that the content modules include.
+ * cloudep.h - what the content modules have of the core; idp.h has the rest, for those that ask identity providers.
  *
  * A request takes one straight way: handler -> route -> AuthJWT -> body checked against the route's fields ->
  * flow -> services -> envelope. A flow returns NULL and leaves its answer in call->data, or returns the one
@@ -26,7 +26,6 @@
 
 typedef struct cloudep_config_t cloudep_config_t;
 typedef struct cloudep_call_t cloudep_call_t;
-typedef struct cloudep_idp_t cloudep_idp_t;
 
 /* ---- Problems: the failures that a client is told ------------------------------------------------------- */
 
@@ -233,65 +232,6 @@ CLOUDEP_DECLARE(void) cloudep_outbox_wake(const cloudep_call_t *call);
 /** What password rules say; NULL when acceptable, else the 400. words: NULL-ended, what an attacker tries first. */
 CLOUDEP_DECLARE(cloudep_problem_t *)
 cloudep_check_password_rules(cloudep_call_t *call, const char *field, const char *password, const char *const *words);
-
-/* ---- Identity providers (httpd providers: ap_register_provider) ----------------------------------------- */
-
-#define CLOUDEP_IDP_GROUP "cloudep-idp"
-#define CLOUDEP_IDP_VERSION "0"
-
-/* A user as an identity provider knows it; uid is ours and makes every call repeatable. */
-typedef struct cloudep_idp_user_t {
-    const cloudep_tenant_t *tenant;
-    const char *uid; /* NULL: there is no such account, take as long as if there were */
-    const char *email;
-    const char *display_name;
-    const char *language;
-} cloudep_idp_user_t;
-
-/*
- * Where an identity provider works: a request or the background sweep (r NULL then). No database connection
- * is held while a provider is at work.
- */
-typedef struct cloudep_idp_context_t {
-    server_rec *s;
-    request_rec *r;
-    apr_pool_t *p;
-    const cloudep_config_t *config;
-} cloudep_idp_context_t;
-
-/*
- * APR_SUCCESS; CLOUDEP_EFORGED: wrong password or no such user; CLOUDEP_EREFUSED: the provider has the account
- * blocked, or refuses the password (*reason says why); CLOUDEP_ECONFLICT: the email belongs to someone else
- * there; CLOUDEP_EPROVIDER, CLOUDEP_EDATABASE, CLOUDEP_EOVERLOAD, CLOUDEP_EDATA, CLOUDEP_EUNSET: could not.
- * APR_INCOMPLETE (create only): the provider may do it yet. A removal now could come before the user, so the member has
- * to stay reserved until the sweep undoes it.
- */
-struct cloudep_idp_t {
-    const char *name;
-    /** Whether this server's configuration is enough for it. */
-    int (*configured)(const cloudep_config_t *config);
-    /** Creates the user with its password; again for the same uid: success. */
-    apr_status_t (*create)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
-                           const char **reason);
-    /** Checks a password. Takes the same time whether or not the user exists. */
-    apr_status_t (*verify)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password);
-    /** Sets a new password and lifts the provider's own lock. */
-    apr_status_t (*set_password)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
-                                 const char **reason);
-    /** Marks the email as confirmed. */
-    apr_status_t (*confirm)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
-    /** Removes the user; gone already: success. */
-    apr_status_t (*remove)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
-};
-
-/** The identity provider of this server and the context to call it with. */
-CLOUDEP_DECLARE(const cloudep_idp_t *) cloudep_idp(const cloudep_call_t *call, cloudep_idp_context_t *ctx);
-
-/**
- * Undoes a registration that did not come to its end: user at the provider, member's row, the invite's use. What
- * fails here is finished by the sweep.
- */
-CLOUDEP_DECLARE(void) cloudep_undo_registration(cloudep_call_t *call, const cloudep_idp_user_t *user);
 
 /* ---- Codes sent to a member, and notices ---------------------------------------------------------------- */
 

@@ -3,8 +3,8 @@
  */
 #include "private.h"
 
-#define NOTICE_LIFETIME                                                                                                \
-    (3 * 86400) /* seconds that a notice is worth sending: long enough for a mail server's weekend */
+/* Seconds that a notice is worth sending: long enough for a mail server's weekend. */
+#define NOTICE_LIFETIME (3 * 86400)
 
 cloudep_problem_t *cloudep_find_challenge(cloudep_call_t *call, const char *tenant_id, const char *purpose,
                                           const char *id, cloudep_challenge_t **challenge)

@@ -3,8 +3,6 @@
  */
 #include "private.h"
 
-#include "base/password.h"
-
 const cloudep_idp_t *cloudep_idp(const cloudep_call_t *call, cloudep_idp_context_t *ctx)
 {
     ctx->s = call->r->server;
@@ -36,15 +34,4 @@ void cloudep_undo_registration(cloudep_call_t *call, const cloudep_idp_user_t *u
                       CENO(150) "registration of %s could not be undone now (%s); the sweep will", user->uid,
                       cloudep_status_name(rv));
     }
-}
-
-cloudep_problem_t *cloudep_check_password_rules(cloudep_call_t *call, const char *field, const char *password,
-                                                const char *const *words)
-{
-    const char *reason;
-
-    if (cloudep_password_acceptable(&reason, password, words, call->p) == APR_SUCCESS) {
-        return NULL;
-    }
-    return cloudep_problem_field(call, field, reason);
 }

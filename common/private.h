@@ -10,6 +10,7 @@
 #include "base/password.h"
 #include "cloudep.h"
 #include "config.h"
+#include "idp.h"
 #include "token_cache.h"
 
 extern module AP_MODULE_DECLARE_DATA cloudep_module;

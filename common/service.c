@@ -1,5 +1,5 @@
 /*
- * service.c - what flows ask of this server: its database, its challenges, a tenant, a new session.
+ * service.c - what flows ask of this server: its database, its challenges, a tenant, a new session, password rules.
  */
 #include "private.h"
 
@@ -98,4 +98,15 @@ cloudep_session_t *cloudep_session_new(cloudep_call_t *call, const char *tenant_
         session->id = NULL; /* refused by the database: a session is never opened under a guessable id */
     }
     return session;
+}
+
+cloudep_problem_t *cloudep_check_password_rules(cloudep_call_t *call, const char *field, const char *password,
+                                                const char *const *words)
+{
+    const char *reason;
+
+    if (cloudep_password_acceptable(&reason, password, words, call->p) == APR_SUCCESS) {
+        return NULL;
+    }
+    return cloudep_problem_field(call, field, reason);
 }

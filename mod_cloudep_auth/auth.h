@@ -5,6 +5,7 @@
 #define CLOUDEP_AUTH_H
 
 #include "cloudep.h"
+#include "idp.h"
 
 /* Purposes of challenges: a code of one never serves another. */
 #define PURPOSE_REGISTRATION "registration"
