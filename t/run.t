@@ -2,7 +2,7 @@
 use strict;
 use warnings;
 use CloudEP::Httpd;
-use CloudEP::Process qw(capture free_port run slurp spawn finish wait_until);
+use CloudEP::Process qw(capture free_port run slurp spawn wait_until);
 use CloudEP::Test;
 
 my $suite = "$ENV{CLOUDEP_VAR}/test";

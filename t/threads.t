@@ -25,11 +25,13 @@ sub program {
     return ('env', 'TSAN_OPTIONS=suppressions=t/tsan.supp', "$build/unit/${name}_test", @arguments);
 }
 
-my $cache = spawn("$logs/cache", {}, program('cache'));
 my ($status, undef, $errors) = capture(undef, program('threads', 'race'));
+$errors !~ /unexpected memory mapping/ or die "ThreadSanitizer finds no room: this kernel spreads addresses wide, and setarch may not"
+    . " stop it here. Allow personality(2) in this container, or set vm.mmap_rnd_bits=28.\n";
 is($status, 66, 'a race is noticed');
 like($errors, qr/WARNING: ThreadSanitizer: data race.*\brace\b.*threads_test\.c/s, 'and told');
-for my $name (qw(breaker challenge fetched threads pools)) {
+my $waiting = spawn("$logs/cache_outage", {}, program('cache_outage'));
+for my $name (qw(breaker cache challenge fetched threads pools)) {
     my ($status, $output, $errors) = capture(undef, program($name));
     judge($name, $status, $output . $errors);
 }
@@ -87,8 +89,8 @@ while (time < $until) {
 cmp_ok($tokens, '>', 15, "$tokens sessions were opened");
 is(join(' ', sort grep { !/^(?:200|401|40[49])$/ } keys %statuses), '', 'and nothing failed') or diag(explain \%statuses);
 
-waitpid $cache, 0;
-judge('cache', $?, slurp("$logs/cache"));
+waitpid $waiting, 0;
+judge('cache_outage', $?, slurp("$logs/cache_outage"));
 
 # What the httpd found is in files that this looks at.
 finish();
