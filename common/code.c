@@ -115,7 +115,7 @@ cloudep_problem_t *cloudep_send_code(cloudep_call_t *call, const cloudep_code_re
                                      int scope)
 {
     cloudep_challenge_t *challenge;
-    const cloudep_message_t *message;
+    const cloudep_message_t *message = NULL;
     cloudep_problem_t *problem = cloudep_start_code(call, receiver, purpose, scope, &challenge, &message);
     apr_status_t rv;
 
