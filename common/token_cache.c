@@ -1,7 +1,7 @@
 /*
- * token_cache.c - a table of fixed size: a token has one place, and the last one to come has it.
+ * token_cache.c - a table of fixed size: a token has one set of a few places, and the last to come have them.
  *
- * Keys are SHA-256, so nobody can aim two tokens at one place without finding them by chance, and all that a
+ * Keys are SHA-256, so nobody can aim many tokens at one set without finding them by chance, and all that a
  * displaced token costs is one more verification.
  */
 #include "token_cache.h"
@@ -10,7 +10,8 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-#define PLACES 4096 /* about 1.5 MiB a child and server */
+#define SETS 1024
+#define WAYS 4 /* with one, of 200 tokens in use 10 displaced each other all the time; in all about 1.5 MiB */
 #define LOCKS 64
 
 typedef struct place_t {
@@ -18,10 +19,15 @@ typedef struct place_t {
     cloudep_access_t access;
 } place_t;
 
+typedef struct set_t {
+    place_t places[WAYS];
+    unsigned next; /* whose turn it is to be displaced */
+} set_t;
+
 struct cloudep_token_cache_t {
     EVP_MD *sha256; /* fetched once, as that takes as long as the hash */
     apr_thread_mutex_t *locks[LOCKS];
-    place_t *places;
+    set_t *sets;
 };
 
 static apr_status_t free_digest(void *sha256)
@@ -44,7 +50,7 @@ cloudep_token_cache_t *cloudep_token_cache_create(apr_pool_t *pchild)
         return NULL;
     }
     apr_pool_cleanup_register(pchild, cache->sha256, free_digest, apr_pool_cleanup_null);
-    cache->places = apr_pcalloc(pchild, PLACES * sizeof(*cache->places));
+    cache->sets = apr_pcalloc(pchild, SETS * sizeof(*cache->sets));
     return cache;
 }
 
@@ -54,34 +60,50 @@ apr_status_t cloudep_token_key(unsigned char key[CLOUDEP_TOKEN_KEY], const cloud
     return EVP_Digest(token, strlen(token), key, NULL, cache->sha256, NULL) == 1 ? APR_SUCCESS : APR_EGENERAL;
 }
 
-static unsigned place_of(const unsigned char *key)
+static unsigned set_of(const unsigned char *key)
 {
-    return ((unsigned)key[0] << 8 | key[1]) % PLACES;
+    return ((unsigned)key[0] << 8 | key[1]) % SETS;
+}
+
+/* The caller holds the lock. NULL: it is not there. */
+static place_t *find(set_t *set, const unsigned char *key)
+{
+    for (place_t *place = set->places; place < set->places + WAYS; place++) {
+        if (place->access.expires && !memcmp(place->key, key, CLOUDEP_TOKEN_KEY)) {
+            return place;
+        }
+    }
+    return NULL;
 }
 
 apr_status_t cloudep_token_cache_get(cloudep_token_cache_t *cache, const unsigned char key[CLOUDEP_TOKEN_KEY],
                                      cloudep_access_t *access)
 {
-    unsigned i = place_of(key);
-    const place_t *place = &cache->places[i];
-    apr_status_t rv = APR_NOTFOUND;
+    unsigned i = set_of(key);
+    const place_t *place;
 
     apr_thread_mutex_lock(cache->locks[i % LOCKS]);
-    if (place->access.expires && !memcmp(place->key, key, CLOUDEP_TOKEN_KEY)) {
+    place = find(&cache->sets[i], key);
+    if (place) {
         *access = place->access;
-        rv = APR_SUCCESS;
     }
     apr_thread_mutex_unlock(cache->locks[i % LOCKS]);
-    return rv;
+    return place ? APR_SUCCESS : APR_NOTFOUND;
 }
 
 void cloudep_token_cache_put(cloudep_token_cache_t *cache, const unsigned char key[CLOUDEP_TOKEN_KEY],
                              const cloudep_access_t *access)
 {
-    unsigned i = place_of(key);
-    place_t *place = &cache->places[i];
+    unsigned i = set_of(key);
+    set_t *set = &cache->sets[i];
+    place_t *place;
 
     apr_thread_mutex_lock(cache->locks[i % LOCKS]);
+    place = find(set, key);
+    if (!place) {
+        place = &set->places[set->next];
+        set->next = (set->next + 1) % WAYS;
+    }
     memcpy(place->key, key, CLOUDEP_TOKEN_KEY);
     place->access = *access;
     apr_thread_mutex_unlock(cache->locks[i % LOCKS]);

@@ -46,6 +46,22 @@ static void test_tokens(apr_pool_t *pool)
     ok(hammer("tokens", use_tokens, cache).count > 0, "tokens are found");
 }
 
+/* A few hundred sessions in use at a time is little: none of them may cost another one its place all the time. */
+static void test_token_places(apr_pool_t *pool)
+{
+    cloudep_token_cache_t *cache = cloudep_token_cache_create(pool);
+    unsigned char key[CLOUDEP_TOKEN_KEY];
+    cloudep_access_t access = {.expires = 1};
+    int found = 0;
+
+    for (int n = 0; n < 400; n++) {
+        (void)cloudep_token_key(key, cache, apr_itoa(pool, n % 200));
+        found += cloudep_token_cache_get(cache, key, &access) == APR_SUCCESS;
+        cloudep_token_cache_put(cache, key, &access);
+    }
+    ok(found == 200, "200 tokens are remembered side by side: %d", found);
+}
+
 /* ---- turns in the background ----------------------------------------------------------------------------- */
 
 typedef struct {
@@ -262,6 +278,7 @@ int main(void)
     apr_initialize();
     apr_pool_create(&pool, NULL);
     test_tokens(pool);
+    test_token_places(pool);
     test_background(pool);
     test_watchdog(pool);
     test_http(pool);
