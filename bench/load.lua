@@ -1,5 +1,6 @@
 -- load.lua - what wrk sends. Arguments: "get" FILE, each request with the next of the tokens in FILE; "refresh" FILE,
--- each token once; "login" FILE, the bodies in FILE. A thread has its own share of the lines.
+-- each token once; "chain" FILE, the same and then the tokens that came for them; "login" FILE, the bodies in FILE. A
+-- thread has its own share of the lines.
 local threads = 0
 function setup(thread)
    thread:set("number", threads)
@@ -10,6 +11,11 @@ local lines, at = {}, 0
 local kind
 function init(args)
    kind = args[1]
+   if kind == "chain" then
+      response = function(status, headers, body)
+         lines[#lines + 1] = body:match('"refresh_token":"([^"]+)"')
+      end
+   end
    local n = 0
    if args[2] then
       for line in io.lines(args[2]) do
@@ -21,7 +27,7 @@ end
 
 function request()
    at = at + 1
-   if kind == "refresh" then
+   if kind == "refresh" or kind == "chain" then
       if at > #lines then wrk.thread:stop() end
       return wrk.format("POST", nil, { ["Content-Type"] = "application/json" }, '{"refresh_token":"' .. (lines[at] or "") .. '"}')
    end
