@@ -2,17 +2,16 @@
 # proof and each challenge good once.
 use strict;
 use warnings;
+use CloudEP::Jwt;
 use CloudEP::Test;
 use CloudEP::Totp;
-use MIME::Base64 qw(decode_base64url);
 
 my $mfa = '/api/v1/auth/login/mfa';
 my $server = server;
 my $member = register_member();
 my $anybody = client;
 
-# The claims of a token, unchecked.
-sub claims { JSON::PP::decode_json(decode_base64url((split /\./, $_[0])[1])) }
+sub claims { return (CloudEP::Jwt::parts($_[0]))[1] }
 
 # A challenge of a login with the right password.
 sub challenge {

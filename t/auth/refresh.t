@@ -1,15 +1,15 @@
 # POST /token/refresh and /logout: rotation, grace, reuse, and that a session that is over is over.
 use strict;
 use warnings;
+use CloudEP::Jwt;
 use CloudEP::Test;
-use MIME::Base64 qw(decode_base64url);
 
 my $path = '/api/v1/auth/token/refresh';
 my $server = own_server(values => { CloudEPRefreshGrace => 2, CloudEPIssuer => server()->url })->start;
 
 sub refresh { return client(server => $server)->post($path, { refresh_token => $_[0] }) }
 sub me { return client(server => $server, token => $_[0])->get('/api/v1/members/me') }
-sub claims { return JSON::PP->new->utf8->decode(decode_base64url((split /\./, $_[0])[1])) }
+sub claims { return (CloudEP::Jwt::parts($_[0]))[1] }
 
 # ---- rotation
 my $member = register_member(server => $server);

@@ -41,7 +41,7 @@ sub keeping {
 }
 
 # ---- what the parent and the children hold
-sub children { split ' ', slurp('/proc/' . $server->pid . '/task/' . $server->pid . '/children') }
+sub children { return CloudEP::Process::children($server->pid) }
 sub entries { my ($path) = @_; return scalar(() = glob "$path/*") }
 sub held {
     my $pid = $server->pid;

@@ -74,7 +74,7 @@ start('login', sub {
 });
 
 # ---- rotations
-sub children { return split ' ', slurp('/proc/' . $server->pid . '/task/' . $server->pid . '/children') }
+sub children { return CloudEP::Process::children($server->pid) }
 
 # What the documentation calls a reload of every node: over when nobody works with the old file any more.
 sub reload {

@@ -6,6 +6,7 @@ package CloudEP::OIDC;
 use strict;
 use warnings;
 use CloudEP::Httpd;
+use CloudEP::Jwt;
 use CloudEP::Process qw(spawn finish alive wait_until free_port run slurp);
 use Digest::SHA qw(sha256 sha256_hex);
 use Fcntl qw(LOCK_EX);
@@ -16,7 +17,7 @@ use HTTP::Cookies;
 use HTTP::Request;
 use JSON::PP ();
 use LWP::UserAgent;
-use MIME::Base64 qw(encode_base64url decode_base64url);
+use MIME::Base64 qw(encode_base64url);
 use URI;
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
@@ -184,8 +185,7 @@ sub login {
 }
 
 # The claims of a JWT, unverified.
-sub claims { $json->decode(decode_base64url((split /\./, $_[-1])[1])) }
-
-sub jwt_header { $json->decode(decode_base64url((split /\./, $_[-1])[0])) }
+sub claims     { (CloudEP::Jwt::parts($_[-1]))[1] }
+sub jwt_header { (CloudEP::Jwt::parts($_[-1]))[0] }
 
 1;

@@ -48,9 +48,15 @@ sub finish {
 # Sends a signal to a process and to all below it.
 sub signal_all {
     my ($signal, $pid) = @_;
-    my @children = split ' ', eval { slurp("/proc/$pid/task/$pid/children") } // '';
+    my @children = children($pid);
     kill $signal => $pid;
     signal_all($signal, $_) for @children;
+}
+
+# The ids of a process's children.
+sub children {
+    my ($pid) = @_;
+    return split ' ', eval { slurp("/proc/$pid/task/$pid/children") } // '';
 }
 
 # Does a child still run?
