@@ -39,8 +39,7 @@ struct cloudep_checker_t {
 static const cloudep_statement_t alive = {
     .label = "sessions_alive",
     .sql = "SELECT a.n, s.amr, " CLOUDEP_SQL_SECONDS(
-        "s.mfa_at") ""
-                    " FROM unnest((SELECT %s::uuid[]), (SELECT %s::uuid[]), (SELECT %s::uuid[])) WITH ORDINALITY"
+        "s.mfa_at") " FROM unnest((SELECT %s::uuid[]), (SELECT %s::uuid[]), (SELECT %s::uuid[])) WITH ORDINALITY"
                     " a (tenant_id, id, uid, n)"
                     " JOIN cloudep.sessions s ON s.tenant_id = a.tenant_id AND s.id = a.id AND s.uid IS NOT DISTINCT "
                     "FROM a.uid"

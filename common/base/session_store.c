@@ -34,25 +34,25 @@ static const cloudep_statement_t principal = {
  * the others find it advanced: within the grace that is a repeat, later it is theft.
  */
 #define IN_GRACE "s.refresh_seq = a.seq + 1 AND s.rotated_at > now() - a.grace"
-static const cloudep_statement_t rotate =
-    {
-        .label = "session_rotate",
-        .sql = "WITH a AS (SELECT %s::integer AS seq, %s::interval AS grace, %s::interval AS idle)"
-               " UPDATE cloudep.sessions s SET"
-               " refresh_seq = CASE WHEN s.refresh_seq = a.seq THEN a.seq + 1 ELSE s.refresh_seq END,"
-               " rotated_at = CASE WHEN s.refresh_seq = a.seq THEN now() ELSE s.rotated_at END,"
-               " idle_expires_at = CASE WHEN s.refresh_seq = a.seq THEN least(now() + a.idle, s.expires_at)"
-               " ELSE s.idle_expires_at END,"
-               " revoked_at = CASE WHEN s.refresh_seq > a.seq AND NOT (" IN_GRACE ") THEN now() END,"
-               " revoke_reason = CASE WHEN s.refresh_seq > a.seq AND NOT (" IN_GRACE ") THEN 'refresh token reused' END"
-               " FROM a, cloudep.members m"
-               " WHERE s.tenant_id = %s::uuid AND s.id = %s::uuid AND s.uid = %s::uuid AND s.refresh_seq >= a.seq"
-               " AND s.revoked_at IS NULL AND s.expires_at > now() AND s.idle_expires_at > now()"
-               " AND m.tenant_id = s.tenant_id AND m.uid = s.uid AND m.status = 'active'"
-               " RETURNING s.revoked_at IS NOT NULL, coalesce(s.rotated_at = now(), false), s.amr, s.refresh_seq,"
-               " " CLOUDEP_SQL_SECONDS("s.auth_time") ", " CLOUDEP_SQL_SECONDS("coalesce(s.rotated_at, s.created_at)") ", " CLOUDEP_SQL_SECONDS(
-                   "s.idle_expires_at") ", " CLOUDEP_SQL_SECONDS("s.expires_at"),
-        .parameters = 6,
+static const cloudep_statement_t rotate = {
+    .label = "session_rotate",
+    .sql = "WITH a AS (SELECT %s::integer AS seq, %s::interval AS grace, %s::interval AS idle)"
+           " UPDATE cloudep.sessions s SET"
+           " refresh_seq = CASE WHEN s.refresh_seq = a.seq THEN a.seq + 1 ELSE s.refresh_seq END,"
+           " rotated_at = CASE WHEN s.refresh_seq = a.seq THEN now() ELSE s.rotated_at END,"
+           " idle_expires_at = CASE WHEN s.refresh_seq = a.seq THEN least(now() + a.idle, s.expires_at)"
+           " ELSE s.idle_expires_at END,"
+           " revoked_at = CASE WHEN s.refresh_seq > a.seq AND NOT (" IN_GRACE ") THEN now() END,"
+           " revoke_reason = CASE WHEN s.refresh_seq > a.seq AND NOT (" IN_GRACE ") THEN 'refresh token reused' END"
+           " FROM a, cloudep.members m"
+           " WHERE s.tenant_id = %s::uuid AND s.id = %s::uuid AND s.uid IS NOT DISTINCT FROM %s::uuid AND "
+           "s.refresh_seq >= a.seq"
+           " AND s.revoked_at IS NULL AND s.expires_at > now() AND s.idle_expires_at > now()"
+           " AND m.tenant_id = s.tenant_id AND m.uid = s.uid AND m.status = 'active'"
+           " RETURNING s.revoked_at IS NOT NULL, coalesce(s.rotated_at = now(), false), s.amr, s.refresh_seq,"
+           " " CLOUDEP_SQL_SECONDS("s.auth_time") ", " CLOUDEP_SQL_SECONDS(
+               "coalesce(s.rotated_at, s.created_at)") ", " CLOUDEP_SQL_SECONDS("s.idle_expires_at"),
+    .parameters = 6,
 };
 
 static const cloudep_statement_t end = {
@@ -84,7 +84,6 @@ void cloudep_session_of_row(cloudep_session_t *session, const cloudep_rows_t *ro
     session->auth_time = apr_atoi64(cloudep_cell(rows, row, column + 1));
     session->rotated_at = apr_atoi64(cloudep_cell(rows, row, column + 2));
     session->idle_expires_at = apr_atoi64(cloudep_cell(rows, row, column + 3));
-    session->expires_at = apr_atoi64(cloudep_cell(rows, row, column + 4));
 }
 
 apr_status_t cloudep_session_open(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session)

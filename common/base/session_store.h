@@ -22,8 +22,7 @@ typedef struct cloudep_session_t {
     int refresh_seq;             /* generation of its refresh token */
     apr_int64_t auth_time;       /* Unix seconds, set by the database like those below */
     apr_int64_t rotated_at;      /* when the present generation began */
-    apr_int64_t idle_expires_at; /* */
-    apr_int64_t expires_at;
+    apr_int64_t idle_expires_at; /* when it ends if nothing happens; never after its lifetime */
 } cloudep_session_t;
 
 /*
@@ -39,18 +38,15 @@ typedef struct cloudep_session_t {
     " FROM " source " s, (SELECT %s::text AS amr, %s::interval AS idle, %s::interval AS lifetime) a"                   \
     " RETURNING uid, " CLOUDEP_SESSION_TIMES
 #define CLOUDEP_SQL_SECONDS(time) "floor(date_part('epoch', " time "))::bigint"
-/* clang-format off: it takes the adjacent texts apart */
+/* Adjacent texts are taken apart otherwise. */
+/* clang-format off */
 #define CLOUDEP_SESSION_TIMES                                                                                          \
-    "refresh_seq, " CLOUDEP_SQL_SECONDS(                                                                               \
-        "auth_time") " AS auth_time,"                                                                                  \
-                     " " CLOUDEP_SQL_SECONDS(                                                                          \
-                         "coalesce(rotated_at, created_at)") " AS began,"                                              \
-                                                             " " CLOUDEP_SQL_SECONDS(                                  \
-                                                                 "idle_expires_at") " AS idle_end,"                    \
-                                                                                    " " CLOUDEP_SQL_SECONDS(           \
-                                                                                        "expires_at") " AS end_at"
+    "refresh_seq, "                                                                                                    \
+    CLOUDEP_SQL_SECONDS("auth_time") " AS auth_time, "                                                                 \
+    CLOUDEP_SQL_SECONDS("coalesce(rotated_at, created_at)") " AS began, "                                              \
+    CLOUDEP_SQL_SECONDS("idle_expires_at") " AS idle_end"
 /* clang-format on */
-#define CLOUDEP_SQL_SESSION_COLUMNS "refresh_seq, auth_time, began, idle_end, end_at"
+#define CLOUDEP_SQL_SESSION_COLUMNS "refresh_seq, auth_time, began, idle_end"
 #define CLOUDEP_SESSION_PARAMETERS 6
 
 /** Writes the parameters of CLOUDEP_SQL_OPEN_SESSION to args[0..5]; texts live in p. */
