@@ -34,9 +34,8 @@ is(app('SELECT 1 FROM cloudep.tenants; UPDATE cloudep.invites SET uses = uses; D
 
 my @refused = (
     (map { ("ALTER TABLE cloudep.$_ ADD COLUMN x text", "DROP TABLE cloudep.$_", "TRUNCATE cloudep.$_",
-        
         "CREATE INDEX ON cloudep.$_ ((1))", "ALTER TABLE cloudep.$_ OWNER TO cloudep_app",
-            "ALTER TABLE cloudep.$_ DISABLE TRIGGER ALL",
+        "ALTER TABLE cloudep.$_ DISABLE TRIGGER ALL",
         "CREATE RULE r AS ON SELECT TO cloudep.$_ DO INSTEAD NOTHING", "COMMENT ON TABLE cloudep.$_ IS 'x'") } @tables),
     'CREATE TABLE cloudep.x (a int)', 'CREATE TABLE public.x (a int)', 'CREATE SCHEMA x', 'DROP SCHEMA cloudep CASCADE',
         'ALTER SCHEMA cloudep RENAME TO x',
@@ -52,11 +51,10 @@ my @refused = (
         'DELETE FROM cloudep.tenants', q(INSERT INTO cloudep.invites DEFAULT VALUES), 'DELETE FROM cloudep.invites',
     (map { "UPDATE cloudep.invites SET $_->[0] = $_->[0]" } grep { $_->[0] ne 'uses' }
         @{ $pg->psql(q(SELECT column_name FROM information_schema.columns WHERE table_schema = 'cloudep' AND table_name = 'invites')) }),
-    'UPDATE cloudep.events SET kind = kind',
+    'UPDATE cloudep.events SET name = name',
 );
 for my $sql (@refused) {
-    my $state = app($sql);
-    ok($state eq '42501' || $state eq '42703' && $sql =~ /cloudep\.events/, "refused: $sql") or diag($state);
+    is(app($sql), '42501', "refused: $sql");
 }
 is($pg->value(q(SELECT count(*) FROM pg_tables WHERE schemaname = 'cloudep')), scalar @tables, 'no table has come or gone');
 app("GRANT $_ TO PUBLIC") for 'USAGE ON SCHEMA cloudep', map { "SELECT ON cloudep.$_" } @tables; # PostgreSQL only warns that it grants nothing
