@@ -94,5 +94,6 @@ for my $many (64, 256) {
     $_->($many) for \&invites, \&challenges, \&refreshes, \&second_factors;
 }
 
-expect_log(qr/CE101: .* failed \(overload\)/);
+expect_log(qr/CE101: .* failed \(overload\)/,
+    qr/AH00484/); # more clients than threads; a build that is slow enough notices
 finish();
