@@ -1,7 +1,7 @@
 # Rules that the C sources keep: message ids, functions that are not used, sizes.
 use strict;
 use warnings;
-use CloudEP::Process qw(slurp);
+use CloudEP::Process qw(capture slurp);
 use Test::More;
 
 my @sources = sort grep { !/\.h$/ } my @all = map { glob } qw(common/*.[ch] common/base/*.[ch] mod_cloudep_*/*.[ch] support/*.[ch]);
@@ -48,4 +48,8 @@ for my $file (@sources) {
     my $name = $file =~ s{.*/}{}r;
     like($lines[1], qr/^ \* \Q$name\E - /, "$file: says what it owns");
 }
+
+# ---- form
+my ($status, undef, $errors) = capture('', qw(make -s -f apxs.mk fmt-check));
+is($status, 0, 'the C files are as .clang-format has them (./dev fmt)') or diag($errors);
 done_testing();

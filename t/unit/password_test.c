@@ -110,8 +110,8 @@ static void test_malformed(apr_pool_t *pool)
     for (const char *const *phc = texts; *phc; phc++) {
         ok(cloudep_password_verify("password", *phc, NULL, pool) == CLOUDEP_EDATA, "cannot be a hash: %.60s", *phc);
     }
-    is_int(cloudep_password_verify("password", "$argon2id$v=19$m=64,t=1,p=1$" SALT "$" TAG, NULL, pool), CLOUDEP_EFORGED,
-           "a weaker imported hash is looked at");
+    is_int(cloudep_password_verify("password", "$argon2id$v=19$m=64,t=1,p=1$" SALT "$" TAG, NULL, pool),
+           CLOUDEP_EFORGED, "a weaker imported hash is looked at");
 }
 
 static void test_params(apr_pool_t *pool)
