@@ -140,6 +140,11 @@ static int check_authn(request_rec *r)
                       CENO(200) "AuthType CloudEP needs CloudEPDatabase and CloudEPSigningKeys");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    if (r->proxyreq == PROXYREQ_PROXY) {
+        /* Its own credentials are Proxy-Authorization; what we read is for the server behind and would go on to it. */
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, CENO(201) "AuthType CloudEP does not guard a forward proxy");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     principal = cloudep_guard_principal(r);
     if (!principal) {
         problem = cloudep_authenticate(&call, &principal);
@@ -183,7 +188,7 @@ static void challenge(request_rec *r)
 {
     const char *error = cloudep_guard_challenge(r);
 
-    apr_table_setn(r->err_headers_out, r->proxyreq == PROXYREQ_PROXY ? "Proxy-Authenticate" : "WWW-Authenticate",
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate",
                    error ? apr_psprintf(r->pool, "Bearer realm=\"CloudEP\", error=\"%s\"", error)
                          : "Bearer realm=\"CloudEP\"");
 }

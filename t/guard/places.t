@@ -152,5 +152,11 @@ my %seen;
 $seen{$_}++ for $many =~ m{^ *\d+ +\S+ +\S+ +\S+ +(\d{3}) +\S+ +/}mg;
 is_deeply(\%seen, { 200 => 60 }, 'many streams of one connection');
 
-expect_log(qr/AH01630|AH01631|AH01797|unable to include/);
+# ---- a forward proxy, whose Authorization is for somebody else
+my $forward = own_server(values => { CloudEPIssuer => server()->url }, with => ['ProxyRequests On', section(Proxy => '*', 'Require valid-user')])->start;
+my (undef, $proxied) = capture(undef, qw(curl -sS -i --max-time 30 -x), $forward->url, '-H', "Authorization: Bearer $member->{access}", "${to}forward");
+like($proxied, qr{\AHTTP/1.1 500 }, 'a guard in front of a forward proxy lets nothing through');
+unlike($proxied, qr/\Q$member->{access}\E/, 'nor the token');
+
+expect_log(qr/AH01630|CE201|AH01631|AH01797|unable to include/);
 finish();
