@@ -21,7 +21,7 @@ for my $file (@all) {
 }
 cmp_ok(scalar keys %ids, '>', 40, 'messages have ids');
 is_deeply([grep { @{ $ids{$_} } > 1 } sort keys %ids], [], 'each of its own');
-my $anonymous = qr/(?:\bap_log_\w+\(APLOG_MARK|\bLOG\(\w+),\s*(?!APLOG_DEBUG|APLOG_TRACE)(?:(?!CENO|__VA_ARGS__)[^;])*;/;
+my $anonymous = qr/(?:\bap_log_\w+\(\s*APLOG_MARK|\bLOG\(\w+),\s*(?!APLOG_DEBUG|APLOG_TRACE)(?:(?!CENO|__VA_ARGS__)[^;])*;/;
 like('ap_log_error(APLOG_MARK, APLOG_ERR, 0, s, "");', $anonymous, 'one without is noticed');
 is_deeply([map { my $file = $_; map { "$file: $_" } $code{$file} =~ /($anonymous)/g } @sources], [], 'and no message above debug level is without one');
 

@@ -178,10 +178,24 @@ is(join("\n", grep { !eval { resolve({ '$ref' => $_ }) } } references($api)), ''
 
 # ---- what httpd logs
 
-my @ids = map { slurp($_) =~ /\bCENO\((\d+)\)/g } grep { !/private\.h$/ } glob 'common/*.[ch] mod_*/*.[ch]';
-my @explained = map { my ($first, $last) = /(\d+)(?:-(\d+))?/; $first .. $last // $first }
-    map { /CE(\d+(?:-\d+)?)/g } $operations =~ /^\| (CE\d[^|]*)\|/mg;
-same(\@explained, \@ids, 'doc/operations.md explains every message id and no other');
+my %levels;    # of a message id: those of its calls; a debug message needs no explanation
+for my $text (map { slurp($_) } grep { !/private\.h$/ } glob 'common/*.[ch] mod_*/*.[ch]') {
+    $levels{$1} //= {} while $text =~ /\bCENO\((\d+)\)/g;
+    while ($text =~ /(?:\bap_log_\w+\(\s*APLOG_MARK|\bLOG\(\w+),([^;]*?)CENO\((\d+)\)/g) {
+        my ($before, $id) = ($1, $2);
+        $levels{$id}{ lc $1 } = 1 while $before =~ /\bAPLOG_(?!DEBUG)(\w+)/g;
+    }
+}
+my (@explained, @other);
+while ($operations =~ /^\| (CE\d[^|]*?) \| ([^|]+?) \|/mg) {
+    my ($ids, $told) = ($1, $2);
+    my @row = map { my ($first, $last) = /(\d+)(?:-(\d+))?/; $first .. $last // $first } $ids =~ /CE(\d+(?:-\d+)?)/g;
+    push @explained, @row;
+    my $logged = join ', ', sort keys %{ { map { %{ $levels{$_} // {} } } @row } };
+    push @other, "$ids: $logged" if $logged ne join ', ', sort split /, /, $told;
+}
+same(\@explained, [keys %levels], 'doc/operations.md explains every message id and no other');
+is(join("\n", @other), '', 'and says its level');
 
 # ---- links
 
