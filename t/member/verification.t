@@ -28,7 +28,7 @@ sub sms_code {
         @sms = grep { $_->{to} eq $number } map { JSON::PP::decode_json(slurp($_)) } sort glob "$server->{dir}/spool/sms/*.json";
         return scalar @sms;
     }) or die "no SMS to $number\n";
-    return ($sms[-1]{text} =~ /(?<!\d)(\d{6})(?!\d)/)[0];
+    return CloudEP::Mail::code($sms[-1]);
 }
 
 sub path { my ($kind, $what) = @_; return "/api/v1/members/me/verifications/$kind/$what" }

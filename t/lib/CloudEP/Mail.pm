@@ -53,10 +53,10 @@ sub parts {
     return { type => lc(($type =~ m{^([^;\s]+)})[0]), text => decode($charset // 'us-ascii', $bytes) };
 }
 
-# The code of six digits in a mail's text.
+# The code of six digits in a mail's text: a word of its own, as names and addresses may have six digits in them.
 sub code {
     my ($mail) = @_;
-    my ($code) = ($mail->{text} // '') =~ /(?<!\d)(\d{6})(?!\d)/ or die "no code in the mail: $mail->{raw}\n";
+    my ($code) = ($mail->{text} // '') =~ /(?<!\w)(\d{6})(?!\w)/ or die "no code in the mail: $mail->{raw}\n";
     return $code;
 }
 
