@@ -130,8 +130,7 @@ subtest 'SMTP server down and back' => sub {
     ok($took < 20, sprintf 'all mails arrive soon after it is back (%.1f s)', $took);
     ok(row_becomes($_, 'delivered_at IS NOT NULL AND params IS NULL'), 'delivered and erased') for @emails;
     is(scalar(map { $server->mails_now($_) } @emails), 5, 'each once');
-    my $codes = join '|', map { CloudEP::Mail::code(($server->mails_now($_))[0]) } @emails;
-    unlike($server->log, qr/(?<!\d)(?:$codes)(?!\d)/, 'no code is in the log');
+    secret(CloudEP::Mail::code(($server->mails_now($_))[0])) for @emails;    # finish() looks for them in the log
 };
 
 subtest 'put off and refused' => sub {
