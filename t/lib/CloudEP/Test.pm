@@ -22,7 +22,8 @@ use JSON::PP ();
 use Test::More;
 
 our @EXPORT = (@Test::More::EXPORT, qw(server client own_server own_postgres own_memcached own_smtp tenant fresh_email
-    fresh_password register confirm register_member login provider outcome check_success expect_log secret finish));
+    fresh_password register register_member login provider outcome check_success stay_within expect_log secret
+    finish));
 
 $| = 1;
 my $suite = "$ENV{CLOUDEP_VAR}/test";
@@ -174,6 +175,13 @@ sub check_success {
     my ($response, $what) = @_;
     $response->status == 200 or die "$what: ", $response->status, ' ', $response->body, "\n";
     return $response;
+}
+
+# Caps count by the hours (3600) or days (86400) of the clock: waits for the next one if this one ends within so many seconds.
+sub stay_within {
+    my ($period, $seconds) = @_;
+    my $left = $period - time % $period;
+    sleep $left + 1 if $left < $seconds;
 }
 
 # ---- answers
