@@ -1,4 +1,4 @@
-# Twenty graceful restarts under load: no request is lost, and nothing is left over.
+# Twenty graceful restarts under load, six under valgrind: no request is lost, and nothing is left over.
 use strict;
 use warnings;
 use CloudEP::Load qw(judge);
@@ -7,7 +7,8 @@ use CloudEP::Test;
 use IO::Socket::INET;
 use Time::HiRes qw(sleep time);
 
-my $RESTARTS = 20;
+my $valgrind = ($ENV{CLOUDEP_SANITIZE} // '') eq 'valgrind';
+my $RESTARTS = $valgrind ? 6 : 20;
 my $server = own_server(values => { CloudEPCodeCooldown => 0 })->start;
 my $member = register_member(server => $server);
 my $load = CloudEP::Load->new($server->{dir});
@@ -70,11 +71,12 @@ my %sum = (retried => 0, %{ $load->end });
 diag("\n$RESTARTS graceful restarts: ", join ', ', map { "$_ $sum{$_}" } sort keys %sum);
 is($sum{lost}, 0, 'no request was lost');
 is($sum{wrong}, 0, 'none was refused');
-cmp_ok($sum{answered}, '>', 500, 'there was a load');
+cmp_ok($sum{answered}, '>', ($valgrind ? 2 : 25) * $RESTARTS, 'there was a load');
 is($after->{descriptors}, $before->{descriptors}, 'the parent holds no more descriptors than before');
 is($after->{threads}, $before->{threads}, 'and no more threads');
 cmp_ok($after->{memory}, '<', $before->{memory} * 1.25 + 4096, "and not much more memory ($before->{memory}, $after->{memory} KiB)");
 wait_until(20, sub { children() <= 3 });
 cmp_ok(scalar(children()), '<=', 3, 'no child of an old generation is left');
 
+expect_log(qr/AH03490/) if $valgrind; # generations end more slowly than new ones come
 finish();
