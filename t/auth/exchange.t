@@ -3,7 +3,6 @@
 use strict;
 use warnings;
 use CloudEP::Jwt;
-use CloudEP::OIDC;
 use CloudEP::Test;
 use CloudEP::Totp;
 use CloudEP::Zitadel;

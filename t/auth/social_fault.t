@@ -2,8 +2,6 @@
 # away, parts not configured. And the way through ZITADEL, whose id_tokens have no address.
 use strict;
 use warnings;
-use CloudEP::Jwt;
-use CloudEP::OIDC;
 use CloudEP::Process qw(spew wait_until);
 use CloudEP::Social;
 use CloudEP::Test;

@@ -2,7 +2,7 @@
 use strict;
 use warnings;
 use CloudEP::Test;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 
 my %no_cooldown = (CloudEPCodeCooldown => 0);
 my $server = own_server(values => { %no_cooldown, CloudEPCodesPerTarget => 3 })->start;

@@ -6,7 +6,6 @@ use warnings;
 use CloudEP::Test;
 use CloudEP::Process qw(wait_until);
 use CloudEP::Zitadel;
-use Time::HiRes qw(time);
 
 my $zitadel = zitadel();
 my $server = zitadel_server($zitadel);

@@ -5,7 +5,7 @@ use CloudEP::Load qw(judge);
 use CloudEP::Process qw(slurp wait_until);
 use CloudEP::Test;
 use IO::Socket::INET;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 
 my $valgrind = ($ENV{CLOUDEP_SANITIZE} // '') eq 'valgrind';
 my $RESTARTS = $valgrind ? 6 : 20;

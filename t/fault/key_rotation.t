@@ -7,7 +7,6 @@ use CloudEP::Load qw(judge);
 use CloudEP::Process qw(slurp spew wait_until);
 use CloudEP::Test;
 use File::Path qw(make_path);
-use Time::HiRes qw(sleep);
 
 my @ALGORITHMS = qw(EdDSA ES384 RS256 ES256); # of the new keys, in turn
 my $server = own_server(keys => undef, with => ['<Location /guarded>', 'AuthType CloudEP', 'AuthName x', 'Require valid-user', '</Location>'])->start;

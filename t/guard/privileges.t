@@ -2,7 +2,7 @@
 use strict;
 use warnings;
 use CloudEP::Postgres;
-use CloudEP::Process qw(capture spew wait_until);
+use CloudEP::Process qw(capture spew);
 use CloudEP::Test;
 
 # ---- the database

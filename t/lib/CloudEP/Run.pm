@@ -4,7 +4,6 @@ package CloudEP::Run;
 
 use strict;
 use warnings;
-use CloudEP::Httpd;
 use CloudEP::Memcached;
 use CloudEP::Postgres;
 use CloudEP::Process qw(alive mine end_leftover wait_until spew);
@@ -12,7 +11,6 @@ use CloudEP::Server;
 use Fcntl qw(LOCK_EX LOCK_NB);
 use File::Path qw(make_path);
 use IO::Socket::INET;
-use POSIX ();
 use Time::HiRes qw(sleep);
 
 my $TENANT = 'demo';

@@ -10,7 +10,7 @@ use CloudEP::Httpd;
 use CloudEP::Mail;
 use CloudEP::Memcached;
 use CloudEP::Postgres;
-use CloudEP::Process qw(run capture wait_until free_port slurp spew);
+use CloudEP::Process qw(run wait_until free_port slurp);
 use CloudEP::Smtp;
 use File::Path qw(make_path);
 use JSON::PP ();
@@ -109,19 +109,8 @@ sub refuses_to_start {
 # Runs cloudepctl as an operator would; dies when it fails. Returns what it printed.
 sub ctl {
     my ($self, @arguments) = @_;
-    return run(undef, $self->ctl_command(@arguments));
-}
-
-# The same where failing is the point: exit status, standard output, standard error.
-sub ctl_status {
-    my ($self, @arguments) = @_;
-    return capture(undef, $self->ctl_command(@arguments));
-}
-
-sub ctl_command {
-    my ($self, @arguments) = @_;
-    my %environment = $self->{pg} ? (CLOUDEP_DATABASE => $self->{pg}->dsn('cloudep_owner')) : ();
-    return ('env', (map { "$_=$environment{$_}" } sort keys %environment), "$self->{build}/cloudepctl", @arguments);
+    my @environment = $self->{pg} ? 'CLOUDEP_DATABASE=' . $self->{pg}->dsn('cloudep_owner') : ();
+    return run(undef, 'env', @environment, "$self->{build}/cloudepctl", @arguments);
 }
 
 sub migrate {

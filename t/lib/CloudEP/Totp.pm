@@ -6,7 +6,6 @@ use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha1);
 use Exporter 'import';
-use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(totp_secret totp_secret_text totp_code totp_wrong_code totp_rewind totp_enroll);
 
