@@ -1,13 +1,13 @@
--- load.lua - what wrk sends. Arguments: "get" FILE, each request with the next of the tokens in FILE; "refresh" FILE,
--- each token once; "chain" FILE, the same and then the tokens that came for them; "login" FILE, the bodies in FILE. A
--- thread has its own share of the lines.
+-- load.lua - what wrk sends. Arguments: "get" FILE, each request with the next of the tokens in FILE, and for the path
+-- that may stand behind it; "refresh" FILE, each token once; "chain" FILE, the same and then the tokens that came for
+-- them; "login" FILE, the bodies in FILE. A thread has its own share of the lines.
 local threads = 0
 function setup(thread)
    thread:set("number", threads)
    threads = threads + 1
 end
 
-local lines, at = {}, 0
+local lines, paths, at = {}, {}, 0
 local kind
 function init(args)
    kind = args[1]
@@ -19,7 +19,11 @@ function init(args)
    local n = 0
    if args[2] then
       for line in io.lines(args[2]) do
-         if n % 2 == number then lines[#lines + 1] = line end
+         if n % 2 == number then
+            local text, path = line:match("^(.-) (/.*)$")
+            lines[#lines + 1] = text or line
+            paths[#lines] = path
+         end
          n = n + 1
       end
    end
@@ -34,10 +38,8 @@ function request()
    if kind == "login" then
       return wrk.format("POST", nil, { ["Content-Type"] = "application/json" }, lines[(at - 1) % #lines + 1])
    end
-   if #lines > 0 then
-      return wrk.format("GET", nil, { ["Authorization"] = "Bearer " .. lines[(at - 1) % #lines + 1] })
-   end
-   return wrk.format("GET")
+   local turn = (at - 1) % #lines + 1
+   return wrk.format("GET", paths[turn], { ["Authorization"] = "Bearer " .. lines[turn] })
 end
 
 function done(summary, latency)
