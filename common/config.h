@@ -89,7 +89,7 @@
            "Passwords a child hashes at once; 0: one for each processor")                                              \
     NUMBER(password_queue, "CloudEPPasswordQueue", 0, 0, 10000,                                                        \
            "Requests that may wait for their turn to hash; those beyond get 503; 0: a quarter of a child's threads")   \
-    NUMBER(password_wait, "CloudEPPasswordWait", 3000, 1, 60000, "Milliseconds they wait at most")                     \
+    NUMBER(password_wait, "CloudEPPasswordWait", 500, 1, 60000, "Milliseconds they wait at most")                      \
     TEXT(zitadel_url, "CloudEPZitadelURL", NULL, "ZITADEL's public https URL, which is its issuer")                    \
     FILENAME(zitadel_token_file, "CloudEPZitadelTokenFile",                                                            \
              "File with a personal access token of the service account")                                               \
