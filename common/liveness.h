@@ -13,8 +13,8 @@
 
 typedef struct cloudep_checker_t cloudep_checker_t;
 
-/** Made in the child. leaders: statements that may be under way at once. NULL: out of memory. */
-cloudep_checker_t *cloudep_checker_create(cloudep_db_t *db, int leaders, apr_pool_t *pchild);
+/** Made in the child. NULL: out of memory. */
+cloudep_checker_t *cloudep_checker_create(cloudep_db_t *db, apr_pool_t *pchild);
 
 /**
  * Looks a session up, alone or together with others.

@@ -245,9 +245,6 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     return rv;
 }
 
-/* Statements that look for live sessions at once, a child: more of them would share less. */
-#define CHECKERS 2
-
 /* ---- child_init ----------------------------------------------------------------------------------------- */
 
 static cloudep_cache_t *connect_cache(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild)
@@ -284,7 +281,7 @@ static void start_server(server_rec *s, const cloudep_config_t *config, void *pc
     }
     if (config->database) {
         run->db = cloudep_db_create(s, config, pchild);
-        run->checker = run->db ? cloudep_checker_create(run->db, CHECKERS, pchild) : NULL;
+        run->checker = run->db ? cloudep_checker_create(run->db, pchild) : NULL;
         run->slugs = run->db ? cloudep_slugs_create(run->db, pchild) : NULL;
     }
     run->hasher = cloudep_hasher_create(config, pchild);
