@@ -186,8 +186,8 @@ static void tell_what_is_off(server_rec *s, const cloudep_config_t *config)
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         if (config->off & parts[i].part) {
-            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, CENO(10) "%s is not configured: what needs it answers 501",
-                         parts[i].what);
+            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, CENO(10) "%s: %s is not configured: what needs it answers 501",
+                         s->is_virtual ? s->server_hostname : "main server", parts[i].what);
         }
     }
     if (config->dev_identity_headers) {

@@ -17,7 +17,7 @@ my %body = (
 
 # What is missing, what the start says of it, and who then answers 501 (the others must not).
 my @parts = (
-    [['CloudEPDatabase'], qr/database \(CloudEPDatabase\) is not configured/, keys %body, 'me'],
+    [['CloudEPDatabase'], qr/main server: database \(CloudEPDatabase\) is not configured/, keys %body, 'me'],
     [['CloudEPMemcacheServer'], qr/memcached \(CloudEPMemcacheServer\) is not/, grep { /register/ } keys %body],
     [['CloudEPSigningKeys'], qr/signing key \(CloudEPSigningKeys\) is not/,
         '/register/confirm', '/login', '/token/refresh', '/logout', 'me'],
