@@ -5,10 +5,11 @@
 
 #include <http_protocol.h>
 #include <apr_strings.h>
-#include <stdlib.h>
+#include <string.h>
 #include "base/json.h"
 
-#define SUCCESS_CODE 102000
+#define SUCCESS "{\"code\":102000,\"message\":\"SUCCESS\""
+#define TEXT_ROOM 1024 /* bytes: most answers */
 #define CONTENT_TYPE "application/json; charset=utf-8"
 #define RETRY_AFTER_DEFAULT 5 /* seconds; for a 423 or 503 that knows no better */
 
@@ -24,14 +25,26 @@ static json_t *error_list(const apr_array_header_t *errors)
     return list;
 }
 
-/* jansson's text, moved to the pool. */
-static const char *text_of(apr_pool_t *p, const json_t *json)
+/* A value's text between two others, written to the pool where it stands; NULL: jansson failed. */
+static const char *text_of(apr_pool_t *p, const char *before, const json_t *json, const char *after)
 {
-    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-    const char *copy = text ? apr_pstrdup(p, text) : NULL;
+    const size_t head = strlen(before);
+    const size_t tail = strlen(after) + 1;
+    size_t room = 0;
+    size_t length = TEXT_ROOM;
+    char *text = NULL;
 
-    free(text);
-    return copy;
+    while (json && length > room) {
+        room = length;
+        text = apr_palloc(p, head + room + tail);
+        length = json_dumpb(json, text + head, room, JSON_COMPACT);
+    }
+    if (!text || length == 0) {
+        return NULL;
+    }
+    memcpy(text, before, head);
+    memcpy(text + head + length, after, tail);
+    return text;
 }
 
 const char *cloudep_problem_text(request_rec *r, const cloudep_problem_t *problem)
@@ -43,17 +56,12 @@ const char *cloudep_problem_text(request_rec *r, const cloudep_problem_t *proble
     if (envelope && problem->errors && cloudep_problem_status(problem) == HTTP_BAD_REQUEST) {
         (void)json_object_set_new(envelope, "errors", error_list(problem->errors));
     }
-    return text_of(r->pool, envelope);
+    return text_of(r->pool, "", envelope, "");
 }
 
 static const char *success_text(request_rec *r, const json_t *data)
 {
-    json_t *envelope = cloudep_json_own(json_pack("{si,ss}", "code", SUCCESS_CODE, "message", "SUCCESS"), r->pool);
-
-    if (envelope && data) {
-        (void)json_object_set(envelope, "data", (json_t *)(apr_uintptr_t)data);
-    }
-    return text_of(r->pool, envelope);
+    return data ? text_of(r->pool, SUCCESS ",\"data\":", data, "}") : SUCCESS "}";
 }
 
 void cloudep_reply_headers(request_rec *r, apr_table_t *headers, const cloudep_problem_t *problem)
