@@ -80,13 +80,13 @@ $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 # What of the core works without httpd.
 $(BUILD)/unit/pools_test: $(call objects,common/background.c common/http.c common/token_cache.c common/watchdog.c)
 
-# What bench/run measures against.
+# What bench/run measures against, and what bench/overload sends.
 .PHONY: bench
-bench: $(BUILD)/mod_reference.so $(BUILD)/argon2_rate
+bench: $(BUILD)/mod_reference.so $(BUILD)/argon2_rate $(BUILD)/arrivals
 $(BUILD)/mod_reference.so: $(BUILD)/bench/mod_reference.o
 	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^
-$(BUILD)/argon2_rate: $(BUILD)/bench/argon2_rate.o
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2 -lpthread
+$(BUILD)/argon2_rate $(BUILD)/arrivals: $(BUILD)/%: $(BUILD)/bench/%.o
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2 -lpthread -lm
 
 install: all
 	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(CONFDIR) $(DESTDIR)$(DATADIR)/sql $(DESTDIR)$(DATADIR)/templates

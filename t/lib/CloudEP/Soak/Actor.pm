@@ -137,7 +137,7 @@ sub codes {
     my ($self, $about) = @_;
     my @files = sort { (stat $b)[9] <=> (stat $a)[9] } glob "$self->{mail}/\Q$self->{member}{email}\E/*.eml";
     my @mails = map { CloudEP::Mail::parse(slurp($_)) } @files;
-    return map { ($_->{text} =~ /(?<!\d)(\d{6})(?!\d)/) ? $1 : () } grep { $_->{headers}{subject} =~ $about } @mails;
+    return map { ($_->{text} =~ /(?<!\w)(\d{6})(?!\w)/) ? $1 : () } grep { $_->{headers}{subject} =~ $about } @mails;
 }
 
 # A code that this challenge has not seen, once it comes.
