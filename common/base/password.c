@@ -122,7 +122,11 @@ static bool read_phc(phc_t *hash, const char *phc, apr_pool_t *pool)
     const char *salt = read_params(&hash->params, phc);
     const char *tag = salt ? strchr(++salt, '$') : NULL;
 
-    return tag++ && tag - salt > 1 && *tag &&
+    if (!tag) {
+        return false;
+    }
+    tag++;
+    return tag - salt > 1 && *tag &&
            apr_decode_base64_binary(hash->salt, salt, tag - salt - 1, APR_ENCODE_NONE, &hash->salt_size) ==
                APR_SUCCESS &&
            apr_decode_base64_binary(hash->tag, tag, (apr_ssize_t)strlen(tag), APR_ENCODE_NONE, &hash->tag_size) ==
