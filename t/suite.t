@@ -2,11 +2,8 @@
 use strict;
 use warnings;
 use CloudEP::Matrix;
-use CloudEP::Postgres;
-use CloudEP::Process qw(run slurp);
 use CloudEP::Secrets;
 use CloudEP::Test;
-use File::Find ();
 
 my $suite = "$ENV{CLOUDEP_VAR}/test";
 
@@ -56,21 +53,10 @@ is_deeply([$detector->find_in_access_log(sprintf $access, @$_)], ['918273'], "bu
     for ['/918273', '-'], ['/code?c=918273', '-'], ['/', '918273'];
 unlink "$suite/secrets.planted";
 
-my $server = server();
-is_deeply([map { $secrets->find_in_log(slurp($_)) } "$suite/services.log", glob "$server->{dir}/logs/error_log"], [],
-    'no password, code or token in a log');
-is_deeply([map { $secrets->find_in_access_log(slurp($_)) } glob "$server->{dir}/logs/access_log"], [], 'nor in the access log');
-is_deeply([$secrets->find($server->memcached->dump)], [], 'nor in memcached');
-my $dump = run(undef, CloudEP::Postgres::program('pg_dump'), '-h', $server->pg->{run}, '-U', 'postgres', 'cloudep');
-like($dump, qr/^COPY cloudep\.members /m, 'the dump of the database holds the members');
-is_deeply([$secrets->find($dump)], [], 'and no password, code or token');
-
-# A core file would hold them all.
-my @cores;
-File::Find::find({ no_chdir => 1, wanted => sub { push @cores, $_ if m{/(?:vg)?core(?:\.\d+)?$} && -f } }, $suite);
-is_deeply(\@cores, [], 'nobody left a core file');
-diag($secrets->count . " passwords and codes, and anything of a token's form, were looked for in the logs of httpd and of the services,"
-    . " memcached (", length $server->memcached->dump, ' bytes), a dump of the database (', length $dump, ' bytes); a test\'s own servers'
-    . ' are searched at its end');
+my @places = $secrets->search(server(), "$suite/services.log");
+is_deeply([@$_[2 .. $#$_]], [], "no password, code or token in $$_[0]") for @places;
+is_deeply([CloudEP::Secrets::cores($suite)], [], 'nobody left a core file');
+diag($secrets->count, " passwords and codes, and anything of a token's form, were looked for in ",
+    join(', ', map { "$$_[0] ($$_[1] bytes)" } @places), "; a test's own servers are searched at its end");
 
 finish();

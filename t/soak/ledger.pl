@@ -125,7 +125,7 @@ my ($members, $sessions) = $judge->members;
 my $checked = $judge->service($option{verify});
 my $status = $server->stop // 0;
 $judge->found("httpd ended with status $status") if $status;
-$judge->logs("$dir/secrets");
+my ($secrets, @searched) = $judge->leavings($dir);
 
 my @table = (
     ['seconds', sprintf '%.0f', time - $began], ['clients', $option{clients}], ['requests', $sum->{count}],
@@ -135,6 +135,7 @@ my @table = (
     (map { ["fault: $_", $faults->count($_)] } @only ? @only : kinds()),
     ['longest answer, s', sprintf '%.1f', $sum->{longest}],
     ['longest time to recover, s', sprintf '%.1f', $sum->{recovery}],
+    ['secrets looked for', $secrets], (map { ["  in $$_[0], bytes", $$_[1]] } @searched),
     ['violations', scalar $judge->violations],
 );
 printf "%-32s %s\n", @$_ for @table;

@@ -134,14 +134,26 @@ sub service {
     return scalar @members;
 }
 
-# Nothing secret in httpd's log, and no crash but those that were ordered.
-sub logs {
-    my ($self, $file) = @_;
+# No secret anywhere, and no crash but those that were ordered. Returns how many secrets were looked for, and where.
+sub leavings {
+    my ($self, $folder) = @_;
     for my $told (@{ $self->{member} }) {
-        CloudEP::Secrets::note($file, $_) for @{ $told->{password} // [] }, @{ $told->{backup} // [] };
+        CloudEP::Secrets::note("$folder/secrets", $_) for @{ $told->{password} // [] }, @{ $told->{backup} // [] };
     }
+    my $secrets = CloudEP::Secrets->new("$folder/secrets");
+    my @places = $secrets->search($self->{server}, "$folder/services.log");
+    for my $place (@places) {
+        my ($where, undef, @there) = @$place;
+        $self->found("a secret in $where: $_") for @there;
+    }
+    $self->found("a core file: $_") for CloudEP::Secrets::cores($folder);
+    $self->crashes;
+    return ($secrets->count, @places);
+}
+
+sub crashes {
+    my ($self) = @_;
     my $log = $self->{server}->log;
-    $self->found("a secret in the log: $_") for CloudEP::Secrets->new($file)->find_in_log($log);
     my @died = grep { /exit signal/ && !/Killed/ || /AddressSanitizer|runtime error:|Assertion|stack smashing|double free|malloc\(\)/ } split /\n/, $log;
     $self->found("crash: $_") for @died;
     my $killed = () = $log =~ /exit signal Killed/g;
