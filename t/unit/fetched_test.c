@@ -17,6 +17,8 @@ static apr_pool_t *pool;
 static struct {
     apr_status_t result;
     apr_interval_time_t takes;
+    apr_uint32_t others; /* a reading takes until so many others were answered */
+    apr_uint32_t answered;
     apr_uint32_t reads;
     apr_uint32_t at_once;
     apr_uint32_t most_at_once;
@@ -42,6 +44,9 @@ static apr_status_t fetch(const void **value, void *baton, apr_pool_t *p)
         apr_atomic_set32(&peer.most_at_once, now);
     }
     apr_sleep(peer.takes);
+    for (int i = 0; i < 20000 && apr_atomic_read32(&peer.answered) < peer.others; i++) {
+        apr_sleep(MS(1));
+    }
     apr_atomic_dec32(&peer.at_once);
     if (peer.result != APR_SUCCESS) {
         return peer.result;
@@ -163,6 +168,7 @@ static void *APR_THREAD_FUNC ask(apr_thread_t *thread, void *data)
         asker->got = get(asker->fetched, NULL, p);
         apr_pool_destroy(p);
     }
+    apr_atomic_inc32(&peer.answered);
     return NULL;
 }
 
@@ -201,13 +207,13 @@ static void test_threads(void)
     is_int(peer.most_at_once, 1, "never two at once");
 
     fetched = make(pool, 10000, 10, 20);
-    peer.takes = MS(200);
+    peer.others = 15;
     is_int(all_ask(fetched, 0, 0, -APR_TIMEUP), 15, "a slow reading is not waited for but by its own thread");
 
     fetched = make(pool, 30, 10, 2000);
     is_int(get(fetched, NULL, pool), 1, "read");
     apr_sleep(MS(40));
-    peer.takes = MS(400);
+    peer.others = 15;
     is_int(all_ask(fetched, 0, 0, 1), 15, "who asks while it is read again goes on with what is there");
 }
 
