@@ -87,19 +87,19 @@ static int renew(cloudep_fetched_t *fetched, unsigned int *generation)
 
 static void test_kept(void)
 {
-    cloudep_fetched_t *fetched = make(pool, 100, 20, 50);
+    cloudep_fetched_t *fetched = make(pool, 400, 150, 50);
 
     is_int(get(fetched, NULL, pool), 1, "the first who asks has it read");
     is_int(get(fetched, NULL, pool), 1, "the second gets the same");
-    apr_sleep(MS(120));
+    apr_sleep(MS(420));
     is_int(get(fetched, NULL, pool), 2, "when it is too old it is read again");
     peer.result = CLOUDEP_EPROVIDER;
-    apr_sleep(MS(120));
+    apr_sleep(MS(420));
     is_int(get(fetched, NULL, pool), 2, "a reading that fails leaves what was there");
     is_int(peer.reads, 3, "it was tried");
     is_int(get(fetched, NULL, pool), 2, "the next one gets that at once");
     is_int(peer.reads, 3, "without another try so soon");
-    apr_sleep(MS(30));
+    apr_sleep(MS(170));
     peer.result = APR_SUCCESS;
     is_int(get(fetched, NULL, pool), 4, "later it is read again");
 }
@@ -119,20 +119,20 @@ static void test_nothing(void)
 
 static void test_renew(void)
 {
-    cloudep_fetched_t *fetched = make(pool, 10000, 60, 50);
+    cloudep_fetched_t *fetched = make(pool, 10000, 200, 50);
     unsigned int generation, seen;
 
     is_int(get(fetched, &generation, pool), 1, "read");
     seen = generation;
     is_int(renew(fetched, &generation), -APR_NOTFOUND, "something newer cannot be had so soon");
     is_int(peer.reads, 1, "and is not asked for");
-    apr_sleep(MS(70));
+    apr_sleep(MS(220));
     is_int(renew(fetched, &generation), 2, "but later");
     ok(generation != seen, "it is another generation");
     is_int(renew(fetched, &seen), 2, "who knew the old one only gets what is newer already");
     is_int(peer.reads, 2, "without another reading");
     peer.result = CLOUDEP_EPROVIDER;
-    apr_sleep(MS(70));
+    apr_sleep(MS(220));
     is_int(renew(fetched, &generation), -CLOUDEP_EPROVIDER, "a failure is not an answer");
     is_int(renew(fetched, &generation), -CLOUDEP_EPROVIDER, "not a moment later either");
     is_int(get(fetched, &generation, pool), 2, "what was there stays");
