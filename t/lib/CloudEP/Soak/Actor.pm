@@ -260,7 +260,8 @@ sub enrol {
         $member->{enrolled} = 'unknown';
         die "next\n"; # nobody was told the backup codes
     }
-    @{$member}{qw(enrolled secret step backup)} = ('yes', unpack('H*', $secret), $step, $answer->data->{backup_codes});
+    # The last step that was tried, and the last that the server is known to have used.
+    @{$member}{qw(enrolled secret step used_step backup)} = ('yes', unpack('H*', $secret), $step, $step, $answer->data->{backup_codes});
 }
 
 # Reads the state of a login; with a second factor, goes through that. Returns the session.
@@ -299,10 +300,10 @@ sub second_factor {
     my ($self, $challenge) = @_;
     my $member = $self->{member};
     my $code = shift @{ $member->{backup} } // return;
-    my $step = int(time / 30);
-    if ($step + 1 > $member->{step} && rand() < 0.5) { # the next step's code is accepted as well
+    my $step = int(time / 30) + 1; # the next step's code is accepted as well
+    my $by_step = $step > $member->{step} && rand() < 0.5;
+    if ($by_step) {
         unshift @{ $member->{backup} }, $code;
-        $step++;
         $code = totp_code(pack('H*', $member->{secret}), $step - int(time / 30));
         $member->{step} = $step;
     }
@@ -314,6 +315,7 @@ sub second_factor {
     my $open = grep { unknown($_) } @answers;
     $self->violation('mfa: the right code was refused: ' . $answers[0]->body) if !@won && !$open && $answers[0]->status == 403;
     die "next\n" if !@won; # its challenge was lost, or nobody knows
+    $member->{used_step} = $step if $by_step;
     my $session = $self->session($won[0]);
     # The same code never again.
     my ($again) = $self->attempt;

@@ -101,7 +101,7 @@ sub members {
         $self->found("$told->{email} has another uid") if $uid ne $told->{uid};
         $self->found("lost: $told->{email} was active and is $status") if $told->{status} eq 'active' && $status ne 'active';
         $self->found("lost: the second factor of $told->{email}") if ($told->{enrolled} // '') eq 'yes' && $enrolled ne 't';
-        $self->found("lost: a used step of $told->{email}") if ($told->{enrolled} // '') eq 'yes' && $step < $told->{step} - 1;
+        $self->found("lost: a used step of $told->{email}") if ($told->{enrolled} // '') eq 'yes' && $step < $told->{used_step};
         for my $known (values %{ $told->{sessions} }) {
             $sessions++;
             my $row = $session{ $known->{id} };
