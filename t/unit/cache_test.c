@@ -2,6 +2,8 @@
  * cache_test.c - the cache on a memcached that is well: keys, values and lifetimes, one winner among many threads, a
  * Unix socket. What happens when one is not well is in cache_outage_test.c.
  */
+#include <sys/stat.h>
+
 #include "cache.h"
 
 static void test_keys(apr_pool_t *pool)

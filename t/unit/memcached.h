@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +30,20 @@ static inline int loopback(int port, int listening)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (fd >= 0 && (listening ? bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 64) == 0
                               : connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0)) {
+        return fd;
+    }
+    close(fd);
+    return -1;
+}
+
+/* A connection to a Unix socket; its file is there before anybody listens. */
+static inline int local(const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    strncpy(at.sun_path, path, sizeof(at.sun_path) - 1);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0) {
         return fd;
     }
     close(fd);
@@ -71,9 +85,8 @@ static inline int free_port(void)
 static inline pid_t memcached_start_at(const char *at)
 {
     const pid_t pid = fork();
-    struct stat file;
     int tries;
-    int fd = -1;
+    int fd;
 
     if (pid == 0) {
         /* memcached will not run as root, and its own -u would undo the next line but one. */
@@ -92,7 +105,8 @@ static inline pid_t memcached_start_at(const char *at)
     }
     for (tries = 0; tries < 500; tries++) {
         usleep(10000);
-        if (at[0] == '/' ? stat(at, &file) == 0 : (fd = loopback(atoi(at), 0)) >= 0) {
+        fd = at[0] == '/' ? local(at) : loopback(atoi(at), 0);
+        if (fd >= 0) {
             close(fd);
             return pid;
         }

@@ -120,12 +120,14 @@ sub migrate {
     $self->ctl('migrate', '--sql-dir', $sql);
 }
 
-# The mails for an address, oldest first, once there are $count of them; dies at the deadline.
+# The mails for an address, oldest first, once there are $count of them; dies at the deadline. A child that had no time to
+# hand a mail back before its end keeps it from the others for a minute.
 sub mails {
     my ($self, $address, $count, $timeout) = @_;
     my @mails;
-    wait_until($timeout // 20, sub { (@mails = $self->mails_now($address)) >= ($count // 1) })
-        or die 'only ' . @mails . " mails for $address after " . ($timeout // 20) . " s\n";
+    $timeout //= 90;
+    wait_until($timeout, sub { (@mails = $self->mails_now($address)) >= ($count // 1) })
+        or die 'only ' . @mails . " mails for $address after $timeout s\n";
     return @mails;
 }
 
