@@ -7,7 +7,7 @@ use warnings;
 use Digest::SHA qw(hmac_sha1);
 use Exporter 'import';
 
-our @EXPORT = qw(totp_secret totp_secret_text totp_code totp_wrong_code totp_rewind totp_enroll);
+our @EXPORT = qw(totp_secret totp_secret_text totp_step totp_code totp_code_of totp_wrong_code totp_rewind totp_enroll);
 
 my $PERIOD = 30;
 
@@ -25,10 +25,16 @@ sub totp_secret {
     return pack 'B*', substr $bits, 0, 8 * int(length($bits) / 8);
 }
 
+sub totp_step { return int(time / $PERIOD) }
+
 # The code of now, or of $offset steps later.
 sub totp_code {
     my ($secret, $offset) = @_;
-    my $step = int(time / $PERIOD) + ($offset // 0);
+    return totp_code_of($secret, totp_step() + ($offset // 0));
+}
+
+sub totp_code_of {
+    my ($secret, $step) = @_;
     my $mac = hmac_sha1(pack('Q>', $step), $secret);
     my $from = ord(substr $mac, -1) & 15;
     return sprintf '%06d', (unpack('N', substr $mac, $from, 4) & 0x7fffffff) % 1_000_000;

@@ -253,8 +253,8 @@ sub enrol {
     my ($started) = $self->insist('enroll-start', POST => 'members/me/totp/enroll-start', undef, $session->{access});
     $self->expect($started, 'enroll-start', 200);
     my $secret = totp_secret($started->data->{otpauth_url});
-    my $step = int(time / 30);
-    my $answer = $self->ask('enroll-confirm', POST => 'members/me/totp/enroll-confirm', { code => totp_code($secret) }, $session->{access});
+    my $step = totp_step();
+    my $answer = $self->ask('enroll-confirm', POST => 'members/me/totp/enroll-confirm', { code => totp_code_of($secret, $step) }, $session->{access});
     $self->expect($answer, 'enroll-confirm', 200, 500, 502, 503, 0);
     if ($answer->status != 200) {
         $member->{enrolled} = 'unknown';
@@ -300,11 +300,11 @@ sub second_factor {
     my ($self, $challenge) = @_;
     my $member = $self->{member};
     my $code = shift @{ $member->{backup} } // return;
-    my $step = int(time / 30) + 1; # the next step's code is accepted as well
+    my $step = totp_step() + 1; # the next step's code is accepted as well
     my $by_step = $step > $member->{step} && rand() < 0.5;
     if ($by_step) {
         unshift @{ $member->{backup} }, $code;
-        $code = totp_code(pack('H*', $member->{secret}), $step - int(time / 30));
+        $code = totp_code_of(pack('H*', $member->{secret}), $step);
         $member->{step} = $step;
     }
     my @request = ('mfa', POST => 'auth/login/mfa', { tenant_slug => $member->{slug}, challenge_id => $challenge, code => $code });
