@@ -57,7 +57,7 @@ static apr_status_t seal_params(cloudep_call_t *call, cloudep_message_t *message
                                 const char **what)
 {
     const char *lacking;
-    char *text;
+    const char *text;
     apr_status_t rv = cloudep_messages_check(message->channel, message->template, call->p, params, &lacking);
 
     if (rv != APR_SUCCESS) {
@@ -65,14 +65,12 @@ static apr_status_t seal_params(cloudep_call_t *call, cloudep_message_t *message
         return CLOUDEP_EDATA;
     }
     *what = "sealing a message";
-    text = json_dumps(params, JSON_COMPACT);
+    text = cloudep_json_text(params, call->p);
     if (!text) {
         return APR_ENOMEM;
     }
-    rv = cloudep_seal(&message->params, call->p, call->config->run->sealing, text, strlen(text),
-                      cloudep_outbox_aad(call->p, message->tenant_id, message->target, message->template));
-    free(text);
-    return rv;
+    return cloudep_seal(&message->params, call->p, call->config->run->sealing, text, strlen(text),
+                        cloudep_outbox_aad(call->p, message->tenant_id, message->target, message->template));
 }
 
 cloudep_problem_t *cloudep_message_new(cloudep_call_t *call, const cloudep_message_t **out, const char *tenant_id,

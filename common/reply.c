@@ -5,11 +5,9 @@
 
 #include <http_protocol.h>
 #include <apr_strings.h>
-#include <string.h>
 #include "base/json.h"
 
 #define SUCCESS "{\"code\":102000,\"message\":\"SUCCESS\""
-#define TEXT_ROOM 1024 /* bytes: most answers */
 #define CONTENT_TYPE "application/json; charset=utf-8"
 #define RETRY_AFTER_DEFAULT 5 /* seconds; for a 423 or 503 that knows no better */
 
@@ -25,28 +23,6 @@ static json_t *error_list(const apr_array_header_t *errors)
     return list;
 }
 
-/* A value's text between two others, written to the pool where it stands; NULL: jansson failed. */
-static const char *text_of(apr_pool_t *p, const char *before, const json_t *json, const char *after)
-{
-    const size_t head = strlen(before);
-    const size_t tail = strlen(after) + 1;
-    size_t room = 0;
-    size_t length = TEXT_ROOM;
-    char *text = NULL;
-
-    while (json && length > room) {
-        room = length;
-        text = apr_palloc(p, head + room + tail);
-        length = json_dumpb(json, text + head, room, JSON_COMPACT);
-    }
-    if (!text || length == 0) {
-        return NULL;
-    }
-    memcpy(text, before, head);
-    memcpy(text + head + length, after, tail);
-    return text;
-}
-
 const char *cloudep_problem_text(request_rec *r, const cloudep_problem_t *problem)
 {
     json_t *envelope = cloudep_json_own(json_pack("{si,ss,ss}", "code", cloudep_problem_code(problem), "message",
@@ -56,12 +32,17 @@ const char *cloudep_problem_text(request_rec *r, const cloudep_problem_t *proble
     if (envelope && problem->errors && cloudep_problem_status(problem) == HTTP_BAD_REQUEST) {
         (void)json_object_set_new(envelope, "errors", error_list(problem->errors));
     }
-    return text_of(r->pool, "", envelope, "");
+    return cloudep_json_text(envelope, r->pool);
 }
 
 static const char *success_text(request_rec *r, const json_t *data)
 {
-    return data ? text_of(r->pool, SUCCESS ",\"data\":", data, "}") : SUCCESS "}";
+    const char *text = cloudep_json_text(data, r->pool);
+
+    if (!data) {
+        return SUCCESS "}";
+    }
+    return text ? apr_pstrcat(r->pool, SUCCESS ",\"data\":", text, "}", NULL) : NULL;
 }
 
 void cloudep_reply_headers(request_rec *r, apr_table_t *headers, const cloudep_problem_t *problem)

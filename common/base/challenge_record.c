@@ -74,17 +74,14 @@ apr_status_t cloudep_challenge_record_write(const cloudep_challenge_t *c, const 
                                                 spec->target, "extra", spec->extra, "created", (json_int_t)c->created,
                                                 "expires", (json_int_t)c->expires, "mac", c->mac, "stamp", c->stamp),
                                       pool);
-    const apr_size_t length = record ? json_dumpb(record, NULL, 0, JSON_COMPACT) : 0;
+    const char *json = cloudep_json_text(record, pool);
     const apr_uint32_t ttl = cloudep_challenge_remaining(c) + CLOUDEP_CHALLENGE_SLACK;
     const char *text;
-    char *json;
     apr_status_t rv;
 
-    if (length == 0) {
+    if (!json) {
         return APR_EINVAL;
     }
-    json = apr_pcalloc(pool, length + 1);
-    json_dumpb(record, json, length, JSON_COMPACT);
     if ((rv = sign(&text, c, in, json, pool)) != APR_SUCCESS) {
         return rv;
     }

@@ -4,7 +4,7 @@
 #include "base/event_store.h"
 
 #include <apr_strings.h>
-#include <stdlib.h>
+#include "base/json.h"
 
 static const cloudep_statement_t store = {
     .label = "events_store",
@@ -27,12 +27,9 @@ static const cloudep_statement_t expire = {
 
 apr_status_t cloudep_events_store(cloudep_db_t *db, apr_pool_t *p, const json_t *events)
 {
-    char *text = json_dumps(events, JSON_COMPACT);
-    const char *args[] = {text};
-    apr_status_t rv = text ? cloudep_db_run(db, p, NULL, &store, args) : APR_ENOMEM;
+    const char *args[] = {cloudep_json_text(events, p)};
 
-    free(text);
-    return rv;
+    return args[0] ? cloudep_db_run(db, p, NULL, &store, args) : APR_ENOMEM;
 }
 
 apr_status_t cloudep_events_expire(cloudep_db_t *db, apr_pool_t *p, int seconds)

@@ -1,11 +1,13 @@
 /*
- * json.c - bytes from outside into a jansson object, with the limits of json.h.
+ * json.c - bytes from outside into a jansson object, with the limits of json.h; and texts from values.
  */
 #include "json.h"
 
 #include <stdbool.h>
 
 #include <apr_strings.h>
+
+#define TEXT_ROOM 1024 /* bytes: most texts */
 
 /* Whether arrays and objects are nested deeper than allowed. jansson descends by recursion up to 2048
  * levels; this scan costs nothing and stops it long before. It only has to skip strings: text that is
@@ -98,4 +100,22 @@ apr_status_t cloudep_json_parse(json_t **object, const char **reason, const char
     }
     *object = value;
     return APR_SUCCESS;
+}
+
+const char *cloudep_json_text(const json_t *value, apr_pool_t *pool)
+{
+    size_t room = 0;
+    size_t length = TEXT_ROOM;
+    char *text = NULL;
+
+    while (value && length > room) {
+        room = length;
+        text = apr_palloc(pool, room + 1);
+        length = json_dumpb(value, text, room, JSON_COMPACT);
+    }
+    if (!text || length == 0) {
+        return NULL;
+    }
+    text[length] = '\0';
+    return text;
 }

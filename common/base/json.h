@@ -1,5 +1,5 @@
 /*
- * json.h - the one place where JSON from outside becomes a jansson object.
+ * json.h - the one place where JSON from outside becomes a jansson object, and a value a text.
  *
  * Bodies are small and hostile: duplicate keys, deep nesting and NUL characters are refused, and
  * the reason never quotes the input, which may hold a password.
@@ -36,5 +36,11 @@ apr_status_t cloudep_json_parse(json_t **object, const char **reason, const char
  * @return @a value
  */
 json_t *cloudep_json_own(json_t *value, apr_pool_t *pool);
+
+/**
+ * A value as compact text in @a pool. Not for what must be wiped: a first try that was too short is left behind.
+ * @return NULL: @a value is, or jansson failed
+ */
+const char *cloudep_json_text(const json_t *value, apr_pool_t *pool);
 
 #endif

@@ -11,7 +11,6 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <stdlib.h>
 #include <string.h>
 #include "base/b64.h"
 #include "base/json.h"
@@ -36,15 +35,6 @@ static json_t *public_members(apr_pool_t *pool, const json_t *jwk, cloudep_kty_t
     return public;
 }
 
-static const char *json_text(apr_pool_t *pool, const json_t *json)
-{
-    char *text = json_dumps(json, JSON_COMPACT);
-    const char *copy = apr_pstrdup(pool, text);
-
-    free(text);
-    return copy;
-}
-
 static int set_text(json_t *object, const char *name, const char *value)
 {
     return json_object_set_new(object, name, json_string(value)) == 0;
@@ -58,7 +48,7 @@ apr_status_t cloudep_jwk_render(cloudep_jwk_t *key, apr_pool_t *pool, const json
         !set_text(public, "use", cloudep_use_name(key->alg->use))) {
         return APR_ENOMEM;
     }
-    key->public_json = json_text(pool, public);
+    key->public_json = cloudep_json_text(public, pool);
     return key->public_json ? APR_SUCCESS : APR_ENOMEM;
 }
 
@@ -68,7 +58,7 @@ apr_status_t cloudep_jwk_thumbprint(const char **thumbprint, apr_pool_t *pool, c
     const char *crv = json_string_value(json_object_get(jwk, "crv"));
     const cloudep_alg_t *alg = kty ? cloudep_alg_find(kty, crv, NULL, NULL) : NULL;
     json_t *public = alg ? public_members(pool, jwk, alg->kty) : NULL;
-    const char *text = public ? json_text(pool, public) : NULL;
+    const char *text = cloudep_json_text(public, pool);
     unsigned char digest[SHA256_SIZE];
 
     *thumbprint = NULL;

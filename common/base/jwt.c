@@ -6,7 +6,6 @@
 #include "base/jwt.h"
 
 #include <apr_strings.h>
-#include <stdlib.h>
 #include <string.h>
 #include "base/b64.h"
 #include "base/json.h"
@@ -25,11 +24,9 @@ typedef struct parts_t {
 
 static const char *encode_json(apr_pool_t *pool, const json_t *json)
 {
-    char *text = json_dumps(json, JSON_COMPACT);
-    const char *encoded = text ? cloudep_b64_encode(pool, text, strlen(text)) : NULL;
+    const char *text = cloudep_json_text(json, pool);
 
-    free(text);
-    return encoded;
+    return text ? cloudep_b64_encode(pool, text, strlen(text)) : NULL;
 }
 
 apr_status_t cloudep_jwt_sign(const char **token, apr_pool_t *pool, const cloudep_jwk_t *key, const char *typ,
