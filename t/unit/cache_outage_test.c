@@ -71,6 +71,16 @@ static void test_restart(cloudep_cache_t *cache, int port, pid_t *pid, apr_pool_
     is_int(get(cache, "word", pool), APR_SUCCESS, "get after a restart");
 }
 
+static void test_back(cloudep_cache_t *cache, apr_pool_t *pool)
+{
+    const apr_time_t start = apr_time_now();
+
+    while (get(cache, "word", pool) == CLOUDEP_ECACHE && since(start) < 5000) {
+        apr_sleep(SECOND / 100);
+    }
+    ok(since(start) < 2000, "it is back within 2 s (%d ms)", since(start));
+}
+
 static void test_outage(cloudep_cache_t *cache, int port, pid_t *pid, apr_pool_t *pool)
 {
     crowd_t crowd = {.cache = cache, .key = key("outage")};
@@ -94,11 +104,7 @@ static void test_outage(cloudep_cache_t *cache, int port, pid_t *pid, apr_pool_t
     in_threads(32, do_delete, &crowd);
     is_int(count_of(crowd.rv, 32, CLOUDEP_ECACHE), 32, "32 at once, when one may try again, all say so");
     *pid = memcached_start(port);
-    start = apr_time_now();
-    while (get(cache, "word", pool) == CLOUDEP_ECACHE && since(start) < 5000) {
-        apr_sleep(SECOND / 100);
-    }
-    ok(since(start) < 2000, "it is back within 2 s (%d ms)", since(start));
+    test_back(cache, pool);
     in_threads(32, do_delete, &crowd);
     is_int(count_of(crowd.rv, 32, APR_NOTFOUND), 32, "for everybody");
 }
@@ -121,11 +127,7 @@ static void test_stopped(cloudep_cache_t *cache, pid_t pid, apr_pool_t *pool)
     is_int(get(cache, "word", pool), CLOUDEP_ECACHE, "the one that tries again");
     ok(since(start) < 2000, "ends in time (%d ms)", since(start));
     kill(pid, SIGCONT);
-    start = apr_time_now();
-    while (get(cache, "word", pool) == CLOUDEP_ECACHE && since(start) < 5000) {
-        apr_sleep(SECOND / 100);
-    }
-    ok(since(start) < 2000, "it is back within 2 s (%d ms)", since(start));
+    test_back(cache, pool);
     in_threads(32, do_set, &crowd);
     is_int(count_of(crowd.rv, 32, APR_SUCCESS), 32, "for everybody");
 }
