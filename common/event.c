@@ -74,7 +74,7 @@ static json_t *event_of(const cloudep_call_t *call, const cloudep_problem_t *pro
 {
     const cloudep_request_t *state = cloudep_request(call->r);
     const cloudep_principal_t *principal = call->principal;
-    const char *code = problem ? apr_psprintf(call->p, "%d", cloudep_problem_code(problem)) : "102000";
+    const char *code = problem ? apr_psprintf(call->p, "%d", cloudep_problem_code(problem)) : CLOUDEP_SUCCESS_CODE;
 
     return json_pack("{ss,ss,ss,ss*,ss*,ss*,ss*,ss*,ss}", "event", name_of(call), "result",
                      problem ? "failure" : "success", "outcome", code, "tenant_id",

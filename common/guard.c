@@ -186,11 +186,7 @@ static int fixups(request_rec *r)
 
 static void challenge(request_rec *r)
 {
-    const char *error = cloudep_guard_challenge(r);
-
-    apr_table_setn(r->err_headers_out, "WWW-Authenticate",
-                   error ? apr_psprintf(r->pool, "Bearer realm=\"CloudEP\", error=\"%s\"", error)
-                         : "Bearer realm=\"CloudEP\"");
+    cloudep_reply_challenge(r, r->err_headers_out, cloudep_guard_challenge(r));
 }
 
 static int note_auth_failure(request_rec *r, const char *type)

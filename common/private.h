@@ -43,6 +43,8 @@ void cloudep_error_register_hooks(void);
 
 /* reply.c */
 
+#define CLOUDEP_SUCCESS_CODE "102000" /* the envelope's */
+
 /** HTTP status of a problem. */
 int cloudep_problem_status(const cloudep_problem_t *problem);
 /** The code that the envelope carries. */
@@ -51,6 +53,8 @@ int cloudep_problem_code(const cloudep_problem_t *problem);
 int cloudep_reply(request_rec *r, const cloudep_problem_t *problem, const json_t *data);
 /** Sends what is not the envelope, chosen by the client's Accept; the handler's return value. */
 int cloudep_reply_document(request_rec *r, const cloudep_document_t *document);
+/** The challenge of a bearer token; error NULL: the request carried no token at all (RFC 6750 3.1). */
+void cloudep_reply_challenge(request_rec *r, apr_table_t *headers, const char *error);
 /** Headers of every answer of the prefixes, also of those that httpd makes. */
 void cloudep_reply_headers(request_rec *r, apr_table_t *headers, const cloudep_problem_t *problem);
 /** The envelope of a problem as text. */

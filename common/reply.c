@@ -7,7 +7,7 @@
 #include <apr_strings.h>
 #include "base/json.h"
 
-#define SUCCESS "{\"code\":102000,\"message\":\"SUCCESS\""
+#define SUCCESS "{\"code\":" CLOUDEP_SUCCESS_CODE ",\"message\":\"SUCCESS\""
 #define CONTENT_TYPE "application/json; charset=utf-8"
 #define RETRY_AFTER_DEFAULT 5 /* seconds; for a 423 or 503 that knows no better */
 
@@ -45,6 +45,13 @@ static const char *success_text(request_rec *r, const json_t *data)
     return text ? apr_pstrcat(r->pool, SUCCESS ",\"data\":", text, "}", NULL) : NULL;
 }
 
+void cloudep_reply_challenge(request_rec *r, apr_table_t *headers, const char *error)
+{
+    apr_table_setn(headers, "WWW-Authenticate",
+                   error ? apr_psprintf(r->pool, "Bearer realm=\"CloudEP\", error=\"%s\"", error)
+                         : "Bearer realm=\"CloudEP\"");
+}
+
 void cloudep_reply_headers(request_rec *r, apr_table_t *headers, const cloudep_problem_t *problem)
 {
     int status = problem ? cloudep_problem_status(problem) : HTTP_OK;
@@ -53,12 +60,7 @@ void cloudep_reply_headers(request_rec *r, apr_table_t *headers, const cloudep_p
     apr_table_setn(headers, "X-Content-Type-Options", "nosniff");
     apr_table_setn(headers, "X-Request-Id", cloudep_request_id(r));
     if (problem && (status == HTTP_UNAUTHORIZED || (status == HTTP_FORBIDDEN && problem->challenge))) {
-        const char *error = problem->challenge;
-
-        /* RFC 6750 3.1: no error code when the request carried no token at all. */
-        apr_table_setn(headers, "WWW-Authenticate",
-                       error ? apr_psprintf(r->pool, "Bearer realm=\"CloudEP\", error=\"%s\"", error)
-                             : "Bearer realm=\"CloudEP\"");
+        cloudep_reply_challenge(r, headers, problem->challenge);
     }
     if (status == HTTP_TOO_MANY_REQUESTS || status == HTTP_LOCKED || status == HTTP_SERVICE_UNAVAILABLE) {
         apr_int64_t seconds = problem->retry_after ? problem->retry_after : RETRY_AFTER_DEFAULT;
