@@ -9,7 +9,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <stdlib.h>
-#include "base/qr.h"
+#include "base/text/qr.h"
 
 #define SVG "image/svg+xml"
 #define PNG "image/png"

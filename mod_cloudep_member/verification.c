@@ -6,7 +6,7 @@
  */
 #include "member.h"
 
-#include "base/contact_store.h"
+#include "base/store/contact_store.h"
 
 #define DAILY_CODES 10 /* for each member and purpose */
 

@@ -3,8 +3,8 @@
  */
 #include <apr_lib.h>
 
-#include "base/mime.h"
-#include "base/validate.h"
+#include "base/text/mime.h"
+#include "base/text/validate.h"
 #include "fuzz.h"
 
 static int ascii(const char *text)
