@@ -37,7 +37,7 @@ sub product { my $n = 1; $n *= $_ for split /\s*\*\s*/, $_[0]; return $n }
 
 sub directives_of_code {
     my %found;
-    my $text = slurp('common/core/config.h') =~ s/\\\n//gr;
+    my $text = slurp('common/core/settings.h') =~ s/\\\n//gr;
     while ($text =~ /\b(FLAG|NUMBER|SECONDS|TEXT|FILENAME|LIST|ROWS)\(\s*\w+,\s*"(CloudEP\w+)",\s*("[^"]*"|[^,]+)/g) {
         my ($kind, $name, $default) = ($1, $2, $3);
         $found{$name} = $kind =~ /^(?:FILENAME|LIST|ROWS)$/ || $default =~ /^(?:NULL|CLOUDEP_UNSET)/ ? undef
