@@ -10,6 +10,8 @@
 #include "base/crypto/password.h"
 #include "core/cloudep.h"
 #include "core/config.h"
+#include "core/runtime.h"
+#include "idp/hasher.h"
 #include "idp/idp.h"
 #include "service/token_cache.h"
 
@@ -89,22 +91,8 @@ apr_status_t cloudep_read_access_token(cloudep_call_t *call, const char *token, 
 
 extern const cloudep_idp_t cloudep_idp_local;
 extern const cloudep_idp_t cloudep_idp_zitadel;
-/** Reads what "zitadel" needs, where a server uses it; else leaves *zitadel alone. *error: for the operator. */
-apr_status_t cloudep_zitadel_prepare(struct cloudep_zitadel_t **zitadel, apr_pool_t *pconf,
-                                     const cloudep_config_t *config, const char **error);
-/** Makes what its calls need in a child, after run->http. */
-apr_status_t cloudep_zitadel_child_init(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild);
 /** Removes an abandoned or deleted member at the provider and then here. */
 apr_status_t cloudep_finish_removal(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
-
-/* hasher.c: a bound on the passwords hashed at once, and the memory that they are hashed in */
-
-typedef struct cloudep_hasher_t cloudep_hasher_t;
-cloudep_hasher_t *cloudep_hasher_create(const cloudep_config_t *config, apr_pool_t *pchild);
-/** Waits for a turn and for the memory to hash in. @return CLOUDEP_EOVERLOAD: queue full or waited too long */
-apr_status_t cloudep_hasher_enter(const cloudep_password_memory_t **memory, cloudep_hasher_t *hasher);
-/** Ends the turn and gives its memory back. */
-void cloudep_hasher_leave(cloudep_hasher_t *hasher, const cloudep_password_memory_t *memory);
 
 /* service.c */
 
@@ -135,9 +123,5 @@ apr_status_t cloudep_address_failed(cloudep_call_t *call, const cloudep_lockout_
 /* sweep.c: the thread that finishes what crashes left */
 
 void cloudep_sweep_start(server_rec *main_server, apr_pool_t *pchild);
-
-/** The distinct runtimes of all servers: calls fn for the first server of each. */
-typedef void (*cloudep_server_fn)(server_rec *s, const cloudep_config_t *config, void *baton);
-void cloudep_each_runtime(server_rec *main_server, cloudep_server_fn fn, void *baton);
 
 #endif

@@ -177,6 +177,7 @@ typedef struct cloudep_runtime_t {
 typedef struct cloudep_config_t {
     CLOUDEP_SETTINGS(CLOUDEP_MEMBER_INT, CLOUDEP_MEMBER_INT, CLOUDEP_MEMBER_INT, CLOUDEP_MEMBER_TEXT,
                      CLOUDEP_MEMBER_TEXT, CLOUDEP_MEMBER_LIST, CLOUDEP_MEMBER_LIST)
+    int is_set;             /* whether a directive of ours is in force for the server, its defaults apart */
     unsigned off;           /* CLOUDEP_NEEDS_... that this server does not have */
     cloudep_runtime_t *run; /* set in post_config */
 } cloudep_config_t;

@@ -4,6 +4,7 @@
 #ifndef CLOUDEP_GUARD_H
 #define CLOUDEP_GUARD_H
 
+#include "access/place_settings.h"
 #include "core/private.h"
 
 /* Settings of a Directory, Location or Proxy. */
@@ -42,21 +43,12 @@ void cloudep_require_register(apr_pool_t *p);
 const char *cloudep_set_cookie(cmd_parms *cmd, void *dir, const char *name);
 const char *cloudep_add_origin(cmd_parms *cmd, void *dir, const char *origin);
 
-#define CLOUDEP_DIR_PLACE(member) ((void *)APR_OFFSETOF(cloudep_dir_t, member))
-/* Directives of a Directory, Location or Proxy, for the one command table in config.c. */
-#define CLOUDEP_DIR_COMMANDS                                                                                           \
-    AP_INIT_FLAG("CloudEPTokenOptional", ap_set_flag_slot, CLOUDEP_DIR_PLACE(token_optional), OR_AUTHCFG,              \
-                 "On: a token is verified when there is one, anonymous requests pass (with Require all granted)"),     \
-        AP_INIT_FLAG("CloudEPIdentityHeaders", ap_set_flag_slot, CLOUDEP_DIR_PLACE(identity_headers), OR_AUTHCFG,      \
-                     "On: tell the backend X-CloudEP-UID, -Tenant, -Session and -AMR"),                                \
-        AP_INIT_FLAG("CloudEPStripToken", ap_set_flag_slot, CLOUDEP_DIR_PLACE(strip_token), OR_AUTHCFG,                \
-                     "On: remove the token, in Authorization or the cookie, before the request goes on"),              \
-        AP_INIT_FLAG("CloudEPPreflight", ap_set_flag_slot, CLOUDEP_DIR_PLACE(preflight), OR_AUTHCFG,                   \
-                     "On: let CORS preflights pass without a token"),                                                  \
-        AP_INIT_TAKE1("CloudEPTokenCookie", cloudep_set_cookie, NULL, OR_AUTHCFG,                                      \
-                      "Name of a cookie that may hold the access token"),                                              \
-        AP_INIT_ITERATE("CloudEPTokenOrigin", cloudep_add_origin, NULL, OR_AUTHCFG,                                    \
-                        "Origin from which requests with that cookie may come; repeat for several"),
+/* Directives of a Directory, Location or Proxy, for the one command table in mod_cloudep.c. */
+#define CLOUDEP_DIR_FLAG(member, directive, help)                                                                      \
+    AP_INIT_FLAG(directive, ap_set_flag_slot, (void *)APR_OFFSETOF(cloudep_dir_t, member), OR_AUTHCFG, help),
+#define CLOUDEP_DIR_TEXT(member, directive, setter, help) AP_INIT_TAKE1(directive, setter, NULL, OR_AUTHCFG, help),
+#define CLOUDEP_DIR_LIST(member, directive, setter, help) AP_INIT_ITERATE(directive, setter, NULL, OR_AUTHCFG, help),
+#define CLOUDEP_DIR_COMMANDS CLOUDEP_PLACE_SETTINGS(CLOUDEP_DIR_FLAG, CLOUDEP_DIR_TEXT, CLOUDEP_DIR_LIST)
 void *cloudep_dir_create(apr_pool_t *p, char *path);
 void *cloudep_dir_merge(apr_pool_t *p, void *base, void *add);
 

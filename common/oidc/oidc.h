@@ -40,12 +40,13 @@ struct cloudep_oidc_t {
 
 /* oidc_setup.c */
 
-/** Checks the directives and reads the secrets; *oidc NULL: none is set. On failure *error names the directive. */
-apr_status_t cloudep_oidc_prepare(cloudep_oidc_t **oidc, apr_pool_t *pconf, server_rec *s,
-                                  const cloudep_config_t *config, const char **error);
+/* As the members of cloudep_part_t that they are; run->oidc stays NULL where no provider is set. */
 
-/** Makes what a child keeps; oidc may be NULL. */
-apr_status_t cloudep_oidc_child_init(cloudep_oidc_t *oidc, apr_pool_t *pchild, cloudep_http_t *http);
+apr_status_t cloudep_oidc_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error);
+/** After run->http. */
+apr_status_t cloudep_oidc_child_init(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild);
+int cloudep_oidc_has_social(const cloudep_config_t *config);
+int cloudep_oidc_has_exchange(const cloudep_config_t *config);
 
 /** The social provider of that name; NULL: none. */
 const cloudep_oidc_provider_t *cloudep_oidc_social(const cloudep_oidc_t *oidc, const char *name);

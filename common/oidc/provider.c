@@ -139,14 +139,16 @@ static apr_status_t keep(cloudep_oidc_provider_t *provider, apr_pool_t *pchild)
     return rv == APR_SUCCESS ? cloudep_fetched_create(&provider->keys, pchild, &rule) : rv;
 }
 
-apr_status_t cloudep_oidc_child_init(cloudep_oidc_t *oidc, apr_pool_t *pchild, cloudep_http_t *http)
+apr_status_t cloudep_oidc_child_init(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild)
 {
+    cloudep_oidc_t *oidc = config->run->oidc;
     apr_status_t rv = APR_SUCCESS;
 
+    (void)s;
     if (!oidc) {
         return APR_SUCCESS;
     }
-    oidc->http = http;
+    oidc->http = config->run->http;
     for (int i = 0; rv == APR_SUCCESS && i < oidc->social->nelts; i++) {
         rv = keep(APR_ARRAY_IDX(oidc->social, i, cloudep_oidc_provider_t *), pchild);
     }
