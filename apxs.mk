@@ -44,7 +44,7 @@ MEMBER := $(call tree,mod_cloudep_member,c)
 CTL    := $(wildcard support/*.c)
 UNIT   := $(wildcard t/unit/*_test.c)
 FUZZ   := $(wildcard t/fuzz/*_fuzz.c)
-C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/fuzz/replay.c bench/*.c)
+C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/fuzz/replay.c t/describe/*.c bench/*.c)
 H_FILES = $(call tree,common,h) $(call tree,mod_cloudep_auth,h) $(call tree,mod_cloudep_member,h) $(wildcard support/*.h t/unit/*.h t/fuzz/*.h)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
@@ -58,7 +58,7 @@ REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 .SECONDARY:
 all: $(MODULES) $(BUILD)/cloudepctl
 modules: $(MODULES)
-unit: $(TESTS) $(REPLAYS)
+unit: $(TESTS) $(REPLAYS) $(BUILD)/describe
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -82,6 +82,10 @@ $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 # What of the core works without httpd.
 $(BUILD)/unit/pools_test: $(call objects,common/core/background.c common/core/http.c common/service/token_cache.c common/core/watchdog.c)
+
+# Prints what the tables of the sources declare; tests and documents are held against it.
+$(BUILD)/describe: $(BUILD)/t/describe/describe.o
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -ljansson
 
 # What bench/run measures against, and what bench/overload sends.
 .PHONY: bench

@@ -174,7 +174,6 @@ static int configure_server(server_rec *s, apr_pool_t *pconf, server_rec *main_s
 /* One line, however much is off. */
 static void tell_what_is_off(server_rec *s, const cloudep_config_t *config, apr_pool_t *ptemp)
 {
-    const char *name = s->is_virtual ? s->server_hostname : "main server";
     const char *list = NULL;
 
     for (size_t i = 0; i < PARTS; i++) {
@@ -185,12 +184,12 @@ static void tell_what_is_off(server_rec *s, const cloudep_config_t *config, apr_
     }
     if (list) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                     CENO(10) "%s: what needs one of these answers 501, as they are not configured: %s", name, list);
+                     CENO(10) "%s: not configured, so that what needs it answers 501: %s",
+                     s->is_virtual ? s->server_hostname : "main server", list);
     }
     if (config->dev_identity_headers) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     CENO(11) "%s: CloudEPDevIdentityHeaders is On: anybody on this machine may claim to be any member",
-                     name);
+                     CENO(11) "CloudEPDevIdentityHeaders is On: anybody on this machine may claim to be any member");
     }
 }
 

@@ -268,7 +268,7 @@ subtest 'STARTTLS and login' => sub {
     like(refusal($secure), qr/CloudEPMailPasswordFile .*mode/, 'a password file that everybody may read is refused');
 };
 
-expect_log(qr/CE7: /);
+expect_log(qr/CE1: /);
 subtest 'mistakes are told at start' => sub {
     my $templates = "$smtp->{run}/templates";
     mkdir $templates;

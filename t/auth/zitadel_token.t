@@ -120,7 +120,7 @@ outcome(login({ %$safe, client => client(server => $strict) }), 502, 28802000, '
 $strict->stop;
 
 # ---- the start
-expect_log(qr/CE609: CloudEPZitadel/, qr/AH00020: Configuration Failed/);
+expect_log(qr/CE1: ZITADEL: CloudEPZitadel/, qr/AH00020: Configuration Failed/);
 my %values = (CloudEPIdentityProvider => 'zitadel', CloudEPZitadelURL => 'https://login.example.com');
 sub refuses {
     my ($pattern, $name, %more) = @_;
@@ -154,7 +154,7 @@ spew("$dir/bad.json", JSON::PP->new->encode({ %{ $zitadel->ready->{key} }, key =
 chmod 0600, "$dir/bad.json";
 refuses(qr/CloudEPZitadelKeyFile .* not a service account's key file/, 'a certificate in place of the key', CloudEPZitadelKeyFile => "$dir/bad.json");
 my $half = own_server(values => \%values)->start;
-like($half->log, qr/identity provider \(CloudEPIdentityProvider\) is not configured/, 'without credentials the start says so');
+like($half->log, qr/CE10: .*identity provider \(CloudEPIdentityProvider\)/, 'without credentials the start says so');
 outcome(client(server => $half)->post('/api/v1/auth/login', { tenant_slug => 'demo', email => fresh_email(), password => fresh_password() }),
     501, 28605000, 'and login is not configured');
 $half->stop;

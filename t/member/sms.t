@@ -28,7 +28,7 @@ my %json = (
 my $server = sms_server(%json);
 $server->start;
 my $tenant = tenant(server => $server);
-expect_log(qr/CE702: sms cannot be delivered at present/, qr/CE7: /);
+expect_log(qr/CE702: sms cannot be delivered at present/, qr/CE1: /);
 
 sub own_gateway {
     my $dir = CloudEP::Test::own_folder('sms');

@@ -3,8 +3,9 @@ use strict;
 use warnings;
 use CloudEP::Httpd;
 use CloudEP::Process qw(slurp);
-use CloudEP::Source qw(c_files);
+use CloudEP::Source qw(described);
 use File::Basename qw(dirname);
+use JSON::PP ();
 use Test::More;
 use YAML::XS ();
 
@@ -33,23 +34,14 @@ sub value_of {
     return $text =~ /^On$/i ? 1 : $text =~ /^Off$/i ? 0 : $text =~ /^(\d+)(s|min|h|d)?$/ ? $1 * $UNIT{ $2 // '' } : $text;
 }
 
-sub product { my $n = 1; $n *= $_ for split /\s*\*\s*/, $_[0]; return $n }
-
-sub directives_of_code {
-    my %found;
-    my $text = slurp('common/core/settings.h') =~ s/\\\n//gr;
-    while ($text =~ /\b(FLAG|NUMBER|SECONDS|TEXT|FILENAME|LIST|ROWS)\(\s*\w+,\s*"(CloudEP\w+)",\s*("[^"]*"|[^,]+)/g) {
-        my ($kind, $name, $default) = ($1, $2, $3);
-        $found{$name} = $kind =~ /^(?:FILENAME|LIST|ROWS)$/ || $default =~ /^(?:NULL|CLOUDEP_UNSET)/ ? undef
-            : $default =~ /^"(.*)"$/ ? $1 : product($default);
-    }
-    $text = slurp('common/guard/guard.h');
-    $found{$2} = $1 eq 'FLAG' ? 0 : undef while $text =~ /AP_INIT_(\w+)\("(CloudEP\w+)"/g;
-    return %found;
+# Of the code: name => default, and name => context.
+my (%code, %context);
+for my $directive (described('directives')) {
+    my $default = $directive->{default};
+    $code{ $directive->{name} } = JSON::PP::is_bool($default) ? $default + 0 : $default;
+    $context{ $directive->{name} } = $directive->{context};
 }
-
-my %code = directives_of_code();
-cmp_ok(scalar keys %code, '>', 50, 'the command tables were read');
+cmp_ok(scalar keys %code, '>', 50, 'the tables of directives were read');
 
 sub defaults_are {
     my ($found, $where) = @_;
@@ -60,11 +52,10 @@ sub defaults_are {
 }
 
 my (%described, @misplaced);
-my $in_places = slurp('common/guard/guard.h');    # those of a Location
 while ($guide =~ /^### (CloudEP\w+)\n\n.+?\n\n    Syntax:  (CloudEP\w+) .*\n    Default: (?:(CloudEP\w+) )?(.+)\n    Context: (directory|server)/mg) {
     my ($name, $syntax, $owner, $default, $context) = ($1, $2, $3, $4, $5);
     push @misplaced, $name if $syntax ne $name || ($owner // $name) ne $name
-        || $context ne ($in_places =~ /"$name"/ ? 'directory' : 'server');
+        || $context ne ($context{$name} // '');
     $described{$name} = $owner ? value_of($default) : undef;
 }
 is("@misplaced", '', 'doc/directives.md: syntax, default and context are each of their directive');
@@ -179,20 +170,13 @@ is(join("\n", grep { !eval { resolve({ '$ref' => $_ }) } } references($api)), ''
 
 # ---- what httpd logs
 
-my %levels;    # of a message id: those of its calls; a debug message needs no explanation
-for my $text (map { slurp($_) } grep { !/private\.h$/ } c_files(qw(common mod_cloudep_auth mod_cloudep_member))) {
-    $levels{$1} //= {} while $text =~ /\bCENO\((\d+)\)/g;
-    while ($text =~ /(?:\bap_log_\w+\(\s*APLOG_MARK|\bLOG\(\w+),([^;]*?)CENO\((\d+)\)/g) {
-        my ($before, $id) = ($1, $2);
-        $levels{$id}{ lc $1 } = 1 while $before =~ /\bAPLOG_(?!DEBUG)(\w+)/g;
-    }
-}
+my %levels = map { $_->{id} => $_->{levels} } described('messages');    # a debug message needs no explanation
 my (@explained, @other);
 while ($operations =~ /^\| (CE\d[^|]*?) \| ([^|]+?) \|/mg) {
     my ($ids, $told) = ($1, $2);
     my @row = map { my ($first, $last) = /(\d+)(?:-(\d+))?/; $first .. $last // $first } $ids =~ /CE(\d+(?:-\d+)?)/g;
     push @explained, @row;
-    my $logged = join ', ', sort keys %{ { map { %{ $levels{$_} // {} } } @row } };
+    my $logged = join ', ', sort keys %{ { map { $_ => 1 } grep { $_ ne 'debug' } map { @{ $levels{$_} // [] } } @row } };
     push @other, "$ids: $logged" if $logged ne join ', ', sort split /, /, $told;
 }
 same(\@explained, [keys %levels], 'doc/operations.md explains every message id and no other');
