@@ -46,7 +46,6 @@ static const cloudep_statement_t alive = {
                     "FROM a.uid"
                     " JOIN cloudep.members m ON m.tenant_id = s.tenant_id AND m.uid = s.uid"
                     " WHERE s.revoked_at IS NULL AND s.expires_at > now() AND m.status = 'active'",
-    .parameters = 3,
     .repeatable = 1,
 };
 
@@ -103,9 +102,9 @@ static void answer(waiter_t *waiter, const cloudep_rows_t *rows, int row)
 
 static void ask(cloudep_checker_t *checker, apr_pool_t *p, waiter_t *const *batch, int n)
 {
-    const char *args[] = {array_of(p, batch, n, offsetof(cloudep_access_t, tenant_id)),
-                          array_of(p, batch, n, offsetof(cloudep_access_t, session_id)),
-                          array_of(p, batch, n, offsetof(cloudep_access_t, uid))};
+    const cloudep_args_t *args = CLOUDEP_ARGS(array_of(p, batch, n, offsetof(cloudep_access_t, tenant_id)),
+                                              array_of(p, batch, n, offsetof(cloudep_access_t, session_id)),
+                                              array_of(p, batch, n, offsetof(cloudep_access_t, uid)));
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(checker->db, p, &rows, &alive, args);
 

@@ -14,14 +14,14 @@
 
 /* In the order of cloudep_contact_e. */
 static const cloudep_statement_t set[] = {
-    {.label = "contact_set_email", .sql = SET("business_email"), .parameters = 3 + CLOUDEP_ENQUEUE_PARAMETERS},
-    {.label = "contact_set_phone", .sql = SET("business_phone"), .parameters = 3 + CLOUDEP_ENQUEUE_PARAMETERS},
+    {.label = "contact_set_email", .sql = SET("business_email")},
+    {.label = "contact_set_phone", .sql = SET("business_phone")},
 };
 
 apr_status_t cloudep_contact_set(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                  cloudep_contact_e contact, const char *value, const cloudep_message_t *message)
 {
-    const char *args[] = {value, tenant_id, uid, CLOUDEP_ENQUEUE_ARGS(message)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(value, tenant_id, uid, CLOUDEP_ENQUEUE_ARGS(message));
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &set[contact], args);
 

@@ -20,7 +20,6 @@ static const cloudep_statement_t register_identity = {
                  " d AS (INSERT INTO cloudep.identities (tenant_id, issuer, subject, uid)"
                  " SELECT m.tenant_id, %s, %s, m.uid FROM m),"
                  " s AS (" CLOUDEP_SQL_OPEN_SESSION("m") ") SELECT " CLOUDEP_SQL_SESSION_COLUMNS " FROM s",
-    .parameters = 12 + CLOUDEP_SESSION_PARAMETERS,
 };
 
 static const cloudep_statement_t by_identity = {
@@ -32,7 +31,6 @@ static const cloudep_statement_t by_identity = {
            " LEFT JOIN cloudep.members m ON m.tenant_id = t.id AND m.uid = coalesce(d.uid, a.uid)"
            " AND (d.uid IS NOT NULL OR m.provider = a.provider)"
            " LEFT JOIN cloudep.totp o ON o.tenant_id = m.tenant_id AND o.uid = m.uid",
-    .parameters = 5,
     .repeatable = 1,
 };
 
@@ -45,23 +43,19 @@ static const cloudep_statement_t use_token = {
            " WHERE u.tenant_id = over.tenant_id AND u.digest = over.digest)"
            " INSERT INTO cloudep.used_id_tokens (tenant_id, digest, expires_at)"
            " SELECT a.tenant_id, a.digest, a.expires_at FROM a",
-    .parameters = 3,
 };
 
 apr_status_t cloudep_identity_register(cloudep_db_t *db, apr_pool_t *p, const cloudep_applicant_t *applicant,
                                        const cloudep_identity_t *identity, cloudep_session_t *session)
 {
-    const char *args[12 + CLOUDEP_SESSION_PARAMETERS] = {
-        applicant->tenant_id,     applicant->uid,
-        applicant->email,         applicant->invite_code,
-        applicant->origin,        applicant->provider,
-        applicant->display_name,  applicant->language,
-        applicant->terms_version, applicant->marketing_opt_in ? "true" : "false",
-        identity->issuer,         identity->subject};
+    cloudep_args_t *args =
+        CLOUDEP_ARGS(applicant->tenant_id, applicant->uid, applicant->email, applicant->invite_code, applicant->origin,
+                     applicant->provider, applicant->display_name, applicant->language, applicant->terms_version,
+                     cloudep_arg_boolean(applicant->marketing_opt_in), identity->issuer, identity->subject);
     cloudep_rows_t *rows;
     apr_status_t rv;
 
-    cloudep_session_args(p, session, args + 12);
+    cloudep_session_args(p, session, args);
     rv = cloudep_db_run(db, p, &rows, &register_identity, args);
     if (rv == APR_SUCCESS && rows->count == 0) {
         return APR_NOTFOUND;
@@ -76,9 +70,9 @@ apr_status_t cloudep_identity_member(cloudep_db_t *db, apr_pool_t *p, const clou
                                      const cloudep_member_t **member, const char *tenant_id,
                                      const cloudep_identity_t *identity, const char *provisioned_by)
 {
-    const char *args[] = {tenant_id, identity->issuer, identity->subject,
-                          provisioned_by && cloudep_is_uuid(identity->subject) ? identity->subject : NULL,
-                          provisioned_by};
+    const cloudep_args_t *args =
+        CLOUDEP_ARGS(tenant_id, identity->issuer, identity->subject,
+                     provisioned_by && cloudep_is_uuid(identity->subject) ? identity->subject : NULL, provisioned_by);
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &by_identity, args);
 
@@ -95,7 +89,7 @@ apr_status_t cloudep_identity_member(cloudep_db_t *db, apr_pool_t *p, const clou
 apr_status_t cloudep_identity_use_token(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *digest,
                                         apr_int64_t exp)
 {
-    const char *args[] = {tenant_id, digest, apr_psprintf(p, "%" APR_INT64_T_FMT, exp)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, digest, apr_psprintf(p, "%" APR_INT64_T_FMT, exp));
 
     return cloudep_db_run(db, p, NULL, &use_token, args);
 }

@@ -14,7 +14,6 @@
 static const cloudep_statement_t check = {
     .label = "lockout_check",
     .sql = "SELECT " LEFT " FROM cloudep.lockouts l WHERE " OF_SUBJECT,
-    .parameters = 3,
     .repeatable = 1,
 };
 
@@ -35,19 +34,17 @@ static const cloudep_statement_t fail = {
                "1") " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET failures = " COUNTED
                     ", last_at = clock_timestamp(), blocked_until = clock_timestamp() + " WAIT(
                         "(" COUNTED ")") " WHERE l.blocked_until <= clock_timestamp() RETURNING " LEFT,
-    .parameters = 7,
 };
 
 static const cloudep_statement_t clear = {
     .label = "lockout_clear",
     .sql = "DELETE FROM cloudep.lockouts l WHERE " OF_SUBJECT,
-    .parameters = 3,
     .repeatable = 1,
 };
 
 apr_status_t cloudep_lockout_check(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout, int *wait)
 {
-    const char *args[] = {lockout->tenant_id, lockout->kind, lockout->subject};
+    const cloudep_args_t *args = CLOUDEP_ARGS(lockout->tenant_id, lockout->kind, lockout->subject);
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &check, args);
 
@@ -58,13 +55,9 @@ apr_status_t cloudep_lockout_check(cloudep_db_t *db, apr_pool_t *p, const cloude
 apr_status_t cloudep_lockout_fail(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout,
                                   const cloudep_lockout_policy_t *policy, int *wait)
 {
-    const char *args[] = {apr_itoa(p, policy->attempts),
-                          apr_itoa(p, policy->first),
-                          apr_itoa(p, policy->longest),
-                          apr_itoa(p, policy->forget),
-                          lockout->tenant_id,
-                          lockout->kind,
-                          lockout->subject};
+    const cloudep_args_t *args =
+        CLOUDEP_ARGS(apr_itoa(p, policy->attempts), apr_itoa(p, policy->first), apr_itoa(p, policy->longest),
+                     apr_itoa(p, policy->forget), lockout->tenant_id, lockout->kind, lockout->subject);
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &fail, args);
 
@@ -83,7 +76,7 @@ apr_status_t cloudep_lockout_fail(cloudep_db_t *db, apr_pool_t *p, const cloudep
 
 apr_status_t cloudep_lockout_clear(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout)
 {
-    const char *args[] = {lockout->tenant_id, lockout->kind, lockout->subject};
+    const cloudep_args_t *args = CLOUDEP_ARGS(lockout->tenant_id, lockout->kind, lockout->subject);
 
     return cloudep_db_run(db, p, NULL, &clear, args);
 }

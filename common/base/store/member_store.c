@@ -13,7 +13,6 @@ static const cloudep_statement_t by_uid = {
     .label = "member_by_uid",
     .sql = "SELECT " CLOUDEP_MEMBER_COLUMNS " FROM cloudep.members m" TOTP_OF_MEMBER
            " WHERE m.tenant_id = %s::uuid AND m.uid = %s::uuid",
-    .parameters = 2,
     .repeatable = 1,
 };
 
@@ -22,7 +21,6 @@ static const cloudep_statement_t by_email = {
     .sql = "SELECT " CLOUDEP_TENANT_COLUMNS ", " CLOUDEP_MEMBER_COLUMNS
            " FROM cloudep.tenants t LEFT JOIN cloudep.members m ON m.tenant_id = t.id AND m.email = %s" TOTP_OF_MEMBER
            " WHERE t.slug = %s",
-    .parameters = 2,
     .repeatable = 1,
 };
 
@@ -36,7 +34,6 @@ static const cloudep_statement_t reserve = {
                                                  " terms_version, marketing_opt_in, terms_accepted_at)"
                                                  " SELECT a.tenant_id, a.uid, a.email, i.id, %s, %s, %s, %s, %s, "
                                                  "%s::boolean, now() FROM a, i RETURNING uid",
-    .parameters = 10,
 };
 
 static const cloudep_statement_t await_code = {
@@ -45,7 +42,6 @@ static const cloudep_statement_t await_code = {
         "WITH m AS (UPDATE cloudep.members SET status = 'pending', updated_at = now()"
         " WHERE tenant_id = %s::uuid AND uid = %s::uuid AND status IN ('reserved', 'pending') RETURNING tenant_id, uid)"
         " " CLOUDEP_SQL_ENQUEUE("m"),
-    .parameters = 2 + CLOUDEP_ENQUEUE_PARAMETERS,
 };
 
 static const cloudep_statement_t activate = {
@@ -53,14 +49,12 @@ static const cloudep_statement_t activate = {
     .sql = "WITH m AS (UPDATE cloudep.members SET status = 'active', activated_at = now(), updated_at = now()"
            " WHERE tenant_id = %s::uuid AND uid = %s::uuid AND status = 'pending' RETURNING tenant_id, uid),"
            " s AS (" CLOUDEP_SQL_OPEN_SESSION("m") ") SELECT " CLOUDEP_SQL_SESSION_COLUMNS " FROM s",
-    .parameters = 2 + CLOUDEP_SESSION_PARAMETERS,
 };
 
 static const cloudep_statement_t abandon = {
     .label = "member_abandon",
     .sql = "UPDATE cloudep.members SET status = 'deleting', updated_at = now()"
            " WHERE tenant_id = %s::uuid AND uid = %s::uuid AND status IN ('reserved', 'deleting') RETURNING uid",
-    .parameters = 2,
     .repeatable = 1,
 };
 
@@ -72,7 +66,6 @@ static const cloudep_statement_t purge = {
         " s AS (DELETE FROM cloudep.sessions s USING m WHERE s.tenant_id = m.tenant_id AND s.uid = m.uid)"
         " UPDATE cloudep.invites i SET uses = i.uses - 1 FROM m"
         " WHERE i.tenant_id = m.tenant_id AND i.id = m.invite_id AND m.activated_at IS NULL AND i.uses > 0",
-    .parameters = 2,
 };
 
 static const cloudep_statement_t claim_unfinished = {
@@ -87,7 +80,6 @@ static const cloudep_statement_t claim_unfinished = {
            " FROM due, cloudep.tenants t"
            " WHERE m.tenant_id = due.tenant_id AND m.uid = due.uid AND t.id = m.tenant_id"
            " RETURNING m.tenant_id, m.uid, m.email, m.provider, t.organization",
-    .parameters = 3,
 };
 
 /* "" clears, NULL leaves. */
@@ -103,7 +95,6 @@ static const cloudep_statement_t update_profile = {
                                                                        "%s::uuid AND m.status = 'active' RETURNING m.*)"
                                                                        " SELECT " CLOUDEP_MEMBER_COLUMNS
                                                                        " FROM m" TOTP_OF_MEMBER,
-    .parameters = 7,
     .repeatable = 1,
 };
 
@@ -156,7 +147,7 @@ apr_status_t cloudep_member_of_row(apr_pool_t *p, const cloudep_member_t **out, 
 
 /* Runs a statement about one member that returns a row when it did something. */
 static apr_status_t change(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const cloudep_statement_t *st,
-                           const char *const *args)
+                           const cloudep_args_t *args)
 {
     apr_status_t rv = cloudep_db_run(db, p, rows, st, args);
 
@@ -166,7 +157,7 @@ static apr_status_t change(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **row
 apr_status_t cloudep_member_by_uid(cloudep_db_t *db, apr_pool_t *p, const cloudep_member_t **member,
                                    const char *tenant_id, const char *uid)
 {
-    const char *args[] = {tenant_id, uid};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid);
     cloudep_rows_t *rows;
     apr_status_t rv = change(db, p, &rows, &by_uid, args);
 
@@ -176,7 +167,7 @@ apr_status_t cloudep_member_by_uid(cloudep_db_t *db, apr_pool_t *p, const cloude
 apr_status_t cloudep_member_by_email(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant,
                                      const cloudep_member_t **member, const char *slug, const char *email)
 {
-    const char *args[] = {email, slug};
+    const cloudep_args_t *args = CLOUDEP_ARGS(email, slug);
     cloudep_rows_t *rows;
     apr_status_t rv = change(db, p, &rows, &by_email, args);
 
@@ -189,11 +180,10 @@ apr_status_t cloudep_member_by_email(cloudep_db_t *db, apr_pool_t *p, const clou
 
 apr_status_t cloudep_member_reserve(cloudep_db_t *db, apr_pool_t *p, const cloudep_applicant_t *applicant)
 {
-    const char *args[] = {applicant->tenant_id,     applicant->uid,
-                          applicant->email,         applicant->invite_code,
-                          applicant->origin,        applicant->provider,
-                          applicant->display_name,  applicant->language,
-                          applicant->terms_version, applicant->marketing_opt_in ? "true" : "false"};
+    const cloudep_args_t *args =
+        CLOUDEP_ARGS(applicant->tenant_id, applicant->uid, applicant->email, applicant->invite_code, applicant->origin,
+                     applicant->provider, applicant->display_name, applicant->language, applicant->terms_version,
+                     applicant->marketing_opt_in ? "true" : "false");
     cloudep_rows_t *rows;
 
     return change(db, p, &rows, &reserve, args);
@@ -201,7 +191,7 @@ apr_status_t cloudep_member_reserve(cloudep_db_t *db, apr_pool_t *p, const cloud
 
 apr_status_t cloudep_member_await_code(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t *message)
 {
-    const char *args[] = {message->tenant_id, message->uid, CLOUDEP_ENQUEUE_ARGS(message)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(message->tenant_id, message->uid, CLOUDEP_ENQUEUE_ARGS(message));
     cloudep_rows_t *rows;
 
     return change(db, p, &rows, &await_code, args);
@@ -209,11 +199,11 @@ apr_status_t cloudep_member_await_code(cloudep_db_t *db, apr_pool_t *p, const cl
 
 apr_status_t cloudep_member_activate(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session)
 {
-    const char *args[2 + CLOUDEP_SESSION_PARAMETERS] = {session->tenant_id, session->uid};
+    cloudep_args_t *args = CLOUDEP_ARGS(session->tenant_id, session->uid);
     cloudep_rows_t *rows;
     apr_status_t rv;
 
-    cloudep_session_args(p, session, args + 2);
+    cloudep_session_args(p, session, args);
     rv = change(db, p, &rows, &activate, args);
     if (rv == APR_SUCCESS) {
         cloudep_session_of_row(session, rows, 0, 0);
@@ -223,7 +213,7 @@ apr_status_t cloudep_member_activate(cloudep_db_t *db, apr_pool_t *p, cloudep_se
 
 apr_status_t cloudep_member_abandon(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid)
 {
-    const char *args[] = {tenant_id, uid};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid);
     cloudep_rows_t *rows;
 
     return change(db, p, &rows, &abandon, args);
@@ -231,7 +221,7 @@ apr_status_t cloudep_member_abandon(cloudep_db_t *db, apr_pool_t *p, const char 
 
 apr_status_t cloudep_member_purge(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid)
 {
-    const char *args[] = {tenant_id, uid};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid);
 
     return cloudep_db_run(db, p, NULL, &purge, args);
 }
@@ -239,8 +229,8 @@ apr_status_t cloudep_member_purge(cloudep_db_t *db, apr_pool_t *p, const char *t
 apr_status_t cloudep_member_claim_unfinished(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **members,
                                              int reserved_age, int pending_age, int limit)
 {
-    const char *args[] = {apr_psprintf(p, "%d seconds", reserved_age), apr_psprintf(p, "%d seconds", pending_age),
-                          apr_itoa(p, limit)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(apr_psprintf(p, "%d seconds", reserved_age),
+                                              apr_psprintf(p, "%d seconds", pending_age), apr_itoa(p, limit));
 
     return cloudep_db_run(db, p, members, &claim_unfinished, args);
 }
@@ -248,8 +238,8 @@ apr_status_t cloudep_member_claim_unfinished(cloudep_db_t *db, apr_pool_t *p, cl
 apr_status_t cloudep_member_update_profile(cloudep_db_t *db, apr_pool_t *p, const cloudep_member_t **member,
                                            const char *tenant_id, const char *uid, const cloudep_profile_t *profile)
 {
-    const char *args[] = {
-        profile->display_name, profile->avatar, profile->language, profile->currency, profile->phone, tenant_id, uid};
+    const cloudep_args_t *args = CLOUDEP_ARGS(profile->display_name, profile->avatar, profile->language,
+                                              profile->currency, profile->phone, tenant_id, uid);
     cloudep_rows_t *rows;
     apr_status_t rv = change(db, p, &rows, &update_profile, args);
 

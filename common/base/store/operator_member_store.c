@@ -16,7 +16,6 @@ static const cloudep_statement_t member_list = {
            " 'provider', m.provider, 'display_name', m.display_name, 'created_at', to_char(m.created_at" UTC "))"
            " FROM cloudep.members m WHERE m.tenant_id = %s::uuid AND m.status = coalesce(%s, m.status)"
            " AND m.email > coalesce(%s, '') ORDER BY m.email LIMIT %s::integer",
-    .parameters = 4,
     .repeatable = 1,
 };
 
@@ -40,7 +39,6 @@ static const cloudep_statement_t member_show = {
            " 'activated_at', to_char(m.activated_at" UTC "), 'created_at', to_char(m.created_at" UTC "),"
            " 'updated_at', to_char(m.updated_at" UTC "))"
            " FROM cloudep.members m WHERE m.tenant_id = %s::uuid AND (m.uid = %s::uuid OR m.email = %s)",
-    .parameters = 3,
     .repeatable = 1,
 };
 
@@ -64,7 +62,6 @@ static const cloudep_statement_t member_steps[] = {
         {
             .label = "operator_member_suspend",
             .sql = STEP("'active'", "suspended", "member suspended", "'active', 'suspended'"),
-            .parameters = 3,
             .repeatable = 1,
         },
     /* Nobody can have logged in since, so a session that lives here slipped through the suspension. */
@@ -72,7 +69,6 @@ static const cloudep_statement_t member_steps[] = {
         {
             .label = "operator_member_resume",
             .sql = STEP("'suspended'", "active", "member suspended", "'suspended'"),
-            .parameters = 3,
             .repeatable = 1,
         },
     [CLOUDEP_OPERATOR_DELETE] =
@@ -80,7 +76,6 @@ static const cloudep_statement_t member_steps[] = {
             .label = "operator_member_delete",
             .sql = STEP("'reserved', 'pending', 'active', 'suspended'", "deleting", "member deleted",
                         "'reserved', 'pending', 'active', 'suspended', 'deleting'"),
-            .parameters = 3,
             .repeatable = 1,
         },
 };
@@ -97,7 +92,6 @@ static const cloudep_statement_t session_list = {
            " 'revoked_at', to_char(s.revoked_at" UTC "), 'revoke_reason', s.revoke_reason)"
            " FROM cloudep.sessions s WHERE s.tenant_id = %s::uuid AND s.uid = coalesce(%s::uuid, s.uid)"
            " AND (%s::boolean OR " ALIVE ") AND (%s IS NULL OR s.id > %s::uuid) ORDER BY s.id LIMIT %s::integer",
-    .parameters = 6,
     .repeatable = 1,
 };
 
@@ -107,14 +101,13 @@ static const cloudep_statement_t session_revoke = {
            " WHERE s.tenant_id = %s::uuid AND (s.id = %s::uuid OR s.uid = %s::uuid OR %s::boolean)"
            " AND " ALIVE " RETURNING s.id)"
            " SELECT json_build_object('sessions_ended', (SELECT count(*) FROM ended))",
-    .parameters = 4,
     .repeatable = 1,
 };
 
 apr_status_t cloudep_operator_member_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *tenant_id,
                                           const char *status, const char *after, int limit)
 {
-    const char *args[] = {tenant_id, status, after, apr_itoa(p, limit)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, status, after, apr_itoa(p, limit));
 
     return cloudep_db_run(db, p, rows, &member_list, args);
 }
@@ -122,7 +115,7 @@ apr_status_t cloudep_operator_member_list(cloudep_db_t *db, apr_pool_t *p, cloud
 apr_status_t cloudep_operator_member_show(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
                                           const cloudep_operator_member_t *who)
 {
-    const char *args[] = {who->tenant_id, who->uid, who->email};
+    const cloudep_args_t *args = CLOUDEP_ARGS(who->tenant_id, who->uid, who->email);
 
     return cloudep_db_run(db, p, rows, &member_show, args);
 }
@@ -130,7 +123,7 @@ apr_status_t cloudep_operator_member_show(cloudep_db_t *db, apr_pool_t *p, cloud
 apr_status_t cloudep_operator_member_step(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
                                           const cloudep_operator_member_t *who, cloudep_operator_member_step_e step)
 {
-    const char *args[] = {who->tenant_id, who->uid, who->email};
+    const cloudep_args_t *args = CLOUDEP_ARGS(who->tenant_id, who->uid, who->email);
 
     return cloudep_db_run(db, p, rows, &member_steps[step], args);
 }
@@ -139,7 +132,8 @@ apr_status_t cloudep_operator_session_list(cloudep_db_t *db, apr_pool_t *p, clou
                                            const char *tenant_id, const char *uid, int over, const char *after,
                                            int limit)
 {
-    const char *args[] = {tenant_id, uid, over ? "true" : "false", after, after, apr_itoa(p, limit)};
+    const cloudep_args_t *args =
+        CLOUDEP_ARGS(tenant_id, uid, over ? "true" : "false", after, after, apr_itoa(p, limit));
 
     return cloudep_db_run(db, p, rows, &session_list, args);
 }
@@ -147,7 +141,7 @@ apr_status_t cloudep_operator_session_list(cloudep_db_t *db, apr_pool_t *p, clou
 apr_status_t cloudep_operator_session_revoke(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
                                              const char *tenant_id, const char *id, const char *uid, int all)
 {
-    const char *args[] = {tenant_id, id, uid, all ? "true" : "false"};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, id, uid, all ? "true" : "false");
 
     return cloudep_db_run(db, p, rows, &session_revoke, args);
 }

@@ -16,7 +16,6 @@ static const cloudep_statement_t schema_state = {
            " EXISTS (SELECT FROM pg_roles WHERE rolname = 'cloudep_app'),"
            " EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'migrations')"
            " FROM (VALUES (1)) AS one (row) LEFT JOIN pg_namespace n ON n.nspname = 'cloudep'",
-    .parameters = 0,
     .repeatable = 1,
 };
 
@@ -25,7 +24,6 @@ static const cloudep_statement_t migration_list = {
     .sql = "SELECT json_build_object('version', m.version, 'name', m.name, 'checksum', m.checksum,"
            " 'applied_at', to_char(m.applied_at" CLOUDEP_OPERATOR_UTC "))"
            " FROM cloudep.migrations m ORDER BY m.version",
-    .parameters = 0,
     .repeatable = 1,
 };
 

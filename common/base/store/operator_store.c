@@ -17,7 +17,6 @@ static const cloudep_statement_t tenant_add = {
            " (slug, name, registration, login, totp_issuer, organization, redirect_uris)"
            " VALUES (%s, %s, coalesce(%s::boolean, true), coalesce(%s::boolean, true), nullif(%s, ''), nullif(%s, ''),"
            " ARRAY(SELECT json_array_elements_text(%s::json))) RETURNING " TENANT,
-    .parameters = 7,
 };
 
 /* What is added keeps its order behind what is there, once each; what is removed goes last, so it is gone for sure. */
@@ -31,20 +30,17 @@ static const cloudep_statement_t tenant_set = {
            " ARRAY(SELECT json_array_elements_text(%s::json))) WITH ORDINALITY AS u (uri, place)"
            " WHERE uri NOT IN (SELECT json_array_elements_text(%s::json)) GROUP BY uri ORDER BY min(place)),"
            " updated_at = now() WHERE t.slug = %s RETURNING " TENANT,
-    .parameters = 8,
 };
 
 static const cloudep_statement_t tenant_show = {
     .label = "operator_tenant_show",
     .sql = "SELECT " TENANT " FROM cloudep.tenants t WHERE t.slug = %s",
-    .parameters = 1,
     .repeatable = 1,
 };
 
 static const cloudep_statement_t tenant_list = {
     .label = "operator_tenant_list",
     .sql = "SELECT " TENANT " FROM cloudep.tenants t WHERE t.slug > coalesce(%s, '') ORDER BY t.slug LIMIT %s::integer",
-    .parameters = 2,
     .repeatable = 1,
 };
 
@@ -58,14 +54,12 @@ static const cloudep_statement_t invite_add = {
     .label = "operator_invite_add",
     .sql = "INSERT INTO cloudep.invites AS i (tenant_id, code, max_uses, expires_at) VALUES (%s::uuid, %s, %s::integer,"
            " coalesce(now() + make_interval(secs => %s::integer), %s::timestamptz)) RETURNING " INVITE,
-    .parameters = 5,
 };
 
 static const cloudep_statement_t invite_list = {
     .label = "operator_invite_list",
     .sql = "SELECT " INVITE " FROM cloudep.invites i WHERE i.tenant_id = %s::uuid AND i.code > coalesce(%s, '')"
            " ORDER BY i.code LIMIT %s::integer",
-    .parameters = 3,
     .repeatable = 1,
 };
 
@@ -73,7 +67,6 @@ static const cloudep_statement_t invite_revoke = {
     .label = "operator_invite_revoke",
     .sql = "UPDATE cloudep.invites i SET revoked_at = coalesce(i.revoked_at, now())"
            " WHERE i.tenant_id = %s::uuid AND i.code = %s RETURNING " INVITE,
-    .parameters = 2,
     .repeatable = 1,
 };
 
@@ -85,8 +78,8 @@ static const char *or_empty(const char *json_array)
 apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
                                          const cloudep_operator_tenant_t *tenant)
 {
-    const char *args[] = {tenant->slug,        tenant->name,         tenant->registration,      tenant->login,
-                          tenant->totp_issuer, tenant->organization, or_empty(tenant->add_uris)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant->slug, tenant->name, tenant->registration, tenant->login,
+                                              tenant->totp_issuer, tenant->organization, or_empty(tenant->add_uris));
 
     return cloudep_db_run(db, p, rows, &tenant_add, args);
 }
@@ -94,27 +87,22 @@ apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloude
 apr_status_t cloudep_operator_tenant_set(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
                                          const cloudep_operator_tenant_t *tenant)
 {
-    const char *args[] = {tenant->name,
-                          tenant->registration,
-                          tenant->login,
-                          tenant->totp_issuer,
-                          tenant->organization,
-                          or_empty(tenant->add_uris),
-                          or_empty(tenant->remove_uris),
-                          tenant->slug};
+    const cloudep_args_t *args =
+        CLOUDEP_ARGS(tenant->name, tenant->registration, tenant->login, tenant->totp_issuer, tenant->organization,
+                     or_empty(tenant->add_uris), or_empty(tenant->remove_uris), tenant->slug);
 
     return cloudep_db_run(db, p, rows, &tenant_set, args);
 }
 
 apr_status_t cloudep_operator_tenant_show(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *slug)
 {
-    return cloudep_db_run(db, p, rows, &tenant_show, &slug);
+    return cloudep_db_run(db, p, rows, &tenant_show, CLOUDEP_ARGS(slug));
 }
 
 apr_status_t cloudep_operator_tenant_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *after,
                                           int limit)
 {
-    const char *args[] = {after, apr_itoa(p, limit)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(after, apr_itoa(p, limit));
 
     return cloudep_db_run(db, p, rows, &tenant_list, args);
 }
@@ -122,7 +110,7 @@ apr_status_t cloudep_operator_tenant_list(cloudep_db_t *db, apr_pool_t *p, cloud
 apr_status_t cloudep_operator_invite_add(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *tenant_id,
                                          const char *code, int uses, const char *seconds, const char *expires_at)
 {
-    const char *args[] = {tenant_id, code, apr_itoa(p, uses), seconds, expires_at};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, code, apr_itoa(p, uses), seconds, expires_at);
 
     return cloudep_db_run(db, p, rows, &invite_add, args);
 }
@@ -130,7 +118,7 @@ apr_status_t cloudep_operator_invite_add(cloudep_db_t *db, apr_pool_t *p, cloude
 apr_status_t cloudep_operator_invite_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *tenant_id,
                                           const char *after, int limit)
 {
-    const char *args[] = {tenant_id, after, apr_itoa(p, limit)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, after, apr_itoa(p, limit));
 
     return cloudep_db_run(db, p, rows, &invite_list, args);
 }
@@ -138,7 +126,7 @@ apr_status_t cloudep_operator_invite_list(cloudep_db_t *db, apr_pool_t *p, cloud
 apr_status_t cloudep_operator_invite_revoke(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
                                             const char *tenant_id, const char *code)
 {
-    const char *args[] = {tenant_id, code};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, code);
 
     return cloudep_db_run(db, p, rows, &invite_revoke, args);
 }

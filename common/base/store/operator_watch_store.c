@@ -18,7 +18,6 @@ static const cloudep_statement_t lockout_list = {
            " FROM cloudep.lockouts l WHERE l.tenant_id = %s::uuid AND (%s::boolean OR l.blocked_until > now())"
            " AND (l.kind, l.subject) > (coalesce(" KIND_OF_KEY ", ''), coalesce(" SUBJECT_OF_KEY ", ''))"
            " ORDER BY l.kind, l.subject LIMIT %s::integer",
-    .parameters = 5,
     .repeatable = 1,
 };
 
@@ -29,7 +28,6 @@ static const cloudep_statement_t lockout_clear = {
         " AND ((l.kind = " KIND_OF_KEY " AND l.subject = " SUBJECT_OF_KEY ") OR l.subject = lower(%s) OR %s::boolean)"
         " RETURNING l.kind)"
         " SELECT json_build_object('lockouts_cleared', (SELECT count(*) FROM cleared))",
-    .parameters = 5,
     .repeatable = 1,
 };
 
@@ -41,14 +39,13 @@ static const cloudep_statement_t event_list = {
            " FROM cloudep.events e WHERE e.tenant_id = %s::uuid AND (%s IS NULL OR e.uid = %s::uuid)"
            " AND e.name = coalesce(%s, e.name) AND (%s IS NULL OR e.id < %s::bigint)"
            " ORDER BY e.id DESC LIMIT %s::integer",
-    .parameters = 7,
     .repeatable = 1,
 };
 
 apr_status_t cloudep_operator_lockout_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
                                            const char *tenant_id, int over, const char *after, int limit)
 {
-    const char *args[] = {tenant_id, over ? "true" : "false", after, after, apr_itoa(p, limit)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, over ? "true" : "false", after, after, apr_itoa(p, limit));
 
     return cloudep_db_run(db, p, rows, &lockout_list, args);
 }
@@ -56,7 +53,7 @@ apr_status_t cloudep_operator_lockout_list(cloudep_db_t *db, apr_pool_t *p, clou
 apr_status_t cloudep_operator_lockout_clear(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
                                             const char *tenant_id, const char *key, const char *uid, int all)
 {
-    const char *args[] = {tenant_id, key, key, uid, all ? "true" : "false"};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, key, key, uid, all ? "true" : "false");
 
     return cloudep_db_run(db, p, rows, &lockout_clear, args);
 }
@@ -64,7 +61,7 @@ apr_status_t cloudep_operator_lockout_clear(cloudep_db_t *db, apr_pool_t *p, clo
 apr_status_t cloudep_operator_event_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *tenant_id,
                                          const char *uid, const char *name, const char *after, int limit)
 {
-    const char *args[] = {tenant_id, uid, uid, name, after, after, apr_itoa(p, limit)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid, uid, name, after, after, apr_itoa(p, limit));
 
     return cloudep_db_run(db, p, rows, &event_list, args);
 }

@@ -14,7 +14,6 @@
 static const cloudep_statement_t enqueue = {
     .label = "outbox_enqueue",
     .sql = "WITH source AS (SELECT %s::uuid AS tenant_id, %s::uuid AS uid) " CLOUDEP_SQL_ENQUEUE("source"),
-    .parameters = 2 + CLOUDEP_ENQUEUE_PARAMETERS,
 };
 
 static const cloudep_statement_t claim = {
@@ -34,14 +33,12 @@ static const cloudep_statement_t claim = {
                                      " RETURNING o.tenant_id, o.id, o.channel, o.target, o.language, o.template, "
                                      "o.params, o.attempts,"
                                      " due.late, floor(extract(epoch FROM o.created_at))::bigint",
-    .parameters = 2,
 };
 
 static const cloudep_statement_t delivered = {
     .label = "outbox_delivered",
     .sql = "UPDATE cloudep.outbox SET delivered_at = now(), params = NULL, last_error = NULL"
            " WHERE tenant_id = %s::uuid AND id = %s::uuid AND delivered_at IS NULL",
-    .parameters = 2,
     .repeatable = 1,
 };
 
@@ -50,7 +47,6 @@ static const cloudep_statement_t retry = {
     .sql = "UPDATE cloudep.outbox SET last_error = %s, next_attempt_at = least(expires_at, now() + interval '1 second'"
            " * least(900, (5 + random()) * 2 ^ least(greatest(attempts - 1, 0), 8)))"
            " WHERE tenant_id = %s::uuid AND id = %s::uuid AND delivered_at IS NULL AND failed_at IS NULL",
-    .parameters = 3,
     .repeatable = 1,
 };
 
@@ -58,7 +54,6 @@ static const cloudep_statement_t give_up = {
     .label = "outbox_give_up",
     .sql = "UPDATE cloudep.outbox SET failed_at = now(), params = NULL, last_error = %s"
            " WHERE tenant_id = %s::uuid AND id = %s::uuid AND delivered_at IS NULL AND failed_at IS NULL",
-    .parameters = 3,
     .repeatable = 1,
 };
 
@@ -67,12 +62,11 @@ static const cloudep_statement_t release = {
     .label = "outbox_release",
     .sql = "UPDATE cloudep.outbox SET next_attempt_at = now(), attempts = greatest(attempts - 1, 0)"
            " WHERE tenant_id = %s::uuid AND id = %s::uuid AND delivered_at IS NULL AND failed_at IS NULL",
-    .parameters = 2,
 };
 
 apr_status_t cloudep_outbox_enqueue(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t *message)
 {
-    const char *args[] = {message->tenant_id, message->uid, CLOUDEP_ENQUEUE_ARGS(message)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(message->tenant_id, message->uid, CLOUDEP_ENQUEUE_ARGS(message));
 
     return cloudep_db_run(db, p, NULL, &enqueue, args);
 }
@@ -86,7 +80,7 @@ apr_status_t cloudep_outbox_claim(cloudep_db_t *db, apr_pool_t *p, apr_array_hea
                                   int limit)
 {
     cloudep_rows_t *found;
-    const char *args[] = {channel, apr_itoa(p, limit)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(channel, apr_itoa(p, limit));
     apr_status_t rv = cloudep_db_run(db, p, &found, &claim, args);
 
     if (rv != APR_SUCCESS) {
@@ -112,22 +106,22 @@ apr_status_t cloudep_outbox_claim(cloudep_db_t *db, apr_pool_t *p, apr_array_hea
 
 apr_status_t cloudep_outbox_delivered(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *id)
 {
-    return cloudep_db_run(db, p, NULL, &delivered, (const char *const[]){tenant_id, id});
+    return cloudep_db_run(db, p, NULL, &delivered, CLOUDEP_ARGS(tenant_id, id));
 }
 
 apr_status_t cloudep_outbox_retry(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *id,
                                   const char *error)
 {
-    return cloudep_db_run(db, p, NULL, &retry, (const char *const[]){error, tenant_id, id});
+    return cloudep_db_run(db, p, NULL, &retry, CLOUDEP_ARGS(error, tenant_id, id));
 }
 
 apr_status_t cloudep_outbox_give_up(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *id,
                                     const char *error)
 {
-    return cloudep_db_run(db, p, NULL, &give_up, (const char *const[]){error, tenant_id, id});
+    return cloudep_db_run(db, p, NULL, &give_up, CLOUDEP_ARGS(error, tenant_id, id));
 }
 
 apr_status_t cloudep_outbox_release(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *id)
 {
-    return cloudep_db_run(db, p, NULL, &release, (const char *const[]){tenant_id, id});
+    return cloudep_db_run(db, p, NULL, &release, CLOUDEP_ARGS(tenant_id, id));
 }

@@ -34,11 +34,11 @@ typedef struct cloudep_message_t {
 
 /*
  * One message for each row of a CTE, or table, named source (a string literal) with the columns tenant_id and uid.
- * Returns the new ids. Takes CLOUDEP_ENQUEUE_PARAMETERS parameters:
+ * Returns the new ids. Its arguments are CLOUDEP_ENQUEUE_ARGS:
  *
  *     "WITH changed AS (UPDATE ... RETURNING tenant_id, uid), "
  *     "mail AS (" CLOUDEP_SQL_ENQUEUE("changed") ") SELECT ... FROM changed"
- *     args = {..., CLOUDEP_ENQUEUE_ARGS(message)}
+ *     CLOUDEP_ARGS(..., CLOUDEP_ENQUEUE_ARGS(message))
  */
 #define CLOUDEP_SQL_ENQUEUE(source)                                                                                    \
     "INSERT INTO cloudep.outbox (tenant_id, uid, channel, target, language, template, params, expires_at) "            \
@@ -46,8 +46,6 @@ typedef struct cloudep_message_t {
     "now() + m.lifetime * interval '1 second' FROM " source " s, "                                                     \
     "(SELECT %s::text AS channel, %s::text AS target, %s::text AS language, %s::text AS template, "                    \
     "%s::text AS params, %s::integer AS lifetime) m WHERE m.channel IS NOT NULL RETURNING id"
-
-#define CLOUDEP_ENQUEUE_PARAMETERS 6
 
 /* The parameters of CLOUDEP_SQL_ENQUEUE in their order; m: a pointer to a cloudep_message_t. */
 #define CLOUDEP_ENQUEUE_ARGS(m) (m)->channel, (m)->target, (m)->language, (m)->template, (m)->params, (m)->lifetime

@@ -15,13 +15,12 @@ static const cloudep_statement_t finish = {
            " l AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_PASSWORD,
                                         "m") "),"
                                              " o AS (" CLOUDEP_SQL_ENQUEUE("m") ") SELECT uid FROM m",
-    .parameters = 2 + CLOUDEP_ENQUEUE_PARAMETERS,
 };
 
 apr_status_t cloudep_recovery_finish(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                      const cloudep_message_t *notice)
 {
-    const char *args[] = {tenant_id, uid, CLOUDEP_ENQUEUE_ARGS(notice)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid, CLOUDEP_ENQUEUE_ARGS(notice));
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &finish, args);
 

@@ -10,7 +10,6 @@ static const cloudep_statement_t open_session = {
     .sql = "WITH m AS (SELECT tenant_id, uid FROM cloudep.members WHERE tenant_id = %s::uuid AND uid = %s::uuid"
            " AND status = 'active' FOR SHARE),"
            " s AS (" CLOUDEP_SQL_OPEN_SESSION("m") ") SELECT " CLOUDEP_SQL_SESSION_COLUMNS " FROM s",
-    .parameters = 2 + CLOUDEP_SESSION_PARAMETERS,
 };
 
 /*
@@ -25,7 +24,6 @@ static const cloudep_statement_t principal = {
                     " LEFT JOIN cloudep.totp o ON o.tenant_id = s.tenant_id AND o.uid = s.uid"
                     " WHERE s.tenant_id = %s::uuid AND s.id = %s::uuid AND s.uid IS NOT DISTINCT FROM %s::uuid"
                     " AND s.revoked_at IS NULL AND s.expires_at > now()",
-    .parameters = 3,
     .repeatable = 1,
 };
 
@@ -52,14 +50,12 @@ static const cloudep_statement_t rotate = {
            " RETURNING s.revoked_at IS NOT NULL, coalesce(s.rotated_at = now(), false), s.amr, s.refresh_seq,"
            " " CLOUDEP_SQL_SECONDS("s.auth_time") ", " CLOUDEP_SQL_SECONDS(
                "coalesce(s.rotated_at, s.created_at)") ", " CLOUDEP_SQL_SECONDS("s.idle_expires_at"),
-    .parameters = 6,
 };
 
 static const cloudep_statement_t end = {
     .label = "session_end",
     .sql = "UPDATE cloudep.sessions SET revoked_at = now(), revoke_reason = %s"
            " WHERE tenant_id = %s::uuid AND id = %s::uuid AND revoked_at IS NULL RETURNING id",
-    .parameters = 3,
     .repeatable = 1,
 };
 
@@ -68,14 +64,14 @@ static const char *seconds(apr_pool_t *p, int n)
     return apr_psprintf(p, "%d seconds", n);
 }
 
-void cloudep_session_args(apr_pool_t *p, const cloudep_session_t *session, const char **args)
+void cloudep_session_args(apr_pool_t *p, const cloudep_session_t *session, cloudep_args_t *args)
 {
-    args[0] = session->id;
-    args[1] = session->address;
-    args[2] = session->user_agent;
-    args[3] = session->amr;
-    args[4] = seconds(p, session->idle);
-    args[5] = seconds(p, session->lifetime);
+    cloudep_arg(args, session->id);
+    cloudep_arg(args, session->address);
+    cloudep_arg(args, session->user_agent);
+    cloudep_arg(args, session->amr);
+    cloudep_arg(args, seconds(p, session->idle));
+    cloudep_arg(args, seconds(p, session->lifetime));
 }
 
 void cloudep_session_of_row(cloudep_session_t *session, const cloudep_rows_t *rows, int row, int column)
@@ -88,11 +84,11 @@ void cloudep_session_of_row(cloudep_session_t *session, const cloudep_rows_t *ro
 
 apr_status_t cloudep_session_open(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session)
 {
-    const char *args[2 + CLOUDEP_SESSION_PARAMETERS] = {session->tenant_id, session->uid};
+    cloudep_args_t *args = CLOUDEP_ARGS(session->tenant_id, session->uid);
     cloudep_rows_t *rows;
     apr_status_t rv;
 
-    cloudep_session_args(p, session, args + 2);
+    cloudep_session_args(p, session, args);
     rv = cloudep_db_run(db, p, &rows, &open_session, args);
     if (rv == APR_SUCCESS && rows->count == 0) {
         return APR_NOTFOUND;
@@ -106,7 +102,7 @@ apr_status_t cloudep_session_open(cloudep_db_t *db, apr_pool_t *p, cloudep_sessi
 apr_status_t cloudep_session_principal(cloudep_db_t *db, apr_pool_t *p, cloudep_live_session_t *live,
                                        const char *tenant_id, const char *session_id, const char *uid)
 {
-    const char *args[] = {tenant_id, session_id, uid};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, session_id, uid);
     const char *mfa_at;
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &principal, args);
@@ -130,8 +126,8 @@ apr_status_t cloudep_session_principal(cloudep_db_t *db, apr_pool_t *p, cloudep_
 apr_status_t cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session, int seq, int grace,
                                     cloudep_rotation_e *outcome)
 {
-    const char *args[] = {apr_itoa(p, seq),   seconds(p, grace), seconds(p, session->idle),
-                          session->tenant_id, session->id,       session->uid};
+    const cloudep_args_t *args = CLOUDEP_ARGS(apr_itoa(p, seq), seconds(p, grace), seconds(p, session->idle),
+                                              session->tenant_id, session->id, session->uid);
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &rotate, args);
 
@@ -153,7 +149,7 @@ apr_status_t cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_ses
 apr_status_t cloudep_session_end(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id,
                                  const char *reason)
 {
-    const char *args[] = {reason, tenant_id, session_id};
+    const cloudep_args_t *args = CLOUDEP_ARGS(reason, tenant_id, session_id);
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &end, args);
 

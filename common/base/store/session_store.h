@@ -47,10 +47,9 @@ typedef struct cloudep_session_t {
     CLOUDEP_SQL_SECONDS("idle_expires_at") " AS idle_end"
 /* clang-format on */
 #define CLOUDEP_SQL_SESSION_COLUMNS "refresh_seq, auth_time, began, idle_end"
-#define CLOUDEP_SESSION_PARAMETERS 6
 
-/** Writes the parameters of CLOUDEP_SQL_OPEN_SESSION to args[0..5]; texts live in p. */
-void cloudep_session_args(apr_pool_t *p, const cloudep_session_t *session, const char **args);
+/** Appends the arguments of CLOUDEP_SQL_OPEN_SESSION; texts live in p. */
+void cloudep_session_args(apr_pool_t *p, const cloudep_session_t *session, cloudep_args_t *args);
 
 /** Reads CLOUDEP_SQL_SESSION_COLUMNS from a row, beginning at column. */
 void cloudep_session_of_row(cloudep_session_t *session, const cloudep_rows_t *rows, int row, int column);

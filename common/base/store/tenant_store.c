@@ -6,14 +6,12 @@
 static const cloudep_statement_t by_slug = {
     .label = "tenant_by_slug",
     .sql = "SELECT " CLOUDEP_TENANT_COLUMNS " FROM cloudep.tenants t WHERE t.slug = %s",
-    .parameters = 1,
     .repeatable = 1,
 };
 
 static const cloudep_statement_t by_id = {
     .label = "tenant_by_id",
     .sql = "SELECT " CLOUDEP_TENANT_COLUMNS " FROM cloudep.tenants t WHERE t.id = %s::uuid",
-    .parameters = 1,
     .repeatable = 1,
 };
 
@@ -24,7 +22,6 @@ static const cloudep_statement_t admission_of = {
            " EXISTS (SELECT FROM cloudep.members m WHERE m.tenant_id = t.id AND m.email = %s)"
            " FROM cloudep.tenants t LEFT JOIN cloudep.invites i"
            " ON i.tenant_id = t.id AND i.code = %s AND i.revoked_at IS NULL WHERE t.slug = %s",
-    .parameters = 3,
     .repeatable = 1,
 };
 
@@ -51,7 +48,7 @@ static apr_status_t find(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t
                          const cloudep_statement_t *st, const char *value)
 {
     cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_db_run(db, p, &rows, st, &value);
+    apr_status_t rv = cloudep_db_run(db, p, &rows, st, CLOUDEP_ARGS(value));
 
     if (rv == APR_SUCCESS && rows->count == 0) {
         return APR_NOTFOUND;
@@ -76,7 +73,7 @@ apr_status_t cloudep_tenant_admission(cloudep_db_t *db, apr_pool_t *p, cloudep_a
                                       const char *invite_code, const char *email)
 {
     const int after = CLOUDEP_TENANT_COLUMN_COUNT;
-    const char *args[] = {email, invite_code, slug};
+    const cloudep_args_t *args = CLOUDEP_ARGS(email, invite_code, slug);
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &admission_of, args);
 

@@ -52,12 +52,4 @@ cloudep_tenant_admission(cloudep_db_t *db, apr_pool_t *p, cloudep_admission_t *a
 /** Reads a tenant from a row; NULL when the join found none. */
 const cloudep_tenant_t *cloudep_tenant_of_row(apr_pool_t *p, const cloudep_rows_t *rows, int row, int column);
 
-/** PostgreSQL's text for true. */
-static inline int cloudep_cell_true(const cloudep_rows_t *rows, int row, int column)
-{
-    const char *cell = cloudep_cell(rows, row, column);
-
-    return cell && cell[0] == 't';
-}
-
 #endif

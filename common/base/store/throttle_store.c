@@ -11,7 +11,6 @@ static const cloudep_statement_t check = {
     .label = "throttle_check",
     .sql = "SELECT coalesce(max(" LEFT "), 0) FROM cloudep.lockouts l WHERE l.tenant_id = %s::uuid"
            " AND (l.kind, l.subject) IN ((%s, %s), (%s, %s))",
-    .parameters = 5,
     .repeatable = 1,
 };
 
@@ -22,14 +21,14 @@ static const cloudep_statement_t pass = {
            " WHERE tenant_id = %s::uuid AND kind = %s AND subject = %s FOR UPDATE),"
            " gone AS (DELETE FROM cloudep.lockouts d USING l WHERE d.tenant_id = l.tenant_id AND d.kind = l.kind"
            " AND d.subject = l.subject AND " LEFT " = 0) SELECT " LEFT " FROM l",
-    .parameters = 3,
     .repeatable = 1,
 };
 
 apr_status_t cloudep_throttle_check(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *account,
                                     const cloudep_lockout_t *address, int *wait)
 {
-    const char *args[] = {account->tenant_id, account->kind, account->subject, address->kind, address->subject};
+    const cloudep_args_t *args =
+        CLOUDEP_ARGS(account->tenant_id, account->kind, account->subject, address->kind, address->subject);
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &check, args);
 
@@ -39,7 +38,7 @@ apr_status_t cloudep_throttle_check(cloudep_db_t *db, apr_pool_t *p, const cloud
 
 apr_status_t cloudep_throttle_pass(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *account, int *wait)
 {
-    const char *args[] = {account->tenant_id, account->kind, account->subject};
+    const cloudep_args_t *args = CLOUDEP_ARGS(account->tenant_id, account->kind, account->subject);
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &pass, args);
 

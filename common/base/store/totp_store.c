@@ -19,7 +19,6 @@ static const cloudep_statement_t load = {
            " JOIN cloudep.tenants t ON t.id = m.tenant_id"
            " LEFT JOIN cloudep.totp o ON o.tenant_id = m.tenant_id AND o.uid = m.uid"
            " WHERE m.tenant_id = %s::uuid AND m.uid = %s::uuid",
-    .parameters = 2,
     .repeatable = 1,
 };
 enum { SECRET, ENROLLED_AT, PENDING, CODES, TENANT, MEMBER = TENANT + CLOUDEP_TENANT_COLUMN_COUNT };
@@ -32,7 +31,6 @@ static const cloudep_statement_t begin = {
                                               " pending_secret = excluded.pending_secret,"
                                               " pending_expires_at = excluded.pending_expires_at"
                                               " WHERE o.enrolled_at IS NULL RETURNING uid",
-    .parameters = 3,
     .repeatable = 1,
 };
 
@@ -51,7 +49,6 @@ static const cloudep_statement_t confirm = {
            " AND o.pending_secret = a.secret AND o.pending_expires_at > now() AND o.last_step < a.step"
            " RETURNING o.tenant_id, o.uid, o.backup_generation), " NEW_CODES ","
            " mail AS (" CLOUDEP_SQL_ENQUEUE("o") ") SELECT uid FROM o",
-    .parameters = 5 + CLOUDEP_ENQUEUE_PARAMETERS,
 };
 
 static const cloudep_statement_t renew_codes = {
@@ -60,7 +57,6 @@ static const cloudep_statement_t renew_codes = {
            " WHERE tenant_id = %s::uuid AND uid = %s::uuid AND enrolled_at IS NOT NULL"
            " RETURNING tenant_id, uid, backup_generation), " NEW_CODES ","
            " mail AS (" CLOUDEP_SQL_ENQUEUE("o") ") SELECT uid FROM o",
-    .parameters = 3 + CLOUDEP_ENQUEUE_PARAMETERS,
 };
 
 /* The row stays, with its last step. */
@@ -73,7 +69,6 @@ static const cloudep_statement_t remove_totp = {
            " WHERE o.tenant_id = w.tenant_id AND o.uid = w.uid),"
            " gone AS (DELETE FROM cloudep.backup_codes b USING was w WHERE b.tenant_id = w.tenant_id"
            " AND b.uid = w.uid), told AS (SELECT tenant_id, uid FROM was WHERE enrolled) " CLOUDEP_SQL_ENQUEUE("told"),
-    .parameters = 2 + CLOUDEP_ENQUEUE_PARAMETERS,
 };
 
 /* Proofs: m is the member who may use one, f has a row for the one who was first. */
@@ -99,13 +94,11 @@ static const cloudep_statement_t remove_totp = {
 static const cloudep_statement_t step_up_by_step = {
     .label = "totp_step_up_by_step",
     .sql = "WITH " ACTIVE_MEMBER ", " BURN_STEP ", " AFTERWARDS ", " STEP_UP("totp"),
-    .parameters = 5 + CLOUDEP_ENQUEUE_PARAMETERS,
 };
 
 static const cloudep_statement_t step_up_by_code = {
     .label = "totp_step_up_by_code",
     .sql = "WITH " ACTIVE_MEMBER ", " BURN_CODE ", " AFTERWARDS ", " STEP_UP("backup_code"),
-    .parameters = 4 + CLOUDEP_ENQUEUE_PARAMETERS,
 };
 
 /* One row, with or without a session in it, to tell a member who is gone from a proof that is used. */
@@ -116,13 +109,11 @@ static const cloudep_statement_t step_up_by_code = {
 static const cloudep_statement_t login_by_step = {
     .label = "totp_login_by_step",
     .sql = "WITH " ACTIVE_MEMBER ", " BURN_STEP ", " AFTERWARDS ", " OPEN_SESSION,
-    .parameters = 4 + CLOUDEP_ENQUEUE_PARAMETERS + CLOUDEP_SESSION_PARAMETERS,
 };
 
 static const cloudep_statement_t login_by_code = {
     .label = "totp_login_by_code",
     .sql = "WITH " ACTIVE_MEMBER ", " BURN_CODE ", " AFTERWARDS ", " OPEN_SESSION,
-    .parameters = 3 + CLOUDEP_ENQUEUE_PARAMETERS + CLOUDEP_SESSION_PARAMETERS,
 };
 
 /* Texts with a space between two; NULL: none. */
@@ -141,7 +132,7 @@ static apr_array_header_t *split(apr_pool_t *p, const char *text)
 apr_status_t cloudep_totp_load(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t **out, const char *tenant_id,
                                const char *uid)
 {
-    const char *args[] = {tenant_id, uid};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid);
     cloudep_totp_t *totp = apr_pcalloc(p, sizeof(*totp));
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run(db, p, &rows, &load, args);
@@ -163,7 +154,7 @@ apr_status_t cloudep_totp_load(cloudep_db_t *db, apr_pool_t *p, const cloudep_to
 }
 
 /* Runs a statement that returns a row when it did something. */
-static apr_status_t change(cloudep_db_t *db, apr_pool_t *p, const cloudep_statement_t *st, const char *const *args,
+static apr_status_t change(cloudep_db_t *db, apr_pool_t *p, const cloudep_statement_t *st, const cloudep_args_t *args,
                            apr_status_t otherwise)
 {
     cloudep_rows_t *rows;
@@ -175,18 +166,15 @@ static apr_status_t change(cloudep_db_t *db, apr_pool_t *p, const cloudep_statem
 apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                 const char *secret)
 {
-    return change(db, p, &begin, (const char *const[]){tenant_id, uid, secret}, CLOUDEP_ECONFLICT);
+    return change(db, p, &begin, CLOUDEP_ARGS(tenant_id, uid, secret), CLOUDEP_ECONFLICT);
 }
 
 apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, apr_int64_t step,
                                   const char *codes, const cloudep_message_t *message)
 {
-    const char *args[] = {apr_psprintf(p, "%" APR_INT64_T_FMT, step),
-                          totp->pending_secret,
-                          totp->member->tenant_id,
-                          totp->member->uid,
-                          codes,
-                          CLOUDEP_ENQUEUE_ARGS(message)};
+    const cloudep_args_t *args =
+        CLOUDEP_ARGS(apr_psprintf(p, "%" APR_INT64_T_FMT, step), totp->pending_secret, totp->member->tenant_id,
+                     totp->member->uid, codes, CLOUDEP_ENQUEUE_ARGS(message));
 
     return change(db, p, &confirm, args, APR_NOTFOUND);
 }
@@ -194,7 +182,7 @@ apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep
 apr_status_t cloudep_totp_renew_codes(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                       const char *codes, const cloudep_message_t *message)
 {
-    const char *args[] = {tenant_id, uid, codes, CLOUDEP_ENQUEUE_ARGS(message)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid, codes, CLOUDEP_ENQUEUE_ARGS(message));
 
     return change(db, p, &renew_codes, args, APR_NOTFOUND);
 }
@@ -202,54 +190,52 @@ apr_status_t cloudep_totp_renew_codes(cloudep_db_t *db, apr_pool_t *p, const cha
 apr_status_t cloudep_totp_remove(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                  const cloudep_message_t *message)
 {
-    const char *args[] = {tenant_id, uid, CLOUDEP_ENQUEUE_ARGS(message)};
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid, CLOUDEP_ENQUEUE_ARGS(message));
 
     return cloudep_db_run(db, p, NULL, &remove_totp, args);
 }
 
-/* The arguments of ACTIVE_MEMBER, of what burns the proof and of AFTERWARDS; returns how many. */
-static int proof_args(apr_pool_t *p, const char **args, const char *tenant_id, const char *uid,
-                      const cloudep_totp_proof_t *proof, const cloudep_message_t *message)
+/* Appends the arguments of ACTIVE_MEMBER, of what burns the proof and of AFTERWARDS. */
+static void proof_args(apr_pool_t *p, cloudep_args_t *args, const char *tenant_id, const char *uid,
+                       const cloudep_totp_proof_t *proof, const cloudep_message_t *message)
 {
-    const char *enqueue[] = {CLOUDEP_ENQUEUE_ARGS(message)};
-    int n = 0;
+    const cloudep_args_t *enqueue = CLOUDEP_ARGS(CLOUDEP_ENQUEUE_ARGS(message));
 
-    args[n++] = tenant_id;
-    args[n++] = uid;
+    cloudep_arg(args, tenant_id);
+    cloudep_arg(args, uid);
     if (proof->secret) {
-        args[n++] = apr_psprintf(p, "%" APR_INT64_T_FMT, proof->step);
-        args[n++] = proof->secret;
+        cloudep_arg(args, apr_psprintf(p, "%" APR_INT64_T_FMT, proof->step));
+        cloudep_arg(args, proof->secret);
     }
     else {
-        args[n++] = proof->code;
+        cloudep_arg(args, proof->code);
     }
-    for (int i = 0; i < CLOUDEP_ENQUEUE_PARAMETERS; i++) {
-        args[n++] = enqueue[i];
+    for (int i = 0; i < enqueue->count; i++) {
+        cloudep_arg(args, enqueue->values[i]);
     }
-    return n;
 }
 
 apr_status_t cloudep_totp_step_up(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp,
                                   const cloudep_totp_proof_t *proof, const char *session_id,
                                   const cloudep_message_t *message)
 {
-    const char *args[5 + CLOUDEP_ENQUEUE_PARAMETERS];
-    int n = proof_args(p, args, totp->member->tenant_id, totp->member->uid, proof, message);
+    cloudep_args_t args = {0};
 
-    args[n] = session_id;
-    return change(db, p, proof->secret ? &step_up_by_step : &step_up_by_code, args, APR_NOTFOUND);
+    proof_args(p, &args, totp->member->tenant_id, totp->member->uid, proof, message);
+    cloudep_arg(&args, session_id);
+    return change(db, p, proof->secret ? &step_up_by_step : &step_up_by_code, &args, APR_NOTFOUND);
 }
 
 apr_status_t cloudep_totp_login(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_proof_t *proof,
                                 cloudep_session_t *session, const cloudep_message_t *message)
 {
-    const char *args[4 + CLOUDEP_ENQUEUE_PARAMETERS + CLOUDEP_SESSION_PARAMETERS];
-    int n = proof_args(p, args, session->tenant_id, session->uid, proof, message);
+    cloudep_args_t args = {0};
     cloudep_rows_t *rows;
     apr_status_t rv;
 
-    cloudep_session_args(p, session, args + n);
-    rv = cloudep_db_run(db, p, &rows, proof->secret ? &login_by_step : &login_by_code, args);
+    proof_args(p, &args, session->tenant_id, session->uid, proof, message);
+    cloudep_session_args(p, session, &args);
+    rv = cloudep_db_run(db, p, &rows, proof->secret ? &login_by_step : &login_by_code, &args);
     if (rv != APR_SUCCESS) {
         return rv;
     }
