@@ -20,6 +20,7 @@ APR_CONFIG := $(shell $(APXS) -q APR_CONFIG)
 APU_CONFIG := $(shell $(APXS) -q APU_CONFIG)
 PG_CONFIG  ?= pg_config
 
+APR_CPPFLAGS := $(shell $(APR_CONFIG) --cppflags)
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wno-missing-field-initializers \
             $(if $(findstring clang,$(CC)),-Wno-cast-qual) # clang looks into the macros of apr_ring.h
@@ -28,7 +29,7 @@ OPTIMISE  ?= -O2 -g
 SANITIZE  ?=
 INCLUDES := -isystem $(shell $(APXS) -q INCLUDEDIR) $(patsubst -I%,-isystem %,$(shell $(APR_CONFIG) --includes) \
             $(shell $(APU_CONFIG) --includes)) -isystem $(shell $(PG_CONFIG) --includedir) -Icommon
-CPPFLAGS_ALL := $(shell $(APR_CONFIG) --cppflags) $(INCLUDES) -DCLOUDEP_DATADIR='"$(DATADIR)"' $(CPPFLAGS)
+CPPFLAGS_ALL = $(APR_CPPFLAGS) $(INCLUDES) -DCLOUDEP_DATADIR='"$(DATADIR)"' $(CPPFLAGS)
 CFLAGS_ALL := -std=gnu11 -fPIC -fvisibility=hidden $(OPTIMISE) $(WARNINGS) $(if $(SANITIZE),,$(HARDENING)) \
               $(SANITIZE) $(CFLAGS)
 LDFLAGS_ALL := -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
@@ -45,7 +46,7 @@ CTL    := $(wildcard support/*.c)
 UNIT   := $(wildcard t/unit/*_test.c)
 FUZZ   := $(wildcard t/fuzz/*_fuzz.c)
 C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/fuzz/replay.c t/describe/*.c bench/*.c)
-H_FILES = $(call tree,common,h) $(call tree,mod_cloudep_auth,h) $(call tree,mod_cloudep_member,h) $(wildcard support/*.h t/unit/*.h t/fuzz/*.h)
+H_FILES = $(call tree,common,h) $(call tree,mod_cloudep_auth,h) $(call tree,mod_cloudep_member,h) $(wildcard support/*.h t/unit/*.h t/fuzz/*.h t/describe/*.h)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 ARCHIVE := $(BUILD)/libcloudep_base.a
@@ -60,6 +61,9 @@ all: $(MODULES) $(BUILD)/cloudepctl
 modules: $(MODULES)
 unit: $(TESTS) $(REPLAYS) $(BUILD)/describe
 
+# A content module's own headers are named from its folder.
+$(call objects,$(AUTH)): INCLUDES += -Imod_cloudep_auth
+$(call objects,$(MEMBER)): INCLUDES += -Imod_cloudep_member
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
@@ -82,10 +86,13 @@ $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 # What of the core works without httpd.
 $(BUILD)/unit/pools_test: $(call objects,common/core/background.c common/core/http.c common/service/token_cache.c common/core/watchdog.c)
+$(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/codes.c)
 
 # Prints what the tables of the sources declare; tests and documents are held against it.
-$(BUILD)/describe: $(BUILD)/t/describe/describe.o
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -ljansson
+# Of the operations only the tables are linked, not the functions that they name.
+$(call objects,$(wildcard t/describe/*.c)): INCLUDES += -It/describe
+$(BUILD)/describe: $(call objects,$(wildcard t/describe/*.c) $(wildcard mod_cloudep_*/v1/*.c) common/core/outcome.c common/wire/v1/codes.c)
+	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ -ljansson
 
 # What bench/run measures against, and what bench/overload sends.
 .PHONY: bench

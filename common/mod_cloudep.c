@@ -13,14 +13,23 @@
 #include <http_request.h>
 #include <mod_dbd.h>
 #include <apr_strings.h>
+#include "access/place.h"
+#include "core/config.h"
+#include "core/db_lender.h"
 #include "core/http.h"
 #include "core/keys.h"
 #include "core/memcached.h"
+#include "core/module.h"
+#include "core/needs.h"
 #include "core/parts.h"
+#include "core/runtime.h"
+#include "idp/hasher.h"
 #include "idp/zitadel/zitadel.h"
 #include "oidc/oidc.h"
 #include "outbox/outbox.h"
+#include "service/event.h"
 #include "service/liveness.h"
+#include "service/sweep.h"
 #include "service/tenant_slug.h"
 
 /* ---- The parts ------------------------------------------------------------------------------------------ */
@@ -263,20 +272,7 @@ static void child_init(apr_pool_t *pchild, server_rec *main_server)
 
 /* ---- Requests ------------------------------------------------------------------------------------------- */
 
-/* Paths of the API are no files: neither mapped to the document root nor refused by its Directory rules. */
-
-int cloudep_is_api(request_rec *r)
-{
-    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
-    const char *error = NULL;
-    const char *handler = NULL;
-
-    /* The handler that SetHandler will set; r->handler is not known yet. */
-    if (core && core->expr_handler) {
-        handler = ap_expr_str_exec(r, core->expr_handler, &error);
-    }
-    return handler && !strncmp(handler, "cloudep-", 8);
-}
+/* Paths of our APIs are no files: neither mapped to the document root nor refused by its Directory rules. */
 
 static int translate_name(request_rec *r)
 {
@@ -304,13 +300,15 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
     cloudep_error_register_hooks();
-    cloudep_guard_register_hooks(p);
+    cloudep_guard_register_hooks();
+    cloudep_require_register(p);
 }
 
-static const command_rec commands[] = {CLOUDEP_SERVER_COMMANDS CLOUDEP_DIR_COMMANDS{NULL}};
+static const command_rec commands[] = {CLOUDEP_SERVER_COMMANDS CLOUDEP_PLACE_COMMANDS{NULL}};
 
 /* The one symbol that httpd looks for. */
 extern __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA cloudep_module;
 
-AP_DECLARE_MODULE(cloudep) = {STANDARD20_MODULE_STUFF, cloudep_dir_create, cloudep_dir_merge, cloudep_config_create,
-                              cloudep_config_merge,    commands,           register_hooks};
+AP_DECLARE_MODULE(cloudep) = {STANDARD20_MODULE_STUFF, cloudep_place_create, cloudep_place_merge,
+                              cloudep_config_create,   cloudep_config_merge, commands,
+                              register_hooks};

@@ -4,7 +4,8 @@
 #include "core/config.h"
 
 #include <apr_strings.h>
-#include "core/private.h"
+#include <stddef.h>
+#include "core/module.h"
 
 #define INT_AT(config, setting) (*(int *)((char *)(config) + (setting)->offset))
 #define TEXT_AT(config, setting) (*(const char **)((char *)(config) + (setting)->offset))

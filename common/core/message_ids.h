@@ -14,7 +14,8 @@
     MESSAGE(10, "notice")                                                                                              \
     MESSAGE(11, "warning")                                                                                             \
     MESSAGE(21, "crit")                                                                                                \
-    MESSAGE(101, "err, info")                                                                                          \
+    MESSAGE(101, "err")                                                                                                \
+    MESSAGE(102, "info")                                                                                               \
     MESSAGE(110, "err")                                                                                                \
     MESSAGE(120, "info")                                                                                               \
     MESSAGE(130, "info")                                                                                               \
@@ -23,8 +24,9 @@
     MESSAGE(141, "err")                                                                                                \
     MESSAGE(142, "err")                                                                                                \
     MESSAGE(150, "warning")                                                                                            \
-    MESSAGE(160, "warning, info")                                                                                      \
+    MESSAGE(160, "warning")                                                                                            \
     MESSAGE(161, "err")                                                                                                \
+    MESSAGE(162, "info")                                                                                               \
     MESSAGE(200, "err")                                                                                                \
     MESSAGE(201, "err")                                                                                                \
     MESSAGE(210, "info")                                                                                               \

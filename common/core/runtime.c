@@ -4,7 +4,7 @@
 #include "core/runtime.h"
 
 #include <string.h>
-#include "core/private.h"
+#include "core/module.h"
 
 const cloudep_config_t *cloudep_config_of(const server_rec *s)
 {

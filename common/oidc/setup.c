@@ -1,11 +1,10 @@
 /*
  * setup.c - from the directives to the OpenID providers of a server, and what a child keeps of each.
  */
-#include "core/private.h"
+#include "oidc/oidc.h"
 
 #include <apr_strings.h>
 #include "base/text/validate.h"
-#include "oidc/oidc.h"
 #include "core/secret_file.h"
 
 #define DIRECTIVE "CloudEPSocialProvider"

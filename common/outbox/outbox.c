@@ -1,12 +1,14 @@
 /*
  * outbox.c - what is made of a server's mail and SMS directives at start, and how requests write messages.
  */
-#include "core/private.h"
 #include "outbox/outbox_private.h"
 
 #include <apr_strings.h>
+#include <jansson.h>
 #include "base/text/json.h"
 #include "base/crypto/seal.h"
+#include "core/request.h"
+#include "core/runtime.h"
 
 #ifndef CLOUDEP_DATADIR
 #define CLOUDEP_DATADIR "/usr/local/share/cloudep"
@@ -52,60 +54,71 @@ int cloudep_outbox_has_sms(const cloudep_outbox_setup_t *setup)
     return setup && setup->sms;
 }
 
+/* The params as the JSON object that is sealed. */
+static json_t *params_of(const cloudep_draft_t *draft)
+{
+    const apr_array_header_t *header = apr_table_elts(draft->params);
+    const apr_table_entry_t *entries = (const apr_table_entry_t *)header->elts;
+    json_t *object = json_object();
+
+    for (int i = 0; object && i < header->nelts; i++) {
+        if (json_object_set_new(object, entries[i].key, json_string(entries[i].val))) {
+            json_decref(object);
+            object = NULL;
+        }
+    }
+    return object;
+}
+
 /* Seals the params of a message. *what says for the log what failed. */
-static apr_status_t seal_params(cloudep_call_t *call, cloudep_message_t *message, const json_t *params,
+static apr_status_t seal_params(cloudep_context_t *ctx, cloudep_message_t *message, const json_t *params,
                                 const char **what)
 {
     const char *lacking;
     const char *text;
-    apr_status_t rv = cloudep_messages_check(message->channel, message->template, call->p, params, &lacking);
+    apr_status_t rv = cloudep_messages_check(message->channel, message->template, ctx->p, params, &lacking);
 
     if (rv != APR_SUCCESS) {
-        *what = apr_pstrcat(call->p, "message ", message->template, ": ", lacking, NULL);
+        *what = apr_pstrcat(ctx->p, "message ", message->template, ": ", lacking, NULL);
         return CLOUDEP_EDATA;
     }
     *what = "sealing a message";
-    text = cloudep_json_text(params, call->p);
+    text = cloudep_json_text(params, ctx->p);
     if (!text) {
         return APR_ENOMEM;
     }
-    return cloudep_seal(&message->params, call->p, call->config->run->sealing, text, strlen(text),
-                        cloudep_outbox_aad(call->p, message->tenant_id, message->target, message->template));
+    return cloudep_seal(&message->params, ctx->p, ctx->config->run->sealing, text, strlen(text),
+                        cloudep_outbox_aad(ctx->p, message->tenant_id, message->target, message->template));
 }
 
-cloudep_problem_t *cloudep_message_new(cloudep_call_t *call, const cloudep_message_t **out, const char *tenant_id,
-                                       const char *uid, const char *channel, const char *target, const char *language,
-                                       const char *template, const json_t *params, apr_int64_t lifetime)
+cloudep_outcome_t cloudep_message_new(cloudep_context_t *ctx, const cloudep_message_t **out,
+                                      const cloudep_draft_t *draft)
 {
-    cloudep_message_t *message = apr_pcalloc(call->p, sizeof(*message));
-    const char *what;
+    cloudep_message_t *message = apr_pcalloc(ctx->p, sizeof(*message));
+    json_t *params = cloudep_json_own(params_of(draft), ctx->p);
+    const char *what = "writing a message";
     apr_status_t rv;
 
-    message->tenant_id = tenant_id;
-    message->uid = uid;
-    message->channel = channel;
-    message->target = target;
-    message->language = language;
-    message->template = template;
-    message->lifetime = apr_psprintf(call->p, "%" APR_INT64_T_FMT, lifetime);
-    rv = seal_params(call, message, params, &what);
+    message->tenant_id = draft->tenant_id;
+    message->uid = draft->uid;
+    message->channel = draft->channel;
+    message->target = draft->target;
+    message->language = draft->language;
+    message->template = draft->template;
+    message->lifetime = apr_psprintf(ctx->p, "%" APR_INT64_T_FMT, draft->lifetime);
+    rv = params ? seal_params(ctx, message, params, &what) : APR_ENOMEM;
     if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, what);
+        return cloudep_failure(ctx, rv, what);
     }
     *out = message;
-    return NULL;
-}
-
-void cloudep_outbox_wake(const cloudep_call_t *call)
-{
-    cloudep_request(call->r)->has_mail = 1;
+    return cloudep_done();
 }
 
 int cloudep_outbox_after_answer(request_rec *r)
 {
-    const cloudep_request_t *state = ap_get_module_config(r->request_config, &cloudep_module);
+    const cloudep_request_t *state = cloudep_request_seen(r);
 
-    if (state && state->has_mail) {
+    if (state && state->context && state->context->message_committed) {
         cloudep_delivery_wake(cloudep_config_of(r->server)->run->outbox);
     }
     return DECLINED;

@@ -4,11 +4,13 @@
  * Members that never arrived or were told to leave are claimed by one node at a time, removed at the identity
  * provider, and only then here, so that no orphan stays there. Rows whose time is over go as well.
  */
-#include "core/private.h"
+#include "service/sweep.h"
 
-#include <http_log.h>
-#include <apr_strings.h>
 #include "core/background.h"
+#include "core/settings.h"
+#include "core/request.h"
+#include "core/runtime.h"
+#include "idp/idp.h"
 
 #define BATCH 50
 
@@ -25,9 +27,10 @@ static const cloudep_statement_t remove_old = {
     .repeatable = 1,
 };
 
-static void sweep_one(server_rec *s, const cloudep_config_t *config, void *baton)
+static void sweep_one(struct server_rec *s, const cloudep_config_t *config, void *baton)
 {
     cloudep_idp_context_t ctx = {.s = s, .p = baton, .config = config};
+    cloudep_context_t *log = cloudep_thread_context(s, baton);
     cloudep_rows_t *members;
     apr_status_t rv;
 
@@ -42,9 +45,13 @@ static void sweep_one(server_rec *s, const cloudep_config_t *config, void *baton
             .tenant = &tenant, .uid = cloudep_cell(members, i, 1), .email = cloudep_cell(members, i, 2)};
         apr_status_t done = cloudep_finish_removal(&ctx, &user);
 
-        ap_log_error(APLOG_MARK, done == APR_SUCCESS ? APLOG_INFO : APLOG_WARNING, 0, s,
-                     CENO(160) "member %s of tenant %s: removal %s", user.uid, tenant.id,
-                     done == APR_SUCCESS ? "finished" : cloudep_status_name(done));
+        if (done == APR_SUCCESS) {
+            CLOUDEP_LOG(log, INFO, 0, CENO(162) "member %s of tenant %s: removal finished", user.uid, tenant.id);
+        }
+        else {
+            CLOUDEP_LOG(log, WARNING, 0, CENO(160) "member %s of tenant %s: removal: %s", user.uid, tenant.id,
+                        cloudep_status_name(done));
+        }
     }
     if (rv == APR_SUCCESS) {
         (void)cloudep_db_run(config->run->db, ctx.p, NULL, &remove_old, NULL);
@@ -58,7 +65,7 @@ static void sweep(void *main_server, apr_pool_t *p, int last)
     }
 }
 
-static void shortest(server_rec *s, const cloudep_config_t *config, void *intervalv)
+static void shortest(struct server_rec *s, const cloudep_config_t *config, void *intervalv)
 {
     int *interval = intervalv;
 
@@ -68,7 +75,7 @@ static void shortest(server_rec *s, const cloudep_config_t *config, void *interv
     }
 }
 
-void cloudep_sweep_start(server_rec *main_server, apr_pool_t *pchild)
+void cloudep_sweep_start(struct server_rec *main_server, apr_pool_t *pchild)
 {
     cloudep_background_t *background;
     int interval = 0; /* seconds */
@@ -77,6 +84,8 @@ void cloudep_sweep_start(server_rec *main_server, apr_pool_t *pchild)
     cloudep_each_runtime(main_server, shortest, &interval);
     rv = cloudep_background_start(&background, pchild, apr_time_from_sec(interval), sweep, main_server);
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, main_server, CENO(161) "the sweep could not be started");
+        const cloudep_context_t *ctx = cloudep_thread_context(main_server, pchild);
+
+        CLOUDEP_LOG(ctx, ERR, rv, CENO(161) "the sweep could not be started");
     }
 }

@@ -4,9 +4,10 @@
  *
  *     directives  [{name, kind, default, min, max, context, help}]  default: null where there is none
  *     messages    [{id, levels}]
+ *     operations  [{name, method, prefix, path, member, query, quiet, fields: [{name, type, required, clear, min,
+ * max}], codes: {reason: {status, code, message}}}] reasons     [word]
  *
- * A table that is to be shown is a function here and a row of sections[]. Nothing of httpd is linked: the headers of
- * such tables include none of its headers.
+ * A table that is to be shown is a function and a row of sections[].
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "access/place_settings.h"
 #include "core/message_ids.h"
 #include "core/settings.h"
+#include "describe.h"
 
 /* Appends one directive; takes value and bounds over, NULL: there is none. */
 static void add(json_t *list, const char *kind, const char *name, const char *context, json_t *value, json_t *min,
@@ -94,8 +96,10 @@ static const struct {
     const char *name;
     json_t *(*make)(void);
 } sections[] = {
-    {"directives", directives}, {"messages", messages},
-    /* operations, their fields, reasons and codes: as soon as their tables do without httpd */
+    {"directives", directives},
+    {"messages", messages},
+    {"operations", describe_operations},
+    {"reasons", describe_reasons},
 };
 
 int main(void)

@@ -16,7 +16,7 @@ sub symbols {
 
 # ---- exports: the module records, and of the core what the headers promise to the other modules
 my $headers = join "\n", map { slurp($_) } grep { /\.h$/ } c_files('common');
-my %declared = map { $_ => 1 } $headers =~ /^CLOUDEP_DECLARE\([^()]*\)\s*\*?(\w+)\(/mg;
+my %declared = map { $_ => 1 } $headers =~ /^(?:extern )?CLOUDEP_DECLARE\([^()]*\)\s*\*?(\w+)[(;]/mg;
 cmp_ok(scalar keys %declared, '>', 50, 'the headers declare functions for the content modules');
 my %exported = map { $_ => [grep { !/^__odr_asan\./ } symbols($modules{$_}, '--defined-only')] } keys %modules;
 is_deeply([grep { !$declared{$_} } @{ $exported{cloudep} }], ['cloudep_module'],

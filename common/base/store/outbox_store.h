@@ -15,6 +15,7 @@
 
 #define CLOUDEP_CHANNEL_MAIL "mail"
 #define CLOUDEP_CHANNEL_SMS "sms"
+#define CLOUDEP_DECOY_TARGET "nobody@decoy.invalid" /* of messages to nobody, which expire unsent */
 
 /* A message about to be enqueued. */
 typedef struct cloudep_message_t {

@@ -23,6 +23,7 @@
 
 #include "base/export.h"
 #include "base/status.h"
+#include "base/text/rule.h"
 
 typedef enum {
     CLOUDEP_FIELD_TEXT,     /* any printable text that is not only white space */
@@ -50,6 +51,7 @@ typedef struct {
     int min;                    /* fewest characters (Unicode code points) */
     int max;                    /* most characters; 0 = no limit but the type's own */
     const char *const *choices; /* CLOUDEP_FIELD_CHOICE: the allowed words, ended by NULL */
+    apr_size_t at;              /* offsetof where it is bound: int for CLOUDEP_FIELD_BOOL, else const char * */
 } cloudep_field_t;
 
 typedef struct {
@@ -57,14 +59,9 @@ typedef struct {
     bool flag;        /* CLOUDEP_FIELD_BOOL: the value, false when absent */
 } cloudep_field_value_t;
 
-typedef enum {
-    CLOUDEP_FIELD_MISSING, /* required, but absent, null or empty */
-    CLOUDEP_FIELD_FORMAT   /* there, but of the wrong type or form */
-} cloudep_field_fault_e;
-
 typedef struct {
-    const char *field; /* its name in the table */
-    cloudep_field_fault_e fault;
+    const char *field;  /* its name in the table */
+    const char *rule;   /* CLOUDEP_RULE_REQUIRED: absent, null or empty; another: there, but not good */
     const char *reason; /* plain English, for the client */
 } cloudep_field_error_t;
 

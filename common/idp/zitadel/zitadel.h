@@ -17,7 +17,9 @@
 #include <apr_thread_mutex.h>
 #include "base/breaker.h"
 #include "core/http.h"
-#include "core/private.h"
+#include "core/module.h"
+#include "core/settings.h"
+#include "idp/idp.h"
 
 /* gRPC codes in error bodies. */
 enum {

@@ -7,8 +7,7 @@ use strict;
 use warnings;
 use CloudEP::Httpd;
 use CloudEP::OIDC;
-use CloudEP::Source qw(c_files);
-use CloudEP::Process qw(slurp);
+use CloudEP::Source qw(described);
 use Exporter 'import';
 use JSON::PP ();
 
@@ -35,56 +34,12 @@ sub server_and_peer {
 
 # ---- the tables
 
-# All operations, each { method, path, token, query, fields => [{ name, type, required, min, max }] }.
+# All operations, each { method, path, token, query, fields => [{ name, type, required, clear, min, max }] }.
 sub operations {
-    my $top = CloudEP::Httpd::top();
-    my %numbers = map { slurp($_) =~ /^#define[ \t]+(CLOUDEP_\w+)[ \t]+(\d+)\b/mg } grep { /\.h$/ } c_files("$top/common/base");
-    my @operations;
-    for my $part (['auth', '/api/v1/auth'], ['member', '/api/v1/members']) {
-        my ($name, $prefix) = @$part;
-        my $source = join "\n", map { slurp($_) =~ s/\\\n/ /gr } sort glob "$top/mod_cloudep_$name/*.[hc]";
-        my %fields = fields($source, %numbers);
-        my ($table) = $source =~ /cloudep_route_t\s+routes\[\]\s*=\s*\{(.*?)\{NULL\}/s or die "no routes of $name\n";
-        my %macros = $source =~ /^#define (\w+) +\(?([\w |]+)\)?$/mg;
-        while ($table =~ /\{"(\w+)",\s*"([^"]+)",[^,]*,\s*([^,]*),\s*(\w+),\s*\w+\}/g) {
-            my ($method, $path, $flags, $list) = ($1, $2, $3, $4);
-            $flags =~ s/(\w+)/$macros{$1} \/\/ $1/ge;
-            push @operations, {
-                method => $method, path => "$prefix$path", token => $flags =~ /ROUTE_TOKEN/ ? 1 : 0,
-                    query => $flags =~ /ROUTE_QUERY/ ? 1 : 0,
-                fields => $list eq 'NULL' ? [] : $fields{$list} // die "no table $list\n",
-            };
-        }
-        @operations or die "no operations in the table of $name\n";
-    }
-    return @operations;
-}
-
-# The tables of fields in a source, by their names.
-sub fields {
-    my ($source, %numbers) = @_;
-    my (%macros, %tables);
-    while ($source =~ /^#define (\w+)(?:\((\w+)\))?\s+(\{[^{}]*\})/mg) {
-        $macros{$1} = [$2, $3];
-    }
-    while ($source =~ /cloudep_field_t (\w+)\[\]\s*=\s*\{((?:[^{};]|\{[^{}]*\})*)\};/g) {
-        my ($name, $body) = ($1, $2);
-        for my $macro (sort { length $b <=> length $a } keys %macros) {
-            my ($parameter, $text) = @{ $macros{$macro} };
-            $parameter ? $body =~ s/\b$macro\(([^()]*)\)/my $value = $1; $text =~ s{\b$parameter\b}{$value}gr/ge
-                : $body =~ s/\b$macro\b/$text/g;
-        }
-        my @fields;
-        while ($body =~ /\{([^{}]*\.name = "(\w+)"[^{}]*)\}/g) {
-            my ($text, $field) = ($1, $2);
-            my %number = map { $_ => $text =~ /\.$_ = (\w+)/ ? $numbers{$1} // $1 : 0 } qw(min max);
-            push @fields, { name => $field, type => ($text =~ /CLOUDEP_FIELD_(\w+)/)[0],
-                required => $text =~ /FIELD_REQUIRED/ ? 1 : 0, clear => $text =~ /ALLOW_EMPTY/ ? 1 : 0, %number };
-        }
-        @fields or die "no fields in $name\n";
-        $tables{$name} = \@fields;
-    }
-    return %tables;
+    return map { {
+        method => $_->{method}, path => "$_->{prefix}$_->{path}", token => $_->{member} ? 1 : 0,
+        query => $_->{query} ? 1 : 0, fields => $_->{fields},
+    } } described('operations');
 }
 
 # ---- values

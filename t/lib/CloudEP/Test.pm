@@ -223,14 +223,15 @@ sub envelope_faults {
     );
     my @wrong = map { "header $_: " . ($response->header($_) // 'missing') }
         grep { ($response->header($_) // '') !~ $header{$_} } sort keys %header;
-    my %allowed = map { $_ => 1 } $failed ? qw(code message request_id errors) : qw(code message data);
+    my %allowed = map { $_ => 1 } $failed ? qw(code reason message request_id errors) : qw(code message data);
     push @wrong, "member $_ does not belong here" for grep { !$allowed{$_} } sort keys %$json;
     push @wrong, 'no message' unless length($json->{message} // '');
     push @wrong, 'message is not SUCCESS' if !$failed && ($json->{message} // '') ne 'SUCCESS';
     push @wrong, 'request_id is not X-Request-Id' if $failed && ($json->{request_id} // '') ne ($response->header('x-request-id') // '-');
+    push @wrong, 'reason is not a word' if $failed && ($json->{reason} // '') !~ /^[a-z]+(?:_[a-z]+)*$/;
     push @wrong, "errors at $status" if $json->{errors} && $status != 400;
     push @wrong, map { 'not a field error: ' . JSON::PP::encode_json([$_]) }
-        grep { ref ne 'HASH' || join(',', sort keys %$_) ne 'field,reason' } @{ $json->{errors} // [] };
+        grep { ref ne 'HASH' || join(',', sort keys %$_) ne 'field,reason,rule' } @{ $json->{errors} // [] };
     return @wrong;
 }
 
