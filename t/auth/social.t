@@ -56,7 +56,7 @@ subtest 'start' => sub {
         outcome($flow->start(provider => undef), 400, 10104000, 'a field is missing');
         outcome($flow->start(redirect_uri => 'app'), 400, 10101000, 'not a URL');
         my $unknown = outcome($flow->start(provider => 'facebook'), 400, 10101000, 'a provider that nobody knows');
-        is_deeply($unknown->errors, [{ field => 'provider', reason => 'must be one of: google, post, public' }], 'which ones there are');
+        is_deeply($unknown->errors, [{ field => 'provider', rule => 'choice', reason => 'must be one of: google, post, public' }], 'which ones there are');
         outcome($flow->start(tenant_slug => 'no-such-tenant'), 404, 29301000, 'no such tenant');
         for my $uri ("$APP/", "$APP?x=1", substr($APP, 0, -1), 'https://app.example/other', 'https://evil.example/cb') {
             my $refused = outcome($flow->start(redirect_uri => $uri), 400, 10101000, "not allowed: $uri");
