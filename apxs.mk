@@ -35,7 +35,7 @@ LDFLAGS_ALL := -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 LIBS := -ljansson -lcurl -lcrypto -largon2 -lzxcvbn -licui18n -licuuc -lqrencode -lpng -lpq
 APR_LIBS := $(shell $(APU_CONFIG) --link-ld --libs) $(shell $(APR_CONFIG) --link-ld --libs)
 
-BASE   := $(wildcard common/base/*.c)
+BASE   := $(wildcard common/base/*.c common/base/*/*.c)
 CORE   := $(wildcard common/*.c)
 AUTH   := $(wildcard mod_cloudep_auth/*.c)
 MEMBER := $(wildcard mod_cloudep_member/*.c)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include "base/json.h"
 #include "base/template.h"
+#include "base/text/phone.h"
 #include "base/validate.h"
 #include "secret_file.h"
 #include "spool.h"

@@ -8,6 +8,7 @@
 
 #include "base/field.h"
 #include "base/json.h"
+#include "base/text/phone.h"
 #include "base/validate.h"
 #include "fuzz.h"
 

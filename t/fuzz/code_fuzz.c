@@ -5,6 +5,7 @@
  */
 #include "base/backup_code.h"
 #include "base/mac.h"
+#include "base/text/code.h"
 #include "base/totp.h"
 #include "base/validate.h"
 #include "fuzz.h"
