@@ -6,76 +6,24 @@
  */
 #include "member.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
-#include <stdlib.h>
 #include "base/qr.h"
+#include "base/text/accept.h"
 
 #define SVG "image/svg+xml"
 #define PNG "image/png"
 
-/* How well a media range matches a type: 0 not at all, 3 exactly (RFC 9110 12.5.1). */
-static int match(const char *range, const char *type)
-{
-    const char *slash = strchr(type, '/');
-
-    if (!strcasecmp(range, type)) {
-        return 3;
-    }
-    if (!strncasecmp(range, type, (apr_size_t)(slash - type) + 1) && !strcmp(range + (slash - type) + 1, "*")) {
-        return 2;
-    }
-    return !strcmp(range, "*/*");
-}
-
-/* The weight of one element of Accept, in thousandths; without a parameter q it is 1. */
-static int weight(char *parameters)
-{
-    char *last;
-
-    for (char *word = apr_strtok(parameters, "; \t", &last); word; word = apr_strtok(NULL, "; \t", &last)) {
-        if (!strncasecmp(word, "q=", 2)) {
-            return (int)(strtod(word + 2, NULL) * 1000);
-        }
-    }
-    return 1000;
-}
-
-/* What Accept gives a type: the weight of the most specific range that matches it. */
-static int preference(apr_pool_t *p, const char *accept, const char *type)
-{
-    int best = 0;
-    int quality = 0;
-    char *last;
-
-    for (char *element = apr_strtok(apr_pstrdup(p, accept), ",", &last); element;
-         element = apr_strtok(NULL, ",", &last)) {
-        char *end;
-        int matched;
-
-        while (apr_isspace(*element)) {
-            element++;
-        }
-        end = element + strcspn(element, "; \t");
-        matched = match(apr_pstrmemdup(p, element, (apr_size_t)(end - element)), type);
-        if (matched > best) {
-            best = matched;
-            quality = weight(end);
-        }
-    }
-    return quality;
-}
-
 /* SVG unless PNG is liked better; a client that wants neither gets what we have. */
 static cloudep_problem_t *draw(cloudep_call_t *call, const char *url)
 {
-    const char *accept = apr_table_get(call->r->headers_in, "Accept");
+    static const char *const types[] = {SVG, PNG, NULL};
+    const char *type = cloudep_accept_media(apr_table_get(call->r->headers_in, "Accept"), types);
     cloudep_document_t *document = apr_pcalloc(call->p, sizeof(*document));
     const unsigned char *png;
     const char *svg;
     apr_status_t rv;
 
-    if (accept && preference(call->p, accept, PNG) > preference(call->p, accept, SVG)) {
+    if (type && !strcmp(type, PNG)) {
         document->type = PNG;
         rv = cloudep_qr_png(&png, &document->length, call->p, url);
         document->bytes = rv == APR_SUCCESS ? png : NULL;

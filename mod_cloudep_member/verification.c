@@ -6,7 +6,9 @@
  */
 #include "member.h"
 
+#include <apr_strings.h>
 #include "base/contact_store.h"
+#include "base/text/phone_plan.h"
 
 #define DAILY_CODES 10 /* for each member and purpose */
 
@@ -61,6 +63,17 @@ static cloudep_problem_t *claim_daily(cloudep_call_t *call, const kind_t *kind)
     return rv == APR_SUCCESS ? NULL : cloudep_problem_service(call, rv, "counting the day's codes");
 }
 
+/* Texts go to telephones of people only: to other numbers they cost much, and earn it for whoever has the number. */
+static cloudep_problem_t *check_number(cloudep_call_t *call, const char *number)
+{
+    const cloudep_phone_kind_e kind = cloudep_phone_kind(number);
+
+    return kind == CLOUDEP_PHONE_ORDINARY
+               ? NULL
+               : cloudep_problem_field(call, "target",
+                                       apr_pstrcat(call->p, "must not be ", cloudep_phone_kind_name(kind), NULL));
+}
+
 static cloudep_problem_t *start(cloudep_call_t *call, const kind_t *kind)
 {
     const char *target = cloudep_text(call, 0);
@@ -71,6 +84,9 @@ static cloudep_problem_t *start(cloudep_call_t *call, const kind_t *kind)
 
     if (!member) {
         return nobody(call);
+    }
+    if (kind == &phone && (problem = check_number(call, target)) != NULL) {
+        return problem;
     }
     problem = own_tenant(call, &tenant);
     problem = problem ? problem : cloudep_claim_cooldown(call, tenant->id, target, CLOUDEP_SCOPE_MEMBER);

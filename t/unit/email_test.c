@@ -151,6 +151,7 @@ static void test_lengths(apr_pool_t *pool)
         domains = apr_pstrcat(pool, umlauts, ".", domains, NULL);
     }
     refused(apr_pstrcat(pool, times("l", 64, pool), "@", domains, NULL), too_long, pool);
+    refused(apr_pstrcat(pool, "a@", umlauts, ".", domains, NULL), too_long, pool);
 }
 
 static void test_refused(apr_pool_t *pool)

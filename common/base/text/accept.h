@@ -6,6 +6,8 @@
 #ifndef CLOUDEP_TEXT_ACCEPT_H
 #define CLOUDEP_TEXT_ACCEPT_H
 
+#include "base/export.h"
+
 /**
  * Choose a media type. The most specific range of the header that a type matches gives its weight; the highest weight
  * wins, then the more specific range (a client that names JSON and then any type wants JSON), then the order
@@ -14,7 +16,8 @@
  * @param available the types that there are, in lower case and without parameters, ended by NULL, best first
  * @return one of @a available: the first when the header has no range that can be read; NULL when it wants none of them
  */
-const char *cloudep_accept_media(const char *header, const char *const available[]);
+CLOUDEP_DECLARE(const char *)
+cloudep_accept_media(const char *header, const char *const available[]);
 
 /**
  * Choose a language by CLDR's matching (ICU): zh-HK is served by zh-TW, since both are written in traditional

@@ -75,28 +75,39 @@ static bool is_domain(const char *domain)
     }
 }
 
-/* The A-labels of a domain in another script; NULL when it is no name. */
-static const char *to_a_labels(const char *domain, apr_pool_t *pool)
+static const char malformed[] = "must be an email address";
+static const char too_long[] = "must be an email address of at most 254 characters";
+
+/* Find the A-labels of a domain in another script. The reason why it has none, or NULL. */
+static const char *to_a_labels(const char **labels, const char *domain, apr_pool_t *pool)
 {
     const uint32_t options =
         UIDNA_NONTRANSITIONAL_TO_ASCII | UIDNA_USE_STD3_RULES | UIDNA_CHECK_BIDI | UIDNA_CHECK_CONTEXTJ;
     UErrorCode status = U_ZERO_ERROR;
     UIDNAInfo info = UIDNA_INFO_INITIALIZER;
     UIDNA *idna = uidna_openUTS46(options, &status);
-    char labels[EMAIL_MAX + 1];
+    char room[EMAIL_MAX + 1];
 
-    (void)uidna_nameToASCII_UTF8(idna, domain, -1, labels, sizeof(labels), &info, &status);
+    (void)uidna_nameToASCII_UTF8(idna, domain, -1, room, sizeof(room), &info, &status);
     uidna_close(idna);
-    /* A warning says that there was no room for the NUL. */
-    return status == U_ZERO_ERROR && !info.errors ? apr_pstrdup(pool, labels) : NULL;
+    if (info.errors & ~(uint32_t)UIDNA_ERROR_DOMAIN_NAME_TOO_LONG) {
+        return "must be an email address with a valid domain after the @";
+    }
+    if (status == U_BUFFER_OVERFLOW_ERROR || status == U_STRING_NOT_TERMINATED_WARNING || info.errors) {
+        return too_long;
+    }
+    if (status != U_ZERO_ERROR) {
+        return malformed;
+    }
+    *labels = apr_pstrdup(pool, room);
+    return NULL;
 }
 
 /* The reason why it is no email address, or NULL. */
 static const char *read_email(const char **email, const char *text, apr_pool_t *pool)
 {
-    static const char malformed[] = "must be an email address";
     char *plain = cloudep_typed_trim(text, pool);
-    const char *domain;
+    const char *domain, *fault;
     apr_size_t local;
 
     if (!plain) {
@@ -112,14 +123,14 @@ static const char *read_email(const char **email, const char *text, apr_pool_t *
         return U8_IS_SINGLE(plain[local]) ? malformed : "must be an email address with ASCII characters before the @";
     }
     domain = plain + local + 1;
-    if (!is_ascii(domain) && (domain = to_a_labels(domain, pool)) == NULL) {
-        return "must be an email address with a valid domain after the @";
+    if (!is_ascii(domain) && (fault = to_a_labels(&domain, domain, pool)) != NULL) {
+        return fault;
     }
     if (!is_domain(domain)) {
         return malformed;
     }
     if (local + 1 + strlen(domain) > EMAIL_MAX) {
-        return "must be an email address of at most 254 characters";
+        return too_long;
     }
     plain[local] = '\0';
     *email = apr_pstrcat(pool, plain, "@", domain, NULL);
