@@ -35,14 +35,17 @@ LDFLAGS_ALL := -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 LIBS := -ljansson -lcurl -lcrypto -largon2 -lzxcvbn -licui18n -licuuc -lqrencode -lpng -lpq
 APR_LIBS := $(shell $(APU_CONFIG) --link-ld --libs) $(shell $(APR_CONFIG) --link-ld --libs)
 
-BASE   := $(wildcard common/base/*.c common/base/*/*.c)
-CORE   := $(wildcard common/*.c)
-AUTH   := $(wildcard mod_cloudep_auth/*.c)
-MEMBER := $(wildcard mod_cloudep_member/*.c)
+# Every file of that ending in a folder and below it.
+tree = $(sort $(shell find $(1) -name '*.$(2)'))
+BASE   := $(call tree,common/base,c)
+CORE   := $(filter-out $(BASE),$(call tree,common,c))
+AUTH   := $(call tree,mod_cloudep_auth,c)
+MEMBER := $(call tree,mod_cloudep_member,c)
 CTL    := $(wildcard support/*.c)
 UNIT   := $(wildcard t/unit/*_test.c)
 FUZZ   := $(wildcard t/fuzz/*_fuzz.c)
 C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/fuzz/replay.c bench/*.c)
+H_FILES = $(call tree,common,h) $(call tree,mod_cloudep_auth,h) $(call tree,mod_cloudep_member,h) $(wildcard support/*.h t/unit/*.h t/fuzz/*.h)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 ARCHIVE := $(BUILD)/libcloudep_base.a
@@ -78,7 +81,7 @@ $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 # What of the core works without httpd.
-$(BUILD)/unit/pools_test: $(call objects,common/background.c common/http.c common/token_cache.c common/watchdog.c)
+$(BUILD)/unit/pools_test: $(call objects,common/core/background.c common/core/http.c common/service/token_cache.c common/core/watchdog.c)
 
 # What bench/run measures against, and what bench/overload sends.
 .PHONY: bench
@@ -123,9 +126,9 @@ tidy:
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
 	    --suppress=missingInclude -DLINUX -D_GNU_SOURCE -Icommon $(C_FILES)
 fmt:
-	clang-format -i $(C_FILES) $(wildcard common/*.h common/*/*.h mod_*/*.h support/*.h t/unit/*.h t/fuzz/*.h)
+	clang-format -i $(C_FILES) $(H_FILES)
 fmt-check:
-	clang-format --dry-run --Werror $(C_FILES) $(wildcard common/*.h common/*/*.h mod_*/*.h support/*.h t/unit/*.h t/fuzz/*.h)
+	clang-format --dry-run --Werror $(C_FILES) $(H_FILES)
 clean:
 	rm -rf $(BUILD)
 

@@ -5,7 +5,7 @@
  * children drop their privileges; what talks to other processes is made in the child.
  */
 #define CLOUDEP_RECORD_HERE
-#include "guard.h"
+#include "guard/guard.h"
 
 #include <ap_mpm.h>
 #include <ap_provider.h>
@@ -14,13 +14,13 @@
 #include <http_request.h>
 #include <mod_dbd.h>
 #include <apr_strings.h>
-#include "base/keyfile.h"
-#include "base/password.h"
-#include "http.h"
-#include "liveness.h"
-#include "tenant_slug.h"
-#include "oidc.h"
-#include "outbox.h"
+#include "base/jose/keyfile.h"
+#include "base/crypto/password.h"
+#include "core/http.h"
+#include "service/liveness.h"
+#include "service/tenant_slug.h"
+#include "oidc/oidc.h"
+#include "outbox/outbox.h"
 
 void cloudep_each_runtime(server_rec *main_server, cloudep_server_fn fn, void *baton)
 {

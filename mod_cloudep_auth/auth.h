@@ -4,8 +4,8 @@
 #ifndef CLOUDEP_AUTH_H
 #define CLOUDEP_AUTH_H
 
-#include "cloudep.h"
-#include "idp.h"
+#include "core/cloudep.h"
+#include "idp/idp.h"
 
 /* Purposes of challenges: a code of one never serves another. */
 #define PURPOSE_REGISTRATION "registration"

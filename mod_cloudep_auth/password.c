@@ -6,7 +6,7 @@
  */
 #include "auth.h"
 
-#include "base/recovery_store.h"
+#include "base/store/recovery_store.h"
 
 enum { TENANT, EMAIL };
 const cloudep_field_t forgot_fields[] = {FIELD_TENANT, FIELD_EMAIL, FIELDS_END};

@@ -4,7 +4,7 @@
 #ifndef CLOUDEP_MEMBER_H
 #define CLOUDEP_MEMBER_H
 
-#include "cloudep.h"
+#include "core/cloudep.h"
 
 /* Fields and flows; the order of a table's fields is known to its flow only. */
 extern const cloudep_field_t profile_fields[];

@@ -7,8 +7,8 @@
 #include "member.h"
 
 #include <apr_strings.h>
-#include "base/qr.h"
 #include "base/text/accept.h"
+#include "base/text/qr.h"
 
 #define SVG "image/svg+xml"
 #define PNG "image/png"

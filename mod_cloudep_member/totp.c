@@ -4,7 +4,7 @@
 #include "member.h"
 
 #include <apr_strings.h>
-#include "base/totp.h"
+#include "base/crypto/totp.h"
 
 #define CODES_TRIES 3 /* sets of backup codes; one that shares a code with the old set is not stored */
 

@@ -7,7 +7,7 @@
 #include "member.h"
 
 #include <apr_strings.h>
-#include "base/contact_store.h"
+#include "base/store/contact_store.h"
 #include "base/text/phone_plan.h"
 
 #define DAILY_CODES 10 /* for each member and purpose */

@@ -12,7 +12,7 @@
 #include <apr_pools.h>
 #include <apr_tables.h>
 #include <jansson.h>
-#include "base/operator_store.h"
+#include "base/store/operator_store.h"
 
 #define CLOUDEPCTL_VERSION "1.0.0"
 

@@ -3,8 +3,8 @@
  */
 #include "cloudepctl.h"
 
-#include "base/random.h"
-#include "base/validate.h"
+#include "base/crypto/random.h"
+#include "base/text/validate.h"
 
 #define MOST_USES 1000000
 

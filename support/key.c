@@ -4,7 +4,7 @@
 #include "cloudepctl.h"
 
 #include <string.h>
-#include "base/keyfile.h"
+#include "base/jose/keyfile.h"
 
 static const cloudepctl_column_t columns[] = {{"kid", "KID"},       {"alg", "ALG"},         {"use", "USE"},
                                               {"in_use", "IN USE"}, {"private", "PRIVATE"}, {NULL, NULL}};

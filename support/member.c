@@ -7,7 +7,7 @@
 #include <apr_time.h>
 #include <string.h>
 #include "base/text/email.h"
-#include "base/validate.h"
+#include "base/text/validate.h"
 
 #define LONGEST_WAIT 3600
 /* How often --wait looks, in microseconds. */

@@ -9,7 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/validate.h"
+#include "base/text/validate.h"
 
 /* What every command takes. */
 static const cloudepctl_option_t common_options[] = {

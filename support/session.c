@@ -3,7 +3,7 @@
  */
 #include "cloudepctl.h"
 
-#include "base/validate.h"
+#include "base/text/validate.h"
 
 static const cloudepctl_column_t columns[] = {
     {"id", "ID"},           {"email", "EMAIL"},        {"state", "STATE"},        {"amr", "AMR"},

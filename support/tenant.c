@@ -4,7 +4,7 @@
 #include "cloudepctl.h"
 
 #include <string.h>
-#include "base/validate.h"
+#include "base/text/validate.h"
 
 /* What stands in a column or a page of somebody; longer ones are a mistake. In characters. */
 #define LONGEST_TEXT 200

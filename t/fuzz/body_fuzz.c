@@ -6,10 +6,10 @@
  */
 #include <apr_escape.h>
 
-#include "base/field.h"
-#include "base/json.h"
+#include "base/text/field.h"
+#include "base/text/json.h"
 #include "base/text/phone.h"
-#include "base/validate.h"
+#include "base/text/validate.h"
 #include "fuzz.h"
 
 static const char *const choices[] = {"google", "github", NULL};

@@ -1,9 +1,9 @@
 /*
  * claims_fuzz.c - what another provider says once its signature was found right: claims, descriptions, profiles.
  */
-#include "base/oidc_claims.h"
-#include "base/mime.h"
-#include "base/validate.h"
+#include "base/jose/oidc_claims.h"
+#include "base/text/mime.h"
+#include "base/text/validate.h"
 #include "fuzz.h"
 
 #define NOW 1700000000

@@ -3,11 +3,11 @@
  *
  * The first line is the code, the second an account name; the others are stored texts of backup codes.
  */
-#include "base/backup_code.h"
-#include "base/mac.h"
+#include "base/crypto/backup_code.h"
+#include "base/crypto/mac.h"
+#include "base/crypto/totp.h"
 #include "base/text/code.h"
-#include "base/totp.h"
-#include "base/validate.h"
+#include "base/text/validate.h"
 #include "fuzz.h"
 
 static const cloudep_jwks_t *keys(void)

@@ -17,7 +17,7 @@
 #include <apr_pools.h>
 #include <apr_strings.h>
 
-#include "base/jwk.h"
+#include "base/jose/jwk.h"
 
 /** The entry point that libFuzzer and replay.c call. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,7 +3,7 @@
  *
  * Whatever the set: what we publish of it has no private part, can be read back, and names each key once.
  */
-#include "base/jwk.h"
+#include "base/jose/jwk.h"
 #include "fuzz.h"
 
 /* No member of a published key may be one of these (RFC 7518 section 6, RFC 8037 section 2). */

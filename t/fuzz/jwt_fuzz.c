@@ -4,9 +4,9 @@
  * The first byte says what follows: 'r' a token, 'o' a token that may lack a kid, 'c' claims that we sign ourselves,
  * 'h' a header, a line end and a payload, put together and signed with the HS256 key.
  */
-#include "base/b64.h"
-#include "base/claims.h"
-#include "base/jws.h"
+#include "base/text/b64.h"
+#include "base/jose/claims.h"
+#include "base/jose/jws.h"
 #include "fuzz.h"
 #include "../unit/rfc_vectors.h"
 

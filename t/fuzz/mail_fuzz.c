@@ -3,7 +3,7 @@
  *
  * Lines: From, To, Subject, language, id, text; the rest is HTML.
  */
-#include "base/mime.h"
+#include "base/text/mime.h"
 #include "fuzz.h"
 
 /* Every line ends in CRLF, none is longer than RFC 5322's limit, and the header has our fields only. */

@@ -3,7 +3,7 @@
  *
  * First byte 'p': a PHC string; else a password, with the member's own words in the lines after the first.
  */
-#include "base/password.h"
+#include "base/crypto/password.h"
 #include "fuzz.h"
 
 /* Hashes that ask for more work than this say nothing new and only take time, in KiB and passes. */

@@ -4,8 +4,8 @@
  * First byte 'o': a record to open; 'm': a keyed hash to compare with; else bytes that are sealed, opened again, and
  * altered in one place.
  */
-#include "base/mac.h"
-#include "base/seal.h"
+#include "base/crypto/mac.h"
+#include "base/crypto/seal.h"
 #include "fuzz.h"
 
 static const cloudep_jwks_t *keys(void)

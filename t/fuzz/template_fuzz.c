@@ -5,8 +5,8 @@
  */
 #include <jansson.h>
 
-#include "base/template.h"
-#include "base/validate.h"
+#include "base/text/template.h"
+#include "base/text/validate.h"
 #include "fuzz.h"
 
 static void topic(apr_pool_t *pool, const char *text, size_t size)

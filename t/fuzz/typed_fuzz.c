@@ -3,7 +3,7 @@
  *
  * The whole input is an email, a code, a phone number, a language tag, a password and the two headers of preference.
  */
-#include "base/mime.h"
+#include "base/text/mime.h"
 #include "base/text/accept.h"
 #include "base/text/code.h"
 #include "base/text/email.h"
@@ -11,7 +11,7 @@
 #include "base/text/opaque_string.h"
 #include "base/text/phone.h"
 #include "base/text/phone_plan.h"
-#include "base/validate.h"
+#include "base/text/validate.h"
 #include "fuzz.h"
 
 static void email(apr_pool_t *pool, const char *text)

@@ -3,7 +3,7 @@
  */
 #include <apr_lib.h>
 
-#include "base/validate.h"
+#include "base/text/validate.h"
 #include "fuzz.h"
 
 static int ascii(const char *text)

@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 use CloudEP::Process qw(run slurp);
+use CloudEP::Source qw(c_files);
 use Test::More;
 
 my $build = $ENV{CLOUDEP_BUILD};
@@ -14,7 +15,7 @@ sub symbols {
 }
 
 # ---- exports: the module records, and of the core what the headers promise to the other modules
-my $headers = join "\n", map { slurp($_) } glob('common/*.h'), glob('common/base/*.h'), glob('common/base/*/*.h');
+my $headers = join "\n", map { slurp($_) } grep { /\.h$/ } c_files('common');
 my %declared = map { $_ => 1 } $headers =~ /^CLOUDEP_DECLARE\([^()]*\)\s*\*?(\w+)\(/mg;
 cmp_ok(scalar keys %declared, '>', 50, 'the headers declare functions for the content modules');
 my %exported = map { $_ => [grep { !/^__odr_asan\./ } symbols($modules{$_}, '--defined-only')] } keys %modules;

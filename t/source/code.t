@@ -2,9 +2,11 @@
 use strict;
 use warnings;
 use CloudEP::Process qw(capture slurp);
+use CloudEP::Source qw(c_files);
 use Test::More;
 
-my @sources = sort grep { !/\.h$/ } my @all = map { glob } qw(common/*.[ch] common/base/*.[ch] mod_cloudep_*/*.[ch] support/*.[ch]);
+my @all = c_files(qw(common mod_cloudep_auth mod_cloudep_member support));
+my @sources = grep { !/\.h$/ } @all;
 cmp_ok(scalar @all, '>', 100, 'there are sources');
 
 # The code alone: comments and the insides of strings blanked, lines kept.

@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use CloudEP::Httpd;
 use CloudEP::Process qw(slurp);
+use CloudEP::Source qw(c_files);
 use File::Basename qw(dirname);
 use Test::More;
 use YAML::XS ();
@@ -36,13 +37,13 @@ sub product { my $n = 1; $n *= $_ for split /\s*\*\s*/, $_[0]; return $n }
 
 sub directives_of_code {
     my %found;
-    my $text = slurp('common/config.h') =~ s/\\\n//gr;
+    my $text = slurp('common/core/config.h') =~ s/\\\n//gr;
     while ($text =~ /\b(FLAG|NUMBER|SECONDS|TEXT|FILENAME|LIST|ROWS)\(\s*\w+,\s*"(CloudEP\w+)",\s*("[^"]*"|[^,]+)/g) {
         my ($kind, $name, $default) = ($1, $2, $3);
         $found{$name} = $kind =~ /^(?:FILENAME|LIST|ROWS)$/ || $default =~ /^(?:NULL|CLOUDEP_UNSET)/ ? undef
             : $default =~ /^"(.*)"$/ ? $1 : product($default);
     }
-    $text = slurp('common/guard.h');
+    $text = slurp('common/guard/guard.h');
     $found{$2} = $1 eq 'FLAG' ? 0 : undef while $text =~ /AP_INIT_(\w+)\("(CloudEP\w+)"/g;
     return %found;
 }
@@ -59,7 +60,7 @@ sub defaults_are {
 }
 
 my (%described, @misplaced);
-my $in_places = slurp('common/guard.h');    # those of a Location
+my $in_places = slurp('common/guard/guard.h');    # those of a Location
 while ($guide =~ /^### (CloudEP\w+)\n\n.+?\n\n    Syntax:  (CloudEP\w+) .*\n    Default: (?:(CloudEP\w+) )?(.+)\n    Context: (directory|server)/mg) {
     my ($name, $syntax, $owner, $default, $context) = ($1, $2, $3, $4, $5);
     push @misplaced, $name if $syntax ne $name || ($owner // $name) ne $name
@@ -91,7 +92,7 @@ my $KEYS = '/.well-known/jwks.json';    # a handler of its own, not in the route
 my (@routes, %table);    # method and path; the name of its table of fields
 for my $module (qw(auth member)) {
     my $text = slurp("mod_cloudep_$module/mod_cloudep_$module.c");
-    my ($prefix) = slurp('common/cloudep.h') =~ /#define CLOUDEP_\U$module\E_PREFIX "(.*)"/;
+    my ($prefix) = slurp('common/core/cloudep.h') =~ /#define CLOUDEP_\U$module\E_PREFIX "(.*)"/;
     while ($text =~ /^\s*\{"([A-Z]+)", "([^"]+)",[^{}]*?, (\w+),\s+\w+\},/mg) {
         push @routes, "$1 $prefix$2";
         $table{$routes[-1]} = $3;
@@ -144,9 +145,9 @@ sub resolve {
 my %NAMED = (BAD_REQUEST => 400, UNAUTHORIZED => 401, FORBIDDEN => 403, NOT_FOUND => 404, METHOD_NOT_ALLOWED => 405, CONFLICT => 409,
     REQUEST_ENTITY_TOO_LARGE => 413, LOCKED => 423, TOO_MANY_REQUESTS => 429, INTERNAL_SERVER_ERROR => 500, NOT_IMPLEMENTED => 501,
     BAD_GATEWAY => 502, SERVICE_UNAVAILABLE => 503);
-my %category = slurp('common/cloudep.h') =~ /^\s+(CLOUDEP_\w+) = (\d{3}),?\s+\/\*/mg;
+my %category = slurp('common/core/cloudep.h') =~ /^\s+(CLOUDEP_\w+) = (\d{3}),?\s+\/\*/mg;
 my %status = map { $category{ $_->[0] } => $NAMED{ $_->[1] } }
-    map { [/(\w+), HTTP_(\w+)/] } slurp('common/problem.c') =~ /^\s+\{(CLOUDEP_\w+, HTTP_\w+)\},$/mg;
+    map { [/(\w+), HTTP_(\w+)/] } slurp('common/core/problem.c') =~ /^\s+\{(CLOUDEP_\w+, HTTP_\w+)\},$/mg;
 
 my (@documented, @wrong);
 for my $operation (@operations) {
@@ -179,7 +180,7 @@ is(join("\n", grep { !eval { resolve({ '$ref' => $_ }) } } references($api)), ''
 # ---- what httpd logs
 
 my %levels;    # of a message id: those of its calls; a debug message needs no explanation
-for my $text (map { slurp($_) } grep { !/private\.h$/ } glob 'common/*.[ch] mod_*/*.[ch]') {
+for my $text (map { slurp($_) } grep { !/private\.h$/ } c_files(qw(common mod_cloudep_auth mod_cloudep_member))) {
     $levels{$1} //= {} while $text =~ /\bCENO\((\d+)\)/g;
     while ($text =~ /(?:\bap_log_\w+\(\s*APLOG_MARK|\bLOG\(\w+),([^;]*?)CENO\((\d+)\)/g) {
         my ($before, $id) = ($1, $2);

@@ -5,7 +5,7 @@ use CloudEP::Process qw(slurp);
 use Test::More;
 
 my $text = slurp('SECURITY.md');
-my %code = map { $_ => 1 } join("\n", map { slurp($_) } 'common/config.h', 'common/guard.h') =~ /"(CloudEP\w+)"/g;
+my %code = map { $_ => 1 } join("\n", map { slurp($_) } 'common/core/config.h', 'common/guard/guard.h') =~ /"(CloudEP\w+)"/g;
 my @named = $text =~ /`(CloudEP\w++)(?!\.\.\.)/g;
 cmp_ok(scalar @named, '>', 40, 'limits name their directives');
 is_deeply([grep { !$code{$_} } @named], [], 'all of which exist');

@@ -5,7 +5,7 @@
 #include <apr_strings.h>
 #include <stdlib.h>
 
-#include "base/backup_code.h"
+#include "base/crypto/backup_code.h"
 #include "tap.h"
 
 #define KEY(kid, k) "{\"kty\":\"oct\",\"kid\":\"" kid "\",\"alg\":\"A256GCM\",\"use\":\"enc\",\"k\":\"" k "\"}"

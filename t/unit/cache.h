@@ -8,7 +8,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "base/cache.h"
+#include "base/cache/cache.h"
 #include "tap.h"
 #include "memcached.h"
 

@@ -4,7 +4,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "base/challenge.h"
+#include "base/cache/challenge.h"
 #include "tap.h"
 #include "memcached.h"
 

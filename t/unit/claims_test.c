@@ -4,8 +4,8 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "base/claims.h"
-#include "base/json.h"
+#include "base/jose/claims.h"
+#include "base/text/json.h"
 #include "tap.h"
 
 #define ISS "https://id.example"

@@ -4,8 +4,8 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "base/field.h"
-#include "base/json.h"
+#include "base/text/field.h"
+#include "base/text/json.h"
 #include "tap.h"
 
 enum { SLUG, MAIL, PASS, CODE, NAME, LANG, MONEY, PHONE, LINK, OPT_IN, CHOICE, ID, TOKEN, COUNT };

@@ -4,7 +4,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "base/json.h"
+#include "base/text/json.h"
 #include "tap.h"
 
 static apr_status_t parse(json_t **object, const char **reason, const char *text, apr_pool_t *pool)

@@ -5,8 +5,8 @@
 #include <apr_strings.h>
 #include <openssl/err.h>
 
-#include "base/b64.h"
-#include "base/jwk.h"
+#include "base/text/b64.h"
+#include "base/jose/jwk.h"
 #include "rfc_vectors.h"
 #include "tap.h"
 

@@ -5,10 +5,10 @@
 #include <apr_strings.h>
 #include <openssl/err.h>
 
-#include "base/b64.h"
-#include "base/json.h"
-#include "base/jws.h"
-#include "base/jwt.h"
+#include "base/text/b64.h"
+#include "base/text/json.h"
+#include "base/jose/jws.h"
+#include "base/jose/jwt.h"
 #include "rfc_vectors.h"
 #include "tap.h"
 

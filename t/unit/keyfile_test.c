@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/keyfile.h"
+#include "base/jose/keyfile.h"
 #include "rfc_vectors.h"
 #include "tap.h"
 

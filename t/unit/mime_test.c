@@ -6,7 +6,7 @@
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/mime.h"
+#include "base/text/mime.h"
 #include "tap.h"
 
 static const cloudep_mail_t sample = {.from = {"CloudEP", "no-reply@example.org"},

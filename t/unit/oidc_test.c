@@ -5,9 +5,9 @@
 #include <apr_strings.h>
 #include <stdlib.h>
 
-#include "base/json.h"
-#include "base/oidc_claims.h"
-#include "base/oidc_request.h"
+#include "base/text/json.h"
+#include "base/jose/oidc_claims.h"
+#include "base/jose/oidc_request.h"
 #include "tap.h"
 
 #define ISSUER "https://id.example"

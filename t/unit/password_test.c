@@ -7,7 +7,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "base/password.h"
+#include "base/crypto/password.h"
 #include "tap.h"
 
 /* Cheap, so that the test is quick; the default is used where it matters. */

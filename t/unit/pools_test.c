@@ -7,10 +7,10 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "background.h"
-#include "http.h"
-#include "token_cache.h"
-#include "watchdog.h"
+#include "core/background.h"
+#include "core/http.h"
+#include "service/token_cache.h"
+#include "core/watchdog.h"
 #include "tap.h"
 #include "memcached.h"
 #include "hammer.h"

@@ -8,8 +8,8 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "base/random.h"
-#include "base/validate.h"
+#include "base/crypto/random.h"
+#include "base/text/validate.h"
 #include "tap.h"
 
 static void test_bytes(void)

@@ -6,9 +6,9 @@
 #include <apr_strings.h>
 #include <openssl/err.h>
 
-#include "base/b64.h"
-#include "base/mac.h"
-#include "base/seal.h"
+#include "base/text/b64.h"
+#include "base/crypto/mac.h"
+#include "base/crypto/seal.h"
 #include "tap.h"
 
 #define KEY(kid, k) "{\"kty\":\"oct\",\"kid\":\"" kid "\",\"alg\":\"A256GCM\",\"use\":\"enc\",\"k\":\"" k "\"}"

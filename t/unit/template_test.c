@@ -5,7 +5,7 @@
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/template.h"
+#include "base/text/template.h"
 #include "tap.h"
 
 static const char *const names[] = {"code", "name", NULL};

@@ -4,7 +4,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "base/totp.h"
+#include "base/crypto/totp.h"
 #include "tap.h"
 
 static const unsigned char rfc_secret[] = "12345678901234567890";

@@ -4,7 +4,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "base/validate.h"
+#include "base/text/validate.h"
 #include "tap.h"
 
 typedef bool predicate_fn(const char *text);

@@ -17,7 +17,7 @@
 #include <unicode/ustring.h>
 #include <unicode/utf16.h>
 
-#define PASSWORD_MAX 4096 /* bytes, as in base/password.c */
+#define PASSWORD_MAX 4096 /* bytes, as in base/crypto/password.c */
 
 #define ZWNJ 0x200c
 #define ZWJ 0x200d

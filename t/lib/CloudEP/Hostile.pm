@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use CloudEP::Httpd;
 use CloudEP::OIDC;
+use CloudEP::Source qw(c_files);
 use CloudEP::Process qw(slurp);
 use Exporter 'import';
 use JSON::PP ();
@@ -37,7 +38,7 @@ sub server_and_peer {
 # All operations, each { method, path, token, query, fields => [{ name, type, required, min, max }] }.
 sub operations {
     my $top = CloudEP::Httpd::top();
-    my %numbers = map { slurp($_) =~ /^#define[ \t]+(CLOUDEP_\w+)[ \t]+(\d+)\b/mg } glob "$top/common/base/*.h";
+    my %numbers = map { slurp($_) =~ /^#define[ \t]+(CLOUDEP_\w+)[ \t]+(\d+)\b/mg } grep { /\.h$/ } c_files("$top/common/base");
     my @operations;
     for my $part (['auth', '/api/v1/auth'], ['member', '/api/v1/members']) {
         my ($name, $prefix) = @$part;

@@ -1,0 +1,295 @@
+/*
+ * cache_peer.c - see cache_peer.h: what apr_memcache (apr-util 1.6) does not do about connections.
+ *
+ * - It answers "not found" when its servers are dead. Here a client has one server, which our own
+ *   server_func always gives it.
+ * - It reads without a timeout. Its connection list (a public field) is replaced by ours, whose
+ *   constructor sets the kernel's SO_RCVTIMEO and SO_SNDTIMEO on each new connection.
+ * - It keeps connections on which the other side has hung up. Here the client and all its connections
+ *   are one "life": the first answer that cannot be retires it, the next turn gets a new one, and the
+ *   old one goes with its last user.
+ */
+#include "base/cache/cache_peer.h"
+
+#include <apr_lib.h>
+#include <apr_reslist.h>
+#include <apr_strings.h>
+#include <apr_thread_mutex.h>
+#include <dirent.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* How long a failed server is left alone before one operation may try it. */
+#define REST APR_USEC_PER_SEC
+
+typedef struct cloudep_peer_life_t life_t;
+
+struct cloudep_peer_life_t {
+    cloudep_cache_peer_t *peer;
+    apr_pool_t *pool;
+    apr_memcache_t *client;
+    apr_reslist_t *raw; /* apr_memcache's own list: makes and ends connections, never keeps one */
+    const apr_sockaddr_t *addresses;
+    int users;
+    int retired;
+    atomic_int ended; /* atomic, as the list's lock is held where it is asked: make no connection any more */
+};
+
+struct cloudep_cache_peer_t {
+    apr_pool_t *pool;
+    cloudep_cache_server_t at;
+    apr_uint32_t connections;
+    apr_interval_time_t limit;
+    apr_thread_mutex_t *lock; /* for everything below and in the lives */
+    life_t *current;          /* NULL: make one */
+    int trying;               /* one turn finds out whether the server is back */
+    apr_time_t rest_until;    /* 0: healthy */
+};
+
+/* Call with the lock held. */
+static void retire(life_t *life)
+{
+    life->retired = 1;
+    atomic_store(&life->ended, 1);
+    if (life->peer->current == life) {
+        life->peer->current = NULL;
+    }
+}
+
+static int same_address(const apr_sockaddr_t *address, const struct sockaddr_storage *remote)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)remote;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)remote;
+    const struct sockaddr_un *un = (const struct sockaddr_un *)remote;
+
+    if (address->family != remote->ss_family) {
+        return 0;
+    }
+    switch (remote->ss_family) {
+    case AF_INET:
+        return in->sin_port == address->sa.sin.sin_port &&
+               memcmp(&in->sin_addr, &address->sa.sin.sin_addr, sizeof(in->sin_addr)) == 0;
+    case AF_INET6:
+        return in6->sin6_port == address->sa.sin6.sin6_port &&
+               memcmp(&in6->sin6_addr, &address->sa.sin6.sin6_addr, sizeof(in6->sin6_addr)) == 0;
+    case AF_UNIX:
+        return strncmp(un->sun_path, address->sa.unx.sun_path, sizeof(un->sun_path)) == 0;
+    default:
+        return 0;
+    }
+}
+
+static int is_ours(const life_t *life, int fd)
+{
+    const apr_sockaddr_t *address;
+    struct sockaddr_storage remote;
+    socklen_t length = sizeof(remote);
+
+    memset(&remote, 0, sizeof(remote));
+    if (getpeername(fd, (struct sockaddr *)&remote, &length) != 0) {
+        return 0;
+    }
+    for (address = life->addresses; address; address = address->next) {
+        if (same_address(address, &remote)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static apr_status_t limit_wait(const life_t *life, int fd)
+{
+    const apr_interval_time_t limit = life->peer->limit;
+    const struct timeval wait = {.tv_sec = apr_time_sec(limit), .tv_usec = apr_time_usec(limit)};
+
+    if (!is_ours(life, fd)) {
+        return APR_NOTFOUND;
+    }
+    return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) == 0 &&
+                   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) == 0
+               ? APR_SUCCESS
+               : APR_FROM_OS_ERROR(errno);
+}
+
+/*
+ * apr_memcache keeps its socket to itself, so the new connection is looked up among this process's
+ * descriptors by its peer. Another module's sockets to the same server get the limit as well; it does not
+ * change how they work unless the server hangs.
+ */
+static apr_status_t limit_waits(const life_t *life)
+{
+    apr_status_t one = APR_NOTFOUND;
+    apr_status_t rv = APR_NOTFOUND;
+    const struct dirent *entry;
+    DIR *all = opendir("/proc/self/fd");
+    long fd;
+
+    if (!all) {
+        /* Behind ChrootDir there is no /proc: the long way. */
+        for (fd = sysconf(_SC_OPEN_MAX) - 1; fd >= 0; fd--) {
+            one = limit_wait(life, (int)fd);
+            rv = one == APR_NOTFOUND ? rv : one;
+        }
+        return rv;
+    }
+    while ((entry = readdir(all)) != NULL) {
+        if (apr_isdigit(entry->d_name[0])) {
+            one = limit_wait(life, (int)apr_atoi64(entry->d_name));
+            rv = one == APR_NOTFOUND ? rv : one;
+        }
+    }
+    closedir(all);
+    return rv;
+}
+
+/* An apr_reslist_constructor; the list's lock is held, so others wait here while we connect. */
+static apr_status_t connect_one(void **connection, void *life_, apr_pool_t *pool)
+{
+    life_t *life = life_;
+
+    (void)pool;
+    if (atomic_load(&life->ended)) {
+        /* The one before us could not connect: each of us waiting a second in turn helps nobody. */
+        return APR_ECONNREFUSED;
+    }
+    if (apr_reslist_acquire(life->raw, connection) == APR_SUCCESS) {
+        if (limit_waits(life) == APR_SUCCESS) {
+            return APR_SUCCESS;
+        }
+        apr_reslist_invalidate(life->raw, *connection);
+    }
+    atomic_store(&life->ended, 1);
+    return APR_ECONNREFUSED;
+}
+
+/* An apr_reslist_destructor. */
+static apr_status_t disconnect_one(void *connection, void *life_, apr_pool_t *pool)
+{
+    life_t *life = life_;
+
+    (void)pool;
+    return apr_reslist_invalidate(life->raw, connection);
+}
+
+/* An apr_memcache_server_func. */
+static apr_memcache_server_t *only_server(void *baton, apr_memcache_t *client, const apr_uint32_t hash)
+{
+    (void)baton;
+    (void)hash;
+    return client->live_servers[0];
+}
+
+static apr_status_t life_create(life_t **created, cloudep_cache_peer_t *peer)
+{
+    const apr_uint32_t connections = peer->connections;
+    apr_sockaddr_t *addresses = NULL;
+    apr_memcache_server_t *mine = NULL;
+    apr_pool_t *pool;
+    life_t *life;
+    apr_status_t rv = apr_pool_create(&pool, peer->pool);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    life = apr_pcalloc(pool, sizeof(*life));
+    life->peer = peer;
+    life->pool = pool;
+    if ((rv = apr_sockaddr_info_get(&addresses, peer->at.host, peer->at.host[0] == '/' ? APR_UNIX : APR_UNSPEC,
+                                    peer->at.port, 0, pool)) != APR_SUCCESS ||
+        (rv = apr_memcache_create(pool, 1, 0, &life->client)) != APR_SUCCESS ||
+        (rv = apr_memcache_server_create(pool, peer->at.host, peer->at.port, 0, connections, connections, 0, &mine)) !=
+            APR_SUCCESS ||
+        (rv = apr_memcache_add_server(life->client, mine)) != APR_SUCCESS) {
+        goto leave;
+    }
+    life->addresses = addresses;
+    life->client->server_func = only_server;
+    life->raw = mine->conns;
+    if ((rv = apr_reslist_create(&mine->conns, 0, (int)connections, (int)connections, 0, connect_one, disconnect_one,
+                                 life, pool)) != APR_SUCCESS) {
+        goto leave;
+    }
+    apr_reslist_timeout_set(mine->conns, peer->limit);
+    /* Before the sub-pools go, as the connections live in one. */
+    apr_reslist_cleanup_order_set(mine->conns, APR_RESLIST_CLEANUP_FIRST);
+    *created = life;
+leave:
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+    }
+    return rv;
+}
+
+apr_status_t cloudep_cache_peer_create(cloudep_cache_peer_t **peer, apr_pool_t *pool, const cloudep_cache_server_t *at,
+                                       int connections, apr_interval_time_t limit)
+{
+    cloudep_cache_peer_t *made = apr_pcalloc(pool, sizeof(*made));
+
+    made->pool = pool;
+    made->at = (cloudep_cache_server_t){apr_pstrdup(pool, at->host), at->port};
+    made->connections = (apr_uint32_t)connections;
+    made->limit = limit;
+    *peer = made;
+    return apr_thread_mutex_create(&made->lock, APR_THREAD_MUTEX_DEFAULT, pool);
+}
+
+apr_status_t cloudep_cache_peer_enter(cloudep_peer_turn_t *turn, cloudep_cache_peer_t *peer)
+{
+    *turn = (cloudep_peer_turn_t){NULL, NULL, 0};
+    apr_thread_mutex_lock(peer->lock);
+    if (peer->rest_until) {
+        if (peer->trying || apr_time_now() < peer->rest_until) {
+            goto leave;
+        }
+        turn->trial = 1;
+    }
+    if (!peer->current && life_create(&peer->current, peer) != APR_SUCCESS) {
+        peer->rest_until = apr_time_now() + REST;
+        goto leave;
+    }
+    if (turn->trial) {
+        peer->trying = 1;
+    }
+    turn->life = peer->current;
+    turn->client = turn->life->client;
+    turn->life->users++;
+leave:
+    apr_thread_mutex_unlock(peer->lock);
+    return turn->life ? APR_SUCCESS : CLOUDEP_ECACHE;
+}
+
+void cloudep_cache_peer_leave(const cloudep_peer_turn_t *turn, cloudep_peer_verdict_t verdict)
+{
+    life_t *life = turn->life;
+    cloudep_cache_peer_t *peer = life->peer;
+    apr_pool_t *over = NULL;
+
+    apr_thread_mutex_lock(peer->lock);
+    if (turn->trial) {
+        peer->trying = 0;
+        if (verdict == CLOUDEP_PEER_ANSWERED) {
+            peer->rest_until = 0;
+        }
+    }
+    if (verdict == CLOUDEP_PEER_BROKEN || verdict == CLOUDEP_PEER_SICK) {
+        /* Ended but not retired: no connection could be made. */
+        const int sick = verdict == CLOUDEP_PEER_SICK || atomic_load(&life->ended);
+
+        /* Who comes late, from a life that others have retired, knows nothing about the present one. */
+        if (turn->trial || (sick && !life->retired)) {
+            peer->rest_until = apr_time_now() + REST;
+        }
+        retire(life);
+    }
+    if (--life->users == 0 && life->retired) {
+        over = life->pool;
+    }
+    apr_thread_mutex_unlock(peer->lock);
+    if (over) {
+        apr_pool_destroy(over);
+    }
+}

@@ -1,0 +1,252 @@
+/*
+ * db.c - statements on connections that may die at any time.
+ *
+ * apr_dbd_pgsql reconnects silently and the new session knows none of the prepared statements, so what was
+ * prepared is remembered per server process (PQbackendPID) in the connection's own pool. Rows are always
+ * read by number: sequential access reports errors as "no rows" and sleeps on empty results.
+ */
+#include "base/store/db.h"
+
+#include <apr_hash.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <string.h>
+
+#define SESSION_KEY "cloudep:db-session"
+
+/* What one server process behind one connection knows. */
+typedef struct session_t {
+    apr_pool_t *pool; /* cleared when the server process changes */
+    apr_hash_t *prepared;
+    int backend;
+} session_t;
+
+static void report(cloudep_db_t *db, const char *label, const char *sqlstate, const char *message)
+{
+    if (db->report) {
+        db->report(db->baton, label, sqlstate, message);
+    }
+}
+
+/* Splits libpq's "ERROR:  23505: text\nDETAIL: ..." into state and first line; details may hold row data. */
+static const char *sqlstate_of(apr_pool_t *p, const char *text, const char **line)
+{
+    const char *at = text ? strstr(text, ":  ") : NULL;
+    const char *end = text ? strchr(text, '\n') : NULL;
+
+    *line = text ? (end ? apr_pstrmemdup(p, text, (apr_size_t)(end - text)) : text) : "";
+    if (at && strlen(at) > 9 && at[8] == ':') {
+        return apr_pstrmemdup(p, at + 3, 5);
+    }
+    return "";
+}
+
+static apr_status_t status_of(const char *sqlstate)
+{
+    if (!strcmp(sqlstate, "23505")) {
+        return CLOUDEP_ECONFLICT;
+    }
+    if (!strcmp(sqlstate, "55P03")) {
+        return CLOUDEP_ELOCKED;
+    }
+    return CLOUDEP_EDATABASE;
+}
+
+/* An idle connection with something to read was closed by the server (or told so): ask before sending. */
+static void notice_closed(PGconn *pg)
+{
+    struct pollfd fd = {.fd = PQsocket(pg), .events = POLLIN};
+
+    if (fd.fd >= 0 && poll(&fd, 1, 0) > 0) {
+        (void)PQconsumeInput(pg);
+    }
+}
+
+static apr_status_t begin_session(cloudep_db_t *db, cloudep_db_lease_t *lease, PGconn *pg, session_t *session,
+                                  apr_pool_t *p)
+{
+    int affected;
+    const char *sql = apr_psprintf(p, "SET statement_timeout = %d; SET lock_timeout = %d; SET TIME ZONE 'UTC'",
+                                   db->statement_timeout, db->lock_timeout);
+
+    apr_pool_clear(session->pool);
+    session->prepared = apr_hash_make(session->pool);
+    session->backend = PQbackendPID(pg);
+    (void)PQsetErrorVerbosity(pg, PQERRORS_VERBOSE);
+    if (apr_dbd_query(lease->driver, lease->handle, &affected, sql)) {
+        session->backend = 0;
+        return CLOUDEP_EDATABASE;
+    }
+    return APR_SUCCESS;
+}
+
+/* Makes sure that a connection is alive, as far as can be known without asking. */
+static apr_status_t revive(const cloudep_db_lease_t *lease, apr_pool_t *p, PGconn *pg)
+{
+    notice_closed(pg);
+    if (PQstatus(pg) == CONNECTION_OK || apr_dbd_check_conn(lease->driver, p, lease->handle) == APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    return CLOUDEP_EDATABASE;
+}
+
+static apr_status_t session_of(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, session_t **out)
+{
+    void *found = NULL;
+    session_t *session;
+    PGconn *pg = apr_dbd_native_handle(lease->driver, lease->handle);
+
+    (void)apr_pool_userdata_get(&found, SESSION_KEY, lease->pool);
+    session = found;
+    if (!session) {
+        session = apr_pcalloc(lease->pool, sizeof(*session));
+        apr_pool_create(&session->pool, lease->pool);
+        (void)apr_pool_userdata_setn(session, SESSION_KEY, NULL, lease->pool);
+    }
+    *out = session;
+    if (session->backend == PQbackendPID(pg)) {
+        return APR_SUCCESS;
+    }
+    return begin_session(db, lease, pg, session, p);
+}
+
+static int prepare(cloudep_db_lease_t *lease, session_t *session, const cloudep_statement_t *st,
+                   apr_dbd_prepared_t **prepared)
+{
+    int rv;
+
+    *prepared = apr_hash_get(session->prepared, st->label, APR_HASH_KEY_STRING);
+    if (*prepared) {
+        return 0;
+    }
+    rv = apr_dbd_prepare(lease->driver, session->pool, lease->handle, st->sql, st->label, prepared);
+    if (!rv) {
+        apr_hash_set(session->prepared, st->label, APR_HASH_KEY_STRING, *prepared);
+    }
+    return rv;
+}
+
+static apr_status_t copy_rows(cloudep_db_lease_t *lease, apr_pool_t *p, apr_dbd_results_t *results,
+                              cloudep_rows_t **out)
+{
+    cloudep_rows_t *rows = apr_pcalloc(p, sizeof(*rows));
+    apr_dbd_row_t *row = NULL;
+
+    rows->count = apr_dbd_num_tuples(lease->driver, results);
+    rows->columns = apr_dbd_num_cols(lease->driver, results);
+    if (rows->count < 0) {
+        return CLOUDEP_EDATABASE;
+    }
+    rows->cells = apr_pcalloc(p, sizeof(char *) * (apr_size_t)rows->count * (apr_size_t)rows->columns + 1);
+    for (int i = 0; i < rows->count; i++) {
+        if (apr_dbd_get_row(lease->driver, p, results, &row, i + 1)) {
+            return CLOUDEP_EDATABASE;
+        }
+        for (int c = 0; c < rows->columns; c++) {
+            /* APR_ENOENT is NULL; get_entry could not tell it from the empty text. */
+            (void)apr_dbd_datum_get(lease->driver, row, c, APR_DBD_TYPE_STRING, &rows->cells[i * rows->columns + c]);
+        }
+    }
+    *out = rows;
+    return APR_SUCCESS;
+}
+
+static apr_status_t failure(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, const char *label)
+{
+    const char *line;
+    PGconn *pg = apr_dbd_native_handle(lease->driver, lease->handle);
+    const char *text = apr_dbd_error(lease->driver, lease->handle, 0);
+    const char *state = sqlstate_of(p, text, &line);
+    apr_status_t rv = PQstatus(pg) == CONNECTION_OK ? status_of(state) : CLOUDEP_EDATABASE;
+
+    if (rv == CLOUDEP_EDATABASE) {
+        report(db, label, state, line);
+    }
+    return rv;
+}
+
+/* One try on a connection that was alive a moment ago. */
+static apr_status_t execute(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_rows_t **rows,
+                            const cloudep_statement_t *st, const char **args, int *sent)
+{
+    session_t *session;
+    apr_dbd_prepared_t *prepared;
+    apr_dbd_results_t *results = NULL;
+
+    *sent = 0;
+    if (session_of(db, lease, p, &session) != APR_SUCCESS || prepare(lease, session, st, &prepared)) {
+        return failure(db, lease, p, st->label);
+    }
+    *sent = 1;
+    if (apr_dbd_pselect(lease->driver, p, lease->handle, &results, prepared, 1, st->parameters, args)) {
+        return failure(db, lease, p, st->label);
+    }
+    return rows ? copy_rows(lease, p, results, rows) : APR_SUCCESS;
+}
+
+/* One try, watched. *again is set when another one may help: the connection, not the statement or a server that keeps
+ * silent, was at fault. */
+static apr_status_t attempt(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_rows_t **rows,
+                            const cloudep_statement_t *st, const char **args, int *again)
+{
+    PGconn *pg = apr_dbd_native_handle(lease->driver, lease->handle);
+    apr_status_t rv = revive(lease, p, pg);
+    int sent;
+
+    *again = 0;
+    if (rv != APR_SUCCESS) {
+        report(db, st->label, "", "no connection");
+        return rv;
+    }
+    if (db->watch) {
+        db->watch(db->baton, lease, PQsocket(pg));
+    }
+    rv = execute(db, lease, p, rows, st, args, &sent);
+    if (db->watch) {
+        db->watch(db->baton, lease, -1);
+    }
+    *again = rv != APR_SUCCESS && PQstatus(pg) != CONNECTION_OK && !lease->cut_off && (st->repeatable || !sent);
+    return rv;
+}
+
+apr_status_t cloudep_db_run(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const cloudep_statement_t *st,
+                            const char *const *args)
+{
+    cloudep_db_lease_t lease = {0};
+    int again = 0;
+    /* apr_dbd wants a writable array, yet only reads it. */
+    const char **copy = apr_pmemdup(p, args ? args : (const char *const[]){NULL},
+                                    sizeof(char *) * (apr_size_t)(st->parameters ? st->parameters : 1));
+    apr_status_t rv = db->acquire(db->baton, &lease, p);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    for (int tries = 0; tries == 0 || (again && tries < 2); tries++) {
+        rv = attempt(db, &lease, p, rows, st, copy, &again);
+    }
+    db->release(db->baton, &lease);
+    return rv;
+}
+
+apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *label, const char *sql)
+{
+    cloudep_db_lease_t lease = {0};
+    session_t *session;
+    int affected;
+    apr_status_t rv = db->acquire(db->baton, &lease, p);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = revive(&lease, p, apr_dbd_native_handle(lease.driver, lease.handle));
+    rv = rv == APR_SUCCESS ? session_of(db, &lease, p, &session) : rv;
+    /* A simple query of several statements is one transaction to PostgreSQL. */
+    if (rv == APR_SUCCESS && apr_dbd_query(lease.driver, lease.handle, &affected, sql)) {
+        rv = failure(db, &lease, p, label);
+    }
+    db->release(db->baton, &lease);
+    return rv;
+}

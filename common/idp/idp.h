@@ -1,0 +1,68 @@
+/*
+ * idp.h - where members' passwords live: what an identity provider does, and which one this server uses.
+ *
+ * One is an httpd provider (ap_register_provider) of the group and version below; CloudEPIdentityProvider names it.
+ */
+#ifndef CLOUDEP_IDP_H
+#define CLOUDEP_IDP_H
+
+#include "core/cloudep.h"
+
+#define CLOUDEP_IDP_GROUP "cloudep-idp"
+#define CLOUDEP_IDP_VERSION "0"
+
+/* A user as an identity provider knows it; uid is ours and makes every call repeatable. */
+typedef struct cloudep_idp_user_t {
+    const cloudep_tenant_t *tenant;
+    const char *uid; /* NULL: there is no such account, take as long as if there were */
+    const char *email;
+    const char *display_name;
+    const char *language;
+} cloudep_idp_user_t;
+
+/*
+ * Where an identity provider works: a request or the background sweep (r NULL then). No database connection
+ * is held while a provider is at work.
+ */
+typedef struct cloudep_idp_context_t {
+    server_rec *s;
+    request_rec *r;
+    apr_pool_t *p;
+    const cloudep_config_t *config;
+} cloudep_idp_context_t;
+
+/*
+ * APR_SUCCESS; CLOUDEP_EFORGED: wrong password or no such user; CLOUDEP_EREFUSED: the provider has the account
+ * blocked, or refuses the password (*reason says why); CLOUDEP_ECONFLICT: the email belongs to someone else
+ * there; CLOUDEP_EPROVIDER, CLOUDEP_EDATABASE, CLOUDEP_EOVERLOAD, CLOUDEP_EDATA, CLOUDEP_EUNSET: could not.
+ * APR_INCOMPLETE (create only): the provider may do it yet. A removal now could come before the user, so the member has
+ * to stay reserved until the sweep undoes it.
+ */
+typedef struct cloudep_idp_t {
+    const char *name;
+    /** Whether this server's configuration is enough for it. */
+    int (*configured)(const cloudep_config_t *config);
+    /** Creates the user with its password; again for the same uid: success. */
+    apr_status_t (*create)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                           const char **reason);
+    /** Checks a password. Takes the same time whether or not the user exists. */
+    apr_status_t (*verify)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password);
+    /** Sets a new password and lifts the provider's own lock. */
+    apr_status_t (*set_password)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                                 const char **reason);
+    /** Marks the email as confirmed. */
+    apr_status_t (*confirm)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
+    /** Removes the user; gone already: success. */
+    apr_status_t (*remove)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
+} cloudep_idp_t;
+
+/** The identity provider of this server and the context to call it with. */
+CLOUDEP_DECLARE(const cloudep_idp_t *) cloudep_idp(const cloudep_call_t *call, cloudep_idp_context_t *ctx);
+
+/**
+ * Undoes a registration that did not come to its end: user at the provider, member's row, the invite's use. What
+ * fails here is finished by the sweep.
+ */
+CLOUDEP_DECLARE(void) cloudep_undo_registration(cloudep_call_t *call, const cloudep_idp_user_t *user);
+
+#endif

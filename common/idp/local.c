@@ -1,0 +1,106 @@
+/*
+ * local.c - the identity provider "local": argon2id hashes in our own database.
+ *
+ * No database connection is held while a hash is computed, and the number of hashes at once is bounded.
+ */
+#include "core/private.h"
+
+#include "base/store/credential_store.h"
+#include "base/crypto/password.h"
+
+static int configured(const cloudep_config_t *config)
+{
+    return config->database;
+}
+
+static cloudep_password_params_t params_of(const cloudep_config_t *config)
+{
+    return (cloudep_password_params_t){.memory = (apr_uint32_t)config->password_memory,
+                                       .passes = (apr_uint32_t)config->password_passes,
+                                       .lanes = (apr_uint32_t)config->password_lanes};
+}
+
+static apr_status_t hash(const cloudep_idp_context_t *ctx, const char **phc, const char *password)
+{
+    cloudep_password_params_t params = params_of(ctx->config);
+    const cloudep_password_memory_t *memory;
+    apr_status_t rv = cloudep_hasher_enter(&memory, ctx->config->run->hasher);
+
+    if (rv == APR_SUCCESS) {
+        rv = cloudep_password_hash(phc, password, &params, memory, ctx->p);
+        cloudep_hasher_leave(ctx->config->run->hasher, memory);
+    }
+    return rv;
+}
+
+static apr_status_t set_password(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                                 const char **reason)
+{
+    const char *phc;
+    apr_status_t rv = hash(ctx, &phc, password);
+
+    *reason = NULL;
+    return rv == APR_SUCCESS ? cloudep_credential_put(ctx->config->run->db, ctx->p, user->tenant->id, user->uid, phc)
+                             : rv;
+}
+
+/* A hash made with other parameters is replaced at the first right login; failing to is no failure of the login. */
+static void renew(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                  const char *old)
+{
+    cloudep_password_params_t params = params_of(ctx->config);
+    const char *phc;
+
+    if (cloudep_password_needs_rehash(old, &params) && hash(ctx, &phc, password) == APR_SUCCESS) {
+        (void)cloudep_credential_renew(ctx->config->run->db, ctx->p, user->tenant->id, user->uid, old, phc);
+    }
+}
+
+static apr_status_t verify(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password)
+{
+    const cloudep_runtime_t *run = ctx->config->run;
+    const cloudep_password_memory_t *memory;
+    const char *phc = NULL;
+    int decoy = 0;
+    /* The unknown take the same two steps: a look-up that finds nothing, and a hash. */
+    apr_status_t rv = cloudep_credential_get(run->db, ctx->p, &phc, user->tenant->id,
+                                             user->uid ? user->uid : "00000000-0000-0000-0000-000000000000");
+
+    if (rv == APR_NOTFOUND) {
+        decoy = 1;
+        phc = run->decoy;
+        rv = APR_SUCCESS;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = cloudep_hasher_enter(&memory, run->hasher);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = cloudep_password_verify(password, phc, memory, ctx->p);
+    cloudep_hasher_leave(run->hasher, memory);
+    if (decoy) {
+        return CLOUDEP_EFORGED;
+    }
+    if (rv == APR_SUCCESS) {
+        renew(ctx, user, password, phc);
+    }
+    return rv;
+}
+
+static apr_status_t nothing_to_do(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user)
+{
+    (void)ctx;
+    (void)user;
+    return APR_SUCCESS; /* the credential goes with the member's row; the member's status says what is confirmed */
+}
+
+const cloudep_idp_t cloudep_idp_local = {
+    .name = "local",
+    .configured = configured,
+    .create = set_password,
+    .verify = verify,
+    .set_password = set_password,
+    .confirm = nothing_to_do,
+    .remove = nothing_to_do,
+};

@@ -1,0 +1,132 @@
+/*
+ * zitadel.c - the identity provider "zitadel": users and passwords live in a ZITADEL, under our uids.
+ *
+ * Credentials are read once, as root, and never leave this process but for ZITADEL itself.
+ */
+#include "idp/zitadel/zitadel.h"
+
+#include <apr_shm.h>
+#include <apr_strings.h>
+#include <string.h>
+#include "core/secret_file.h"
+
+static int configured(const cloudep_config_t *config)
+{
+    return config->zitadel_url && (config->zitadel_token_file || config->zitadel_key_file);
+}
+
+/* ---- At start ------------------------------------------------------------------------------------------- */
+
+static apr_status_t check_url(cloudep_zitadel_t *zitadel, apr_pool_t *pconf, const char *url, const char **error)
+{
+    apr_size_t len = strlen(url);
+    const char *scheme;
+    const char *host;
+
+    while (len && url[len - 1] == '/') {
+        len--;
+    }
+    zitadel->url = apr_pstrmemdup(pconf, url, len);
+    if (cloudep_http_split(&scheme, &host, pconf, zitadel->url) != APR_SUCCESS || strpbrk(zitadel->url, "?#")) {
+        *error = apr_psprintf(pconf, "CloudEPZitadelURL %s: not a URL", url);
+        return CLOUDEP_EMALFORMED;
+    }
+    if (strcmp(scheme, "https") && (strcmp(scheme, "http") || !cloudep_http_is_loopback(host))) {
+        *error = apr_psprintf(pconf, "CloudEPZitadelURL %s: must be https, as passwords go there", url);
+        return CLOUDEP_EREFUSED;
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t load_credentials(cloudep_zitadel_t *zitadel, apr_pool_t *pconf, const cloudep_config_t *config,
+                                     const char **error)
+{
+    if (config->zitadel_token_file && config->zitadel_key_file) {
+        *error = "CloudEPZitadelTokenFile and CloudEPZitadelKeyFile: only one of them may be set";
+        return CLOUDEP_EREFUSED;
+    }
+    return config->zitadel_key_file ? zitadel_key_load(zitadel, pconf, config->zitadel_key_file, error)
+                                    : cloudep_secret_line(&zitadel->pat, pconf, "CloudEPZitadelTokenFile",
+                                                          config->zitadel_token_file, error);
+}
+
+/* Anonymous memory that the children inherit. */
+static apr_status_t share_times(cloudep_zitadel_t *zitadel, apr_pool_t *pconf, const char **error)
+{
+    apr_shm_t *shm;
+    apr_status_t rv = apr_shm_create(&shm, sizeof(*zitadel->times), NULL, pconf);
+
+    if (rv != APR_SUCCESS) {
+        *error = "there is no shared memory to be had";
+        return rv;
+    }
+    zitadel->times = apr_shm_baseaddr_get(shm);
+    memset(zitadel->times, 0, sizeof(*zitadel->times));
+    return APR_SUCCESS;
+}
+
+apr_status_t cloudep_zitadel_prepare(struct cloudep_zitadel_t **out, apr_pool_t *pconf, const cloudep_config_t *config,
+                                     const char **error)
+{
+    cloudep_zitadel_t *zitadel = apr_pcalloc(pconf, sizeof(*zitadel));
+    apr_status_t rv;
+
+    if (config->run->idp != &cloudep_idp_zitadel) {
+        return APR_SUCCESS;
+    }
+    rv = check_url(zitadel, pconf, config->zitadel_url, error);
+    if (rv == APR_SUCCESS) {
+        rv = load_credentials(zitadel, pconf, config, error);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = share_times(zitadel, pconf, error);
+    }
+    *out = rv == APR_SUCCESS ? zitadel : NULL;
+    return rv;
+}
+
+/* ---- In a child ----------------------------------------------------------------------------------------- */
+
+apr_status_t cloudep_zitadel_child_init(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild)
+{
+    cloudep_zitadel_t *zitadel = config->run->zitadel;
+    const cloudep_breaker_limits_t limits = {.calls = config->zitadel_connections,
+                                             .queue = config->zitadel_queue,
+                                             .wait = apr_time_from_msec(config->zitadel_wait),
+                                             .failures = config->zitadel_failures,
+                                             .pause = apr_time_from_sec(config->zitadel_pause)};
+    apr_status_t rv;
+
+    if (!zitadel) {
+        return APR_SUCCESS;
+    }
+    zitadel->http = config->run->http;
+    rv = zitadel_token_init(&zitadel->token, pchild);
+    for (int lane = 0; rv == APR_SUCCESS && lane < ZITADEL_LANES; lane++) {
+        rv = cloudep_breaker_create(&zitadel->lanes[lane], pchild, &limits);
+    }
+    return rv == APR_SUCCESS ? zitadel_errands_start(&zitadel->errands, s, config, pchild) : rv;
+}
+
+/* ---- The provider --------------------------------------------------------------------------------------- */
+
+/*
+ * ZITADEL learns that the address is confirmed when it can; what counts for us is the member's own status. So nobody
+ * waits for it, and it is tried for some minutes.
+ */
+static apr_status_t confirm(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user)
+{
+    apr_status_t rv = zitadel_errand_mark_verified(zitadel_of(ctx)->errands, user->uid, user->email);
+
+    return rv == APR_SUCCESS ? APR_SUCCESS : zitadel_mark_verified(ctx, user->uid, user->email);
+}
+
+const cloudep_idp_t cloudep_idp_zitadel = {
+    .name = "zitadel",
+    .configured = configured,
+    .create = zitadel_create,
+    .verify = zitadel_verify,
+    .set_password = zitadel_set_password,
+    .confirm = confirm,
+    .remove = zitadel_remove,
+};

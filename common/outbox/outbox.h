@@ -1,0 +1,52 @@
+/*
+ * outbox.h - from a committed row of the outbox to a mail or SMS that is on its way.
+ *
+ * One thread a channel in each child process delivers: woken by the request that committed a message, and every two
+ * seconds for what others left. Any node may deliver any message.
+ *
+ * Templates and the members of params that they need (everything else is ignored):
+ *
+ *     registration, password_reset, business_email (mail)  code, minutes, tenant_name
+ *     business_phone (SMS)                                 code, minutes, tenant_name
+ *     registration_exists, password_changed, totp_enabled, totp_disabled, backup_codes_renewed, business_email_changed,
+ *     business_phone_changed (mail)                        tenant_name; display_name if there is one
+ *     backup_code_used (mail)                              tenant_name, remaining; display_name if there is one
+ *
+ * Texts or integers. Codes go to addresses that nobody has confirmed, so those templates have nothing in them that
+ * a stranger could write.
+ */
+#ifndef CLOUDEP_OUTBOX_H
+#define CLOUDEP_OUTBOX_H
+
+#include <httpd.h>
+#include "base/store/outbox_store.h"
+#include "core/cloudep.h"
+
+/* The templates and transports of one server; immutable. */
+typedef struct cloudep_outbox_setup_t cloudep_outbox_setup_t;
+
+/* The delivery threads of one child process. */
+typedef struct cloudep_outbox_t cloudep_outbox_t;
+
+/**
+ * Reads the templates and checks the transports of a server, in post_config (also on the dry run).
+ * *setup: NULL when the server has neither a mail nor an SMS transport. CLOUDEP_EMALFORMED and other failures: *error
+ * is a sentence for the operator.
+ */
+apr_status_t cloudep_outbox_prepare(const cloudep_outbox_setup_t **setup, apr_pool_t *pconf,
+                                    const cloudep_config_t *config, const char **error);
+
+/** Whether that channel can be delivered. setup may be NULL. */
+int cloudep_outbox_has_mail(const cloudep_outbox_setup_t *setup);
+int cloudep_outbox_has_sms(const cloudep_outbox_setup_t *setup);
+
+/**
+ * Starts the delivery threads for the servers that have a database, a sealing key and a transport, and tells their
+ * runtimes of them. They are stopped, within about two seconds, when pchild goes.
+ */
+apr_status_t cloudep_outbox_child_init(server_rec *main_server, apr_pool_t *pchild);
+
+/** The log_transaction hook: wakes the delivery for a request whose flow called cloudep_outbox_wake(). */
+int cloudep_outbox_after_answer(request_rec *r);
+
+#endif

@@ -1,0 +1,326 @@
+/*
+ * sms.c - one request to a gateway for each SMS.
+ *
+ * Values are escaped for the place they stand in. A gateway's answer can hold the number and the text, so only its
+ * status goes into errors. No answer, or one that is not the agreed success, is tried again: a gateway that minds
+ * gets {{id}}.
+ */
+#include "outbox/sms.h"
+
+#include <ap_regex.h>
+#include <apr_strings.h>
+#include <jansson.h>
+#include <string.h>
+#include "base/text/json.h"
+#include "base/text/phone.h"
+#include "base/text/template.h"
+#include "base/text/validate.h"
+#include "core/secret_file.h"
+#include "outbox/spool.h"
+
+#define CONNECT_TIMEOUT 5000
+#define TOTAL_TIMEOUT 15000
+#define ANSWER_MAX 65536
+
+static const char *const names[] = {"to", "to_digits", "to_local", "text", "secret", "id", NULL};
+enum { TO, TO_DIGITS, TO_LOCAL, TEXT, SECRET, ID, VALUES };
+
+struct cloudep_sms_setup_t {
+    const char *spool; /* or NULL */
+    const char *method;
+    const cloudep_template_t *url;
+    const apr_array_header_t *headers; /* of const cloudep_template_t * */
+    const cloudep_template_t *body;    /* or NULL */
+    cloudep_escape_t body_escape;
+    const char *body_type;
+    const ap_regex_t *success; /* or NULL: any 2xx */
+    const char *user;          /* or NULL */
+    const char *secret;        /* or NULL */
+    const char *home_code;     /* or NULL */
+    const char *ca_file;
+};
+
+/* ---- Setup ---------------------------------------------------------------------------------------------- */
+
+static apr_status_t parse(const cloudep_template_t **template, apr_pool_t *pool, const cloudep_sms_setup_t *setup,
+                          const char *directive, const char *source, const char **error)
+{
+    const char *fault;
+    apr_status_t rv = cloudep_template_parse(template, pool, source, strlen(source), names, &fault);
+
+    if (rv != APR_SUCCESS) {
+        *error = apr_psprintf(pool, "%s: %s", directive, fault);
+    }
+    else if (cloudep_template_uses(*template, SECRET) && !setup->secret) {
+        *error = apr_psprintf(pool, "%s: {{secret}} needs CloudEPSMSSecretFile", directive);
+        rv = CLOUDEP_EUNSET;
+    }
+    return rv;
+}
+
+/* Values to try the templates with. */
+static const char *const *sample(apr_pool_t *pool, const cloudep_sms_setup_t *setup)
+{
+    const char **values = apr_palloc(pool, sizeof(*values) * VALUES);
+
+    for (int i = 0; i < VALUES; i++) {
+        values[i] = "0";
+    }
+    values[SECRET] = setup->secret;
+    return values;
+}
+
+static apr_status_t prepare_url(cloudep_sms_setup_t *setup, apr_pool_t *pconf, const char *source, const char **error)
+{
+    const char *authority = strstr(source, "://");
+    const char *scheme;
+    const char *host;
+    const char *url;
+    apr_status_t rv = parse(&setup->url, pconf, setup, "CloudEPSMSTransport", source, error);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    *error = "CloudEPSMSTransport is neither https://... (http to loopback only) nor spool:/folder";
+    /* A number must not choose the host that the secret goes to. */
+    if (!authority || memchr(authority + 3, '{', strcspn(authority + 3, "/?#")) ||
+        cloudep_template_render(&url, pconf, setup->url, CLOUDEP_ESCAPE_URL, sample(pconf, setup)) != APR_SUCCESS ||
+        cloudep_http_split(&scheme, &host, pconf, url) != APR_SUCCESS) {
+        return CLOUDEP_EMALFORMED;
+    }
+    return !strcmp(scheme, "https") || (!strcmp(scheme, "http") && cloudep_http_is_loopback(host)) ? APR_SUCCESS
+                                                                                                   : CLOUDEP_EMALFORMED;
+}
+
+static apr_status_t prepare_headers(cloudep_sms_setup_t *setup, apr_pool_t *pconf, const apr_array_header_t *sources,
+                                    const char **error)
+{
+    apr_array_header_t *headers = apr_array_make(pconf, 4, sizeof(const cloudep_template_t *));
+
+    for (int i = 0; sources && i < sources->nelts; i++) {
+        const char *source = APR_ARRAY_IDX(sources, i, const char *);
+        const char *text;
+        const cloudep_template_t *template;
+        apr_status_t rv = parse(&template, pconf, setup, "CloudEPSMSHeader", source, error);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        if (!strchr(source, ':') || !cloudep_is_printable(source) ||
+            cloudep_template_render(&text, pconf, template, CLOUDEP_ESCAPE_TEXT, sample(pconf, setup)) != APR_SUCCESS) {
+            *error = "CloudEPSMSHeader is not \"Name: value\"";
+            return CLOUDEP_EMALFORMED;
+        }
+        if (!strncasecmp(source, "Content-Type:", 13)) {
+            setup->body_type = NULL;
+        }
+        APR_ARRAY_PUSH(headers, const cloudep_template_t *) = template;
+    }
+    setup->headers = headers;
+    return APR_SUCCESS;
+}
+
+static apr_status_t prepare_body(cloudep_sms_setup_t *setup, apr_pool_t *pconf, const char *source, const char **error)
+{
+    const char *text;
+    const char *reason;
+    json_t *object;
+    apr_status_t rv;
+    int json;
+
+    if (!source) {
+        return APR_SUCCESS;
+    }
+    rv = parse(&setup->body, pconf, setup, "CloudEPSMSBody", source, error);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    json = *source == '{' && source[1] != '{'; /* two of them begin a placeholder */
+    setup->body_escape = json ? CLOUDEP_ESCAPE_JSON : CLOUDEP_ESCAPE_URL;
+    setup->body_type =
+        json ? "Content-Type: application/json" : "Content-Type: application/x-www-form-urlencoded; charset=UTF-8";
+    if (json) {
+        rv = cloudep_template_render(&text, pconf, setup->body, CLOUDEP_ESCAPE_JSON, sample(pconf, setup));
+        if (rv != APR_SUCCESS || cloudep_json_parse(&object, &reason, text, strlen(text), pconf) != APR_SUCCESS) {
+            *error = "CloudEPSMSBody begins as JSON, yet is none once it is filled in";
+            return CLOUDEP_EMALFORMED;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t prepare_gateway(cloudep_sms_setup_t *setup, apr_pool_t *pconf, const cloudep_config_t *config,
+                                    const char **error)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    setup->method = config->sms_method;
+    setup->user = config->sms_user;
+    setup->ca_file = config->ca_file;
+    if (config->sms_secret_file) {
+        rv = cloudep_secret_line(&setup->secret, pconf, "CloudEPSMSSecretFile", config->sms_secret_file, error);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = prepare_url(setup, pconf, config->sms_transport, error);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = prepare_body(setup, pconf, config->sms_body, error);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = prepare_headers(setup, pconf, config->sms_headers, error);
+    }
+    if (rv == APR_SUCCESS && config->sms_success) {
+        setup->success = ap_pregcomp(pconf, config->sms_success, 0);
+        *error = "CloudEPSMSSuccess is not a regular expression";
+        rv = setup->success ? APR_SUCCESS : CLOUDEP_EMALFORMED;
+    }
+    if (rv == APR_SUCCESS && strcmp(setup->method, "POST") && strcmp(setup->method, "GET")) {
+        *error = "CloudEPSMSMethod is neither POST nor GET";
+        rv = CLOUDEP_EMALFORMED;
+    }
+    if (rv == APR_SUCCESS && setup->user && !setup->secret) {
+        *error = "CloudEPSMSUser needs CloudEPSMSSecretFile";
+        rv = CLOUDEP_EUNSET;
+    }
+    return rv;
+}
+
+apr_status_t cloudep_sms_prepare(const cloudep_sms_setup_t **out, apr_pool_t *pconf, const cloudep_config_t *config,
+                                 const char **error)
+{
+    cloudep_sms_setup_t *setup = apr_pcalloc(pconf, sizeof(*setup));
+    apr_status_t rv;
+
+    *out = NULL;
+    if (!config->sms_transport) {
+        return CLOUDEP_EUNSET;
+    }
+    *out = setup;
+    setup->home_code = config->sms_home_code;
+    if (setup->home_code &&
+        (!*setup->home_code || strspn(setup->home_code, "0123456789") != strlen(setup->home_code))) {
+        *error = "CloudEPSMSHomeCode is not a country code such as 886";
+        return CLOUDEP_EMALFORMED;
+    }
+    rv = cloudep_spool_folder(&setup->spool, pconf, config->sms_transport, error);
+    if (rv != APR_NOTFOUND) {
+        return rv;
+    }
+    rv = prepare_gateway(setup, pconf, config, error);
+    /* What a missing secret means to the caller is a mistake, not "no transport". */
+    return rv == CLOUDEP_EUNSET ? CLOUDEP_EMALFORMED : rv;
+}
+
+/* ---- Sending -------------------------------------------------------------------------------------------- */
+
+static const char *local_number(apr_pool_t *p, const cloudep_sms_setup_t *setup, const char *to)
+{
+    apr_size_t len = setup->home_code ? strlen(setup->home_code) : 0;
+
+    return len && !strncmp(to + 1, setup->home_code, len) ? apr_pstrcat(p, "0", to + 1 + len, NULL) : to + 1;
+}
+
+static apr_status_t spool(const cloudep_sms_setup_t *setup, apr_pool_t *p, const cloudep_sms_t *sms)
+{
+    json_t *object = cloudep_json_own(json_pack("{s:s, s:s, s:s}", "id", sms->id, "to", sms->to, "text", sms->text), p);
+    char *text = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
+    apr_status_t rv;
+
+    if (!text) {
+        return CLOUDEP_EDATA;
+    }
+    rv = cloudep_spool_write(p, setup->spool, sms->id, ".json", text, strlen(text));
+    free(text);
+    return rv;
+}
+
+static apr_status_t make_request(cloudep_http_request_t *request, const cloudep_sms_setup_t *setup, apr_pool_t *p,
+                                 const char *const *values)
+{
+    apr_array_header_t *headers = apr_array_make(p, setup->headers->nelts + 1, sizeof(const char *));
+    const char *text = NULL;
+    apr_status_t rv = cloudep_template_render(&request->url, p, setup->url, CLOUDEP_ESCAPE_URL, values);
+
+    for (int i = 0; rv == APR_SUCCESS && i < setup->headers->nelts; i++) {
+        rv = cloudep_template_render(&text, p, APR_ARRAY_IDX(setup->headers, i, const cloudep_template_t *),
+                                     CLOUDEP_ESCAPE_TEXT, values);
+        APR_ARRAY_PUSH(headers, const char *) = text;
+    }
+    if (rv == APR_SUCCESS && setup->body) {
+        rv = cloudep_template_render(&request->body, p, setup->body, setup->body_escape, values);
+        request->body_len = rv == APR_SUCCESS ? strlen(request->body) : 0;
+    }
+    if (setup->body_type) {
+        APR_ARRAY_PUSH(headers, const char *) = setup->body_type;
+    }
+    request->headers = headers;
+    return rv;
+}
+
+static apr_status_t judge(const cloudep_sms_setup_t *setup, apr_pool_t *p, const cloudep_http_response_t *response,
+                          const char **error)
+{
+    int status = response->status;
+
+    if (status >= 200 && status <= 299) {
+        *error = "the gateway's answer does not match CloudEPSMSSuccess";
+        return !setup->success || !ap_regexec(setup->success, response->body, 0, NULL, 0) ? APR_SUCCESS
+                                                                                          : CLOUDEP_EPROVIDER;
+    }
+    *error = apr_psprintf(p, "the gateway answered HTTP %d", status);
+    /* These are about this request; whatever else is wrong can be mended without it. */
+    return status == 400 || status == 413 || status == 415 || status == 422 ? CLOUDEP_EREFUSED : APR_EGENERAL;
+}
+
+static const char *describe(apr_status_t rv)
+{
+    if (rv == APR_TIMEUP) {
+        return "the gateway took too long";
+    }
+    if (rv == APR_ECONNREFUSED) {
+        return "the gateway could not be reached";
+    }
+    return rv == CLOUDEP_EFORGED ? "the gateway's certificate is not trusted" : "the exchange with the gateway failed";
+}
+
+apr_status_t cloudep_sms_send(const cloudep_sms_setup_t *setup, cloudep_http_t *http, apr_pool_t *p,
+                              const cloudep_sms_t *sms, apr_uint32_t *stop, const char **error)
+{
+    const char *values[VALUES];
+    cloudep_http_request_t request = {.method = setup->method,
+                                      .user = setup->user,
+                                      .password = setup->secret,
+                                      .ca_file = setup->ca_file,
+                                      .connect_timeout = CONNECT_TIMEOUT,
+                                      .total_timeout = TOTAL_TIMEOUT,
+                                      .max_bytes = ANSWER_MAX,
+                                      .stop = stop};
+    cloudep_http_response_t *response;
+    apr_status_t rv;
+
+    if (!cloudep_is_phone(sms->to)) {
+        *error = "not a phone number";
+        return CLOUDEP_EDATA;
+    }
+    if (setup->spool) {
+        *error = "could not write to the spool folder";
+        return spool(setup, p, sms);
+    }
+    values[TO] = sms->to;
+    values[TO_DIGITS] = sms->to + 1;
+    values[TO_LOCAL] = local_number(p, setup, sms->to);
+    values[TEXT] = sms->text;
+    values[SECRET] = setup->secret;
+    values[ID] = sms->id;
+    if (make_request(&request, setup, p, values) != APR_SUCCESS) {
+        *error = "the gateway's templates cannot be filled in";
+        return CLOUDEP_EDATA;
+    }
+    rv = cloudep_http_exchange(&response, http, p, &request);
+    if (rv == APR_SUCCESS) {
+        return judge(setup, p, response, error);
+    }
+    *error = describe(rv);
+    /* A refusal of ours is not the gateway's. */
+    return rv == CLOUDEP_EREFUSED || rv == CLOUDEP_EMALFORMED ? APR_EGENERAL : rv;
+}
