@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 #include <string.h>
+#include "base/text/email.h"
 #include "base/text/validate.h"
 
 #define LONGEST_WAIT 3600
@@ -19,6 +20,7 @@ static const cloudepctl_column_t columns[] = {{"email", "EMAIL"},        {"uid",
 int cloudepctl_member_named(cloudepctl_t *ctl, cloudep_operator_member_t *who, int required)
 {
     const char *email = cloudepctl_option(ctl, "email");
+    const char *reason;
 
     who->tenant_id = NULL;
     who->uid = cloudepctl_option(ctl, "uid");
@@ -29,8 +31,8 @@ int cloudepctl_member_named(cloudepctl_t *ctl, cloudep_operator_member_t *who, i
     if (who->uid && !cloudep_is_uuid(who->uid)) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--uid must be a UUID");
     }
-    if (email && cloudep_normalize_email(&who->email, email, ctl->pool) != APR_SUCCESS) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--email must be an email address");
+    if (email && cloudep_normalize_email(&who->email, &reason, email, ctl->pool) != APR_SUCCESS) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--email %s", reason);
     }
     return cloudepctl_tenant_id(ctl, &who->tenant_id);
 }

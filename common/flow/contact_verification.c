@@ -6,7 +6,10 @@
  */
 #include "flow/contact_verification.h"
 
+#include <stddef.h>
 #include <string.h>
+#include <apr_strings.h>
+#include "base/text/phone_plan.h"
 #include "flow/purpose.h"
 #include "service/code.h"
 #include "service/notice.h"
@@ -68,6 +71,18 @@ static cloudep_outcome_t send_code(cloudep_context_t *ctx, const cloudep_tenant_
     return outcome;
 }
 
+/* Texts go to telephones of people only: to other numbers they cost much, and earn it for whoever has the number. */
+static cloudep_outcome_t check_number(cloudep_context_t *ctx, const char *number)
+{
+    const cloudep_phone_kind_e kind = cloudep_phone_kind(number);
+
+    if (kind == CLOUDEP_PHONE_ORDINARY) {
+        return cloudep_done();
+    }
+    return cloudep_invalid(offsetof(cloudep_contact_start_t, target), CLOUDEP_RULE_NOT_ALLOWED,
+                           apr_pstrcat(ctx->p, "must not be ", cloudep_phone_kind_name(kind), NULL));
+}
+
 cloudep_outcome_t cloudep_start_contact(cloudep_context_t *ctx, const cloudep_principal_t *who,
                                         cloudep_contact_e contact, const cloudep_contact_start_t *in,
                                         cloudep_contact_challenge_t *out)
@@ -77,6 +92,9 @@ cloudep_outcome_t cloudep_start_contact(cloudep_context_t *ctx, const cloudep_pr
 
     if (!who->member) {
         return cloudep_refuse(CLOUDEP_SUBJECT_GONE);
+    }
+    if (contact == CLOUDEP_CONTACT_PHONE && cloudep_failed(outcome = check_number(ctx, in->target))) {
+        return outcome;
     }
     if (cloudep_failed(outcome = own_tenant(ctx, who, &tenant))) {
         return outcome;

@@ -6,78 +6,13 @@
  */
 #include "operations.h"
 
-#include <apr_lib.h>
-#include <apr_strings.h>
+#include <string.h>
+#include "base/text/accept.h"
 #include "base/text/qr.h"
 #include "flow/totp_enrolment.h"
 
 #define SVG "image/svg+xml"
 #define PNG "image/png"
-
-/* How well a media range matches a type: 0 not at all, 3 exactly (RFC 9110 12.5.1). */
-static int match(const char *range, const char *type)
-{
-    const char *slash = strchr(type, '/');
-
-    if (!strcasecmp(range, type)) {
-        return 3;
-    }
-    if (!strncasecmp(range, type, (apr_size_t)(slash - type) + 1) && !strcmp(range + (slash - type) + 1, "*")) {
-        return 2;
-    }
-    return !strcmp(range, "*/*");
-}
-
-/* A weight, 0 or 1 with digits behind the point (RFC 9110 12.4.2), in thousandths; what is none counts as 0. */
-static int thousandths(const char *text)
-{
-    int value = apr_isdigit(text[0]) ? (text[0] - '0') * 1000 : 0;
-    int unit = 100;
-
-    for (const char *c = text[0] && text[1] == '.' ? text + 2 : ""; apr_isdigit(*c); c++) {
-        value += (*c - '0') * unit;
-        unit /= 10;
-    }
-    return value > 1000 ? 0 : value;
-}
-
-/* The weight of one element of Accept, in thousandths; without a parameter q it is 1. */
-static int weight(char *parameters)
-{
-    char *last;
-
-    for (char *word = apr_strtok(parameters, "; \t", &last); word; word = apr_strtok(NULL, "; \t", &last)) {
-        if (!strncasecmp(word, "q=", 2)) {
-            return thousandths(word + 2);
-        }
-    }
-    return 1000;
-}
-
-/* What Accept gives a type: the weight of the most specific range that matches it. */
-static int preference(apr_pool_t *p, const char *accept, const char *type)
-{
-    int best = 0;
-    int quality = 0;
-    char *last;
-
-    for (char *element = apr_strtok(apr_pstrdup(p, accept), ",", &last); element;
-         element = apr_strtok(NULL, ",", &last)) {
-        char *end;
-        int matched;
-
-        while (apr_isspace(*element)) {
-            element++;
-        }
-        end = element + strcspn(element, "; \t");
-        matched = match(apr_pstrmemdup(p, element, (apr_size_t)(end - element)), type);
-        if (matched > best) {
-            best = matched;
-            quality = weight(end);
-        }
-    }
-    return quality;
-}
 
 static apr_status_t draw_png(cloudep_document_t *document, apr_pool_t *p, const char *url)
 {
@@ -102,9 +37,10 @@ static apr_status_t draw_svg(cloudep_document_t *document, apr_pool_t *p, const 
 /* SVG unless PNG is liked better; a client that wants neither gets what we have. */
 static int prefers_png(const cloudep_call_t *call)
 {
-    const char *accept = apr_table_get(call->r->headers_in, "Accept");
+    static const char *const types[] = {SVG, PNG, NULL};
+    const char *type = cloudep_accept_media(apr_table_get(call->r->headers_in, "Accept"), types);
 
-    return accept && preference(call->ctx->p, accept, PNG) > preference(call->ctx->p, accept, SVG);
+    return type && !strcmp(type, PNG);
 }
 
 cloudep_outcome_t run_totp_picture(cloudep_call_t *call)

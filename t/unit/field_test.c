@@ -84,6 +84,27 @@ static void test_all_good(apr_pool_t *pool)
     is_str(v[TOKEN].text, "a.b~c", "token");
 }
 
+/* What people paste; each kind has a test of its own with all there is. */
+static void test_typed(apr_pool_t *pool)
+{
+    apr_array_header_t *errors;
+    const cloudep_field_value_t *v = check(
+        &errors,
+        "{\"tenant_slug\":\"demo\",\"email\":\" Alice@B\u00fccher.example\u00a0\",\"password\":\"\u00a0 a\u0308bcdef\","
+        "\"code\":\"\uff11\uff12\uff13-456\u3000\",\"language\":\"zh_TW\",\"phone\":\"+886 (0)912-345.678\"}",
+        pool);
+
+    ok(!errors, "every field is understood");
+    is_str(v[MAIL].text, "alice@xn--bcher-kva.example", "an email address");
+    is_str(v[PASS].text,
+           "\xc2\xa0 a\xcc\x88"
+           "bcdef",
+           "a password is exactly what was sent");
+    is_str(v[CODE].text, "123456", "a code");
+    is_str(v[LANG].text, "zh-TW", "a language");
+    is_str(v[PHONE].text, "+886912345678", "a phone number");
+}
+
 static void test_absent(apr_pool_t *pool)
 {
     apr_array_header_t *errors;
@@ -170,7 +191,14 @@ static void test_forms(apr_pool_t *pool)
     wrong(NAME, "\"  \\u3000\"", CLOUDEP_RULE_FORMAT, "must not be only white space", pool);
     wrong(LANG, "\"english\"", CLOUDEP_RULE_FORMAT, "must be a language tag such as zh-TW or en", pool);
     wrong(MONEY, "\"twd\"", CLOUDEP_RULE_FORMAT, "must be a currency code such as TWD or USD", pool);
-    wrong(PHONE, "\"0912345678\"", CLOUDEP_RULE_FORMAT, "must be a phone number such as +886912345678", pool);
+    wrong(LANG, "\"zh_\"", CLOUDEP_RULE_FORMAT, "must be a language tag such as zh-TW or en", pool);
+    wrong(MAIL, "\"\u00e9@b.tw\"", CLOUDEP_RULE_FORMAT, "must be an email address with ASCII characters before the @",
+          pool);
+    wrong(PHONE, "\"+886 912 x\"", CLOUDEP_RULE_FORMAT, "must be a phone number such as +886912345678", pool);
+    wrong(PHONE, "\"0912345678\"", CLOUDEP_RULE_FORMAT, "must begin with + and the country code, such as +886912345678",
+          pool);
+    wrong(PHONE, "\"+8860912345678\"", CLOUDEP_RULE_FORMAT,
+          "must not have the 0 after the country code that is dialled at home only", pool);
     wrong(LINK, "\"javascript:alert(1)\"", CLOUDEP_RULE_FORMAT, "must be an absolute http or https URL", pool);
     wrong(CHOICE, "\"Google\"", CLOUDEP_RULE_CHOICE, "must be one of: google, zitadel", pool);
     wrong(ID, "\"a b\"", CLOUDEP_RULE_FORMAT, "must be an id as it was handed out", pool);
@@ -289,6 +317,7 @@ int main(void)
         return 1;
     }
     test_all_good(pool);
+    test_typed(pool);
     test_absent(pool);
     test_types(pool);
     test_forms(pool);

@@ -10,6 +10,10 @@
 
 #include <apr_strings.h>
 
+#include "base/text/code.h"
+#include "base/text/email.h"
+#include "base/text/language.h"
+#include "base/text/phone.h"
 #include "base/text/validate.h"
 
 /* What a source holds under a field's name. */
@@ -154,7 +158,8 @@ static const char *judge(const char **value, const char **rule, const cloudep_fi
     case CLOUDEP_FIELD_SLUG:
         return cloudep_is_slug(text) ? NULL : "must be lower-case letters, digits and hyphens";
     case CLOUDEP_FIELD_EMAIL:
-        return cloudep_normalize_email(value, text, pool) == APR_SUCCESS ? NULL : "must be an email address";
+        (void)cloudep_normalize_email(value, &reason, text, pool);
+        return reason;
     case CLOUDEP_FIELD_TOKEN:
         return cloudep_is_token(text) ? NULL : "must be printable ASCII without spaces";
     case CLOUDEP_FIELD_ID:
@@ -168,7 +173,8 @@ static const char *judge(const char **value, const char **rule, const cloudep_fi
     case CLOUDEP_FIELD_CURRENCY:
         return cloudep_is_currency(text) ? NULL : "must be a currency code such as TWD or USD";
     case CLOUDEP_FIELD_PHONE:
-        return cloudep_is_phone(text) ? NULL : "must be a phone number such as +886912345678";
+        (void)cloudep_normalize_phone(value, &reason, text, pool);
+        return reason;
     case CLOUDEP_FIELD_BOOL:
         return strcmp(text, "true") == 0 || strcmp(text, "false") == 0 ? NULL : "must be true or false";
     case CLOUDEP_FIELD_CHOICE:

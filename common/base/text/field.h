@@ -28,15 +28,15 @@
 typedef enum {
     CLOUDEP_FIELD_TEXT,     /* any printable text that is not only white space */
     CLOUDEP_FIELD_SLUG,     /* tenant slug */
-    CLOUDEP_FIELD_EMAIL,    /* email address; comes out in lower case */
+    CLOUDEP_FIELD_EMAIL,    /* email address; comes out as cloudep_normalize_email() makes it */
     CLOUDEP_FIELD_PASSWORD, /* any UTF-8 without NUL, exactly as sent */
-    CLOUDEP_FIELD_CODE,     /* digits; spaces are removed; min and max count digits */
+    CLOUDEP_FIELD_CODE,     /* digits; what stands between them is removed; min and max count digits */
     CLOUDEP_FIELD_TOKEN,    /* printable ASCII without spaces: JWT, authorization code, state */
     CLOUDEP_FIELD_ID,       /* [A-Za-z0-9_-]{1,128} */
     CLOUDEP_FIELD_URL,      /* absolute http or https URL */
     CLOUDEP_FIELD_LANGUAGE, /* BCP 47 tag; comes out in canonical form */
     CLOUDEP_FIELD_CURRENCY, /* ISO 4217 code in use */
-    CLOUDEP_FIELD_PHONE,    /* E.164 number */
+    CLOUDEP_FIELD_PHONE,    /* phone number; comes out in its E.164 form */
     CLOUDEP_FIELD_BOOL,     /* JSON true or false; in a query string the words */
     CLOUDEP_FIELD_CHOICE    /* one of .choices */
 } cloudep_field_type_e;
