@@ -61,9 +61,6 @@ all: $(MODULES) $(BUILD)/cloudepctl
 modules: $(MODULES)
 unit: $(TESTS) $(REPLAYS) $(BUILD)/describe
 
-# A content module's own headers are named from its folder.
-$(call objects,$(AUTH)): INCLUDES += -Imod_cloudep_auth
-$(call objects,$(MEMBER)): INCLUDES += -Imod_cloudep_member
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
