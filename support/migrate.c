@@ -177,49 +177,45 @@ static int check_schema(cloudepctl_t *ctl, int *table)
 }
 
 /* Compares one applied migration with the folder; notes it there. */
-static int match(cloudepctl_t *ctl, apr_array_header_t *list, const json_t *row)
+static int match(cloudepctl_t *ctl, apr_array_header_t *list, const cloudep_operator_migration_t *applied)
 {
-    const int version = (int)json_integer_value(json_object_get(row, "version"));
-    const char *checksum = json_string_value(json_object_get(row, "checksum"));
-    const char *applied_at = json_string_value(json_object_get(row, "applied_at"));
     const migration_t *last = &APR_ARRAY_IDX(list, list->nelts - 1, migration_t);
 
     for (int i = 0; i < list->nelts; i++) {
         migration_t *m = &APR_ARRAY_IDX(list, i, migration_t);
 
-        if (m->version != version) {
+        if (m->version != applied->version) {
             continue;
         }
-        if (!checksum || !applied_at || strcmp(m->checksum, checksum)) {
+        if (strcmp(m->checksum, applied->checksum)) {
             return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED,
                                    "%s is not what was applied (its checksum changed): restore the file, and put the "
                                    "change into a new migration",
                                    m->file);
         }
-        m->applied_at = applied_at;
+        m->applied_at = applied->applied_at;
         return CLOUDEPCTL_DONE;
     }
     return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED,
-                           version > last->version ? "the database is newer than %s: it has migration %04d; use the "
-                                                     "cloudepctl and the files of that version"
-                                                   : "%s lacks migration %04d, which the database has",
-                           folder_of(ctl), version);
+                           applied->version > last->version
+                               ? "the database is newer than %s: it has migration %04d; use the "
+                                 "cloudepctl and the files of that version"
+                               : "%s lacks migration %04d, which the database has",
+                           folder_of(ctl), applied->version);
 }
 
 /* What the database has, noted in the list. */
 static int read_applied(cloudepctl_t *ctl, apr_array_header_t *list)
 {
-    cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_operator_migration_list(&ctl->db, ctl->pool, &rows);
+    apr_array_header_t *applied;
+    apr_status_t rv = cloudep_operator_migration_list(&ctl->db, ctl->pool, &applied);
     int code = CLOUDEPCTL_DONE;
 
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
     }
-    for (int i = 0; i < rows->count && !code; i++) {
-        json_t *row = cloudepctl_own(ctl, json_loads(cloudep_cell(rows, i, 0), 0, NULL));
-
-        code = match(ctl, list, row);
+    for (int i = 0; i < applied->nelts && !code; i++) {
+        code = match(ctl, list, &APR_ARRAY_IDX(applied, i, cloudep_operator_migration_t));
     }
     return code;
 }
@@ -278,7 +274,7 @@ static int apply_pending(cloudepctl_t *ctl, apr_array_header_t *list)
         return code;
     }
     if (ctl->json) {
-        return cloudepctl_print_array(ctl, "applied", columns, done);
+        return cloudepctl_print_list(ctl, "applied", columns, done, NULL);
     }
     return cloudepctl_print_text(ctl, *text ? text : "nothing to do: the database is up to date\n");
 }
@@ -312,7 +308,7 @@ static int migrate(cloudepctl_t *ctl)
     for (int i = 0; i < list->nelts; i++) {
         (void)json_array_append_new(states, migration_json(&APR_ARRAY_IDX(list, i, migration_t)));
     }
-    return cloudepctl_print_array(ctl, "migrations", columns, states);
+    return cloudepctl_print_list(ctl, "migrations", columns, states, NULL);
 }
 
 static const cloudepctl_option_t options[] = {

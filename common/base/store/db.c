@@ -265,6 +265,16 @@ apr_status_t cloudep_db_run_one(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t 
     return rv == APR_SUCCESS && found->count == 0 ? APR_NOTFOUND : rv;
 }
 
+apr_status_t cloudep_db_number(int *number, apr_pool_t *p, cloudep_db_t *db, const cloudep_statement_t *st,
+                               const cloudep_args_t *args)
+{
+    cloudep_rows_t *rows;
+    apr_status_t rv = cloudep_db_run(db, p, &rows, st, args);
+
+    *number = rv == APR_SUCCESS && rows->count ? (int)apr_atoi64(cloudep_cell(rows, 0, 0)) : 0;
+    return rv;
+}
+
 apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *label, const char *sql)
 {
     cloudep_db_lease_t lease = {0};

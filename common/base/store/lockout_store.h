@@ -1,9 +1,11 @@
 /*
  * lockout_store.h - failures that make the next try wait: passwords, second factors, whatever can be guessed.
  *
- * A guess is counted before it is compared, in one atomic statement, so that no number of parallel guesses gets past
- * the limit; who guessed right clears the count. The wait grows with every further failure up to the policy's longest
- * and always ends by itself: nobody is locked out for ever. All times are the database's.
+ * A failure is counted, or refused because a wait is on, in one atomic statement, so that no number of parallel guesses
+ * gets past the limit. Second factors are counted before they are compared (second_factor.c) and passwords, whose
+ * comparison is slow, after it (throttle_store.h); a right guess clears the count. The wait grows with every further
+ * failure up to the policy's longest and always ends by itself: nobody is locked out for ever. All times are the
+ * database's.
  */
 #ifndef CLOUDEP_LOCKOUT_STORE_H
 #define CLOUDEP_LOCKOUT_STORE_H
@@ -49,13 +51,5 @@ cloudep_lockout_fail(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *l
 /** Forgets all failures and any wait. @return as cloudep_db_run */
 CLOUDEP_DECLARE(apr_status_t)
 cloudep_lockout_clear(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout);
-
-/*
- * The same as a part of the statement that proves who it was: a CTE that clears the failures of that kind (a string
- * literal) of each row of source (a CTE with tenant_id, uid).
- */
-#define CLOUDEP_SQL_UNLOCK(kind_, source)                                                                              \
-    "DELETE FROM cloudep.lockouts l USING " source " s"                                                                \
-    " WHERE l.tenant_id = s.tenant_id AND l.kind = '" kind_ "' AND l.subject = s.uid::text"
 
 #endif
