@@ -4,7 +4,7 @@
 #include "base/webauthn/client_data.h"
 
 #include <string.h>
-#include "base/json.h"
+#include "base/text/json.h"
 
 static const char byte_order_mark[] = "\xef\xbb\xbf";
 #define BYTE_ORDER_MARK_LEN 3

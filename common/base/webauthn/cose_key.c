@@ -14,6 +14,8 @@
 #include <openssl/x509.h>
 #include <string.h>
 
+#include "base/crypto/rsa_key.h"
+
 /* Labels of members (RFC 9052 section 7.1, RFC 9053 section 7, RFC 8230 section 4). */
 #define LABEL_KTY 1
 #define LABEL_ALG 3
@@ -30,9 +32,7 @@
 #define CRV_ED25519 6
 
 #define COORDINATE_LEN 32
-#define RSA_MIN_BITS 2048
 #define RSA_MAX_BITS 4096
-#define RSA_MAX_EXPONENT_BITS 64
 
 typedef cloudep_webauthn_reason_t (*make_fn)(EVP_PKEY **pkey, const cloudep_cbor_t *key);
 
@@ -146,13 +146,14 @@ static cloudep_webauthn_reason_t make_ed25519(EVP_PKEY **pkey, const cloudep_cbo
 
 static cloudep_webauthn_reason_t check_rsa(const BIGNUM *n, const BIGNUM *e)
 {
-    if (BN_num_bits(n) < RSA_MIN_BITS || BN_num_bits(n) > RSA_MAX_BITS) {
-        return CLOUDEP_WEBAUTHN_KEY_SIZE;
-    }
-    if (!BN_is_odd(n) || !BN_is_odd(e) || BN_is_one(e) || BN_num_bits(e) > RSA_MAX_EXPONENT_BITS) {
-        return CLOUDEP_WEBAUTHN_KEY;
-    }
-    return CLOUDEP_WEBAUTHN_ACCEPTED;
+    static const cloudep_webauthn_reason_t reasons[] = {
+        [CLOUDEP_RSA_FIT] = CLOUDEP_WEBAUTHN_ACCEPTED,
+        [CLOUDEP_RSA_SIZE] = CLOUDEP_WEBAUTHN_KEY_SIZE,
+        [CLOUDEP_RSA_IMPOSSIBLE] = CLOUDEP_WEBAUTHN_KEY,
+        [CLOUDEP_RSA_FACTORABLE] = CLOUDEP_WEBAUTHN_KEY_WEAK,
+    };
+
+    return reasons[cloudep_rsa_judge(n, e, RSA_MAX_BITS)];
 }
 
 static cloudep_webauthn_reason_t make_rsa(EVP_PKEY **pkey, const cloudep_cbor_t *key)

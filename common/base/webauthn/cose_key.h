@@ -16,7 +16,7 @@ cloudep_webauthn_reason_t cloudep_cose_algorithm(int *algorithm, const cloudep_c
 /**
  * Makes a SubjectPublicKeyInfo, allocated from pool, of a COSE key with that algorithm. Members that are not needed
  * are not looked at. CLOUDEP_WEBAUTHN_ALGORITHM: not one that we know. CLOUDEP_WEBAUTHN_KEY, _KEY_TYPE, _KEY_SIZE,
- * _KEY_POINT, CLOUDEP_WEBAUTHN_UNABLE.
+ * _KEY_POINT, _KEY_WEAK, CLOUDEP_WEBAUTHN_UNABLE.
  */
 cloudep_webauthn_reason_t cloudep_cose_to_spki(cloudep_webauthn_bytes_t *spki, apr_pool_t *pool, int algorithm,
                                                const cloudep_cbor_t *key);

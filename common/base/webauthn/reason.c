@@ -33,6 +33,7 @@ static const row_t *row_of(cloudep_webauthn_reason_t reason)
         [CLOUDEP_WEBAUTHN_KEY_TYPE] = {CLOUDEP_EREFUSED, "key type or curve is not the algorithm's"},
         [CLOUDEP_WEBAUTHN_KEY_SIZE] = {CLOUDEP_EREFUSED, "RSA key outside 2048 to 4096 bits"},
         [CLOUDEP_WEBAUTHN_KEY_POINT] = {CLOUDEP_EREFUSED, "public key not on its curve"},
+        [CLOUDEP_WEBAUTHN_KEY_WEAK] = {CLOUDEP_EREFUSED, "RSA key that can be factored (CVE-2017-15361)"},
         [CLOUDEP_WEBAUTHN_CREDENTIAL_ID] = {CLOUDEP_EREFUSED, "credential id empty or longer than 1023 bytes"},
         [CLOUDEP_WEBAUTHN_SIGNATURE] = {CLOUDEP_EFORGED, "signature does not match"},
         [CLOUDEP_WEBAUTHN_STORED_KEY] = {CLOUDEP_EDATA, "stored key cannot be used"},

@@ -57,6 +57,7 @@ typedef enum {
     CLOUDEP_WEBAUTHN_KEY_TYPE,              /* key type or curve that is not the algorithm's */
     CLOUDEP_WEBAUTHN_KEY_SIZE,              /* RSA outside 2048 to 4096 bits */
     CLOUDEP_WEBAUTHN_KEY_POINT,             /* a point that is not on the curve */
+    CLOUDEP_WEBAUTHN_KEY_WEAK,              /* an RSA key that can be factored (rsa_key.h) */
     CLOUDEP_WEBAUTHN_CREDENTIAL_ID,         /* empty, or longer than CLOUDEP_WEBAUTHN_ID_MAX */
     CLOUDEP_WEBAUTHN_SIGNATURE,             /* does not match */
     CLOUDEP_WEBAUTHN_STORED_KEY,            /* the stored key cannot be read, or is not the algorithm's */
