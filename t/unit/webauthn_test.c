@@ -486,6 +486,9 @@ static void test_authenticator_data(void)
         text[64] = '4'; /* AT */
         REGISTRATION(data, text, AUTHENTICATOR_DATA, "credential data cut off");
     }
+    REGISTRATION(
+        data, apr_pstrcat(pool, apr_pstrndup(pool, zeros, 64), "41", apr_pstrndup(pool, zeros, 40), "0003aaaa", NULL),
+        AUTHENTICATOR_DATA, "an id of three bytes, of which there are two");
     REGISTRATION(rp_id, "evil.example", RP_ID, "7.1 step 14: another relying party");
     REGISTRATION(rp_id, "ID.example", RP_ID, "in other letters");
 }
@@ -549,7 +552,9 @@ static void hex_key_is(const char *hex, cloudep_webauthn_reason_t reason, const 
 static void test_ec_keys(void)
 {
     cloudep_webauthn_rule_t rule = demanding;
-    static const int only_rsa[] = {CLOUDEP_COSE_RS256, 0}, nothing[] = {0};
+    static const int only_rsa[] = {CLOUDEP_COSE_RS256, 0}, es384[] = {-35, 0}, nothing[] = {0};
+    buffer_t *p384 = apr_pcalloc(pool, sizeof(*p384));
+    response_t response = right;
     buffer_t *key = apr_pcalloc(pool, sizeof(*key));
     unsigned char point[65];
 
@@ -561,6 +566,11 @@ static void test_ec_keys(void)
     rule.algorithms = nothing;
     registration(&right, &rule, CLOUDEP_WEBAUTHN_ALGORITHM, "nothing was");
     hex_key_is("a501020338222002215820{x}225820{y}", CLOUDEP_WEBAUTHN_ALGORITHM, "ES384 is not offered");
+    ec_point(point);
+    put_ec_key(p384, point + 1, point + 33, 2, -35, 2);
+    response.key = p384;
+    rule.algorithms = es384;
+    registration(&response, &rule, CLOUDEP_WEBAUTHN_ALGORITHM, "offered by mistake it is refused all the same");
     hex_key_is("a5010203002001215820{x}225820{y}", CLOUDEP_WEBAUTHN_ALGORITHM, "nor is 0");
     hex_key_is("a401022001215820{x}225820{y}", CLOUDEP_WEBAUTHN_KEY, "no algorithm");
     hex_key_is("a501020363616c672001215820{x}225820{y}", CLOUDEP_WEBAUTHN_KEY, "an algorithm that is a text");

@@ -153,7 +153,7 @@ static void check_vector(apr_pool_t *pool, const set_t *set, const json_t *vecto
         return;
     }
     count.registrations++;
-    if (spki.data) {
+    if (spki.data && id.data) {
         ok(credential.spki.len == spki.len && !memcmp(credential.spki.data, spki.data, spki.len),
            "%s: the key is the one that the browser gives", name);
         is_int(credential.algorithm, json_integer_value(json_object_get(response, "publicKeyAlgorithm")),

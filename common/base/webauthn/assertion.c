@@ -44,8 +44,8 @@ verify(cloudep_webauthn_assertion_t *assertion, apr_pool_t *pool, const cloudep_
     if (data.flags & CLOUDEP_FLAG_AT) { /* section 6.1 forbids it: what was signed is then an attestation */
         return CLOUDEP_WEBAUTHN_CREDENTIAL_GIVEN;
     }
-    if ((reason = cloudep_client_data_check(pool, client_data, "webauthn.get", rule)) || /* 7.2 step 8 to step 14 */
-        (reason = cloudep_webauthn_check_data(&data, rule, 1))) {                        /* 7.2 step 15 to step 18 */
+    if ((reason = cloudep_client_data_check(pool, client_data, "webauthn.get", rule)) || /* 7.2 steps 8 to 14 */
+        (reason = cloudep_webauthn_check_data(&data, rule, 1))) {                        /* 7.2 steps 15 to 18 */
         return reason;
     }
     if (!(data.flags & CLOUDEP_FLAG_BE) != !stored->backup_eligible) { /* 7.2 step 19 */

@@ -87,13 +87,13 @@ static cloudep_webauthn_reason_t verify(cloudep_webauthn_credential_t *credentia
     attestation_t attestation;
     cloudep_webauthn_reason_t reason;
 
-    if ((reason = cloudep_client_data_check(pool, client_data, "webauthn.create", rule)) || /* 7.1 step 5 to step 11 */
+    if ((reason = cloudep_client_data_check(pool, client_data, "webauthn.create", rule)) || /* 7.1 steps 5 to 11 */
         /* 7.1 step 12: the hash is for statements, see step 22 */
         (reason = read_attestation(&attestation, attestation_object))) {
         return reason;
     }
     data = &attestation.data;
-    if ((reason = cloudep_webauthn_check_data(data, rule, !rule->user_presence_optional)) || /* 7.1 step 14 to 17 */
+    if ((reason = cloudep_webauthn_check_data(data, rule, !rule->user_presence_optional)) || /* 7.1 steps 14 to 17 */
         (reason = cloudep_cose_algorithm(&credential->algorithm, &data->key))) {
         return reason;
     }
