@@ -39,6 +39,15 @@ static cloudep_webauthn_bytes_t bytes_of(const void *data, apr_size_t len)
     return bytes;
 }
 
+/* Memory of that size and no more, so that a sanitizer sees what is read beyond it. */
+static unsigned char *exactly(size_t size)
+{
+    unsigned char *bytes = malloc(size ? size : 1);
+
+    FUZZ_CHECK(bytes);
+    return bytes;
+}
+
 /* A head in its shortest form. */
 static apr_size_t write_head(unsigned char *out, unsigned int type, apr_uint64_t value)
 {
@@ -143,7 +152,9 @@ static void with_data(apr_pool_t *pool, const unsigned char *data, apr_size_t le
                                  "attStmt\xa0\x68"
                                  "authData";
     const char *client = CLIENT_DATA("webauthn.create");
-    unsigned char *object = apr_palloc(pool, sizeof(before) + 9 + len);
+    unsigned char head[9];
+    const apr_size_t head_len = write_head(head, CLOUDEP_CBOR_BYTES, len);
+    unsigned char *object = exactly(sizeof(before) - 1 + head_len + len);
     apr_size_t at = sizeof(before) - 1;
     const cloudep_webauthn_credential_t stored = {.spki = {spki, sizeof(spki)}, .algorithm = CLOUDEP_COSE_ES256};
     const cloudep_webauthn_bytes_t authenticator_data = bytes_of(data, len);
@@ -152,11 +163,13 @@ static void with_data(apr_pool_t *pool, const unsigned char *data, apr_size_t le
     cloudep_webauthn_reason_t reason;
 
     memcpy(object, before, at);
-    at += write_head(object + at, CLOUDEP_CBOR_BYTES, len);
+    memcpy(object + at, head, head_len);
+    at += head_len;
     if (len) {
         memcpy(object + at, data, len);
     }
     reason = attest(pool, object, at + len, client, strlen(client));
+    free(object);
     FUZZ_CHECK(reason != CLOUDEP_WEBAUTHN_ATTESTATION_OBJECT && reason != CLOUDEP_WEBAUTHN_CLIENT_DATA);
     FUZZ_CHECK(cloudep_webauthn_assert(&assertion, &reason, pool, &rule, &stored, &authenticator_data, &get, &get) !=
                APR_SUCCESS);
@@ -168,7 +181,7 @@ static void with_key(apr_pool_t *pool, const unsigned char *key, apr_size_t len)
 {
     static const unsigned char middle[] = {0x45, 0, 0, 0, 1, 0, 0, 0, 0, 0,   0,   0,   0,  0,
                                            0,    0, 0, 0, 0, 0, 0, 0, 4, 'p', 'a', 's', 's'};
-    unsigned char *data = apr_palloc(pool, sizeof(rp_id_hash) + sizeof(middle) + len);
+    unsigned char *data = exactly(sizeof(rp_id_hash) + sizeof(middle) + len);
 
     memcpy(data, rp_id_hash, sizeof(rp_id_hash));
     memcpy(data + sizeof(rp_id_hash), middle, sizeof(middle));
@@ -176,6 +189,7 @@ static void with_key(apr_pool_t *pool, const unsigned char *key, apr_size_t len)
         memcpy(data + sizeof(rp_id_hash) + sizeof(middle), key, len);
     }
     with_data(pool, data, sizeof(rp_id_hash) + sizeof(middle) + len);
+    free(data);
 }
 
 static void with_signature(apr_pool_t *pool, const unsigned char *data, apr_size_t len)
@@ -195,22 +209,8 @@ static void with_signature(apr_pool_t *pool, const unsigned char *data, apr_size
                                        &signature) == CLOUDEP_EFORGED);
 }
 
-static void topic(apr_pool_t *pool, const char *text, size_t size)
+static void run(apr_pool_t *pool, char kind, const unsigned char *data, apr_size_t len)
 {
-    unsigned char *data = apr_palloc(pool, size + 1);
-    apr_size_t len = size;
-    char kind = *text;
-
-    if (!size) {
-        return;
-    }
-    memcpy(data, text + 1, --len);
-    if (kind >= 'A' && kind <= 'Z') {
-        if (apr_unescape_hex(data, text + 1, (apr_ssize_t)strcspn(text + 1, "\n"), 0, &len) != APR_SUCCESS) {
-            return;
-        }
-        kind = (char)(kind - 'A' + 'a');
-    }
     switch (kind) {
     case 'b':
         read_cbor(data, len);
@@ -233,6 +233,25 @@ static void topic(apr_pool_t *pool, const char *text, size_t size)
     default:
         break;
     }
+}
+
+static void topic(apr_pool_t *pool, const char *text, size_t size)
+{
+    const int hexadecimal = *text >= 'A' && *text <= 'Z';
+    apr_size_t len = size ? size - 1 : 0;
+    unsigned char *data = exactly(len);
+
+    if (!hexadecimal) {
+        memcpy(data, text + (size != 0), len);
+        run(pool, *text, data, len);
+    }
+    else if (apr_unescape_hex(NULL, text + 1, (apr_ssize_t)strcspn(text + 1, "\n"), 0, &len) == APR_SUCCESS) {
+        free(data);
+        data = exactly(len);
+        (void)apr_unescape_hex(data, text + 1, (apr_ssize_t)strcspn(text + 1, "\n"), 0, &len);
+        run(pool, (char)(*text - 'A' + 'a'), data, len);
+    }
+    free(data);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

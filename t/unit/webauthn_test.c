@@ -398,6 +398,7 @@ static void test_attestation_object(void)
     REGISTRATION(head, "86", ATTESTATION_OBJECT, "an array");
     REGISTRATION(statement, "8102", ATTESTATION_STATEMENT, "7.1 step 22: none with an array as statement");
     REGISTRATION(statement, "a1616100", ATTESTATION_STATEMENT, "none with a statement");
+    REGISTRATION(statement, "80", ATTESTATION_STATEMENT, "none with an empty array");
     REGISTRATION(statement, "f6", ATTESTATION_STATEMENT, "none with null");
     REGISTRATION(statement, "bfff", ATTESTATION_OBJECT, "a statement of indefinite length");
     REGISTRATION(statement, "a2616100616101", ATTESTATION_OBJECT, "a statement with a key twice");
