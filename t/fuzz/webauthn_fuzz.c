@@ -238,17 +238,16 @@ static void run(apr_pool_t *pool, char kind, const unsigned char *data, apr_size
 static void topic(apr_pool_t *pool, const char *text, size_t size)
 {
     const int hexadecimal = *text >= 'A' && *text <= 'Z';
-    apr_size_t len = size ? size - 1 : 0;
+    const apr_size_t digits = hexadecimal ? strcspn(text + 1, "\n") : 0;
+    apr_size_t len = hexadecimal ? digits / 2 : size - (size != 0);
     unsigned char *data = exactly(len);
 
     if (!hexadecimal) {
         memcpy(data, text + (size != 0), len);
         run(pool, *text, data, len);
     }
-    else if (apr_unescape_hex(NULL, text + 1, (apr_ssize_t)strcspn(text + 1, "\n"), 0, &len) == APR_SUCCESS) {
-        free(data);
-        data = exactly(len);
-        (void)apr_unescape_hex(data, text + 1, (apr_ssize_t)strcspn(text + 1, "\n"), 0, &len);
+    /* of an odd number of digits APR would write half a byte more */
+    else if (digits % 2 == 0 && apr_unescape_hex(data, text + 1, (apr_ssize_t)digits, 0, &len) == APR_SUCCESS) {
         run(pool, (char)(*text - 'A' + 'a'), data, len);
     }
     free(data);

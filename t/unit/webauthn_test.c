@@ -89,9 +89,9 @@ static cloudep_webauthn_bytes_t bytes_of(const void *data, apr_size_t len)
 
 /* ---- COSE keys */
 
-static void put_ec_key(buffer_t *key, const unsigned char x[32], const unsigned char y[32], int kty, int alg, int crv)
+static void put_curve_key(buffer_t *key, unsigned int pairs, int kty, int alg, int crv, const unsigned char x[32])
 {
-    put_head(key, 5, 5);
+    put_head(key, 5, pairs);
     put_int(key, 1);
     put_int(key, kty);
     put_int(key, 3);
@@ -100,21 +100,13 @@ static void put_ec_key(buffer_t *key, const unsigned char x[32], const unsigned 
     put_int(key, crv);
     put_int(key, -2);
     put_bytes(key, x, 32);
-    put_int(key, -3);
-    put_bytes(key, y, 32);
 }
 
-static void put_ed_key(buffer_t *key, const unsigned char x[32], int kty, int alg, int crv)
+static void put_ec_key(buffer_t *key, const unsigned char x[32], const unsigned char y[32], int alg, int crv)
 {
-    put_head(key, 5, 4);
-    put_int(key, 1);
-    put_int(key, kty);
-    put_int(key, 3);
-    put_int(key, alg);
-    put_int(key, -1);
-    put_int(key, crv);
-    put_int(key, -2);
-    put_bytes(key, x, 32);
+    put_curve_key(key, 5, 2, alg, crv, x);
+    put_int(key, -3);
+    put_bytes(key, y, 32);
 }
 
 static void put_rsa_numbers(buffer_t *key, const BIGNUM *n, const BIGNUM *e)
@@ -151,11 +143,11 @@ static void put_own_key(buffer_t *key, int algorithm)
     switch (algorithm) {
     case CLOUDEP_COSE_ES256:
         ec_point(bytes);
-        put_ec_key(key, bytes + 1, bytes + 33, 2, CLOUDEP_COSE_ES256, 1);
+        put_ec_key(key, bytes + 1, bytes + 33, CLOUDEP_COSE_ES256, 1);
         break;
     case CLOUDEP_COSE_EDDSA:
         EVP_PKEY_get_raw_public_key(ed, bytes, &len);
-        put_ed_key(key, bytes, 1, CLOUDEP_COSE_EDDSA, 6);
+        put_curve_key(key, 4, 1, CLOUDEP_COSE_EDDSA, 6, bytes);
         break;
     default:
         EVP_PKEY_get_bn_param(rsa, OSSL_PKEY_PARAM_RSA_N, &n);
@@ -568,7 +560,7 @@ static void test_ec_keys(void)
     registration(&right, &rule, CLOUDEP_WEBAUTHN_ALGORITHM, "nothing was");
     hex_key_is("a501020338222002215820{x}225820{y}", CLOUDEP_WEBAUTHN_ALGORITHM, "ES384 is not offered");
     ec_point(point);
-    put_ec_key(p384, point + 1, point + 33, 2, -35, 2);
+    put_ec_key(p384, point + 1, point + 33, -35, 2);
     response.key = p384;
     rule.algorithms = es384;
     registration(&response, &rule, CLOUDEP_WEBAUTHN_ALGORITHM, "offered by mistake it is refused all the same");
@@ -599,15 +591,15 @@ static void test_ec_keys(void)
     hex_key_is("a5010203262001215820{x}225820{x}", CLOUDEP_WEBAUTHN_KEY_POINT, "x twice");
     ec_point(point);
     point[64] ^= 1;
-    put_ec_key(key, point + 1, point + 33, 2, CLOUDEP_COSE_ES256, 1);
+    put_ec_key(key, point + 1, point + 33, CLOUDEP_COSE_ES256, 1);
     key_is(key, CLOUDEP_WEBAUTHN_KEY_POINT, "one bit beside the curve");
     memset(point, 0, sizeof(point));
     key->len = 0;
-    put_ec_key(key, point + 1, point + 33, 2, CLOUDEP_COSE_ES256, 1);
+    put_ec_key(key, point + 1, point + 33, CLOUDEP_COSE_ES256, 1);
     key_is(key, CLOUDEP_WEBAUTHN_KEY_POINT, "x and y 0");
     memset(point, 0xff, sizeof(point));
     key->len = 0;
-    put_ec_key(key, point + 1, point + 33, 2, CLOUDEP_COSE_ES256, 1);
+    put_ec_key(key, point + 1, point + 33, CLOUDEP_COSE_ES256, 1);
     key_is(key, CLOUDEP_WEBAUTHN_KEY_POINT, "x and y above the prime");
     hex_key_is("a6010203262001215820{x}225820{y}0326", CLOUDEP_WEBAUTHN_AUTHENTICATOR_DATA, "a member twice");
     hex_key_is("bf010203262001215820{x}225820{y}ff", CLOUDEP_WEBAUTHN_AUTHENTICATOR_DATA, "indefinite length");
@@ -643,13 +635,13 @@ static void test_ed_keys(void)
     }
     EVP_PKEY_get_raw_public_key(ed, x, &len);
     key->len = 0;
-    put_ed_key(key, x, 1, CLOUDEP_COSE_EDDSA, 7);
+    put_curve_key(key, 4, 1, CLOUDEP_COSE_EDDSA, 7, x);
     key_is(key, CLOUDEP_WEBAUTHN_KEY_TYPE, "curve Ed448");
     key->len = 0;
-    put_ed_key(key, x, 2, CLOUDEP_COSE_EDDSA, 6);
+    put_curve_key(key, 4, 2, CLOUDEP_COSE_EDDSA, 6, x);
     key_is(key, CLOUDEP_WEBAUTHN_KEY_TYPE, "key type EC2");
     key->len = 0;
-    put_ed_key(key, x, 1, CLOUDEP_COSE_ES256, 6);
+    put_curve_key(key, 4, 1, CLOUDEP_COSE_ES256, 6, x);
     key_is(key, CLOUDEP_WEBAUTHN_KEY_TYPE, "algorithm ES256");
     key->len = 0;
     put_hex(key, "a3010103272006");

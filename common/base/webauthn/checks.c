@@ -3,6 +3,7 @@
  */
 #include "base/webauthn/checks.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ cloudep_webauthn_reason_t cloudep_webauthn_check_data(const cloudep_authenticato
     if (!EVP_Digest(rule->rp_id, strlen(rule->rp_id), rp_id_hash, NULL, EVP_sha256(), NULL)) {
         return CLOUDEP_WEBAUTHN_UNABLE;
     }
-    if (memcmp(data->rp_id_hash, rp_id_hash, sizeof(rp_id_hash)) != 0) { /* 7.1 step 14, 7.2 step 15 */
+    if (CRYPTO_memcmp(data->rp_id_hash, rp_id_hash, sizeof(rp_id_hash)) != 0) { /* 7.1 step 14, 7.2 step 15 */
         return CLOUDEP_WEBAUTHN_RP_ID;
     }
     if (!(data->flags & CLOUDEP_FLAG_UP) && user_presence_required) { /* 7.1 step 15, 7.2 step 16 */
