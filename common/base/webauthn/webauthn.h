@@ -102,8 +102,7 @@ typedef struct cloudep_webauthn_assertion_t {
     apr_uint32_t sign_count; /* to be stored */
     int user_verified;
     int backed_up; /* to be stored */
-    /* The sign count is not above the stored one: a sign of a copied key, but no proof, as synced passkeys repeat it.
-     */
+    /* The sign count is not above the stored one: a hint at a copied key, no proof. Synced passkeys repeat it. */
     int counter_went_back;
 } cloudep_webauthn_assertion_t;
 
