@@ -5,7 +5,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "base/b64.h"
+#include "base/text/b64.h"
 #include "base/webauthn/webauthn.h"
 #include "tap.h"
 #include "vectors.h"

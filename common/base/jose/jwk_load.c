@@ -10,12 +10,8 @@
 #include <openssl/ec.h>
 #include <openssl/param_build.h>
 #include <string.h>
-<<<<<<< HEAD:common/base/jose/jwk_load.c
-#include "base/text/b64.h"
-=======
 #include "base/text/b64.h"
 #include "base/crypto/rsa_key.h"
->>>>>>> 2d191a1 (jose: refuse RSA keys of CVE-2017-15361; test against Project Wycheproof):common/base/jwk_load.c
 
 #define RSA_MAX_BITS 8192
 #define SECRET_MAX 1024
