@@ -8,7 +8,6 @@
 
 #include "core/background.h"
 #include "core/settings.h"
-#include "core/request.h"
 #include "core/runtime.h"
 #include "idp/idp.h"
 
