@@ -45,13 +45,14 @@ MEMBER := $(call tree,mod_cloudep_member,c)
 CTL    := $(wildcard support/*.c)
 UNIT   := $(wildcard t/unit/*_test.c)
 FUZZ   := $(wildcard t/fuzz/*_fuzz.c)
-C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/fuzz/replay.c t/describe/*.c bench/*.c)
+C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/unit/flow_shim.c t/fuzz/replay.c t/describe/*.c bench/*.c)
 H_FILES = $(call tree,common,h) $(call tree,mod_cloudep_auth,h) $(call tree,mod_cloudep_member,h) $(wildcard support/*.h t/unit/*.h t/fuzz/*.h t/describe/*.h)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 ARCHIVE := $(BUILD)/libcloudep_base.a
 MODULES := $(BUILD)/mod_cloudep.so $(BUILD)/mod_cloudep_auth.so $(BUILD)/mod_cloudep_member.so
 TESTS   := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT))
+FLOW_TESTS := $(filter $(BUILD)/unit/flow_%,$(TESTS))
 REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 
 .PHONY: all modules install unit asan tsan fuzz tidy fmt fmt-check clean
@@ -78,6 +79,14 @@ $(BUILD)/mod_cloudep_member.so: $(call objects,$(MEMBER))
 	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ -ljansson
 $(BUILD)/cloudepctl: $(call objects,$(CTL)) $(ARCHIVE)
 	@$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
+# Flows with all that they need, and without httpd: whatever of it they came to need would be missing here.
+FLOWS := $(BUILD)/libcloudep_flow.a
+$(FLOWS): $(call objects,$(foreach room,flow service idp oidc outbox core,$(call tree,common/$(room),c)))
+	@rm -f $@
+	@$(AR) rcs $@ $^
+$(FLOW_TESTS): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/t/unit/flow_shim.o $(FLOWS) $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread

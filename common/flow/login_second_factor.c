@@ -12,7 +12,7 @@
 #include "base/status.h"
 #include "core/settings.h"
 #include "flow/purpose.h"
-#include "outbox/outbox.h"
+#include "outbox/message.h"
 #include "service/account.h"
 #include "service/code.h"
 #include "service/second_factor.h"

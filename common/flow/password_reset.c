@@ -12,7 +12,7 @@
 #include "base/store/recovery_store.h"
 #include "flow/purpose.h"
 #include "idp/idp.h"
-#include "outbox/outbox.h"
+#include "outbox/message.h"
 #include "service/account.h"
 #include "service/code.h"
 #include "service/decoy.h"

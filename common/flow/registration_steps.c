@@ -11,7 +11,7 @@
 #include "base/status.h"
 #include "flow/admission.h"
 #include "flow/purpose.h"
-#include "outbox/outbox.h"
+#include "outbox/message.h"
 #include "service/account.h"
 #include "service/notice.h"
 

@@ -4,6 +4,7 @@
 #ifndef CLOUDEP_OUTBOX_PRIVATE_H
 #define CLOUDEP_OUTBOX_PRIVATE_H
 
+#include "base/store/outbox_store.h"
 #include "outbox/mail.h"
 #include "outbox/messages.h"
 #include "outbox/outbox.h"

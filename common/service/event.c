@@ -15,7 +15,6 @@
 #include "base/store/event_store.h"
 #include "core/background.h"
 #include "core/settings.h"
-#include "core/request.h"
 #include "core/runtime.h"
 
 #define FLUSH_INTERVAL apr_time_from_msec(500)

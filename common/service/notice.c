@@ -6,7 +6,7 @@
 #include <apr_strings.h>
 #include "core/settings.h"
 #include "core/needs.h"
-#include "outbox/outbox.h"
+#include "outbox/message.h"
 
 /* Seconds that a notice is worth sending: long enough for a mail server's weekend. */
 #define NOTICE_LIFETIME (3 * 86400)

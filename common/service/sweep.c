@@ -9,7 +9,6 @@
 #include "base/store/sweep_store.h"
 #include "core/background.h"
 #include "core/settings.h"
-#include "core/request.h"
 #include "core/runtime.h"
 #include "idp/idp.h"
 

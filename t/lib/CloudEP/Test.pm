@@ -14,6 +14,7 @@ use CloudEP::Client;
 use CloudEP::Httpd;
 use CloudEP::Matrix;
 use CloudEP::Process qw(slurp);
+use CloudEP::Reasons;
 use CloudEP::Secrets;
 use CloudEP::Server;
 use Exporter 'import';
@@ -229,6 +230,7 @@ sub envelope_faults {
     push @wrong, 'message is not SUCCESS' if !$failed && ($json->{message} // '') ne 'SUCCESS';
     push @wrong, 'request_id is not X-Request-Id' if $failed && ($json->{request_id} // '') ne ($response->header('x-request-id') // '-');
     push @wrong, 'reason is not a word' if $failed && ($json->{reason} // '') !~ /^[a-z]+(?:_[a-z]+)*$/;
+    push @wrong, CloudEP::Reasons::faults($response->method, $response->path, $status, $json->{reason} // '') if $failed;
     push @wrong, "errors at $status" if $json->{errors} && $status != 400;
     push @wrong, map { 'not a field error: ' . JSON::PP::encode_json([$_]) }
         grep { ref ne 'HASH' || join(',', sort keys %$_) ne 'field,reason,rule' } @{ $json->{errors} // [] };
