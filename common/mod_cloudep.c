@@ -176,6 +176,9 @@ static int configure_server(server_rec *s, apr_pool_t *pconf, server_rec *main_s
 {
     cloudep_config_t *config = ap_get_module_config(s->module_config, &cloudep_module);
 
+    if (config->run) {
+        return OK; /* a virtual host without directives of ours has the very record of the main server */
+    }
     cloudep_config_settle(config);
     return cloudep_runtime_assign(config, s, main_server, pconf) ? prepare_parts(s, config, pconf) : OK;
 }

@@ -1,6 +1,8 @@
 # 501: a server with only part of the configuration starts, says what is off, and answers so there and only there.
 use strict;
 use warnings;
+use CloudEP::Httpd;
+use CloudEP::Process qw(free_port slurp);
 use CloudEP::Test;
 
 my $member = register_member();
@@ -47,6 +49,27 @@ for my $part (@parts) {
     }
     $server->stop;
 }
+
+# Where only a virtual host has directives of ours, nothing is said of the main server; hosts that inherit add no line.
+my $beside = own_server();
+$beside->prepare;
+my $port = free_port();
+my $configuration = $beside->configuration;
+$beside->{httpd}->configure(CloudEP::Httpd::load_modules(build => $beside->{build}), <<"TEXT");
+Listen 127.0.0.1:$port
+<VirtualHost 127.0.0.1:$port>
+ServerName id.example
+$configuration
+</VirtualHost>
+<VirtualHost 127.0.0.1:$port>
+ServerName plain.example
+</VirtualHost>
+TEXT
+$beside->{httpd}->start;
+my @told = slurp($beside->{httpd}->error_log) =~ /CE10: (.*)/g;
+is(scalar @told, 1, 'one server of three has directives of ours, and one line says what is off');
+like($told[0], qr/^id\.example: not configured, .*SMS \(CloudEPSMSTransport\)/, 'which names that server');
+$beside->stop;
 
 # A node that only serves members needs no private key.
 my $public = own_server();

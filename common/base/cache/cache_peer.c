@@ -1,6 +1,8 @@
 /*
  * cache_peer.c - see cache_peer.h: what apr_memcache (apr-util 1.6) does not do about connections.
  *
+ * That library is a given: it comes with httpd, as apr_dbd does. What it lacks is made up for here and nowhere else.
+ *
  * - It answers "not found" when its servers are dead. Here a client has one server, which our own
  *   server_func always gives it.
  * - It reads without a timeout. Its connection list (a public field) is replaced by ours, whose
@@ -25,6 +27,9 @@
 
 /* How long a failed server is left alone before one operation may try it. */
 #define REST APR_USEC_PER_SEC
+
+/* Where descriptors cannot be listed, those below are looked at: the system gives the lowest one that is free. */
+#define DESCRIPTORS_MAX 65536
 
 typedef struct cloudep_peer_life_t life_t;
 
@@ -126,12 +131,13 @@ static apr_status_t limit_waits(const life_t *life)
     apr_status_t rv = APR_NOTFOUND;
     const struct dirent *entry;
     DIR *all = opendir("/proc/self/fd");
-    long fd;
 
     if (!all) {
-        /* Behind ChrootDir there is no /proc: the long way. */
-        for (fd = sysconf(_SC_OPEN_MAX) - 1; fd >= 0; fd--) {
-            one = limit_wait(life, (int)fd);
+        /* Behind ChrootDir there is no /proc: the long way, though not to a limit of a thousand million. */
+        const long limit = sysconf(_SC_OPEN_MAX);
+
+        for (int fd = limit > 0 && limit < DESCRIPTORS_MAX ? (int)limit - 1 : DESCRIPTORS_MAX - 1; fd >= 0; fd--) {
+            one = limit_wait(life, fd);
             rv = one == APR_NOTFOUND ? rv : one;
         }
         return rv;
