@@ -6,38 +6,44 @@
 #include "base/store/sql.h"
 #include "base/store/statements.h"
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 
 /* The notice goes out if the contact was another one before. */
-#define SET(column)                                                                                                    \
-    "WITH before AS ("                                                                                                 \
-    "  SELECT tenant_id, uid, " column " AS contact"                                                                   \
-    "  FROM cloudep.members"                                                                                           \
-    "  WHERE tenant_id = %s::uuid"                                                                                     \
-    "    AND uid = %s::uuid"                                                                                           \
-    "    AND status = 'active'"                                                                                        \
-    "  FOR UPDATE"                                                                                                     \
-    "), given AS ("                                                                                                    \
-    "  SELECT %s::text AS contact"                                                                                     \
-    "), member AS ("                                                                                                   \
-    "  UPDATE cloudep.members AS member"                                                                               \
-    "  SET " column " = given.contact,"                                                                                \
-    "      " column "_verified_at = now(),"                                                                            \
-    "      updated_at = now()"                                                                                         \
-    "  FROM before, given"                                                                                             \
-    "  WHERE member.tenant_id = before.tenant_id"                                                                      \
-    "    AND member.uid = before.uid"                                                                                  \
-    "  RETURNING member.uid"                                                                                           \
-    "), changed AS ("                                                                                                  \
-    "  SELECT before.tenant_id, before.uid"                                                                            \
-    "  FROM before, given"                                                                                             \
-    "  WHERE before.contact IS DISTINCT FROM given.contact"                                                            \
-    "), mail AS (" CLOUDEP_SQL_ENQUEUE("changed") ")"                                                                  \
-                                                  " SELECT uid FROM member"
+#define SET(column) \
+    "WITH before AS (" \
+    "  SELECT tenant_id, uid, " column " AS contact" \
+    "  FROM cloudep.members" \
+    "  WHERE tenant_id = %s::uuid" \
+    "    AND uid = %s::uuid" \
+    "    AND status = 'active'" \
+    "  FOR UPDATE" \
+    "), given AS (" \
+    "  SELECT %s::text AS contact" \
+    "), member AS (" \
+    "  UPDATE cloudep.members AS member" \
+    "  SET " column " = given.contact," \
+    "      " column "_verified_at = now()," \
+    "      updated_at = now()" \
+    "  FROM before, given" \
+    "  WHERE member.tenant_id = before.tenant_id" \
+    "    AND member.uid = before.uid" \
+    "  RETURNING member.uid" \
+    "), changed AS (" \
+    "  SELECT before.tenant_id, before.uid" \
+    "  FROM before, given" \
+    "  WHERE before.contact IS DISTINCT FROM given.contact" \
+    "), mail AS (" CLOUDEP_SQL_ENQUEUE("changed") ")" \
+    " SELECT uid FROM member"
 
 static const cloudep_statement_t statements[] = {
-    [CLOUDEP_CONTACT_EMAIL] = {.label = "contact_set_email", .sql = SET("business_email")},
-    [CLOUDEP_CONTACT_PHONE] = {.label = "contact_set_phone", .sql = SET("business_phone")},
+    [CLOUDEP_CONTACT_EMAIL] = {
+        .label = "contact_set_email",
+        .sql = SET("business_email"),
+    },
+    [CLOUDEP_CONTACT_PHONE] = {
+        .label = "contact_set_phone",
+        .sql = SET("business_phone"),
+    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_contact_statements = CLOUDEP_STATEMENT_LIST(statements);

@@ -7,35 +7,35 @@
 
 enum { PUT, GET, RENEW };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 static const cloudep_statement_t statements[] = {
-    [PUT] =
-        {
-            .label = "credential_put",
-            .sql = "INSERT INTO cloudep.credentials (tenant_id, uid, phc)"
-                   " VALUES (%s::uuid, %s::uuid, %s)"
-                   " ON CONFLICT (tenant_id, uid) DO UPDATE"
-                   " SET phc = excluded.phc, updated_at = now()",
-            .repeatable = 1,
-        },
-    [GET] =
-        {
-            .label = "credential_get",
-            .sql = "SELECT phc"
-                   " FROM cloudep.credentials"
-                   " WHERE tenant_id = %s::uuid"
-                   "   AND uid = %s::uuid",
-            .repeatable = 1,
-        },
-    [RENEW] =
-        {
-            .label = "credential_renew",
-            .sql = "UPDATE cloudep.credentials"
-                   " SET phc = %s, updated_at = now()"
-                   " WHERE tenant_id = %s::uuid"
-                   "   AND uid = %s::uuid"
-                   "   AND phc = %s",
-        },
+    [PUT] = {
+        .label = "credential_put",
+        .sql =
+            "INSERT INTO cloudep.credentials (tenant_id, uid, phc)"
+            " VALUES (%s::uuid, %s::uuid, %s)"
+            " ON CONFLICT (tenant_id, uid) DO UPDATE"
+            " SET phc = excluded.phc, updated_at = now()",
+        .repeatable = 1,
+    },
+    [GET] = {
+        .label = "credential_get",
+        .sql =
+            "SELECT phc"
+            " FROM cloudep.credentials"
+            " WHERE tenant_id = %s::uuid"
+            "   AND uid = %s::uuid",
+        .repeatable = 1,
+    },
+    [RENEW] = {
+        .label = "credential_renew",
+        .sql =
+            "UPDATE cloudep.credentials"
+            " SET phc = %s, updated_at = now()"
+            " WHERE tenant_id = %s::uuid"
+            "   AND uid = %s::uuid"
+            "   AND phc = %s",
+    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_credential_statements = CLOUDEP_STATEMENT_LIST(statements);

@@ -12,40 +12,40 @@
 
 enum { STORE, EXPIRE };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 static const cloudep_statement_t statements[] = {
-    [STORE] =
-        {
-            .label = "events_store",
-            .sql = "INSERT INTO cloudep.events"
-                   " (tenant_id, at, name, outcome, reason, uid, method, address, user_agent, request_id)"
-                   " SELECT given.tenant_id, to_timestamp(given.at / 1e6), given.event, given.outcome,"
-                   "        given.reason, given.uid, given.method, given.address, given.user_agent, given.request_id"
-                   " FROM json_to_recordset(%s::json) AS given"
-                   "      (tenant_id uuid, at double precision, event text, outcome text, reason text, uid uuid,"
-                   "       method text, address text, user_agent text, request_id text)",
-        },
+    [STORE] = {
+        .label = "events_store",
+        .sql =
+            "INSERT INTO cloudep.events"
+            " (tenant_id, at, name, outcome, reason, uid, method, address, user_agent, request_id)"
+            " SELECT given.tenant_id, to_timestamp(given.at / 1e6), given.event, given.outcome,"
+            "        given.reason, given.uid, given.method, given.address, given.user_agent, given.request_id"
+            " FROM json_to_recordset(%s::json) AS given"
+            "      (tenant_id uuid, at double precision, event text, outcome text, reason text, uid uuid,"
+            "       method text, address text, user_agent text, request_id text)",
+    },
     /* By tenant, because that is how the index goes. */
-    [EXPIRE] =
-        {
-            .label = "events_expire",
-            .sql = "DELETE FROM cloudep.events AS event"
-                   " USING ("
-                   "   SELECT tenant.id AS tenant_id, oldest.id"
-                   "   FROM cloudep.tenants AS tenant"
-                   "   CROSS JOIN LATERAL ("
-                   "     SELECT candidate.id"
-                   "     FROM cloudep.events AS candidate"
-                   "     WHERE candidate.tenant_id = tenant.id"
-                   "       AND candidate.at < now() - %s::interval"
-                   "     ORDER BY candidate.at"
-                   "     LIMIT 2000"
-                   "   ) AS oldest"
-                   " ) AS old"
-                   " WHERE event.tenant_id = old.tenant_id"
-                   "   AND event.id = old.id",
-            .repeatable = 1,
-        },
+    [EXPIRE] = {
+        .label = "events_expire",
+        .sql =
+            "DELETE FROM cloudep.events AS event"
+            " USING ("
+            "   SELECT tenant.id AS tenant_id, oldest.id"
+            "   FROM cloudep.tenants AS tenant"
+            "   CROSS JOIN LATERAL ("
+            "     SELECT candidate.id"
+            "     FROM cloudep.events AS candidate"
+            "     WHERE candidate.tenant_id = tenant.id"
+            "       AND candidate.at < now() - %s::interval"
+            "     ORDER BY candidate.at"
+            "     LIMIT 2000"
+            "   ) AS oldest"
+            " ) AS old"
+            " WHERE event.tenant_id = old.tenant_id"
+            "   AND event.id = old.id",
+        .repeatable = 1,
+    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_event_statements = CLOUDEP_STATEMENT_LIST(statements);

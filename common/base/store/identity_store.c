@@ -9,67 +9,66 @@
 
 enum { REGISTER, BY_IDENTITY, USE_TOKEN };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 static const cloudep_statement_t statements[] = {
     /* A unique violation, of the email or of the identity, undoes the whole statement, the invite's use with it. */
-    [REGISTER] =
-        {
-            .label = "identity_register",
-            .sql = "WITH applicant AS (" CLOUDEP_SQL_APPLICANT
-                   "), invite AS (" CLOUDEP_SQL_USE_INVITE("applicant") "), member AS (" CLOUDEP_SQL_INSERT_MEMBER(
-                       "applicant", "invite", "'active'",
-                       "now()") "), identity AS ("
-                                "  INSERT INTO cloudep.identities (tenant_id, issuer, subject, uid)"
-                                "  SELECT member.tenant_id, %s, %s, member.uid"
-                                "  FROM member"
-                                "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("member") ")"
-                                                                                    " SELECT " CLOUDEP_SQL_SESSION(
-                                                                                        "opened") " FROM opened",
-        },
-    [BY_IDENTITY] =
-        {
-            .label = "identity_member",
-            .sql = "SELECT " CLOUDEP_SQL_TENANT("tenant") ", " CLOUDEP_SQL_MEMBER(
-                "member",
-                "totp") " FROM ("
-                        "   SELECT %s::uuid AS tenant_id, %s::text AS issuer, %s::text AS subject,"
-                        "          %s::uuid AS uid, %s::text AS provider"
-                        " ) AS given"
-                        " JOIN cloudep.tenants AS tenant"
-                        "   ON tenant.id = given.tenant_id"
-                        " LEFT JOIN cloudep.identities AS identity"
-                        "   ON identity.tenant_id = tenant.id"
-                        "   AND identity.issuer = given.issuer"
-                        "   AND identity.subject = given.subject"
-                        " LEFT JOIN cloudep.members AS member"
-                        "   ON member.tenant_id = tenant.id"
-                        "   AND member.uid = coalesce(identity.uid, given.uid)"
-                        "   AND (identity.uid IS NOT NULL OR member.provider = given.provider)" CLOUDEP_SQL_JOIN_TOTP(
-                            "totp", "member"),
-            .repeatable = 1,
-        },
-    [USE_TOKEN] =
-        {
-            .label = "identity_use_token",
-            .sql = "WITH given AS ("
-                   "  SELECT %s::uuid AS tenant_id, %s::text AS digest, to_timestamp(%s::bigint) AS expires_at"
-                   "), expired AS ("
-                   "  SELECT tenant_id, digest"
-                   "  FROM cloudep.used_id_tokens"
-                   "  WHERE expires_at < now()"
-                   "  ORDER BY expires_at"
-                   "  LIMIT 20"
-                   "  FOR UPDATE SKIP LOCKED"
-                   "), removed AS ("
-                   "  DELETE FROM cloudep.used_id_tokens AS used"
-                   "  USING expired"
-                   "  WHERE used.tenant_id = expired.tenant_id"
-                   "    AND used.digest = expired.digest"
-                   ")"
-                   " INSERT INTO cloudep.used_id_tokens (tenant_id, digest, expires_at)"
-                   " SELECT given.tenant_id, given.digest, given.expires_at"
-                   " FROM given",
-        },
+    [REGISTER] = {
+        .label = "identity_register",
+        .sql =
+            "WITH applicant AS (" CLOUDEP_SQL_APPLICANT
+            "), invite AS (" CLOUDEP_SQL_USE_INVITE("applicant")
+            "), member AS (" CLOUDEP_SQL_INSERT_MEMBER("applicant", "invite", "'active'", "now()")
+            "), identity AS ("
+            "  INSERT INTO cloudep.identities (tenant_id, issuer, subject, uid)"
+            "  SELECT member.tenant_id, %s, %s, member.uid"
+            "  FROM member"
+            "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("member") ")"
+            " SELECT " CLOUDEP_SQL_SESSION("opened")
+            " FROM opened",
+    },
+    [BY_IDENTITY] = {
+        .label = "identity_member",
+        .sql =
+            "SELECT " CLOUDEP_SQL_TENANT("tenant") ", " CLOUDEP_SQL_MEMBER("member", "totp")
+            " FROM ("
+            "   SELECT %s::uuid AS tenant_id, %s::text AS issuer, %s::text AS subject,"
+            "          %s::uuid AS uid, %s::text AS provider"
+            " ) AS given"
+            " JOIN cloudep.tenants AS tenant"
+            "   ON tenant.id = given.tenant_id"
+            " LEFT JOIN cloudep.identities AS identity"
+            "   ON identity.tenant_id = tenant.id"
+            "   AND identity.issuer = given.issuer"
+            "   AND identity.subject = given.subject"
+            " LEFT JOIN cloudep.members AS member"
+            "   ON member.tenant_id = tenant.id"
+            "   AND member.uid = coalesce(identity.uid, given.uid)"
+            "   AND (identity.uid IS NOT NULL OR member.provider = given.provider)"
+            CLOUDEP_SQL_JOIN_TOTP("totp", "member"),
+        .repeatable = 1,
+    },
+    [USE_TOKEN] = {
+        .label = "identity_use_token",
+        .sql =
+            "WITH given AS ("
+            "  SELECT %s::uuid AS tenant_id, %s::text AS digest, to_timestamp(%s::bigint) AS expires_at"
+            "), expired AS ("
+            "  SELECT tenant_id, digest"
+            "  FROM cloudep.used_id_tokens"
+            "  WHERE expires_at < now()"
+            "  ORDER BY expires_at"
+            "  LIMIT 20"
+            "  FOR UPDATE SKIP LOCKED"
+            "), removed AS ("
+            "  DELETE FROM cloudep.used_id_tokens AS used"
+            "  USING expired"
+            "  WHERE used.tenant_id = expired.tenant_id"
+            "    AND used.digest = expired.digest"
+            ")"
+            " INSERT INTO cloudep.used_id_tokens (tenant_id, digest, expires_at)"
+            " SELECT given.tenant_id, given.digest, given.expires_at"
+            " FROM given",
+    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_identity_statements = CLOUDEP_STATEMENT_LIST(statements);

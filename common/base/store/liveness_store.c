@@ -11,29 +11,29 @@
 
 enum { LIVE };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 static const cloudep_statement_t statements[] = {
     /*
      * Arrays that stand there as such would have PostgreSQL plan anew for the length of each batch. On IS NOT DISTINCT
      * FROM see session_store.c.
      */
-    [LIVE] =
-        {
-            .label = "sessions_alive",
-            .sql = "SELECT asked.place, session.amr, " CLOUDEP_SQL_SECONDS(
-                "session.mfa_at") " FROM unnest((SELECT %s::uuid[]), (SELECT %s::uuid[]), (SELECT %s::uuid[])) WITH "
-                                  "ORDINALITY"
-                                  "      AS asked (tenant_id, id, uid, place)"
-                                  " JOIN cloudep.sessions AS session"
-                                  "   ON session.tenant_id = asked.tenant_id"
-                                  "   AND session.id = asked.id"
-                                  "   AND session.uid IS NOT DISTINCT FROM asked.uid"
-                                  " JOIN cloudep.members AS member"
-                                  "   ON member.tenant_id = session.tenant_id"
-                                  "   AND member.uid = session.uid"
-                                  " WHERE " CLOUDEP_SQL_LIVE("session") "   AND member.status = 'active'",
-            .repeatable = 1,
-        },
+    [LIVE] = {
+        .label = "sessions_alive",
+        .sql =
+            "SELECT asked.place, session.amr, " CLOUDEP_SQL_SECONDS("session.mfa_at")
+            " FROM unnest((SELECT %s::uuid[]), (SELECT %s::uuid[]), (SELECT %s::uuid[]))"
+            "      WITH ORDINALITY AS asked (tenant_id, id, uid, place)"
+            " JOIN cloudep.sessions AS session"
+            "   ON session.tenant_id = asked.tenant_id"
+            "   AND session.id = asked.id"
+            "   AND session.uid IS NOT DISTINCT FROM asked.uid"
+            " JOIN cloudep.members AS member"
+            "   ON member.tenant_id = session.tenant_id"
+            "   AND member.uid = session.uid"
+            " WHERE " CLOUDEP_SQL_LIVE("session")
+            "   AND member.status = 'active'",
+        .repeatable = 1,
+    },
 };
 /* clang-format on */
 enum { PLACE, AMR, MFA_AT };

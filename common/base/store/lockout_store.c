@@ -12,58 +12,59 @@
 
 enum { CHECK, FAIL, CLEAR };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 
-#define THE_LOCKOUT                                                                                                    \
-    "lockout.tenant_id = %s::uuid"                                                                                     \
-    " AND lockout.kind = %s"                                                                                           \
+#define THE_LOCKOUT \
+    "lockout.tenant_id = %s::uuid" \
+    " AND lockout.kind = %s" \
     " AND lockout.subject = %s"
 
 /* The wait after that many failures; the exponent is bounded so that it cannot overflow. */
-#define WAIT(failures)                                                                                                 \
-    "(SELECT interval '1 second'"                                                                                      \
-    " * CASE WHEN " failures " < policy.attempts THEN 0"                                                               \
-    " ELSE least(policy.longest, policy.first * 2 ^ least(" failures " - policy.attempts, 30)) END"                    \
+#define WAIT(failures) \
+    "(SELECT interval '1 second'" \
+    " * CASE WHEN " failures " < policy.attempts THEN 0" \
+    " ELSE least(policy.longest, policy.first * 2 ^ least(" failures " - policy.attempts, 30)) END" \
     " FROM policy)"
 
 /* The number that this failure has. */
-#define COUNTED                                                                                                        \
-    "CASE WHEN lockout.last_at < clock_timestamp() - (SELECT policy.forget FROM policy) THEN 1"                        \
+#define COUNTED \
+    "CASE WHEN lockout.last_at < clock_timestamp() - (SELECT policy.forget FROM policy) THEN 1" \
     " ELSE lockout.failures + 1 END"
 
 static const cloudep_statement_t statements[] = {
-    [CHECK] =
-        {
-            .label = "lockout_check",
-            .sql = "SELECT " CLOUDEP_SQL_WAIT_LEFT("lockout") " FROM cloudep.lockouts AS lockout"
-                                                              " WHERE " THE_LOCKOUT,
-            .repeatable = 1,
-        },
+    [CHECK] = {
+        .label = "lockout_check",
+        .sql =
+            "SELECT " CLOUDEP_SQL_WAIT_LEFT("lockout")
+            " FROM cloudep.lockouts AS lockout"
+            " WHERE " THE_LOCKOUT,
+        .repeatable = 1,
+    },
     /* A wait that is on leaves the row as it is, and the statement without a row to return. */
-    [FAIL] =
-        {
-            .label = "lockout_fail",
-            .sql = "WITH policy AS ("
-                   "  SELECT %s::integer AS attempts, %s::integer AS first, %s::integer AS longest,"
-                   "         %s::integer * interval '1 second' AS forget"
-                   ")"
-                   " INSERT INTO cloudep.lockouts AS lockout"
-                   " (tenant_id, kind, subject, failures, last_at, blocked_until)"
-                   " SELECT %s::uuid, %s, %s, 1, clock_timestamp(), clock_timestamp() + " WAIT(
-                       "1") " ON CONFLICT (tenant_id, kind, subject) DO UPDATE"
-                            " SET failures = " COUNTED ","
-                            "     last_at = clock_timestamp(),"
-                            "     blocked_until = clock_timestamp() + " WAIT(
-                                "(" COUNTED ")") " WHERE lockout.blocked_until <= clock_timestamp()"
-                                                 " RETURNING " CLOUDEP_SQL_WAIT_LEFT("lockout"),
-        },
-    [CLEAR] =
-        {
-            .label = "lockout_clear",
-            .sql = "DELETE FROM cloudep.lockouts AS lockout"
-                   " WHERE " THE_LOCKOUT,
-            .repeatable = 1,
-        },
+    [FAIL] = {
+        .label = "lockout_fail",
+        .sql =
+            "WITH policy AS ("
+            "  SELECT %s::integer AS attempts, %s::integer AS first, %s::integer AS longest,"
+            "         %s::integer * interval '1 second' AS forget"
+            ")"
+            " INSERT INTO cloudep.lockouts AS lockout"
+            " (tenant_id, kind, subject, failures, last_at, blocked_until)"
+            " SELECT %s::uuid, %s, %s, 1, clock_timestamp(), clock_timestamp() + " WAIT("1")
+            " ON CONFLICT (tenant_id, kind, subject) DO UPDATE"
+            " SET failures = " COUNTED ","
+            "     last_at = clock_timestamp(),"
+            "     blocked_until = clock_timestamp() + " WAIT("(" COUNTED ")")
+            " WHERE lockout.blocked_until <= clock_timestamp()"
+            " RETURNING " CLOUDEP_SQL_WAIT_LEFT("lockout"),
+    },
+    [CLEAR] = {
+        .label = "lockout_clear",
+        .sql =
+            "DELETE FROM cloudep.lockouts AS lockout"
+            " WHERE " THE_LOCKOUT,
+        .repeatable = 1,
+    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_lockout_statements = CLOUDEP_STATEMENT_LIST(statements);

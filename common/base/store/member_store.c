@@ -21,170 +21,154 @@ static const char *const status_words[] = {CLOUDEP_MEMBER_STATUSES(STATUS)};
 
 enum { BY_UID, BY_EMAIL, RESERVE, AWAIT_CODE, ACTIVATE, ABANDON, PURGE, CLAIM_UNFINISHED, UPDATE_PROFILE };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 
 /* Of UPDATE_PROFILE: "" clears, NULL leaves. */
-#define CHANGED(column)                                                                                                \
+#define CHANGED(column) \
     column " = CASE WHEN given." column " IS NULL THEN member." column " ELSE nullif(given." column ", '') END"
 
 static const cloudep_statement_t statements[] = {
-    [BY_UID] =
-        {
-            .label = "member_by_uid",
-            .sql =
-                "SELECT " CLOUDEP_SQL_MEMBER("member", "totp") " FROM cloudep.members AS member" CLOUDEP_SQL_JOIN_TOTP(
-                    "totp", "member") " WHERE member.tenant_id = %s::uuid"
-                                      "   AND member.uid = %s::uuid",
-            .repeatable = 1,
-        },
-    [BY_EMAIL] =
-        {
-            .label = "member_by_email",
-            .sql = "SELECT " CLOUDEP_SQL_TENANT("tenant") ", " CLOUDEP_SQL_MEMBER(
-                "member", "totp") " FROM cloudep.tenants AS tenant"
-                                  " LEFT JOIN cloudep.members AS member"
-                                  "   ON member.tenant_id = tenant.id"
-                                  "   AND member.email = %s" CLOUDEP_SQL_JOIN_TOTP("totp",
-                                                                                   "member") " WHERE tenant.slug = %s",
-            .repeatable = 1,
-        },
+    [BY_UID] = {
+        .label = "member_by_uid",
+        .sql =
+            "SELECT " CLOUDEP_SQL_MEMBER("member", "totp")
+            " FROM cloudep.members AS member"
+            CLOUDEP_SQL_JOIN_TOTP("totp", "member")
+            " WHERE member.tenant_id = %s::uuid"
+            "   AND member.uid = %s::uuid",
+        .repeatable = 1,
+    },
+    [BY_EMAIL] = {
+        .label = "member_by_email",
+        .sql =
+            "SELECT " CLOUDEP_SQL_TENANT("tenant") ", " CLOUDEP_SQL_MEMBER("member", "totp")
+            " FROM cloudep.tenants AS tenant"
+            " LEFT JOIN cloudep.members AS member"
+            "   ON member.tenant_id = tenant.id"
+            "   AND member.email = %s"
+            CLOUDEP_SQL_JOIN_TOTP("totp", "member")
+            " WHERE tenant.slug = %s",
+        .repeatable = 1,
+    },
     /* A unique violation undoes the whole statement, the invite's use with it. */
-    [RESERVE] =
-        {
-            .label = "member_reserve",
-            .sql = "WITH applicant AS (" CLOUDEP_SQL_APPLICANT "), invite AS (" CLOUDEP_SQL_USE_INVITE(
-                "applicant") ")"
-                             " " CLOUDEP_SQL_INSERT_MEMBER("applicant", "invite", "'reserved'", "NULL"),
-        },
-    [AWAIT_CODE] =
-        {
-            .label = "member_await_code",
-            .sql = "WITH member AS ("
-                   "  UPDATE cloudep.members"
-                   "  SET status = 'pending', updated_at = now()"
-                   "  WHERE tenant_id = %s::uuid"
-                   "    AND uid = %s::uuid"
-                   "    AND status IN ('reserved', 'pending')"
-                   "  RETURNING tenant_id, uid"
-                   ")"
-                   " " CLOUDEP_SQL_ENQUEUE("member"),
-        },
-    [ACTIVATE] =
-        {
-            .label = "member_activate",
-            .sql = "WITH member AS ("
-                   "  UPDATE cloudep.members"
-                   "  SET status = 'active', activated_at = now(), updated_at = now()"
-                   "  WHERE tenant_id = %s::uuid"
-                   "    AND uid = %s::uuid"
-                   "    AND status = 'pending'"
-                   "  RETURNING tenant_id, uid"
-                   "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("member") ")"
-                                                                       " SELECT " CLOUDEP_SQL_SESSION(
-                                                                           "opened") " FROM opened",
-        },
-    [ABANDON] =
-        {
-            .label = "member_abandon",
-            .sql = "UPDATE cloudep.members"
-                   " SET status = 'deleting', updated_at = now()"
-                   " WHERE tenant_id = %s::uuid"
-                   "   AND uid = %s::uuid"
-                   "   AND status IN ('reserved', 'deleting')"
-                   " RETURNING uid",
-            .repeatable = 1,
-        },
-    [PURGE] =
-        {
-            .label = "member_purge",
-            .sql = "WITH member AS ("
-                   "  DELETE FROM cloudep.members"
-                   "  WHERE tenant_id = %s::uuid"
-                   "    AND uid = %s::uuid"
-                   "    AND status = 'deleting'"
-                   "  RETURNING tenant_id, uid, invite_id, activated_at"
-                   "), ended AS ("
-                   "  DELETE FROM cloudep.sessions AS session"
-                   "  USING member"
-                   "  WHERE session.tenant_id = member.tenant_id"
-                   "    AND session.uid = member.uid"
-                   ")"
-                   " UPDATE cloudep.invites AS invite"
-                   " SET uses = invite.uses - 1"
-                   " FROM member"
-                   " WHERE invite.tenant_id = member.tenant_id"
-                   "   AND invite.id = member.invite_id"
-                   "   AND member.activated_at IS NULL"
-                   "   AND invite.uses > 0",
-        },
-    [CLAIM_UNFINISHED] =
-        {
-            .label = "member_claim_unfinished",
-            .sql = "WITH given AS ("
-                   "  SELECT %s::interval AS reserved_age, %s::interval AS pending_age"
-                   "), due AS ("
-                   "  SELECT member.tenant_id, member.uid"
-                   "  FROM cloudep.members AS member, given"
-                   "  WHERE member.status IN ('reserved', 'pending', 'deleting')"
-                   "    AND member.updated_at < now() - CASE member.status"
-                   "          WHEN 'pending' THEN given.pending_age"
-                   "          WHEN 'deleting' THEN least(given.reserved_age, interval '10 seconds')"
-                   "          ELSE given.reserved_age END"
-                   "  ORDER BY member.updated_at"
-                   "  LIMIT %s::integer"
-                   "  FOR UPDATE OF member SKIP LOCKED"
-                   ")"
-                   " UPDATE cloudep.members AS member"
-                   " SET status = 'deleting', updated_at = now()"
-                   " FROM due, cloudep.tenants AS tenant"
-                   " WHERE member.tenant_id = due.tenant_id"
-                   "   AND member.uid = due.uid"
-                   "   AND tenant.id = member.tenant_id"
-                   " RETURNING " CLOUDEP_UNFINISHED_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "member",
-                                                            "tenant"),
-        },
-    [UPDATE_PROFILE] =
-        {
-            .label = "member_update_profile",
-            .sql =
-                "WITH given AS ("
-                "  SELECT %s::text AS display_name, %s::text AS avatar, %s::text AS language, %s::text AS currency,"
-                "         %s::text AS phone"
-                "), member AS ("
-                "  UPDATE cloudep.members AS member"
-                "  SET " CHANGED(
-                    "display_name") ","
-                                    "      " CHANGED(
-                                        "avatar") ","
-                                                  "      " CHANGED(
-                                                      "language") ","
-                                                                  "      " CHANGED(
-                                                                      "currency") ","
-                                                                                  "      " CHANGED(
-                                                                                      "phone") ","
-                                                                                               "      updated_at = "
-                                                                                               "now()"
-                                                                                               "  FROM given"
-                                                                                               "  WHERE "
-                                                                                               "member.tenant_id = "
-                                                                                               "%s::uuid"
-                                                                                               "    AND member.uid = "
-                                                                                               "%s::uuid"
-                                                                                               "    AND member.status "
-                                                                                               "= 'active'"
-                                                                                               "  RETURNING member.*"
-                                                                                               ")"
-                                                                                               " SELECT"
-                                                                                               " " CLOUDEP_SQL_MEMBER(
-                                                                                                   "member",
-                                                                                                   "totp") " FROM "
-                                                                                                           "membe"
-                                                                                                           "r" CLOUDEP_SQL_JOIN_TOTP(
-                                                                                                               "totp",
-                                                                                                               "membe"
-                                                                                                               "r"),
-            .repeatable = 1,
-        },
+    [RESERVE] = {
+        .label = "member_reserve",
+        .sql =
+            "WITH applicant AS (" CLOUDEP_SQL_APPLICANT
+            "), invite AS (" CLOUDEP_SQL_USE_INVITE("applicant") ")"
+            " " CLOUDEP_SQL_INSERT_MEMBER("applicant", "invite", "'reserved'", "NULL"),
+    },
+    [AWAIT_CODE] = {
+        .label = "member_await_code",
+        .sql =
+            "WITH member AS ("
+            "  UPDATE cloudep.members"
+            "  SET status = 'pending', updated_at = now()"
+            "  WHERE tenant_id = %s::uuid"
+            "    AND uid = %s::uuid"
+            "    AND status IN ('reserved', 'pending')"
+            "  RETURNING tenant_id, uid"
+            ")"
+            " " CLOUDEP_SQL_ENQUEUE("member"),
+    },
+    [ACTIVATE] = {
+        .label = "member_activate",
+        .sql =
+            "WITH member AS ("
+            "  UPDATE cloudep.members"
+            "  SET status = 'active', activated_at = now(), updated_at = now()"
+            "  WHERE tenant_id = %s::uuid"
+            "    AND uid = %s::uuid"
+            "    AND status = 'pending'"
+            "  RETURNING tenant_id, uid"
+            "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("member") ")"
+            " SELECT " CLOUDEP_SQL_SESSION("opened")
+            " FROM opened",
+    },
+    [ABANDON] = {
+        .label = "member_abandon",
+        .sql =
+            "UPDATE cloudep.members"
+            " SET status = 'deleting', updated_at = now()"
+            " WHERE tenant_id = %s::uuid"
+            "   AND uid = %s::uuid"
+            "   AND status IN ('reserved', 'deleting')"
+            " RETURNING uid",
+        .repeatable = 1,
+    },
+    [PURGE] = {
+        .label = "member_purge",
+        .sql =
+            "WITH member AS ("
+            "  DELETE FROM cloudep.members"
+            "  WHERE tenant_id = %s::uuid"
+            "    AND uid = %s::uuid"
+            "    AND status = 'deleting'"
+            "  RETURNING tenant_id, uid, invite_id, activated_at"
+            "), ended AS ("
+            "  DELETE FROM cloudep.sessions AS session"
+            "  USING member"
+            "  WHERE session.tenant_id = member.tenant_id"
+            "    AND session.uid = member.uid"
+            ")"
+            " UPDATE cloudep.invites AS invite"
+            " SET uses = invite.uses - 1"
+            " FROM member"
+            " WHERE invite.tenant_id = member.tenant_id"
+            "   AND invite.id = member.invite_id"
+            "   AND member.activated_at IS NULL"
+            "   AND invite.uses > 0",
+    },
+    [CLAIM_UNFINISHED] = {
+        .label = "member_claim_unfinished",
+        .sql =
+            "WITH given AS ("
+            "  SELECT %s::interval AS reserved_age, %s::interval AS pending_age"
+            "), due AS ("
+            "  SELECT member.tenant_id, member.uid"
+            "  FROM cloudep.members AS member, given"
+            "  WHERE member.status IN ('reserved', 'pending', 'deleting')"
+            "    AND member.updated_at < now() - CASE member.status"
+            "          WHEN 'pending' THEN given.pending_age"
+            "          WHEN 'deleting' THEN least(given.reserved_age, interval '10 seconds')"
+            "          ELSE given.reserved_age END"
+            "  ORDER BY member.updated_at"
+            "  LIMIT %s::integer"
+            "  FOR UPDATE OF member SKIP LOCKED"
+            ")"
+            " UPDATE cloudep.members AS member"
+            " SET status = 'deleting', updated_at = now()"
+            " FROM due, cloudep.tenants AS tenant"
+            " WHERE member.tenant_id = due.tenant_id"
+            "   AND member.uid = due.uid"
+            "   AND tenant.id = member.tenant_id"
+            " RETURNING " CLOUDEP_UNFINISHED_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "member", "tenant"),
+    },
+    [UPDATE_PROFILE] = {
+        .label = "member_update_profile",
+        .sql =
+            "WITH given AS ("
+            "  SELECT %s::text AS display_name, %s::text AS avatar, %s::text AS language, %s::text AS currency,"
+            "         %s::text AS phone"
+            "), member AS ("
+            "  UPDATE cloudep.members AS member"
+            "  SET " CHANGED("display_name") ","
+            "      " CHANGED("avatar") ","
+            "      " CHANGED("language") ","
+            "      " CHANGED("currency") ","
+            "      " CHANGED("phone") ","
+            "      updated_at = now()"
+            "  FROM given"
+            "  WHERE member.tenant_id = %s::uuid"
+            "    AND member.uid = %s::uuid"
+            "    AND member.status = 'active'"
+            "  RETURNING member.*"
+            ")"
+            " SELECT " CLOUDEP_SQL_MEMBER("member", "totp")
+            " FROM member"
+            CLOUDEP_SQL_JOIN_TOTP("totp", "member"),
+        .repeatable = 1,
+    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_member_statements = CLOUDEP_STATEMENT_LIST(statements);

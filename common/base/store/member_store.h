@@ -9,37 +9,37 @@
 
 struct cloudep_session_t;
 
-/* clang-format off: one status, one column a line */
+/* clang-format off */
 
 /* Every status, and its word in the database and in the API. */
-#define CLOUDEP_MEMBER_STATUSES(X)                                                                                     \
-    X(RESERVED, "reserved") /* the provider has not answered yet */                                                    \
-    X(PENDING, "pending")   /* has not confirmed the code */                                                           \
-    X(ACTIVE, "active")                                                                                                \
-    X(SUSPENDED, "suspended")                                                                                          \
+#define CLOUDEP_MEMBER_STATUSES(X) \
+    X(RESERVED, "reserved") /* the provider has not answered yet */ \
+    X(PENDING, "pending") /* has not confirmed the code */ \
+    X(ACTIVE, "active") \
+    X(SUSPENDED, "suspended") \
     X(DELETING, "deleting")
 
 #define CLOUDEP_MEMBER_STATUS(name, word) CLOUDEP_MEMBER_##name,
 typedef enum { CLOUDEP_MEMBER_STATUSES(CLOUDEP_MEMBER_STATUS) CLOUDEP_MEMBER_STATUS_COUNT } cloudep_member_status_e;
 
-#define CLOUDEP_MEMBER_COLUMNS(FIRST, NEXT, member, totp)                                                              \
-    FIRST(TEXT, tenant_id, member ".tenant_id")                                                                        \
-    NEXT(TEXT, uid, member ".uid")                                                                                     \
-    NEXT(TEXT, status_name, member ".status")                                                                          \
-    NEXT(TEXT, email, member ".email")                                                                                 \
-    NEXT(TEXT, origin, member ".origin")     /* platform_native, google, ... */                                        \
-    NEXT(TEXT, provider, member ".provider") /* the identity provider that knows the password */                       \
-    NEXT(TEXT, display_name, member ".display_name")                                                                   \
-    NEXT(TEXT, avatar, member ".avatar")                                                                               \
-    NEXT(TEXT, phone, member ".phone")                                                                                 \
-    NEXT(TEXT, language, member ".language")                                                                           \
-    NEXT(TEXT, currency, member ".currency")                                                                           \
-    NEXT(TEXT, business_email, member ".business_email")                                                               \
-    NEXT(BOOLEAN, business_email_verified, member ".business_email_verified_at IS NOT NULL")                           \
-    NEXT(TEXT, business_phone, member ".business_phone")                                                               \
-    NEXT(BOOLEAN, business_phone_verified, member ".business_phone_verified_at IS NOT NULL")                           \
-    NEXT(BOOLEAN, totp_enrolled, totp ".enrolled_at IS NOT NULL")                                                      \
-    NEXT(NUMBER, created_at, CLOUDEP_SQL_MILLISECONDS(member ".created_at")) /* Unix milliseconds */                   \
+#define CLOUDEP_MEMBER_COLUMNS(FIRST, NEXT, member, totp) \
+    FIRST(TEXT, tenant_id, member ".tenant_id") \
+    NEXT(TEXT, uid, member ".uid") \
+    NEXT(TEXT, status_name, member ".status") \
+    NEXT(TEXT, email, member ".email") \
+    NEXT(TEXT, origin, member ".origin") /* platform_native, google, ... */ \
+    NEXT(TEXT, provider, member ".provider") /* the identity provider that knows the password */ \
+    NEXT(TEXT, display_name, member ".display_name") \
+    NEXT(TEXT, avatar, member ".avatar") \
+    NEXT(TEXT, phone, member ".phone") \
+    NEXT(TEXT, language, member ".language") \
+    NEXT(TEXT, currency, member ".currency") \
+    NEXT(TEXT, business_email, member ".business_email") \
+    NEXT(BOOLEAN, business_email_verified, member ".business_email_verified_at IS NOT NULL") \
+    NEXT(TEXT, business_phone, member ".business_phone") \
+    NEXT(BOOLEAN, business_phone_verified, member ".business_phone_verified_at IS NOT NULL") \
+    NEXT(BOOLEAN, totp_enrolled, totp ".enrolled_at IS NOT NULL") \
+    NEXT(NUMBER, created_at, CLOUDEP_SQL_MILLISECONDS(member ".created_at")) /* Unix milliseconds */ \
     NEXT(NUMBER, updated_at, CLOUDEP_SQL_MILLISECONDS(member ".updated_at"))
 
 typedef struct cloudep_member_t {
@@ -112,13 +112,13 @@ apr_status_t cloudep_member_abandon(cloudep_db_t *db, apr_pool_t *p, const char 
 /** Removes the row of a member that is deleting; a use of an invite that never led to a member is given back. */
 apr_status_t cloudep_member_purge(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid);
 
-/* clang-format off: one column a line */
+/* clang-format off */
 
 /* A member that is to be removed. */
-#define CLOUDEP_UNFINISHED_COLUMNS(FIRST, NEXT, member, tenant)                                                        \
-    FIRST(TEXT, tenant_id, member ".tenant_id")                                                                        \
-    NEXT(TEXT, uid, member ".uid")                                                                                     \
-    NEXT(TEXT, email, member ".email")                                                                                 \
+#define CLOUDEP_UNFINISHED_COLUMNS(FIRST, NEXT, member, tenant) \
+    FIRST(TEXT, tenant_id, member ".tenant_id") \
+    NEXT(TEXT, uid, member ".uid") \
+    NEXT(TEXT, email, member ".email") \
     NEXT(TEXT, organization, tenant ".organization") /* the tenant's, NULL: none */
 
 typedef struct cloudep_unfinished_t {

@@ -25,111 +25,107 @@ const cloudep_record_t cloudep_operator_session_record = CLOUDEP_RECORD(cloudep_
 
 enum { MEMBER_LIST = CLOUDEP_OPERATOR_DELETE + 1, MEMBER_SHOW, SESSION_LIST, SESSION_REVOKE };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 
 /*
  * A member in one of the statuses from goes to the status to, and its sessions end in the same statement. They end
  * too when it was there already: a login that ran beside the first time may have left one.
  */
-#define CHANGE_STATUS(from, to, reason, ends)                                                                          \
-    "WITH before AS ("                                                                                                 \
-    "  SELECT tenant_id, uid, email, status"                                                                           \
-    "  FROM cloudep.members"                                                                                           \
-    "  WHERE tenant_id = %s::uuid"                                                                                     \
-    "    AND (uid = %s::uuid OR email = %s)"                                                                           \
-    "  FOR UPDATE"                                                                                                     \
-    "), changed AS ("                                                                                                  \
-    "  UPDATE cloudep.members AS member"                                                                               \
-    "  SET status = " to ", updated_at = now()"                                                                        \
-    "  FROM before"                                                                                                    \
-    "  WHERE member.tenant_id = before.tenant_id"                                                                      \
-    "    AND member.uid = before.uid"                                                                                  \
-    "    AND before.status IN (" from ")"                                                                              \
-    "  RETURNING member.uid"                                                                                           \
-    "), ended AS ("                                                                                                    \
-    "  UPDATE cloudep.sessions AS session"                                                                             \
-    "  SET revoked_at = now(), revoke_reason = " reason "  FROM before"                                                \
-    "  WHERE session.tenant_id = before.tenant_id"                                                                     \
-    "    AND session.uid = before.uid"                                                                                 \
-    "    AND before.status IN (" ends ")"                                                                              \
-    "    AND " CLOUDEP_SQL_LIVE("session") "  RETURNING session.id"                                                    \
-                                           ")"                                                                         \
-                                           " SELECT " CLOUDEP_OPERATOR_STEP_COLUMNS(                                   \
-                                               CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "before", "changed",       \
-                                               "ended", to) " FROM before"
+#define CHANGE_STATUS(from, to, reason, ends) \
+    "WITH before AS (" \
+    "  SELECT tenant_id, uid, email, status" \
+    "  FROM cloudep.members" \
+    "  WHERE tenant_id = %s::uuid" \
+    "    AND (uid = %s::uuid OR email = %s)" \
+    "  FOR UPDATE" \
+    "), changed AS (" \
+    "  UPDATE cloudep.members AS member" \
+    "  SET status = " to ", updated_at = now()" \
+    "  FROM before" \
+    "  WHERE member.tenant_id = before.tenant_id" \
+    "    AND member.uid = before.uid" \
+    "    AND before.status IN (" from ")" \
+    "  RETURNING member.uid" \
+    "), ended AS (" \
+    "  UPDATE cloudep.sessions AS session" \
+    "  SET revoked_at = now(), revoke_reason = " reason \
+    "  FROM before" \
+    "  WHERE session.tenant_id = before.tenant_id" \
+    "    AND session.uid = before.uid" \
+    "    AND before.status IN (" ends ")" \
+    "    AND " CLOUDEP_SQL_LIVE("session") \
+    "  RETURNING session.id" \
+    ")" \
+    " SELECT " CLOUDEP_OPERATOR_STEP_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, \
+                                             "before", "changed", "ended", to) \
+    " FROM before"
 
 static const cloudep_statement_t statements[] = {
-    [CLOUDEP_OPERATOR_SUSPEND] =
-        {
-            .label = "operator_member_suspend",
-            .sql = CHANGE_STATUS("'active'", "'suspended'", "'member suspended'", "'active', 'suspended'"),
-            .repeatable = 1,
-        },
+    [CLOUDEP_OPERATOR_SUSPEND] = {
+        .label = "operator_member_suspend",
+        .sql = CHANGE_STATUS("'active'", "'suspended'", "'member suspended'", "'active', 'suspended'"),
+        .repeatable = 1,
+    },
     /* Nobody can have logged in since, so a session that lives here slipped through the suspension. */
-    [CLOUDEP_OPERATOR_RESUME] =
-        {
-            .label = "operator_member_resume",
-            .sql = CHANGE_STATUS("'suspended'", "'active'", "'member suspended'", "'suspended'"),
-            .repeatable = 1,
-        },
-    [CLOUDEP_OPERATOR_DELETE] =
-        {
-            .label = "operator_member_delete",
-            .sql = CHANGE_STATUS("'reserved', 'pending', 'active', 'suspended'", "'deleting'", "'member deleted'",
-                                 "'reserved', 'pending', 'active', 'suspended', 'deleting'"),
-            .repeatable = 1,
-        },
-    [MEMBER_LIST] =
-        {
-            .label = "operator_member_list",
-            .sql =
-                "SELECT " CLOUDEP_OPERATOR_MEMBER_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL,
-                                                          "member") " FROM cloudep.members AS member"
-                                                                    " WHERE member.tenant_id = %s::uuid"
-                                                                    "   AND member.status = coalesce(%s, member.status)"
-                                                                    "   AND member.email > coalesce(%s, '')"
-                                                                    " ORDER BY member.email"
-                                                                    " LIMIT %s::integer",
-            .repeatable = 1,
-        },
-    [MEMBER_SHOW] =
-        {
-            .label = "operator_member_show",
-            .sql = "SELECT " CLOUDEP_OPERATOR_MEMBER_DETAILS_COLUMNS(
-                CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL,
-                "member") " FROM cloudep.members AS member"
-                          " WHERE member.tenant_id = %s::uuid"
-                          "   AND (member.uid = %s::uuid OR member.email = %s)",
-            .repeatable = 1,
-        },
-    [SESSION_LIST] =
-        {
-            .label = "operator_session_list",
-            .sql = "SELECT " CLOUDEP_OPERATOR_SESSION_COLUMNS(
-                CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL,
-                "session") " FROM cloudep.sessions AS session"
-                           " WHERE session.tenant_id = %s::uuid"
-                           "   AND session.uid = coalesce(%s::uuid, session.uid)"
-                           "   AND (%s::boolean OR " CLOUDEP_SQL_LIVE(
-                               "session") ")"
-                                          "   AND (%s IS NULL OR session.id > %s::uuid)"
-                                          " ORDER BY session.id"
-                                          " LIMIT %s::integer",
-            .repeatable = 1,
-        },
-    [SESSION_REVOKE] =
-        {
-            .label = "operator_session_revoke",
-            .sql = "WITH ended AS ("
-                   "  UPDATE cloudep.sessions AS session"
-                   "  SET revoked_at = now(), revoke_reason = 'operator'"
-                   "  WHERE session.tenant_id = %s::uuid"
-                   "    AND (session.id = %s::uuid OR session.uid = %s::uuid OR %s::boolean)"
-                   "    AND " CLOUDEP_SQL_LIVE("session") "  RETURNING session.id"
-                                                          ")"
-                                                          " SELECT count(*) FROM ended",
-            .repeatable = 1,
-        },
+    [CLOUDEP_OPERATOR_RESUME] = {
+        .label = "operator_member_resume",
+        .sql = CHANGE_STATUS("'suspended'", "'active'", "'member suspended'", "'suspended'"),
+        .repeatable = 1,
+    },
+    [CLOUDEP_OPERATOR_DELETE] = {
+        .label = "operator_member_delete",
+        .sql = CHANGE_STATUS("'reserved', 'pending', 'active', 'suspended'", "'deleting'", "'member deleted'",
+                             "'reserved', 'pending', 'active', 'suspended', 'deleting'"),
+        .repeatable = 1,
+    },
+    [MEMBER_LIST] = {
+        .label = "operator_member_list",
+        .sql =
+            "SELECT " CLOUDEP_OPERATOR_MEMBER_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "member")
+            " FROM cloudep.members AS member"
+            " WHERE member.tenant_id = %s::uuid"
+            "   AND member.status = coalesce(%s, member.status)"
+            "   AND member.email > coalesce(%s, '')"
+            " ORDER BY member.email"
+            " LIMIT %s::integer",
+        .repeatable = 1,
+    },
+    [MEMBER_SHOW] = {
+        .label = "operator_member_show",
+        .sql =
+            "SELECT " CLOUDEP_OPERATOR_MEMBER_DETAILS_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "member")
+            " FROM cloudep.members AS member"
+            " WHERE member.tenant_id = %s::uuid"
+            "   AND (member.uid = %s::uuid OR member.email = %s)",
+        .repeatable = 1,
+    },
+    [SESSION_LIST] = {
+        .label = "operator_session_list",
+        .sql =
+            "SELECT " CLOUDEP_OPERATOR_SESSION_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "session")
+            " FROM cloudep.sessions AS session"
+            " WHERE session.tenant_id = %s::uuid"
+            "   AND session.uid = coalesce(%s::uuid, session.uid)"
+            "   AND (%s::boolean OR " CLOUDEP_SQL_LIVE("session") ")"
+            "   AND (%s IS NULL OR session.id > %s::uuid)"
+            " ORDER BY session.id"
+            " LIMIT %s::integer",
+        .repeatable = 1,
+    },
+    [SESSION_REVOKE] = {
+        .label = "operator_session_revoke",
+        .sql =
+            "WITH ended AS ("
+            "  UPDATE cloudep.sessions AS session"
+            "  SET revoked_at = now(), revoke_reason = 'operator'"
+            "  WHERE session.tenant_id = %s::uuid"
+            "    AND (session.id = %s::uuid OR session.uid = %s::uuid OR %s::boolean)"
+            "    AND " CLOUDEP_SQL_LIVE("session")
+            "  RETURNING session.id"
+            ")"
+            " SELECT count(*) FROM ended",
+        .repeatable = 1,
+    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_operator_member_statements = CLOUDEP_STATEMENT_LIST(statements);

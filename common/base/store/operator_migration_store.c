@@ -18,42 +18,42 @@ static const cloudep_record_t migration_record = CLOUDEP_RECORD(cloudep_operator
 
 enum { SCHEMA_STATE, MIGRATION_LIST };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 static const cloudep_statement_t statements[] = {
     /* The catalogues are read directly: to_regclass() fails for those who may not use the schema. */
-    [SCHEMA_STATE] =
-        {
-            .label = "operator_schema",
-            .sql = "SELECT " CLOUDEP_OPERATOR_SCHEMA_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL,
-                                                             "namespace") " FROM (VALUES (1)) AS always (n)"
-                                                                          " LEFT JOIN pg_namespace AS namespace"
-                                                                          "   ON namespace.nspname = 'cloudep'",
-            .repeatable = 1,
-        },
-    [MIGRATION_LIST] =
-        {
-            .label = "operator_migration_list",
-            .sql = "SELECT " CLOUDEP_OPERATOR_MIGRATION_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL,
-                                                                "migration") " FROM cloudep.migrations AS migration"
-                                                                             " ORDER BY migration.version",
-            .repeatable = 1,
-        },
+    [SCHEMA_STATE] = {
+        .label = "operator_schema",
+        .sql =
+            "SELECT " CLOUDEP_OPERATOR_SCHEMA_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "namespace")
+            " FROM (VALUES (1)) AS always (n)"
+            " LEFT JOIN pg_namespace AS namespace"
+            "   ON namespace.nspname = 'cloudep'",
+        .repeatable = 1,
+    },
+    [MIGRATION_LIST] = {
+        .label = "operator_migration_list",
+        .sql =
+            "SELECT " CLOUDEP_OPERATOR_MIGRATION_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "migration")
+            " FROM cloudep.migrations AS migration"
+            " ORDER BY migration.version",
+        .repeatable = 1,
+    },
 };
 
 /* The number is CloudEP's own choice; it only has to be the same in every version of this tool. */
 #define LOCK "SELECT pg_advisory_xact_lock(4367680543168);\n"
 
-#define TABLE                                                                                                          \
-    "CREATE TABLE IF NOT EXISTS cloudep.migrations ("                                                                  \
-    "  version integer PRIMARY KEY,"                                                                                   \
-    "  name text NOT NULL,"                                                                                            \
-    "  checksum text NOT NULL,"                                                                                        \
-    "  applied_at timestamptz NOT NULL DEFAULT now()"                                                                  \
+#define TABLE \
+    "CREATE TABLE IF NOT EXISTS cloudep.migrations (" \
+    "  version integer PRIMARY KEY," \
+    "  name text NOT NULL," \
+    "  checksum text NOT NULL," \
+    "  applied_at timestamptz NOT NULL DEFAULT now()" \
     ")"
 
-#define NOTE_AND_APPLY                                                                                                 \
-    "INSERT INTO cloudep.migrations (version, name, checksum)"                                                         \
-    " VALUES (%d, '%s', '%s');\n"                                                                                      \
+#define NOTE_AND_APPLY \
+    "INSERT INTO cloudep.migrations (version, name, checksum)" \
+    " VALUES (%d, '%s', '%s');\n" \
     "%s"
 
 /* clang-format on */

@@ -16,88 +16,89 @@ const cloudep_record_t cloudep_operator_invite_record = CLOUDEP_RECORD(cloudep_o
 
 enum { TENANT_ADD, TENANT_SET, TENANT_SHOW, TENANT_LIST, INVITE_ADD, INVITE_LIST, INVITE_REVOKE };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 
 #define TENANT_OF(tenant) CLOUDEP_OPERATOR_TENANT_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, tenant)
 #define INVITE_OF(invite) CLOUDEP_OPERATOR_INVITE_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, invite)
 
 static const cloudep_statement_t statements[] = {
-    [TENANT_ADD] =
-        {
-            .label = "operator_tenant_add",
-            .sql = "INSERT INTO cloudep.tenants AS tenant"
-                   " (slug, name, registration, login, totp_issuer, organization, redirect_uris)"
-                   " VALUES (%s, %s, coalesce(%s::boolean, true), coalesce(%s::boolean, true), nullif(%s, ''), "
-                   "nullif(%s, ''),"
-                   "         %s::text[])"
-                   " RETURNING " TENANT_OF("tenant"),
-        },
-    /* What is added keeps its order behind what is there, once each; what is removed goes last, so it is gone for sure.
-     */
-    [TENANT_SET] =
-        {
-            .label = "operator_tenant_set",
-            .sql = "UPDATE cloudep.tenants AS tenant"
-                   " SET name = coalesce(%s, tenant.name),"
-                   "     registration = coalesce(%s::boolean, tenant.registration),"
-                   "     login = coalesce(%s::boolean, tenant.login),"
-                   "     totp_issuer = nullif(coalesce(%s, tenant.totp_issuer), ''),"
-                   "     organization = nullif(coalesce(%s, tenant.organization), ''),"
-                   "     redirect_uris = ARRAY("
-                   "       SELECT listed.uri"
-                   "       FROM unnest(tenant.redirect_uris || %s::text[]) WITH ORDINALITY AS listed (uri, place)"
-                   "       WHERE listed.uri <> ALL (%s::text[])"
-                   "       GROUP BY listed.uri"
-                   "       ORDER BY min(listed.place)"
-                   "     ),"
-                   "     updated_at = now()"
-                   " WHERE tenant.slug = %s"
-                   " RETURNING " TENANT_OF("tenant"),
-        },
-    [TENANT_SHOW] =
-        {
-            .label = "operator_tenant_show",
-            .sql = "SELECT " TENANT_OF("tenant") " FROM cloudep.tenants AS tenant"
-                                                 " WHERE tenant.slug = %s",
-            .repeatable = 1,
-        },
-    [TENANT_LIST] =
-        {
-            .label = "operator_tenant_list",
-            .sql = "SELECT " TENANT_OF("tenant") " FROM cloudep.tenants AS tenant"
-                                                 " WHERE tenant.slug > coalesce(%s, '')"
-                                                 " ORDER BY tenant.slug"
-                                                 " LIMIT %s::integer",
-            .repeatable = 1,
-        },
-    [INVITE_ADD] =
-        {
-            .label = "operator_invite_add",
-            .sql = "INSERT INTO cloudep.invites AS invite (tenant_id, code, max_uses, expires_at)"
-                   " VALUES (%s::uuid, %s, %s::integer,"
-                   "         coalesce(now() + make_interval(secs => %s::integer), %s::timestamptz))"
-                   " RETURNING " INVITE_OF("invite"),
-        },
-    [INVITE_LIST] =
-        {
-            .label = "operator_invite_list",
-            .sql = "SELECT " INVITE_OF("invite") " FROM cloudep.invites AS invite"
-                                                 " WHERE invite.tenant_id = %s::uuid"
-                                                 "   AND invite.code > coalesce(%s, '')"
-                                                 " ORDER BY invite.code"
-                                                 " LIMIT %s::integer",
-            .repeatable = 1,
-        },
-    [INVITE_REVOKE] =
-        {
-            .label = "operator_invite_revoke",
-            .sql = "UPDATE cloudep.invites AS invite"
-                   " SET revoked_at = coalesce(invite.revoked_at, now())"
-                   " WHERE invite.tenant_id = %s::uuid"
-                   "   AND invite.code = %s"
-                   " RETURNING " INVITE_OF("invite"),
-            .repeatable = 1,
-        },
+    [TENANT_ADD] = {
+        .label = "operator_tenant_add",
+        .sql =
+            "INSERT INTO cloudep.tenants AS tenant"
+            " (slug, name, registration, login, totp_issuer, organization, redirect_uris)"
+            " VALUES (%s, %s, coalesce(%s::boolean, true), coalesce(%s::boolean, true),"
+            "         nullif(%s, ''), nullif(%s, ''), %s::text[])"
+            " RETURNING " TENANT_OF("tenant"),
+    },
+    /* What is added keeps its order behind what is there, once each. What is removed goes last, so that it is gone. */
+    [TENANT_SET] = {
+        .label = "operator_tenant_set",
+        .sql =
+            "UPDATE cloudep.tenants AS tenant"
+            " SET name = coalesce(%s, tenant.name),"
+            "     registration = coalesce(%s::boolean, tenant.registration),"
+            "     login = coalesce(%s::boolean, tenant.login),"
+            "     totp_issuer = nullif(coalesce(%s, tenant.totp_issuer), ''),"
+            "     organization = nullif(coalesce(%s, tenant.organization), ''),"
+            "     redirect_uris = ARRAY("
+            "       SELECT listed.uri"
+            "       FROM unnest(tenant.redirect_uris || %s::text[]) WITH ORDINALITY AS listed (uri, place)"
+            "       WHERE listed.uri <> ALL (%s::text[])"
+            "       GROUP BY listed.uri"
+            "       ORDER BY min(listed.place)"
+            "     ),"
+            "     updated_at = now()"
+            " WHERE tenant.slug = %s"
+            " RETURNING " TENANT_OF("tenant"),
+    },
+    [TENANT_SHOW] = {
+        .label = "operator_tenant_show",
+        .sql =
+            "SELECT " TENANT_OF("tenant")
+            " FROM cloudep.tenants AS tenant"
+            " WHERE tenant.slug = %s",
+        .repeatable = 1,
+    },
+    [TENANT_LIST] = {
+        .label = "operator_tenant_list",
+        .sql =
+            "SELECT " TENANT_OF("tenant")
+            " FROM cloudep.tenants AS tenant"
+            " WHERE tenant.slug > coalesce(%s, '')"
+            " ORDER BY tenant.slug"
+            " LIMIT %s::integer",
+        .repeatable = 1,
+    },
+    [INVITE_ADD] = {
+        .label = "operator_invite_add",
+        .sql =
+            "INSERT INTO cloudep.invites AS invite (tenant_id, code, max_uses, expires_at)"
+            " VALUES (%s::uuid, %s, %s::integer,"
+            "         coalesce(now() + make_interval(secs => %s::integer), %s::timestamptz))"
+            " RETURNING " INVITE_OF("invite"),
+    },
+    [INVITE_LIST] = {
+        .label = "operator_invite_list",
+        .sql =
+            "SELECT " INVITE_OF("invite")
+            " FROM cloudep.invites AS invite"
+            " WHERE invite.tenant_id = %s::uuid"
+            "   AND invite.code > coalesce(%s, '')"
+            " ORDER BY invite.code"
+            " LIMIT %s::integer",
+        .repeatable = 1,
+    },
+    [INVITE_REVOKE] = {
+        .label = "operator_invite_revoke",
+        .sql =
+            "UPDATE cloudep.invites AS invite"
+            " SET revoked_at = coalesce(invite.revoked_at, now())"
+            " WHERE invite.tenant_id = %s::uuid"
+            "   AND invite.code = %s"
+            " RETURNING " INVITE_OF("invite"),
+        .repeatable = 1,
+    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_operator_statements = CLOUDEP_STATEMENT_LIST(statements);

@@ -12,7 +12,7 @@
 
 #include "base/store/record.h"
 
-/* clang-format off: one column a line */
+/* clang-format off */
 
 /* ---- Lists -------------------------------------------------------------------------------------------------- */
 
@@ -31,8 +31,7 @@ typedef struct cloudep_operator_filter_t {
 typedef apr_status_t cloudep_operator_list_t(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list,
                                              const cloudep_operator_filter_t *filter);
 
-/* What is to end: a thing itself, those of a member, or (all) every one of the tenant; of own, uid and all one is set.
- */
+/* What is to end: a thing itself (own), those of a member (uid) or every one of the tenant (all); one of them is set. */
 typedef struct cloudep_operator_selection_t {
     const char *tenant_id;
     const char *own;
@@ -46,16 +45,16 @@ typedef apr_status_t cloudep_operator_end_t(cloudep_db_t *db, apr_pool_t *p, int
 
 /* ---- Tenants ------------------------------------------------------------------------------------------------ */
 
-#define CLOUDEP_OPERATOR_TENANT_COLUMNS(FIRST, NEXT, tenant)                                                           \
-    FIRST(TEXT, slug, tenant ".slug")                                                                                  \
-    NEXT(TEXT, name, tenant ".name")                                                                                   \
-    NEXT(TEXT, id, tenant ".id")                                                                                       \
-    NEXT(BOOLEAN, registration, tenant ".registration")                                                                \
-    NEXT(BOOLEAN, login, tenant ".login")                                                                              \
-    NEXT(LIST, redirect_uris, tenant ".redirect_uris")                                                                 \
-    NEXT(TEXT, totp_issuer, tenant ".totp_issuer")                                                                     \
-    NEXT(TEXT, organization, tenant ".organization")                                                                   \
-    NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(tenant ".created_at"))                                                  \
+#define CLOUDEP_OPERATOR_TENANT_COLUMNS(FIRST, NEXT, tenant) \
+    FIRST(TEXT, slug, tenant ".slug") \
+    NEXT(TEXT, name, tenant ".name") \
+    NEXT(TEXT, id, tenant ".id") \
+    NEXT(BOOLEAN, registration, tenant ".registration") \
+    NEXT(BOOLEAN, login, tenant ".login") \
+    NEXT(LIST, redirect_uris, tenant ".redirect_uris") \
+    NEXT(TEXT, totp_issuer, tenant ".totp_issuer") \
+    NEXT(TEXT, organization, tenant ".organization") \
+    NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(tenant ".created_at")) \
     NEXT(TEXT, updated_at, CLOUDEP_SQL_RFC3339(tenant ".updated_at"))
 
 typedef struct cloudep_operator_tenant_t {
@@ -89,18 +88,18 @@ cloudep_operator_list_t cloudep_operator_tenant_list;
 
 /* ---- Invites ------------------------------------------------------------------------------------------------ */
 
-#define CLOUDEP_OPERATOR_INVITE_COLUMNS(FIRST, NEXT, invite)                                                           \
-    FIRST(TEXT, code, invite ".code")                                                                                  \
-    NEXT(TEXT, id, invite ".id")                                                                                       \
-    NEXT(TEXT, state,                                                                                                  \
-         "CASE WHEN " invite ".revoked_at IS NOT NULL THEN 'revoked'"                                                  \
-         "     WHEN " invite ".expires_at <= now() THEN 'expired'"                                                     \
-         "     WHEN " invite ".uses >= " invite ".max_uses THEN 'used up'"                                             \
-         "     ELSE 'open' END")                                                                                       \
-    NEXT(INTEGER, uses, invite ".uses")                                                                                \
-    NEXT(INTEGER, max_uses, invite ".max_uses")                                                                        \
-    NEXT(TEXT, expires_at, CLOUDEP_SQL_RFC3339(invite ".expires_at"))                                                  \
-    NEXT(TEXT, revoked_at, CLOUDEP_SQL_RFC3339(invite ".revoked_at"))                                                  \
+#define CLOUDEP_OPERATOR_INVITE_COLUMNS(FIRST, NEXT, invite) \
+    FIRST(TEXT, code, invite ".code") \
+    NEXT(TEXT, id, invite ".id") \
+    NEXT(TEXT, state, \
+         "CASE WHEN " invite ".revoked_at IS NOT NULL THEN 'revoked'" \
+         "     WHEN " invite ".expires_at <= now() THEN 'expired'" \
+         "     WHEN " invite ".uses >= " invite ".max_uses THEN 'used up'" \
+         "     ELSE 'open' END") \
+    NEXT(INTEGER, uses, invite ".uses") \
+    NEXT(INTEGER, max_uses, invite ".max_uses") \
+    NEXT(TEXT, expires_at, CLOUDEP_SQL_RFC3339(invite ".expires_at")) \
+    NEXT(TEXT, revoked_at, CLOUDEP_SQL_RFC3339(invite ".revoked_at")) \
     NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(invite ".created_at"))
 
 typedef struct cloudep_operator_invite_t {
@@ -124,13 +123,13 @@ cloudep_operator_list_t cloudep_operator_invite_list;
 /* ---- Members ------------------------------------------------------------------------------------------------ */
 
 /* What a list says of a member. */
-#define CLOUDEP_OPERATOR_MEMBER_COLUMNS(FIRST, NEXT, member)                                                           \
-    FIRST(TEXT, email, member ".email")                                                                                \
-    NEXT(TEXT, uid, member ".uid")                                                                                     \
-    NEXT(TEXT, status, member ".status")                                                                               \
-    NEXT(TEXT, origin, member ".origin")                                                                               \
-    NEXT(TEXT, provider, member ".provider")                                                                           \
-    NEXT(TEXT, display_name, member ".display_name")                                                                   \
+#define CLOUDEP_OPERATOR_MEMBER_COLUMNS(FIRST, NEXT, member) \
+    FIRST(TEXT, email, member ".email") \
+    NEXT(TEXT, uid, member ".uid") \
+    NEXT(TEXT, status, member ".status") \
+    NEXT(TEXT, origin, member ".origin") \
+    NEXT(TEXT, provider, member ".provider") \
+    NEXT(TEXT, display_name, member ".display_name") \
     NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(member ".created_at"))
 
 typedef struct cloudep_operator_member_t {
@@ -139,40 +138,40 @@ typedef struct cloudep_operator_member_t {
 extern const cloudep_record_t cloudep_operator_member_record;
 
 /* What there is to say of one. */
-#define CLOUDEP_OPERATOR_MEMBER_DETAILS_COLUMNS(FIRST, NEXT, member)                                                   \
-    FIRST(TEXT, email, member ".email")                                                                                \
-    NEXT(TEXT, uid, member ".uid")                                                                                     \
-    NEXT(TEXT, status, member ".status")                                                                               \
-    NEXT(TEXT, origin, member ".origin")                                                                               \
-    NEXT(TEXT, provider, member ".provider")                                                                           \
-    NEXT(TEXT, display_name, member ".display_name")                                                                   \
-    NEXT(TEXT, avatar, member ".avatar")                                                                               \
-    NEXT(TEXT, phone, member ".phone")                                                                                 \
-    NEXT(TEXT, language, member ".language")                                                                           \
-    NEXT(TEXT, currency, member ".currency")                                                                           \
-    NEXT(TEXT, business_email, member ".business_email")                                                               \
-    NEXT(TEXT, business_email_verified_at, CLOUDEP_SQL_RFC3339(member ".business_email_verified_at"))                  \
-    NEXT(TEXT, business_phone, member ".business_phone")                                                               \
-    NEXT(TEXT, business_phone_verified_at, CLOUDEP_SQL_RFC3339(member ".business_phone_verified_at"))                  \
-    NEXT(TEXT, terms_version, member ".terms_version")                                                                 \
-    NEXT(TEXT, terms_accepted_at, CLOUDEP_SQL_RFC3339(member ".terms_accepted_at"))                                    \
-    NEXT(BOOLEAN, marketing_opt_in, member ".marketing_opt_in")                                                        \
-    NEXT(TEXT, invite, /* the code it registered with */                                                               \
-         "(SELECT invite.code FROM cloudep.invites AS invite"                                                          \
-         " WHERE invite.tenant_id = " member ".tenant_id AND invite.id = " member ".invite_id)")                       \
-    NEXT(LIST, identities, /* issuer and subject, a space between */                                                   \
-         "ARRAY(SELECT identity.issuer || ' ' || identity.subject FROM cloudep.identities AS identity"                 \
-         " WHERE identity.tenant_id = " member ".tenant_id AND identity.uid = " member ".uid)")                        \
-    NEXT(BOOLEAN, totp, /* enrolled */                                                                                 \
-         "EXISTS (SELECT FROM cloudep.totp AS totp"                                                                    \
-         " WHERE totp.tenant_id = " member ".tenant_id AND totp.uid = " member ".uid"                                  \
-         " AND totp.enrolled_at IS NOT NULL)")                                                                         \
-    NEXT(NUMBER, sessions, /* live ones */                                                                             \
-         "(SELECT count(*) FROM cloudep.sessions AS session"                                                           \
-         " WHERE session.tenant_id = " member ".tenant_id AND session.uid = " member ".uid"                            \
-         " AND " CLOUDEP_SQL_LIVE("session") ")")                                                                      \
-    NEXT(TEXT, activated_at, CLOUDEP_SQL_RFC3339(member ".activated_at"))                                              \
-    NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(member ".created_at"))                                                  \
+#define CLOUDEP_OPERATOR_MEMBER_DETAILS_COLUMNS(FIRST, NEXT, member) \
+    FIRST(TEXT, email, member ".email") \
+    NEXT(TEXT, uid, member ".uid") \
+    NEXT(TEXT, status, member ".status") \
+    NEXT(TEXT, origin, member ".origin") \
+    NEXT(TEXT, provider, member ".provider") \
+    NEXT(TEXT, display_name, member ".display_name") \
+    NEXT(TEXT, avatar, member ".avatar") \
+    NEXT(TEXT, phone, member ".phone") \
+    NEXT(TEXT, language, member ".language") \
+    NEXT(TEXT, currency, member ".currency") \
+    NEXT(TEXT, business_email, member ".business_email") \
+    NEXT(TEXT, business_email_verified_at, CLOUDEP_SQL_RFC3339(member ".business_email_verified_at")) \
+    NEXT(TEXT, business_phone, member ".business_phone") \
+    NEXT(TEXT, business_phone_verified_at, CLOUDEP_SQL_RFC3339(member ".business_phone_verified_at")) \
+    NEXT(TEXT, terms_version, member ".terms_version") \
+    NEXT(TEXT, terms_accepted_at, CLOUDEP_SQL_RFC3339(member ".terms_accepted_at")) \
+    NEXT(BOOLEAN, marketing_opt_in, member ".marketing_opt_in") \
+    NEXT(TEXT, invite, /* the code it registered with */ \
+         "(SELECT invite.code FROM cloudep.invites AS invite" \
+         " WHERE invite.tenant_id = " member ".tenant_id AND invite.id = " member ".invite_id)") \
+    NEXT(LIST, identities, /* issuer and subject, a space between */ \
+         "ARRAY(SELECT identity.issuer || ' ' || identity.subject FROM cloudep.identities AS identity" \
+         " WHERE identity.tenant_id = " member ".tenant_id AND identity.uid = " member ".uid)") \
+    NEXT(BOOLEAN, totp, /* enrolled */ \
+         "EXISTS (SELECT FROM cloudep.totp AS totp" \
+         " WHERE totp.tenant_id = " member ".tenant_id AND totp.uid = " member ".uid" \
+         " AND totp.enrolled_at IS NOT NULL)") \
+    NEXT(NUMBER, sessions, /* live ones */ \
+         "(SELECT count(*) FROM cloudep.sessions AS session" \
+         " WHERE session.tenant_id = " member ".tenant_id AND session.uid = " member ".uid" \
+         " AND " CLOUDEP_SQL_LIVE("session") ")") \
+    NEXT(TEXT, activated_at, CLOUDEP_SQL_RFC3339(member ".activated_at")) \
+    NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(member ".created_at")) \
     NEXT(TEXT, updated_at, CLOUDEP_SQL_RFC3339(member ".updated_at"))
 
 typedef struct cloudep_operator_member_details_t {
@@ -195,13 +194,13 @@ typedef enum {
 } cloudep_operator_member_step_e;
 
 /* What a step did. */
-#define CLOUDEP_OPERATOR_STEP_COLUMNS(FIRST, NEXT, member, updated, revoked, status_after)                             \
-    FIRST(TEXT, email, member ".email")                                                                                \
-    NEXT(TEXT, uid, member ".uid")                                                                                     \
-    NEXT(TEXT, before, member ".status") /* the step */                                                                \
-    NEXT(TEXT, status,                   /* after it; the same as before where the step does not begin from there */   \
-         "CASE WHEN EXISTS (SELECT FROM " updated ") THEN " status_after " ELSE " member ".status END")                \
-    NEXT(BOOLEAN, changed, "EXISTS (SELECT FROM " updated ")")                                                         \
+#define CLOUDEP_OPERATOR_STEP_COLUMNS(FIRST, NEXT, member, updated, revoked, status_after) \
+    FIRST(TEXT, email, member ".email") \
+    NEXT(TEXT, uid, member ".uid") \
+    NEXT(TEXT, before, member ".status") /* the step */ \
+    NEXT(TEXT, status, /* after it; the same as before where the step does not begin from there */ \
+         "CASE WHEN EXISTS (SELECT FROM " updated ") THEN " status_after " ELSE " member ".status END") \
+    NEXT(BOOLEAN, changed, "EXISTS (SELECT FROM " updated ")") \
     NEXT(NUMBER, sessions_ended, "(SELECT count(*) FROM " revoked ")")
 
 typedef struct cloudep_operator_step_t {
@@ -221,24 +220,24 @@ cloudep_operator_list_t cloudep_operator_member_list;
 
 /* ---- Sessions ----------------------------------------------------------------------------------------------- */
 
-#define CLOUDEP_OPERATOR_SESSION_COLUMNS(FIRST, NEXT, session)                                                         \
-    FIRST(TEXT, id, session ".id")                                                                                     \
-    NEXT(TEXT, uid, session ".uid")                                                                                    \
-    NEXT(TEXT, email, /* NULL: its member is gone */                                                                   \
-         "(SELECT member.email FROM cloudep.members AS member"                                                         \
-         " WHERE member.tenant_id = " session ".tenant_id AND member.uid = " session ".uid)")                          \
-    NEXT(TEXT, state,                                                                                                  \
-         "CASE WHEN " session ".revoked_at IS NOT NULL THEN 'revoked'"                                                 \
-         "     WHEN " session ".expires_at <= now() THEN 'expired'"                                                    \
-         "     WHEN " session ".idle_expires_at <= now() THEN 'idle'"                                                  \
-         "     ELSE 'live' END")                                                                                       \
-    NEXT(TEXT, amr, session ".amr")                                                                                    \
-    NEXT(TEXT, address, session ".address")                                                                            \
-    NEXT(TEXT, user_agent, session ".user_agent")                                                                      \
-    NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(session ".created_at"))                                                 \
-    NEXT(TEXT, rotated_at, CLOUDEP_SQL_RFC3339(session ".rotated_at"))                                                 \
-    NEXT(TEXT, expires_at, CLOUDEP_SQL_RFC3339("least(" session ".idle_expires_at, " session ".expires_at)"))          \
-    NEXT(TEXT, revoked_at, CLOUDEP_SQL_RFC3339(session ".revoked_at"))                                                 \
+#define CLOUDEP_OPERATOR_SESSION_COLUMNS(FIRST, NEXT, session) \
+    FIRST(TEXT, id, session ".id") \
+    NEXT(TEXT, uid, session ".uid") \
+    NEXT(TEXT, email, /* NULL: its member is gone */ \
+         "(SELECT member.email FROM cloudep.members AS member" \
+         " WHERE member.tenant_id = " session ".tenant_id AND member.uid = " session ".uid)") \
+    NEXT(TEXT, state, \
+         "CASE WHEN " session ".revoked_at IS NOT NULL THEN 'revoked'" \
+         "     WHEN " session ".expires_at <= now() THEN 'expired'" \
+         "     WHEN " session ".idle_expires_at <= now() THEN 'idle'" \
+         "     ELSE 'live' END") \
+    NEXT(TEXT, amr, session ".amr") \
+    NEXT(TEXT, address, session ".address") \
+    NEXT(TEXT, user_agent, session ".user_agent") \
+    NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(session ".created_at")) \
+    NEXT(TEXT, rotated_at, CLOUDEP_SQL_RFC3339(session ".rotated_at")) \
+    NEXT(TEXT, expires_at, CLOUDEP_SQL_RFC3339("least(" session ".idle_expires_at, " session ".expires_at)")) \
+    NEXT(TEXT, revoked_at, CLOUDEP_SQL_RFC3339(session ".revoked_at")) \
     NEXT(TEXT, revoke_reason, session ".revoke_reason")
 
 typedef struct cloudep_operator_session_t {
@@ -253,12 +252,12 @@ cloudep_operator_end_t cloudep_operator_session_revoke;
 
 /* ---- Lockouts and events ------------------------------------------------------------------------------------ */
 
-#define CLOUDEP_OPERATOR_LOCKOUT_COLUMNS(FIRST, NEXT, lockout)                                                         \
-    FIRST(TEXT, key, lockout ".kind || '/' || " lockout ".subject")                                                    \
-    NEXT(TEXT, kind, lockout ".kind")                                                                                  \
-    NEXT(TEXT, subject, lockout ".subject")                                                                            \
-    NEXT(INTEGER, failures, lockout ".failures")                                                                       \
-    NEXT(TEXT, last_at, CLOUDEP_SQL_RFC3339(lockout ".last_at"))                                                       \
+#define CLOUDEP_OPERATOR_LOCKOUT_COLUMNS(FIRST, NEXT, lockout) \
+    FIRST(TEXT, key, lockout ".kind || '/' || " lockout ".subject") \
+    NEXT(TEXT, kind, lockout ".kind") \
+    NEXT(TEXT, subject, lockout ".subject") \
+    NEXT(INTEGER, failures, lockout ".failures") \
+    NEXT(TEXT, last_at, CLOUDEP_SQL_RFC3339(lockout ".last_at")) \
     NEXT(TEXT, blocked_until, CLOUDEP_SQL_RFC3339(lockout ".blocked_until"))
 
 typedef struct cloudep_operator_lockout_t {
@@ -271,15 +270,15 @@ cloudep_operator_list_t cloudep_operator_lockout_list;
 /** own: a key; uid: all lockouts whose subject that is. */
 cloudep_operator_end_t cloudep_operator_lockout_clear;
 
-#define CLOUDEP_OPERATOR_EVENT_COLUMNS(FIRST, NEXT, event)                                                             \
-    FIRST(NUMBER, id, event ".id")                                                                                     \
-    NEXT(TEXT, at, CLOUDEP_SQL_RFC3339(event ".at"))                                                                   \
-    NEXT(TEXT, name, event ".name")                                                                                    \
-    NEXT(TEXT, outcome, event ".outcome")                                                                              \
-    NEXT(TEXT, uid, event ".uid")                                                                                      \
-    NEXT(TEXT, method, event ".method")                                                                                \
-    NEXT(TEXT, address, event ".address")                                                                              \
-    NEXT(TEXT, user_agent, event ".user_agent")                                                                        \
+#define CLOUDEP_OPERATOR_EVENT_COLUMNS(FIRST, NEXT, event) \
+    FIRST(NUMBER, id, event ".id") \
+    NEXT(TEXT, at, CLOUDEP_SQL_RFC3339(event ".at")) \
+    NEXT(TEXT, name, event ".name") \
+    NEXT(TEXT, outcome, event ".outcome") \
+    NEXT(TEXT, uid, event ".uid") \
+    NEXT(TEXT, method, event ".method") \
+    NEXT(TEXT, address, event ".address") \
+    NEXT(TEXT, user_agent, event ".user_agent") \
     NEXT(TEXT, request_id, event ".request_id")
 
 typedef struct cloudep_operator_event_t {
@@ -292,23 +291,23 @@ cloudep_operator_list_t cloudep_operator_event_list;
 
 /* ---- Migrations --------------------------------------------------------------------------------------------- */
 
-#define CLOUDEP_OPERATOR_SCHEMA_COLUMNS(FIRST, NEXT, namespace)                                                        \
-    FIRST(BOOLEAN, schema, namespace ".oid IS NOT NULL") /* the schema cloudep exists */                               \
-    NEXT(BOOLEAN, may_create,                            /* and this user may make tables in it */                     \
-         "coalesce(has_schema_privilege(" namespace ".oid, 'CREATE'), false)")                                         \
-    NEXT(BOOLEAN, app_role, /* the role cloudep_app exists */                                                          \
-         "EXISTS (SELECT FROM pg_roles WHERE rolname = 'cloudep_app')")                                                \
-    NEXT(BOOLEAN, table, /* cloudep.migrations exists */                                                               \
+#define CLOUDEP_OPERATOR_SCHEMA_COLUMNS(FIRST, NEXT, namespace) \
+    FIRST(BOOLEAN, schema, namespace ".oid IS NOT NULL") /* the schema cloudep exists */ \
+    NEXT(BOOLEAN, may_create, /* and this user may make tables in it */ \
+         "coalesce(has_schema_privilege(" namespace ".oid, 'CREATE'), false)") \
+    NEXT(BOOLEAN, app_role, /* the role cloudep_app exists */ \
+         "EXISTS (SELECT FROM pg_roles WHERE rolname = 'cloudep_app')") \
+    NEXT(BOOLEAN, table, /* cloudep.migrations exists */ \
          "EXISTS (SELECT FROM pg_class WHERE relnamespace = " namespace ".oid AND relname = 'migrations')")
 
 typedef struct cloudep_operator_schema_t {
     CLOUDEP_OPERATOR_SCHEMA_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
 } cloudep_operator_schema_t;
 
-#define CLOUDEP_OPERATOR_MIGRATION_COLUMNS(FIRST, NEXT, migration)                                                     \
-    FIRST(INTEGER, version, migration ".version")                                                                      \
-    NEXT(TEXT, name, migration ".name")                                                                                \
-    NEXT(TEXT, checksum, migration ".checksum")                                                                        \
+#define CLOUDEP_OPERATOR_MIGRATION_COLUMNS(FIRST, NEXT, migration) \
+    FIRST(INTEGER, version, migration ".version") \
+    NEXT(TEXT, name, migration ".name") \
+    NEXT(TEXT, checksum, migration ".checksum") \
     NEXT(TEXT, applied_at, CLOUDEP_SQL_RFC3339(migration ".applied_at"))
 
 typedef struct cloudep_operator_migration_t {

@@ -15,54 +15,53 @@ const cloudep_record_t cloudep_operator_event_record = CLOUDEP_RECORD(cloudep_op
 
 enum { LOCKOUT_LIST, LOCKOUT_CLEAR, EVENT_LIST };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 
 /* A lockout's key, "kind/subject", taken apart; the subject may hold any character. One argument each. */
 #define KIND_OF_KEY "split_part(%s, '/', 1)"
 #define SUBJECT_OF_KEY "regexp_replace(%s, '^[^/]*/?', '')"
 
 static const cloudep_statement_t statements[] = {
-    [LOCKOUT_LIST] =
-        {
-            .label = "operator_lockout_list",
-            .sql = "SELECT " CLOUDEP_OPERATOR_LOCKOUT_COLUMNS(
-                CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL,
-                "lockout") " FROM cloudep.lockouts AS lockout"
-                           " WHERE lockout.tenant_id = %s::uuid"
-                           "   AND (%s::boolean OR lockout.blocked_until > now())"
-                           "   AND (lockout.kind, lockout.subject)"
-                           "       > (coalesce(" KIND_OF_KEY ", ''), coalesce(" SUBJECT_OF_KEY ", ''))"
-                           " ORDER BY lockout.kind, lockout.subject"
-                           " LIMIT %s::integer",
-            .repeatable = 1,
-        },
-    [LOCKOUT_CLEAR] =
-        {
-            .label = "operator_lockout_clear",
-            .sql = "WITH cleared AS ("
-                   "  DELETE FROM cloudep.lockouts AS lockout"
-                   "  WHERE lockout.tenant_id = %s::uuid"
-                   "    AND ((lockout.kind = " KIND_OF_KEY " AND lockout.subject = " SUBJECT_OF_KEY ")"
-                   "      OR lockout.subject = lower(%s)"
-                   "      OR %s::boolean)"
-                   "  RETURNING lockout.kind"
-                   ")"
-                   " SELECT count(*) FROM cleared",
-            .repeatable = 1,
-        },
-    [EVENT_LIST] =
-        {
-            .label = "operator_event_list",
-            .sql = "SELECT " CLOUDEP_OPERATOR_EVENT_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL,
-                                                            "event") " FROM cloudep.events AS event"
-                                                                     " WHERE event.tenant_id = %s::uuid"
-                                                                     "   AND (%s IS NULL OR event.uid = %s::uuid)"
-                                                                     "   AND event.name = coalesce(%s, event.name)"
-                                                                     "   AND (%s IS NULL OR event.id < %s::bigint)"
-                                                                     " ORDER BY event.id DESC"
-                                                                     " LIMIT %s::integer",
-            .repeatable = 1,
-        },
+    [LOCKOUT_LIST] = {
+        .label = "operator_lockout_list",
+        .sql =
+            "SELECT " CLOUDEP_OPERATOR_LOCKOUT_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "lockout")
+            " FROM cloudep.lockouts AS lockout"
+            " WHERE lockout.tenant_id = %s::uuid"
+            "   AND (%s::boolean OR lockout.blocked_until > now())"
+            "   AND (lockout.kind, lockout.subject)"
+            "       > (coalesce(" KIND_OF_KEY ", ''), coalesce(" SUBJECT_OF_KEY ", ''))"
+            " ORDER BY lockout.kind, lockout.subject"
+            " LIMIT %s::integer",
+        .repeatable = 1,
+    },
+    [LOCKOUT_CLEAR] = {
+        .label = "operator_lockout_clear",
+        .sql =
+            "WITH cleared AS ("
+            "  DELETE FROM cloudep.lockouts AS lockout"
+            "  WHERE lockout.tenant_id = %s::uuid"
+            "    AND ((lockout.kind = " KIND_OF_KEY " AND lockout.subject = " SUBJECT_OF_KEY ")"
+            "      OR lockout.subject = lower(%s)"
+            "      OR %s::boolean)"
+            "  RETURNING lockout.kind"
+            ")"
+            " SELECT count(*) FROM cleared",
+        .repeatable = 1,
+    },
+    [EVENT_LIST] = {
+        .label = "operator_event_list",
+        .sql =
+            "SELECT " CLOUDEP_OPERATOR_EVENT_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "event")
+            " FROM cloudep.events AS event"
+            " WHERE event.tenant_id = %s::uuid"
+            "   AND (%s IS NULL OR event.uid = %s::uuid)"
+            "   AND event.name = coalesce(%s, event.name)"
+            "   AND (%s IS NULL OR event.id < %s::bigint)"
+            " ORDER BY event.id DESC"
+            " LIMIT %s::integer",
+        .repeatable = 1,
+    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_operator_watch_statements = CLOUDEP_STATEMENT_LIST(statements);

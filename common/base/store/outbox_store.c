@@ -16,87 +16,87 @@ static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_outbox_row_t, colu
 
 enum { ENQUEUE, CLAIM, DELIVERED, RETRY, GIVE_UP, RELEASE };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 static const cloudep_statement_t statements[] = {
-    [ENQUEUE] =
-        {
-            .label = "outbox_enqueue",
-            .sql = "WITH recipient AS ("
-                   "  SELECT %s::uuid AS tenant_id, %s::uuid AS uid"
-                   ")"
-                   " " CLOUDEP_SQL_ENQUEUE("recipient"),
-        },
-    [CLAIM] =
-        {
-            .label = "outbox_claim",
-            .sql = "WITH due AS ("
-                   "  SELECT tenant_id, id, expires_at <= now() AS late"
-                   "  FROM cloudep.outbox"
-                   "  WHERE delivered_at IS NULL"
-                   "    AND failed_at IS NULL"
-                   "    AND next_attempt_at <= now()"
-                   "    AND (channel = %s OR expires_at <= now())"
-                   "  ORDER BY next_attempt_at"
-                   "  LIMIT %s::integer"
-                   "  FOR UPDATE SKIP LOCKED"
-                   ")"
-                   " UPDATE cloudep.outbox AS message"
-                   " SET attempts = message.attempts + CASE WHEN due.late THEN 0 ELSE 1 END,"
-                   "     next_attempt_at = now() + %s::interval,"
-                   "     failed_at = CASE WHEN due.late THEN now() END,"
-                   "     params = CASE WHEN due.late THEN NULL ELSE message.params END,"
-                   "     last_error = CASE WHEN due.late THEN coalesce('expired; ' || message.last_error, 'expired')"
-                   "                       ELSE message.last_error END"
-                   " FROM due"
-                   " WHERE message.tenant_id = due.tenant_id"
-                   "   AND message.id = due.id"
-                   " RETURNING " CLOUDEP_OUTBOX_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "message", "due"),
-        },
-    [DELIVERED] =
-        {
-            .label = "outbox_delivered",
-            .sql = "UPDATE cloudep.outbox"
-                   " SET delivered_at = now(), params = NULL, last_error = NULL"
-                   " WHERE tenant_id = %s::uuid"
-                   "   AND id = %s::uuid"
-                   "   AND delivered_at IS NULL",
-            .repeatable = 1,
-        },
-    [RETRY] =
-        {
-            .label = "outbox_retry",
-            .sql = "UPDATE cloudep.outbox"
-                   " SET last_error = %s,"
-                   "     next_attempt_at = least(expires_at, now() + interval '1 second'"
-                   "         * least(900, (5 + random()) * 2 ^ least(greatest(attempts - 1, 0), 8)))"
-                   " WHERE tenant_id = %s::uuid"
-                   "   AND id = %s::uuid"
-                   "   AND delivered_at IS NULL"
-                   "   AND failed_at IS NULL",
-            .repeatable = 1,
-        },
-    [GIVE_UP] =
-        {
-            .label = "outbox_give_up",
-            .sql = "UPDATE cloudep.outbox"
-                   " SET failed_at = now(), params = NULL, last_error = %s"
-                   " WHERE tenant_id = %s::uuid"
-                   "   AND id = %s::uuid"
-                   "   AND delivered_at IS NULL"
-                   "   AND failed_at IS NULL",
-            .repeatable = 1,
-        },
+    [ENQUEUE] = {
+        .label = "outbox_enqueue",
+        .sql =
+            "WITH recipient AS ("
+            "  SELECT %s::uuid AS tenant_id, %s::uuid AS uid"
+            ")"
+            " " CLOUDEP_SQL_ENQUEUE("recipient"),
+    },
+    [CLAIM] = {
+        .label = "outbox_claim",
+        .sql =
+            "WITH due AS ("
+            "  SELECT tenant_id, id, expires_at <= now() AS late"
+            "  FROM cloudep.outbox"
+            "  WHERE delivered_at IS NULL"
+            "    AND failed_at IS NULL"
+            "    AND next_attempt_at <= now()"
+            "    AND (channel = %s OR expires_at <= now())"
+            "  ORDER BY next_attempt_at"
+            "  LIMIT %s::integer"
+            "  FOR UPDATE SKIP LOCKED"
+            ")"
+            " UPDATE cloudep.outbox AS message"
+            " SET attempts = message.attempts + CASE WHEN due.late THEN 0 ELSE 1 END,"
+            "     next_attempt_at = now() + %s::interval,"
+            "     failed_at = CASE WHEN due.late THEN now() END,"
+            "     params = CASE WHEN due.late THEN NULL ELSE message.params END,"
+            "     last_error = CASE WHEN due.late THEN coalesce('expired; ' || message.last_error, 'expired')"
+            "                       ELSE message.last_error END"
+            " FROM due"
+            " WHERE message.tenant_id = due.tenant_id"
+            "   AND message.id = due.id"
+            " RETURNING " CLOUDEP_OUTBOX_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "message", "due"),
+    },
+    [DELIVERED] = {
+        .label = "outbox_delivered",
+        .sql =
+            "UPDATE cloudep.outbox"
+            " SET delivered_at = now(), params = NULL, last_error = NULL"
+            " WHERE tenant_id = %s::uuid"
+            "   AND id = %s::uuid"
+            "   AND delivered_at IS NULL",
+        .repeatable = 1,
+    },
+    [RETRY] = {
+        .label = "outbox_retry",
+        .sql =
+            "UPDATE cloudep.outbox"
+            " SET last_error = %s,"
+            "     next_attempt_at = least(expires_at, now() + interval '1 second'"
+            "         * least(900, (5 + random()) * 2 ^ least(greatest(attempts - 1, 0), 8)))"
+            " WHERE tenant_id = %s::uuid"
+            "   AND id = %s::uuid"
+            "   AND delivered_at IS NULL"
+            "   AND failed_at IS NULL",
+        .repeatable = 1,
+    },
+    [GIVE_UP] = {
+        .label = "outbox_give_up",
+        .sql =
+            "UPDATE cloudep.outbox"
+            " SET failed_at = now(), params = NULL, last_error = %s"
+            " WHERE tenant_id = %s::uuid"
+            "   AND id = %s::uuid"
+            "   AND delivered_at IS NULL"
+            "   AND failed_at IS NULL",
+        .repeatable = 1,
+    },
     /* Not repeatable: a second time would forget a second attempt. */
-    [RELEASE] =
-        {
-            .label = "outbox_release",
-            .sql = "UPDATE cloudep.outbox"
-                   " SET next_attempt_at = now(), attempts = greatest(attempts - 1, 0)"
-                   " WHERE tenant_id = %s::uuid"
-                   "   AND id = %s::uuid"
-                   "   AND delivered_at IS NULL"
-                   "   AND failed_at IS NULL",
-        },
+    [RELEASE] = {
+        .label = "outbox_release",
+        .sql =
+            "UPDATE cloudep.outbox"
+            " SET next_attempt_at = now(), attempts = greatest(attempts - 1, 0)"
+            " WHERE tenant_id = %s::uuid"
+            "   AND id = %s::uuid"
+            "   AND delivered_at IS NULL"
+            "   AND failed_at IS NULL",
+    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_outbox_statements = CLOUDEP_STATEMENT_LIST(statements);

@@ -39,20 +39,20 @@ cloudep_outbox_enqueue(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t 
 /** What the params of a message are sealed with: a record moved to another row does not open. Text from p. */
 const char *cloudep_outbox_aad(apr_pool_t *p, const char *tenant_id, const char *target, const char *template);
 
-/* clang-format off: one column a line */
+/* clang-format off */
 
 /* A claimed row. */
-#define CLOUDEP_OUTBOX_COLUMNS(FIRST, NEXT, row, due)                                                                  \
-    FIRST(TEXT, tenant_id, row ".tenant_id")                                                                           \
-    NEXT(TEXT, id, row ".id") /* UUID; the same for every try */                                                       \
-    NEXT(TEXT, channel, row ".channel")                                                                                \
-    NEXT(TEXT, target, row ".target")                                                                                  \
-    NEXT(TEXT, language, row ".language") /* or NULL */                                                                \
-    NEXT(TEXT, template, row ".template")                                                                              \
-    NEXT(TEXT, params, row ".params")        /* sealed, or NULL */                                                     \
-    NEXT(INTEGER, attempts, row ".attempts") /* with this one */                                                       \
-    NEXT(BOOLEAN, expired, due ".late")      /* its time was over: it has been given up, do not send it */             \
-    NEXT(NUMBER, created_at, CLOUDEP_SQL_SECONDS(row ".created_at") " * 1000000") /* apr_time_t of whole seconds, by   \
+#define CLOUDEP_OUTBOX_COLUMNS(FIRST, NEXT, row, due) \
+    FIRST(TEXT, tenant_id, row ".tenant_id") \
+    NEXT(TEXT, id, row ".id") /* UUID; the same for every try */ \
+    NEXT(TEXT, channel, row ".channel") \
+    NEXT(TEXT, target, row ".target") \
+    NEXT(TEXT, language, row ".language") /* or NULL */ \
+    NEXT(TEXT, template, row ".template") \
+    NEXT(TEXT, params, row ".params") /* sealed, or NULL */ \
+    NEXT(INTEGER, attempts, row ".attempts") /* with this one */ \
+    NEXT(BOOLEAN, expired, due ".late") /* its time was over: it has been given up, do not send it */ \
+    NEXT(NUMBER, created_at, CLOUDEP_SQL_SECONDS(row ".created_at") " * 1000000") /* apr_time_t of whole seconds, by \
         the database's clock */
 
 typedef struct cloudep_outbox_row_t {

@@ -8,24 +8,23 @@
 
 enum { FINISH };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 static const cloudep_statement_t statements[] = {
-    [FINISH] =
-        {
-            .label = "recovery_finish",
-            .sql = "WITH member AS (" CLOUDEP_SQL_ACTIVE_MEMBER(
-                "NO KEY UPDATE") "), ended AS ("
-                                 "  UPDATE cloudep.sessions AS session"
-                                 "  SET revoked_at = now(), revoke_reason = 'password_reset'"
-                                 "  FROM member"
-                                 "  WHERE session.tenant_id = member.tenant_id"
-                                 "    AND session.uid = member.uid"
-                                 "    AND session.revoked_at IS NULL"
-                                 "), unlocked AS (" CLOUDEP_SQL_UNLOCK(
-                                     CLOUDEP_LOCKOUT_PASSWORD,
-                                     "member") "), mail AS (" CLOUDEP_SQL_ENQUEUE("member") ")"
-                                                                                            " SELECT uid FROM member",
-        },
+    [FINISH] = {
+        .label = "recovery_finish",
+        .sql =
+            "WITH member AS (" CLOUDEP_SQL_ACTIVE_MEMBER("NO KEY UPDATE")
+            "), ended AS ("
+            "  UPDATE cloudep.sessions AS session"
+            "  SET revoked_at = now(), revoke_reason = 'password_reset'"
+            "  FROM member"
+            "  WHERE session.tenant_id = member.tenant_id"
+            "    AND session.uid = member.uid"
+            "    AND session.revoked_at IS NULL"
+            "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_PASSWORD, "member")
+            "), mail AS (" CLOUDEP_SQL_ENQUEUE("member") ")"
+            " SELECT uid FROM member",
+    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_recovery_statements = CLOUDEP_STATEMENT_LIST(statements);

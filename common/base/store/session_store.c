@@ -13,87 +13,88 @@ static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_session_t, columns
 
 enum { OPEN, PRINCIPAL, ROTATE, END };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 
 /* Of ROTATE: the generation before the present one, which has been that for a short time. */
 #define IN_GRACE "session.refresh_seq = given.seq + 1 AND session.rotated_at > now() - given.grace"
 
 static const cloudep_statement_t statements[] = {
-    [OPEN] =
-        {
-            .label = "session_open",
-            .sql = "WITH member AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE") "), opened AS (" CLOUDEP_SQL_OPEN_SESSION(
-                "member") ")"
-                          " SELECT " CLOUDEP_SQL_SESSION("opened") " FROM opened",
-        },
+    [OPEN] = {
+        .label = "session_open",
+        .sql =
+            "WITH member AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE")
+            "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("member") ")"
+            " SELECT " CLOUDEP_SQL_SESSION("opened")
+            " FROM opened",
+    },
     /*
      * A session is found by its primary key. Its uid is compared by IS NOT DISTINCT FROM, which no index serves, so
      * that PostgreSQL never goes through all sessions of a member instead: there may be thousands.
      */
-    [PRINCIPAL] =
-        {
-            .label = "session_principal",
-            .sql = "SELECT session.amr, " CLOUDEP_SQL_SECONDS(
-                "session.mfa_at") ","
-                                  "       " CLOUDEP_SQL_MEMBER(
-                                      "member",
-                                      "totp") " FROM cloudep.sessions AS session"
-                                              " LEFT JOIN cloudep.members AS member"
-                                              "   ON member.tenant_id = session.tenant_id"
-                                              "   AND member.uid = session.uid" CLOUDEP_SQL_JOIN_TOTP(
-                                                  "totp", "session") " WHERE session.tenant_id = %s::uuid"
-                                                                     "   AND session.id = %s::uuid"
-                                                                     "   AND session.uid IS NOT DISTINCT FROM %s::uuid"
-                                                                     "   AND " CLOUDEP_SQL_LIVE("session"),
-            .repeatable = 1,
-        },
+    [PRINCIPAL] = {
+        .label = "session_principal",
+        .sql =
+            "SELECT session.amr, " CLOUDEP_SQL_SECONDS("session.mfa_at") ","
+            "       " CLOUDEP_SQL_MEMBER("member", "totp")
+            " FROM cloudep.sessions AS session"
+            " LEFT JOIN cloudep.members AS member"
+            "   ON member.tenant_id = session.tenant_id"
+            "   AND member.uid = session.uid"
+            CLOUDEP_SQL_JOIN_TOTP("totp", "session")
+            " WHERE session.tenant_id = %s::uuid"
+            "   AND session.id = %s::uuid"
+            "   AND session.uid IS NOT DISTINCT FROM %s::uuid"
+            "   AND " CLOUDEP_SQL_LIVE("session"),
+        .repeatable = 1,
+    },
     /*
      * All CASEs see the row as it is once its lock is held, so of many parallel turns one advances the generation and
      * the others find it advanced: within the grace that is a repeat, later it is theft.
      */
-    [ROTATE] =
-        {
-            .label = "session_rotate",
-            .sql = "WITH given AS ("
-                   "  SELECT %s::integer AS seq, %s::interval AS grace, %s::interval AS idle"
-                   ")"
-                   " UPDATE cloudep.sessions AS session"
-                   " SET refresh_seq = CASE WHEN session.refresh_seq = given.seq THEN given.seq + 1"
-                   "                        ELSE session.refresh_seq END,"
-                   "     rotated_at = CASE WHEN session.refresh_seq = given.seq THEN now()"
-                   "                       ELSE session.rotated_at END,"
-                   "     idle_expires_at = CASE WHEN session.refresh_seq = given.seq"
-                   "                            THEN least(now() + given.idle, session.expires_at)"
-                   "                            ELSE session.idle_expires_at END,"
-                   "     revoked_at = CASE WHEN session.refresh_seq > given.seq AND NOT (" IN_GRACE ")"
-                   "                       THEN now() END,"
-                   "     revoke_reason = CASE WHEN session.refresh_seq > given.seq AND NOT (" IN_GRACE ")"
-                   "                          THEN 'refresh token reused' END"
-                   " FROM given, cloudep.members AS member"
-                   " WHERE session.tenant_id = %s::uuid"
-                   "   AND session.id = %s::uuid"
-                   "   AND session.uid IS NOT DISTINCT FROM %s::uuid"
-                   "   AND session.refresh_seq >= given.seq"
-                   "   AND " CLOUDEP_SQL_LIVE("session") "   AND session.idle_expires_at > now()"
-                                                         "   AND member.tenant_id = session.tenant_id"
-                                                         "   AND member.uid = session.uid"
-                                                         "   AND member.status = 'active'"
-                                                         " RETURNING session.revoked_at IS NOT NULL,"
-                                                         "           coalesce(session.rotated_at = now(), false),"
-                                                         "           session.amr,"
-                                                         "           " CLOUDEP_SQL_SESSION("session"),
-        },
-    [END] =
-        {
-            .label = "session_end",
-            .sql = "UPDATE cloudep.sessions"
-                   " SET revoked_at = now(), revoke_reason = %s"
-                   " WHERE tenant_id = %s::uuid"
-                   "   AND id = %s::uuid"
-                   "   AND revoked_at IS NULL"
-                   " RETURNING id",
-            .repeatable = 1,
-        },
+    [ROTATE] = {
+        .label = "session_rotate",
+        .sql =
+            "WITH given AS ("
+            "  SELECT %s::integer AS seq, %s::interval AS grace, %s::interval AS idle"
+            ")"
+            " UPDATE cloudep.sessions AS session"
+            " SET refresh_seq = CASE WHEN session.refresh_seq = given.seq THEN given.seq + 1"
+            "                        ELSE session.refresh_seq END,"
+            "     rotated_at = CASE WHEN session.refresh_seq = given.seq THEN now()"
+            "                       ELSE session.rotated_at END,"
+            "     idle_expires_at = CASE WHEN session.refresh_seq = given.seq"
+            "                            THEN least(now() + given.idle, session.expires_at)"
+            "                            ELSE session.idle_expires_at END,"
+            "     revoked_at = CASE WHEN session.refresh_seq > given.seq AND NOT (" IN_GRACE ")"
+            "                       THEN now() END,"
+            "     revoke_reason = CASE WHEN session.refresh_seq > given.seq AND NOT (" IN_GRACE ")"
+            "                          THEN 'refresh token reused' END"
+            " FROM given, cloudep.members AS member"
+            " WHERE session.tenant_id = %s::uuid"
+            "   AND session.id = %s::uuid"
+            "   AND session.uid IS NOT DISTINCT FROM %s::uuid"
+            "   AND session.refresh_seq >= given.seq"
+            "   AND " CLOUDEP_SQL_LIVE("session")
+            "   AND session.idle_expires_at > now()"
+            "   AND member.tenant_id = session.tenant_id"
+            "   AND member.uid = session.uid"
+            "   AND member.status = 'active'"
+            " RETURNING session.revoked_at IS NOT NULL,"
+            "           coalesce(session.rotated_at = now(), false),"
+            "           session.amr,"
+            "           " CLOUDEP_SQL_SESSION("session"),
+    },
+    [END] = {
+        .label = "session_end",
+        .sql =
+            "UPDATE cloudep.sessions"
+            " SET revoked_at = now(), revoke_reason = %s"
+            " WHERE tenant_id = %s::uuid"
+            "   AND id = %s::uuid"
+            "   AND revoked_at IS NULL"
+            " RETURNING id",
+        .repeatable = 1,
+    },
 };
 /* clang-format on */
 /* The columns of PRINCIPAL, and those of ROTATE. */

@@ -13,15 +13,15 @@
 #define CLOUDEP_MFA_TOTP "totp"
 #define CLOUDEP_MFA_BACKUP_CODE "backup_code"
 
-/* clang-format off: one column a line */
+/* clang-format off */
 
 /* What the database sets and moves; times are Unix seconds. */
-#define CLOUDEP_SESSION_COLUMNS(FIRST, NEXT, session)                                                                  \
-    FIRST(INTEGER, refresh_seq, session ".refresh_seq") /* generation of its refresh token */                          \
-    NEXT(NUMBER, auth_time, CLOUDEP_SQL_SECONDS(session ".auth_time"))                                                 \
-    NEXT(NUMBER, rotated_at, /* when the present generation began */                                                   \
-         CLOUDEP_SQL_SECONDS("coalesce(" session ".rotated_at, " session ".created_at)"))                              \
-    NEXT(NUMBER, idle_expires_at, /* when it ends if nothing happens; never after its lifetime */                      \
+#define CLOUDEP_SESSION_COLUMNS(FIRST, NEXT, session) \
+    FIRST(INTEGER, refresh_seq, session ".refresh_seq") /* generation of its refresh token */ \
+    NEXT(NUMBER, auth_time, CLOUDEP_SQL_SECONDS(session ".auth_time")) \
+    NEXT(NUMBER, rotated_at, /* when the present generation began */ \
+         CLOUDEP_SQL_SECONDS("coalesce(" session ".rotated_at, " session ".created_at)")) \
+    NEXT(NUMBER, idle_expires_at, /* when it ends if nothing happens; never after its lifetime */ \
          CLOUDEP_SQL_SECONDS(session ".idle_expires_at"))
 
 typedef struct cloudep_session_t {

@@ -12,42 +12,44 @@ static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_tenant_t, columns)
 
 enum { BY_SLUG, BY_ID, ADMISSION };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 static const cloudep_statement_t statements[] = {
-    [BY_SLUG] =
-        {
-            .label = "tenant_by_slug",
-            .sql = "SELECT " CLOUDEP_SQL_TENANT("tenant") " FROM cloudep.tenants AS tenant"
-                                                          " WHERE tenant.slug = %s",
-            .repeatable = 1,
-        },
-    [BY_ID] =
-        {
-            .label = "tenant_by_id",
-            .sql = "SELECT " CLOUDEP_SQL_TENANT("tenant") " FROM cloudep.tenants AS tenant"
-                                                          " WHERE tenant.id = %s::uuid",
-            .repeatable = 1,
-        },
-    [ADMISSION] =
-        {
-            .label = "tenant_admission",
-            .sql = "SELECT " CLOUDEP_SQL_TENANT("tenant") ","
-                                                          "       invite.id IS NOT NULL,"
-                                                          "       coalesce(invite.expires_at <= now(), false),"
-                                                          "       coalesce(invite.uses >= invite.max_uses, false),"
-                                                          "       EXISTS ("
-                                                          "         SELECT FROM cloudep.members AS member"
-                                                          "         WHERE member.tenant_id = tenant.id"
-                                                          "           AND member.email = %s"
-                                                          "       )"
-                                                          " FROM cloudep.tenants AS tenant"
-                                                          " LEFT JOIN cloudep.invites AS invite"
-                                                          "   ON invite.tenant_id = tenant.id"
-                                                          "   AND invite.code = %s"
-                                                          "   AND invite.revoked_at IS NULL"
-                                                          " WHERE tenant.slug = %s",
-            .repeatable = 1,
-        },
+    [BY_SLUG] = {
+        .label = "tenant_by_slug",
+        .sql =
+            "SELECT " CLOUDEP_SQL_TENANT("tenant")
+            " FROM cloudep.tenants AS tenant"
+            " WHERE tenant.slug = %s",
+        .repeatable = 1,
+    },
+    [BY_ID] = {
+        .label = "tenant_by_id",
+        .sql =
+            "SELECT " CLOUDEP_SQL_TENANT("tenant")
+            " FROM cloudep.tenants AS tenant"
+            " WHERE tenant.id = %s::uuid",
+        .repeatable = 1,
+    },
+    [ADMISSION] = {
+        .label = "tenant_admission",
+        .sql =
+            "SELECT " CLOUDEP_SQL_TENANT("tenant") ","
+            "       invite.id IS NOT NULL,"
+            "       coalesce(invite.expires_at <= now(), false),"
+            "       coalesce(invite.uses >= invite.max_uses, false),"
+            "       EXISTS ("
+            "         SELECT FROM cloudep.members AS member"
+            "         WHERE member.tenant_id = tenant.id"
+            "           AND member.email = %s"
+            "       )"
+            " FROM cloudep.tenants AS tenant"
+            " LEFT JOIN cloudep.invites AS invite"
+            "   ON invite.tenant_id = tenant.id"
+            "   AND invite.code = %s"
+            "   AND invite.revoked_at IS NULL"
+            " WHERE tenant.slug = %s",
+        .repeatable = 1,
+    },
 };
 /* The columns of ADMISSION. */
 enum { INVITE_KNOWN = CLOUDEP_TENANT_COLUMN_COUNT, INVITE_EXPIRED, INVITE_USED_UP, EMAIL_TAKEN };

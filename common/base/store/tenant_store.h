@@ -7,17 +7,17 @@
 #include "base/export.h"
 #include "base/store/record.h"
 
-/* clang-format off: one column a line */
+/* clang-format off */
 
-#define CLOUDEP_TENANT_COLUMNS(FIRST, NEXT, tenant)                                                                    \
-    FIRST(TEXT, id, tenant ".id") /* UUID */                                                                           \
-    NEXT(TEXT, slug, tenant ".slug")                                                                                   \
-    NEXT(TEXT, name, tenant ".name")                                                                                   \
-    NEXT(BOOLEAN, registration, tenant ".registration") /* new members may come */                                     \
-    NEXT(BOOLEAN, login, tenant ".login")               /* members may log in */                                       \
-    NEXT(TEXT, redirect_uris,                           /* allowed ones, a newline after each */                       \
-         "array_to_string(" tenant ".redirect_uris, E'\\n') || E'\\n'")                                                \
-    NEXT(TEXT, totp_issuer, tenant ".totp_issuer")   /* NULL: the name */                                              \
+#define CLOUDEP_TENANT_COLUMNS(FIRST, NEXT, tenant) \
+    FIRST(TEXT, id, tenant ".id") /* UUID */ \
+    NEXT(TEXT, slug, tenant ".slug") \
+    NEXT(TEXT, name, tenant ".name") \
+    NEXT(BOOLEAN, registration, tenant ".registration") /* new members may come */ \
+    NEXT(BOOLEAN, login, tenant ".login") /* members may log in */ \
+    NEXT(TEXT, redirect_uris, /* allowed ones, a newline after each */ \
+         "array_to_string(" tenant ".redirect_uris, E'\\n') || E'\\n'") \
+    NEXT(TEXT, totp_issuer, tenant ".totp_issuer") /* NULL: the name */ \
     NEXT(TEXT, organization, tenant ".organization") /* at the identity provider, NULL: none */
 
 typedef struct cloudep_tenant_t {

@@ -8,41 +8,40 @@
 
 enum { CHECK, PASS };
 
-/* clang-format off: SQL is laid out as SQL */
+/* clang-format off */
 static const cloudep_statement_t statements[] = {
-    [CHECK] =
-        {
-            .label = "throttle_check",
-            .sql = "SELECT coalesce(max(" CLOUDEP_SQL_WAIT_LEFT(
-                "lockout") "), 0)"
-                           " FROM cloudep.lockouts AS lockout"
-                           " WHERE lockout.tenant_id = %s::uuid"
-                           "   AND (lockout.kind, lockout.subject) IN ((%s, %s), (%s, %s))",
-            .repeatable = 1,
-        },
+    [CHECK] = {
+        .label = "throttle_check",
+        .sql =
+            "SELECT coalesce(max(" CLOUDEP_SQL_WAIT_LEFT("lockout") "), 0)"
+            " FROM cloudep.lockouts AS lockout"
+            " WHERE lockout.tenant_id = %s::uuid"
+            "   AND (lockout.kind, lockout.subject) IN ((%s, %s), (%s, %s))",
+        .repeatable = 1,
+    },
     /* The lock waits for a failure that is being counted, and the row comes back as it is after that. */
-    [PASS] =
-        {
-            .label = "throttle_pass",
-            .sql =
-                "WITH lockout AS ("
-                "  SELECT tenant_id, kind, subject, blocked_until"
-                "  FROM cloudep.lockouts"
-                "  WHERE tenant_id = %s::uuid"
-                "    AND kind = %s"
-                "    AND subject = %s"
-                "  FOR UPDATE"
-                "), forgotten AS ("
-                "  DELETE FROM cloudep.lockouts AS kept"
-                "  USING lockout"
-                "  WHERE kept.tenant_id = lockout.tenant_id"
-                "    AND kept.kind = lockout.kind"
-                "    AND kept.subject = lockout.subject"
-                "    AND " CLOUDEP_SQL_WAIT_LEFT("lockout") " = 0"
-                                                            ")"
-                                                            " SELECT " CLOUDEP_SQL_WAIT_LEFT("lockout") " FROM lockout",
-            .repeatable = 1,
-        },
+    [PASS] = {
+        .label = "throttle_pass",
+        .sql =
+            "WITH lockout AS ("
+            "  SELECT tenant_id, kind, subject, blocked_until"
+            "  FROM cloudep.lockouts"
+            "  WHERE tenant_id = %s::uuid"
+            "    AND kind = %s"
+            "    AND subject = %s"
+            "  FOR UPDATE"
+            "), forgotten AS ("
+            "  DELETE FROM cloudep.lockouts AS kept"
+            "  USING lockout"
+            "  WHERE kept.tenant_id = lockout.tenant_id"
+            "    AND kept.kind = lockout.kind"
+            "    AND kept.subject = lockout.subject"
+            "    AND " CLOUDEP_SQL_WAIT_LEFT("lockout") " = 0"
+            ")"
+            " SELECT " CLOUDEP_SQL_WAIT_LEFT("lockout")
+            " FROM lockout",
+        .repeatable = 1,
+    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_throttle_statements = CLOUDEP_STATEMENT_LIST(statements);

@@ -8,266 +8,206 @@
 #include "base/store/sql.h"
 #include "base/store/statements.h"
 
+#define TOTP(kind, name, sql) CLOUDEP_COLUMN(cloudep_totp_t, kind, name)
+static const cloudep_column_t columns[] = {CLOUDEP_TOTP_COLUMNS(TOTP, TOTP, "")};
+static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_totp_t, columns);
+
 enum { LOAD, BEGIN, CONFIRM, RENEW_CODES, REMOVE, STEP_UP_BY_STEP, STEP_UP_BY_CODE, LOGIN_BY_STEP, LOGIN_BY_CODE };
 
-/* clang-format off: SQL is laid out as SQL */
-
-/* The texts of a member's backup codes that are not used yet, and when it enrolled. */
-#define FACTOR_COLUMNS(FIRST, NEXT, totp)                                                                              \
-    FIRST(TEXT, secret, totp ".secret")                                                                                \
-    NEXT(NUMBER, enrolled_at, CLOUDEP_SQL_MILLISECONDS(totp ".enrolled_at"))                                           \
-    NEXT(TEXT, pending_secret, "CASE WHEN " totp ".pending_expires_at > now() THEN " totp ".pending_secret END")       \
-    NEXT(LIST, codes,                                                                                                  \
-         "ARRAY("                                                                                                      \
-         "  SELECT code.mac"                                                                                           \
-         "  FROM cloudep.backup_codes AS code"                                                                         \
-         "  WHERE code.tenant_id = " totp ".tenant_id"                                                                 \
-         "    AND code.uid = " totp ".uid"                                                                             \
-         "    AND code.generation = " totp ".backup_generation"                                                        \
-         "    AND code.used_at IS NULL"                                                                                \
-         ")")
+/* clang-format off */
 
 /* A new set of backup codes for the rows of totp, whose generation has just been raised; two CTEs. Argument: texts with
  * a space between two. */
-#define NEW_CODES(totp)                                                                                                \
-    "removed AS ("                                                                                                     \
-    "  DELETE FROM cloudep.backup_codes AS code"                                                                       \
-    "  USING " totp "  WHERE code.tenant_id = " totp ".tenant_id"                                                      \
-    "    AND code.uid = " totp ".uid"                                                                                  \
-    "), added AS ("                                                                                                    \
-    "  INSERT INTO cloudep.backup_codes (tenant_id, uid, mac, generation)"                                             \
-    "  SELECT " totp ".tenant_id, " totp ".uid, code.mac, " totp ".backup_generation"                                  \
-    "  FROM " totp ", unnest(string_to_array(%s, ' ')) AS code (mac)"                                                  \
+#define NEW_CODES(totp) \
+    "removed AS (" \
+    "  DELETE FROM cloudep.backup_codes AS code" \
+    "  USING " totp \
+    "  WHERE code.tenant_id = " totp ".tenant_id" \
+    "    AND code.uid = " totp ".uid" \
+    "), added AS (" \
+    "  INSERT INTO cloudep.backup_codes (tenant_id, uid, mac, generation)" \
+    "  SELECT " totp ".tenant_id, " totp ".uid, code.mac, " totp ".backup_generation" \
+    "  FROM " totp ", unnest(string_to_array(%s, ' ')) AS code (mac)" \
     ")"
 
 /*
  * What burns a proof of the member: a row for the one who was first, none for others. The row's columns are tenant_id,
  * uid. Arguments of the first: step, sealed secret; of the second: the code's stored text.
  */
-#define BURN_STEP(member)                                                                                              \
-    "UPDATE cloudep.totp AS totp"                                                                                      \
-    " SET last_step = proof.step"                                                                                      \
-    " FROM " member ", (SELECT %s::bigint AS step, %s::text AS secret) AS proof"                                       \
-    " WHERE totp.tenant_id = " member ".tenant_id"                                                                     \
-    " AND totp.uid = " member ".uid"                                                                                   \
-    " AND totp.enrolled_at IS NOT NULL"                                                                                \
-    " AND totp.secret = proof.secret"                                                                                  \
-    " AND totp.last_step < proof.step"                                                                                 \
+#define BURN_STEP(member) \
+    "UPDATE cloudep.totp AS totp" \
+    " SET last_step = proof.step" \
+    " FROM " member ", (SELECT %s::bigint AS step, %s::text AS secret) AS proof" \
+    " WHERE totp.tenant_id = " member ".tenant_id" \
+    "   AND totp.uid = " member ".uid" \
+    "   AND totp.enrolled_at IS NOT NULL" \
+    "   AND totp.secret = proof.secret" \
+    "   AND totp.last_step < proof.step" \
     " RETURNING totp.tenant_id, totp.uid"
-#define BURN_CODE(member)                                                                                              \
-    "UPDATE cloudep.backup_codes AS code"                                                                              \
-    " SET used_at = now()"                                                                                             \
-    " FROM " member ", cloudep.totp AS totp"                                                                           \
-    " WHERE code.tenant_id = " member ".tenant_id"                                                                     \
-    " AND code.uid = " member ".uid"                                                                                   \
-    " AND totp.tenant_id = " member ".tenant_id"                                                                       \
-    " AND totp.uid = " member ".uid"                                                                                   \
-    " AND totp.enrolled_at IS NOT NULL"                                                                                \
-    " AND code.generation = totp.backup_generation"                                                                    \
-    " AND code.mac = %s"                                                                                               \
-    " AND code.used_at IS NULL"                                                                                        \
+#define BURN_CODE(member) \
+    "UPDATE cloudep.backup_codes AS code" \
+    " SET used_at = now()" \
+    " FROM " member ", cloudep.totp AS totp" \
+    " WHERE code.tenant_id = " member ".tenant_id" \
+    "   AND code.uid = " member ".uid" \
+    "   AND totp.tenant_id = " member ".tenant_id" \
+    "   AND totp.uid = " member ".uid" \
+    "   AND totp.enrolled_at IS NOT NULL" \
+    "   AND code.generation = totp.backup_generation" \
+    "   AND code.mac = %s" \
+    "   AND code.used_at IS NULL" \
     " RETURNING code.tenant_id, code.uid"
 
 /* Arguments: ACTIVE_MEMBER's, the burn's, ENQUEUE's, the method, the session's id. */
-#define STEP_UP(burn)                                                                                                  \
-    "WITH member AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE") "), burned AS (" burn(                                       \
-        "member") "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA,                                           \
-                                                        "burned") "), mail AS (" CLOUDEP_SQL_ENQUEUE("burned") "), "   \
-                                                                                                               "stepp" \
-                                                                                                               "ed_"   \
-                                                                                                               "up "   \
-                                                                                                               "AS ("  \
-                                                                                                               "  "    \
-                                                                                                               "UPDAT" \
-                                                                                                               "E "    \
-                                                                                                               "cloud" \
-                                                                                                               "ep."   \
-                                                                                                               "sessi" \
-                                                                                                               "ons "  \
-                                                                                                               "AS "   \
-                                                                                                               "sessi" \
-                                                                                                               "on"    \
-                                                                                                               "  "    \
-                                                                                                               "SET "  \
-                                                                                                               "mfa_"  \
-                                                                                                               "at = " \
-                                                                                                               "now()" \
-                                                                                                               ", "    \
-                                                                                                               "mfa_"  \
-                                                                                                               "metho" \
-                                                                                                               "d = "  \
-                                                                                                               "%s"    \
-                                                                                                               "  "    \
-                                                                                                               "FROM " \
-                                                                                                               "burne" \
-                                                                                                               "d"     \
-                                                                                                               "  "    \
-                                                                                                               "WHERE" \
-                                                                                                               " sess" \
-                                                                                                               "ion."  \
-                                                                                                               "tenan" \
-                                                                                                               "t_id " \
-                                                                                                               "= "    \
-                                                                                                               "burne" \
-                                                                                                               "d."    \
-                                                                                                               "tenan" \
-                                                                                                               "t_id"  \
-                                                                                                               "    "  \
-                                                                                                               "AND "  \
-                                                                                                               "sessi" \
-                                                                                                               "on."   \
-                                                                                                               "uid "  \
-                                                                                                               "= "    \
-                                                                                                               "burne" \
-                                                                                                               "d.uid" \
-                                                                                                               "    "  \
-                                                                                                               "AND "  \
-                                                                                                               "sessi" \
-                                                                                                               "on."   \
-                                                                                                               "id = " \
-                                                                                                               "%s::"  \
-                                                                                                               "uuid"  \
-                                                                                                               ")"     \
-                                                                                                               " SELE" \
-                                                                                                               "CT "   \
-                                                                                                               "uid "  \
-                                                                                                               "FROM " \
-                                                                                                               "burne" \
-                                                                                                               "d"
+#define STEP_UP(burn) \
+    "WITH member AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE") \
+    "), burned AS (" burn("member") \
+    "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "burned") \
+    "), mail AS (" CLOUDEP_SQL_ENQUEUE("burned") \
+    "), stepped_up AS (" \
+    "  UPDATE cloudep.sessions AS session" \
+    "  SET mfa_at = now(), mfa_method = %s" \
+    "  FROM burned" \
+    "  WHERE session.tenant_id = burned.tenant_id" \
+    "    AND session.uid = burned.uid" \
+    "    AND session.id = %s::uuid" \
+    ")" \
+    " SELECT uid FROM burned"
 
 /*
  * One row, with or without a session in it, to tell a member who is gone from a proof that is used. Arguments:
  * ACTIVE_MEMBER's, the burn's, ENQUEUE's, OPEN_SESSION's.
  */
-#define LOGIN(burn)                                                                                                                                                                  \
-    "WITH member AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE") "), burned AS (" burn(                                                                                                     \
-        "member") "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA,                                                                                                         \
-                                                        "burned") "), mail AS (" CLOUDEP_SQL_ENQUEUE("burned") "), "                                                                 \
-                                                                                                               "opene"                                                               \
-                                                                                                               "d AS "                                                               \
-                                                                                                               "(" CLOUDEP_SQL_OPEN_SESSION(                                         \
-                                                                                                                   "b"                                                               \
-                                                                                                                   "u"                                                               \
-                                                                                                                   "r"                                                               \
-                                                                                                                   "n"                                                               \
-                                                                                                                   "e"                                                               \
-                                                                                                                   "d") ")"                                                          \
-                                                                                                                        " SELECT EXISTS (SELECT FROM member), " CLOUDEP_SQL_SESSION( \
-                                                                                                                            "opened") " FROM (SELECT) AS always"                     \
-                                                                                                                                      " LEFT JOIN opened ON true"
+#define LOGIN(burn) \
+    "WITH member AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE") \
+    "), burned AS (" burn("member") \
+    "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "burned") \
+    "), mail AS (" CLOUDEP_SQL_ENQUEUE("burned") \
+    "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("burned") ")" \
+    " SELECT EXISTS (SELECT FROM member), " CLOUDEP_SQL_SESSION("opened") \
+    " FROM (SELECT) AS always" \
+    " LEFT JOIN opened ON true"
 
 static const cloudep_statement_t statements[] = {
-    [LOAD] =
-        {
-            .label = "totp_load",
-            .sql = "SELECT " FACTOR_COLUMNS(
-                CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL,
-                "totp") ","
-                        "       " CLOUDEP_SQL_TENANT(
-                            "tenant") ","
-                                      "       " CLOUDEP_SQL_MEMBER(
-                                          "member", "totp") " FROM cloudep.members AS member"
-                                                            " JOIN cloudep.tenants AS tenant"
-                                                            "   ON tenant.id = member.tenant_id" CLOUDEP_SQL_JOIN_TOTP(
-                                                                "totp", "member") " WHERE member.tenant_id = %s::uuid"
-                                                                                  "   AND member.uid = %s::uuid",
-            .repeatable = 1,
-        },
-    [BEGIN] =
-        {
-            .label = "totp_begin",
-            .sql = "INSERT INTO cloudep.totp AS totp"
-                   " (tenant_id, uid, pending_secret, pending_expires_at)"
-                   " VALUES (%s::uuid, %s::uuid, %s, now() + %s::interval)"
-                   " ON CONFLICT (tenant_id, uid) DO UPDATE"
-                   " SET pending_secret = excluded.pending_secret,"
-                   "     pending_expires_at = excluded.pending_expires_at"
-                   " WHERE totp.enrolled_at IS NULL"
-                   " RETURNING uid",
-            .repeatable = 1,
-        },
-    [CONFIRM] =
-        {
-            .label = "totp_confirm",
-            .sql =
-                "WITH proof AS ("
-                "  SELECT %s::bigint AS step, %s::text AS secret"
-                "), enrolled AS ("
-                "  UPDATE cloudep.totp AS totp"
-                "  SET secret = totp.pending_secret,"
-                "      enrolled_at = now(),"
-                "      last_step = proof.step,"
-                "      pending_secret = NULL,"
-                "      pending_expires_at = NULL,"
-                "      backup_generation = totp.backup_generation + 1"
-                "  FROM proof"
-                "  WHERE totp.tenant_id = %s::uuid"
-                "    AND totp.uid = %s::uuid"
-                "    AND totp.enrolled_at IS NULL"
-                "    AND totp.pending_secret = proof.secret"
-                "    AND totp.pending_expires_at > now()"
-                "    AND totp.last_step < proof.step"
-                "  RETURNING totp.tenant_id, totp.uid, totp.backup_generation"
-                "), " NEW_CODES("enrolled") ", mail AS (" CLOUDEP_SQL_ENQUEUE("enrolled") ")"
-                                                                                          " SELECT uid FROM enrolled",
-        },
-    [RENEW_CODES] =
-        {
-            .label = "totp_renew_codes",
-            .sql = "WITH renewed AS ("
-                   "  UPDATE cloudep.totp"
-                   "  SET backup_generation = backup_generation + 1"
-                   "  WHERE tenant_id = %s::uuid"
-                   "    AND uid = %s::uuid"
-                   "    AND enrolled_at IS NOT NULL"
-                   "  RETURNING tenant_id, uid, backup_generation"
-                   "), " NEW_CODES("renewed") ", mail AS (" CLOUDEP_SQL_ENQUEUE("renewed") ")"
-                                                                                           " SELECT uid FROM renewed",
-        },
+    [LOAD] = {
+        .label = "totp_load",
+        .sql =
+            "SELECT " CLOUDEP_TOTP_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "totp") ","
+            "       " CLOUDEP_SQL_TENANT("tenant") ","
+            "       " CLOUDEP_SQL_MEMBER("member", "totp")
+            " FROM cloudep.members AS member"
+            " JOIN cloudep.tenants AS tenant"
+            "   ON tenant.id = member.tenant_id"
+            CLOUDEP_SQL_JOIN_TOTP("totp", "member")
+            " WHERE member.tenant_id = %s::uuid"
+            "   AND member.uid = %s::uuid",
+        .repeatable = 1,
+    },
+    [BEGIN] = {
+        .label = "totp_begin",
+        .sql =
+            "INSERT INTO cloudep.totp AS totp"
+            " (tenant_id, uid, pending_secret, pending_expires_at)"
+            " VALUES (%s::uuid, %s::uuid, %s, now() + %s::interval)"
+            " ON CONFLICT (tenant_id, uid) DO UPDATE"
+            " SET pending_secret = excluded.pending_secret,"
+            "     pending_expires_at = excluded.pending_expires_at"
+            " WHERE totp.enrolled_at IS NULL"
+            " RETURNING uid",
+        .repeatable = 1,
+    },
+    [CONFIRM] = {
+        .label = "totp_confirm",
+        .sql =
+            "WITH proof AS ("
+            "  SELECT %s::bigint AS step, %s::text AS secret"
+            "), enrolled AS ("
+            "  UPDATE cloudep.totp AS totp"
+            "  SET secret = totp.pending_secret,"
+            "      enrolled_at = now(),"
+            "      last_step = proof.step,"
+            "      pending_secret = NULL,"
+            "      pending_expires_at = NULL,"
+            "      backup_generation = totp.backup_generation + 1"
+            "  FROM proof"
+            "  WHERE totp.tenant_id = %s::uuid"
+            "    AND totp.uid = %s::uuid"
+            "    AND totp.enrolled_at IS NULL"
+            "    AND totp.pending_secret = proof.secret"
+            "    AND totp.pending_expires_at > now()"
+            "    AND totp.last_step < proof.step"
+            "  RETURNING totp.tenant_id, totp.uid, totp.backup_generation"
+            "), " NEW_CODES("enrolled")
+            ", mail AS (" CLOUDEP_SQL_ENQUEUE("enrolled") ")"
+            " SELECT uid FROM enrolled",
+    },
+    [RENEW_CODES] = {
+        .label = "totp_renew_codes",
+        .sql =
+            "WITH renewed AS ("
+            "  UPDATE cloudep.totp"
+            "  SET backup_generation = backup_generation + 1"
+            "  WHERE tenant_id = %s::uuid"
+            "    AND uid = %s::uuid"
+            "    AND enrolled_at IS NOT NULL"
+            "  RETURNING tenant_id, uid, backup_generation"
+            "), " NEW_CODES("renewed")
+            ", mail AS (" CLOUDEP_SQL_ENQUEUE("renewed") ")"
+            " SELECT uid FROM renewed",
+    },
     /* The row stays, with its last step. */
-    [REMOVE] =
-        {
-            .label = "totp_remove",
-            .sql = "WITH before AS ("
-                   "  SELECT tenant_id, uid, enrolled_at IS NOT NULL AS enrolled"
-                   "  FROM cloudep.totp"
-                   "  WHERE tenant_id = %s::uuid"
-                   "    AND uid = %s::uuid"
-                   "  FOR UPDATE"
-                   "), cleared AS ("
-                   "  UPDATE cloudep.totp AS totp"
-                   "  SET secret = NULL,"
-                   "      enrolled_at = NULL,"
-                   "      pending_secret = NULL,"
-                   "      pending_expires_at = NULL,"
-                   "      backup_generation = totp.backup_generation + 1"
-                   "  FROM before"
-                   "  WHERE totp.tenant_id = before.tenant_id"
-                   "    AND totp.uid = before.uid"
-                   "), removed AS ("
-                   "  DELETE FROM cloudep.backup_codes AS code"
-                   "  USING before"
-                   "  WHERE code.tenant_id = before.tenant_id"
-                   "    AND code.uid = before.uid"
-                   "), told AS ("
-                   "  SELECT tenant_id, uid"
-                   "  FROM before"
-                   "  WHERE enrolled"
-                   ")"
-                   " " CLOUDEP_SQL_ENQUEUE("told"),
-        },
-    [STEP_UP_BY_STEP] = {.label = "totp_step_up_by_step", .sql = STEP_UP(BURN_STEP)},
-    [STEP_UP_BY_CODE] = {.label = "totp_step_up_by_code", .sql = STEP_UP(BURN_CODE)},
-    [LOGIN_BY_STEP] = {.label = "totp_login_by_step", .sql = LOGIN(BURN_STEP)},
-    [LOGIN_BY_CODE] = {.label = "totp_login_by_code", .sql = LOGIN(BURN_CODE)},
+    [REMOVE] = {
+        .label = "totp_remove",
+        .sql =
+            "WITH before AS ("
+            "  SELECT tenant_id, uid, enrolled_at IS NOT NULL AS enrolled"
+            "  FROM cloudep.totp"
+            "  WHERE tenant_id = %s::uuid"
+            "    AND uid = %s::uuid"
+            "  FOR UPDATE"
+            "), cleared AS ("
+            "  UPDATE cloudep.totp AS totp"
+            "  SET secret = NULL,"
+            "      enrolled_at = NULL,"
+            "      pending_secret = NULL,"
+            "      pending_expires_at = NULL,"
+            "      backup_generation = totp.backup_generation + 1"
+            "  FROM before"
+            "  WHERE totp.tenant_id = before.tenant_id"
+            "    AND totp.uid = before.uid"
+            "), removed AS ("
+            "  DELETE FROM cloudep.backup_codes AS code"
+            "  USING before"
+            "  WHERE code.tenant_id = before.tenant_id"
+            "    AND code.uid = before.uid"
+            "), told AS ("
+            "  SELECT tenant_id, uid"
+            "  FROM before"
+            "  WHERE enrolled"
+            ")"
+            " " CLOUDEP_SQL_ENQUEUE("told"),
+    },
+    [STEP_UP_BY_STEP] = {
+        .label = "totp_step_up_by_step",
+        .sql = STEP_UP(BURN_STEP),
+    },
+    [STEP_UP_BY_CODE] = {
+        .label = "totp_step_up_by_code",
+        .sql = STEP_UP(BURN_CODE),
+    },
+    [LOGIN_BY_STEP] = {
+        .label = "totp_login_by_step",
+        .sql = LOGIN(BURN_STEP),
+    },
+    [LOGIN_BY_CODE] = {
+        .label = "totp_login_by_code",
+        .sql = LOGIN(BURN_CODE),
+    },
 };
 
-#define FACTOR(kind, name, sql) CLOUDEP_COLUMN(cloudep_totp_t, kind, name)
-static const cloudep_column_t columns[] = {FACTOR_COLUMNS(FACTOR, FACTOR, "")};
-static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_totp_t, columns);
 /* The columns of LOAD, and those of LOGIN_BY_... */
 enum {
-    TENANT = FACTOR_COLUMNS(CLOUDEP_COLUMN_ONE, CLOUDEP_COLUMN_ONE, ""),
+    TENANT = CLOUDEP_TOTP_COLUMNS(CLOUDEP_COLUMN_ONE, CLOUDEP_COLUMN_ONE, ""),
     MEMBER = TENANT + CLOUDEP_TENANT_COLUMN_COUNT
 };
 enum { MEMBER_THERE, SESSION };

@@ -8,22 +8,37 @@
 #ifndef CLOUDEP_TOTP_STORE_H
 #define CLOUDEP_TOTP_STORE_H
 
-#include <apr_tables.h>
 #include "base/store/member_store.h"
 #include "base/store/session_store.h"
 
 #define CLOUDEP_TOTP_PENDING_LIFETIME 600 /* seconds to confirm an enrolment */
 #define CLOUDEP_LOCKOUT_MFA "mfa"         /* lockout kind of second factors; its subject is the uid */
 
+/* clang-format off */
+
+#define CLOUDEP_TOTP_COLUMNS(FIRST, NEXT, totp) \
+    FIRST(TEXT, secret, totp ".secret") /* sealed; NULL: not enrolled */ \
+    NEXT(NUMBER, enrolled_at, CLOUDEP_SQL_MILLISECONDS(totp ".enrolled_at")) /* Unix milliseconds; 0: not enrolled */ \
+    NEXT(TEXT, pending_secret, /* sealed; NULL: no enrolment under way */ \
+         "CASE WHEN " totp ".pending_expires_at > now() THEN " totp ".pending_secret END") \
+    NEXT(LIST, codes, /* stored texts of the backup codes that are not used yet */ \
+         "ARRAY(" \
+         "  SELECT code.mac" \
+         "  FROM cloudep.backup_codes AS code" \
+         "  WHERE code.tenant_id = " totp ".tenant_id" \
+         "    AND code.uid = " totp ".uid" \
+         "    AND code.generation = " totp ".backup_generation" \
+         "    AND code.used_at IS NULL" \
+         ")")
+
 /* What is kept of a member's second factors, and whom it belongs to. */
 typedef struct cloudep_totp_t {
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
-    const char *secret;         /* sealed; NULL: not enrolled */
-    apr_int64_t enrolled_at;    /* Unix milliseconds; 0: not enrolled */
-    const char *pending_secret; /* sealed; NULL: no enrolment under way */
-    apr_array_header_t *codes;  /* const char *: stored texts of the backup codes that are not used yet */
+    CLOUDEP_TOTP_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
 } cloudep_totp_t;
+
+/* clang-format on */
 
 /* A second factor that was right, to be burned. */
 typedef struct cloudep_totp_proof_t {
