@@ -410,17 +410,26 @@ static void test_outbox(void)
 
 static void test_events(void)
 {
-    json_t *events = json_pack("[{s:s, s:I, s:s, s:s}]", "tenant_id", tenant->id, "at", (json_int_t)1000000, "event",
-                               "login", "outcome", "ok");
+    const cloudep_event_t event = {.at = 1000000,
+                                   .name = "login",
+                                   .outcome = "28505000",
+                                   .reason = "suspended",
+                                   .tenant_id = tenant->id,
+                                   .user_agent = "a \"quoted\" agent"};
+    char *records[] = {apr_pstrdup(p, cloudep_event_record(&event, p))};
 
-    is_int(cloudep_events_store(db, p, events), APR_SUCCESS, "an event is stored");
+    is_int(cloudep_events_store(db, p, records, 1), APR_SUCCESS, "an event is stored");
+    is_value("suspended", "a stored event has its reason", "SELECT reason FROM cloudep.events WHERE name = $1",
+             "login");
+    is_value("a \"quoted\" agent", "a stored event has its user agent as it was sent",
+             "SELECT user_agent FROM cloudep.events WHERE name = $1", "login");
+    ok(!strchr(cloudep_event_line(&event, p), '\\'), "an event's line has no backslash, which httpd would double");
     is_value("1970-01-01 00:00:01+00", "a stored event has its time",
              "SELECT at AT TIME ZONE 'UTC' || '+00' FROM cloudep.events"
              " WHERE name = $1",
              "login");
     is_int(cloudep_events_expire(db, p, 3600), APR_SUCCESS, "old events are removed");
     is_value("0", "an old event is gone", "SELECT count(*) FROM cloudep.events WHERE name = $1", "login");
-    json_decref(events);
 }
 
 static void test_leaving(void)

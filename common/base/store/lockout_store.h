@@ -35,8 +35,7 @@ typedef struct cloudep_lockout_policy_t {
  * @param wait  seconds, rounded up; 0: go on
  * @return as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_lockout_check(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout, int *wait);
+apr_status_t cloudep_lockout_check(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout, int *wait);
 
 /**
  * Counts a failure, or a guess about to be compared: unless a wait is on, in which case nothing is counted.
@@ -44,12 +43,10 @@ cloudep_lockout_check(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *
  *              with CLOUDEP_ELOCKED what is left of the one that is on, 1 or more
  * @return APR_SUCCESS: counted; CLOUDEP_ELOCKED: a wait is on, do not even compare; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_lockout_fail(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout,
-                     const cloudep_lockout_policy_t *policy, int *wait);
+apr_status_t cloudep_lockout_fail(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout,
+                                  const cloudep_lockout_policy_t *policy, int *wait);
 
 /** Forgets all failures and any wait. @return as cloudep_db_run */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_lockout_clear(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout);
+apr_status_t cloudep_lockout_clear(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout);
 
 #endif

@@ -63,17 +63,15 @@ CLOUDEP_DECLARE(const char *) cloudep_member_status_name(cloudep_member_status_e
 apr_status_t cloudep_member_status_of(cloudep_member_status_e *status, const char *name);
 
 /** @return APR_NOTFOUND: no such member; else as cloudep_db_run, or CLOUDEP_EDATA */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_member_by_uid(cloudep_db_t *db, apr_pool_t *p, const cloudep_member_t **member, const char *tenant_id,
-                      const char *uid);
+apr_status_t cloudep_member_by_uid(cloudep_db_t *db, apr_pool_t *p, const cloudep_member_t **member,
+                                   const char *tenant_id, const char *uid);
 
 /**
  * Tenant and member by what a client typed, in one round trip. *member NULL: nobody of that email.
  * @return APR_NOTFOUND: no such tenant; else as cloudep_db_run, or CLOUDEP_EDATA
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_member_by_email(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant,
-                        const cloudep_member_t **member, const char *slug, const char *email);
+apr_status_t cloudep_member_by_email(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant,
+                                     const cloudep_member_t **member, const char *slug, const char *email);
 
 /* Somebody who registers. */
 typedef struct cloudep_applicant_t {
@@ -94,17 +92,14 @@ typedef struct cloudep_applicant_t {
  * @return CLOUDEP_ECONFLICT: the email is taken; APR_NOTFOUND: the invite is (no longer) good; CLOUDEP_ELOCKED: its row
  *         stayed locked; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_member_reserve(cloudep_db_t *db, apr_pool_t *p, const cloudep_applicant_t *applicant);
+apr_status_t cloudep_member_reserve(cloudep_db_t *db, apr_pool_t *p, const cloudep_applicant_t *applicant);
 
 /** reserved -> pending, with the message that tells the code. @return APR_NOTFOUND: not reserved; else as
  * cloudep_db_run */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_member_await_code(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t *message);
+apr_status_t cloudep_member_await_code(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t *message);
 
 /** pending -> active, and opens the session. @return APR_NOTFOUND: not pending; else as cloudep_db_run */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_member_activate(cloudep_db_t *db, apr_pool_t *p, struct cloudep_session_t *session);
+apr_status_t cloudep_member_activate(cloudep_db_t *db, apr_pool_t *p, struct cloudep_session_t *session);
 
 /** reserved (or deleting) -> deleting: nobody else finishes it now. @return APR_NOTFOUND: neither */
 apr_status_t cloudep_member_abandon(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid);
@@ -147,8 +142,7 @@ typedef struct cloudep_profile_t {
 
 /** Changes a profile and returns the member as it is then. @return APR_NOTFOUND: no such member; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_member_update_profile(cloudep_db_t *db, apr_pool_t *p, const cloudep_member_t **member, const char *tenant_id,
-                              const char *uid, const cloudep_profile_t *profile);
+apr_status_t cloudep_member_update_profile(cloudep_db_t *db, apr_pool_t *p, const cloudep_member_t **member,
+                                           const char *tenant_id, const char *uid, const cloudep_profile_t *profile);
 
 #endif

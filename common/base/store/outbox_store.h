@@ -33,8 +33,7 @@ typedef struct cloudep_message_t {
 #define CLOUDEP_NO_MESSAGE (&(const cloudep_message_t){0})
 
 /** Enqueues a message that belongs to no other change. Fails as cloudep_db_run() does. */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_outbox_enqueue(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t *message);
+apr_status_t cloudep_outbox_enqueue(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t *message);
 
 /** What the params of a message are sealed with: a record moved to another row does not open. Text from p. */
 const char *cloudep_outbox_aad(apr_pool_t *p, const char *tenant_id, const char *target, const char *template);

@@ -43,7 +43,7 @@ typedef struct cloudep_session_t {
 void cloudep_session_of_row(cloudep_session_t *session, apr_pool_t *p, const cloudep_rows_t *rows, int row, int column);
 
 /** Opens a session for an active member. @return APR_NOTFOUND: not active (any more); else as cloudep_db_run */
-CLOUDEP_DECLARE(apr_status_t) cloudep_session_open(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session);
+apr_status_t cloudep_session_open(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session);
 
 /* Whom a live session speaks for. */
 typedef struct cloudep_live_session_t {
@@ -72,12 +72,11 @@ typedef enum {
  * REPEATED: the same turn again within grace seconds, the same successor. REUSED: an old generation came back, the
  * session was ended. REFUSED: over, unknown, or a generation that never was.
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session, int seq, int grace,
-                       cloudep_rotation_e *outcome);
+apr_status_t cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session, int seq, int grace,
+                                    cloudep_rotation_e *outcome);
 
 /** Ends a session. @return APR_NOTFOUND: it was over already; else as cloudep_db_run */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_session_end(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id, const char *reason);
+apr_status_t cloudep_session_end(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id,
+                                 const char *reason);
 
 #endif

@@ -38,20 +38,17 @@ typedef struct cloudep_admission_t {
 } cloudep_admission_t;
 
 /** @return APR_NOTFOUND: no tenant of that slug; else as cloudep_db_run */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_tenant_by_slug(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *slug);
+apr_status_t cloudep_tenant_by_slug(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *slug);
 
 /** @return APR_NOTFOUND: no tenant of that id (a UUID); else as cloudep_db_run */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_tenant_by_id(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *id);
+apr_status_t cloudep_tenant_by_id(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *id);
 
 /**
  * Looks at tenant, invite and email at once, taking nothing. email may be NULL (not asked).
  * @return APR_NOTFOUND: no such tenant; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_tenant_admission(cloudep_db_t *db, apr_pool_t *p, cloudep_admission_t *admission, const char *slug,
-                         const char *invite_code, const char *email);
+apr_status_t cloudep_tenant_admission(cloudep_db_t *db, apr_pool_t *p, cloudep_admission_t *admission, const char *slug,
+                                      const char *invite_code, const char *email);
 
 /** Reads CLOUDEP_SQL_TENANT (sql.h) from a row, beginning at column; NULL when the join found none. */
 const cloudep_tenant_t *cloudep_tenant_of_row(apr_pool_t *p, const cloudep_rows_t *rows, int row, int column);

@@ -48,15 +48,15 @@ typedef struct cloudep_totp_proof_t {
 } cloudep_totp_proof_t;
 
 /** @return APR_NOTFOUND: no such member; CLOUDEP_EDATA: a row that cannot be; else as cloudep_db_run */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_totp_load(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t **totp, const char *tenant_id, const char *uid);
+apr_status_t cloudep_totp_load(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t **totp, const char *tenant_id,
+                               const char *uid);
 
 /**
  * Begins an enrolment, or begins it again with another secret (sealed).
  * @return CLOUDEP_ECONFLICT: enrolled already; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid, const char *secret);
+apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
+                                const char *secret);
 
 /**
  * Makes the pending secret of totp the one that counts, burns the step of the code that proved it and stores a new set
@@ -64,35 +64,31 @@ cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const
  * @return APR_NOTFOUND: the step was used, or the enrolment is no longer the one that was loaded; CLOUDEP_ECONFLICT: a
  *         new code hit an old one, make others; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, apr_int64_t step, const char *codes,
-                     const cloudep_message_t *message);
+apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, apr_int64_t step,
+                                  const char *codes, const cloudep_message_t *message);
 
 /** A new set of backup codes; the old ones are dead. @return APR_NOTFOUND: not enrolled; else as cloudep_totp_confirm
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_totp_renew_codes(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid, const char *codes,
-                         const cloudep_message_t *message);
+apr_status_t cloudep_totp_renew_codes(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
+                                      const char *codes, const cloudep_message_t *message);
 
 /** Ends enrolment, pending enrolment and backup codes. The notice goes out if there was an enrolment to end. */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_totp_remove(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
-                    const cloudep_message_t *message);
+apr_status_t cloudep_totp_remove(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
+                                 const cloudep_message_t *message);
 
 /**
  * Burns the proof, forgets failed guesses and notes on the session (NULL: none) that it was stepped up.
  * @return APR_NOTFOUND: it was used before; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_totp_step_up(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, const cloudep_totp_proof_t *proof,
-                     const char *session_id, const cloudep_message_t *message);
+apr_status_t cloudep_totp_step_up(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp,
+                                  const cloudep_totp_proof_t *proof, const char *session_id,
+                                  const cloudep_message_t *message);
 
 /**
  * Burns the proof, forgets failed guesses and opens the session.
  * @return APR_NOTFOUND: it was used before; CLOUDEP_EREFUSED: the member is not active any more; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_totp_login(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_proof_t *proof, cloudep_session_t *session,
-                   const cloudep_message_t *message);
+apr_status_t cloudep_totp_login(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_proof_t *proof,
+                                cloudep_session_t *session, const cloudep_message_t *message);
 
 #endif
