@@ -164,6 +164,7 @@ sub run_tests {
     my @together = grep { $_ ne $LAST } @files;
     my $harness = TAP::Harness->new({
         jobs => 2, lib => ['t/lib'], timer => 1, verbosity => @files == 1 ? 1 : 0, color => -t STDOUT,
+        failures => 1, # a unit test says nothing on standard error
         rules => { seq => [{ par => \@together }, $LAST] },
     });
     my $results = TAP::Parser::Aggregator->new;
