@@ -85,8 +85,8 @@ static inline void flow_settings(void)
 #define FLOW_INT(member, name, value, ...) .member = (value),
 #define FLOW_TEXT(member, name, value, ...) .member = (value),
 #define FLOW_NONE(member, ...)
-    flow.config = (cloudep_config_t){CLOUDEP_SETTINGS(FLOW_INT, FLOW_INT, FLOW_INT, FLOW_TEXT, FLOW_NONE, FLOW_NONE,
-                                                      FLOW_NONE).run = &flow.run};
+    flow.config = (cloudep_config_t){
+        CLOUDEP_SETTINGS(FLOW_INT, FLOW_INT, FLOW_INT, FLOW_TEXT, FLOW_NONE, FLOW_NONE, FLOW_NONE).run = &flow.run};
     flow.config.database = 1;
     flow.config.issuer = "https://id.test";
     flow.config.password_memory = 7168; /* the least that is allowed */
