@@ -45,7 +45,7 @@ MEMBER := $(call tree,mod_cloudep_member,c)
 CTL    := $(wildcard support/*.c)
 UNIT   := $(wildcard t/unit/*_test.c)
 FUZZ   := $(wildcard t/fuzz/*_fuzz.c)
-C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/unit/flow_shim.c t/fuzz/replay.c t/describe/*.c bench/*.c)
+C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/unit/flow_shim.c t/wire/*.c t/fuzz/replay.c t/describe/*.c bench/*.c)
 H_FILES = $(call tree,common,h) $(call tree,mod_cloudep_auth,h) $(call tree,mod_cloudep_member,h) $(wildcard support/*.h t/unit/*.h t/fuzz/*.h t/describe/*.h)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
@@ -60,7 +60,7 @@ REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 .SECONDARY:
 all: $(MODULES) $(BUILD)/cloudepctl
 modules: $(MODULES)
-unit: $(TESTS) $(REPLAYS) $(BUILD)/describe
+unit: $(TESTS) $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -99,6 +99,10 @@ $(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/co
 $(call objects,$(wildcard t/describe/*.c)): INCLUDES += -It/describe
 $(BUILD)/describe: $(call objects,$(wildcard t/describe/*.c) $(wildcard mod_cloudep_*/v1/*.c) common/core/outcome.c common/wire/v1/codes.c)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ -ljansson
+
+# An API style that only a test serves.
+$(BUILD)/mod_second_style.so: $(BUILD)/t/wire/second_style.o
+	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ -ljansson
 
 # What bench/run measures against, and what bench/overload sends.
 .PHONY: bench
