@@ -5,6 +5,7 @@
  *     postgres_start();
  *     db = postgres_db(pool, POSTGRES_APP);           as httpd connects; any number of threads may use it
  *     postgres_sql("INSERT INTO cloudep.tenants ..."); as the superuser
+ *     name = postgres_value("SELECT name FROM cloudep.tenants WHERE slug = $1", CLOUDEP_ARGS("acme"));
  *
  * Whatever cannot be done ends the program ("Bail out!"), so nothing here returns a failure. Run it in the project's
  * top folder, or name that in CLOUDEP_TOP. As root, the server runs as nobody: initdb refuses root.
@@ -148,23 +149,17 @@ static inline void postgres_exec(PGconn *pg, const char *sql)
     PQclear(result);
 }
 
-/** Runs SQL as the superuser; values go in by $1, $2 (texts, NULL ends them). Returns the first cell of the first row,
- * which the caller may free(); NULL: no row, or SQL NULL. */
-__attribute__((sentinel)) static inline char *postgres_value(const char *sql, ...)
+/**
+ * Runs one statement as the superuser.
+ * @param args for $1, $2, ...; NULL: none
+ * @return the first cell of the first row, to be given to free(); NULL: no row, or SQL NULL
+ */
+static inline char *postgres_value(const char *sql, const cloudep_args_t *args)
 {
-    const char *values[16];
     PGconn *pg = postgres_superuser();
-    PGresult *result;
+    PGresult *result = PQexecParams(pg, sql, args ? args->count : 0, NULL, args ? args->values : NULL, NULL, NULL, 0);
     char *value = NULL;
-    va_list args;
-    int n = 0;
 
-    va_start(args, sql);
-    while (n < 16 && (values[n] = va_arg(args, const char *))) {
-        n++;
-    }
-    va_end(args);
-    result = PQexecParams(pg, sql, n, NULL, values, NULL, NULL, 0);
     if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
         postgres_bail_out("%s in: %.200s", PQerrorMessage(pg), sql);
     }
