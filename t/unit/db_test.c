@@ -82,7 +82,7 @@ static void test_reconnect(cloudep_db_t *db, apr_pool_t *p)
     cloudep_rows_t *after = NULL;
 
     is_int(cloudep_db_run(db, p, &before, &pid, NULL), APR_SUCCESS, "a statement before its server process ends");
-    free(postgres_value("SELECT pg_terminate_backend($1::integer, 10000)", CLOUDEP_ARGS(cloudep_cell(before, 0, 0))));
+    free(postgres_value("SELECT pg_terminate_backend($1::integer, 10000)", cloudep_cell(before, 0, 0), NULL));
     is_int(cloudep_db_run(db, p, &after, &pid, NULL), APR_SUCCESS, "the same statement after its server process ended");
     ok(strcmp(cloudep_cell(before, 0, 0), cloudep_cell(after, 0, 0)) != 0,
        "the answer after that is another server process's");

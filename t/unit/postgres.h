@@ -5,7 +5,7 @@
  *     postgres_start();
  *     db = postgres_db(pool, POSTGRES_APP);           as httpd connects; any number of threads may use it
  *     postgres_sql("INSERT INTO cloudep.tenants ..."); as the superuser
- *     name = postgres_value("SELECT name FROM cloudep.tenants WHERE slug = $1", CLOUDEP_ARGS("acme"));
+ *     name = postgres_value("SELECT name FROM cloudep.tenants WHERE slug = $1", "acme", NULL);
  *
  * Whatever cannot be done ends the program ("Bail out!"), so nothing here returns a failure. Run it in the project's
  * top folder, or name that in CLOUDEP_TOP. As root, the server runs as nobody: initdb refuses root.
@@ -149,19 +149,20 @@ static inline void postgres_exec(PGconn *pg, const char *sql)
     PQclear(result);
 }
 
-/**
- * Runs one statement as the superuser.
- * @param args for $1, $2, ...; NULL: none
- * @return the first cell of the first row, to be given to free(); NULL: no row, or SQL NULL
- */
-static inline char *postgres_value(const char *sql, const cloudep_args_t *args)
+/* texts: the SQL, its parameters, NULL. */
+static inline char *postgres_value_of(const char *const *texts)
 {
     PGconn *pg = postgres_superuser();
-    PGresult *result = PQexecParams(pg, sql, args ? args->count : 0, NULL, args ? args->values : NULL, NULL, NULL, 0);
+    PGresult *result;
     char *value = NULL;
+    int n = 0;
 
+    while (texts[n + 1]) {
+        n++;
+    }
+    result = PQexecParams(pg, texts[0], n, NULL, texts + 1, NULL, NULL, 0);
     if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
-        postgres_bail_out("%s in: %.200s", PQerrorMessage(pg), sql);
+        postgres_bail_out("%s in: %.200s", PQerrorMessage(pg), texts[0]);
     }
     if (PQntuples(result) > 0 && !PQgetisnull(result, 0, 0)) {
         value = strdup(PQgetvalue(result, 0, 0));
@@ -169,6 +170,12 @@ static inline char *postgres_value(const char *sql, const cloudep_args_t *args)
     PQclear(result);
     return value;
 }
+
+/**
+ * char *postgres_value(sql, ..., NULL): runs one statement as the superuser, with texts for $1, $2, ...
+ * Returns the first cell of the first row, to be given to free(); NULL: no row, or SQL NULL.
+ */
+#define postgres_value(...) postgres_value_of((const char *const[]){__VA_ARGS__})
 
 /** Runs SQL of any number of statements as the superuser. */
 static inline void postgres_sql(const char *sql)

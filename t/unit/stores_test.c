@@ -33,7 +33,7 @@ static const char *uuid(void)
 
 static void is_value(const char *want, const char *name, const char *sql, const char *value)
 {
-    char *got = postgres_value(sql, CLOUDEP_ARGS(value));
+    char *got = postgres_value(sql, value, NULL);
 
     is_str(got, want, name);
     free(got);
@@ -292,7 +292,7 @@ static void test_totp(void)
     is_value("backup_code", "a session stepped up by a backup code says so",
              "SELECT mfa_method FROM cloudep.sessions WHERE id = $1::uuid", session.id);
     is_int(cloudep_totp_remove(db, p, tenant->id, uid, notice(uid)), APR_SUCCESS, "the enrolment is removed");
-    free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", CLOUDEP_ARGS(uid)));
+    free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", uid, NULL));
     is_int(cloudep_totp_login(db, p, &step, &second, notice(uid)), CLOUDEP_EREFUSED, "a suspended member is refused");
 }
 
