@@ -319,6 +319,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
     cloudep_error_register_hooks();
     cloudep_guard_register_hooks();
+    cloudep_caching_register_hooks();
+    cloudep_methods_register_hooks();
     cloudep_require_register(p);
 }
 

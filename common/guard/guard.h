@@ -28,5 +28,7 @@ const char *cloudep_guard_challenge(request_rec *r);
 void cloudep_guard_register_hooks(void);
 void cloudep_require_register(apr_pool_t *p);
 void cloudep_error_register_hooks(void);
+void cloudep_caching_register_hooks(void);
+void cloudep_methods_register_hooks(void);
 
 #endif

@@ -18,12 +18,6 @@ my @GUARD = ('AuthType CloudEP', 'AuthName x', 'AuthzSendForbiddenOnFailure On')
 sub section { my ($kind, $path, @lines) = @_; return ("<$kind \"$path\">", @GUARD, @lines, "</$kind>") }
 sub location { section(Location => @_) }
 
-# Modules beside those of all tests, where they are not built in.
-sub module {
-    my ($name) = @_;
-    return ("<IfModule !mod_$name.c>", "LoadModule ${name}_module " . CloudEP::Httpd::apxs('LIBEXECDIR') . "/mod_$name.so", '</IfModule>');
-}
-
 my $server = own_server(values => { CloudEPIssuer => server()->url });
 my $docs = "$server->{dir}/htdocs";
 my %combined = (
@@ -41,7 +35,7 @@ my %combined = (
     'outer/own' => ["Require cloudep-tenant $acme->{slug}"],
 );
 $server->{with} = [
-    (map { module($_) } qw(include cgid)), "ScriptSock " . socket_folder($server->{dir}) . '/cgi.sock', 'Protocols h2c http/1.1', 'H2Direct on',
+    (map { CloudEP::Httpd::module($_) } qw(include cgid)), "ScriptSock " . socket_folder($server->{dir}) . '/cgi.sock', 'Protocols h2c http/1.1', 'H2Direct on',
     section(Directory => "$docs/folder", 'Require valid-user', 'Options +Includes +ExecCGI', 'AddHandler cgi-script .cgi',
         'AddOutputFilter INCLUDES .shtml', 'AddType text/html .shtml', 'DirectoryIndex index.cgi', 'RewriteEngine On',
         'RewriteRule ^renamed$ index.cgi'),

@@ -1,6 +1,7 @@
 package CloudEP::Backend;
 
-# What stands behind a guard in the tests: an HTTP server that answers with the head of the request it got.
+# What stands behind a guard in the tests: an HTTP server that answers with the head of the request it got, or with what
+# a function makes of that head: a status line, a list of header lines, and a body.
 
 use strict;
 use warnings;
@@ -8,7 +9,8 @@ use IO::Socket::INET;
 use POSIX ();
 
 sub start {
-    my ($class) = @_;
+    my ($class, $answer) = @_;
+    $answer //= sub { ('200 OK', ['Content-Type: text/plain'], $_[0]) };
     my $socket = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die "backend: $!";
     my $self = bless { socket => $socket, owner => $$ }, $class;
     $self->{pid} = fork // die "fork: $!";
@@ -16,7 +18,8 @@ sub start {
     while (my $peer = $socket->accept) {
         my $head = '';
         while (my $line = <$peer>) { $head .= $line; last if $line =~ /^\r?\n\z/ }
-        print $peer "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " . length($head) . "\r\n\r\n$head";
+        my ($status, $headers, $body) = $answer->($head);
+        print $peer join("\r\n", "HTTP/1.0 $status", @$headers, 'Content-Length: ' . length $body, '', ''), $head =~ /^HEAD / ? '' : $body;
         close $peer;
     }
     POSIX::_exit(0);

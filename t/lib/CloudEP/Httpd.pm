@@ -50,6 +50,12 @@ sub load_modules {
     return join '', map { "$_\n" } @lines;
 }
 
+# The lines that load a module beside those of all tests, where it is not built in.
+sub module {
+    my ($name) = @_;
+    return ("<IfModule !mod_$name.c>", "LoadModule ${name}_module " . apxs('LIBEXECDIR') . "/mod_$name.so", '</IfModule>');
+}
+
 # Fills the @words@ of a template as Apache::Test does.
 sub fill {
     my ($file, %values) = @_;
