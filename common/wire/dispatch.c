@@ -26,6 +26,9 @@ static int is_head(const request_rec *r)
 
 static int has_method(const cloudep_operation_t *operation, const request_rec *r)
 {
+    if (r->method_number == M_OPTIONS && (operation->flags & CLOUDEP_OPERATION_FORWARD_AUTH)) {
+        return 1;
+    }
     return is_head(r) ? answers_head(operation) : !strcmp(operation->method, r->method);
 }
 
@@ -106,6 +109,20 @@ static void make_input(cloudep_call_t *call)
     }
 }
 
+/* Sets the call's principal. Done with none: who brings no token may come all the same. */
+static cloudep_outcome_t find_principal(cloudep_call_t *call)
+{
+    const unsigned flags = call->operation->flags;
+    cloudep_outcome_t outcome;
+
+    if (!(flags & CLOUDEP_OPERATION_MEMBER)) {
+        return cloudep_done();
+    }
+    outcome = call->api->style->authenticate(call, &call->principal);
+    return outcome.reason == CLOUDEP_TOKEN_MISSING && (flags & CLOUDEP_OPERATION_FORWARD_AUTH) ? cloudep_done()
+                                                                                               : outcome;
+}
+
 /* Everything from the operation up to and with its flow. *rc is not OK when httpd has to answer with it. */
 static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
 {
@@ -119,14 +136,15 @@ static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    if (operation->flags & CLOUDEP_OPERATION_MEMBER) {
-        outcome = call->api->style->authenticate(call, &call->principal);
-        if (cloudep_failed(outcome)) {
-            return outcome;
-        }
+    outcome = find_principal(call);
+    if (cloudep_failed(outcome)) {
+        return outcome;
     }
     make_input(call);
     outcome = cloudep_read_fields(call, rc);
+    if (cloudep_failed(outcome) && (operation->flags & CLOUDEP_OPERATION_MEMBER) && !call->principal) {
+        return cloudep_refuse(CLOUDEP_TOKEN_MISSING); /* who is not known is told nothing about a query */
+    }
     if (cloudep_failed(outcome) || *rc != OK) {
         return outcome;
     }

@@ -22,7 +22,10 @@ enum {
     CLOUDEP_OPERATION_MEMBER = 1,       /* needs a live session; its principal is in call->principal */
     CLOUDEP_OPERATION_QUERY = 2,        /* fields come from the query string */
     CLOUDEP_OPERATION_STRICT_QUERY = 4, /* and one that no field knows, or an empty one, is refused */
-    CLOUDEP_OPERATION_QUIET = 8         /* changes nothing: no event is written, and a GET answers HEAD too */
+    CLOUDEP_OPERATION_QUIET = 8,        /* changes nothing: no event is written, and a GET answers HEAD too */
+    /* with MEMBER: another server asks whether a request may pass. OPTIONS is answered as GET is, and who brings no
+     * token gets to run() as well, where call->principal is NULL */
+    CLOUDEP_OPERATION_FORWARD_AUTH = 16
 };
 
 typedef struct cloudep_operation_t {

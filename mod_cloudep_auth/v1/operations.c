@@ -48,7 +48,8 @@ const cloudep_operation_t auth_operations[] = {
      INPUT(exchange_fields, cloudep_exchange_t), .run = run_token_exchange},
     {"POST", "/logout", "auth.logout", LIVE, CLOUDEP_OPERATION_MEMBER, .run = run_logout},
     {"GET", "/verify", "auth.verify", LIVE,
-     CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_QUERY | CLOUDEP_OPERATION_STRICT_QUERY | CLOUDEP_OPERATION_QUIET,
+     CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_QUERY | CLOUDEP_OPERATION_STRICT_QUERY | CLOUDEP_OPERATION_QUIET |
+         CLOUDEP_OPERATION_FORWARD_AUTH,
      INPUT(verify_fields, verify_t), .run = run_verify},
     {NULL},
 };

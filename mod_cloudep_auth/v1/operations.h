@@ -51,8 +51,9 @@ cloudep_outcome_t run_token_exchange(cloudep_call_t *call);
 
 /* verify.c */
 typedef struct verify_t {
-    const char *tenant; /* slug; NULL: any */
-    const char *mfa;    /* seconds since the last second factor, at most; NULL: none is needed */
+    const char *tenant;    /* slug; NULL: any */
+    const char *mfa;       /* seconds since the last second factor, at most; NULL: none is needed */
+    const char *preflight; /* "on": CORS preflights pass without a token; NULL: they do not */
 } verify_t;
 extern const cloudep_field_t verify_fields[];
 cloudep_outcome_t run_verify(cloudep_call_t *call);

@@ -3,7 +3,8 @@
  *
  * Not in the contract. 204 with identity headers, 401, or 403 when the session is not of the tenant, or its second
  * factor not as recent, as the asking server's configuration demands in the query string. A demand that is misspelt
- * or empty would let everybody pass, so the query is strict.
+ * or empty would let everybody pass, so the query is strict. With preflight=on a CORS preflight passes without a token,
+ * as browsers send none with it; what is behind answers it.
  */
 #include "operations.h"
 
@@ -11,11 +12,38 @@
 #include <apr_strings.h>
 #include "guard/identity.h"
 
+static const char *const preflight_choices[] = {"on", NULL};
+
 const cloudep_field_t verify_fields[] = {
     {.name = "tenant", .type = CLOUDEP_FIELD_SLUG, .at = offsetof(verify_t, tenant)},
     {.name = "mfa", .type = CLOUDEP_FIELD_NUMBER, .min = 1, .max = 9, .at = offsetof(verify_t, mfa)},
+    {.name = "preflight",
+     .type = CLOUDEP_FIELD_CHOICE,
+     .choices = preflight_choices,
+     .at = offsetof(verify_t, preflight)},
     {.name = NULL},
 };
+
+/* Where a header is, it has to say so. */
+static int says_options(const char *method)
+{
+    return !method || !strcmp(method, "OPTIONS");
+}
+
+/*
+ * Whether the request that is asked about is a preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch
+ * 3.3.6). Its method is in X-Original-Method (nginx, HAProxy) or X-Forwarded-Method (Traefik), and else ours. One of
+ * them may be the client's own, so where both are, both have to say OPTIONS.
+ */
+static int is_preflight(const request_rec *r)
+{
+    const char *original = apr_table_get(r->headers_in, "X-Original-Method");
+    const char *forwarded = apr_table_get(r->headers_in, "X-Forwarded-Method");
+
+    return (original || forwarded || r->method_number == M_OPTIONS) && says_options(original) &&
+           says_options(forwarded) && apr_table_get(r->headers_in, "Origin") &&
+           apr_table_get(r->headers_in, "Access-Control-Request-Method");
+}
 
 cloudep_outcome_t run_verify(cloudep_call_t *call)
 {
@@ -23,6 +51,10 @@ cloudep_outcome_t run_verify(cloudep_call_t *call)
     const cloudep_principal_t *who = call->principal;
     const verify_t *in = call->in;
 
+    call->document = &no_content;
+    if (!who) {
+        return in->preflight && is_preflight(call->r) ? cloudep_done() : cloudep_refuse(CLOUDEP_TOKEN_MISSING);
+    }
     if (!who->member) {
         return cloudep_refuse(CLOUDEP_SUBJECT_GONE);
     }
@@ -33,6 +65,5 @@ cloudep_outcome_t run_verify(cloudep_call_t *call)
         return cloudep_refuse(CLOUDEP_SECOND_FACTOR_TOO_OLD);
     }
     cloudep_identity_headers(call->r->headers_out, who);
-    call->document = &no_content;
     return cloudep_done();
 }

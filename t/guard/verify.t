@@ -28,7 +28,32 @@ for my $method (qw(POST PUT PATCH DELETE)) {
     my $wrong = outcome($member->{client}->request($method => $verify, {}), 405, 10105000, "$method is not asked for");
     like($wrong->header('Allow'), qr/\bGET\b/, 'which Allow says');
 }
-is($member->{client}->request(OPTIONS => $verify)->status, 200, 'OPTIONS tells');
+is($member->{client}->request(OPTIONS => $verify)->status, 204, 'OPTIONS is answered like GET');
+outcome(client()->request(OPTIONS => $verify), 401, 28501000, 'so it needs a token');
+
+# ---- preflights, where the asking server wants them
+my %PREFLIGHT = (Origin => 'https://app.example', 'Access-Control-Request-Method' => 'PUT');
+sub preflight { my ($method, $query, %headers) = @_; return client()->request($method => $verify . $query, undef, %PREFLIGHT, %headers) }
+my ($original, $forwarded) = ('X-Original-Method', 'X-Forwarded-Method');
+for my $case (['of nginx', GET => $original => 'OPTIONS'], ['of Traefik', GET => $forwarded => 'OPTIONS'], ['that is asked as it is', 'OPTIONS'],
+    ['with both headers', GET => $original => 'OPTIONS', $forwarded => 'OPTIONS']) {
+    my ($name, $method, @headers) = @$case;
+    my $passed = preflight($method, "?tenant=$tenant->{slug}&preflight=on", @headers);
+    is($passed->status, 204, "a preflight $name passes");
+    is_deeply([grep { defined $passed->header($_) } @IDENTITY], [], 'as nobody');
+    is(preflight($method, '', @headers)->status, 401, 'but only where that is configured');
+    is(preflight($method, '?preflight=on', @headers, Authorization => 'Bearer x.y.z')->status, 401, 'and not with a bad token');
+}
+for my $case (['GET', 'GET'], ['GET that names another method', GET => $original => 'GET'], ['a client header beside a true one', GET => $original => 'GET', $forwarded => 'OPTIONS'],
+    ['and the other way round', GET => $original => 'OPTIONS', $forwarded => 'GET'], ['two lines', GET => $original => 'OPTIONS, GET'], ['other case', GET => $original => 'options'],
+    ['nothing', GET => $original => ''], ['OPTIONS for a GET', OPTIONS => $original => 'GET'], ['no Origin', 'OPTIONS', Origin => undef],
+    ['no Access-Control-Request-Method', 'OPTIONS', 'Access-Control-Request-Method' => undef]) {
+    my ($name, $method, @headers) = @$case;
+    is(preflight($method, '?preflight=on', @headers)->status, 401, "no preflight: $name");
+}
+outcome(ask("?preflight=$_"), 400, 10101000, "refused: preflight=$_") for 'On', 'off', '1', '', 'on,on';
+is(ask('?preflight=on')->header('X-CloudEP-UID'), $member->{uid}, 'a member is known as ever');
+is(client()->get("$verify?preflight=on")->status, 401, 'and nobody is not');
 
 # ---- what a proxy says about the request it asks for changes nothing
 my %FORWARDED = (

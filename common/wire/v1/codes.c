@@ -204,7 +204,7 @@ static const exception_t exceptions[] = {
     {"auth.verify", CLOUDEP_SUBJECT_GONE, .messages = {
         "the member is gone", "會員已不存在"}},
     {"auth.verify", CLOUDEP_REQUEST_MALFORMED, .messages = {
-        "the query may have a tenant and an mfa, and nothing else", "查詢字串只能有 tenant 與 mfa"}},
+        "the query may have tenant, mfa and preflight, and nothing else", "查詢字串只能有 tenant、mfa 與 preflight"}},
 };
 /* clang-format on */
 
