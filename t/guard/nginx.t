@@ -15,7 +15,7 @@ my $port = free_port();
 my $node = server()->url;
 my $server = example('nginx',
     'listen 443 ssl;' => "listen 127.0.0.1:$port;", 'https://id.example.com/' => "$node/",
-    'http://127.0.0.1:3000;' => $backend->url =~ s{/$}{;}r, 'verify?tenant=acme' => "verify?tenant=$tenant->{slug}");
+    'http://127.0.0.1:3000;' => $backend->url =~ s{/$}{;}r, 'verify?tenant=acme&' => "verify?tenant=$tenant->{slug}&");
 $server =~ s/^\s*(?:proxy_)?ssl_\w+\s.*\n//mg;    # no certificates here
 spew("$dir/nginx.conf", <<"CONF");
 daemon off;
