@@ -11,6 +11,7 @@
 #include "base/store/identity_store.h"
 #include "base/store/liveness_store.h"
 #include "base/store/recovery_store.h"
+#include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
 #include "base/store/throttle_store.h"
 #include "base/store/totp_store.h"
@@ -79,16 +80,33 @@ static cloudep_applicant_t applicant_of(const char *uid, const char *email)
                                  .marketing_opt_in = 1};
 }
 
+/* An attempt at a member's row; its challenge is named after its uid. */
+static cloudep_registration_attempt_t attempt_of(const char *member_uid, const char *uid, const char *email)
+{
+    return (cloudep_registration_attempt_t){.tenant_id = tenant->id,
+                                            .uid = uid,
+                                            .member_uid = member_uid,
+                                            .email = email,
+                                            .challenge_id = uid,
+                                            .password = "phc",
+                                            .display_name = "A",
+                                            .language = "en",
+                                            .terms_version = "1",
+                                            .marketing_opt_in = 1};
+}
+
 /* An active member. */
 static const char *register_member(const char *email)
 {
     const char *uid = uuid();
     const cloudep_applicant_t applicant = applicant_of(uid, email);
+    const cloudep_registration_attempt_t attempt = attempt_of(uid, uid, email);
+    cloudep_confirming_t how = {0};
     cloudep_session_t session = session_of(uid, "otp", NULL);
 
     if (cloudep_member_reserve(db, p, &applicant) != APR_SUCCESS ||
-        cloudep_member_await_code(db, p, notice(uid)) != APR_SUCCESS ||
-        cloudep_member_activate(db, p, &session) != APR_SUCCESS) {
+        cloudep_registration_begin(db, p, &attempt, NULL, notice(uid)) != APR_SUCCESS ||
+        cloudep_registration_confirm(db, p, &how, &session) != APR_SUCCESS) {
         postgres_bail_out("no member");
     }
     return uid;
@@ -122,6 +140,8 @@ static void test_registration(void)
     const char *uid = uuid();
     const cloudep_applicant_t applicant = applicant_of(uid, "a@example.com");
     cloudep_applicant_t other = applicant_of(uuid(), "b@example.com");
+    const cloudep_registration_attempt_t attempt = attempt_of(uid, uid, "a@example.com");
+    cloudep_confirming_t how = {.stores_password = 1};
     cloudep_session_t session = session_of(uid, "otp", NULL);
     const cloudep_member_t *member = NULL;
     const cloudep_tenant_t *found = NULL;
@@ -132,11 +152,14 @@ static void test_registration(void)
     is_value("1", "a taken email costs no use", "SELECT uses FROM cloudep.invites WHERE code = $1", "CODE");
     other.invite_code = "OLD";
     is_int(cloudep_member_reserve(db, p, &other), APR_NOTFOUND, "an invite that is over lets nobody in");
-    is_int(cloudep_member_activate(db, p, &session), APR_NOTFOUND, "a reserved member is not activated");
-    is_int(cloudep_member_await_code(db, p, notice(uid)), APR_SUCCESS, "the member waits for a code");
+    is_int(cloudep_registration_confirm(db, p, &how, &session), APR_NOTFOUND, "a reserved member is not activated");
+    is_int(cloudep_registration_begin(db, p, &attempt, "phc", notice(uid)), APR_SUCCESS, "the member waits for a code");
+    is_int(cloudep_registration_begin(db, p, &attempt, "phc", notice(uid)), APR_NOTFOUND, "and does so once");
     is_value("notice", "the message with the code is enqueued",
              "SELECT template FROM cloudep.outbox WHERE uid = $1::uuid", uid);
-    is_int(cloudep_member_activate(db, p, &session), APR_SUCCESS, "the member is activated");
+    is_int(cloudep_member_activate(db, p, &session), APR_NOTFOUND, "not without its attempt");
+    is_int(cloudep_registration_confirm(db, p, &how, &session), APR_SUCCESS, "the member is activated");
+    ok(how.has_password && how.has_terms, "with the password and the terms of its attempt");
     ok(session.refresh_seq == 1 && session.auth_time > 0 && session.rotated_at == session.auth_time &&
            session.idle_expires_at == session.auth_time + 600,
        "the session has its generation and its times");
@@ -148,6 +171,73 @@ static void test_registration(void)
     is_int(cloudep_member_by_email(db, p, &found, &member, "acme", "nobody@example.com"), APR_SUCCESS,
            "the tenant is found with an email of nobody");
     ok(found && !member, "the tenant found with an email of nobody comes without a member");
+}
+
+/* Two people at one address: the one whose attempt is confirmed is the member, and nothing is left of the other. */
+static void test_attempts(void)
+{
+    const char *first = uuid();
+    const char *second = uuid();
+    const char *lease = uuid();
+    const char *later = uuid();
+    const cloudep_applicant_t applicant = applicant_of(first, "two@example.com");
+    const cloudep_registration_attempt_t theirs = attempt_of(first, first, "two@example.com");
+    cloudep_registration_attempt_t ours = attempt_of(first, second, "two@example.com");
+    cloudep_session_t session = session_of(second, "otp", NULL);
+    cloudep_confirming_t how = {.lease = later, .drops_password = 1};
+    cloudep_registration_state_t state = {0};
+    cloudep_leased_t leased = {0};
+    apr_array_header_t *stale;
+
+    ours.password = "sealed";
+    ours.display_name = ours.terms_version = NULL;
+    is_int(cloudep_member_reserve(db, p, &applicant), APR_SUCCESS, "the first one reserves the email");
+    is_int(cloudep_registration_begin(db, p, &theirs, "phc", notice(first)), APR_SUCCESS, "and waits for a code");
+    is_int(cloudep_registration_add(db, p, &ours, CLOUDEP_NO_MESSAGE), APR_SUCCESS, "the second one has an attempt");
+    is_int(cloudep_registration_by_challenge(db, p, &state, tenant->id, second, 60), APR_SUCCESS,
+           "an attempt is found by its challenge");
+    ok(state.pending && !strcmp(state.uid, second) && !strcmp(state.email, "two@example.com"), "with what it is for");
+    is_int(cloudep_registration_by_challenge(db, p, &state, tenant->id, second, 0), APR_NOTFOUND,
+           "one that is too old is not");
+    ours.challenge_id = "renewed";
+    is_int(cloudep_registration_renew(db, p, &ours, notice(second)), APR_SUCCESS, "it gets another challenge");
+    is_int(cloudep_registration_by_challenge(db, p, &state, tenant->id, second, 60), APR_NOTFOUND,
+           "and is not found by the old one any more");
+    is_int(cloudep_registration_by_challenge(db, p, &state, tenant->id, "renewed", 60), APR_SUCCESS, "but by the new");
+
+    is_int(cloudep_registration_lease(db, p, &leased, tenant->id, first, lease, 60), APR_SUCCESS, "a lease is taken");
+    ok(leased.user_is_there && leased.others->nelts == 0, "the first one's user is at the provider, and nobody else");
+    is_int(cloudep_registration_lease(db, p, &leased, tenant->id, second, later, 60), APR_NOTFOUND,
+           "while it lasts nobody else gets it");
+    is_int(cloudep_registration_release(db, p, tenant->id, first, lease), APR_SUCCESS, "it is given back");
+    is_int(cloudep_registration_lease(db, p, &leased, tenant->id, second, lease, 0), APR_SUCCESS,
+           "the second one takes it");
+    ok(!leased.user_is_there && leased.others->nelts == 1 &&
+           !strcmp(APR_ARRAY_IDX(leased.others, 0, const char *), first) && !strcmp(leased.password, "sealed") &&
+           !strcmp(leased.member_uid, first),
+       "and finds the first one's user in its way");
+    is_int(cloudep_registration_take_over(db, p, &stale, later, 60, 10), APR_SUCCESS, "a lease that ran out");
+    ok(stale->nelts == 1 && APR_ARRAY_IDX(stale, 0, cloudep_stale_t).users->nelts == 2,
+       "is taken over, with all users who may be there");
+    is_int(cloudep_registration_cleared(db, p, &APR_ARRAY_IDX(stale, 0, cloudep_stale_t), later), APR_SUCCESS,
+           "they are removed");
+    is_int(cloudep_registration_lease(db, p, &leased, tenant->id, second, later, 60), APR_SUCCESS, "the next one");
+    ok(!leased.user_is_there && leased.others->nelts == 0, "finds nobody there");
+    how.lease = lease;
+    is_int(cloudep_registration_confirm(db, p, &how, &session), APR_NOTFOUND, "a lease that was lost confirms nothing");
+    how.lease = later;
+    is_int(cloudep_registration_confirm(db, p, &how, &session), APR_SUCCESS, "the one that is held does");
+    ok(!how.has_password && !how.has_terms, "what the attempt lacks is told");
+    is_value("active - -", "the member has what the second one typed, and no password",
+             "SELECT status || ' ' || coalesce(display_name, '-') || ' ' || coalesce(phc, '-') FROM cloudep.members"
+             " LEFT JOIN cloudep.credentials USING (tenant_id, uid) WHERE uid = $1::uuid",
+             second);
+    is_value("0", "no attempt is left",
+             "SELECT count(*) FROM cloudep.registration_attempts WHERE email = $1", "two@example.com");
+    is_int(cloudep_registration_add(db, p, &theirs, CLOUDEP_NO_MESSAGE), APR_SUCCESS, "one that came too late");
+    is_int(cloudep_registration_remove_old(db, p, 0), APR_SUCCESS, "goes with the old ones");
+    is_value("0", "and is removed", "SELECT count(*) FROM cloudep.registration_attempts WHERE email = $1",
+             "two@example.com");
 }
 
 static void test_profile(void)
@@ -508,6 +598,7 @@ int main(void)
     db = postgres_db(p, POSTGRES_APP);
     test_tenant();
     test_registration();
+    test_attempts();
     test_profile();
     test_mfa_method();
     test_session();

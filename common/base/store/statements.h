@@ -34,6 +34,7 @@ typedef struct cloudep_statement_list_t {
     X(operator_watch)                                                                                                  \
     X(outbox)                                                                                                          \
     X(recovery)                                                                                                        \
+    X(registration)                                                                                                    \
     X(session)                                                                                                         \
     X(sweep)                                                                                                           \
     X(tenant)                                                                                                          \
