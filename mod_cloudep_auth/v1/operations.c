@@ -24,7 +24,7 @@ const cloudep_operation_t auth_operations[] = {
      INPUT(confirm_fields, cloudep_confirmation_t), .run = run_register_confirm},
     {"POST", "/register/resend", "auth.register.resend", CODES, 0, INPUT(resend_fields, cloudep_resend_t),
      .run = run_register_resend},
-    {"POST", "/register/resume", "auth.register.resume", CODES, 0, INPUT(resume_fields, cloudep_resume_t),
+    {"POST", "/register/resume", "auth.register.resume", CODES | CLOUDEP_NEEDS_PROVIDER, 0, INPUT(resume_fields, cloudep_resume_t),
      .run = run_register_resume},
     {"POST", "/register/social/start", "auth.register.social.start", SOCIAL, 0,
      INPUT(social_register_fields, cloudep_social_registration_t), .run = run_social_register_start},

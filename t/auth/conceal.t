@@ -2,11 +2,10 @@
 # and what they hand out for nobody behaves like the real thing and leads nowhere.
 use strict;
 use warnings;
-use CloudEP::Process qw(wait_until slurp);
+use CloudEP::Challenge;
+use CloudEP::Process qw(wait_until);
 use CloudEP::Test;
-use Digest::SHA qw(hmac_sha256 sha256_hex);
 use JSON::PP qw(decode_json encode_json);
-use MIME::Base64 qw(decode_base64url encode_base64url);
 
 my $server = own_server(values => { CloudEPConcealAccounts => 'On', CloudEPCodeCooldown => 0, CloudEPSweepInterval => 1,
     CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0 })->start;
@@ -89,23 +88,12 @@ outcome(reset_with($decoy, '123456'), 403, 29505000, 'a guess');
 my $marked = again();
 my $own = forgot($marked->{email})->data->{challenge_id};
 $right = secret(CloudEP::Mail::code(($server->mails($marked->{email}, 2))[-1]));
-my $key = 'cloudep:' . sha256_hex("challenge\0$own\0");
-my ($flags, $record) = $server->memcached->command("get $key") =~ /^VALUE \S+ (\d+) \d+\r\n(.*?)\r\n/s or die 'no record';
-(my $written, $record) = split /\n/, $record, 2;
+my ($written, $record) = challenge_read($server, $own);
 $record = encode_json({ %{ decode_json($record) }, extra => 'decoy' });
-sub put { my ($text) = @_; $server->memcached->command("set $key $flags 600 " . length($text) . "\r\n$text") }
-put("$written\n$record");
+challenge_write($server, $own, $written, $record);
 outcome(reset_with($own, $right), 500, 28601000, 'what somebody changed in memcached is believed by nobody');
-put(signed($own, $record));
+challenge_write($server, $own, challenge_sign($server, $own, $record), $record);
 outcome(reset_with($own, $right), 403, 29505000, 'the very code of a decoy is wrong');
-
-# A record as the server writes it: with its keyed hash, under the key derived for that (RFC 5869).
-sub signed {
-    my ($id, $record) = @_;
-    my ($sealing) = grep { $_->{use} eq 'enc' } @{ decode_json(slurp("$server->{keys}/sealing.jwks"))->{keys} };
-    my $derived = hmac_sha256("cloudep challenge\x01", hmac_sha256(decode_base64url($sealing->{k}), "\0" x 32));
-    return "$sealing->{kid}." . encode_base64url(hmac_sha256("$id\n$record", $derived)) . "\n$record";
-}
 
 # ---- resume
 my %resume = (pending => resume($pending->{email}), active => resume($active->{email}), nobody => resume($nobody),
