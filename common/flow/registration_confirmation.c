@@ -22,7 +22,7 @@ typedef struct confirming_t {
     const char *uid; /* the attempt's */
     cloudep_leased_t leased;
     cloudep_confirming_t how;
-    int in_doubt; /* the provider may create the user yet: nobody else may have the lease before it runs out */
+    int in_doubt; /* the provider may create the user yet: no other attempt may have the lease before it runs out */
 } confirming_t;
 
 static cloudep_idp_user_t user_of(const confirming_t *confirming)
@@ -97,10 +97,11 @@ static cloudep_outcome_t place_user(cloudep_context_t *ctx, confirming_t *confir
 
 static void release_lease(cloudep_context_t *ctx, const confirming_t *confirming)
 {
-    if (confirming->how.lease && !confirming->in_doubt) {
+    if (confirming->how.lease) {
         /* One that stays runs out. */
         (void)cloudep_registration_release(cloudep_database(ctx), ctx->p, confirming->tenant->id,
-                                           confirming->leased.member_uid, confirming->how.lease);
+                                           confirming->leased.member_uid, confirming->how.lease,
+                                           confirming->in_doubt ? confirming->uid : NULL);
     }
 }
 

@@ -209,7 +209,12 @@ static void test_attempts(void)
     ok(leased.user_is_there && leased.others->nelts == 0, "the first one's user is at the provider, and nobody else");
     is_int(cloudep_registration_lease(db, p, &leased, tenant->id, second, later, 60), APR_NOTFOUND,
            "while it lasts nobody else gets it");
-    is_int(cloudep_registration_release(db, p, tenant->id, first, lease), APR_SUCCESS, "it is given back");
+    is_int(cloudep_registration_release(db, p, tenant->id, first, lease, first), APR_SUCCESS,
+           "it is kept for its attempt");
+    is_int(cloudep_registration_lease(db, p, &leased, tenant->id, second, later, 60), APR_NOTFOUND,
+           "no other attempt gets it");
+    is_int(cloudep_registration_lease(db, p, &leased, tenant->id, first, lease, 60), APR_SUCCESS, "that one does");
+    is_int(cloudep_registration_release(db, p, tenant->id, first, lease, NULL), APR_SUCCESS, "it is given back");
     is_int(cloudep_registration_lease(db, p, &leased, tenant->id, second, lease, 0), APR_SUCCESS,
            "the second one takes it");
     ok(!leased.user_is_there && leased.others->nelts == 1 &&
@@ -232,8 +237,8 @@ static void test_attempts(void)
              "SELECT status || ' ' || coalesce(display_name, '-') || ' ' || coalesce(phc, '-') FROM cloudep.members"
              " LEFT JOIN cloudep.credentials USING (tenant_id, uid) WHERE uid = $1::uuid",
              second);
-    is_value("0", "no attempt is left",
-             "SELECT count(*) FROM cloudep.registration_attempts WHERE email = $1", "two@example.com");
+    is_value("0", "no attempt is left", "SELECT count(*) FROM cloudep.registration_attempts WHERE email = $1",
+             "two@example.com");
     is_int(cloudep_registration_add(db, p, &theirs, CLOUDEP_NO_MESSAGE), APR_SUCCESS, "one that came too late");
     is_int(cloudep_registration_remove_old(db, p, 0), APR_SUCCESS, "goes with the old ones");
     is_value("0", "and is removed", "SELECT count(*) FROM cloudep.registration_attempts WHERE email = $1",

@@ -112,7 +112,8 @@ static const cloudep_statement_t statements[] = {
             "    ON member.tenant_id = attempt.tenant_id"
             "    AND member.uid = attempt.member_uid"
             "  WHERE member.status = 'pending'"
-            "    AND (member.confirming_until IS NULL OR member.confirming_until <= now())"
+            "    AND (member.confirming_until IS NULL OR member.confirming_until <= now()"
+            "         OR member.confirming = attempt.uid)"
             "  FOR UPDATE OF member"
             ")"
             " UPDATE cloudep.members AS member"
@@ -126,11 +127,16 @@ static const cloudep_statement_t statements[] = {
     [RELEASE] = {
         .label = "registration_release",
         .sql =
-            "UPDATE cloudep.members"
-            " SET confirming = NULL, confirming_until = NULL"
-            " WHERE tenant_id = %s::uuid"
-            "   AND uid = %s::uuid"
-            "   AND confirming = %s::uuid",
+            "WITH given AS ("
+            "  SELECT %s::uuid AS tenant_id, %s::uuid AS uid, %s::uuid AS lease, %s::uuid AS kept_for"
+            ")"
+            " UPDATE cloudep.members AS member"
+            " SET confirming = given.kept_for,"
+            "     confirming_until = CASE WHEN given.kept_for IS NOT NULL THEN member.confirming_until END"
+            " FROM given"
+            " WHERE member.tenant_id = given.tenant_id"
+            "   AND member.uid = given.uid"
+            "   AND member.confirming = given.lease",
         .repeatable = 1,
     },
     /*
@@ -295,9 +301,9 @@ apr_status_t cloudep_registration_lease(cloudep_db_t *db, apr_pool_t *p, cloudep
 }
 
 apr_status_t cloudep_registration_release(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id,
-                                          const char *member_uid, const char *lease)
+                                          const char *member_uid, const char *lease, const char *kept_for)
 {
-    return cloudep_db_run(db, p, NULL, &statements[RELEASE], CLOUDEP_ARGS(tenant_id, member_uid, lease));
+    return cloudep_db_run(db, p, NULL, &statements[RELEASE], CLOUDEP_ARGS(tenant_id, member_uid, lease, kept_for));
 }
 
 apr_status_t cloudep_registration_confirm(cloudep_db_t *db, apr_pool_t *p, cloudep_confirming_t *how,

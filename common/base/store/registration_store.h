@@ -87,9 +87,13 @@ typedef struct cloudep_leased_t {
 apr_status_t cloudep_registration_lease(cloudep_db_t *db, apr_pool_t *p, cloudep_leased_t *leased,
                                         const char *tenant_id, const char *uid, const char *lease, int seconds);
 
-/** Gives the lease back; who may be at the identity provider stays noted. @return as cloudep_db_run */
+/**
+ * Gives the lease back; who may be at the identity provider stays noted.
+ * @param kept_for NULL; or the attempt that alone may have it before it runs out, as its user may yet be made there
+ * @return as cloudep_db_run
+ */
 apr_status_t cloudep_registration_release(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id,
-                                          const char *member_uid, const char *lease);
+                                          const char *member_uid, const char *lease, const char *kept_for);
 
 /* How an attempt is confirmed, and what it turned out to lack. */
 typedef struct cloudep_confirming_t {
