@@ -6,6 +6,7 @@ use CloudEP::Challenge;
 use CloudEP::Process qw(wait_until);
 use CloudEP::Test;
 use CloudEP::Zitadel;
+use POSIX ();
 
 my $zitadel = zitadel();
 my $server = zitadel_server($zitadel, values => { CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0,
@@ -125,6 +126,68 @@ subtest 'the sweep takes over' => sub {
     outcome(attempt_confirm($theirs), 200, 102000, 'the first one makes its user again');
     outcome(login($theirs), 200, 102000, 'with its password');
     is(user_ids($mine->{email}), $theirs->{uid}, 'and is alone');
+};
+
+subtest '64 confirm two attempts' => sub {
+    my ($theirs, $mine) = pair();
+    my @answers = $mine->{client}->parallel(map { ['POST', '/api/v1/auth/register/confirm', { tenant_slug => $_->{slug},
+        challenge_id => $_->{challenge_id}, code => $_->{code} }] } (($theirs, $mine) x 32));
+    my @won = grep { $_->status == 200 } @answers;
+    is(scalar @won, 1, 'one wins') or diag(join ' ', map { $_->status } @answers);
+    is(scalar(grep { $_->status !~ /^(?:200|404|409|503)$/ } @answers), 0, 'the others are told why not');
+    my ($winner, $loser) = $won[0]->data->{uid} eq $mine->{uid} ? ($mine, $theirs) : ($theirs, $mine);
+    is(user_ids($mine->{email}), $winner->{uid}, "the winner's user is the only one there");
+    outcome(login($winner), 200, 102000, 'with their password');
+    outcome(login($loser), 401, 28501000, 'and no other');
+    is_in_step($server, $zitadel, 'nobody is left over', 20);
+};
+
+# httpd dies when ZITADEL has done its part, and the member's row knows nothing of it.
+sub interrupted {
+    my ($theirs, $mine) = pair();
+    $zitadel->fault(path => $users, delay_after_ms => 900, times => 1);
+    my $pid = fork // die;
+    if (!$pid) {
+        eval { attempt_confirm($mine) };
+        POSIX::_exit(0);
+    }
+    wait_until(10, sub { user_ids($mine->{email}) eq $mine->{uid} }) or die 'the user is not made';
+    $server->kill9;
+    waitpid $pid, 0;
+    is($server->value("SELECT status FROM cloudep.members WHERE email = :'email'", email => $mine->{email}), 'pending', 'nothing is confirmed');
+    is($server->value("SELECT confirming_until > now() FROM cloudep.members WHERE email = :'email'", email => $mine->{email}), 't', 'the lease lasts');
+    return ($theirs, $mine);
+}
+
+sub run_out {
+    $server->psql("UPDATE cloudep.members SET confirming_until = now() - interval '1 second' WHERE email = :'email'", email => $_[0]{email});
+}
+
+subtest 'httpd is killed between ZITADEL and the commit: the next confirmation' => sub {
+    my ($theirs, $mine) = interrupted();
+    $server->{values}{CloudEPSweepInterval} = 3600;
+    $server->start;
+    outcome(attempt_confirm($theirs), 409, 28309000, 'has to wait');
+    run_out($mine);
+    outcome(attempt_confirm($theirs), 200, 102000, 'and takes over when the lease has run out');
+    is(user_ids($mine->{email}), $theirs->{uid}, 'with its own user');
+    outcome(login($theirs), 200, 102000, 'and password');
+    outcome(login($mine), 401, 28501000, 'nobody else gets in');
+    $server->stop;
+    $server->{values}{CloudEPSweepInterval} = 1;
+    $server->start;
+};
+
+subtest 'httpd is killed between ZITADEL and the commit: the sweep' => sub {
+    my ($theirs, $mine) = interrupted();
+    run_out($mine);
+    $server->start;
+    ok(wait_until(30, sub { user_ids($mine->{email}) eq '' }), 'removes who is there');
+    my $again = attempt_resend(\%at, $mine);
+    outcome(attempt_confirm($again), 200, 102000, 'who asks for another code loses nothing');
+    outcome(login($mine), 200, 102000, 'not the password either');
+    is(user_ids($mine->{email}), $mine->{uid}, 'with one user');
+    is_in_step($server, $zitadel, 'nobody is left over', 20);
 };
 
 subtest 'what is never confirmed leaves nobody there' => sub {
