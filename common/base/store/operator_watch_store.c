@@ -34,7 +34,7 @@ static const cloudep_statement_t lockout_clear = {
 static const cloudep_statement_t event_list = {
     .label = "operator_event_list",
     .sql = "SELECT json_build_object('id', e.id, 'at', to_char(e.at" UTC "), 'name', e.name, 'outcome', e.outcome,"
-           " 'uid', e.uid, 'method', e.method, 'address', e.address, 'user_agent', e.user_agent,"
+           " 'reason', e.reason, 'uid', e.uid, 'method', e.method, 'address', e.address, 'user_agent', e.user_agent,"
            " 'request_id', e.request_id)"
            " FROM cloudep.events e WHERE e.tenant_id = %s::uuid AND (%s IS NULL OR e.uid = %s::uuid)"
            " AND e.name = coalesce(%s, e.name) AND (%s IS NULL OR e.id < %s::bigint)"
