@@ -62,9 +62,6 @@ all: $(MODULES) $(BUILD)/cloudepctl
 modules: $(MODULES)
 unit: $(TESTS) $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so
 
-# A content module's own headers are named from its folder.
-$(call objects,$(AUTH)): INCLUDES += -Imod_cloudep_auth
-$(call objects,$(MEMBER)): INCLUDES += -Imod_cloudep_member
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
@@ -145,14 +142,19 @@ $(BUILD)/replay/%: $(BUILD)/t/fuzz/%.o $(BUILD)/t/fuzz/replay.o $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
 
-tidy:
-	clang-tidy --quiet $(C_FILES) -- -std=gnu11 $(CPPFLAGS_ALL)
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
+# One target a file, so that make -j runs some at once and make -k shows what is wrong in all.
+TIDIED := $(addprefix tidy/,$(C_FILES))
+.PHONY: $(TIDIED) cppcheck
+$(TIDIED): tidy/%: %
+	@clang-tidy --quiet $< -- -std=gnu11 $(CPPFLAGS_ALL)
+tidy: $(TIDIED) cppcheck
+cppcheck:
+	@cppcheck --quiet -j $(shell nproc) --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
 	    --suppress=missingInclude -DLINUX -D_GNU_SOURCE -Icommon $(C_FILES)
 fmt:
-	clang-format -i $(C_FILES) $(H_FILES)
+	@clang-format -i $(C_FILES) $(H_FILES)
 fmt-check:
-	clang-format --dry-run --Werror $(C_FILES) $(H_FILES)
+	@clang-format --dry-run --Werror $(C_FILES) $(H_FILES)
 clean:
 	rm -rf $(BUILD)
 

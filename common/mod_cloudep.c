@@ -136,10 +136,12 @@ static const cloudep_part_t parts[] = {
     {"verifying key", NULL, CLOUDEP_NEEDS_VERIFYING, .is_on = cloudep_can_verify},
     {"sealing key", "CloudEPSealingKeys", CLOUDEP_NEEDS_SEALING, cloudep_sealing_keys_prepare, cloudep_can_seal},
     {"outgoing HTTP", .child_init = make_http},
-    {"verified tokens", .child_init = make_token_cache},
-    {"password hashing", .prepare = cloudep_hasher_prepare, .child_init = cloudep_hasher_child_init},
+    {"verified tokens", .needs = CLOUDEP_NEEDS_VERIFYING, .child_init = make_token_cache},
+    {"password hashing", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_hasher_prepare,
+     .child_init = cloudep_hasher_child_init},
     {"identity provider", "CloudEPIdentityProvider", CLOUDEP_NEEDS_PROVIDER, find_provider, has_provider},
-    {"ZITADEL", .prepare = cloudep_zitadel_prepare, .child_init = cloudep_zitadel_child_init},
+    {"ZITADEL", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_zitadel_prepare,
+     .child_init = cloudep_zitadel_child_init},
     {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, prepare_outbox, has_mail},
     {"SMS", "CloudEPSMSTransport", CLOUDEP_NEEDS_SMS, .is_on = has_sms},
     {"social login", "CloudEPSocialProvider", CLOUDEP_NEEDS_SOCIAL, cloudep_oidc_prepare, cloudep_oidc_has_social,
@@ -177,6 +179,9 @@ static int configure_server(server_rec *s, apr_pool_t *pconf, server_rec *main_s
 {
     cloudep_config_t *config = ap_get_module_config(s->module_config, &cloudep_module);
 
+    if (config->run) {
+        return OK; /* a virtual host without directives of ours has the very record of the main server */
+    }
     cloudep_config_settle(config);
     return cloudep_runtime_assign(config, s, main_server, pconf) ? prepare_parts(s, config, pconf) : OK;
 }
@@ -246,20 +251,28 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 
 /* ---- child_init ----------------------------------------------------------------------------------------- */
 
-static void tell_failure(const server_rec *s, const cloudep_part_t *part, apr_status_t rv)
+/* What needs the part is off in this child, for all servers of the runtime: the rest of httpd goes on. */
+static void turn_off(server_rec *s, const cloudep_part_t *part, apr_status_t rv)
 {
-    if (rv != APR_SUCCESS) {
-        /* Our own statuses have names; APR's have texts, which httpd shows itself. */
-        ap_log_error(APLOG_MARK, APLOG_CRIT, rv < APR_OS_START_USERERR ? rv : 0, s,
-                     CENO(21) "%s: this child has none (%s)", part->name, cloudep_status_name(rv));
+    const cloudep_runtime_t *run = cloudep_config_of(s)->run;
+
+    /* Our own statuses have names; APR's have texts, which httpd shows itself. */
+    ap_log_error(APLOG_MARK, APLOG_CRIT, rv < APR_OS_START_USERERR ? rv : 0, s,
+                 CENO(21) "%s: this child could not make it (%s)", part->name, cloudep_status_name(rv));
+    for (const server_rec *at = s; at; at = at->next) {
+        cloudep_config_t *config = ap_get_module_config(at->module_config, &cloudep_module);
+
+        config->off |= config->run == run ? part->needs : 0;
     }
 }
 
 static void start_server(server_rec *s, const cloudep_config_t *config, void *pchild)
 {
     for (size_t i = 0; i < PARTS; i++) {
-        if (parts[i].child_init) {
-            tell_failure(s, &parts[i], parts[i].child_init(s, config, pchild));
+        const apr_status_t rv = parts[i].child_init ? parts[i].child_init(s, config, pchild) : APR_SUCCESS;
+
+        if (rv != APR_SUCCESS) {
+            turn_off(s, &parts[i], rv);
         }
     }
 }
@@ -268,8 +281,10 @@ static void child_init(apr_pool_t *pchild, server_rec *main_server)
 {
     cloudep_each_runtime(main_server, start_server, pchild);
     for (size_t i = 0; i < PARTS; i++) {
-        if (parts[i].child_start) {
-            tell_failure(main_server, &parts[i], parts[i].child_start(main_server, pchild));
+        const apr_status_t rv = parts[i].child_start ? parts[i].child_start(main_server, pchild) : APR_SUCCESS;
+
+        if (rv != APR_SUCCESS) {
+            turn_off(main_server, &parts[i], rv);
         }
     }
 }

@@ -92,6 +92,7 @@ static cloudep_outcome_t open_session(cloudep_context_t *ctx, const cloudep_chal
     if (cloudep_failed(outcome)) {
         return outcome;
     }
+    (*session)->mfa_method = cloudep_factor_method(proof);
     rv = cloudep_totp_login(cloudep_database(ctx), ctx->p, proof, *session, notice);
     if (rv == CLOUDEP_EREFUSED) {
         return cloudep_refuse(CLOUDEP_LOGIN_REFUSED);

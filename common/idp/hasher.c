@@ -32,7 +32,12 @@ static apr_status_t make_blocks(cloudep_hasher_t *hasher, int count, apr_size_t 
         void *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
         if (block == MAP_FAILED) {
-            return errno;
+            const apr_status_t rv = errno;
+
+            while (i-- > 0) {
+                (void)munmap(blocks[i].block, size); /* the rest of the child needs room too */
+            }
+            return rv;
         }
         /* Fewer page faults and address lookups; a system that has no huge pages does without. */
         (void)madvise(block, size, MADV_HUGEPAGE);

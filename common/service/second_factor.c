@@ -78,7 +78,7 @@ cloudep_outcome_t cloudep_factor_wrong(const char *code)
 
 const char *cloudep_factor_method(const cloudep_totp_proof_t *proof)
 {
-    return proof->secret ? "totp" : "backup_code";
+    return proof->secret ? CLOUDEP_MFA_TOTP : CLOUDEP_MFA_BACKUP_CODE;
 }
 
 cloudep_outcome_t cloudep_totp_check(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *sealed,

@@ -5,7 +5,7 @@
  * factor not as recent, as the asking server's configuration demands in the query string. A demand that is misspelt
  * or empty would let everybody pass, so the query is strict.
  */
-#include "v1/operations.h"
+#include "operations.h"
 
 #include <stddef.h>
 #include <apr_strings.h>

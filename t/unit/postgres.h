@@ -5,6 +5,7 @@
  *     postgres_start();
  *     db = postgres_db(pool, POSTGRES_APP);           as httpd connects; any number of threads may use it
  *     postgres_sql("INSERT INTO cloudep.tenants ..."); as the superuser
+ *     name = postgres_value("SELECT name FROM cloudep.tenants WHERE slug = $1", "acme", NULL);
  *
  * Whatever cannot be done ends the program ("Bail out!"), so nothing here returns a failure. Run it in the project's
  * top folder, or name that in CLOUDEP_TOP. As root, the server runs as nobody: initdb refuses root.
@@ -148,25 +149,20 @@ static inline void postgres_exec(PGconn *pg, const char *sql)
     PQclear(result);
 }
 
-/** Runs SQL as the superuser; values go in by $1, $2 (texts, NULL ends them). Returns the first cell of the first row,
- * which the caller may free(); NULL: no row, or SQL NULL. */
-__attribute__((sentinel)) static inline char *postgres_value(const char *sql, ...)
+/* texts: the SQL, its parameters, NULL. */
+static inline char *postgres_value_of(const char *const *texts)
 {
-    const char *values[16];
     PGconn *pg = postgres_superuser();
     PGresult *result;
     char *value = NULL;
-    va_list args;
     int n = 0;
 
-    va_start(args, sql);
-    while (n < 16 && (values[n] = va_arg(args, const char *))) {
+    while (texts[n + 1]) {
         n++;
     }
-    va_end(args);
-    result = PQexecParams(pg, sql, n, NULL, values, NULL, NULL, 0);
+    result = PQexecParams(pg, texts[0], n, NULL, texts + 1, NULL, NULL, 0);
     if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
-        postgres_bail_out("%s in: %.200s", PQerrorMessage(pg), sql);
+        postgres_bail_out("%s in: %.200s", PQerrorMessage(pg), texts[0]);
     }
     if (PQntuples(result) > 0 && !PQgetisnull(result, 0, 0)) {
         value = strdup(PQgetvalue(result, 0, 0));
@@ -174,6 +170,12 @@ __attribute__((sentinel)) static inline char *postgres_value(const char *sql, ..
     PQclear(result);
     return value;
 }
+
+/**
+ * char *postgres_value(sql, ..., NULL): runs one statement as the superuser, with texts for $1, $2, ...
+ * Returns the first cell of the first row, to be given to free(); NULL: no row, or SQL NULL.
+ */
+#define postgres_value(...) postgres_value_of((const char *const[]){__VA_ARGS__})
 
 /** Runs SQL of any number of statements as the superuser. */
 static inline void postgres_sql(const char *sql)

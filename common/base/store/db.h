@@ -99,6 +99,14 @@ apr_status_t cloudep_db_run(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **ro
 apr_status_t cloudep_db_run_one(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const cloudep_statement_t *st,
                                 const cloudep_args_t *args);
 
+/**
+ * Runs a statement that returns one number, or no row, which is 0.
+ * @param number 0 also after a failure
+ * @return as cloudep_db_run
+ */
+apr_status_t cloudep_db_number(int *number, apr_pool_t *p, cloudep_db_t *db, const cloudep_statement_t *st,
+                               const cloudep_args_t *args);
+
 /** Runs SQL text of several statements without parameters, in one transaction (migrations). */
 apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *label, const char *sql);
 
