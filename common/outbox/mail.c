@@ -99,7 +99,7 @@ apr_status_t cloudep_mail_prepare(const cloudep_mail_setup_t **out, apr_pool_t *
  * Without its socket a handle goes at once; else libcurl would wait up to two minutes for a hung server to answer
  * the QUIT that it sends.
  */
-static void disconnect(cloudep_mailer_t *mailer)
+void cloudep_mailer_disconnect(cloudep_mailer_t *mailer)
 {
     curl_socket_t socket = CURL_SOCKET_BAD;
 
@@ -112,14 +112,9 @@ static void disconnect(cloudep_mailer_t *mailer)
     }
 }
 
-void cloudep_mailer_rest(cloudep_mailer_t *mailer)
-{
-    disconnect(mailer);
-}
-
 static apr_status_t cleanup_mailer(void *mailer)
 {
-    disconnect(mailer);
+    cloudep_mailer_disconnect(mailer);
     return APR_SUCCESS;
 }
 
@@ -205,7 +200,7 @@ static apr_status_t send_smtp(cloudep_mailer_t *mailer, apr_pool_t *p, const clo
     if (!mailer->curl) {
         mailer->curl = cloudep_http_handle(mailer->http, setup->ca_file, CONNECT_TIMEOUT, TOTAL_TIMEOUT, mailer->stop);
         if (mailer->curl && connect_options(mailer->curl, setup)) {
-            disconnect(mailer);
+            cloudep_mailer_disconnect(mailer);
         }
     }
     if (mailer->curl && receiver && !mail_options(mailer->curl, receiver, source, more)) {
@@ -218,7 +213,7 @@ static apr_status_t send_smtp(cloudep_mailer_t *mailer, apr_pool_t *p, const clo
                                : curl_easy_strerror(code);
     }
     if (rv != APR_SUCCESS || !more) {
-        disconnect(mailer);
+        cloudep_mailer_disconnect(mailer);
     }
     curl_slist_free_all(receiver);
     return rv;

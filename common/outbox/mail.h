@@ -37,6 +37,6 @@ apr_status_t cloudep_mailer_send(cloudep_mailer_t *mailer, apr_pool_t *p, const 
                                  const char **error);
 
 /** Nothing follows for now: ends a connection that was kept for more. */
-void cloudep_mailer_rest(cloudep_mailer_t *mailer);
+void cloudep_mailer_disconnect(cloudep_mailer_t *mailer);
 
 #endif
