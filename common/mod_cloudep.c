@@ -15,6 +15,7 @@
 #include <apr_strings.h>
 #include "access/place.h"
 #include "base/text/icu.h"
+#include "base/version.h"
 #include "core/config.h"
 #include "core/db_lender.h"
 #include "core/http.h"
@@ -238,9 +239,12 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
             return problem;
         }
     }
-    /* 3. Say once what is off. */
-    for (server_rec *s = main_server; s && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG;
-         s = s->next) {
+    /* 3. Say once which version this is, and what is off. */
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK;
+    }
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, main_server, CENO(12) "CloudEP %s", CLOUDEP_VERSION);
+    for (server_rec *s = main_server; s; s = s->next) {
         if (speaks(s, main_server)) {
             tell_what_is_off(s, cloudep_config_of(s), ptemp);
         }

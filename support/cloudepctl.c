@@ -2,6 +2,7 @@
  * cloudepctl.c - the operator's tool: finds the command, runs it, and turns its end into an exit code.
  */
 #include "cloudepctl.h"
+#include "base/version.h"
 
 #include <apr_dbd.h>
 #include <apr_general.h>
@@ -82,7 +83,7 @@ static int run(cloudepctl_t *ctl, int argc, const char *const *argv)
 
     ctl->json = has_word(argc, argv, "--json");
     if (!strcmp(noun, "--version")) {
-        return cloudepctl_print_text(ctl, "cloudepctl " CLOUDEPCTL_VERSION "\n");
+        return cloudepctl_print_text(ctl, "cloudepctl " CLOUDEP_VERSION "\n");
     }
     if (!strcmp(noun, "--help") || !strcmp(noun, "-h") || !strcmp(noun, "help")) {
         return overview(ctl, NULL);

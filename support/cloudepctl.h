@@ -14,8 +14,6 @@
 #include <jansson.h>
 #include "base/store/operator_store.h"
 
-#define CLOUDEPCTL_VERSION "1.0.0"
-
 /* Exit codes. */
 enum {
     CLOUDEPCTL_DONE = 0,

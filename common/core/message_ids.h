@@ -13,6 +13,7 @@
     MESSAGE(1, "crit")                                                                                                 \
     MESSAGE(10, "notice")                                                                                              \
     MESSAGE(11, "warning")                                                                                             \
+    MESSAGE(12, "notice")                                                                                              \
     MESSAGE(21, "crit")                                                                                                \
     MESSAGE(101, "err")                                                                                                \
     MESSAGE(102, "info")                                                                                               \

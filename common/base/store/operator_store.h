@@ -275,6 +275,7 @@ cloudep_operator_end_t cloudep_operator_lockout_clear;
     NEXT(TEXT, at, CLOUDEP_SQL_RFC3339(event ".at")) \
     NEXT(TEXT, name, event ".name") \
     NEXT(TEXT, outcome, event ".outcome") \
+    NEXT(TEXT, reason, event ".reason") \
     NEXT(TEXT, uid, event ".uid") \
     NEXT(TEXT, method, event ".method") \
     NEXT(TEXT, address, event ".address") \
