@@ -14,6 +14,7 @@
 #include <mod_dbd.h>
 #include <apr_strings.h>
 #include "access/place.h"
+#include "base/text/icu.h"
 #include "base/version.h"
 #include "core/config.h"
 #include "core/db_pool.h"
@@ -224,7 +225,9 @@ static int speaks(const server_rec *s, const server_rec *main_server)
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
 {
     (void)plog;
-    /* 1. libcurl's global state, while there is one thread; its cleanup runs after those of its users. */
+    /* 1. What lives as long as the process: ICU, and libcurl's global state, while there is one thread. libcurl's
+     * cleanup runs after those of its users. */
+    cloudep_icu_keep_loaded();
     if (cloudep_http_startup(pconf) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
