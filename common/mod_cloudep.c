@@ -130,8 +130,19 @@ static int prepare_outbox(server_rec *s, apr_pool_t *pconf, cloudep_config_t *co
 {
     const char *error = NULL;
 
-    if (cloudep_outbox_prepare(&config->run->outbox_setup, pconf, config, &error) != APR_SUCCESS) {
+    if (cloudep_outbox_prepare(&config->run->outbox_setup, pconf, s, config, &error) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, CENO(7) "%s", error);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+static int check_outboxes(server_rec *main_server, apr_pool_t *ptemp)
+{
+    const char *error = NULL;
+
+    if (cloudep_outbox_check_names(ptemp, main_server, &error) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main_server, CENO(709) "%s", error);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;
@@ -234,11 +245,13 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     for (server_rec *s = main_server; rv == OK && s; s = s->next) {
         rv = configure_server(s, pconf, ptemp, main_server);
     }
+    rv = rv != OK ? rv : check_outboxes(main_server, ptemp);
     /* 3. Say once what is off. */
     if (rv == OK && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
         for (server_rec *s = main_server; s; s = s->next) {
             if (s == main_server || cloudep_config_of(s)->run != cloudep_config_of(main_server)->run) {
                 tell_what_is_off(s, cloudep_config_of(s));
+                cloudep_outbox_tell(s, cloudep_config_of(s)->run->outbox_setup);
             }
         }
     }

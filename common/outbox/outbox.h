@@ -1,8 +1,9 @@
 /*
  * outbox.h - from a committed row of the outbox to a mail or SMS that is on its way.
  *
- * One thread a channel in each child process delivers: woken by the request that committed a message, and every two
- * seconds for what others left. Any node may deliver any message.
+ * In each child process one thread for each channel of each server delivers: woken by the request that committed a
+ * message, and every two seconds for what others left. Any node may deliver a message, by a server of the same
+ * CloudEPOutbox.
  *
  * Templates and the members of params that they need (everything else is ignored):
  *
@@ -11,6 +12,7 @@
  *     registration_exists, password_changed, totp_enabled, totp_disabled, backup_codes_renewed, business_email_changed,
  *     business_phone_changed (mail)                        tenant_name; display_name if there is one
  *     backup_code_used (mail)                              tenant_name, remaining; display_name if there is one
+ *     test (mail)                                          nothing, no params at all
  *
  * Texts or integers. Codes go to addresses that nobody has confirmed, so those templates have nothing in them that
  * a stranger could write.
@@ -33,8 +35,17 @@ typedef struct cloudep_outbox_t cloudep_outbox_t;
  * *setup: NULL when the server has neither a mail nor an SMS transport. CLOUDEP_EMALFORMED and other failures: *error
  * is a sentence for the operator.
  */
-apr_status_t cloudep_outbox_prepare(const cloudep_outbox_setup_t **setup, apr_pool_t *pconf,
+apr_status_t cloudep_outbox_prepare(const cloudep_outbox_setup_t **setup, apr_pool_t *pconf, const server_rec *s,
                                     const cloudep_config_t *config, const char **error);
+
+/**
+ * Whether servers of one CloudEPOutbox send alike; call it when all are prepared. CLOUDEP_ECONFLICT: not so, *error is
+ * a sentence that names both.
+ */
+apr_status_t cloudep_outbox_check_names(apr_pool_t *p, const server_rec *main_server, const char **error);
+
+/** Logs how a server sends its mails, where that is not in the configuration: under which name it greets. */
+void cloudep_outbox_tell(const server_rec *s, const cloudep_outbox_setup_t *setup);
 
 /** Whether that channel can be delivered. setup may be NULL. */
 int cloudep_outbox_has_mail(const cloudep_outbox_setup_t *setup);
