@@ -1,6 +1,6 @@
 /*
  * operator_store.h - what only the operator asks of the database: tenants, invites, members, sessions, lockouts,
- * events and migrations, one statement a step.
+ * events, mail and migrations, one statement a step.
  *
  * Every row is one cell with one JSON object: the operator's tool shows it as it is or lays it out for people.
  * Times in it are RFC 3339 in UTC. Statements that change something return what they changed, so no row means
@@ -109,6 +109,25 @@ apr_status_t cloudep_operator_lockout_clear(cloudep_db_t *db, apr_pool_t *p, clo
 /** Newest first; uid and name NULL: any. after: the id to go on behind. */
 apr_status_t cloudep_operator_event_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *tenant_id,
                                          const char *uid, const char *name, const char *after, int limit);
+
+/* ---- Mail and SMS --------------------------------------------------------------------------------------- */
+
+/** Newest first; tenant_id and outbox NULL: any. Only what is not delivered, unless delivered is set. */
+apr_status_t cloudep_operator_outbox_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *tenant_id,
+                                          const char *outbox, int delivered, const char *after, int limit);
+/** No row: no such message. */
+apr_status_t cloudep_operator_outbox_show(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *id);
+/**
+ * Makes the message of that id due now, or (all set) every one of that outbox (NULL: of any). Those that are due within
+ * a minute are left alone: a worker may have them in hand. One row: {"messages_hurried": number}.
+ */
+apr_status_t cloudep_operator_outbox_retry(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *id,
+                                           int all, const char *outbox);
+/** Writes a test mail. outbox NULL: the main server's. language NULL: the server's default. */
+apr_status_t cloudep_operator_outbox_test(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *outbox,
+                                          const char *target, const char *language);
+/** Whether a worker of that outbox was there within five minutes. */
+apr_status_t cloudep_operator_outbox_has_worker(cloudep_db_t *db, apr_pool_t *p, int *found, const char *outbox);
 
 /* ---- Migrations ----------------------------------------------------------------------------------------- */
 
