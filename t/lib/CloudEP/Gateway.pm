@@ -52,6 +52,12 @@ sub behave {
     spew("$self->{run}/gateway.mode", $how);
 }
 
+# What single numbers are answered: lines "number status text".
+sub rules {
+    my ($self, @rules) = @_;
+    spew("$self->{run}/gateway.rules", join '', map { "$_\n" } @rules);
+}
+
 # What it has taken, oldest first; with a pattern, only what has that in its body or query.
 sub taken {
     my ($self, $pattern) = @_;
