@@ -235,6 +235,14 @@ subtest 'https' => sub {
     is((row($number, 'last_error'))[0], place($tls) . ': the gateway\'s certificate is not trusted', 'is noted');
     is(scalar($tls->taken($number)), 0, 'and gets nothing');
     $https->stop;
+    my $named = own_gateway(tls => 1, name => 'other.example');
+    $https->{values} = { %json, CloudEPSMSTransport => $named->url('/'), CloudEPCAFile => '"' . $named->certificate . '"' };
+    $https->start;
+    $number = send_code($https);
+    ok(row_becomes($number, 'last_error IS NOT NULL'), 'one that is trusted, but for another name');
+    is((row($number, 'last_error'))[0], place($named) . ': the gateway\'s certificate is not trusted', 'is none');
+    is(scalar($named->taken($number)), 0, 'and gets nothing');
+    $https->stop;
 };
 
 subtest 'mistakes are told at start' => sub {
