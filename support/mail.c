@@ -75,7 +75,7 @@ static int read_message(cloudepctl_t *ctl, json_t **message, const char *id)
 /* Why a message cannot be hurried, if it cannot: one whose end is written down has lost its content. */
 static int check_hurry(cloudepctl_t *ctl, const char *id)
 {
-    json_t *message;
+    json_t *message = NULL;
     const int code = read_message(ctl, &message, id);
 
     if (code) {

@@ -61,6 +61,7 @@ class Keeper:
 
     async def answer(self, server, good):
         mode = read(self.file("mode")) or "ok"
+        self.note("RCPT")  # from here on another mode is another session's
         if mode[:1] in "45":
             return mode
         if mode == "drop":
