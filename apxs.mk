@@ -20,6 +20,7 @@ APR_CONFIG := $(shell $(APXS) -q APR_CONFIG)
 APU_CONFIG := $(shell $(APXS) -q APU_CONFIG)
 PG_CONFIG  ?= pg_config
 
+APR_CPPFLAGS := $(shell $(APR_CONFIG) --cppflags)
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wno-missing-field-initializers \
             $(if $(findstring clang,$(CC)),-Wno-cast-qual) # clang looks into the macros of apr_ring.h
@@ -28,7 +29,7 @@ OPTIMISE  ?= -O2 -g
 SANITIZE  ?=
 INCLUDES := -isystem $(shell $(APXS) -q INCLUDEDIR) $(patsubst -I%,-isystem %,$(shell $(APR_CONFIG) --includes) \
             $(shell $(APU_CONFIG) --includes)) -isystem $(shell $(PG_CONFIG) --includedir) -Icommon
-CPPFLAGS_ALL := $(shell $(APR_CONFIG) --cppflags) $(INCLUDES) -DCLOUDEP_DATADIR='"$(DATADIR)"' $(CPPFLAGS)
+CPPFLAGS_ALL = $(APR_CPPFLAGS) $(INCLUDES) -DCLOUDEP_DATADIR='"$(DATADIR)"' $(CPPFLAGS)
 CFLAGS_ALL := -std=gnu11 -fPIC -fvisibility=hidden $(OPTIMISE) $(WARNINGS) $(if $(SANITIZE),,$(HARDENING)) \
               $(SANITIZE) $(CFLAGS)
 LDFLAGS_ALL := -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
@@ -44,13 +45,14 @@ MEMBER := $(call tree,mod_cloudep_member,c)
 CTL    := $(wildcard support/*.c)
 UNIT   := $(wildcard t/unit/*_test.c)
 FUZZ   := $(wildcard t/fuzz/*_fuzz.c)
-C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/fuzz/replay.c bench/*.c)
-H_FILES = $(call tree,common,h) $(call tree,mod_cloudep_auth,h) $(call tree,mod_cloudep_member,h) $(wildcard support/*.h t/unit/*.h t/fuzz/*.h)
+C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/unit/flow_shim.c t/wire/*.c t/fuzz/replay.c t/describe/*.c bench/*.c)
+H_FILES = $(call tree,common,h) $(call tree,mod_cloudep_auth,h) $(call tree,mod_cloudep_member,h) $(wildcard support/*.h t/unit/*.h t/fuzz/*.h t/describe/*.h)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 ARCHIVE := $(BUILD)/libcloudep_base.a
 MODULES := $(BUILD)/mod_cloudep.so $(BUILD)/mod_cloudep_auth.so $(BUILD)/mod_cloudep_member.so
 TESTS   := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT))
+FLOW_TESTS := $(filter $(BUILD)/unit/flow_%,$(TESTS))
 REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 
 .PHONY: all modules install unit asan tsan fuzz tidy fmt fmt-check clean
@@ -58,7 +60,7 @@ REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 .SECONDARY:
 all: $(MODULES) $(BUILD)/cloudepctl
 modules: $(MODULES)
-unit: $(TESTS) $(REPLAYS)
+unit: $(TESTS) $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -77,11 +79,30 @@ $(BUILD)/mod_cloudep_member.so: $(call objects,$(MEMBER))
 	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ -ljansson
 $(BUILD)/cloudepctl: $(call objects,$(CTL)) $(ARCHIVE)
 	@$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
+# Flows with all that they need, and without httpd: whatever of it they came to need would be missing here.
+FLOWS := $(BUILD)/libcloudep_flow.a
+$(FLOWS): $(call objects,$(foreach room,flow service idp oidc outbox core,$(call tree,common/$(room),c)))
+	@rm -f $@
+	@$(AR) rcs $@ $^
+$(FLOW_TESTS): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/t/unit/flow_shim.o $(FLOWS) $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 # What of the core works without httpd.
 $(BUILD)/unit/pools_test: $(call objects,common/core/background.c common/core/http.c common/service/token_cache.c common/core/watchdog.c)
+$(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/codes.c)
+
+# Prints what the tables of the sources declare; tests and documents are held against it.
+# Of the operations only the tables are linked, not the functions that they name.
+$(call objects,$(wildcard t/describe/*.c)): INCLUDES += -It/describe
+$(BUILD)/describe: $(call objects,$(wildcard t/describe/*.c) $(wildcard mod_cloudep_*/v1/*.c) common/core/outcome.c common/wire/v1/codes.c)
+	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ -ljansson
+
+# An API style that only a test serves.
+$(BUILD)/mod_second_style.so: $(BUILD)/t/wire/second_style.o
+	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ -ljansson
 
 # What bench/run measures against, and what bench/overload sends.
 .PHONY: bench
@@ -121,14 +142,19 @@ $(BUILD)/replay/%: $(BUILD)/t/fuzz/%.o $(BUILD)/t/fuzz/replay.o $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
 
-tidy:
-	clang-tidy --quiet $(C_FILES) -- -std=gnu11 $(CPPFLAGS_ALL)
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
+# One target a file, so that make -j runs some at once and make -k shows what is wrong in all.
+TIDIED := $(addprefix tidy/,$(C_FILES))
+.PHONY: $(TIDIED) cppcheck
+$(TIDIED): tidy/%: %
+	@clang-tidy --quiet $< -- -std=gnu11 $(CPPFLAGS_ALL)
+tidy: $(TIDIED) cppcheck
+cppcheck:
+	@cppcheck --quiet -j $(shell nproc) --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
 	    --suppress=missingInclude -DLINUX -D_GNU_SOURCE -Icommon $(C_FILES)
 fmt:
-	clang-format -i $(C_FILES) $(H_FILES)
+	@clang-format -i $(C_FILES) $(H_FILES)
 fmt-check:
-	clang-format --dry-run --Werror $(C_FILES) $(H_FILES)
+	@clang-format --dry-run --Werror $(C_FILES) $(H_FILES)
 clean:
 	rm -rf $(BUILD)
 

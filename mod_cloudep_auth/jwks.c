@@ -1,7 +1,7 @@
 /*
- * jwks.c - the public keys of our tokens (RFC 7517), for whoever verifies them: SetHandler cloudep-jwks.
+ * jwks.c - the public keys of our tokens (RFC 7517), for servers that verify them: SetHandler cloudep-jwks.
  */
-#include "auth.h"
+#include "jwks.h"
 
 #include <http_log.h>
 #include <http_protocol.h>
@@ -9,8 +9,10 @@
 #include <apr_escape.h>
 #include <apr_sha1.h>
 #include <apr_strings.h>
+#include "core/request.h"
+#include "service/token.h"
 
-/* A new key is published before it signs; whoever looks again within this time is ready for it. */
+/* A new key is published this long, or longer, before it signs, so a server that looks again in time knows it. */
 #define MAX_AGE "public, max-age=300"
 
 static const char *etag_of(apr_pool_t *p, const char *text)
@@ -36,7 +38,7 @@ int jwks_handler(request_rec *r)
     if (r->method_number != M_GET) {
         return HTTP_METHOD_NOT_ALLOWED;
     }
-    text = cloudep_public_keys(r);
+    text = cloudep_public_keys(cloudep_request_context(r));
     if (!text) {
         return HTTP_NOT_FOUND;
     }

@@ -6,6 +6,7 @@
 #include <apr_time.h>
 #include <string.h>
 #include "base/store/outbox_store.h"
+#include "base/text/language.h"
 #include "base/text/mime.h"
 #include "base/text/validate.h"
 
@@ -28,75 +29,75 @@ static int outbox_of(cloudepctl_t *ctl, const char **outbox)
     return CLOUDEPCTL_DONE;
 }
 
+static int is_message_id(const char *text)
+{
+    return cloudep_is_uuid(text);
+}
+
+static const cloudepctl_list_t messages = {
+    .name = "messages",
+    .columns = columns,
+    .record = &cloudep_operator_message_record,
+    .cursor = "id",
+    .is_cursor = is_message_id,
+    .cursor_name = "a message's id",
+    .read = cloudep_operator_outbox_list,
+};
+
 static int list(cloudepctl_t *ctl)
 {
-    const char *tenant = NULL;
     const char *outbox;
-    cloudepctl_page_t page;
-    cloudep_rows_t *rows;
-    apr_status_t rv;
-    int code;
+    const int code = outbox_of(ctl, &outbox);
 
-    if ((code = cloudepctl_page(ctl, &page)) || (code = outbox_of(ctl, &outbox))) {
-        return code;
-    }
-    if (page.after && !cloudep_is_uuid(page.after)) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--after must be a message's id");
-    }
-    if (cloudepctl_option(ctl, "tenant") && (code = cloudepctl_tenant_id(ctl, &tenant))) {
-        return code;
-    }
-    rv = cloudep_operator_outbox_list(&ctl->db, ctl->pool, &rows, tenant, outbox, cloudepctl_option(ctl, "all") != NULL,
-                                      page.after, page.limit + 1);
-    return rv == APR_SUCCESS ? cloudepctl_print_list(ctl, "messages", columns, rows, &page, "id")
-                             : cloudepctl_database_failed(ctl, rv);
+    return code ? code : cloudepctl_list(ctl, &messages);
 }
 
-static const char *text_of(const json_t *row, const char *field)
+static int read_message(cloudepctl_t *ctl, cloudep_operator_message_t *message, const char *id)
 {
-    const char *text = json_string_value(json_object_get(row, field));
+    const apr_status_t rv = cloudep_operator_outbox_show(&ctl->db, ctl->pool, message, id);
 
-    return text ? text : "";
-}
-
-/* Reads one message. */
-static int read_message(cloudepctl_t *ctl, json_t **message, const char *id)
-{
-    cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_operator_outbox_show(&ctl->db, ctl->pool, &rows, id);
-
-    if (rv != APR_SUCCESS) {
-        return cloudepctl_database_failed(ctl, rv);
+    if (rv == APR_NOTFOUND) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "no message %s", id);
     }
-    *message = cloudepctl_row(ctl, rows);
-    return *message ? CLOUDEPCTL_DONE : cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "no message %s", id);
+    return rv == APR_SUCCESS ? CLOUDEPCTL_DONE : cloudepctl_database_failed(ctl, rv);
 }
+
+static int is_delivered(const cloudep_operator_message_t *message)
+{
+    return !strcmp(message->state, CLOUDEP_OPERATOR_DELIVERED);
+}
+
+static int is_given_up(const cloudep_operator_message_t *message)
+{
+    return !strcmp(message->state, CLOUDEP_OPERATOR_GIVEN_UP);
+}
+
+/* ---- Retry ---------------------------------------------------------------------------------------------- */
 
 /* Why a message cannot be hurried, if it cannot: one whose end is written down has lost its content. */
 static int check_hurry(cloudepctl_t *ctl, const char *id)
 {
-    json_t *message = NULL;
+    cloudep_operator_message_t message;
     const int code = read_message(ctl, &message, id);
 
     if (code) {
         return code;
     }
-    if (!strcmp(text_of(message, "state"), "delivered")) {
+    if (is_delivered(&message)) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "message %s is delivered", id);
     }
-    if (!strcmp(text_of(message, "state"), "given up")) {
+    if (is_given_up(&message)) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED,
                                "message %s was given up and its content erased: have a new one sent", id);
     }
     return CLOUDEPCTL_DONE;
 }
 
-static int hurry(cloudepctl_t *ctl)
+static int retry_messages(cloudepctl_t *ctl)
 {
     const char *id = cloudepctl_option(ctl, "id");
     const int all = cloudepctl_option(ctl, "all") != NULL;
     const char *outbox;
-    cloudep_rows_t *rows;
     json_t *result;
     int count;
     int code;
@@ -105,18 +106,18 @@ static int hurry(cloudepctl_t *ctl)
     if ((id != NULL) == all) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "give one of --id and --all");
     }
-    if (id && !cloudep_is_uuid(id)) {
+    if (id && !is_message_id(id)) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--id must be a message's id");
     }
     if ((code = outbox_of(ctl, &outbox)) || (id && (code = check_hurry(ctl, id)))) {
         return code;
     }
-    rv = cloudep_operator_outbox_retry(&ctl->db, ctl->pool, &rows, id, all, outbox);
+    rv = cloudep_operator_outbox_retry(&ctl->db, ctl->pool, &count, id, all, outbox);
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
     }
-    result = cloudepctl_row(ctl, rows);
-    count = (int)json_integer_value(json_object_get(result, "messages_hurried"));
+    result = cloudepctl_own(ctl, json_object());
+    (void)json_object_set_new(result, "messages_hurried", json_integer(count));
     return cloudepctl_print_done(ctl, "outbox", result, "%d message%s made due now; others are due within a minute",
                                  count, count == 1 ? "" : "s");
 }
@@ -124,46 +125,42 @@ static int hurry(cloudepctl_t *ctl)
 /* ---- Test ----------------------------------------------------------------------------------------------- */
 
 /* Waits until the message has come to its end, or the time is over. */
-static int wait_for_end(cloudepctl_t *ctl, json_t **message, int seconds)
+static int wait_for_end(cloudepctl_t *ctl, cloudep_operator_message_t *message, int seconds)
 {
-    const char *id = text_of(*message, "id");
     const apr_time_t deadline = apr_time_now() + apr_time_from_sec(seconds);
     int code = CLOUDEPCTL_DONE;
 
-    while (!code && strcmp(text_of(*message, "state"), "delivered") && strcmp(text_of(*message, "state"), "given up") &&
-           apr_time_now() < deadline) {
+    while (!code && !is_delivered(message) && !is_given_up(message) && apr_time_now() < deadline) {
         apr_sleep(LOOK_EVERY);
-        code = read_message(ctl, message, id);
+        code = read_message(ctl, message, message->id);
     }
     return code;
 }
 
-static int tell_end(cloudepctl_t *ctl, const json_t *message, int seconds)
+static int tell_end(cloudepctl_t *ctl, const cloudep_operator_message_t *message, int seconds)
 {
-    const char *error = text_of(message, "last_error");
-
-    if (!strcmp(text_of(message, "state"), "delivered")) {
-        return cloudepctl_print_done(ctl, "message", message, "mail %s to %s was taken by the mail server",
-                                     text_of(message, "id"), text_of(message, "target"));
+    if (is_delivered(message)) {
+        return cloudepctl_print_done(ctl, "message", cloudepctl_json(ctl, &cloudep_operator_message_record, message),
+                                     "mail %s to %s was taken by the mail server", message->id, message->target);
     }
-    if (!strcmp(text_of(message, "state"), "given up")) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "mail %s was given up: %s", text_of(message, "id"), error);
+    if (is_given_up(message)) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "mail %s was given up: %s", message->id, message->last_error);
     }
-    return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "mail %s was not delivered within %d seconds: %s",
-                           text_of(message, "id"), seconds,
-                           *error ? error : "no worker has tried it; is an httpd of this outbox running?");
+    return cloudepctl_fail(
+        ctl, CLOUDEPCTL_REFUSED, "mail %s was not delivered within %d seconds: %s", message->id, seconds,
+        message->last_error ? message->last_error : "no worker has tried it; is an httpd of this outbox running?");
 }
 
 /* A name that nobody goes by is mistyped more often than early. */
 static int check_worker(cloudepctl_t *ctl, const char *outbox)
 {
-    int found = 1;
-    apr_status_t rv = outbox ? cloudep_operator_outbox_has_worker(&ctl->db, ctl->pool, &found, outbox) : APR_SUCCESS;
+    int count = 1;
+    apr_status_t rv = outbox ? cloudep_operator_outbox_workers(&ctl->db, ctl->pool, &count, outbox) : APR_SUCCESS;
 
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
     }
-    return found ? CLOUDEPCTL_DONE
+    return count ? CLOUDEPCTL_DONE
                  : cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED,
                                    "no httpd with the outbox %s has been there for five minutes; nothing was written",
                                    outbox);
@@ -174,8 +171,7 @@ static int test(cloudepctl_t *ctl)
     const char *to = cloudepctl_option(ctl, "to");
     const char *language = cloudepctl_option(ctl, "language");
     const char *outbox;
-    cloudep_rows_t *rows;
-    json_t *message;
+    cloudep_operator_message_t message;
     int seconds = 0;
     int code;
     apr_status_t rv;
@@ -192,17 +188,16 @@ static int test(cloudepctl_t *ctl)
     if ((code = check_worker(ctl, outbox))) {
         return code;
     }
-    rv = cloudep_operator_outbox_test(&ctl->db, ctl->pool, &rows, outbox, to, language);
+    rv = cloudep_operator_outbox_test(&ctl->db, ctl->pool, &message, outbox, to, language);
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
     }
-    message = cloudepctl_row(ctl, rows);
     if (!seconds) {
-        return cloudepctl_print_done(ctl, "message", message, "mail %s to %s is on its way", text_of(message, "id"),
-                                     to);
+        return cloudepctl_print_done(ctl, "message", cloudepctl_json(ctl, &cloudep_operator_message_record, &message),
+                                     "mail %s to %s is on its way", message.id, to);
     }
     code = wait_for_end(ctl, &message, seconds);
-    return code ? code : tell_end(ctl, message, seconds);
+    return code ? code : tell_end(ctl, &message, seconds);
 }
 
 #define OUTBOX_OPTION(help)                                                                                            \
@@ -233,7 +228,7 @@ const cloudepctl_command_t cloudepctl_mail_commands[] = {
      list},
     {"mail", "retry", "Makes messages that were put off due now.", retry_options,
      "What is due within a minute anyway is left alone. What was given up has lost its content and cannot be sent.\n",
-     "  cloudepctl mail retry --all\n", hurry},
+     "  cloudepctl mail retry --all\n", retry_messages},
     {"mail", "test", "Has httpd send a test mail, through its outbox.", test_options,
      "httpd makes the text (template \"test\") and sends it as any other mail. With --wait the exit code is 0 only "
      "when\n"

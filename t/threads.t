@@ -31,7 +31,7 @@ $errors !~ /unexpected memory mapping/ or die "ThreadSanitizer finds no room: th
 is($status, 66, 'a race is noticed');
 like($errors, qr/WARNING: ThreadSanitizer: data race.*\brace\b.*threads_test\.c/s, 'and told');
 my $waiting = spawn("$logs/cache_outage", {}, program('cache_outage'));
-for my $name (qw(breaker cache challenge fetched threads pools)) {
+for my $name (qw(breaker cache challenge fetched semaphore threads pools)) {
     my ($status, $output, $errors) = capture(undef, program($name));
     judge($name, $status, $output . $errors);
 }

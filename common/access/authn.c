@@ -1,31 +1,27 @@
 /*
- * authn.c - AuthJWT: from a bearer token to the live principal of a request.
+ * authn.c - see authn.h.
  *
  * A token that verifies is not enough: its session must live and its member must be active, which one statement
- * answers. What was found, or refused, is remembered for the request, so hook and handler agree.
+ * answers.
  */
-#include "guard/guard.h"
+#include "access/authn.h"
 
+#include <http_protocol.h>
 #include <util_cookies.h>
 #include <apr_strings.h>
-#include "base/jose/claims.h"
+#include "access/place.h"
 #include "base/store/session_store.h"
 #include "base/text/validate.h"
+#include "core/config.h"
+#include "core/module.h"
 #include "service/liveness.h"
 #include "service/tenant_slug.h"
+#include "service/token.h"
 
-static cloudep_problem_t *unauthenticated(cloudep_call_t *call, const char *challenge, const char *message)
+static cloudep_outcome_t invalid_token(request_rec *r, const char *reason)
 {
-    cloudep_problem_t *problem = cloudep_problem(call, call->api->scope, CLOUDEP_UNAUTHENTICATED, message);
-
-    problem->challenge = challenge;
-    return problem;
-}
-
-static cloudep_problem_t *invalid_token(cloudep_call_t *call, const char *reason)
-{
-    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, call->r, CENO(130) "access token refused: %s", reason);
-    return unauthenticated(call, "invalid_token", "the access token is invalid, expired or revoked");
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, CENO(130) "access token refused: %s", reason);
+    return cloudep_refuse(CLOUDEP_TOKEN_INVALID);
 }
 
 /* The token of "Authorization: Bearer x"; NULL: none was sent. Never from the URL (RFC 6750 2.3). */
@@ -44,18 +40,18 @@ static const char *bearer(request_rec *r)
 }
 
 /*
- * A browser sends a cookie with requests that other sites made it send. So what changes something must come from
- * a listed Origin, and so must what names one at all.
+ * A browser sends a cookie also with requests that other sites made it send. So a request that changes something must
+ * come from a listed Origin, and so must any request that names an Origin.
  */
-static int origin_allowed(request_rec *r, const cloudep_dir_t *dir)
+static int origin_allowed(request_rec *r, const cloudep_place_t *place)
 {
     const char *origin = apr_table_get(r->headers_in, "Origin");
 
     if (!origin) {
         return r->method_number == M_GET;
     }
-    for (int i = 0; dir->origins && i < dir->origins->nelts; i++) {
-        if (!strcmp(origin, APR_ARRAY_IDX(dir->origins, i, const char *))) {
+    for (int i = 0; place->origins && i < place->origins->nelts; i++) {
+        if (!strcmp(origin, APR_ARRAY_IDX(place->origins, i, const char *))) {
             return 1;
         }
     }
@@ -64,16 +60,16 @@ static int origin_allowed(request_rec *r, const cloudep_dir_t *dir)
 
 const char *cloudep_request_token(request_rec *r)
 {
-    const cloudep_dir_t *dir = cloudep_dir_of(r);
+    const cloudep_place_t *place = cloudep_place_of(r);
     const char *token = bearer(r);
 
-    if (token || !dir->cookie) {
+    if (token || !place->cookie) {
         return token;
     }
-    if (ap_cookie_read(r, dir->cookie, &token, 0) != APR_SUCCESS || !token || !*token) {
+    if (ap_cookie_read(r, place->cookie, &token, 0) != APR_SUCCESS || !token || !*token) {
         return NULL;
     }
-    if (!origin_allowed(r, dir)) {
+    if (!origin_allowed(r, place)) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, CENO(131) "token cookie ignored: its Origin is not allowed");
         return NULL;
     }
@@ -91,65 +87,65 @@ static int from_loopback(request_rec *r)
            (!r->useragent_ip || !strcmp(r->useragent_ip, ip));
 }
 
-/* CloudEPDevIdentityHeaders: NULL principal and NULL problem: the headers mean nothing here. */
-static cloudep_problem_t *from_headers(cloudep_call_t *call, cloudep_principal_t *principal, int *found)
+/* CloudEPDevIdentityHeaders. TOKEN_MISSING: the headers are not there, or mean nothing here. */
+static cloudep_outcome_t from_headers(request_rec *r, cloudep_context_t *ctx, cloudep_principal_t *principal)
 {
-    const char *tenant = apr_table_get(call->r->headers_in, "X-Tenant-ID");
-    const char *uid = apr_table_get(call->r->headers_in, "X-UID");
+    const char *tenant = apr_table_get(r->headers_in, "X-Tenant-ID");
+    const char *uid = apr_table_get(r->headers_in, "X-UID");
     apr_status_t rv;
 
-    *found = 0;
-    if (!call->config->dev_identity_headers || !tenant || !uid || !from_loopback(call->r)) {
-        return NULL;
+    if (!ctx->config->dev_identity_headers || !tenant || !uid || !from_loopback(r)) {
+        return cloudep_refuse(CLOUDEP_TOKEN_MISSING);
     }
-    *found = 1;
     if (!cloudep_is_uuid(tenant) || !cloudep_is_uuid(uid)) {
-        return unauthenticated(call, NULL, "X-Tenant-ID and X-UID must be UUIDs");
+        return cloudep_refuse(CLOUDEP_IDENTITY_HEADERS_INVALID);
     }
     principal->tenant_id = tenant;
     principal->uid = uid;
     principal->amr = "dev";
-    rv = cloudep_member_by_uid(cloudep_database(call), call->p, &principal->member, tenant, uid);
+    rv = cloudep_member_by_uid(cloudep_database(ctx), ctx->p, &principal->member, tenant, uid);
     if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
-        return cloudep_problem_service(call, rv, "looking up the member");
+        return cloudep_failure(ctx, rv, "looking up the member");
     }
     if (principal->member && principal->member->status != CLOUDEP_MEMBER_ACTIVE) {
-        return unauthenticated(call, NULL, "the member is not active");
+        return cloudep_refuse(CLOUDEP_MEMBER_INACTIVE);
     }
-    return NULL;
+    return cloudep_done();
 }
 
 /* For a guarded Location: alive or not is all it needs. CloudEPSessionCache may answer from before. */
-static apr_status_t ask_whether_alive(cloudep_call_t *call, const unsigned char *key, cloudep_access_t *access,
+static apr_status_t ask_whether_alive(cloudep_context_t *ctx, const unsigned char *key, cloudep_access_t *access,
                                       cloudep_principal_t *principal)
 {
-    apr_time_t now = apr_time_now();
-    cloudep_liveness_t *liveness = apr_palloc(call->p, sizeof(*liveness));
-    apr_status_t rv = APR_SUCCESS;
+    const cloudep_config_t *config = ctx->config;
+    const apr_time_t now = apr_time_now();
+    cloudep_liveness_t *liveness = apr_palloc(ctx->p, sizeof(*liveness));
 
-    if (access->checked && now - access->checked < apr_time_from_sec(call->config->session_cache)) {
+    if (access->checked && now - access->checked < apr_time_from_sec(config->session_cache)) {
         *liveness = access->liveness;
     }
     else {
-        rv = cloudep_checker_ask(call->config->run->checker, call->p, access, liveness);
-        if (rv == APR_SUCCESS && call->config->session_cache) {
-            access->checked = now; /* before the look, so that the bound holds */
+        apr_status_t rv = cloudep_checker_ask(config->run->checker, ctx->p, access, liveness);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        if (config->session_cache) {
+            access->checked = now; /* the time before the look, so that the bound holds */
             access->liveness = *liveness;
-            cloudep_token_cache_put(call->config->run->tokens, key, access);
+            cloudep_token_cache_put(config->run->tokens, key, access);
         }
     }
-    if (rv == APR_SUCCESS) {
-        principal->amr = liveness->amr;
-        principal->mfa_at = liveness->mfa_at;
-    }
-    return rv;
+    principal->amr = liveness->amr;
+    principal->mfa_at = liveness->mfa_at;
+    return APR_SUCCESS;
 }
 
-/* For a route of our own: the member comes with the answer. */
-static apr_status_t look_up(cloudep_call_t *call, const cloudep_access_t *access, cloudep_principal_t *principal)
+/* For an operation of our own: the member comes with the answer. */
+static apr_status_t look_up(cloudep_context_t *ctx, const cloudep_access_t *access, cloudep_principal_t *principal)
 {
     cloudep_live_session_t live = {0};
-    apr_status_t rv = cloudep_session_principal(cloudep_database(call), call->p, &live, access->tenant_id,
+    apr_status_t rv = cloudep_session_principal(cloudep_database(ctx), ctx->p, &live, access->tenant_id,
                                                 access->session_id, access->uid);
 
     principal->member = live.member;
@@ -158,52 +154,51 @@ static apr_status_t look_up(cloudep_call_t *call, const cloudep_access_t *access
     return rv;
 }
 
-static cloudep_problem_t *from_token(cloudep_call_t *call, cloudep_principal_t *principal, const char *token)
+static cloudep_outcome_t from_token(request_rec *r, cloudep_context_t *ctx, int with_member, const char *token,
+                                    cloudep_principal_t *principal)
 {
     unsigned char key[CLOUDEP_TOKEN_KEY];
-    cloudep_access_t *access = apr_palloc(call->p, sizeof(*access));
+    cloudep_access_t *access = apr_palloc(ctx->p, sizeof(*access));
     const char *reason = NULL;
-    apr_status_t rv = cloudep_read_access_token(call, token, key, access, &reason);
+    apr_status_t rv;
 
-    if (rv != APR_SUCCESS) {
-        return invalid_token(call, reason);
+    if (cloudep_read_access_token(ctx, token, key, access, &reason) != APR_SUCCESS) {
+        return invalid_token(r, reason);
     }
     principal->tenant_id = access->tenant_id;
     principal->uid = access->uid;
     principal->session_id = access->session_id;
-    rv = call->route->flags & CLOUDEP_ROUTE_GUARD ? ask_whether_alive(call, key, access, principal)
-                                                  : look_up(call, access, principal);
+    rv = with_member ? look_up(ctx, access, principal) : ask_whether_alive(ctx, key, access, principal);
+    if (rv == APR_NOTFOUND) {
+        return invalid_token(r, "its session is over");
+    }
     if (rv == APR_SUCCESS) {
-        rv = cloudep_tenant_slug(&principal->tenant_slug, call->config->run->slugs, access->tenant_id, call->p);
+        rv = cloudep_tenant_slug(&principal->tenant_slug, ctx->config->run->slugs, access->tenant_id, ctx->p);
         rv = rv == APR_NOTFOUND ? CLOUDEP_EDATA : rv; /* a live session of no tenant */
     }
-    if (rv == APR_NOTFOUND) {
-        return invalid_token(call, "its session is over");
-    }
-    return rv == APR_SUCCESS ? NULL : cloudep_problem_service(call, rv, "looking up the session");
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "looking up the session");
 }
 
-cloudep_problem_t *cloudep_authenticate(cloudep_call_t *call, const cloudep_principal_t **out)
+cloudep_outcome_t cloudep_authenticate(request_rec *r, int with_member, const cloudep_principal_t **out)
 {
-    cloudep_request_t *state = cloudep_request(call->r);
-    const char *token;
+    cloudep_request_t *state = cloudep_request(r);
+    cloudep_context_t *ctx = cloudep_request_context(r);
     cloudep_principal_t *principal;
-    cloudep_problem_t *problem;
-    int found = 0;
+    const char *token;
+    cloudep_outcome_t outcome;
 
     if (state->principal) {
         *out = state->principal;
-        return NULL;
+        return cloudep_done();
     }
-    token = cloudep_request_token(call->r);
-    principal = apr_pcalloc(call->p, sizeof(*principal));
-    problem = token ? from_token(call, principal, token) : from_headers(call, principal, &found);
-    if (!problem && !token && !found) {
-        problem = unauthenticated(call, NULL, "an access token is needed: Authorization: Bearer ...");
+    token = cloudep_request_token(r);
+    principal = apr_pcalloc(r->pool, sizeof(*principal));
+    outcome = token ? from_token(r, ctx, with_member, token, principal) : from_headers(r, ctx, principal);
+    if (cloudep_failed(outcome)) {
+        state->refused = outcome;
+        return outcome;
     }
-    if (!problem) {
-        state->principal = *out = principal;
-    }
-    state->refused = problem;
-    return problem;
+    state->refused = cloudep_done();
+    state->principal = *out = principal;
+    return outcome;
 }

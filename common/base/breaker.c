@@ -5,86 +5,85 @@
  */
 #include "base/breaker.h"
 
-#include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
-#include <time.h>
+#include "base/semaphore.h"
 
 struct cloudep_breaker_t {
     cloudep_breaker_limits_t limits;
-    apr_thread_mutex_t *mutex;
-    apr_thread_cond_t *changed;
-    int free;
-    int waiting;
-    int failures;       /* in a row */
-    int open;           /* and half open while a probe is under way */
-    int probing;        /* the probe is under way */
-    apr_time_t open_to; /* when a probe may go */
+    cloudep_semaphore_t *semaphore;
+    apr_thread_mutex_t *mutex; /* of what follows */
+    int failures;              /* in a row */
+    int open;                  /* and half open while a probe is under way */
+    int probing;               /* the probe is under way */
+    apr_time_t open_to;        /* when a probe may go */
 };
-
-static apr_time_t now(void)
-{
-    struct timespec time;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return apr_time_make(time.tv_sec, time.tv_nsec / 1000);
-}
 
 apr_status_t cloudep_breaker_create(cloudep_breaker_t **out, apr_pool_t *pool, const cloudep_breaker_limits_t *limits)
 {
+    const cloudep_semaphore_limits_t bound = {.permits = limits->calls, .queue = limits->queue, .wait = limits->wait};
     cloudep_breaker_t *breaker = apr_pcalloc(pool, sizeof(*breaker));
     apr_status_t rv = apr_thread_mutex_create(&breaker->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
 
     if (rv == APR_SUCCESS) {
-        rv = apr_thread_cond_create(&breaker->changed, pool);
+        rv = cloudep_semaphore_create(&breaker->semaphore, pool, &bound);
     }
     breaker->limits = *limits;
-    breaker->free = limits->calls;
     *out = rv == APR_SUCCESS ? breaker : NULL;
     return rv;
 }
 
-/* Whether a call may go as far as failures are concerned. */
+/* Under the mutex: whether a call may go as far as failures are concerned. */
 static int lets_through(const cloudep_breaker_t *breaker)
 {
-    return !breaker->open || (!breaker->probing && now() >= breaker->open_to);
+    return !breaker->open || (!breaker->probing && cloudep_monotonic_now() >= breaker->open_to);
 }
 
-apr_status_t cloudep_breaker_enter(int *probe, cloudep_breaker_t *breaker)
+static apr_status_t look(cloudep_breaker_t *breaker)
 {
-    const apr_time_t deadline = now() + breaker->limits.wait;
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t rv;
 
-    *probe = 0;
     apr_thread_mutex_lock(breaker->mutex);
-    if (!lets_through(breaker)) {
-        rv = CLOUDEP_EPROVIDER;
-    }
-    else if (breaker->free == 0 && breaker->waiting >= breaker->limits.queue) {
-        rv = CLOUDEP_EOVERLOAD;
-    }
-    breaker->waiting++;
-    while (rv == APR_SUCCESS && breaker->free == 0) {
-        const apr_interval_time_t left = deadline - now();
+    rv = lets_through(breaker) ? APR_SUCCESS : CLOUDEP_EPROVIDER;
+    apr_thread_mutex_unlock(breaker->mutex);
+    return rv;
+}
 
-        if (left <= 0) {
-            rv = CLOUDEP_EOVERLOAD;
-        }
-        else {
-            (void)apr_thread_cond_timedwait(breaker->changed, breaker->mutex, left);
-            rv = lets_through(breaker) ? APR_SUCCESS : CLOUDEP_EPROVIDER;
-        }
-    }
-    breaker->waiting--;
-    if (rv == APR_SUCCESS) {
-        breaker->free--;
+/* With a permit: the call begins, if nothing has changed since the look before. */
+static apr_status_t begin(int *probe, cloudep_breaker_t *breaker)
+{
+    apr_status_t rv = CLOUDEP_EPROVIDER;
+
+    apr_thread_mutex_lock(breaker->mutex);
+    if (lets_through(breaker)) {
         *probe = breaker->open;
         breaker->probing = breaker->open;
+        rv = APR_SUCCESS;
     }
     apr_thread_mutex_unlock(breaker->mutex);
     return rv;
 }
 
-/* One more failure. Calls that began before it opened change nothing when they fail after. */
+apr_status_t cloudep_breaker_enter(int *probe, cloudep_breaker_t *breaker)
+{
+    apr_status_t rv = look(breaker);
+
+    *probe = 0;
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = cloudep_semaphore_acquire(breaker->semaphore);
+    if (rv != APR_SUCCESS) {
+        /* It may have opened meanwhile, which ends all waits. */
+        return look(breaker) == APR_SUCCESS ? rv : CLOUDEP_EPROVIDER;
+    }
+    rv = begin(probe, breaker);
+    if (rv != APR_SUCCESS) {
+        cloudep_semaphore_release(breaker->semaphore);
+    }
+    return rv;
+}
+
+/* Under the mutex: one more failure. Calls that began before it opened change nothing when they fail after. */
 static cloudep_breaker_change_e count_failure(cloudep_breaker_t *breaker, int probe)
 {
     if (breaker->open && !probe) {
@@ -95,7 +94,7 @@ static cloudep_breaker_change_e count_failure(cloudep_breaker_t *breaker, int pr
         return CLOUDEP_BREAKER_AS_BEFORE;
     }
     breaker->open = 1;
-    breaker->open_to = now() + breaker->limits.pause;
+    breaker->open_to = cloudep_monotonic_now() + breaker->limits.pause;
     return probe ? CLOUDEP_BREAKER_AS_BEFORE : CLOUDEP_BREAKER_OPENED;
 }
 
@@ -104,7 +103,6 @@ cloudep_breaker_change_e cloudep_breaker_leave(cloudep_breaker_t *breaker, int p
     cloudep_breaker_change_e change = CLOUDEP_BREAKER_AS_BEFORE;
 
     apr_thread_mutex_lock(breaker->mutex);
-    breaker->free++;
     if (probe) {
         breaker->probing = 0;
     }
@@ -116,12 +114,10 @@ cloudep_breaker_change_e cloudep_breaker_leave(cloudep_breaker_t *breaker, int p
         breaker->failures = 0;
         breaker->open = 0;
     }
-    if (change == CLOUDEP_BREAKER_OPENED) {
-        apr_thread_cond_broadcast(breaker->changed); /* nobody needs to wait any longer */
-    }
-    else {
-        apr_thread_cond_signal(breaker->changed);
-    }
     apr_thread_mutex_unlock(breaker->mutex);
+    if (change == CLOUDEP_BREAKER_OPENED) {
+        cloudep_semaphore_dismiss(breaker->semaphore);
+    }
+    cloudep_semaphore_release(breaker->semaphore);
     return change;
 }

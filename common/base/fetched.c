@@ -44,9 +44,9 @@ static apr_status_t release(void *data)
     reading_t *reading = data;
     cloudep_fetched_t *owner = reading->owner;
 
-    (void)apr_thread_mutex_lock(owner->mutex);
+    apr_thread_mutex_lock(owner->mutex);
     put_down(reading);
-    (void)apr_thread_mutex_unlock(owner->mutex);
+    apr_thread_mutex_unlock(owner->mutex);
     return APR_SUCCESS;
 }
 
@@ -115,9 +115,9 @@ static void read_now(cloudep_fetched_t *f)
     apr_status_t rv;
 
     f->busy = 1;
-    (void)apr_thread_mutex_unlock(f->mutex);
+    apr_thread_mutex_unlock(f->mutex);
     rv = make_reading(&reading, f);
-    (void)apr_thread_mutex_lock(f->mutex);
+    apr_thread_mutex_lock(f->mutex);
     f->busy = 0;
     f->result = rv;
     f->next_at = apr_time_now() + (rv == APR_SUCCESS || f->current ? f->rule.min_interval : PAUSE);
@@ -127,7 +127,7 @@ static void read_now(cloudep_fetched_t *f)
         f->read_at = apr_time_now();
         f->generation++;
     }
-    (void)apr_thread_cond_broadcast(f->done);
+    apr_thread_cond_broadcast(f->done);
 }
 
 /* Lets another thread finish its reading; APR_TIMEUP: it takes too long. */
@@ -189,9 +189,9 @@ apr_status_t cloudep_fetched_get(const void **value, unsigned int *generation, c
 {
     apr_status_t rv;
 
-    (void)apr_thread_mutex_lock(f->mutex);
+    apr_thread_mutex_lock(f->mutex);
     rv = get(value, generation, f, pool);
-    (void)apr_thread_mutex_unlock(f->mutex);
+    apr_thread_mutex_unlock(f->mutex);
     return rv;
 }
 
@@ -199,8 +199,8 @@ apr_status_t cloudep_fetched_renew(const void **value, unsigned int *generation,
 {
     apr_status_t rv;
 
-    (void)apr_thread_mutex_lock(f->mutex);
+    apr_thread_mutex_lock(f->mutex);
     rv = renew(value, generation, f, pool);
-    (void)apr_thread_mutex_unlock(f->mutex);
+    apr_thread_mutex_unlock(f->mutex);
     return rv;
 }

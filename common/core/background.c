@@ -3,36 +3,51 @@
  */
 #include "core/background.h"
 
+#include <apr_atomic.h>
 #include <apr_signal.h>
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 #include <apr_thread_proc.h>
 
+#define KEY "cloudep_background"
+
 struct cloudep_background_t {
+    cloudep_background_t *next; /* of the same child */
     apr_interval_time_t interval;
     cloudep_turn_fn turn;
     void *baton;
     apr_pool_t *pool; /* the thread's own: pchild belongs to the thread that runs child_init */
     apr_thread_t *thread;
+    apr_interval_time_t wait;  /* the thread's: until its next turn */
+    apr_uint32_t stop;         /* atomic */
     apr_thread_mutex_t *mutex; /* of what follows */
     apr_thread_cond_t *changed;
     int woken;
-    int stop;
+    int ended;
 };
 
 /* Returns whether the turn that comes is the last. */
 static int wait_for_turn(cloudep_background_t *background)
 {
-    int last;
+    const apr_time_t due = apr_time_now() + background->wait;
+    apr_interval_time_t left;
 
+    background->wait = background->interval;
     apr_thread_mutex_lock(background->mutex);
-    if (!background->stop && !background->woken) {
-        (void)apr_thread_cond_timedwait(background->changed, background->mutex, background->interval);
+    while (!apr_atomic_read32(&background->stop) && !background->woken && (left = due - apr_time_now()) > 0) {
+        (void)apr_thread_cond_timedwait(background->changed, background->mutex, left);
     }
     background->woken = 0;
-    last = background->stop;
     apr_thread_mutex_unlock(background->mutex);
-    return last;
+    return apr_atomic_read32(&background->stop) != 0;
+}
+
+static void notify(cloudep_background_t *background, int *flag)
+{
+    apr_thread_mutex_lock(background->mutex);
+    *flag = 1;
+    apr_thread_cond_broadcast(background->changed);
+    apr_thread_mutex_unlock(background->mutex);
 }
 
 static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *backgroundv)
@@ -46,33 +61,77 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *backgroundv)
         background->turn(background->baton, background->pool, last);
         apr_pool_clear(background->pool);
     } while (!last);
+    notify(background, &background->ended);
     apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
 
-static void notify(cloudep_background_t *background, int *flag)
+/* Waits until the thread has had its last turn, or the deadline; it is given back or left behind. */
+static void join(cloudep_background_t *background, apr_time_t deadline)
 {
+    apr_interval_time_t left;
+    apr_status_t result;
+    int ended;
+
     apr_thread_mutex_lock(background->mutex);
-    *flag = 1;
-    apr_thread_cond_signal(background->changed);
+    while (!background->ended && (left = deadline - apr_time_now()) > 0) {
+        (void)apr_thread_cond_timedwait(background->changed, background->mutex, left);
+    }
+    ended = background->ended;
     apr_thread_mutex_unlock(background->mutex);
+    if (ended) {
+        (void)apr_thread_join(&result, background->thread);
+        apr_pool_destroy(background->pool);
+    }
 }
 
-static apr_status_t stop(void *backgroundv)
+/* All threads of a child together: those that hang must not take the time of the others. */
+static apr_status_t stop_all(void *firstv)
 {
-    cloudep_background_t *background = backgroundv;
-    apr_status_t ended;
-    apr_status_t rv;
+    cloudep_background_t **first = firstv;
+    const apr_time_t deadline = apr_time_now() + CLOUDEP_BACKGROUND_END;
 
-    notify(background, &background->stop);
-    rv = apr_thread_join(&ended, background->thread);
-    apr_pool_destroy(background->pool);
+    for (cloudep_background_t *background = *first; background; background = background->next) {
+        apr_atomic_set32(&background->stop, 1);
+        notify(background, &background->woken);
+    }
+    for (cloudep_background_t *background = *first; background; background = background->next) {
+        join(background, deadline);
+    }
+    return APR_SUCCESS;
+}
+
+/* The child's list of threads. */
+static cloudep_background_t **list_of(apr_pool_t *pchild)
+{
+    void *first = NULL;
+
+    (void)apr_pool_userdata_get(&first, KEY, pchild);
+    if (!first) {
+        first = apr_pcalloc(pchild, sizeof(cloudep_background_t *));
+        (void)apr_pool_userdata_setn(first, KEY, NULL, pchild);
+        apr_pool_pre_cleanup_register(pchild, first, stop_all);
+    }
+    return first;
+}
+
+static apr_status_t start(cloudep_background_t *background, apr_pool_t *pchild)
+{
+    apr_status_t rv = apr_thread_mutex_create(&background->mutex, APR_THREAD_MUTEX_DEFAULT, pchild);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_cond_create(&background->changed, pchild);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_create(&background->thread, NULL, run, background, pchild);
+    }
     return rv;
 }
 
 apr_status_t cloudep_background_start(cloudep_background_t **started, apr_pool_t *pchild, apr_interval_time_t interval,
                                       cloudep_turn_fn turn, void *baton)
 {
+    cloudep_background_t **list = list_of(pchild);
     cloudep_background_t *background = apr_pcalloc(pchild, sizeof(*background));
     apr_status_t rv = apr_pool_create_unmanaged_ex(&background->pool, NULL, NULL);
 
@@ -80,26 +139,35 @@ apr_status_t cloudep_background_start(cloudep_background_t **started, apr_pool_t
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    background->interval = interval;
+    background->interval = background->wait = interval;
     background->turn = turn;
     background->baton = baton;
-    rv = apr_thread_mutex_create(&background->mutex, APR_THREAD_MUTEX_DEFAULT, pchild);
-    if (rv == APR_SUCCESS) {
-        rv = apr_thread_cond_create(&background->changed, pchild);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = apr_thread_create(&background->thread, NULL, run, background, pchild);
-    }
+    *started = background; /* the first turn may use it */
+    rv = start(background, pchild);
     if (rv != APR_SUCCESS) {
+        *started = NULL;
         apr_pool_destroy(background->pool);
         return rv;
     }
-    apr_pool_pre_cleanup_register(pchild, background, stop);
-    *started = background;
+    background->next = *list;
+    *list = background;
     return APR_SUCCESS;
 }
 
 void cloudep_background_wake(cloudep_background_t *background)
 {
-    notify(background, &background->woken);
+    /* A worker that a hard stop left behind must not touch what is being taken down. */
+    if (!apr_atomic_read32(&background->stop)) {
+        notify(background, &background->woken);
+    }
+}
+
+void cloudep_background_next(cloudep_background_t *background, apr_interval_time_t wait)
+{
+    background->wait = wait;
+}
+
+apr_uint32_t *cloudep_background_stop(cloudep_background_t *background)
+{
+    return &background->stop;
 }

@@ -1,203 +1,64 @@
 /*
- * config.h - the settings of a server, each declared once.
- *
- * CLOUDEP_SETTINGS is the one list: member, directive, default, bounds and help text. The struct, create, merge,
- * the command table and the defaults are made from it. Unset until "settled" in post_config, so a virtual host
- * inherits what the main server says and not what it defaulted to.
+ * config.h - the directives of a server: what httpd calls to make, inherit and set the settings of settings.h.
  */
 #ifndef CLOUDEP_CONFIG_H
 #define CLOUDEP_CONFIG_H
 
 #include <httpd.h>
 #include <http_config.h>
-#include "base/cache/cache.h"
-#include "base/cache/challenge.h"
-#include "base/store/db.h"
-#include "base/jose/jwk.h"
-
-#define CLOUDEP_UNSET (-1)
-
-/*
- * FLAG(member, directive, default, help)
- * NUMBER(member, directive, default, min, max, help)
- * SECONDS(member, directive, default, min, max, help)   takes "90", "90s", "15min", "24h", "30d"
- * TEXT(member, directive, default, help)
- * FILENAME(member, directive, help)                     below ServerRoot unless absolute
- * LIST(member, directive, help)                         may be repeated; a virtual host's replaces its server's
- * ROWS(member, directive, min, max, help)               the same, each a row of min to max words, ended by NULL
- */
-#define CLOUDEP_SETTINGS(FLAG, NUMBER, SECONDS, TEXT, FILENAME, LIST, ROWS)                                            \
-    FLAG(database, "CloudEPDatabase", 0, "On: use the PostgreSQL that mod_dbd's directives name")                      \
-    NUMBER(database_connections, "CloudEPDatabaseConnections", 10, 1, 1000,                                            \
-           "Connections a child may use at once; not more than DBDMax")                                                \
-    NUMBER(database_wait, "CloudEPDatabaseWait", 2000, 1, 60000,                                                       \
-           "Milliseconds to wait for a free connection before answering 503")                                          \
-    NUMBER(statement_timeout, "CloudEPStatementTimeout", 5000, 100, 600000, "Milliseconds a statement may take")       \
-    NUMBER(lock_timeout, "CloudEPLockTimeout", 2000, 10, 60000, "Milliseconds to wait for a row lock")                 \
-    LIST(memcache_servers, "CloudEPMemcacheServer", "host:port of a memcached; repeat for several")                    \
-    NUMBER(memcache_timeout, "CloudEPMemcacheTimeout", 1000, 10, 60000, "Milliseconds a memcached may take")           \
-    FILENAME(signing_file, "CloudEPSigningKeys", "Key set that signs and verifies tokens (cloudepctl key)")            \
-    FILENAME(sealing_file, "CloudEPSealingKeys", "Key set that seals secrets at rest (cloudepctl key)")                \
-    TEXT(issuer, "CloudEPIssuer", NULL, "iss of our tokens: the public https URL of this server")                      \
-    TEXT(audience, "CloudEPAudience", "cloudep", "aud of our tokens")                                                  \
-    SECONDS(access_lifetime, "CloudEPAccessTokenLifetime", 900, 10, 86400, "Life of an access token")                  \
-    SECONDS(refresh_idle, "CloudEPSessionIdleTimeout", 30 * 86400, 60, 366 * 86400,                                    \
-            "A session ends when it was not refreshed for this long")                                                  \
-    SECONDS(session_lifetime, "CloudEPSessionLifetime", 90 * 86400, 60, 3660 * 86400,                                  \
-            "A session ends after this long, refreshed or not")                                                        \
-    SECONDS(refresh_grace, "CloudEPRefreshGrace", 10, 0, 300,                                                          \
-            "The same refresh token again within this time gets the same successor")                                   \
-    SECONDS(session_cache, "CloudEPSessionCache", 0, 0, 3600,                                                          \
-            "A guarded Location may take a session for alive for this long after a look; 0: look each time")           \
-    SECONDS(clock_leeway, "CloudEPClockLeeway", 5, 0, 300, "How far the clocks of our nodes may differ")               \
-    SECONDS(code_lifetime, "CloudEPCodeLifetime", 600, 30, 3600, "Life of a one-time code")                            \
-    NUMBER(code_attempts, "CloudEPCodeAttempts", 5, 1, 20, "Guesses a one-time code allows")                           \
-    SECONDS(code_cooldown, "CloudEPCodeCooldown", 60, 0, 3600, "Time between two codes to the same address")           \
-    NUMBER(mfa_attempts, "CloudEPMFAAttempts", 10, 1, 100,                                                             \
-           "Wrong second factors of an account before the next try has to wait")                                       \
-    SECONDS(mfa_wait, "CloudEPMFAWait", 30, 1, 3600, "The first such wait; every further failure doubles it")          \
-    SECONDS(mfa_longest_wait, "CloudEPMFALongestWait", 3600, 1, 86400, "The longest such wait")                        \
-    SECONDS(step_up, "CloudEPStepUp", 0, 0, 86400,                                                                     \
-            "Removing TOTP or renewing backup codes takes a second factor proved within this time; 0: off")            \
-    NUMBER(login_attempts, "CloudEPLoginAttempts", 5, 0, 100,                                                          \
-           "Wrong passwords of an account before the next try has to wait; 0: no limit")                               \
-    SECONDS(login_wait, "CloudEPLoginWait", 1, 1, 3600, "The first such wait; every further failure doubles it")       \
-    SECONDS(login_longest_wait, "CloudEPLoginLongestWait", 900, 1, 86400, "The longest such wait")                     \
-    NUMBER(address_attempts, "CloudEPAddressAttempts", 50, 0, 100000,                                                  \
-           "Wrong passwords of a client address in a tenant before its next try has to wait; 0: no limit")             \
-    SECONDS(address_longest_wait, "CloudEPAddressLongestWait", 300, 1, 86400, "The longest such wait")                 \
-    SECONDS(address_memory, "CloudEPAddressMemory", 600, 1, 86400,                                                     \
-            "An address without a wrong password for this long starts again")                                          \
-    NUMBER(codes_per_target, "CloudEPCodesPerTarget", 10, 0, 1000000,                                                  \
-           "Codes an hour to one mail address or phone number; 0: no limit")                                           \
-    NUMBER(codes_per_address, "CloudEPCodesPerAddress", 100, 0, 1000000,                                               \
-           "Codes an hour that one client address may cause in a tenant; 0: no limit")                                 \
-    NUMBER(codes_per_tenant, "CloudEPCodesPerTenant", 10000, 0, 100000000,                                             \
-           "Mails, and text messages, with codes an hour of one tenant; 0: no limit")                                  \
-    SECONDS(event_retention, "CloudEPEventRetention", 90 * 86400, 1, 3660 * 86400,                                     \
-            "Events are removed after this long")                                                                      \
-    SECONDS(pending_lifetime, "CloudEPPendingLifetime", 7 * 86400, 1, 366 * 86400,                                     \
-            "A registration that was not confirmed is removed after this long and its invite's use given back")        \
-    SECONDS(reserved_lifetime, "CloudEPReservedLifetime", 120, 1, 86400,                                               \
-            "A registration that a crash left half done is undone after this long")                                    \
-    SECONDS(sweep_interval, "CloudEPSweepInterval", 30, 1, 86400, "Time between two sweeps")                           \
-    TEXT(provider, "CloudEPIdentityProvider", "local", "Where passwords live: local or zitadel")                       \
-    NUMBER(password_memory, "CloudEPPasswordMemory", 19456, 8, 4194304, "argon2id: KiB of memory")                     \
-    NUMBER(password_passes, "CloudEPPasswordPasses", 2, 1, 100, "argon2id: passes")                                    \
-    NUMBER(password_lanes, "CloudEPPasswordLanes", 1, 1, 64, "argon2id: lanes")                                        \
-    NUMBER(password_workers, "CloudEPPasswordWorkers", 0, 0, 1024,                                                     \
-           "Passwords a child hashes at once; 0: one for each processor")                                              \
-    NUMBER(password_queue, "CloudEPPasswordQueue", 0, 0, 10000,                                                        \
-           "Requests that may wait for their turn to hash; those beyond get 503; 0: a quarter of a child's threads")   \
-    NUMBER(password_wait, "CloudEPPasswordWait", 500, 1, 60000, "Milliseconds they wait at most")                      \
-    TEXT(zitadel_url, "CloudEPZitadelURL", NULL, "ZITADEL's public https URL, which is its issuer")                    \
-    FILENAME(zitadel_token_file, "CloudEPZitadelTokenFile",                                                            \
-             "File with a personal access token of the service account")                                               \
-    FILENAME(zitadel_key_file, "CloudEPZitadelKeyFile", "Key file (JSON) of the service account, in place of a token") \
-    NUMBER(zitadel_connections, "CloudEPZitadelConnections", 8, 1, 1000,                                               \
-           "Calls with a password, and other calls, a child may make to ZITADEL at once")                              \
-    NUMBER(zitadel_queue, "CloudEPZitadelQueue", 4, 0, 10000,                                                          \
-           "Requests that may wait for their turn to call; those beyond get 503")                                      \
-    NUMBER(zitadel_wait, "CloudEPZitadelWait", 2000, 1, 60000, "Milliseconds they wait at most")                       \
-    NUMBER(zitadel_connect_timeout, "CloudEPZitadelConnectTimeout", 2000, 10, 60000,                                   \
-           "Milliseconds a connection to ZITADEL may take")                                                            \
-    NUMBER(zitadel_timeout, "CloudEPZitadelTimeout", 5000, 10, 60000, "Milliseconds a call may take")                  \
-    NUMBER(zitadel_password_timeout, "CloudEPZitadelPasswordTimeout", 12000, 10, 60000,                                \
-           "Milliseconds a call with a password may take; ZITADEL needs about one second to hash it")                  \
-    NUMBER(zitadel_failures, "CloudEPZitadelFailures", 5, 1, 1000,                                                     \
-           "Failed calls in a row after which ZITADEL is left alone for a while")                                      \
-    SECONDS(zitadel_pause, "CloudEPZitadelPause", 10, 1, 3600, "That while; then one call tries")                      \
-    TEXT(outbox, "CloudEPOutbox", NULL,                                                                                \
-         "Name of this server's mails and SMS; default: a virtual host's ServerName, none for the main server")        \
-    TEXT(mail_transport, "CloudEPMailTransport", NULL, "smtp://host[:port], smtps://host[:port] or spool:/folder")     \
-    TEXT(mail_from, "CloudEPMailFrom", NULL, "Sender, e.g. \"Example <no-reply@example.com>\"")                        \
-    TEXT(mail_user, "CloudEPMailUser", NULL, "SMTP login name")                                                        \
-    FILENAME(mail_password_file, "CloudEPMailPasswordFile", "File that holds the SMTP password")                       \
-    LIST(mail_auth, "CloudEPMailAuth",                                                                                 \
-         "Mechanisms that the SMTP login may use; default: PLAIN LOGIN CRAM-MD5 DIGEST-MD5")                           \
-    TEXT(mail_hello, "CloudEPMailHello", NULL,                                                                         \
-         "Name in EHLO; default: ServerName if it has a dot, else the host's name")                                    \
-    FLAG(mail_starttls, "CloudEPMailStartTLS", CLOUDEP_UNSET,                                                          \
-         "On: insist on STARTTLS; Off: do without; unset: insist unless the mail server is on loopback")               \
-    TEXT(sms_transport, "CloudEPSMSTransport", NULL, "https://... of an SMS gateway, or spool:/folder")                \
-    TEXT(sms_method, "CloudEPSMSMethod", "POST", "Method of the gateway: POST or GET")                                 \
-    LIST(sms_headers, "CloudEPSMSHeader", "\"Name: value\" for the gateway; may hold {{secret}} and {{id}}")           \
-    TEXT(sms_body, "CloudEPSMSBody", NULL, "Body with {{to}}, {{text}}, ...: JSON when it starts with {, else a form") \
-    TEXT(sms_success, "CloudEPSMSSuccess", NULL, "Regular expression that the gateway's answer has to match")          \
-    TEXT(sms_user, "CloudEPSMSUser", NULL, "User for HTTP Basic; its password is the secret")                          \
-    FILENAME(sms_secret_file, "CloudEPSMSSecretFile", "File that holds the gateway's secret, {{secret}}")              \
-    TEXT(sms_home_code, "CloudEPSMSHomeCode", NULL, "Country code, e.g. 886, whose numbers {{to_local}} writes as 0")  \
-    FILENAME(ca_file, "CloudEPCAFile", "CA certificates for outgoing TLS; default: the system's")                      \
-    FILENAME(template_dir, "CloudEPTemplateDir", "Mail and SMS templates; default: those installed")                   \
-    TEXT(default_language, "CloudEPDefaultLanguage", "en", "Language of messages to members who named none")           \
-    NUMBER(body_limit, "CloudEPBodyLimit", 16384, 1024, 1048576, "Bytes a request body may have")                      \
-    ROWS(social_providers, "CloudEPSocialProvider", 4, 32,                                                             \
-         "name issuer client-id secret-file|none [\"scope=...\"] [auth=basic|post] [parameter=value ...]")             \
-    SECONDS(social_lifetime, "CloudEPSocialLifetime", 600, 10, 3600, "Time to log in at a social provider")            \
-    NUMBER(social_starts_per_address, "CloudEPSocialStartsPerAddress", 1000, 0, 1000000,                               \
-           "Social logins an hour that one client address may begin in a tenant; 0: no limit")                         \
-    FLAG(social_binding, "CloudEPSocialBinding", 1,                                                                    \
-         "Off: who comes back from a social provider need not be who went there; open to login CSRF")                  \
-    TEXT(exchange_issuer, "CloudEPExchangeIssuer", NULL, "Issuer of the id_tokens that token/exchange takes")          \
-    TEXT(exchange_audience, "CloudEPExchangeAudience", NULL, "Client id that those id_tokens must be for")             \
-    LIST(exchange_parties, "CloudEPExchangeAuthorizedParty",                                                           \
-         "Client ids that may have asked for them (azp); default: the audience")                                       \
-    SECONDS(exchange_max_age, "CloudEPExchangeMaxAge", 600, 10, 86400, "Age that such an id_token may have")           \
-    TEXT(exchange_organization, "CloudEPExchangeOrganizationClaim", "urn:zitadel:iam:user:resourceowner:id",           \
-         "Claim that must be the tenant's organisation")                                                               \
-    FLAG(exchange_single_use, "CloudEPExchangeSingleUse", 1, "Off: such an id_token serves more than once")            \
-    NUMBER(oidc_connections, "CloudEPOIDCConnections", 8, 1, 1000,                                                     \
-           "Calls to an OpenID provider at once, and as many that wait; those beyond get 503")                         \
-    NUMBER(oidc_failures, "CloudEPOIDCFailures", 5, 1, 1000,                                                           \
-           "Failed calls in a row after which a provider is not asked for a while")                                    \
-    SECONDS(oidc_pause, "CloudEPOIDCPause", 10, 1, 3600, "That while; then one call tries")                            \
-    NUMBER(oidc_timeout, "CloudEPOIDCTimeout", 5000, 100, 60000, "Milliseconds an OpenID provider may take")           \
-    SECONDS(oidc_leeway, "CloudEPOIDCClockLeeway", 60, 0, 300, "How far an OpenID provider's clock may differ")        \
-    SECONDS(jwks_lifetime, "CloudEPJWKSLifetime", 300, 1, 86400,                                                       \
-            "Time after which an OpenID provider's keys and addresses are read again")                                 \
-    SECONDS(jwks_min_interval, "CloudEPJWKSMinInterval", 30, 1, 3600,                                                  \
-            "Time between two such readings, also when tokens name unknown keys")                                      \
-    FLAG(conceal_accounts, "CloudEPConcealAccounts", 0, "On: never tell whether an email is registered")               \
-    FLAG(dev_identity_headers, "CloudEPDevIdentityHeaders", 0,                                                         \
-         "On: believe X-Tenant-ID and X-UID from loopback; for development only")
-
-/* What post_config and child_init make of the settings; shared by servers with equal settings. */
-typedef struct cloudep_runtime_t {
-    const cloudep_jwks_t *signing; /* NULL: not configured */
-    const cloudep_jwks_t *sealing;
-    const struct cloudep_idp_t *idp;                   /* NULL: not configured */
-    const struct cloudep_outbox_setup_t *outbox_setup; /* NULL: neither mail nor SMS is configured */
-    struct cloudep_outbox_t *outbox;                   /* the child's delivery threads */
-    cloudep_db_t *db;                                  /* NULL: not configured; made in the child */
-    cloudep_challenges_t challenges;                   /* cache NULL: not configured; made in the child */
-    struct cloudep_http_t *http;                       /* outgoing HTTP; made in the child */
-    struct cloudep_events_t *events;                   /* NULL: no database; made in the child */
-    struct cloudep_oidc_t *oidc;                       /* OpenID providers; NULL: none is configured */
-    struct cloudep_zitadel_t *zitadel;                 /* NULL: not configured; calls are made in the child */
-    struct cloudep_hasher_t *hasher;                   /* made in the child */
-    struct cloudep_token_cache_t *tokens;
-    struct cloudep_checker_t *checker; /* whether sessions live, for guarded Locations */
-    struct cloudep_slugs_t *slugs;
-    const char *decoy; /* hash of a password that nobody knows */
-} cloudep_runtime_t;
-
-#define CLOUDEP_MEMBER_INT(member, ...) int member;
-#define CLOUDEP_MEMBER_TEXT(member, ...) const char *member;
-#define CLOUDEP_MEMBER_LIST(member, ...) apr_array_header_t *member;
-typedef struct cloudep_config_t {
-    CLOUDEP_SETTINGS(CLOUDEP_MEMBER_INT, CLOUDEP_MEMBER_INT, CLOUDEP_MEMBER_INT, CLOUDEP_MEMBER_TEXT,
-                     CLOUDEP_MEMBER_TEXT, CLOUDEP_MEMBER_LIST, CLOUDEP_MEMBER_LIST)
-    unsigned off;           /* CLOUDEP_NEEDS_... that this server does not have */
-    cloudep_runtime_t *run; /* set in post_config */
-} cloudep_config_t;
+#include <stddef.h>
+#include "core/settings.h"
 
 void *cloudep_config_create(apr_pool_t *p, server_rec *s);
 void *cloudep_config_merge(apr_pool_t *p, void *base, void *add);
-extern const command_rec cloudep_commands[];
 
-/** Puts defaults where nothing was set; post_config, once a server. */
+/** Puts defaults where nothing was set, and notes whether something was; post_config, once a server. */
 void cloudep_config_settle(cloudep_config_t *config);
 
-const cloudep_config_t *cloudep_config_of(const server_rec *s);
+/* ---- The commands, for the one table of the module ------------------------------------------------------ */
+
+/* How one directive stores its value; its command has it as cmd->info. */
+typedef struct cloudep_setting_t {
+    size_t offset;
+    int min;
+    int max;
+} cloudep_setting_t;
+
+#define CLOUDEP_SETTING_NUMBER(member, ...) CLOUDEP_SETTING_##member,
+enum {
+    CLOUDEP_SETTINGS(CLOUDEP_SETTING_NUMBER, CLOUDEP_SETTING_NUMBER, CLOUDEP_SETTING_NUMBER, CLOUDEP_SETTING_NUMBER,
+                     CLOUDEP_SETTING_NUMBER, CLOUDEP_SETTING_NUMBER, CLOUDEP_SETTING_NUMBER) CLOUDEP_SETTING_COUNT
+};
+extern const cloudep_setting_t cloudep_settings[CLOUDEP_SETTING_COUNT];
+
+const char *cloudep_set_flag(cmd_parms *cmd, void *place, int on);
+const char *cloudep_set_number(cmd_parms *cmd, void *place, const char *arg);
+const char *cloudep_set_seconds(cmd_parms *cmd, void *place, const char *arg);
+const char *cloudep_set_text(cmd_parms *cmd, void *place, const char *arg);
+const char *cloudep_set_filename(cmd_parms *cmd, void *place, const char *arg);
+const char *cloudep_add_to_list(cmd_parms *cmd, void *place, const char *arg);
+const char *cloudep_add_row(cmd_parms *cmd, void *place, int count, char *const words[]);
+
+/* httpd keeps a writable pointer that the setters only read. */
+#define CLOUDEP_INFO(member) ((void *)(apr_uintptr_t)&cloudep_settings[CLOUDEP_SETTING_##member])
+#define CLOUDEP_COMMAND_FLAG(member, directive, value, help)                                                           \
+    AP_INIT_FLAG(directive, cloudep_set_flag, CLOUDEP_INFO(member), RSRC_CONF, help),
+#define CLOUDEP_COMMAND_NUMBER(member, directive, value, low, high, help)                                              \
+    AP_INIT_TAKE1(directive, cloudep_set_number, CLOUDEP_INFO(member), RSRC_CONF, help),
+#define CLOUDEP_COMMAND_SECONDS(member, directive, value, low, high, help)                                             \
+    AP_INIT_TAKE1(directive, cloudep_set_seconds, CLOUDEP_INFO(member), RSRC_CONF, help),
+#define CLOUDEP_COMMAND_TEXT(member, directive, value, help)                                                           \
+    AP_INIT_TAKE1(directive, cloudep_set_text, CLOUDEP_INFO(member), RSRC_CONF, help),
+#define CLOUDEP_COMMAND_FILENAME(member, directive, help)                                                              \
+    AP_INIT_TAKE1(directive, cloudep_set_filename, CLOUDEP_INFO(member), RSRC_CONF, help),
+#define CLOUDEP_COMMAND_LIST(member, directive, help)                                                                  \
+    AP_INIT_ITERATE(directive, cloudep_add_to_list, CLOUDEP_INFO(member), RSRC_CONF, help),
+#define CLOUDEP_COMMAND_ROWS(member, directive, low, high, help)                                                       \
+    AP_INIT_TAKE_ARGV(directive, cloudep_add_row, CLOUDEP_INFO(member), RSRC_CONF, help),
+
+/* All of CLOUDEP_SETTINGS; a comma is behind the last one. */
+#define CLOUDEP_SERVER_COMMANDS                                                                                        \
+    CLOUDEP_SETTINGS(CLOUDEP_COMMAND_FLAG, CLOUDEP_COMMAND_NUMBER, CLOUDEP_COMMAND_SECONDS, CLOUDEP_COMMAND_TEXT,      \
+                     CLOUDEP_COMMAND_FILENAME, CLOUDEP_COMMAND_LIST, CLOUDEP_COMMAND_ROWS)
 
 #endif

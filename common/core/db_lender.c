@@ -5,13 +5,15 @@
  * and one thread at a time asks mod_dbd. libpq waits for an answer without limit: the watchdog cuts that off. Once
  * PostgreSQL has failed, one request at a time tries it and the others are answered at once, until one succeeded.
  */
-#include "core/private.h"
+#include "core/db_lender.h"
 
 #include <mod_dbd.h>
 #include <apr_strings.h>
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 #include <libpq-fe.h>
+#include "base/status.h"
+#include "core/module.h"
 #include "core/watchdog.h"
 
 /* How long the server itself has to cancel a statement, before the watchdog does. */

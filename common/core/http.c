@@ -54,7 +54,7 @@ static void lock_share(CURL *handle, curl_lock_data data, curl_lock_access acces
 
     (void)handle;
     (void)access;
-    (void)apr_thread_mutex_lock(http->share_locks[data]);
+    apr_thread_mutex_lock(http->share_locks[data]);
 }
 
 static void unlock_share(CURL *handle, curl_lock_data data, void *baton)
@@ -62,7 +62,7 @@ static void unlock_share(CURL *handle, curl_lock_data data, void *baton)
     cloudep_http_t *http = baton;
 
     (void)handle;
-    (void)apr_thread_mutex_unlock(http->share_locks[data]);
+    apr_thread_mutex_unlock(http->share_locks[data]);
 }
 
 static apr_status_t cleanup_http(void *baton)
@@ -216,11 +216,11 @@ static CURL *take(cloudep_http_t *http)
 {
     CURL *curl = NULL;
 
-    (void)apr_thread_mutex_lock(http->mutex);
+    apr_thread_mutex_lock(http->mutex);
     if (http->count) {
         curl = http->kept[--http->count];
     }
-    (void)apr_thread_mutex_unlock(http->mutex);
+    apr_thread_mutex_unlock(http->mutex);
     return curl ? curl : curl_easy_init();
 }
 
@@ -229,12 +229,12 @@ static void give_back(cloudep_http_t *http, CURL *curl, CURLcode code)
 {
     if (code == CURLE_OK) {
         curl_easy_reset(curl);
-        (void)apr_thread_mutex_lock(http->mutex);
+        apr_thread_mutex_lock(http->mutex);
         if (http->count < KEPT) {
             http->kept[http->count++] = curl;
             curl = NULL;
         }
-        (void)apr_thread_mutex_unlock(http->mutex);
+        apr_thread_mutex_unlock(http->mutex);
     }
     curl_easy_cleanup(curl);
 }

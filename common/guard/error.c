@@ -1,9 +1,9 @@
 /*
  * error.c - failures that httpd itself answers, as JSON too.
  *
- * httpd writes HTML for what goes wrong before or outside our handlers: a bad header, an unread body that is too
- * large, a denied Location. For the two prefixes, where a virtual host has them, an error filter swaps the body; an
- * ErrorDocument text of the administrator's wins.
+ * httpd writes HTML when something goes wrong before or outside our handlers: a bad header, an unread body that is too
+ * large, a denied Location. For our APIs, where a virtual host has them, an error filter replaces the body. An
+ * ErrorDocument text of the administrator's is left alone.
  */
 #include "guard/guard.h"
 
@@ -12,10 +12,15 @@
 #include <mod_core.h>
 #include <util_filter.h>
 #include <apr_strings.h>
+#include "access/place.h"
+#include "wire/v1/v1.h"
 
 #define FILTER_NAME "CLOUDEP_ERROR"
 
-/* Behind a guarded Location people get httpd's page, and programs get the envelope: who names JSON before HTML. */
+/*
+ * Behind a guarded Location people get httpd's page and programs get JSON: a client is taken for a program when its
+ * Accept names JSON before HTML.
+ */
 static int wants_json(request_rec *r)
 {
     const char *accept = apr_table_get(r->headers_in, "Accept");
@@ -26,9 +31,9 @@ static int wants_json(request_rec *r)
 }
 
 /*
- * What httpd could not even read has not been led to its Location yet, so that is done here: what other virtual hosts
- * have below the same path is not ours. Whose such a request is, httpd says: without a Host, the first's of its
- * address.
+ * A request that httpd could not parse was refused before the location walk, so its Location is looked up here.
+ * Without that, nobody knows whether this virtual host serves our APIs at that path, or something else. httpd has
+ * chosen the virtual host by then: without a header Host, the first one of the address.
  */
 static int would_be_api(request_rec *r)
 {
@@ -48,45 +53,56 @@ static int is_ours(request_rec *r)
     return cloudep_is_api(r) || (cloudep_is_guarded(r) && wants_json(r)) || would_be_api(r);
 }
 
-static const cloudep_problem_t *problem_of(request_rec *r)
+static cloudep_reason_e reason_of(int status)
 {
-    cloudep_problem_t *problem = apr_pcalloc(r->pool, sizeof(*problem));
-    int status = r->status;
-
-    problem->scope = CLOUDEP_SCOPE_GATEWAY;
-    problem->status = status;
-    problem->challenge = cloudep_guard_challenge(r);
-    problem->message = apr_pstrdup(r->pool, ap_get_status_line(status) + 4);
     switch (status) {
     case HTTP_UNAUTHORIZED:
-        problem->category = CLOUDEP_UNAUTHENTICATED;
-        break;
+        return CLOUDEP_TOKEN_MISSING;
     case HTTP_FORBIDDEN:
-        problem->category = CLOUDEP_FORBIDDEN;
-        break;
+        return CLOUDEP_ACCESS_REFUSED;
     case HTTP_NOT_FOUND:
-        problem->category = CLOUDEP_ABSENT;
-        break;
+        return CLOUDEP_PATH_UNKNOWN;
     case HTTP_METHOD_NOT_ALLOWED:
+        return CLOUDEP_METHOD_NOT_ALLOWED;
     case HTTP_UNSUPPORTED_MEDIA_TYPE:
-        problem->category = CLOUDEP_UNSUPPORTED;
-        break;
+        return CLOUDEP_MEDIA_TYPE_UNSUPPORTED;
     case HTTP_REQUEST_ENTITY_TOO_LARGE:
-        problem->category = CLOUDEP_TOO_LARGE;
-        break;
+        return CLOUDEP_BODY_TOO_LARGE;
     case HTTP_BAD_GATEWAY:
-        problem->category = CLOUDEP_PROVIDER_FAILED;
-        break;
+        return CLOUDEP_PROVIDER_FAILED;
     case HTTP_SERVICE_UNAVAILABLE:
-        problem->category = CLOUDEP_OVERLOADED;
-        break;
+        return CLOUDEP_OVERLOADED;
     default:
-        problem->category = status >= 500 ? CLOUDEP_INTERNAL : CLOUDEP_MALFORMED;
+        return status >= HTTP_INTERNAL_SERVER_ERROR ? CLOUDEP_INTERNAL_ERROR : CLOUDEP_REQUEST_REFUSED;
     }
-    return problem;
 }
 
-/* Replaces whatever the page was by the envelope, once, and lets only what is not text pass. */
+/* httpd's own words for a status, "Bad Request": they are behind the number. */
+static const char *phrase_of(int status)
+{
+    const char *line = ap_get_status_line(status);
+    const char *space = ap_strchr_c(line, ' ');
+
+    return space ? space + 1 : line;
+}
+
+/* The body, and the headers that go with it. The code is the status's; the reason may be told more exactly. */
+static const char *make_refusal(request_rec *r)
+{
+    const cloudep_reason_e by_status = reason_of(r->status);
+    const cloudep_reason_e reason = r->status == HTTP_UNAUTHORIZED ? cloudep_guard_reason(r) : by_status;
+    const char *error = cloudep_guard_challenge(r);
+    cloudep_v1_code_t code = cloudep_v1_code(NULL, by_status, NULL);
+
+    code.message = phrase_of(r->status);
+    cloudep_answer_headers(r, r->headers_out, r->status, cloudep_refuse(by_status));
+    if (error && (r->status == HTTP_UNAUTHORIZED || r->status == HTTP_FORBIDDEN)) {
+        cloudep_bearer_challenge(r, r->headers_out, error);
+    }
+    return cloudep_v1_refusal(r, code, reason);
+}
+
+/* Replaces the page by our body, once. Of what httpd writes only the metadata passes. */
 static apr_status_t error_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     request_rec *r = f->r;
@@ -99,15 +115,13 @@ static apr_status_t error_filter(ap_filter_t *f, apr_bucket_brigade *bb)
         }
     }
     if (!f->ctx) {
-        const cloudep_problem_t *problem = problem_of(r);
-        const char *text = cloudep_problem_text(r, problem);
+        const char *text = make_refusal(r);
 
         f->ctx = f;
         if (text) {
             apr_size_t length = strlen(text);
 
-            cloudep_reply_headers(r, r->headers_out, problem);
-            ap_set_content_type(r, "application/json; charset=utf-8");
+            ap_set_content_type(r, CLOUDEP_V1_TYPE);
             ap_set_content_length(r, (apr_off_t)length);
             APR_BRIGADE_INSERT_HEAD(bb, apr_bucket_transient_create(text, length, f->c->bucket_alloc));
         }

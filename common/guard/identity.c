@@ -1,14 +1,16 @@
 /*
- * identity.c - what stands behind a guarded Location learns who asks.
+ * identity.c - tells the server behind a guarded Location who asks.
  *
- * A header that a client sent must never be taken for ours, so inbound copies go before anything else looks at
- * the request, whether or not its Location is guarded. CGI reads "_" and "-" alike, and so do we here.
+ * A header that a client sent must never be taken for ours. So inbound copies are removed before anything else looks
+ * at the request, whether or not its Location is guarded. CGI reads "_" and "-" alike, and so do we here.
  */
-#include "guard/guard.h"
+#include "guard/identity.h"
 
 #include <util_cookies.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include "access/place.h"
+#include "core/module.h"
 
 static const char *const headers[] = {"X-CloudEP-UID", "X-CloudEP-Tenant", "X-CloudEP-Session", "X-CloudEP-AMR"};
 #define HEADERS (sizeof(headers) / sizeof(headers[0]))
@@ -38,8 +40,8 @@ static int is_ours(const char *name)
 }
 
 /*
- * What Connection names is for the next hop only (RFC 9110 7.6.1), so mod_proxy would drop our headers with the others
- * if a client named them there, and the backend would take a member for nobody.
+ * Headers that Connection names are for the next hop only (RFC 9110 7.6.1). If a client named ours there, mod_proxy
+ * would drop them, and the server behind would take a member for an anonymous client.
  */
 static void scrub_connection(request_rec *r)
 {
@@ -113,21 +115,21 @@ void cloudep_identity_headers(apr_table_t *table, const cloudep_principal_t *pri
     }
 }
 
-/* Wherever it may have come from: nobody behind us can use what he does not get. */
+/* Header and cookie, wherever the token came from: the server behind gets no token that it could use elsewhere. */
 static void strip_token(request_rec *r, const char *cookie)
 {
     const char *value;
 
     apr_table_unset(r->headers_in, "Authorization");
     if (cookie && ap_cookie_read(r, cookie, &value, 1) != APR_SUCCESS) {
-        apr_table_unset(r->headers_in, "Cookie"); /* it is there twice */
+        apr_table_unset(r->headers_in, "Cookie"); /* httpd cannot remove one that is there twice */
     }
 }
 
 void cloudep_identity_publish(request_rec *r, const cloudep_principal_t *principal)
 {
     static const char *const names[HEADERS] = {"CLOUDEP_UID", "CLOUDEP_TENANT", "CLOUDEP_SESSION", "CLOUDEP_AMR"};
-    const cloudep_dir_t *dir = cloudep_dir_of(r);
+    const cloudep_place_t *place = cloudep_place_of(r);
     const char *values[HEADERS];
 
     values_of(values, principal);
@@ -136,10 +138,10 @@ void cloudep_identity_publish(request_rec *r, const cloudep_principal_t *princip
             apr_table_setn(r->subprocess_env, names[i], values[i]);
         }
     }
-    if (dir->identity_headers > 0) {
+    if (place->identity_headers > 0) {
         cloudep_identity_headers(r->headers_in, principal);
     }
-    if (dir->strip_token > 0) {
-        strip_token(r, dir->cookie);
+    if (place->strip_token > 0) {
+        strip_token(r, place->cookie);
     }
 }

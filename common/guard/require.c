@@ -32,9 +32,7 @@ static words_t *split(cmd_parms *cmd, const char *line)
     return words;
 }
 
-/*
- * What can never match is refused when the configuration is read: behind "Require not" it would let everybody pass.
- */
+/* A value that can never match is refused when the configuration is read: "Require not" would let everybody pass. */
 static const char *parse_tenants(cmd_parms *cmd, const char *line, const void **parsed)
 {
     words_t *words = split(cmd, line);

@@ -5,20 +5,20 @@
  * everything slower, so the rest wait in line, and those that would wait too long are told to come back.
  * The blocks are kept: malloc() would keep one in each of its arenas, many times as many, and find none of them warm.
  */
-#include "core/private.h"
+#include "idp/hasher.h"
 
 #include <ap_mpm.h>
+#include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "base/breaker.h"
-#include "base/crypto/password.h"
+#include "base/semaphore.h"
 
 struct cloudep_hasher_t {
-    cloudep_breaker_t *line; /* which never opens */
-    apr_thread_mutex_t *mutex;
-    const cloudep_password_memory_t **unused; /* blocks, as many as calls; the last one left is the first one taken */
+    cloudep_semaphore_t *semaphore;
+    apr_thread_mutex_t *mutex;                /* of what follows */
+    const cloudep_password_memory_t **unused; /* a stack of blocks, as many as permits: the warmest is on top */
     int unused_count;
 };
 
@@ -32,7 +32,12 @@ static apr_status_t make_blocks(cloudep_hasher_t *hasher, int count, apr_size_t 
         void *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
         if (block == MAP_FAILED) {
-            return errno;
+            const apr_status_t rv = errno;
+
+            while (i-- > 0) {
+                (void)munmap(blocks[i].block, size); /* the rest of the child needs room too */
+            }
+            return rv;
         }
         /* Fewer page faults and address lookups; a system that has no huge pages does without. */
         (void)madvise(block, size, MADV_HUGEPAGE);
@@ -42,32 +47,70 @@ static apr_status_t make_blocks(cloudep_hasher_t *hasher, int count, apr_size_t 
     return APR_SUCCESS;
 }
 
-cloudep_hasher_t *cloudep_hasher_create(const cloudep_config_t *config, apr_pool_t *pchild)
+/* As CloudEPPasswordWorkers, Queue and Wait say, or as this machine and its httpd are. */
+static cloudep_semaphore_limits_t limits_of(const cloudep_config_t *config)
 {
-    cloudep_hasher_t *hasher = apr_pcalloc(pchild, sizeof(*hasher));
-    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    cloudep_breaker_limits_t limits = {.calls = config->password_workers ? config->password_workers
-                                                : processors > 0         ? (int)processors
-                                                                         : 1,
-                                       .queue = config->password_queue,
-                                       .wait = apr_time_from_msec(config->password_wait)};
+    cloudep_semaphore_limits_t limits = {.permits = config->password_workers,
+                                         .queue = config->password_queue,
+                                         .wait = apr_time_from_msec(config->password_wait)};
     int threads = 0;
 
+    if (!limits.permits) {
+        const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+        limits.permits = processors > 0 ? (int)processors : 1;
+    }
     /* A child whose threads all waited here could tell nobody to come back: requests would pile up unaccepted. */
     if (!limits.queue && ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) == APR_SUCCESS) {
         limits.queue = threads / 4 > 0 ? threads / 4 : 1;
     }
-    return cloudep_breaker_create(&hasher->line, pchild, &limits) == APR_SUCCESS &&
-                   apr_thread_mutex_create(&hasher->mutex, APR_THREAD_MUTEX_DEFAULT, pchild) == APR_SUCCESS &&
-                   make_blocks(hasher, limits.calls, (apr_size_t)config->password_memory * 1024, pchild) == APR_SUCCESS
-               ? hasher
-               : NULL;
+    return limits;
+}
+
+cloudep_password_params_t cloudep_hasher_params(const cloudep_config_t *config)
+{
+    return (cloudep_password_params_t){.memory = (apr_uint32_t)config->password_memory,
+                                       .passes = (apr_uint32_t)config->password_passes,
+                                       .lanes = (apr_uint32_t)config->password_lanes};
+}
+
+apr_status_t cloudep_hasher_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error)
+{
+    const cloudep_password_params_t params = cloudep_hasher_params(config);
+    const char *fault = cloudep_password_params_fault(&params);
+
+    (void)s;
+    if (fault) {
+        *error = apr_pstrcat(pconf, "CloudEPPasswordMemory, Passes, Lanes: ", fault, NULL);
+        return APR_EINVAL;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t cloudep_hasher_child_init(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild)
+{
+    cloudep_hasher_t *hasher = apr_pcalloc(pchild, sizeof(*hasher));
+    const cloudep_semaphore_limits_t limits = limits_of(config);
+    const cloudep_password_params_t params = cloudep_hasher_params(config);
+    apr_status_t rv = cloudep_semaphore_create(&hasher->semaphore, pchild, &limits);
+
+    (void)s;
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_mutex_create(&hasher->mutex, APR_THREAD_MUTEX_DEFAULT, pchild);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = make_blocks(hasher, limits.permits, (apr_size_t)config->password_memory * 1024, pchild);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    config->run->hasher = hasher;
+    return cloudep_password_decoy(&config->run->decoy, &params, pchild);
 }
 
 apr_status_t cloudep_hasher_enter(const cloudep_password_memory_t **memory, cloudep_hasher_t *hasher)
 {
-    int probe;
-    apr_status_t rv = cloudep_breaker_enter(&probe, hasher->line);
+    apr_status_t rv = cloudep_semaphore_acquire(hasher->semaphore);
 
     *memory = NULL;
     if (rv == APR_SUCCESS) {
@@ -83,5 +126,5 @@ void cloudep_hasher_leave(cloudep_hasher_t *hasher, const cloudep_password_memor
     apr_thread_mutex_lock(hasher->mutex);
     hasher->unused[hasher->unused_count++] = memory;
     apr_thread_mutex_unlock(hasher->mutex);
-    (void)cloudep_breaker_leave(hasher->line, 0, CLOUDEP_BREAKER_WORKED);
+    cloudep_semaphore_release(hasher->semaphore);
 }

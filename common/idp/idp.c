@@ -1,37 +1,38 @@
 /*
  * idp.c - what all identity providers share: finding the configured one, and undoing what it began.
  */
-#include "core/private.h"
+#include "idp/idp.h"
 
-const cloudep_idp_t *cloudep_idp(const cloudep_call_t *call, cloudep_idp_context_t *ctx)
+#include "base/status.h"
+
+const cloudep_idp_t *cloudep_idp(const cloudep_context_t *ctx, cloudep_idp_context_t *at)
 {
-    ctx->s = call->r->server;
-    ctx->r = call->r;
-    ctx->p = call->p;
-    ctx->config = call->config;
-    return call->config->run->idp;
+    at->s = ctx->server;
+    at->r = ctx->request;
+    at->p = ctx->p;
+    at->config = ctx->config;
+    return ctx->config->run->idp;
 }
 
-apr_status_t cloudep_finish_removal(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user)
+apr_status_t cloudep_finish_removal(const cloudep_idp_context_t *at, const cloudep_idp_user_t *user)
 {
-    apr_status_t rv = ctx->config->run->idp->remove(ctx, user);
+    apr_status_t rv = at->config->run->idp->remove(at, user);
 
-    return rv == APR_SUCCESS ? cloudep_member_purge(ctx->config->run->db, ctx->p, user->tenant->id, user->uid) : rv;
+    return rv == APR_SUCCESS ? cloudep_member_purge(at->config->run->db, at->p, user->tenant->id, user->uid) : rv;
 }
 
-void cloudep_undo_registration(cloudep_call_t *call, const cloudep_idp_user_t *user)
+void cloudep_undo_registration(cloudep_context_t *ctx, const cloudep_idp_user_t *user)
 {
-    cloudep_idp_context_t ctx;
+    cloudep_idp_context_t at;
     apr_status_t rv;
 
-    (void)cloudep_idp(call, &ctx);
-    rv = cloudep_member_abandon(call->config->run->db, call->p, user->tenant->id, user->uid);
+    (void)cloudep_idp(ctx, &at);
+    rv = cloudep_member_abandon(cloudep_database(ctx), ctx->p, user->tenant->id, user->uid);
     if (rv == APR_SUCCESS) {
-        rv = cloudep_finish_removal(&ctx, user);
+        rv = cloudep_finish_removal(&at, user);
     }
     if (rv != APR_SUCCESS) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, call->r,
-                      CENO(150) "registration of %s could not be undone now (%s); the sweep will", user->uid,
-                      cloudep_status_name(rv));
+        CLOUDEP_LOG(ctx, WARNING, 0, CENO(150) "registration of %s could not be undone now (%s); the sweep will",
+                    user->uid, cloudep_status_name(rv));
     }
 }

@@ -6,7 +6,9 @@
 #ifndef CLOUDEP_IDP_H
 #define CLOUDEP_IDP_H
 
-#include "core/cloudep.h"
+#include "base/store/member_store.h"
+#include "core/settings.h"
+#include "core/context.h"
 
 #define CLOUDEP_IDP_GROUP "cloudep-idp"
 #define CLOUDEP_IDP_VERSION "0"
@@ -25,8 +27,8 @@ typedef struct cloudep_idp_user_t {
  * is held while a provider is at work.
  */
 typedef struct cloudep_idp_context_t {
-    server_rec *s;
-    request_rec *r;
+    struct server_rec *s;
+    struct request_rec *r;
     apr_pool_t *p;
     const cloudep_config_t *config;
 } cloudep_idp_context_t;
@@ -57,12 +59,18 @@ typedef struct cloudep_idp_t {
 } cloudep_idp_t;
 
 /** The identity provider of this server and the context to call it with. */
-CLOUDEP_DECLARE(const cloudep_idp_t *) cloudep_idp(const cloudep_call_t *call, cloudep_idp_context_t *ctx);
+const cloudep_idp_t *cloudep_idp(const cloudep_context_t *ctx, cloudep_idp_context_t *at);
 
 /**
  * Undoes a registration that did not come to its end: user at the provider, member's row, the invite's use. What
  * fails here is finished by the sweep.
  */
-CLOUDEP_DECLARE(void) cloudep_undo_registration(cloudep_call_t *call, const cloudep_idp_user_t *user);
+void cloudep_undo_registration(cloudep_context_t *ctx, const cloudep_idp_user_t *user);
+
+/** Removes an abandoned or deleted member at the provider and then here. */
+apr_status_t cloudep_finish_removal(const cloudep_idp_context_t *at, const cloudep_idp_user_t *user);
+
+extern const cloudep_idp_t cloudep_idp_local;
+extern const cloudep_idp_t cloudep_idp_zitadel;
 
 #endif

@@ -3,10 +3,12 @@
  *
  * No database connection is held while a hash is computed, and the number of hashes at once is bounded.
  */
-#include "core/private.h"
+#include "idp/idp.h"
 
 #include "base/store/credential_store.h"
 #include "base/crypto/password.h"
+#include "base/status.h"
+#include "idp/hasher.h"
 
 static int configured(const cloudep_config_t *config)
 {

@@ -4,61 +4,63 @@
  * The token was made for somebody else's session and lives for hours, so more is asked of it than of one that we
  * fetched ourselves: it has to be fresh, of the tenant's own organisation, and it serves once.
  */
-#include "core/private.h"
+#include "oidc/exchange.h"
 
-#include <apr_strings.h>
+#include <string.h>
 #include <openssl/evp.h>
+#include "base/store/identity_store.h"
 #include "base/text/b64.h"
 #include "oidc/oidc.h"
 
 #define DIGEST_BYTES 32
 #define PROVISIONING "zitadel" /* the identity provider that knows members by our own uid */
 
-static cloudep_problem_t *refuse(cloudep_call_t *call, const char *why)
+static cloudep_outcome_t refuse(cloudep_context_t *ctx, const char *why)
 {
-    cloudep_problem_t *problem =
-        cloudep_problem(call, CLOUDEP_SCOPE_AUTH, CLOUDEP_UNAUTHENTICATED, "the id_token is not valid here");
-
-    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, call->r, CENO(530) "id_token refused: %s", why);
-    problem->challenge = "invalid_token";
-    return problem;
+    CLOUDEP_LOG(ctx, INFO, 0, CENO(530) "id_token refused: %s", why);
+    return cloudep_refuse(CLOUDEP_ID_TOKEN_INVALID);
 }
 
-static cloudep_problem_t *verify(cloudep_call_t *call, const char *token, const cloudep_jwt_t **jwt,
-                                 const cloudep_idtoken_t **idtoken)
+static cloudep_outcome_t check_signature(cloudep_context_t *ctx, const char *token, const cloudep_jwt_t **jwt)
 {
-    const cloudep_config_t *config = call->config;
+    const char *reason = NULL;
+    apr_status_t rv = cloudep_oidc_verify(jwt, ctx->config->run->oidc->exchange, ctx->p, token, &reason);
+
+    if (rv == CLOUDEP_EPROVIDER || rv == APR_EGENERAL) {
+        return cloudep_failure(ctx, rv, "verifying an id_token");
+    }
+    return rv == APR_SUCCESS ? cloudep_done() : refuse(ctx, reason);
+}
+
+static cloudep_outcome_t check_claims(cloudep_context_t *ctx, const cloudep_jwt_t *jwt,
+                                      const cloudep_idtoken_t **idtoken)
+{
+    const cloudep_config_t *config = ctx->config;
     const cloudep_oidc_provider_t *provider = config->run->oidc->exchange;
     const cloudep_idtoken_rule_t rule = {.issuer = provider->issuer,
                                          .audience = provider->client_id,
                                          .parties = config->exchange_parties,
-                                         .now = apr_time_sec(call->r->request_time),
+                                         .now = cloudep_now(ctx),
                                          .leeway = config->oidc_leeway,
                                          .max_age = config->exchange_max_age};
     const char *reason = NULL;
-    apr_status_t rv = cloudep_oidc_verify(jwt, provider, call->p, token, &reason);
 
-    if (rv == CLOUDEP_EPROVIDER || rv == APR_EGENERAL) {
-        return cloudep_problem_service(call, rv, "verifying an id_token");
-    }
-    if (rv != APR_SUCCESS || cloudep_idtoken_check(idtoken, call->p, *jwt, &rule, &reason) != APR_SUCCESS) {
-        return refuse(call, reason);
-    }
-    return NULL;
+    return cloudep_idtoken_check(idtoken, ctx->p, jwt, &rule, &reason) == APR_SUCCESS ? cloudep_done()
+                                                                                      : refuse(ctx, reason);
 }
 
-static cloudep_problem_t *check_organization(cloudep_call_t *call, const cloudep_tenant_t *tenant,
-                                             const cloudep_jwt_t *jwt)
+static cloudep_outcome_t check_organization(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
+                                            const cloudep_jwt_t *jwt)
 {
-    const char *organization = cloudep_claim_text(jwt->claims, call->config->exchange_organization);
+    const char *organization = cloudep_claim_text(jwt->claims, ctx->config->exchange_organization);
 
     if (!tenant->organization) {
-        return refuse(call, "the tenant has no organisation");
+        return refuse(ctx, "the tenant has no organisation");
     }
     if (!organization) {
-        return refuse(call, "the claim of the organisation is missing");
+        return refuse(ctx, "the claim of the organisation is missing");
     }
-    return strcmp(organization, tenant->organization) ? refuse(call, "of another organisation") : NULL;
+    return strcmp(organization, tenant->organization) ? refuse(ctx, "of another organisation") : cloudep_done();
 }
 
 /* Of header and claims, as they are signed: a signature may have more than one spelling. */
@@ -74,24 +76,24 @@ static apr_status_t digest_of(const char **digest, apr_pool_t *p, const char *to
     return APR_SUCCESS;
 }
 
-/* Noted for as long as it would be accepted. */
-static cloudep_problem_t *use_up(cloudep_call_t *call, const cloudep_tenant_t *tenant, const char *token,
-                                 const cloudep_idtoken_t *idtoken)
+/* Notes the token for as long as it would be accepted. */
+static cloudep_outcome_t use_up(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, const char *token,
+                                const cloudep_idtoken_t *idtoken)
 {
-    const cloudep_config_t *config = call->config;
-    apr_int64_t end = apr_time_sec(call->r->request_time) + config->exchange_max_age + config->oidc_leeway;
+    const cloudep_config_t *config = ctx->config;
+    apr_int64_t end = cloudep_now(ctx) + config->exchange_max_age + config->oidc_leeway;
     const char *digest;
-    apr_status_t rv = digest_of(&digest, call->p, token);
+    apr_status_t rv = digest_of(&digest, ctx->p, token);
 
     end = end < idtoken->exp ? end : idtoken->exp;
     if (rv == APR_SUCCESS) {
-        rv = cloudep_identity_use_token(cloudep_database(call), call->p, tenant->id, digest,
+        rv = cloudep_identity_use_token(cloudep_database(ctx), ctx->p, tenant->id, digest,
                                         end + 2 * (apr_int64_t)config->oidc_leeway);
     }
     if (rv == CLOUDEP_ECONFLICT) {
-        return refuse(call, "it was turned in before");
+        return refuse(ctx, "it was turned in before");
     }
-    return rv == APR_SUCCESS ? NULL : cloudep_problem_service(call, rv, "noting the id_token");
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "noting the id_token");
 }
 
 /* The identity provider by our own uid, if the token is from the very ZITADEL that it uses. */
@@ -107,29 +109,43 @@ static const char *provisioned_by(const cloudep_config_t *config)
                : NULL;
 }
 
-cloudep_problem_t *cloudep_exchange_member(cloudep_call_t *call, const cloudep_tenant_t *tenant, const char *token,
-                                           const cloudep_member_t **member)
+/* The member that issuer and subject of the token name. */
+static cloudep_outcome_t find_member(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
+                                     const cloudep_idtoken_t *idtoken, const cloudep_member_t **member)
 {
-    const cloudep_idtoken_t *idtoken = NULL;
-    const cloudep_jwt_t *jwt;
-    const cloudep_tenant_t *again;
-    cloudep_identity_t identity;
-    cloudep_problem_t *problem = verify(call, token, &jwt, &idtoken);
-    apr_status_t rv;
+    const cloudep_identity_t identity = {ctx->config->exchange_issuer, idtoken->subject};
+    const cloudep_tenant_t *same; /* comes with the member */
+    apr_status_t rv = cloudep_identity_member(cloudep_database(ctx), ctx->p, &same, member, tenant->id, &identity,
+                                              provisioned_by(ctx->config));
 
-    problem = problem ? problem : check_organization(call, tenant, jwt);
-    if (problem || !idtoken) {
-        return problem ? problem : cloudep_problem_service(call, CLOUDEP_EDATA, "reading the id_token");
-    }
-    identity = (cloudep_identity_t){call->config->exchange_issuer, idtoken->subject};
-    rv = cloudep_identity_member(cloudep_database(call), call->p, &again, member, tenant->id, &identity,
-                                 provisioned_by(call->config));
     if (rv == APR_NOTFOUND || (rv == APR_SUCCESS && !*member)) {
-        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such member");
+        return cloudep_refuse(CLOUDEP_MEMBER_UNKNOWN);
     }
     if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "looking up the member");
+        return cloudep_failure(ctx, rv, "looking up the member");
     }
-    cloudep_note(call, NULL, (*member)->uid, "id_token");
-    return call->config->exchange_single_use ? use_up(call, tenant, token, idtoken) : NULL;
+    cloudep_note(ctx, NULL, (*member)->uid, "id_token");
+    return cloudep_done();
+}
+
+cloudep_outcome_t cloudep_exchange_member(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, const char *id_token,
+                                          const cloudep_member_t **member)
+{
+    const cloudep_idtoken_t *idtoken;
+    const cloudep_jwt_t *jwt;
+    cloudep_outcome_t outcome;
+
+    if (cloudep_failed(outcome = check_signature(ctx, id_token, &jwt))) {
+        return outcome;
+    }
+    if (cloudep_failed(outcome = check_claims(ctx, jwt, &idtoken))) {
+        return outcome;
+    }
+    if (cloudep_failed(outcome = check_organization(ctx, tenant, jwt))) {
+        return outcome;
+    }
+    if (cloudep_failed(outcome = find_member(ctx, tenant, idtoken, member))) {
+        return outcome;
+    }
+    return ctx->config->exchange_single_use ? use_up(ctx, tenant, id_token, idtoken) : cloudep_done();
 }

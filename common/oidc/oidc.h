@@ -38,19 +38,20 @@ struct cloudep_oidc_t {
     cloudep_http_t *http;
 };
 
-/* oidc_setup.c */
+/* setup.c */
 
-/** Checks the directives and reads the secrets; *oidc NULL: none is set. On failure *error names the directive. */
-apr_status_t cloudep_oidc_prepare(cloudep_oidc_t **oidc, apr_pool_t *pconf, server_rec *s,
-                                  const cloudep_config_t *config, const char **error);
+/* As the members of cloudep_part_t that they are; run->oidc stays NULL where no provider is set. */
 
-/** Makes what a child keeps; oidc may be NULL. */
-apr_status_t cloudep_oidc_child_init(cloudep_oidc_t *oidc, apr_pool_t *pchild, cloudep_http_t *http);
+apr_status_t cloudep_oidc_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error);
+/** After run->http. */
+apr_status_t cloudep_oidc_child_init(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild);
+int cloudep_oidc_has_social(const cloudep_config_t *config);
+int cloudep_oidc_has_exchange(const cloudep_config_t *config);
 
 /** The social provider of that name; NULL: none. */
 const cloudep_oidc_provider_t *cloudep_oidc_social(const cloudep_oidc_t *oidc, const char *name);
 
-/* oidc_provider.c */
+/* provider.c */
 
 /** What the provider says about itself, good as long as p. CLOUDEP_EPROVIDER: it cannot be had. */
 apr_status_t cloudep_oidc_metadata(const cloudep_oidc_metadata_t **metadata, const cloudep_oidc_provider_t *provider,
@@ -71,7 +72,7 @@ apr_status_t cloudep_oidc_verify(const cloudep_jwt_t **jwt, const cloudep_oidc_p
 apr_status_t cloudep_oidc_request(cloudep_http_response_t **response, const cloudep_oidc_provider_t *provider,
                                   apr_pool_t *p, cloudep_http_request_t *request);
 
-/* oidc_redeem.c */
+/* redeem.c */
 
 /* What came back from a provider, and what was sent there before. */
 typedef struct cloudep_oidc_return_t {

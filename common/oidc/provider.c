@@ -1,10 +1,10 @@
 /*
  * provider.c - what a provider says about itself, and its keys: read from it, kept, used.
  */
-#include "core/private.h"
+#include "oidc/oidc.h"
 
 #include <apr_strings.h>
-#include "oidc/oidc.h"
+#include "core/module.h"
 
 #define ANSWER_MAX (256 * 1024) /* bytes of anything a provider says */
 
@@ -14,7 +14,7 @@ static void complain(const cloudep_oidc_provider_t *provider, const char *url, c
                  url, why);
 }
 
-/* Who is refused for what they ask may not shut others out. */
+/* A client that is refused for what it asks must not shut others out. */
 static cloudep_breaker_end_e health(apr_status_t rv, const cloudep_http_response_t *response)
 {
     if (rv != APR_SUCCESS || response->status >= 500 || response->status == HTTP_TOO_MANY_REQUESTS) {
@@ -133,20 +133,24 @@ static apr_status_t keep(cloudep_oidc_provider_t *provider, apr_pool_t *pchild)
                                              .pause = apr_time_from_sec(config->oidc_pause)};
     apr_status_t rv = cloudep_breaker_create(&provider->breaker, pchild, &limits);
 
-    rv = rv == APR_SUCCESS ? cloudep_fetched_create(&provider->metadata, pchild, &rule) : rv;
+    if (rv != APR_SUCCESS || (rv = cloudep_fetched_create(&provider->metadata, pchild, &rule)) != APR_SUCCESS) {
+        return rv;
+    }
     rule.fetch = read_keys;
     rule.wait *= 2; /* it may have to read the metadata first */
-    return rv == APR_SUCCESS ? cloudep_fetched_create(&provider->keys, pchild, &rule) : rv;
+    return cloudep_fetched_create(&provider->keys, pchild, &rule);
 }
 
-apr_status_t cloudep_oidc_child_init(cloudep_oidc_t *oidc, apr_pool_t *pchild, cloudep_http_t *http)
+apr_status_t cloudep_oidc_child_init(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild)
 {
+    cloudep_oidc_t *oidc = config->run->oidc;
     apr_status_t rv = APR_SUCCESS;
 
+    (void)s;
     if (!oidc) {
         return APR_SUCCESS;
     }
-    oidc->http = http;
+    oidc->http = config->run->http;
     for (int i = 0; rv == APR_SUCCESS && i < oidc->social->nelts; i++) {
         rv = keep(APR_ARRAY_IDX(oidc->social, i, cloudep_oidc_provider_t *), pchild);
     }

@@ -1,13 +1,13 @@
 /*
  * redeem.c - an authorization code for the user it stands for: token endpoint, id_token, userinfo.
  */
-#include "core/private.h"
+#include "oidc/oidc.h"
 
 #include <apr_escape.h>
 #include <apr_strings.h>
-#include "base/text/json.h"
 #include "base/jose/oidc_request.h"
-#include "oidc/oidc.h"
+#include "base/text/json.h"
+#include "core/module.h"
 
 /* A code that is being turned in. */
 typedef struct redeem_t {

@@ -1,11 +1,10 @@
 /*
  * setup.c - from the directives to the OpenID providers of a server, and what a child keeps of each.
  */
-#include "core/private.h"
+#include "oidc/oidc.h"
 
 #include <apr_strings.h>
 #include "base/text/validate.h"
-#include "oidc/oidc.h"
 #include "core/secret_file.h"
 
 #define DIRECTIVE "CloudEPSocialProvider"
@@ -134,13 +133,11 @@ static const char *read_exchange(cloudep_oidc_t *oidc, apr_pool_t *p)
     return NULL;
 }
 
-apr_status_t cloudep_oidc_prepare(cloudep_oidc_t **out, apr_pool_t *pconf, server_rec *s,
-                                  const cloudep_config_t *config, const char **error)
+apr_status_t cloudep_oidc_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error)
 {
     cloudep_oidc_t *oidc = apr_pcalloc(pconf, sizeof(*oidc));
     int rows = config->social_providers ? config->social_providers->nelts : 0;
 
-    *out = NULL;
     if (!rows && !config->exchange_issuer) {
         return APR_SUCCESS;
     }
@@ -160,7 +157,7 @@ apr_status_t cloudep_oidc_prepare(cloudep_oidc_t **out, apr_pool_t *pconf, serve
     if (*error) {
         return APR_EINVAL;
     }
-    *out = oidc;
+    config->run->oidc = oidc;
     return APR_SUCCESS;
 }
 
@@ -174,4 +171,14 @@ const cloudep_oidc_provider_t *cloudep_oidc_social(const cloudep_oidc_t *oidc, c
         }
     }
     return NULL;
+}
+
+int cloudep_oidc_has_social(const cloudep_config_t *config)
+{
+    return config->run->oidc && config->run->oidc->social->nelts;
+}
+
+int cloudep_oidc_has_exchange(const cloudep_config_t *config)
+{
+    return config->run->oidc && config->run->oidc->exchange;
 }

@@ -1,7 +1,6 @@
 /*
  * attempt.c - one try at one message: unseal it, put it into words, hand it over.
  */
-#include "core/private.h"
 #include "outbox/outbox_private.h"
 
 #include "base/crypto/seal.h"

@@ -2,7 +2,8 @@
  * delivery.c - the threads that deliver: one for each channel of each server, so that a slow SMS gateway holds up no
  * mail, and one virtual host's mail server no other's.
  */
-#include "core/private.h"
+#include "core/module.h"
+#include "core/runtime.h"
 #include "outbox/outbox_private.h"
 
 #include <apr_atomic.h>

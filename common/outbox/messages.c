@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include <string.h>
 #include "base/store/outbox_store.h"
+#include "base/text/language.h"
 #include "base/text/template.h"
 #include "base/text/validate.h"
 
@@ -56,7 +57,7 @@ typedef struct version_t {
 struct cloudep_messages_t {
     const char *channel;
     const char *default_language;
-    apr_hash_t *versions; /* "message.language", the language in lower case -> version_t */
+    apr_hash_t *versions; /* message -> array of version_t *, one for each of its languages */
 };
 
 static const message_t *find_message(const char *channel, const char *name)
@@ -67,16 +68,6 @@ static const message_t *find_message(const char *channel, const char *name)
         }
     }
     return NULL;
-}
-
-static const char *lower(apr_pool_t *pool, const char *text)
-{
-    char *copy = apr_pstrdup(pool, text);
-
-    for (char *c = copy; *c; c++) {
-        *c = (char)apr_tolower(*c);
-    }
-    return copy;
 }
 
 /* ---- Loading -------------------------------------------------------------------------------------------- */
@@ -169,6 +160,7 @@ static apr_status_t load_version(cloudep_messages_t *messages, apr_pool_t *pool,
     version_t *version = apr_pcalloc(pool, sizeof(*version));
     const char *base = apr_pstrcat(pool, folder, "/", message->name, ".", language, NULL);
     const char *path = apr_pstrcat(pool, base, ".txt", NULL);
+    apr_array_header_t *versions;
     const char *source;
     apr_size_t len;
     apr_status_t rv = load_file(&version->text, &source, &len, pool, path, message->names, error);
@@ -194,8 +186,11 @@ static apr_status_t load_version(cloudep_messages_t *messages, apr_pool_t *pool,
         }
         rv = APR_SUCCESS;
     }
-    apr_hash_set(messages->versions, apr_pstrcat(pool, message->name, ".", lower(pool, language), NULL),
-                 APR_HASH_KEY_STRING, version);
+    if ((versions = apr_hash_get(messages->versions, message->name, APR_HASH_KEY_STRING)) == NULL) {
+        versions = apr_array_make(pool, 2, sizeof(const version_t *));
+        apr_hash_set(messages->versions, message->name, APR_HASH_KEY_STRING, versions);
+    }
+    APR_ARRAY_PUSH(versions, const version_t *) = version;
     return rv;
 }
 
@@ -255,41 +250,32 @@ apr_status_t cloudep_messages_load(const cloudep_messages_t **out, apr_pool_t *p
 
 /* ---- Language ------------------------------------------------------------------------------------------- */
 
-/* RFC 4647 lookup: the tag, then without its last part, and so on. */
-static const version_t *look_up(const cloudep_messages_t *messages, apr_pool_t *pool, const char *name,
-                                const char *language)
+/* The version in the language nearest to the one that is wanted. */
+static const version_t *look_up(const apr_array_header_t *versions, apr_pool_t *pool, const char *wanted)
 {
-    char *key = apr_pstrcat(pool, name, ".", lower(pool, language), NULL);
-    apr_size_t prefix = strlen(name) + 1;
+    const char **languages = apr_pcalloc(pool, ((apr_size_t)versions->nelts + 1) * sizeof(*languages));
+    const char *nearest;
 
-    for (char *dash = key; dash; *dash = 0) {
-        const version_t *version = apr_hash_get(messages->versions, key, APR_HASH_KEY_STRING);
-
-        if (version) {
-            return version;
-        }
-        dash = strrchr(key + prefix, '-');
-        if (!dash) {
-            break;
+    for (int i = 0; i < versions->nelts; i++) {
+        languages[i] = APR_ARRAY_IDX(versions, i, const version_t *)->language;
+    }
+    nearest = cloudep_language_nearest(wanted, languages, pool);
+    for (int i = 0; nearest && i < versions->nelts; i++) {
+        if (languages[i] == nearest) {
+            return APR_ARRAY_IDX(versions, i, const version_t *);
         }
     }
     return NULL;
 }
 
-/* Traditional characters by script or region; Hong Kong and Macau read Taiwan's better than English. */
-static int reads_traditional(const char *language)
-{
-    return !strncasecmp(language, "zh-Hant", 7) || !strcasecmp(language, "zh-HK") || !strcasecmp(language, "zh-MO");
-}
-
 static const version_t *find_version(const cloudep_messages_t *messages, apr_pool_t *pool, const char *name,
                                      const char *language)
 {
-    const char *const wanted[] = {language, language && reads_traditional(language) ? "zh-TW" : NULL,
-                                  messages->default_language, "en"};
+    const apr_array_header_t *versions = apr_hash_get(messages->versions, name, APR_HASH_KEY_STRING);
+    const char *const wanted[] = {language, messages->default_language, "en"};
 
-    for (int i = 0; i < 4; i++) {
-        const version_t *version = wanted[i] ? look_up(messages, pool, name, wanted[i]) : NULL;
+    for (int i = 0; versions && i < 3; i++) {
+        const version_t *version = wanted[i] ? look_up(versions, pool, wanted[i]) : NULL;
 
         if (version) {
             return version;

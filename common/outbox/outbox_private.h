@@ -1,23 +1,16 @@
 /*
- * outbox_private.h - what the files of the outbox share: a server's setup, and a worker that goes by it.
+ * outbox_private.h - what the files of the outbox share: a worker that goes by a server's setup.
  */
 #ifndef CLOUDEP_OUTBOX_PRIVATE_H
 #define CLOUDEP_OUTBOX_PRIVATE_H
 
+#include "base/store/outbox_store.h"
 #include "outbox/mail.h"
 #include "outbox/messages.h"
 #include "outbox/outbox.h"
+#include "outbox/setup.h"
 #include "outbox/sms.h"
 #include "outbox/verdict.h"
-
-/* A channel that is not configured has no setup. */
-struct cloudep_outbox_setup_t {
-    const char *name; /* CloudEPOutbox; NULL: the main server's */
-    const cloudep_mail_setup_t *mail;
-    const cloudep_messages_t *mail_messages;
-    const cloudep_sms_setup_t *sms;
-    const cloudep_messages_t *sms_messages;
-};
 
 /* What one thread delivers: one channel of one server, or of several with equal settings. */
 typedef struct cloudep_worker_t {

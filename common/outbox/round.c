@@ -5,7 +5,8 @@
  * because the database had gone, is remembered and marked before anything else is leased. While a server cannot be
  * used, one message at a time probes it, and the others keep their attempts.
  */
-#include "core/private.h"
+#include "core/module.h"
+#include "core/runtime.h"
 #include "outbox/outbox_private.h"
 
 #include <apr_atomic.h>

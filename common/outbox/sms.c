@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <string.h>
 #include "base/text/json.h"
+#include "base/text/phone.h"
 #include "base/text/template.h"
 #include "base/text/validate.h"
 #include "core/secret_file.h"

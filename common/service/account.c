@@ -1,112 +1,85 @@
 /*
- * account.c - what flows ask of this server: its database, its challenges, a tenant, a new session, password rules.
+ * account.c - see account.h.
  */
-#include "core/private.h"
+#include "service/account.h"
 
 #include <apr_strings.h>
+#include "base/crypto/password.h"
 #include "base/crypto/random.h"
+#include "core/settings.h"
 
-#define USER_AGENT_MAX 200 /* bytes kept of what a client calls itself */
-
-cloudep_db_t *cloudep_database(const cloudep_call_t *call)
+cloudep_outcome_t cloudep_new_uid(cloudep_context_t *ctx, const char **uid)
 {
-    return call->config->run->db;
+    apr_status_t rv = cloudep_random_uuid(uid, ctx->p);
+
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "making a uid");
 }
 
-const cloudep_challenges_t *cloudep_challenges(const cloudep_call_t *call)
+static cloudep_outcome_t found_tenant(cloudep_context_t *ctx, apr_status_t rv, const cloudep_tenant_t *tenant)
 {
-    return &call->config->run->challenges;
-}
-
-int cloudep_code_lifetime(const cloudep_call_t *call)
-{
-    return call->config->code_lifetime;
-}
-
-int cloudep_code_attempts(const cloudep_call_t *call)
-{
-    return call->config->code_attempts;
-}
-
-int cloudep_refresh_grace(const cloudep_call_t *call)
-{
-    return call->config->refresh_grace;
-}
-
-cloudep_problem_t *cloudep_new_uid(cloudep_call_t *call, const char **uid)
-{
-    apr_status_t rv = cloudep_random_uuid(uid, call->p);
-
-    return rv == APR_SUCCESS ? NULL : cloudep_problem_service(call, rv, "making a uid");
-}
-
-cloudep_problem_t *cloudep_find_tenant(cloudep_call_t *call, const char *slug, const cloudep_tenant_t **tenant)
-{
-    apr_status_t rv = cloudep_tenant_by_slug(cloudep_database(call), call->p, tenant, slug);
-
     if (rv == APR_NOTFOUND) {
-        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such tenant");
+        return cloudep_refuse(CLOUDEP_TENANT_UNKNOWN);
     }
     if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "looking up the tenant");
+        return cloudep_failure(ctx, rv, "looking up the tenant");
     }
-    cloudep_note(call, (*tenant)->id, NULL, NULL);
-    return NULL;
+    cloudep_note(ctx, tenant->id, NULL, NULL);
+    return cloudep_done();
 }
 
-cloudep_problem_t *cloudep_find_account(cloudep_call_t *call, const char *slug, const char *email,
-                                        const cloudep_tenant_t **tenant, const cloudep_member_t **member)
+cloudep_outcome_t cloudep_find_tenant(cloudep_context_t *ctx, const char *slug, const cloudep_tenant_t **tenant)
 {
-    apr_status_t rv = cloudep_member_by_email(cloudep_database(call), call->p, tenant, member, slug, email);
+    apr_status_t rv = cloudep_tenant_by_slug(cloudep_database(ctx), ctx->p, tenant, slug);
 
-    if (rv == APR_NOTFOUND) {
-        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such tenant");
+    return found_tenant(ctx, rv, rv == APR_SUCCESS ? *tenant : NULL);
+}
+
+cloudep_outcome_t cloudep_find_tenant_by_id(cloudep_context_t *ctx, const char *id, const cloudep_tenant_t **tenant)
+{
+    apr_status_t rv = cloudep_tenant_by_id(cloudep_database(ctx), ctx->p, tenant, id);
+
+    return found_tenant(ctx, rv, rv == APR_SUCCESS ? *tenant : NULL);
+}
+
+cloudep_outcome_t cloudep_find_account(cloudep_context_t *ctx, const char *slug, const char *email,
+                                       const cloudep_tenant_t **tenant, const cloudep_member_t **member)
+{
+    apr_status_t rv = cloudep_member_by_email(cloudep_database(ctx), ctx->p, tenant, member, slug, email);
+    cloudep_outcome_t outcome = found_tenant(ctx, rv, rv == APR_SUCCESS ? *tenant : NULL);
+
+    if (!cloudep_failed(outcome) && *member) {
+        cloudep_note(ctx, NULL, (*member)->uid, NULL);
     }
+    return outcome;
+}
+
+cloudep_outcome_t cloudep_session_new(cloudep_context_t *ctx, cloudep_session_t **out, const char *tenant_id,
+                                      const char *uid, const char *amr)
+{
+    cloudep_session_t *session = apr_pcalloc(ctx->p, sizeof(*session));
+    apr_status_t rv = cloudep_random_uuid(&session->id, ctx->p);
+
     if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "looking up the member");
+        return cloudep_failure(ctx, rv, "making a session's id");
     }
-    cloudep_note(call, (*tenant)->id, *member ? (*member)->uid : NULL, NULL);
-    return NULL;
-}
-
-const char *cloudep_user_agent(request_rec *r)
-{
-    const char *given = apr_table_get(r->headers_in, "User-Agent");
-    char *text = given ? apr_pstrmemdup(r->pool, given, strnlen(given, USER_AGENT_MAX)) : NULL;
-
-    for (char *c = text; c && *c; c++) {
-        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) {
-            *c = '?';
-        }
-    }
-    return text;
-}
-
-cloudep_session_t *cloudep_session_new(cloudep_call_t *call, const char *tenant_id, const char *uid, const char *amr)
-{
-    cloudep_session_t *session = apr_pcalloc(call->p, sizeof(*session));
-
     session->tenant_id = tenant_id;
     session->uid = uid;
     session->amr = amr;
-    session->address = call->r->useragent_ip;
-    session->user_agent = cloudep_user_agent(call->r);
-    cloudep_note(call, tenant_id, uid, cloudep_request(call->r)->method ? NULL : amr);
-    session->idle = call->config->refresh_idle;
-    session->lifetime = call->config->session_lifetime;
-    if (cloudep_random_uuid(&session->id, call->p) != APR_SUCCESS) {
-        session->id = NULL; /* refused by the database: a session is never opened under a guessable id */
-    }
-    return session;
+    session->address = ctx->address;
+    session->user_agent = ctx->user_agent;
+    session->idle = ctx->config->refresh_idle;
+    session->lifetime = ctx->config->session_lifetime;
+    *out = session;
+    return cloudep_done();
 }
 
-cloudep_problem_t *cloudep_check_password_rules(cloudep_call_t *call, const char *field, const char *password,
-                                                const char *const *words)
+cloudep_outcome_t cloudep_check_password_rules(cloudep_context_t *ctx, apr_size_t field, const char *password,
+                                               const char *const *words)
 {
-    const char *reason;
+    const char *why;
 
-    if (cloudep_password_acceptable(&reason, password, words, call->p) == APR_SUCCESS) {
-        return NULL;
+    if (cloudep_password_acceptable(&why, password, words, ctx->p) == APR_SUCCESS) {
+        return cloudep_done();
     }
-    return cloudep_problem_field(call, field, reason);
+    return cloudep_invalid(field, CLOUDEP_RULE_PASSWORD, why);
 }

@@ -1,153 +1,156 @@
 /*
- * code.c - what all flows with a code sent to a member share: cooldown, challenge, message, guess; and notices.
+ * code.c - see code.h.
  */
-#include "core/private.h"
+#include "service/code.h"
 
-/* Seconds that a notice is worth sending: long enough for a mail server's weekend. */
-#define NOTICE_LIFETIME (3 * 86400)
+#include <string.h>
+#include <apr_strings.h>
+#include "core/settings.h"
+#include "outbox/message.h"
+#include "service/decoy.h"
+#include "service/throttle.h"
 
-cloudep_problem_t *cloudep_find_challenge(cloudep_call_t *call, const char *tenant_id, const char *purpose,
-                                          const char *id, cloudep_challenge_t **challenge)
+cloudep_outcome_t cloudep_find_challenge(cloudep_context_t *ctx, const char *tenant_id, const char *purpose,
+                                         const char *id, cloudep_challenge_t **challenge)
 {
-    apr_status_t rv = cloudep_challenge_load(challenge, cloudep_challenges(call), id, call->p);
+    apr_status_t rv = cloudep_challenge_load(challenge, cloudep_challenges(ctx), id, ctx->p);
 
     if (rv == APR_NOTFOUND) {
-        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such challenge, or it is over");
+        return cloudep_refuse(CLOUDEP_CHALLENGE_GONE);
     }
     if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "loading the challenge");
+        return cloudep_failure(ctx, rv, "loading the challenge");
     }
     if (strcmp((*challenge)->spec.tenant_id, tenant_id) || strcmp((*challenge)->spec.purpose, purpose)) {
-        return cloudep_problem(call, call->api->scope, CLOUDEP_FORBIDDEN, "the challenge is for something else");
+        return cloudep_refuse(CLOUDEP_CHALLENGE_MISMATCH);
     }
-    cloudep_note(call, tenant_id, cloudep_is_decoy(*challenge) ? NULL : (*challenge)->spec.uid,
+    cloudep_note(ctx, tenant_id, cloudep_is_decoy(*challenge) ? NULL : (*challenge)->spec.uid,
                  (*challenge)->mac ? "otp" : NULL);
-    return NULL;
+    return cloudep_done();
 }
 
-cloudep_problem_t *cloudep_check_code(cloudep_call_t *call, cloudep_challenge_t *challenge, const char *code)
+cloudep_outcome_t cloudep_check_code(cloudep_context_t *ctx, cloudep_challenge_t *challenge, const char *code)
 {
-    apr_status_t rv = cloudep_challenge_check(challenge, cloudep_challenges(call), code,
-                                              (apr_uint32_t)call->config->code_attempts, call->p);
+    apr_status_t rv = cloudep_challenge_check(challenge, cloudep_challenges(ctx), code,
+                                              (apr_uint32_t)ctx->config->code_attempts, ctx->p);
 
     if (rv == APR_SUCCESS && cloudep_is_decoy(challenge)) {
         rv = CLOUDEP_EFORGED;
     }
     switch (rv) {
     case APR_SUCCESS:
-        return NULL;
+        return cloudep_done();
     case CLOUDEP_EFORGED:
-        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_FORBIDDEN, "the code is wrong");
+        return cloudep_refuse(CLOUDEP_CODE_WRONG);
     case CLOUDEP_ELOCKED:
-        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_WRONG_STATE,
-                               "too many wrong codes; the challenge is locked until it expires");
+        return cloudep_refuse(CLOUDEP_CHALLENGE_LOCKED);
     case APR_NOTFOUND:
-        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such challenge, or it is over");
+        return cloudep_refuse(CLOUDEP_CHALLENGE_GONE);
     default:
-        return cloudep_problem_service(call, rv, "checking the code");
+        return cloudep_failure(ctx, rv, "checking the code");
     }
 }
 
-cloudep_problem_t *cloudep_consume_challenge(cloudep_call_t *call, const cloudep_challenge_t *challenge)
+cloudep_outcome_t cloudep_consume_challenge(cloudep_context_t *ctx, const cloudep_challenge_t *challenge)
 {
-    apr_status_t rv = cloudep_challenge_consume(challenge, cloudep_challenges(call), call->p);
+    apr_status_t rv = cloudep_challenge_consume(challenge, cloudep_challenges(ctx), ctx->p);
 
     if (rv == APR_NOTFOUND) {
-        return cloudep_problem(call, CLOUDEP_SCOPE_MEMBER, CLOUDEP_ABSENT, "no such challenge, or it is over");
+        return cloudep_refuse(CLOUDEP_CHALLENGE_GONE);
     }
-    return rv == APR_SUCCESS ? NULL : cloudep_problem_service(call, rv, "consuming the challenge");
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "consuming the challenge");
 }
 
-cloudep_problem_t *cloudep_claim_cooldown(cloudep_call_t *call, const char *tenant_id, const char *target, int scope)
+void cloudep_restore_challenge(cloudep_context_t *ctx, const cloudep_challenge_t *challenge)
 {
-    cloudep_problem_t *problem;
+    /* What cannot be put back costs the client a new code. */
+    (void)cloudep_challenge_restore(challenge, cloudep_challenges(ctx), ctx->p);
+}
+
+cloudep_outcome_t cloudep_claim_cooldown(cloudep_context_t *ctx, const char *tenant_id, const char *target)
+{
+    cloudep_outcome_t outcome;
     apr_uint32_t wait;
-    apr_status_t rv = cloudep_cooldown_claim(&wait, cloudep_challenges(call), tenant_id, target,
-                                             (apr_uint32_t)call->config->code_cooldown, call->p);
+    apr_status_t rv = cloudep_cooldown_claim(&wait, cloudep_challenges(ctx), tenant_id, target,
+                                             (apr_uint32_t)ctx->config->code_cooldown, ctx->p);
 
     if (rv == APR_EEXIST) {
-        return cloudep_problem_wait(call, scope, CLOUDEP_TOO_OFTEN, "a code was sent a moment ago", wait);
+        return cloudep_wait(CLOUDEP_CODE_COOLDOWN, wait);
     }
     if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "claiming the cooldown");
+        return cloudep_failure(ctx, rv, "claiming the cooldown");
     }
-    problem = cloudep_claim_sending(call, tenant_id, target, scope);
-    if (problem) {
-        (void)cloudep_cooldown_release(cloudep_challenges(call), tenant_id, target);
+    outcome = cloudep_claim_sending(ctx, tenant_id, target);
+    if (cloudep_failed(outcome)) {
+        cloudep_release_cooldown(ctx, tenant_id, target);
     }
-    return problem;
+    return outcome;
 }
 
-cloudep_problem_t *cloudep_start_code(cloudep_call_t *call, const cloudep_code_receiver_t *receiver,
-                                      const char *purpose, int scope, cloudep_challenge_t **challenge,
-                                      const cloudep_message_t **message)
+void cloudep_release_cooldown(cloudep_context_t *ctx, const char *tenant_id, const char *target)
+{
+    /* One that stays costs the client a wait. */
+    (void)cloudep_cooldown_release(cloudep_challenges(ctx), tenant_id, target);
+}
+
+/* The message that tells a code. A decoy's has the same work done for it and is never sent. */
+static cloudep_outcome_t tell_code(cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver, const char *purpose,
+                                   const char *code, const cloudep_message_t **message)
+{
+    const int lifetime = ctx->config->code_lifetime;
+    apr_table_t *params = apr_table_make(ctx->p, 3);
+    const cloudep_draft_t draft = {.tenant_id = receiver->tenant->id,
+                                   .uid = receiver->uid,
+                                   .channel = receiver->channel,
+                                   .target = receiver->decoy ? CLOUDEP_DECOY_TARGET : receiver->target,
+                                   .language = receiver->language,
+                                   .template = purpose,
+                                   .params = params,
+                                   .lifetime = receiver->decoy ? 0 : lifetime};
+
+    apr_table_setn(params, "code", code);
+    apr_table_setn(params, "minutes", apr_itoa(ctx->p, (lifetime + 59) / 60));
+    apr_table_setn(params, "tenant_name", receiver->tenant->name);
+    return cloudep_message_new(ctx, message, &draft);
+}
+
+cloudep_outcome_t cloudep_start_code(cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver,
+                                     const char *purpose, cloudep_challenge_t **challenge,
+                                     const cloudep_message_t **message)
 {
     const cloudep_challenge_spec_t spec = {.tenant_id = receiver->tenant->id,
                                            .purpose = purpose,
                                            .uid = receiver->uid,
                                            .target = receiver->target,
                                            .extra = receiver->decoy ? CLOUDEP_DECOY_MARK : NULL};
-    const int lifetime = call->config->code_lifetime;
     const char *code;
-    json_t *params;
-    cloudep_problem_t *problem;
-    apr_status_t rv = cloudep_challenge_start(challenge, &code, cloudep_challenges(call), &spec, (apr_uint32_t)lifetime,
-                                              (apr_uint32_t)call->config->code_attempts, call->p);
+    apr_status_t rv = cloudep_challenge_start(challenge, &code, cloudep_challenges(ctx), &spec,
+                                              (apr_uint32_t)ctx->config->code_lifetime,
+                                              (apr_uint32_t)ctx->config->code_attempts, ctx->p);
 
     if (rv == CLOUDEP_ELOCKED) {
-        return cloudep_problem_wait(call, scope, CLOUDEP_TOO_OFTEN,
-                                    "too many wrong codes; wait for the challenge to expire",
-                                    cloudep_challenge_remaining(*challenge));
+        return cloudep_wait(CLOUDEP_CODES_USED_UP, cloudep_challenge_remaining(*challenge));
     }
     if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "starting the challenge");
+        return cloudep_failure(ctx, rv, "starting the challenge");
     }
-    params =
-        json_pack("{ss,si,ss}", "code", code, "minutes", (lifetime + 59) / 60, "tenant_name", receiver->tenant->name);
-    problem = cloudep_message_new(call, message, receiver->tenant->id, receiver->uid, receiver->channel,
-                                  receiver->decoy ? CLOUDEP_DECOY_TARGET : receiver->target, receiver->language,
-                                  purpose, params, receiver->decoy ? 0 : lifetime);
-    json_decref(params);
-    return problem;
+    return tell_code(ctx, receiver, purpose, code, message);
 }
 
-cloudep_problem_t *cloudep_send_code(cloudep_call_t *call, const cloudep_code_receiver_t *receiver, const char *purpose,
-                                     int scope)
+cloudep_outcome_t cloudep_send_code(cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver,
+                                    const char *purpose, cloudep_challenge_t **challenge)
 {
-    cloudep_challenge_t *challenge;
     const cloudep_message_t *message = NULL;
-    cloudep_problem_t *problem = cloudep_start_code(call, receiver, purpose, scope, &challenge, &message);
+    cloudep_outcome_t outcome = cloudep_start_code(ctx, receiver, purpose, challenge, &message);
     apr_status_t rv;
 
-    if (problem) {
-        return problem;
+    if (cloudep_failed(outcome)) {
+        return outcome;
     }
-    rv = cloudep_outbox_enqueue(cloudep_database(call), call->p, message);
+    rv = cloudep_outbox_enqueue(cloudep_database(ctx), ctx->p, message);
     if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "storing the message");
+        return cloudep_failure(ctx, rv, "storing the message");
     }
-    cloudep_outbox_wake(call);
-    call->data =
-        json_pack("{ss,si}", "challenge_id", challenge->id, "expires_in", (int)cloudep_challenge_remaining(challenge));
-    return NULL;
-}
-
-cloudep_problem_t *cloudep_notice_new(cloudep_call_t *call, const cloudep_message_t **message,
-                                      const cloudep_tenant_t *tenant, const cloudep_member_t *member,
-                                      const char *template, int remaining)
-{
-    static const cloudep_message_t none = {0}; /* not CLOUDEP_NO_MESSAGE, which lives as long as this block */
-    json_t *params;
-    cloudep_problem_t *problem;
-
-    *message = &none;
-    if (!template || call->config->off & (CLOUDEP_NEEDS_MAIL | CLOUDEP_NEEDS_SEALING)) {
-        return NULL;
-    }
-    params = json_pack("{ss,ss*,si}", "tenant_name", tenant->name, "display_name", member->display_name, "remaining",
-                       remaining);
-    problem = cloudep_message_new(call, message, tenant->id, member->uid, CLOUDEP_CHANNEL_MAIL, member->email,
-                                  member->language, template, params, NOTICE_LIFETIME);
-    json_decref(params);
-    return problem;
+    cloudep_outbox_wake(ctx);
+    return cloudep_done();
 }

@@ -5,17 +5,18 @@
  * be, and it runs through the very code that serves somebody real. Its challenges count, lock and expire like any
  * other; no guess is right. Its messages are written and expire unsent.
  */
-#include "core/private.h"
+#include "service/decoy.h"
 
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 #include "base/crypto/mac.h"
+#include "core/settings.h"
 
 #define LABEL "cloudep decoy"
 
-int cloudep_conceals(const cloudep_call_t *call)
+int cloudep_conceals(const cloudep_context_t *ctx)
 {
-    return call->config->conceal_accounts;
+    return ctx->config->conceal_accounts;
 }
 
 int cloudep_is_decoy(const cloudep_challenge_t *challenge)
@@ -24,12 +25,12 @@ int cloudep_is_decoy(const cloudep_challenge_t *challenge)
 }
 
 /* Bytes that stand for an email of a tenant. */
-static apr_status_t derive(cloudep_call_t *call, unsigned char bytes[CLOUDEP_MAC_LEN], const char *tenant_id,
+static apr_status_t derive(cloudep_context_t *ctx, unsigned char bytes[CLOUDEP_MAC_LEN], const char *tenant_id,
                            const char *what, const char *email)
 {
-    const char *text = apr_pstrcat(call->p, what, "\n", tenant_id, "\n", email, NULL);
+    const char *text = apr_pstrcat(ctx->p, what, "\n", tenant_id, "\n", email, NULL);
     unsigned char key[CLOUDEP_MAC_LEN];
-    apr_status_t rv = cloudep_derive_key(key, call->config->run->sealing, NULL, LABEL);
+    apr_status_t rv = cloudep_derive_key(key, ctx->config->run->sealing, NULL, LABEL);
 
     if (rv == APR_SUCCESS) {
         rv = cloudep_hmac_sha256(bytes, key, sizeof(key), text, strlen(text));
@@ -38,36 +39,36 @@ static apr_status_t derive(cloudep_call_t *call, unsigned char bytes[CLOUDEP_MAC
     return rv;
 }
 
-cloudep_problem_t *cloudep_decoy_receiver(cloudep_call_t *call, cloudep_code_receiver_t *receiver)
+cloudep_outcome_t cloudep_decoy_receiver(cloudep_context_t *ctx, cloudep_code_receiver_t *receiver)
 {
     unsigned char b[CLOUDEP_MAC_LEN];
-    apr_status_t rv = derive(call, b, receiver->tenant->id, "uid", receiver->target);
+    apr_status_t rv = derive(ctx, b, receiver->tenant->id, "uid", receiver->target);
 
     if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "making a decoy");
+        return cloudep_failure(ctx, rv, "making a decoy");
     }
     /* It looks like any uid of ours: version 4, variant 1 (RFC 9562). */
-    receiver->uid = apr_psprintf(call->p, "%02x%02x%02x%02x-%02x%02x-4%01x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+    receiver->uid = apr_psprintf(ctx->p, "%02x%02x%02x%02x-%02x%02x-4%01x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
                                  b[1], b[2], b[3], b[4], b[5], b[6] & 0x0f, b[7], (b[8] & 0x3f) | 0x80, b[9], b[10],
                                  b[11], b[12], b[13], b[14], b[15]);
     receiver->language = NULL;
     receiver->decoy = 1;
-    return NULL;
+    return cloudep_done();
 }
 
-cloudep_problem_t *cloudep_decoy_email(cloudep_call_t *call, const char **decoy, const char *tenant_id,
-                                       const char *email)
+cloudep_outcome_t cloudep_decoy_email(cloudep_context_t *ctx, const char **decoy, const char *tenant_id,
+                                      const char *email)
 {
     unsigned char bytes[CLOUDEP_MAC_LEN];
     char hex[2 * 16 + 1];
-    apr_status_t rv = derive(call, bytes, tenant_id, "email", email);
+    apr_status_t rv = derive(ctx, bytes, tenant_id, "email", email);
 
     if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "making a decoy");
+        return cloudep_failure(ctx, rv, "making a decoy");
     }
     for (int i = 0; i < 16; i++) {
         apr_snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
     }
-    *decoy = apr_pstrcat(call->p, hex, "@decoy.invalid", NULL);
-    return NULL;
+    *decoy = apr_pstrcat(ctx->p, hex, "@decoy.invalid", NULL);
+    return cloudep_done();
 }

@@ -3,12 +3,11 @@
  *
  * Every claim comes from the session's row, so that the same generation always says the same.
  */
-#include "core/private.h"
+#include "service/token.h"
 
 #include <apr_strings.h>
-#include <apr_time.h>
-#include "base/jose/claims.h"
 #include "base/crypto/random.h"
+#include "core/settings.h"
 
 static apr_array_header_t *words(apr_pool_t *p, const char *text)
 {
@@ -21,77 +20,76 @@ static apr_array_header_t *words(apr_pool_t *p, const char *text)
     return list;
 }
 
-static apr_status_t sign(cloudep_call_t *call, const char **token, cloudep_token_kind_t kind,
+static apr_status_t sign(cloudep_context_t *ctx, const char **token, cloudep_token_kind_t kind,
                          const cloudep_claims_t *claims)
 {
-    json_t *json;
-    apr_status_t rv = cloudep_claims_to_json(&json, call->p, claims);
-
-    return rv != APR_SUCCESS
-               ? rv
-               : cloudep_jwt_sign(token, call->p, cloudep_jwks_active(call->config->run->signing, CLOUDEP_KEY_SIGN),
-                                  cloudep_claims_typ(kind), json);
+    return cloudep_claims_sign(token, ctx->p, cloudep_jwks_active(ctx->config->run->signing, CLOUDEP_KEY_SIGN), kind,
+                               claims);
 }
 
-cloudep_problem_t *cloudep_issue_tokens(cloudep_call_t *call, const cloudep_session_t *session)
+/* Never after the session's end, whether it is refreshed or not. */
+static apr_int64_t access_end(const cloudep_context_t *ctx, const cloudep_session_t *session)
 {
-    apr_int64_t now = apr_time_sec(call->r->request_time);
+    const apr_int64_t end = cloudep_now(ctx) + ctx->config->access_lifetime;
+
+    return end > session->idle_expires_at ? session->idle_expires_at : end;
+}
+
+cloudep_outcome_t cloudep_issue_tokens(cloudep_context_t *ctx, const cloudep_session_t *session,
+                                       cloudep_tokens_t *tokens)
+{
     cloudep_claims_t claims = {
-        .iss = call->config->issuer,
-        .aud = call->config->audience,
+        .iss = ctx->config->issuer,
+        .aud = ctx->config->audience,
         .sub = session->uid,
         .tid = session->tenant_id,
         .sid = session->id,
         .auth_time = session->auth_time,
-        .amr = words(call->p, session->amr),
+        .amr = words(ctx->p, session->amr),
     };
-    const char *access = NULL;
-    const char *refresh = NULL;
     apr_status_t rv;
 
-    claims.jti = apr_psprintf(call->p, "%s.%d", session->id, session->refresh_seq);
+    claims.jti = apr_psprintf(ctx->p, "%s.%d", session->id, session->refresh_seq);
     claims.iat = claims.nbf = session->rotated_at;
     claims.exp = session->idle_expires_at;
-    rv = sign(call, &refresh, CLOUDEP_TOKEN_REFRESH, &claims);
+    rv = sign(ctx, &tokens->refresh, CLOUDEP_TOKEN_REFRESH, &claims);
     if (rv == APR_SUCCESS) {
-        rv = cloudep_random_id(&claims.jti, call->p);
+        rv = cloudep_random_id(&claims.jti, ctx->p);
     }
     if (rv == APR_SUCCESS) {
-        claims.iat = claims.nbf = now;
-        claims.exp = now + call->config->access_lifetime;
-        if (claims.exp > session->idle_expires_at) {
-            claims.exp = session->idle_expires_at; /* never after its end, whether it is refreshed or not */
-        }
-        rv = sign(call, &access, CLOUDEP_TOKEN_ACCESS, &claims);
+        claims.iat = claims.nbf = cloudep_now(ctx);
+        claims.exp = access_end(ctx, session);
+        rv = sign(ctx, &tokens->access, CLOUDEP_TOKEN_ACCESS, &claims);
     }
     if (rv != APR_SUCCESS) {
-        return cloudep_problem_service(call, rv, "signing a token");
+        return cloudep_failure(ctx, rv, "signing a token");
     }
-    call->data = json_pack("{ss,ss,sI,ss,ss}", "access_token", access, "refresh_token", refresh, "expires_in",
-                           (json_int_t)(claims.exp - now), "uid", session->uid, "token_type", "Bearer");
-    return NULL;
+    tokens->expires_in = claims.exp - cloudep_now(ctx);
+    return cloudep_done();
 }
 
-const cloudep_claims_t *cloudep_read_token(request_rec *r, const cloudep_config_t *config, cloudep_token_kind_t kind,
-                                           const char *token, const char **reason)
+/* Our own token of that kind, if it is one; NULL and a reason for the log otherwise. */
+static const cloudep_claims_t *read_token(cloudep_context_t *ctx, cloudep_token_kind_t kind, const char *token,
+                                          const char **reason)
 {
     const cloudep_claims_t *claims;
     const cloudep_jwt_t *jwt;
     cloudep_claims_rule_t rule = {.kind = kind,
-                                  .iss = config->issuer,
-                                  .aud = config->audience,
-                                  .now = apr_time_sec(r->request_time),
-                                  .leeway = config->clock_leeway};
+                                  .iss = ctx->config->issuer,
+                                  .aud = ctx->config->audience,
+                                  .now = cloudep_now(ctx),
+                                  .leeway = ctx->config->clock_leeway};
 
-    if (cloudep_jwt_verify(&jwt, r->pool, config->run->signing, token, CLOUDEP_JWT_NEED_KID, reason) != APR_SUCCESS ||
-        cloudep_claims_check(&claims, r->pool, jwt, &rule, reason) != APR_SUCCESS) {
+    if (cloudep_jwt_verify(&jwt, ctx->p, ctx->config->run->signing, token, CLOUDEP_JWT_NEED_KID, reason) !=
+            APR_SUCCESS ||
+        cloudep_claims_check(&claims, ctx->p, jwt, &rule, reason) != APR_SUCCESS) {
         return NULL;
     }
     return claims;
 }
 
 /* Only the verified are remembered, so a token that is not ours costs its verification each time. */
-static void remember(cloudep_call_t *call, const unsigned char *key, const cloudep_claims_t *claims,
+static void remember(cloudep_context_t *ctx, const unsigned char *key, const cloudep_claims_t *claims,
                      cloudep_access_t *access)
 {
     memset(access, 0, sizeof(*access));
@@ -99,45 +97,44 @@ static void remember(cloudep_call_t *call, const unsigned char *key, const cloud
     apr_cpystrn(access->session_id, claims->sid, sizeof(access->session_id));
     apr_cpystrn(access->uid, claims->sub, sizeof(access->uid));
     access->expires = claims->exp;
-    cloudep_token_cache_put(call->config->run->tokens, key, access);
+    cloudep_token_cache_put(ctx->config->run->tokens, key, access);
 }
 
-apr_status_t cloudep_read_access_token(cloudep_call_t *call, const char *token, unsigned char *key,
+apr_status_t cloudep_read_access_token(cloudep_context_t *ctx, const char *token, unsigned char *key,
                                        cloudep_access_t *access, const char **reason)
 {
     const cloudep_claims_t *claims;
-    apr_status_t rv = cloudep_token_key(key, call->config->run->tokens, token);
+    apr_status_t rv = cloudep_token_key(key, ctx->config->run->tokens, token);
 
     if (rv != APR_SUCCESS) {
         *reason = "it could not be hashed";
         return rv;
     }
-    if (cloudep_token_cache_get(call->config->run->tokens, key, access) == APR_SUCCESS &&
-        apr_time_sec(call->r->request_time) < access->expires + call->config->clock_leeway) {
+    if (cloudep_token_cache_get(ctx->config->run->tokens, key, access) == APR_SUCCESS &&
+        cloudep_now(ctx) < access->expires + ctx->config->clock_leeway) {
         return APR_SUCCESS;
     }
-    claims = cloudep_read_token(call->r, call->config, CLOUDEP_TOKEN_ACCESS, token, reason);
+    claims = read_token(ctx, CLOUDEP_TOKEN_ACCESS, token, reason);
     if (!claims) {
         return CLOUDEP_EFORGED;
     }
-    remember(call, key, claims, access);
+    remember(ctx, key, claims, access);
     return APR_SUCCESS;
 }
 
-const cloudep_claims_t *cloudep_read_refresh_token(cloudep_call_t *call, const char *token)
+cloudep_outcome_t cloudep_read_refresh_token(cloudep_context_t *ctx, const char *token, const cloudep_claims_t **claims)
 {
     const char *reason = NULL;
-    const cloudep_claims_t *claims = cloudep_read_token(call->r, call->config, CLOUDEP_TOKEN_REFRESH, token, &reason);
 
-    if (!claims) {
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, call->r, CENO(120) "refresh token refused: %s", reason);
+    *claims = read_token(ctx, CLOUDEP_TOKEN_REFRESH, token, &reason);
+    if (!*claims) {
+        CLOUDEP_LOG(ctx, INFO, 0, CENO(120) "refresh token refused: %s", reason);
+        return cloudep_refuse(CLOUDEP_REFRESH_TOKEN_INVALID);
     }
-    return claims;
+    return cloudep_done();
 }
 
-const char *cloudep_public_keys(request_rec *r)
+const char *cloudep_public_keys(const cloudep_context_t *ctx)
 {
-    const cloudep_config_t *config = cloudep_config_of(r->server);
-
-    return config->run->signing ? cloudep_jwks_public_json(config->run->signing, r->pool) : NULL;
+    return ctx->config->run->signing ? cloudep_jwks_public_json(ctx->config->run->signing, ctx->p) : NULL;
 }

@@ -27,6 +27,11 @@ my $head = $member->{client}->request(HEAD => '/api/v1/members/me');
 is($head->status, 200, 'HEAD of a GET route');
 is($head->body, '', 'has no body');
 cmp_ok($head->header('Content-Length'), '>', 100, 'but its length');
+for my $callback (map { "/api/v1/auth/$_/social/callback" } qw(register login)) {
+    my $answer = client()->request(HEAD => "$callback?code=x&state=x");
+    is($answer->status, 405, "HEAD of $callback, which would do something, is not allowed");
+    is($answer->header('Allow'), 'OPTIONS, GET', "Allow of $callback has no HEAD");
+}
 
 # ---- bodies
 outcome(client()->post($login, '{}', 'Content-Type' => $_), 415, 10105000, 'Content-Type ' . ($_ // 'missing'))

@@ -7,7 +7,7 @@ use CloudEP::Process qw(wait_until spew slurp);
 use CloudEP::Test;
 use Encode qw(encode_utf8);
 use MIME::QuotedPrint qw(decode_qp);
-use Time::HiRes qw(time sleep);
+use Time::HiRes qw(time);
 
 binmode Test::More->builder->$_, ':utf8' for qw(output failure_output todo_output);
 
@@ -67,11 +67,8 @@ sub refusal {
 }
 
 subtest 'at once' => sub {
-    my $start = time;
     my $email = send_code();
     my ($mail) = $server->mails($email);
-    my $took = time - $start;
-    ok($took < 2, sprintf 'a mail does not wait for the next poll (%.3f s)', $took);
     my $headers = $mail->{headers};
     is($headers->{to}, $email, 'To');
     is($headers->{from}, 'Büro <no-reply@example.org>', 'From, with its name decoded');
@@ -88,6 +85,15 @@ subtest 'at once' => sub {
     my $code = CloudEP::Mail::code($mail);
     like(html($mail), qr/>$code</, 'the HTML part tells the same code');
     unlike($mail->{raw} =~ s/\r\n\r\n.*//sr, qr/$code/, 'no header does');
+};
+
+# Two children look into the table every two seconds: a mail that waits for that waits for a second on average.
+subtest 'a mail does not wait until somebody looks for mails' => sub {
+    my $busy = tenant(server => $server); # with a cap of its own
+    my $start = time;
+    $server->mails(send_code(tenant => $busy)) for 1 .. 30;
+    my $took = time - $start;
+    ok($took < 15, sprintf 'thirty mails, each sent when the one before is there, are not sent one a second (%.1f s)', $took);
 };
 
 subtest 'language' => sub {
@@ -118,18 +124,15 @@ subtest 'nothing a stranger wrote is in a mail with a code' => sub {
 subtest 'SMTP server down and back' => sub {
     $smtp->stop;
     my @emails = map { send_code() } 1 .. 5;
-    ok(wait_until(5, sub { $pg->value('SELECT count(*) FROM cloudep.outbox WHERE attempts > 0 AND delivered_at IS NULL') }),
+    ok(wait_until(60, sub { $pg->value('SELECT count(*) FROM cloudep.outbox WHERE attempts > 0 AND delivered_at IS NULL') }),
         'delivery was tried');
     my ($params) = row($emails[0], 'params');
     like($params, qr/^v1\.[\w-]+\.[\w-]+$/, 'the message is sealed in the table');
-    ok(wait_until(5, sub { $pg->value('SELECT count(*) FROM cloudep.outbox WHERE last_error IS NOT NULL') }), 'an error is noted');
+    ok(wait_until(60, sub { $pg->value('SELECT count(*) FROM cloudep.outbox WHERE last_error IS NOT NULL') }), 'an error is noted');
     my $errors = join ' ', map { $_->[0] } @{ $pg->psql('SELECT DISTINCT last_error FROM cloudep.outbox WHERE last_error IS NOT NULL') };
     unlike($errors, qr/\@/, "without an address: $errors");
-    my $start = time;
     $smtp->start;
-    $server->mails($_, 1, 25) for @emails;
-    my $took = time - $start;
-    ok($took < 20, sprintf 'all mails arrive soon after it is back (%.1f s)', $took);
+    ok(eval { $server->mails($_) for @emails; 1 }, 'all mails arrive once it is back') or diag($@);
     ok(row_becomes($_, 'delivered_at IS NOT NULL AND params IS NULL'), 'delivered and erased') for @emails;
     is(scalar(map { $server->mails_now($_) } @emails), 5, 'each once');
     secret(CloudEP::Mail::code(($server->mails_now($_))[0])) for @emails;    # finish() looks for them in the log
@@ -149,8 +152,8 @@ subtest 'put off and refused' => sub {
     ok(row_becomes($email, 'failed_at IS NOT NULL'), 'a 550 is final');
     is((row($email, 'params'))[0], undef, 'and the code erased');
     $smtp->behave('ok');
-    sleep 3;
-    is(scalar($server->mails_now($email)), 0, 'it is not tried again');
+    $server->mails(send_code());
+    is(scalar($server->mails_now($email)), 0, 'the refused message is not tried again when the next one goes');
 };
 
 subtest 'a connection that is cut' => sub {
@@ -158,7 +161,7 @@ subtest 'a connection that is cut' => sub {
     my $email = send_code();
     ok(row_becomes($email, 'last_error IS NOT NULL'), 'is noted');
     $smtp->behave('ok');
-    $server->mails($email, 1, 20);
+    $server->mails($email);
     ok(row_becomes($email, 'delivered_at IS NOT NULL'), 'and mended');
     is(scalar($server->mails_now($email)), 1, 'with one mail');
 };
@@ -174,7 +177,7 @@ subtest 'expiry' => sub {
     is($params, undef, 'its code is erased');
     like($error, qr/^expired/, 'and it says why');
     $smtp->start;
-    $server->mails(send_code(), 1, 20);
+    $server->mails(send_code());
     is(scalar($server->mails_now($email)), 0, 'it is never sent');
 };
 
@@ -193,17 +196,15 @@ subtest 'children that die or leave in the middle of a transfer' => sub {
     hurry($email);
     ok(row_becomes($email, 'delivered_at IS NOT NULL', 60), 'another child delivers it when the claim runs out');
 
-    $smtp->behave('slow 20');
+    $smtp->behave('slow 60');
     $smtp->seen('forget');
     $email = send_code();
     ok(wait_until(20, sub { $smtp->seen =~ /^RCPT/m }), 'a child is at another one');
     $smtp->behave('ok');    # for those who come later
     my @before = children($server->pid);
-    my $start = time;
     $server->graceful;
-    my $gone = wait_until(15, sub { my %now = map { $_ => 1 } children($server->pid); !grep { $now{$_} } @before });
-    my $took = time - $start;
-    ok($gone && $took < 8, sprintf 'a graceful restart does not wait for the transfer (%.1f s)', $took);
+    my $gone = wait_until(30, sub { my %now = map { $_ => 1 } children($server->pid); !grep { $now{$_} } @before });
+    ok($gone, 'a graceful restart does not wait for the transfer, which takes a minute');
     ok(row_becomes($email, 'delivered_at IS NOT NULL', 60), 'the message is handed back and delivered by the next child');
     is((row($email, 'attempts'))[0], 1, 'for which the broken off attempt does not count');
     is(scalar($server->mails_now($email)), 1, 'once');
@@ -215,25 +216,25 @@ subtest 'a database that goes between delivery and mark' => sub {
     my $email = send_code();
     ok(row_becomes($email, 'attempts > 0'), 'a child is at it');
     $pg->stop;
-    $server->mails($email, 1, 10);
+    my $log = $server->log_size;
+    $server->mails($email);
     $smtp->behave('ok');
-    sleep 2;
+    ok(wait_until(30, sub { $server->log($log) =~ /CE14[01]:/ }), 'the child that delivered it cannot say so to the database');
     $pg->start;
     hurry($email);
     ok(row_becomes($email, 'delivered_at IS NOT NULL', 60), 'the row is marked once the database is back');
-    sleep 3;
-    is(scalar($server->mails_now($email)), 1, 'and the mail was sent once');
+    $server->mails(send_code());
+    is(scalar($server->mails_now($email)), 1, 'the mail was sent once');
 };
 
 subtest 'many at once' => sub {
     my @emails = map { fresh_email() } 1 .. 48;
-    my $start = time;
     my @answers = $client->parallel(map { ['POST', '/api/v1/auth/register', { tenant_slug => $tenant->{slug},
         invite_code => $tenant->{invite}, email => $_, password => fresh_password(), accept_terms_version => '1' }] } @emails);
     is(scalar(grep { $_->status == 200 } @answers), 48, '48 registrations');
-    $server->mails($_, 1, 20) for @emails;
-    ok(wait_until(10, sub { !$pg->value('SELECT count(*) FROM cloudep.outbox WHERE delivered_at IS NULL AND failed_at IS NULL') }),
-        sprintf 'are delivered (%.1f s)', time - $start);
+    $server->mails($_) for @emails;
+    ok(wait_until(60, sub { !$pg->value('SELECT count(*) FROM cloudep.outbox WHERE delivered_at IS NULL AND failed_at IS NULL') }),
+        'all 48 are marked as delivered');
     is(scalar(map { $server->mails_now($_) } @emails), 48, 'once each');
 };
 
@@ -367,7 +368,7 @@ subtest 'CloudEPDefaultLanguage' => sub {
     $other->stop;
 };
 
-expect_log(qr/CE7: /);
+expect_log(qr/CE1: /);
 subtest 'mistakes are told at start' => sub {
     my $templates = "$smtp->{run}/templates";
     mkdir $templates;

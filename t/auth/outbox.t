@@ -29,7 +29,7 @@ my $server = own_server(pg => $pg, smtp => $main_relay, values => { CloudEPMailF
     with => [host($shop_port, 'Shop.Example', %shop), host($same_port, 'same.example')]);
 $server->start;
 my $tenant = tenant(server => $server);
-my %client = (main => client(server => $server), map { $_->[0] => CloudEP::Client->new(port => $_->[1], watch => \&CloudEP::Test::watch) }
+my %client = (main => client(server => $server), map { $_->[0] => CloudEP::Client->new(port => $_->[1], watch => \&CloudEP::Test::Answers::watch) }
     [shop => $shop_port], [same => $same_port]);
 
 sub mails {

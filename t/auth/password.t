@@ -124,7 +124,7 @@ my $named = member(display_name => 'Xiwqol Brezhtan');
 outcome(answer_with($challenge, other($right), new_password => 'Xiwqol Brezhtan'), 403, 29505000, 'the name, with a wrong code');
 for my $try (1 .. 5) {
     my $answer = outcome(answer_with($challenge, $right, new_password => 'Xiwqol Brezhtan'), 400, 10101000, "the name, time $try");
-    is_deeply($answer->errors, [{ field => 'new_password', reason => 'must not be your name, email address or organisation' }],
+    is_deeply($answer->errors, [{ field => 'new_password', rule => 'password', reason => 'must not be your name, email address or organisation' }],
         'says what is wrong');
 }
 outcome(login($named), 200, 102000, 'the old password is still right');

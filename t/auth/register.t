@@ -32,10 +32,10 @@ outcome(client()->post('/api/v1/auth/register', '{"tenant_slug":'), 400, 1010100
 outcome(client()->post('/api/v1/auth/register', '["tenant_slug"]'), 400, 10101000, 'JSON that is no object');
 outcome(client()->post('/api/v1/auth/register', '{"email":"a@b.tw","email":"c@d.tw"}'), 400, 10101000, 'a key twice');
 my %bad = (
-    email => ['nobody', 'a@b', 'a b@c.tw', "a\@b.tw\r\nBcc: x\@y.tw", 7, ('a' x 65) . '@b.tw'],
+    email => ['nobody', 'a@b', 'a b@c.tw', "\x{e9}\@b.tw", "a\@b.tw\r\nBcc: x\@y.tw", 7, ('a' x 65) . '@b.tw'],
     password => ['short12', 'x' x 129, 12345678, 'password123', '12345678'],
     tenant_slug => ['Demo', 'a b', '../x', 7],
-    language => ['english', 'zh_TW', 'xx', 5],
+    language => ['english', 'zh_TW_', 'xx', 5],
     display_name => ["a\x{7}b", 'x' x 101, []],
     marketing_opt_in => ['yes', 1],
     accept_terms_version => ['x' x 65, {}],
@@ -94,10 +94,8 @@ server()->ctl(qw(tenant set --slug), $slug, qw(--registration on));
 is(uses($tenant->{invite}), $before, 'a refused registration takes no use');
 
 my $held = invite("HELD-$slug", '--uses', 5);
-my $pid = server()->pg->hold(4, "SELECT uses FROM cloudep.invites WHERE code = :'code' FOR UPDATE", code => $held);
-my $began = time;
-outcome((register(tenant => $tenant, invite_code => $held))[0], 423, 28313000, "the invite's row stays locked");
-cmp_ok(time - $began, '<=', 3, 'after two seconds');
+my $pid = server()->pg->hold(6, "SELECT uses FROM cloudep.invites WHERE code = :'code' FOR UPDATE", code => $held);
+outcome((register(tenant => $tenant, invite_code => $held))[0], 423, 28313000, "the invite's row stays locked: the registration does not wait until it is free");
 waitpid $pid, 0;
 outcome((register(tenant => $tenant, invite_code => $held))[0], 200, 102000, 'and is free again later');
 

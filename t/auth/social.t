@@ -56,7 +56,7 @@ subtest 'start' => sub {
         outcome($flow->start(provider => undef), 400, 10104000, 'a field is missing');
         outcome($flow->start(redirect_uri => 'app'), 400, 10101000, 'not a URL');
         my $unknown = outcome($flow->start(provider => 'facebook'), 400, 10101000, 'a provider that nobody knows');
-        is_deeply($unknown->errors, [{ field => 'provider', reason => 'must be one of: google, post, public' }], 'which ones there are');
+        is_deeply($unknown->errors, [{ field => 'provider', rule => 'choice', reason => 'must be one of: google, post, public' }], 'which ones there are');
         outcome($flow->start(tenant_slug => 'no-such-tenant'), 404, 29301000, 'no such tenant');
         for my $uri ("$APP/", "$APP?x=1", substr($APP, 0, -1), 'https://app.example/other', 'https://evil.example/cb') {
             my $refused = outcome($flow->start(redirect_uri => $uri), 400, 10101000, "not allowed: $uri");
@@ -124,6 +124,13 @@ subtest 'state' => sub {
     outcome($login->callback($back, cookie => undef), 400, 28101000, 'another browser, without a cookie');
     outcome($login->callback($back, cookie => '__Host-cloudep-browser=' . 'A' x 22), 400, 28101000, 'or with its own');
     outcome($login->callback($back, cookie => undef, session_id => 'A' x 22), 400, 28101000, 'or with a made up session');
+    for my $cookie ('__Host-cloudep-browser=' . 'A' x 22, '__Host-cloudep-browser=x', '__Host-cloudep-browser=') {
+        outcome($login->callback($back, cookie => $cookie, session_id => $back->{session_id}), 400, 28101000,
+            "a right session_id does not beat the cookie of another browser: $cookie");
+    }
+    expect_log(qr/client submitted cookie '__Host-cloudep-browser' more than once/);
+    outcome($login->callback($back, cookie => "$back->{cookie}; __Host-cloudep-browser=" . 'A' x 22, session_id => $back->{session_id}),
+        400, 28101000, 'nor two cookies of which one is right');
     outcome($login->callback($back, iss => $_), 400, 28101000, 'another provider answers') for 'https://evil.example', $peer->issuer . '/', uc $peer->issuer;
     outcome($login->callback($back, iss => 'nobody'), 400, 10101000, 'no provider answers');
     outcome($login->callback($back, code => 'made-up'), 400, 28101000, 'a made up code');
@@ -133,6 +140,8 @@ subtest 'state' => sub {
     outcome($login->callback($back, cookie => undef, session_id => $back->{session_id}), 200, 102000, 'a client without cookies has its session_id');
     $back = $login->visit($ada);
     outcome($login->callback($back, iss => $peer->issuer), 200, 102000, 'the provider says who it is');
+    $back = $login->visit($ada);
+    outcome($login->callback($back, session_id => 'A' x 22), 200, 102000, "the right cookie is enough, whatever the session_id");
     my @tabs = map { $login->with(cookie => $back->{cookie})->visit($ada) } 1 .. 2;
     outcome($login->callback($_), 200, 102000, 'two tabs of a browser') for @tabs;
 

@@ -27,10 +27,12 @@ expect_log(qr/CE702: (?:mail|sms) cannot be delivered at present/);
 my @REPLIES = (421, 450 .. 452, 455, 500 .. 504, 510 .. 515, 521, 530, 535, 541, 550 .. 556, 571);
 my @PUT_OFF = (450 .. 452, 455, 500, 502, 503, 530, 535);
 my %about_mail = ((map { $_ => 'given up' } @REPLIES), (map { $_ => 'put off' } @PUT_OFF), 421 => 'rest');
+# Before MAIL every reply is about the server, whatever its number: a few stand for all, as a worker rests after each.
+my @SESSION = (421, 450, 501, 504, 535, 550, 554);
 # What becomes of a mail whose session or transaction is answered so.
 my %table = (
-    EHLO => { map { $_ => 'rest' } @REPLIES },
-    AUTH => { map { $_ => 'rest' } @REPLIES },
+    EHLO => { map { $_ => 'rest' } @SESSION },
+    AUTH => { map { $_ => 'rest' } @SESSION },
     MAIL => { (map { $_ => 'put off' } @REPLIES), 421 => 'rest' },
     map { $_ => \%about_mail } qw(RCPT DATA END),
 );
@@ -105,7 +107,7 @@ sub check_once {
 my @waiting;
 for my $stage (qw(EHLO AUTH MAIL)) {
     subtest "a mail server that answers at $stage" => sub {
-        push @waiting, map { check_once($stage, $_) } @REPLIES;
+        push @waiting, map { check_once($stage, $_) } sort keys %{ $table{$stage} };
     };
 }
 

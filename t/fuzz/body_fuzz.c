@@ -8,6 +8,7 @@
 
 #include "base/text/field.h"
 #include "base/text/json.h"
+#include "base/text/phone.h"
 #include "base/text/validate.h"
 #include "fuzz.h"
 

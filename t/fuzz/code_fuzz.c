@@ -6,6 +6,7 @@
 #include "base/crypto/backup_code.h"
 #include "base/crypto/mac.h"
 #include "base/crypto/totp.h"
+#include "base/text/code.h"
 #include "base/text/validate.h"
 #include "fuzz.h"
 

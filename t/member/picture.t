@@ -63,6 +63,8 @@ for (
     ['*/*', 'svg+xml'], ['image/*', 'svg+xml'], ['image/png, image/svg+xml;q=0.5', 'png'], ['image/png;q=0.2,image/*', 'svg+xml'],
     ['image/svg+xml;q=0, */*;q=0.1', 'png'], ['text/html, IMAGE/PNG;level=1;q=0.9, */*;q=0.8', 'png'], ['application/json', 'svg+xml'],
     ['image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8', 'svg+xml'], [',;,q=1;;', 'svg+xml'],
+    ['image/png;q=0.501, image/svg+xml;q=0.5', 'png'], ['image/png;q=1.000, image/svg+xml;q=0.9999', 'png'],
+    ['image/png;q=9, image/svg+xml;q=0.1', 'svg+xml'], ['image/png;q=x, image/svg+xml;q=0.001', 'svg+xml'],
 ) {
     my ($accept, $type) = @$_;
     is($client->get("$me/qr", Accept => $accept)->header('content-type'), "image/$type", "Accept: $accept");

@@ -46,7 +46,7 @@ my %bad = (
     avatar => ['javascript:alert(1)', 'example.com/a.png', 'ftp://example.com/a', 'http://'],
     language => ['english!', 'e', 'zh_TW_'],
     currency => ['TW', 'XXZ', 'twdd', 'DEM'],
-    phone => ['0912345678', '+', '+0123456789', '+88691234567890123', '+886-912-345-678'],
+    phone => ['0912345678', '+', '+0123456789', '+88691234567890123', '+8860912345678', '+886912345678x1'],
 );
 for my $field (sort keys %bad) {
     for my $value (@{ $bad{$field} }) {

@@ -7,7 +7,6 @@ use CloudEP::Gateway;
 use CloudEP::Process qw(wait_until spew slurp);
 use CloudEP::Test;
 use JSON::PP ();
-use Time::HiRes qw(time sleep);
 
 binmode Test::More->builder->$_, ':utf8' for qw(output failure_output todo_output);
 
@@ -28,7 +27,7 @@ my %json = (
 my $server = sms_server(%json);
 $server->start;
 my $tenant = tenant(server => $server);
-expect_log(qr/CE702: sms cannot be delivered at present/, qr/CE7: /);
+expect_log(qr/CE702: sms cannot be delivered at present/, qr/CE1: /);
 
 sub own_gateway {
     my $dir = CloudEP::Test::own_folder('sms');
@@ -65,7 +64,7 @@ sub row {
 
 sub row_becomes {
     my ($number, $condition, $seconds) = @_;
-    return wait_until($seconds // 20, sub { row($number, $condition) eq 't' });
+    return wait_until($seconds // 60, sub { row($number, $condition) eq 't' });
 }
 
 # The next attempt is due now, as if its time had come.
@@ -77,7 +76,7 @@ sub hurry {
 # The first SMS that a gateway took for a number, or for whatever identifies it.
 sub taken {
     my ($from, $pattern, $seconds) = @_;
-    wait_until($seconds // 20, sub { $from->taken($pattern) }) or die "no SMS for $pattern\n";
+    wait_until($seconds // 60, sub { $from->taken($pattern) }) or die "no SMS for $pattern\n";
     return ($from->taken($pattern))[0];
 }
 
@@ -88,9 +87,7 @@ sub refusal {
 
 subtest 'JSON' => sub {
     my $number = send_code($server);
-    my $start = time;
     my $sms = taken($gateway, $number);
-    ok(time - $start < 1, 'an SMS arrives within a second');
     is("$sms->{method} $sms->{path}", 'POST /v1/send', 'method and path');
     is($sms->{body}{to}, $number, 'the number');
     like($sms->{body}{text}, qr/^\d{6} is your Tenant \Q$tenant->{slug}\E code, valid for 10 minutes\. Never tell it to anybody\.\z/, 'the text');
@@ -147,13 +144,12 @@ subtest 'a gateway that fails' => sub {
 };
 
 subtest 'a slow gateway' => sub {
-    $gateway->behave('slow 4');
+    $gateway->behave('slow 10');
     my $number = send_code($server);
     ok(row_becomes($number, 'attempts > 0'), 'an SMS is on its way');
-    my $start = time;
     my ($answer, $sent) = register(client => client(server => $server), tenant => $tenant);
     $server->mails($sent->{email});
-    ok(time - $start < 1.5, 'mails do not wait for it');
+    is((row($number, 'delivered_at'))[0], undef, 'a mail arrives before it');
     ok(row_becomes($number, 'delivered_at IS NOT NULL'), 'it arrives');
     is((row($number, 'attempts'))[0], 1, 'at the first attempt');
     is(scalar($gateway->taken($number)), 1, 'once');
@@ -163,21 +159,21 @@ subtest 'a slow gateway' => sub {
     $number = send_code($server);
     ok(row_becomes($number, 'attempts > 0'), 'another one is on its way');
     $pg->stop;
+    my $log = $server->log_size;
     taken($gateway, $number);
     $gateway->behave('ok');
-    sleep 1;
+    ok(wait_until(30, sub { $server->log($log) =~ /CE14[01]:/ }), 'the child that delivered it cannot say so to the database');
     $pg->start;
     hurry($number);
     ok(row_becomes($number, 'delivered_at IS NOT NULL'), 'a database that goes in between learns of it later');
-    sleep 3;
+    taken($gateway, send_code($server));
     is(scalar($gateway->taken($number)), 1, 'an acknowledged SMS is not sent twice');
 
     $gateway->behave('slow 14');
     $number = send_code($server);
     ok(row_becomes($number, 'attempts > 0'), 'a third one is on its way');
-    $start = time;
     $server->stop;
-    ok(time - $start < 6, sprintf 'httpd does not wait for it to stop (%.1f s)', time - $start);
+    is(scalar($gateway->taken($number)), 0, 'httpd stops without waiting for it');
     $gateway->behave('ok');
 };
 

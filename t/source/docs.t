@@ -1,10 +1,12 @@
 # The documents say what the code does: every directive with its default, every route, every outcome, every message id.
 use strict;
 use warnings;
+use feature 'state';
 use CloudEP::Httpd;
 use CloudEP::Process qw(slurp);
-use CloudEP::Source qw(c_files);
+use CloudEP::Source qw(described);
 use File::Basename qw(dirname);
+use JSON::PP ();
 use Test::More;
 use YAML::XS ();
 
@@ -33,23 +35,14 @@ sub value_of {
     return $text =~ /^On$/i ? 1 : $text =~ /^Off$/i ? 0 : $text =~ /^(\d+)(s|min|h|d)?$/ ? $1 * $UNIT{ $2 // '' } : $text;
 }
 
-sub product { my $n = 1; $n *= $_ for split /\s*\*\s*/, $_[0]; return $n }
-
-sub directives_of_code {
-    my %found;
-    my $text = slurp('common/core/config.h') =~ s/\\\n//gr;
-    while ($text =~ /\b(FLAG|NUMBER|SECONDS|TEXT|FILENAME|LIST|ROWS)\(\s*\w+,\s*"(CloudEP\w+)",\s*("[^"]*"|[^,]+)/g) {
-        my ($kind, $name, $default) = ($1, $2, $3);
-        $found{$name} = $kind =~ /^(?:FILENAME|LIST|ROWS)$/ || $default =~ /^(?:NULL|CLOUDEP_UNSET)/ ? undef
-            : $default =~ /^"(.*)"$/ ? $1 : product($default);
-    }
-    $text = slurp('common/guard/guard.h');
-    $found{$2} = $1 eq 'FLAG' ? 0 : undef while $text =~ /AP_INIT_(\w+)\("(CloudEP\w+)"/g;
-    return %found;
+# Of the code: name => default, and name => context.
+my (%code, %context);
+for my $directive (described('directives')) {
+    my $default = $directive->{default};
+    $code{ $directive->{name} } = JSON::PP::is_bool($default) ? $default + 0 : $default;
+    $context{ $directive->{name} } = $directive->{context};
 }
-
-my %code = directives_of_code();
-cmp_ok(scalar keys %code, '>', 50, 'the command tables were read');
+cmp_ok(scalar keys %code, '>', 50, 'the tables of directives were read');
 
 sub defaults_are {
     my ($found, $where) = @_;
@@ -60,11 +53,10 @@ sub defaults_are {
 }
 
 my (%described, @misplaced);
-my $in_places = slurp('common/guard/guard.h');    # those of a Location
 while ($guide =~ /^### (CloudEP\w+)\n\n.+?\n\n    Syntax:  (CloudEP\w+) .*\n    Default: (?:(CloudEP\w+) )?(.+)\n    Context: (directory|server)/mg) {
     my ($name, $syntax, $owner, $default, $context) = ($1, $2, $3, $4, $5);
     push @misplaced, $name if $syntax ne $name || ($owner // $name) ne $name
-        || $context ne ($in_places =~ /"$name"/ ? 'directory' : 'server');
+        || $context ne ($context{$name} // '');
     $described{$name} = $owner ? value_of($default) : undef;
 }
 is("@misplaced", '', 'doc/directives.md: syntax, default and context are each of their directive');
@@ -89,30 +81,12 @@ defaults_are(\%shipped, 'httpd.conf.d/cloudep.conf');
 my $api = YAML::XS::LoadFile('doc/openapi.yaml');
 my $KEYS = '/.well-known/jwks.json';    # a handler of its own, not in the route tables
 
-my (@routes, %table);    # method and path; the name of its table of fields
-for my $module (qw(auth member)) {
-    my $text = slurp("mod_cloudep_$module/mod_cloudep_$module.c");
-    my ($prefix) = slurp('common/core/cloudep.h') =~ /#define CLOUDEP_\U$module\E_PREFIX "(.*)"/;
-    while ($text =~ /^\s*\{"([A-Z]+)", "([^"]+)",[^{}]*?, (\w+),\s+\w+\},/mg) {
-        push @routes, "$1 $prefix$2";
-        $table{$routes[-1]} = $3;
-    }
-}
+my %served = map { ("$_->{method} $_->{prefix}$_->{path}" => $_) } described('operations');
 my @operations = map { my $path = $_; map { [uc, $path, $api->{paths}{$path}{$_}] } sort keys %{ $api->{paths}{$path} } }
     sort keys %{ $api->{paths} };
-same([map { "$_->[0] $_->[1]" } grep { $_->[1] ne $KEYS } @operations], \@routes, 'doc/openapi.yaml has every route and no other');
+same([map { "$_->[0] $_->[1]" } grep { $_->[1] ne $KEYS } @operations], [keys %served], 'doc/openapi.yaml has every operation and no other');
 
-# What an operation takes, of the code: "name" or "name!" when it is required.
-my $flows = join '', map { slurp($_) =~ s/\\\n//gr } glob 'mod_*/*.h mod_*/*.c';
-my %macro = $flows =~ /^#define (FIELD_\w+)(?:\(field\))?\s+(\{.*\})\s*$/mg;
-my %fields = (NULL => []);
-while ($flows =~ /^const cloudep_field_t (\w+)\[\] = \{(.*?)\};$/msg) {
-    my ($name, $text) = ($1, $2);
-    $text =~ s/\b(FIELD_\w+)(?:\(("\w+")\))?/my $body = $macro{$1}; my $argument = $2; $body =~ s!\bfield\b!$argument!r/ge;
-    $fields{$name} = [map { ($_->[0]) . ($_->[1] =~ /FIELD_REQUIRED/ ? '!' : '') } map { [/\.name = "(\w+)"(.*)/s] }
-        grep { /\.name = "/ } $text =~ /(\{[^{}]*\})/g];
-}
-
+# What an operation takes: "name" or "name!" when it is required.
 sub takes {
     my ($operation) = @_;
     my @parameters = map { resolve($_) } @{ $operation->{parameters} // [] };
@@ -124,8 +98,9 @@ sub takes {
 my @different;
 for my $operation (@operations) {
     my $name = "$operation->[0] $operation->[1]";
-    my $code = $fields{ $table{$name} // next } // die "no table $table{$name}\n";
-    my ($here, $there) = map { join ' ', sort @$_ } [takes($operation->[2])], $code;
+    my $code = $served{$name} // next;
+    my ($here, $there) = map { join ' ', sort @$_ } [takes($operation->[2])],
+        [map { $_->{name} . ($_->{required} ? '!' : '') } @{ $code->{fields} }];
     push @different, "$name: $here / $there" if $here ne $there;
 }
 is(join("\n", @different), '', 'doc/openapi.yaml has the fields of every operation, and which are required');
@@ -141,32 +116,71 @@ sub resolve {
     return $node;
 }
 
-# Which status a category has, by the table of the code.
-my %NAMED = (BAD_REQUEST => 400, UNAUTHORIZED => 401, FORBIDDEN => 403, NOT_FOUND => 404, METHOD_NOT_ALLOWED => 405, CONFLICT => 409,
-    REQUEST_ENTITY_TOO_LARGE => 413, LOCKED => 423, TOO_MANY_REQUESTS => 429, INTERNAL_SERVER_ERROR => 500, NOT_IMPLEMENTED => 501,
-    BAD_GATEWAY => 502, SERVICE_UNAVAILABLE => 503);
-my %category = slurp('common/core/cloudep.h') =~ /^\s+(CLOUDEP_\w+) = (\d{3}),?\s+\/\*/mg;
-my %status = map { $category{ $_->[0] } => $NAMED{ $_->[1] } }
-    map { [/(\w+), HTTP_(\w+)/] } slurp('common/core/problem.c') =~ /^\s+\{(CLOUDEP_\w+, HTTP_\w+)\},$/mg;
+# The refusals of an operation in the document: [status, reasons of its enum, examples by name], of each status.
+sub refusals {
+    my ($operation) = @_;
+    my @found;
+    for my $status (grep { $_ >= 400 } sort keys %{ $operation->{responses} }) {
+        my $json = resolve($operation->{responses}{$status})->{content}{'application/json'} // next;
+        my %examples = map { ($_ => resolve($json->{examples}{$_})->{value}) } keys %{ $json->{examples} };
+        push @found, [$status, $json->{schema}{properties}{reason}{enum} // [], \%examples];
+    }
+    return @found;
+}
 
-my (@documented, @wrong);
+# What is wrong with an example of a reason: it has to be what the tables of codes say, to the letter. Only a malformed
+# request has messages that are more exact than its reason's.
+sub example_faults {
+    my ($status, $reason, $value, $expected) = @_;
+    return 'there is no such reason' if !$expected;
+    my @wrong = map { "its $_ is " . ($value->{$_} // 'missing') . ", not $expected->{$_}" }
+        grep { ($value->{$_} // '') ne $expected->{$_} } 'code', $reason eq 'request_malformed' ? () : 'message';
+    push @wrong, "it has the reason $value->{reason}" if ($value->{reason} // '') ne $reason;
+    push @wrong, "its status is $expected->{status}" if $expected->{status} != $status;
+    return @wrong, map { error_faults($_) } @{ $value->{errors} // [] };
+}
+
+sub error_faults {
+    my ($error) = @_;
+    state %rules = map { $_ => 1 } described('rules');
+    return $rules{ $error->{rule} // '' } ? () : 'an error has the rule ' . ($error->{rule} // 'none');
+}
+
+my (@documented, @wrong, %used);
 for my $operation (@operations) {
     my ($method, $path, $what) = @$operation;
-    for my $status (sort keys %{ $what->{responses} }) {
-        my $examples = resolve($what->{responses}{$status})->{content}{'application/json'}{examples} or next;
-        for my $code (sort keys %$examples) {
-            my $value = resolve($examples->{$code})->{value};
-            my $expected = $code == 102000 ? 200 : $status{ substr $code, 2, 3 };
-            push @documented, join "\t", $method, $path, $status, $code;
-            push @wrong, "$documented[-1]: the example has $value->{code}" if $value->{code} != $code;
-            push @wrong, "$documented[-1]: its category answers $expected" if $expected != $status && !($expected == 405 && $status == 415);
+    my $codes = ($served{"$method $path"} // next)->{codes};
+    push @documented, "$method\t$path\t200\t102000" if $what->{responses}{200};
+    for my $refusal (refusals($what)) {
+        my ($status, $reasons, $examples) = @$refusal;
+        my $here = "$method $path $status";
+        push @wrong, "$here: the reasons are @$reasons, the examples " . join ' ', sort keys %$examples
+            if join(' ', sort @$reasons) ne join(' ', sort keys %$examples);
+        for my $reason (sort keys %$examples) {
+            push @wrong, map { "$here $reason: $_" } example_faults($status, $reason, $examples->{$reason}, $codes->{$reason});
+            push @documented, join "\t", $method, $path, $status, $examples->{$reason}{code} // 'none';
+            $used{$reason} = 1;
         }
     }
 }
-is(join("\n", @wrong), '', 'every example of doc/openapi.yaml has the code of its name, at the status of its category');
+is(join("\n", @wrong), '', 'every reason of doc/openapi.yaml has an example, with its status, code and message');
+my $schema = $api->{components}{schemas}{Problem}{properties}{errors}{items}{properties}{rule}{enum};
+same($schema, [described('rules')], 'doc/openapi.yaml has every rule and no other');
+
+# ---- doc/reasons.md: each reason once, and where it is answered
+
+my (%meant, @twice);
+for my $row (slurp('doc/reasons.md') =~ /^\| (`.+?) \| .+ \| .+ \|$/mg) {
+    push @twice, grep { $meant{$_}++ } $row =~ /`(\w+)`/g;
+}
+is("@twice", '', 'doc/reasons.md has each reason once');
+same([keys %meant], [grep { $_ ne 'done' } described('reasons')], 'doc/reasons.md has every reason and no other');
+my @OF_HTTPD = qw(path_unknown request_refused access_refused);    # told by error.c and for unknown paths only
+same([keys %used, @OF_HTTPD], [keys %meant], 'every reason is one of an operation, or of httpd itself');
+
 my %documented = map { $_ => 1 } @documented;
 my ($head, @outcomes) = split /\n/, slurp('t/responses.tsv');
-is(join("\n", grep { !$documented{$_} } @outcomes), '', 'doc/openapi.yaml has every outcome of the contract');
+is(join("\n", grep { !$documented{$_} } @outcomes), '', 'doc/openapi.yaml has a reason for every outcome of the contract');
 cmp_ok(scalar @outcomes, '==', 233, 'which are 233');
 
 # Every reference leads somewhere.
@@ -179,20 +193,13 @@ is(join("\n", grep { !eval { resolve({ '$ref' => $_ }) } } references($api)), ''
 
 # ---- what httpd logs
 
-my %levels;    # of a message id: those of its calls; a debug message needs no explanation
-for my $text (map { slurp($_) } grep { !/private\.h$/ } c_files(qw(common mod_cloudep_auth mod_cloudep_member))) {
-    $levels{$1} //= {} while $text =~ /\bCENO\((\d+)\)/g;
-    while ($text =~ /(?:\bap_log_\w+\(\s*APLOG_MARK|\bLOG\(\w+),([^;]*?)CENO\((\d+)\)/g) {
-        my ($before, $id) = ($1, $2);
-        $levels{$id}{ lc $1 } = 1 while $before =~ /\bAPLOG_(?!DEBUG)(\w+)/g;
-    }
-}
+my %levels = map { $_->{id} => $_->{levels} } described('messages');    # a debug message needs no explanation
 my (@explained, @other);
 while ($operations =~ /^\| (CE\d[^|]*?) \| ([^|]+?) \|/mg) {
     my ($ids, $told) = ($1, $2);
     my @row = map { my ($first, $last) = /(\d+)(?:-(\d+))?/; $first .. $last // $first } $ids =~ /CE(\d+(?:-\d+)?)/g;
     push @explained, @row;
-    my $logged = join ', ', sort keys %{ { map { %{ $levels{$_} // {} } } @row } };
+    my $logged = join ', ', sort keys %{ { map { $_ => 1 } grep { $_ ne 'debug' } map { @{ $levels{$_} // [] } } @row } };
     push @other, "$ids: $logged" if $logged ne join ', ', sort split /, /, $told;
 }
 same(\@explained, [keys %levels], 'doc/operations.md explains every message id and no other');

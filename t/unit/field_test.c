@@ -84,6 +84,27 @@ static void test_all_good(apr_pool_t *pool)
     is_str(v[TOKEN].text, "a.b~c", "token");
 }
 
+/* What people paste; each kind has a test of its own with all there is. */
+static void test_typed(apr_pool_t *pool)
+{
+    apr_array_header_t *errors;
+    const cloudep_field_value_t *v = check(
+        &errors,
+        "{\"tenant_slug\":\"demo\",\"email\":\" Alice@B\u00fccher.example\u00a0\",\"password\":\"\u00a0 a\u0308bcdef\","
+        "\"code\":\"\uff11\uff12\uff13-456\u3000\",\"language\":\"zh_TW\",\"phone\":\"+886 (0)912-345.678\"}",
+        pool);
+
+    ok(!errors, "every field is understood");
+    is_str(v[MAIL].text, "alice@xn--bcher-kva.example", "an email address");
+    is_str(v[PASS].text,
+           "\xc2\xa0 a\xcc\x88"
+           "bcdef",
+           "a password is exactly what was sent");
+    is_str(v[CODE].text, "123456", "a code");
+    is_str(v[LANG].text, "zh-TW", "a language");
+    is_str(v[PHONE].text, "+886912345678", "a phone number");
+}
+
 static void test_absent(apr_pool_t *pool)
 {
     apr_array_header_t *errors;
@@ -106,14 +127,14 @@ static void test_absent(apr_pool_t *pool)
     for (int i = 0; i < 3; i++) {
         const cloudep_field_error_t *error = error_at(errors, i);
 
-        ok(error && error->fault == CLOUDEP_FIELD_MISSING, "are missing");
+        is_str(error ? error->rule : NULL, CLOUDEP_RULE_REQUIRED, "are missing");
         is_str(error ? error->field : NULL, fields[i].name, "named in the table's order");
         is_str(error ? error->reason : NULL, "is required", "with a reason");
     }
 }
 
 /* One wrong member beside the good required ones: exactly one error, that of the field. */
-static void wrong(int field, const char *json, const char *reason, apr_pool_t *pool)
+static void wrong(int field, const char *json, const char *rule, const char *reason, apr_pool_t *pool)
 {
     apr_array_header_t *errors;
     const char *body = apr_psprintf(pool, "{%s,\"%s\":%s}",
@@ -130,7 +151,7 @@ static void wrong(int field, const char *json, const char *reason, apr_pool_t *p
         return;
     }
     is_str(error->field, fields[field].name, "that names the field");
-    is_int(error->fault, CLOUDEP_FIELD_FORMAT, "as one of its form");
+    is_str(error->rule, rule, "and the rule");
     is_str(error->reason, reason, "and says what is wrong");
     is_str(values[field].text, NULL, "and there is no value");
 }
@@ -143,38 +164,46 @@ static void test_types(apr_pool_t *pool)
     for (int field = 0; field < COUNT; field++) {
         if (field != OPT_IN) {
             for (const char *const *json = not_strings; *json; json++) {
-                wrong(field, *json, "must be a string", pool);
+                wrong(field, *json, CLOUDEP_RULE_FORMAT, "must be a string", pool);
             }
         }
     }
     for (const char *const *json = not_booleans; *json; json++) {
-        wrong(OPT_IN, *json, "must be true or false", pool);
+        wrong(OPT_IN, *json, CLOUDEP_RULE_FORMAT, "must be true or false", pool);
     }
 }
 
 static void test_forms(apr_pool_t *pool)
 {
-    wrong(SLUG, "\"Demo\"", "must be lower-case letters, digits and hyphens", pool);
-    wrong(MAIL, "\"a@b\"", "must be an email address", pool);
-    wrong(MAIL, "\"a@b.tw\\r\\nBcc: c@d.tw\"", "must be an email address", pool);
-    wrong(PASS, "\"1234567\"", "must have at least 8 characters", pool);
-    wrong(PASS, "\"\xe7\x8e\x8b\xe7\x8e\x8b\xe7\x8e\x8b\"", "must have at least 8 characters", pool);
-    wrong(CODE, "\"12345\"", "must be 6 to 8 digits", pool);
-    wrong(CODE, "\"123456789\"", "must be 6 to 8 digits", pool);
-    wrong(CODE, "\"12345x\"", "must be 6 to 8 digits", pool);
-    wrong(CODE, "\" \"", "must be 6 to 8 digits", pool);
-    wrong(NAME, "\"12345678901\"", "must have at most 10 characters", pool);
-    wrong(NAME, "\"a\\nb\"", "must not have control characters", pool);
-    wrong(NAME, "\"\\u202eb\"", "must not have control characters", pool);
-    wrong(NAME, "\"  \\u3000\"", "must not be only white space", pool);
-    wrong(LANG, "\"english\"", "must be a language tag such as zh-TW or en", pool);
-    wrong(MONEY, "\"twd\"", "must be a currency code such as TWD or USD", pool);
-    wrong(PHONE, "\"0912345678\"", "must be a phone number such as +886912345678", pool);
-    wrong(LINK, "\"javascript:alert(1)\"", "must be an absolute http or https URL", pool);
-    wrong(CHOICE, "\"Google\"", "must be one of: google, zitadel", pool);
-    wrong(ID, "\"a b\"", "must be an id as it was handed out", pool);
-    wrong(TOKEN, "\"a b\"", "must be printable ASCII without spaces", pool);
-    wrong(TOKEN, "\"123456789012345678901\"", "must have at most 20 characters", pool);
+    wrong(SLUG, "\"Demo\"", CLOUDEP_RULE_FORMAT, "must be lower-case letters, digits and hyphens", pool);
+    wrong(MAIL, "\"a@b\"", CLOUDEP_RULE_FORMAT, "must be an email address", pool);
+    wrong(MAIL, "\"a@b.tw\\r\\nBcc: c@d.tw\"", CLOUDEP_RULE_FORMAT, "must be an email address", pool);
+    wrong(PASS, "\"1234567\"", CLOUDEP_RULE_LENGTH, "must have at least 8 characters", pool);
+    wrong(PASS, "\"\xe7\x8e\x8b\xe7\x8e\x8b\xe7\x8e\x8b\"", CLOUDEP_RULE_LENGTH, "must have at least 8 characters",
+          pool);
+    wrong(CODE, "\"12345\"", CLOUDEP_RULE_FORMAT, "must be 6 to 8 digits", pool);
+    wrong(CODE, "\"123456789\"", CLOUDEP_RULE_FORMAT, "must be 6 to 8 digits", pool);
+    wrong(CODE, "\"12345x\"", CLOUDEP_RULE_FORMAT, "must be 6 to 8 digits", pool);
+    wrong(CODE, "\" \"", CLOUDEP_RULE_FORMAT, "must be 6 to 8 digits", pool);
+    wrong(NAME, "\"12345678901\"", CLOUDEP_RULE_LENGTH, "must have at most 10 characters", pool);
+    wrong(NAME, "\"a\\nb\"", CLOUDEP_RULE_FORMAT, "must not have control characters", pool);
+    wrong(NAME, "\"\\u202eb\"", CLOUDEP_RULE_FORMAT, "must not have control characters", pool);
+    wrong(NAME, "\"  \\u3000\"", CLOUDEP_RULE_FORMAT, "must not be only white space", pool);
+    wrong(LANG, "\"english\"", CLOUDEP_RULE_FORMAT, "must be a language tag such as zh-TW or en", pool);
+    wrong(MONEY, "\"twd\"", CLOUDEP_RULE_FORMAT, "must be a currency code such as TWD or USD", pool);
+    wrong(LANG, "\"zh_\"", CLOUDEP_RULE_FORMAT, "must be a language tag such as zh-TW or en", pool);
+    wrong(MAIL, "\"\u00e9@b.tw\"", CLOUDEP_RULE_FORMAT, "must be an email address with ASCII characters before the @",
+          pool);
+    wrong(PHONE, "\"+886 912 x\"", CLOUDEP_RULE_FORMAT, "must be a phone number such as +886912345678", pool);
+    wrong(PHONE, "\"0912345678\"", CLOUDEP_RULE_FORMAT, "must begin with + and the country code, such as +886912345678",
+          pool);
+    wrong(PHONE, "\"+8860912345678\"", CLOUDEP_RULE_FORMAT,
+          "must not have the 0 after the country code that is dialled at home only", pool);
+    wrong(LINK, "\"javascript:alert(1)\"", CLOUDEP_RULE_FORMAT, "must be an absolute http or https URL", pool);
+    wrong(CHOICE, "\"Google\"", CLOUDEP_RULE_CHOICE, "must be one of: google, zitadel", pool);
+    wrong(ID, "\"a b\"", CLOUDEP_RULE_FORMAT, "must be an id as it was handed out", pool);
+    wrong(TOKEN, "\"a b\"", CLOUDEP_RULE_FORMAT, "must be printable ASCII without spaces", pool);
+    wrong(TOKEN, "\"123456789012345678901\"", CLOUDEP_RULE_LENGTH, "must have at most 20 characters", pool);
 }
 
 static void test_lengths(apr_pool_t *pool)
@@ -209,9 +238,9 @@ static void test_many_errors(apr_pool_t *pool)
 
     is_int(errors ? errors->nelts : 0, 4, "all faults are told at once");
     is_str(error_at(errors, 0)->field, "tenant_slug", "in the table's order");
-    is_int(error_at(errors, 0)->fault, CLOUDEP_FIELD_MISSING, "missing ones");
+    is_str(error_at(errors, 0)->rule, CLOUDEP_RULE_REQUIRED, "missing ones");
     is_str(error_at(errors, 1)->field, "email", "and malformed ones");
-    is_int(error_at(errors, 1)->fault, CLOUDEP_FIELD_FORMAT, "told apart");
+    is_str(error_at(errors, 1)->rule, CLOUDEP_RULE_FORMAT, "told apart");
     is_str(error_at(errors, 2)->field, "password", "the third");
     is_str(error_at(errors, 3)->field, "language", "the fourth");
     is_str(v[NAME].text, "Ann", "what is good has its value nevertheless");
@@ -265,7 +294,7 @@ static void test_query(apr_pool_t *pool)
     is_int(cloudep_field_check_query(&v, &errors, callback, arguments, pool), CLOUDEP_EMALFORMED,
            "a parameter given twice");
     is_str(error_at(errors, 0)->field, "state", "is refused");
-    is_int(error_at(errors, 0)->fault, CLOUDEP_FIELD_FORMAT, "as malformed");
+    is_str(error_at(errors, 0)->rule, CLOUDEP_RULE_FORMAT, "as malformed");
     is_str(error_at(errors, 0)->reason, "must be given once only", "even with the same value");
 
     apr_table_clear(arguments);
@@ -274,8 +303,8 @@ static void test_query(apr_pool_t *pool)
     apr_table_addn(arguments, "name", "\xc3(");
     is_int(cloudep_field_check_query(&v, &errors, callback, arguments, pool), CLOUDEP_EMALFORMED, "a bad query");
     is_int(errors->nelts, 4, "has four faults");
-    is_int(error_at(errors, 0)->fault, CLOUDEP_FIELD_MISSING, "empty is missing");
-    is_int(error_at(errors, 1)->fault, CLOUDEP_FIELD_MISSING, "absent is missing");
+    is_str(error_at(errors, 0)->rule, CLOUDEP_RULE_REQUIRED, "empty is missing");
+    is_str(error_at(errors, 1)->rule, CLOUDEP_RULE_REQUIRED, "absent is missing");
     is_str(error_at(errors, 2)->reason, "must be true or false", "a Boolean is true or false");
     is_str(error_at(errors, 3)->reason, "must be valid UTF-8", "text is UTF-8");
 }
@@ -288,6 +317,7 @@ int main(void)
         return 1;
     }
     test_all_good(pool);
+    test_typed(pool);
     test_absent(pool);
     test_types(pool);
     test_forms(pool);

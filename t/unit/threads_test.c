@@ -15,6 +15,10 @@
 #include "base/crypto/mac.h"
 #include "base/crypto/password.h"
 #include "base/crypto/seal.h"
+#include "base/text/email.h"
+#include "base/text/language.h"
+#include "base/text/opaque_string.h"
+#include "base/text/phone.h"
 #include "base/text/template.h"
 #include "base/text/validate.h"
 #include "tap.h"
@@ -240,15 +244,24 @@ static void use_texts(hammer_t *h, void *templatev)
 {
     const cloudep_template_t *template = *(const cloudep_template_t **)templatev;
     const char *number = apr_psprintf(h->pool, "%d", h->round);
+    static const char *const languages[] = {"en", "zh-TW", NULL};
     const char *const values[] = {number};
     const char *text = "";
 
     h->wrong += cloudep_template_render(&text, h->pool, template, CLOUDEP_ESCAPE_HTML, values) != APR_SUCCESS ||
                 strcmp(text, apr_pstrcat(h->pool, "<b>", number, "</b>", NULL)) != 0;
     h->wrong += cloudep_normalize_language(&text, "zh-tw", h->pool) != APR_SUCCESS || strcmp(text, "zh-TW") != 0;
-    h->wrong += cloudep_normalize_email(&text, "A@Example.COM", h->pool) != APR_SUCCESS;
-    h->wrong +=
-        !cloudep_is_currency("CHF") || !cloudep_is_phone("+41446681800") || !cloudep_is_url("https://a.example/");
+    h->wrong += cloudep_normalize_email(&text, NULL,
+                                        "A@b\xc3\xbc"
+                                        "cher.example",
+                                        h->pool) != APR_SUCCESS ||
+                strcmp(text, "a@xn--bcher-kva.example") != 0;
+    h->wrong += cloudep_normalize_phone(&text, NULL, "+41 (0)44 668 18 00", h->pool) != APR_SUCCESS ||
+                strcmp(text, "+41446681800") != 0;
+    h->wrong += cloudep_password_prepare(&text, NULL, h->pool, CLOUDEP_PASSWORD_OPAQUE, "a\xcc\x88") != APR_SUCCESS ||
+                strcmp(text, "\xc3\xa4") != 0;
+    h->wrong += cloudep_language_nearest("zh-HK", languages, h->pool) != languages[1];
+    h->wrong += !cloudep_is_currency("CHF") || !cloudep_is_url("https://a.example/");
 }
 
 static void test_texts(apr_pool_t *pool)

@@ -207,3 +207,12 @@ apr_status_t cloudep_claims_to_json(json_t **out, apr_pool_t *pool, const cloude
     *out = json;
     return APR_SUCCESS;
 }
+
+apr_status_t cloudep_claims_sign(const char **token, apr_pool_t *pool, const cloudep_jwk_t *key,
+                                 cloudep_token_kind_t kind, const cloudep_claims_t *claims)
+{
+    json_t *json;
+    apr_status_t rv = cloudep_claims_to_json(&json, pool, claims);
+
+    return rv == APR_SUCCESS ? cloudep_jwt_sign(token, pool, key, cloudep_claims_typ(kind), json) : rv;
+}

@@ -39,6 +39,13 @@ typedef struct cloudep_claims_rule_t {
 const char *cloudep_claims_typ(cloudep_token_kind_t kind);
 
 /**
+ * Signs claims as a token of that kind.
+ * @return as cloudep_claims_to_json() and cloudep_jwt_sign()
+ */
+apr_status_t cloudep_claims_sign(const char **token, apr_pool_t *pool, const cloudep_jwk_t *key,
+                                 cloudep_token_kind_t kind, const cloudep_claims_t *claims);
+
+/**
  * The claims as a JSON object for cloudep_jwt_sign, released with pool.
  * CLOUDEP_EMALFORMED: a member is missing or would not pass cloudep_claims_check.
  */

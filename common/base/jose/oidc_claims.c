@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 #include <string.h>
+#include "base/text/email.h"
 #include "base/text/json.h"
 #include "base/text/validate.h"
 
@@ -191,7 +192,7 @@ void cloudep_oidc_profile_read(cloudep_oidc_profile_t *profile, apr_pool_t *pool
 
     if (email) {
         profile->email_verified = is_true(json_object_get(claims, "email_verified"));
-        if (cloudep_normalize_email(&profile->email, email, pool) != APR_SUCCESS) {
+        if (cloudep_normalize_email(&profile->email, NULL, email, pool) != APR_SUCCESS) {
             profile->email_verified = 0;
         }
     }

@@ -16,10 +16,15 @@
 
 #define SESSION_KEY "cloudep:db-session"
 
+typedef struct prepared_t {
+    apr_dbd_prepared_t *statement;
+    int parameters;
+} prepared_t;
+
 /* What one server process behind one connection knows. */
 typedef struct session_t {
-    apr_pool_t *pool; /* cleared when the server process changes */
-    apr_hash_t *prepared;
+    apr_pool_t *pool;     /* cleared when the server process changes */
+    apr_hash_t *prepared; /* label -> prepared_t */
     int backend;
 } session_t;
 
@@ -112,8 +117,18 @@ static apr_status_t session_of(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_
     return begin_session(db, lease, pg, session, p);
 }
 
-static int prepare(cloudep_db_lease_t *lease, session_t *session, const cloudep_statement_t *st,
-                   apr_dbd_prepared_t **prepared)
+/* How many %s there are; %% is a percent sign. */
+static int parameters_of(const char *sql)
+{
+    int n = 0;
+
+    for (const char *at = strchr(sql, '%'); at && at[1]; at = strchr(at + 2, '%')) {
+        n += at[1] == 's';
+    }
+    return n;
+}
+
+static int prepare(cloudep_db_lease_t *lease, session_t *session, const cloudep_statement_t *st, prepared_t **prepared)
 {
     int rv;
 
@@ -121,7 +136,9 @@ static int prepare(cloudep_db_lease_t *lease, session_t *session, const cloudep_
     if (*prepared) {
         return 0;
     }
-    rv = apr_dbd_prepare(lease->driver, session->pool, lease->handle, st->sql, st->label, prepared);
+    *prepared = apr_pcalloc(session->pool, sizeof(**prepared));
+    (*prepared)->parameters = parameters_of(st->sql);
+    rv = apr_dbd_prepare(lease->driver, session->pool, lease->handle, st->sql, st->label, &(*prepared)->statement);
     if (!rv) {
         apr_hash_set(session->prepared, st->label, APR_HASH_KEY_STRING, *prepared);
     }
@@ -169,18 +186,24 @@ static apr_status_t failure(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_poo
 
 /* One try on a connection that was alive a moment ago. */
 static apr_status_t execute(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_rows_t **rows,
-                            const cloudep_statement_t *st, const char **args, int *sent)
+                            const cloudep_statement_t *st, cloudep_args_t *args, int *sent)
 {
     session_t *session;
-    apr_dbd_prepared_t *prepared;
+    prepared_t *prepared;
     apr_dbd_results_t *results = NULL;
 
     *sent = 0;
     if (session_of(db, lease, p, &session) != APR_SUCCESS || prepare(lease, session, st, &prepared)) {
         return failure(db, lease, p, st->label);
     }
+    /* apr_dbd reads as many as there are parameters, however many there are. */
+    if (prepared->parameters != args->count) {
+        report(db, st->label, "",
+               apr_psprintf(p, "has %d parameters and was given %d", prepared->parameters, args->count));
+        return CLOUDEP_EDATABASE;
+    }
     *sent = 1;
-    if (apr_dbd_pselect(lease->driver, p, lease->handle, &results, prepared, 1, st->parameters, args)) {
+    if (apr_dbd_pselect(lease->driver, p, lease->handle, &results, prepared->statement, 1, args->count, args->values)) {
         return failure(db, lease, p, st->label);
     }
     return rows ? copy_rows(lease, p, results, rows) : APR_SUCCESS;
@@ -189,7 +212,7 @@ static apr_status_t execute(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_poo
 /* One try, watched. *again is set when another one may help: the connection, not the statement or a server that keeps
  * silent, was at fault. */
 static apr_status_t attempt(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_rows_t **rows,
-                            const cloudep_statement_t *st, const char **args, int *again)
+                            const cloudep_statement_t *st, cloudep_args_t *args, int *again)
 {
     PGconn *pg = apr_dbd_native_handle(lease->driver, lease->handle);
     apr_status_t rv = revive(lease, p, pg);
@@ -212,41 +235,70 @@ static apr_status_t attempt(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_poo
 }
 
 apr_status_t cloudep_db_run(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const cloudep_statement_t *st,
-                            const char *const *args)
+                            const cloudep_args_t *args)
 {
     cloudep_db_lease_t lease = {0};
     int again = 0;
     /* apr_dbd wants a writable array, yet only reads it. */
-    const char **copy = apr_pmemdup(p, args ? args : (const char *const[]){NULL},
-                                    sizeof(char *) * (apr_size_t)(st->parameters ? st->parameters : 1));
+    cloudep_args_t copy = args ? *args : (cloudep_args_t){0};
     apr_status_t rv = db->acquire(db->baton, &lease, p);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     for (int tries = 0; tries == 0 || (again && tries < 2); tries++) {
-        rv = attempt(db, &lease, p, rows, st, copy, &again);
+        rv = attempt(db, &lease, p, rows, st, &copy, &again);
     }
     db->release(db->baton, &lease);
     return rv;
 }
 
+apr_status_t cloudep_db_run_one(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const cloudep_statement_t *st,
+                                const cloudep_args_t *args)
+{
+    cloudep_rows_t *found;
+    apr_status_t rv = cloudep_db_run(db, p, &found, st, args);
+
+    if (rv == APR_SUCCESS && rows) {
+        *rows = found;
+    }
+    return rv == APR_SUCCESS && found->count == 0 ? APR_NOTFOUND : rv;
+}
+
+apr_status_t cloudep_db_number(int *number, apr_pool_t *p, cloudep_db_t *db, const cloudep_statement_t *st,
+                               const cloudep_args_t *args)
+{
+    cloudep_rows_t *rows = NULL;
+    apr_status_t rv = cloudep_db_run(db, p, &rows, st, args);
+
+    *number = rows && rows->count ? (int)apr_atoi64(cloudep_cell(rows, 0, 0)) : 0;
+    return rv;
+}
+
+static apr_status_t run_script(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, const char *label,
+                               const char *sql)
+{
+    session_t *session;
+    int affected;
+    apr_status_t rv;
+
+    if ((rv = revive(lease, p, apr_dbd_native_handle(lease->driver, lease->handle))) ||
+        (rv = session_of(db, lease, p, &session))) {
+        return rv;
+    }
+    /* A simple query of several statements is one transaction to PostgreSQL. */
+    return apr_dbd_query(lease->driver, lease->handle, &affected, sql) ? failure(db, lease, p, label) : APR_SUCCESS;
+}
+
 apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *label, const char *sql)
 {
     cloudep_db_lease_t lease = {0};
-    session_t *session;
-    int affected;
     apr_status_t rv = db->acquire(db->baton, &lease, p);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = revive(&lease, p, apr_dbd_native_handle(lease.driver, lease.handle));
-    rv = rv == APR_SUCCESS ? session_of(db, &lease, p, &session) : rv;
-    /* A simple query of several statements is one transaction to PostgreSQL. */
-    if (rv == APR_SUCCESS && apr_dbd_query(lease.driver, lease.handle, &affected, sql)) {
-        rv = failure(db, &lease, p, label);
-    }
+    rv = run_script(db, &lease, p, label, sql);
     db->release(db->baton, &lease);
     return rv;
 }

@@ -12,13 +12,43 @@
 #include <apr_pools.h>
 #include "base/status.h"
 
-/* A statement. label is unique, [a-z_][a-z0-9_]*; sql uses %s for parameters (varchar: cast as needed). */
+/*
+ * A statement. label names the prepared statement, so it is unique: [a-z_][a-z0-9_]*. sql uses %s for parameters (their
+ * type is text: cast as needed) and %% for a percent sign, and nothing else of that kind.
+ */
 typedef struct cloudep_statement_t {
     const char *label;
     const char *sql;
-    int parameters;
     int repeatable; /* reads only, or gives the same end when run twice */
 } cloudep_statement_t;
+
+/* More parameters than any statement has. */
+#define CLOUDEP_ARGS_MAX 32
+
+/* The arguments of a statement in the order of its parameters; NULL is SQL NULL. The texts belong to the caller. */
+typedef struct cloudep_args_t {
+    int count; /* of those given, even where there was no room for them: such a statement is refused */
+    const char *values[CLOUDEP_ARGS_MAX];
+} cloudep_args_t;
+
+/* Arguments written down at once: a cloudep_args_t * that lives as long as the block around it. */
+#define CLOUDEP_ARGS(...)                                                                                              \
+    (&(cloudep_args_t){sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *), {__VA_ARGS__}})
+
+/** Appends one argument. */
+static inline void cloudep_arg(cloudep_args_t *args, const char *value)
+{
+    if (args->count < CLOUDEP_ARGS_MAX) {
+        args->values[args->count] = value;
+    }
+    args->count++;
+}
+
+/** A flag as an argument. */
+static inline const char *cloudep_arg_boolean(int value)
+{
+    return value ? "true" : "false";
+}
 
 /* What a statement returned; lives in the pool that the statement was run with. */
 typedef struct cloudep_rows_t {
@@ -54,12 +84,28 @@ typedef struct cloudep_db_t {
 /**
  * Runs one statement and returns what it returned.
  * @param rows  set on success; may be NULL if nobody looks. Lives in p.
- * @param args  st->parameters texts, NULL for SQL NULL
+ * @param args  as many as the statement has parameters; NULL: none
  * @return APR_SUCCESS (also with zero rows), CLOUDEP_ECONFLICT (unique violation), CLOUDEP_ELOCKED (lock
- *         timeout), CLOUDEP_EOVERLOAD (no connection in time), CLOUDEP_EDATABASE (anything else)
+ *         timeout), CLOUDEP_EOVERLOAD (no connection in time), CLOUDEP_EDATABASE (anything else; with the wrong number
+ *         of arguments nothing is sent)
  */
 apr_status_t cloudep_db_run(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const cloudep_statement_t *st,
-                            const char *const *args);
+                            const cloudep_args_t *args);
+
+/**
+ * Runs a statement that returns a row when it found, or did, something.
+ * @return APR_NOTFOUND: it returned none; else as cloudep_db_run
+ */
+apr_status_t cloudep_db_run_one(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const cloudep_statement_t *st,
+                                const cloudep_args_t *args);
+
+/**
+ * Runs a statement that returns one number, or no row, which is 0.
+ * @param number 0 also after a failure
+ * @return as cloudep_db_run
+ */
+apr_status_t cloudep_db_number(int *number, apr_pool_t *p, cloudep_db_t *db, const cloudep_statement_t *st,
+                               const cloudep_args_t *args);
 
 /** Runs SQL text of several statements without parameters, in one transaction (migrations). */
 apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *label, const char *sql);
@@ -68,6 +114,14 @@ apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *labe
 static inline const char *cloudep_cell(const cloudep_rows_t *rows, int row, int column)
 {
     return rows->cells[row * rows->columns + column];
+}
+
+/** Whether a cell is true; SQL NULL is not. */
+static inline int cloudep_cell_true(const cloudep_rows_t *rows, int row, int column)
+{
+    const char *cell = cloudep_cell(rows, row, column);
+
+    return cell && cell[0] == 't';
 }
 
 #endif

@@ -3,38 +3,113 @@
  */
 #include "base/store/event_store.h"
 
+#include <stdlib.h>
 #include <apr_strings.h>
+#include <apr_tables.h>
+#include "base/store/record.h"
+#include "base/store/statements.h"
 #include "base/text/json.h"
 
-static const cloudep_statement_t store = {
-    .label = "events_store",
-    .sql = "INSERT INTO cloudep.events (tenant_id, at, name, outcome, uid, method, address, user_agent, request_id)"
-           " SELECT e.tenant_id, to_timestamp(e.at / 1e6), e.event, e.outcome, e.uid, e.method, e.address,"
-           " e.user_agent, e.request_id FROM json_to_recordset(%s::json) AS e(tenant_id uuid, at double precision,"
-           " event text, outcome text, uid uuid, method text, address text, user_agent text, request_id text)",
-    .parameters = 1,
-};
+enum { STORE, EXPIRE };
 
-/* By tenant, because that is how the index goes. */
-static const cloudep_statement_t expire = {
-    .label = "events_expire",
-    .sql = "DELETE FROM cloudep.events e USING (SELECT t.id AS tenant_id, o.id FROM cloudep.tenants t CROSS JOIN"
-           " LATERAL (SELECT x.id FROM cloudep.events x WHERE x.tenant_id = t.id AND x.at < now() - %s::interval"
-           " ORDER BY x.at LIMIT 2000) o) old WHERE e.tenant_id = old.tenant_id AND e.id = old.id",
-    .parameters = 1,
-    .repeatable = 1,
+/* clang-format off */
+static const cloudep_statement_t statements[] = {
+    [STORE] = {
+        .label = "events_store",
+        .sql =
+            "INSERT INTO cloudep.events"
+            " (tenant_id, at, name, outcome, reason, uid, method, address, user_agent, request_id)"
+            " SELECT given.tenant_id, to_timestamp(given.at / 1e6), given.event, given.outcome,"
+            "        given.reason, given.uid, given.method, given.address, given.user_agent, given.request_id"
+            " FROM json_to_recordset(%s::json) AS given"
+            "      (tenant_id uuid, at double precision, event text, outcome text, reason text, uid uuid,"
+            "       method text, address text, user_agent text, request_id text)",
+    },
+    /* By tenant, because that is how the index goes. */
+    [EXPIRE] = {
+        .label = "events_expire",
+        .sql =
+            "DELETE FROM cloudep.events AS event"
+            " USING ("
+            "   SELECT tenant.id AS tenant_id, oldest.id"
+            "   FROM cloudep.tenants AS tenant"
+            "   CROSS JOIN LATERAL ("
+            "     SELECT candidate.id"
+            "     FROM cloudep.events AS candidate"
+            "     WHERE candidate.tenant_id = tenant.id"
+            "       AND candidate.at < now() - %s::interval"
+            "     ORDER BY candidate.at"
+            "     LIMIT 2000"
+            "   ) AS oldest"
+            " ) AS old"
+            " WHERE event.tenant_id = old.tenant_id"
+            "   AND event.id = old.id",
+        .repeatable = 1,
+    },
 };
+/* clang-format on */
+const cloudep_statement_list_t cloudep_event_statements = CLOUDEP_STATEMENT_LIST(statements);
 
-apr_status_t cloudep_events_store(cloudep_db_t *db, apr_pool_t *p, const json_t *events)
+/* What httpd would write with a backslash goes, as JSON and httpd do not agree on how many of them that takes. */
+static const char *without_quotes(apr_pool_t *p, const char *text)
 {
-    const char *args[] = {cloudep_json_text(events, p)};
+    char *copy = apr_pstrdup(p, text);
 
-    return args[0] ? cloudep_db_run(db, p, NULL, &store, args) : APR_ENOMEM;
+    for (char *c = copy; c && *c; c++) {
+        if (*c == '"' || *c == '\\') {
+            *c = '\'';
+        }
+    }
+    return copy;
+}
+
+static json_t *event_of(const cloudep_event_t *event, const char *user_agent)
+{
+    return json_pack("{ss,ss,ss,ss*,ss*,ss*,ss*,ss*,ss*,ss*}", "event", event->name, "result",
+                     event->success ? "success" : "failure", "outcome", event->outcome, "reason", event->reason,
+                     "tenant_id", event->tenant_id, "uid", event->uid, "method", event->method, "address",
+                     event->address, "user_agent", user_agent, "request_id", event->request_id);
+}
+
+static const char *text_of(json_t *json, apr_pool_t *p)
+{
+    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    const char *copy = text ? apr_pstrdup(p, text) : NULL;
+
+    free(text);
+    json_decref(json);
+    return copy;
+}
+
+const char *cloudep_event_line(const cloudep_event_t *event, apr_pool_t *p)
+{
+    return text_of(event_of(event, without_quotes(p, event->user_agent)), p);
+}
+
+const char *cloudep_event_record(const cloudep_event_t *event, apr_pool_t *p)
+{
+    json_t *json = event_of(event, event->user_agent);
+
+    if (json && json_object_set_new(json, "at", json_integer(event->at))) {
+        json_decref(json);
+        json = NULL;
+    }
+    return text_of(json, p);
+}
+
+apr_status_t cloudep_events_store(cloudep_db_t *db, apr_pool_t *p, char *const *records, int count)
+{
+    apr_array_header_t *parts = apr_array_make(p, count, sizeof(char *));
+    const char *array;
+
+    for (int i = 0; i < count; i++) {
+        APR_ARRAY_PUSH(parts, char *) = records[i];
+    }
+    array = apr_pstrcat(p, "[", apr_array_pstrcat(p, parts, ','), "]", NULL);
+    return cloudep_db_run(db, p, NULL, &statements[STORE], CLOUDEP_ARGS(array));
 }
 
 apr_status_t cloudep_events_expire(cloudep_db_t *db, apr_pool_t *p, int seconds)
 {
-    const char *args[] = {apr_psprintf(p, "%d seconds", seconds)};
-
-    return cloudep_db_run(db, p, NULL, &expire, args);
+    return cloudep_db_run(db, p, NULL, &statements[EXPIRE], CLOUDEP_ARGS(cloudep_arg_seconds(p, seconds)));
 }

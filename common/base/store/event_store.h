@@ -4,16 +4,36 @@
 #ifndef CLOUDEP_EVENT_STORE_H
 #define CLOUDEP_EVENT_STORE_H
 
-#include <jansson.h>
+#include <apr_time.h>
 #include "base/store/db.h"
+
+/* What happened. Texts; NULL where nothing is known. */
+typedef struct cloudep_event_t {
+    apr_time_t at;
+    const char *name;      /* of the operation, e.g. "auth.password.reset" */
+    int success;           /* whether it did what was asked */
+    const char *outcome;   /* what the client was told: a code of its API style */
+    const char *reason;    /* of a failure, as cloudep_reason_word() has it */
+    const char *tenant_id; /* UUID */
+    const char *uid;       /* UUID */
+    const char *method;
+    const char *address;
+    const char *user_agent;
+    const char *request_id;
+} cloudep_event_t;
+
+/** The event as a line for a log: compact JSON in ASCII, from p. NULL: out of memory. */
+const char *cloudep_event_line(const cloudep_event_t *event, apr_pool_t *p);
+
+/** The event as cloudep_events_store() takes it, from p. NULL: out of memory. */
+const char *cloudep_event_record(const cloudep_event_t *event, apr_pool_t *p);
 
 /**
  * Stores events in one statement, all or none.
- * @param events  array of objects: tenant_id, event, outcome (texts), at (Unix microseconds); uid, method, address,
- *                user_agent, request_id (texts, each may be missing). Ids are UUIDs. Not changed
- * @return as cloudep_db_run; APR_ENOMEM
+ * @param records count texts of cloudep_event_record(); each has a tenant_id
+ * @return as cloudep_db_run
  */
-apr_status_t cloudep_events_store(cloudep_db_t *db, apr_pool_t *p, const json_t *events);
+apr_status_t cloudep_events_store(cloudep_db_t *db, apr_pool_t *p, char *const *records, int count);
 
 /**
  * Removes events older than so many seconds, some thousand of each tenant at a time.

@@ -1,153 +1,170 @@
 /*
  * operator_member_store.c - the operator's statements on members and their sessions.
  */
-#include "base/store/operator_store.h"
-
 #include <apr_strings.h>
+#include "base/store/operator_store.h"
+#include "base/store/sql.h"
+#include "base/store/statements.h"
 
-/* A session that a request could still use. */
-#define ALIVE "s.revoked_at IS NULL AND s.expires_at > now()"
+#define MEMBER(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_member_t, kind, name)
+static const cloudep_column_t member_columns[] = {CLOUDEP_OPERATOR_MEMBER_COLUMNS(MEMBER, MEMBER, "")};
+const cloudep_record_t cloudep_operator_member_record = CLOUDEP_RECORD(cloudep_operator_member_t, member_columns);
 
-#define UTC CLOUDEP_OPERATOR_UTC
+#define DETAILS(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_member_details_t, kind, name)
+static const cloudep_column_t details_columns[] = {CLOUDEP_OPERATOR_MEMBER_DETAILS_COLUMNS(DETAILS, DETAILS, "")};
+const cloudep_record_t cloudep_operator_member_details_record =
+    CLOUDEP_RECORD(cloudep_operator_member_details_t, details_columns);
 
-static const cloudep_statement_t member_list = {
-    .label = "operator_member_list",
-    .sql = "SELECT json_build_object('email', m.email, 'uid', m.uid, 'status', m.status, 'origin', m.origin,"
-           " 'provider', m.provider, 'display_name', m.display_name, 'created_at', to_char(m.created_at" UTC "))"
-           " FROM cloudep.members m WHERE m.tenant_id = %s::uuid AND m.status = coalesce(%s, m.status)"
-           " AND m.email > coalesce(%s, '') ORDER BY m.email LIMIT %s::integer",
-    .parameters = 4,
-    .repeatable = 1,
-};
+#define STEP(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_step_t, kind, name)
+static const cloudep_column_t step_columns[] = {CLOUDEP_OPERATOR_STEP_COLUMNS(STEP, STEP, "", "", "", "")};
+const cloudep_record_t cloudep_operator_step_record = CLOUDEP_RECORD(cloudep_operator_step_t, step_columns);
 
-static const cloudep_statement_t member_show = {
-    .label = "operator_member_show",
-    .sql = "SELECT json_build_object('email', m.email, 'uid', m.uid, 'status', m.status, 'origin', m.origin,"
-           " 'provider', m.provider, 'display_name', m.display_name, 'avatar', m.avatar, 'phone', m.phone,"
-           " 'language', m.language, 'currency', m.currency, 'business_email', m.business_email,"
-           " 'business_email_verified_at', to_char(m.business_email_verified_at" UTC "),"
-           " 'business_phone', m.business_phone,"
-           " 'business_phone_verified_at', to_char(m.business_phone_verified_at" UTC "),"
-           " 'terms_version', m.terms_version, 'terms_accepted_at', to_char(m.terms_accepted_at" UTC "),"
-           " 'marketing_opt_in', m.marketing_opt_in,"
-           " 'invite', (SELECT i.code FROM cloudep.invites i WHERE i.tenant_id = m.tenant_id AND i.id = m.invite_id),"
-           " 'identities', ARRAY(SELECT i.issuer || ' ' || i.subject FROM cloudep.identities i"
-           " WHERE i.tenant_id = m.tenant_id AND i.uid = m.uid),"
-           " 'totp', EXISTS (SELECT FROM cloudep.totp o"
-           " WHERE o.tenant_id = m.tenant_id AND o.uid = m.uid AND o.enrolled_at IS NOT NULL),"
-           " 'sessions', (SELECT count(*) FROM cloudep.sessions s"
-           " WHERE s.tenant_id = m.tenant_id AND s.uid = m.uid AND " ALIVE "),"
-           " 'activated_at', to_char(m.activated_at" UTC "), 'created_at', to_char(m.created_at" UTC "),"
-           " 'updated_at', to_char(m.updated_at" UTC "))"
-           " FROM cloudep.members m WHERE m.tenant_id = %s::uuid AND (m.uid = %s::uuid OR m.email = %s)",
-    .parameters = 3,
-    .repeatable = 1,
-};
+#define SESSION(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_session_t, kind, name)
+static const cloudep_column_t session_columns[] = {CLOUDEP_OPERATOR_SESSION_COLUMNS(SESSION, SESSION, "")};
+const cloudep_record_t cloudep_operator_session_record = CLOUDEP_RECORD(cloudep_operator_session_t, session_columns);
+
+enum { MEMBER_LIST = CLOUDEP_OPERATOR_DELETE + 1, MEMBER_SHOW, SESSION_LIST, SESSION_REVOKE };
+
+/* clang-format off */
 
 /*
  * A member in one of the statuses from goes to the status to, and its sessions end in the same statement. They end
  * too when it was there already: a login that ran beside the first time may have left one.
  */
-#define STEP(from, to, reason, ends)                                                                                   \
-    "WITH t AS (SELECT m.tenant_id, m.uid, m.email, m.status FROM cloudep.members m"                                   \
-    " WHERE m.tenant_id = %s::uuid AND (m.uid = %s::uuid OR m.email = %s) FOR UPDATE),"                                \
-    " changed AS (UPDATE cloudep.members m SET status = '" to "', updated_at = now() FROM t"                           \
-    " WHERE m.tenant_id = t.tenant_id AND m.uid = t.uid AND t.status IN (" from ") RETURNING m.uid),"                  \
-    " ended AS (UPDATE cloudep.sessions s SET revoked_at = now(), revoke_reason = '" reason "' FROM t"                 \
-    " WHERE s.tenant_id = t.tenant_id AND s.uid = t.uid AND t.status IN (" ends ") AND " ALIVE " RETURNING s.id)"      \
-    " SELECT json_build_object('email', t.email, 'uid', t.uid, 'before', t.status,"                                    \
-    " 'status', CASE WHEN EXISTS (SELECT FROM changed) THEN '" to "' ELSE t.status END,"                               \
-    " 'changed', EXISTS (SELECT FROM changed), 'sessions_ended', (SELECT count(*) FROM ended)) FROM t"
+#define CHANGE_STATUS(from, to, reason, ends) \
+    "WITH before AS (" \
+    "  SELECT tenant_id, uid, email, status" \
+    "  FROM cloudep.members" \
+    "  WHERE tenant_id = %s::uuid" \
+    "    AND (uid = %s::uuid OR email = %s)" \
+    "  FOR UPDATE" \
+    "), changed AS (" \
+    "  UPDATE cloudep.members AS member" \
+    "  SET status = " to ", updated_at = now()" \
+    "  FROM before" \
+    "  WHERE member.tenant_id = before.tenant_id" \
+    "    AND member.uid = before.uid" \
+    "    AND before.status IN (" from ")" \
+    "  RETURNING member.uid" \
+    "), ended AS (" \
+    "  UPDATE cloudep.sessions AS session" \
+    "  SET revoked_at = now(), revoke_reason = " reason \
+    "  FROM before" \
+    "  WHERE session.tenant_id = before.tenant_id" \
+    "    AND session.uid = before.uid" \
+    "    AND before.status IN (" ends ")" \
+    "    AND " CLOUDEP_SQL_LIVE("session") \
+    "  RETURNING session.id" \
+    ")" \
+    " SELECT " CLOUDEP_OPERATOR_STEP_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, \
+                                             "before", "changed", "ended", to) \
+    " FROM before"
 
-static const cloudep_statement_t member_steps[] = {
-    [CLOUDEP_OPERATOR_SUSPEND] =
-        {
-            .label = "operator_member_suspend",
-            .sql = STEP("'active'", "suspended", "member suspended", "'active', 'suspended'"),
-            .parameters = 3,
-            .repeatable = 1,
-        },
+static const cloudep_statement_t statements[] = {
+    [CLOUDEP_OPERATOR_SUSPEND] = {
+        .label = "operator_member_suspend",
+        .sql = CHANGE_STATUS("'active'", "'suspended'", "'member suspended'", "'active', 'suspended'"),
+        .repeatable = 1,
+    },
     /* Nobody can have logged in since, so a session that lives here slipped through the suspension. */
-    [CLOUDEP_OPERATOR_RESUME] =
-        {
-            .label = "operator_member_resume",
-            .sql = STEP("'suspended'", "active", "member suspended", "'suspended'"),
-            .parameters = 3,
-            .repeatable = 1,
-        },
-    [CLOUDEP_OPERATOR_DELETE] =
-        {
-            .label = "operator_member_delete",
-            .sql = STEP("'reserved', 'pending', 'active', 'suspended'", "deleting", "member deleted",
-                        "'reserved', 'pending', 'active', 'suspended', 'deleting'"),
-            .parameters = 3,
-            .repeatable = 1,
-        },
+    [CLOUDEP_OPERATOR_RESUME] = {
+        .label = "operator_member_resume",
+        .sql = CHANGE_STATUS("'suspended'", "'active'", "'member suspended'", "'suspended'"),
+        .repeatable = 1,
+    },
+    [CLOUDEP_OPERATOR_DELETE] = {
+        .label = "operator_member_delete",
+        .sql = CHANGE_STATUS("'reserved', 'pending', 'active', 'suspended'", "'deleting'", "'member deleted'",
+                             "'reserved', 'pending', 'active', 'suspended', 'deleting'"),
+        .repeatable = 1,
+    },
+    [MEMBER_LIST] = {
+        .label = "operator_member_list",
+        .sql =
+            "SELECT " CLOUDEP_OPERATOR_MEMBER_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "member")
+            " FROM cloudep.members AS member"
+            " WHERE member.tenant_id = %s::uuid"
+            "   AND member.status = coalesce(%s, member.status)"
+            "   AND member.email > coalesce(%s, '')"
+            " ORDER BY member.email"
+            " LIMIT %s::integer",
+        .repeatable = 1,
+    },
+    [MEMBER_SHOW] = {
+        .label = "operator_member_show",
+        .sql =
+            "SELECT " CLOUDEP_OPERATOR_MEMBER_DETAILS_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "member")
+            " FROM cloudep.members AS member"
+            " WHERE member.tenant_id = %s::uuid"
+            "   AND (member.uid = %s::uuid OR member.email = %s)",
+        .repeatable = 1,
+    },
+    [SESSION_LIST] = {
+        .label = "operator_session_list",
+        .sql =
+            "SELECT " CLOUDEP_OPERATOR_SESSION_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "session")
+            " FROM cloudep.sessions AS session"
+            " WHERE session.tenant_id = %s::uuid"
+            "   AND session.uid = coalesce(%s::uuid, session.uid)"
+            "   AND (%s::boolean OR " CLOUDEP_SQL_LIVE("session") ")"
+            "   AND (%s IS NULL OR session.id > %s::uuid)"
+            " ORDER BY session.id"
+            " LIMIT %s::integer",
+        .repeatable = 1,
+    },
+    [SESSION_REVOKE] = {
+        .label = "operator_session_revoke",
+        .sql =
+            "WITH ended AS ("
+            "  UPDATE cloudep.sessions AS session"
+            "  SET revoked_at = now(), revoke_reason = 'operator'"
+            "  WHERE session.tenant_id = %s::uuid"
+            "    AND (session.id = %s::uuid OR session.uid = %s::uuid OR %s::boolean)"
+            "    AND " CLOUDEP_SQL_LIVE("session")
+            "  RETURNING session.id"
+            ")"
+            " SELECT count(*) FROM ended",
+        .repeatable = 1,
+    },
 };
+/* clang-format on */
+const cloudep_statement_list_t cloudep_operator_member_statements = CLOUDEP_STATEMENT_LIST(statements);
 
-static const cloudep_statement_t session_list = {
-    .label = "operator_session_list",
-    .sql = "SELECT json_build_object('id', s.id, 'uid', s.uid,"
-           " 'email', (SELECT m.email FROM cloudep.members m WHERE m.tenant_id = s.tenant_id AND m.uid = s.uid),"
-           " 'state', CASE WHEN s.revoked_at IS NOT NULL THEN 'revoked' WHEN s.expires_at <= now() THEN 'expired'"
-           " WHEN s.idle_expires_at <= now() THEN 'idle' ELSE 'live' END,"
-           " 'amr', s.amr, 'address', s.address, 'user_agent', s.user_agent,"
-           " 'created_at', to_char(s.created_at" UTC "), 'rotated_at', to_char(s.rotated_at" UTC "),"
-           " 'expires_at', to_char(least(s.idle_expires_at, s.expires_at)" UTC "),"
-           " 'revoked_at', to_char(s.revoked_at" UTC "), 'revoke_reason', s.revoke_reason)"
-           " FROM cloudep.sessions s WHERE s.tenant_id = %s::uuid AND s.uid = coalesce(%s::uuid, s.uid)"
-           " AND (%s::boolean OR " ALIVE ") AND (%s IS NULL OR s.id > %s::uuid) ORDER BY s.id LIMIT %s::integer",
-    .parameters = 6,
-    .repeatable = 1,
-};
-
-static const cloudep_statement_t session_revoke = {
-    .label = "operator_session_revoke",
-    .sql = "WITH ended AS (UPDATE cloudep.sessions s SET revoked_at = now(), revoke_reason = 'operator'"
-           " WHERE s.tenant_id = %s::uuid AND (s.id = %s::uuid OR s.uid = %s::uuid OR %s::boolean)"
-           " AND " ALIVE " RETURNING s.id)"
-           " SELECT json_build_object('sessions_ended', (SELECT count(*) FROM ended))",
-    .parameters = 4,
-    .repeatable = 1,
-};
-
-apr_status_t cloudep_operator_member_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *tenant_id,
-                                          const char *status, const char *after, int limit)
+apr_status_t cloudep_operator_member_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list,
+                                          const cloudep_operator_filter_t *filter)
 {
-    const char *args[] = {tenant_id, status, after, apr_itoa(p, limit)};
-
-    return cloudep_db_run(db, p, rows, &member_list, args);
+    return cloudep_record_list(
+        list, p, db, &cloudep_operator_member_record, &statements[MEMBER_LIST],
+        CLOUDEP_ARGS(filter->tenant_id, filter->status, filter->after, apr_itoa(p, filter->limit)));
 }
 
-apr_status_t cloudep_operator_member_show(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
-                                          const cloudep_operator_member_t *who)
+apr_status_t cloudep_operator_member_show(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_member_details_t *member,
+                                          const cloudep_operator_member_name_t *who)
 {
-    const char *args[] = {who->tenant_id, who->uid, who->email};
-
-    return cloudep_db_run(db, p, rows, &member_show, args);
+    return cloudep_record_one(member, p, db, &cloudep_operator_member_details_record, &statements[MEMBER_SHOW],
+                              CLOUDEP_ARGS(who->tenant_id, who->uid, who->email));
 }
 
-apr_status_t cloudep_operator_member_step(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
-                                          const cloudep_operator_member_t *who, cloudep_operator_member_step_e step)
+apr_status_t cloudep_operator_member_step(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_step_t *step,
+                                          const cloudep_operator_member_name_t *who,
+                                          cloudep_operator_member_step_e what)
 {
-    const char *args[] = {who->tenant_id, who->uid, who->email};
-
-    return cloudep_db_run(db, p, rows, &member_steps[step], args);
+    return cloudep_record_one(step, p, db, &cloudep_operator_step_record, &statements[what],
+                              CLOUDEP_ARGS(who->tenant_id, who->uid, who->email));
 }
 
-apr_status_t cloudep_operator_session_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
-                                           const char *tenant_id, const char *uid, int over, const char *after,
-                                           int limit)
+apr_status_t cloudep_operator_session_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list,
+                                           const cloudep_operator_filter_t *filter)
 {
-    const char *args[] = {tenant_id, uid, over ? "true" : "false", after, after, apr_itoa(p, limit)};
-
-    return cloudep_db_run(db, p, rows, &session_list, args);
+    return cloudep_record_list(list, p, db, &cloudep_operator_session_record, &statements[SESSION_LIST],
+                               CLOUDEP_ARGS(filter->tenant_id, filter->uid, cloudep_arg_boolean(filter->over),
+                                            filter->after, filter->after, apr_itoa(p, filter->limit)));
 }
 
-apr_status_t cloudep_operator_session_revoke(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
-                                             const char *tenant_id, const char *id, const char *uid, int all)
+apr_status_t cloudep_operator_session_revoke(cloudep_db_t *db, apr_pool_t *p, int *count,
+                                             const cloudep_operator_selection_t *selection)
 {
-    const char *args[] = {tenant_id, id, uid, all ? "true" : "false"};
-
-    return cloudep_db_run(db, p, rows, &session_revoke, args);
+    return cloudep_db_number(
+        count, p, db, &statements[SESSION_REVOKE],
+        CLOUDEP_ARGS(selection->tenant_id, selection->own, selection->uid, cloudep_arg_boolean(selection->all)));
 }

@@ -2,21 +2,21 @@
  * outbox_store.h - the table of mails and SMS to be sent.
  *
  * A message is enqueued by the same statement that makes true what it tells of, so neither can be there without the
- * other: put CLOUDEP_SQL_ENQUEUE into that statement. Afterwards a row is leased to a worker for a while, and then
- * marked delivered, put off or given up. A row loses its params, which hold the code, at its end. Only workers of the
- * row's outbox send it, so that it goes out as the server that wrote it would have it.
+ * other: put CLOUDEP_SQL_ENQUEUE (sql.h) into that statement. Afterwards a row is leased to a worker for a while, and
+ * then marked delivered, put off or given up. A row loses its params, which hold the code, at its end. Only workers of
+ * the row's outbox send it, so that it goes out as the server that wrote it would have it.
  */
 #ifndef CLOUDEP_OUTBOX_STORE_H
 #define CLOUDEP_OUTBOX_STORE_H
 
 #include <apr_tables.h>
-#include <apr_time.h>
-#include "base/store/db.h"
+#include "base/store/record.h"
 #include "base/export.h"
 
 #define CLOUDEP_CHANNEL_MAIL "mail"
 #define CLOUDEP_CHANNEL_SMS "sms"
-#define CLOUDEP_TEMPLATE_TEST "test" /* of "cloudepctl mail test"; has no params */
+#define CLOUDEP_TEMPLATE_TEST "test"                /* of "cloudepctl mail test"; has no params */
+#define CLOUDEP_DECOY_TARGET "nobody@decoy.invalid" /* of messages to nobody, which expire unsent */
 
 /* Bytes that the name of an outbox may have. */
 #define CLOUDEP_OUTBOX_NAME_MAX 255
@@ -38,52 +38,33 @@ typedef struct cloudep_message_t {
  * it. */
 #define CLOUDEP_NO_MESSAGE (&(const cloudep_message_t){0})
 
-/*
- * One message for each row of a CTE, or table, named source (a string literal) with the columns tenant_id and uid.
- * Returns the new ids. Takes CLOUDEP_ENQUEUE_PARAMETERS parameters:
- *
- *     "WITH changed AS (UPDATE ... RETURNING tenant_id, uid), "
- *     "mail AS (" CLOUDEP_SQL_ENQUEUE("changed") ") SELECT ... FROM changed"
- *     args = {..., CLOUDEP_ENQUEUE_ARGS(message)}
- */
-/* clang-format off */
-#define CLOUDEP_SQL_ENQUEUE(source)                                                                                    \
-    "INSERT INTO cloudep.outbox (tenant_id, uid, outbox, channel, target, language, template, params, expires_at) "    \
-    "SELECT s.tenant_id, s.uid, m.outbox, m.channel, m.target, m.language, m.template, m.params,"                      \
-    "       now() + m.lifetime * interval '1 second'"                                                                  \
-    "  FROM " source " s,"                                                                                             \
-    "       (SELECT %s::text AS outbox, %s::text AS channel, %s::text AS target, %s::text AS language,"                \
-    "               %s::text AS template, %s::text AS params, %s::integer AS lifetime) m"                              \
-    " WHERE m.channel IS NOT NULL "                                                                                    \
-    "RETURNING id"
-/* clang-format on */
-
-#define CLOUDEP_ENQUEUE_PARAMETERS 7
-
-/* The parameters of CLOUDEP_SQL_ENQUEUE in their order; m: a pointer to a cloudep_message_t. */
-#define CLOUDEP_ENQUEUE_ARGS(m)                                                                                        \
-    (m)->outbox, (m)->channel, (m)->target, (m)->language, (m)->template, (m)->params, (m)->lifetime
-
 /** Enqueues a message that belongs to no other change. Fails as cloudep_db_run() does. */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_outbox_enqueue(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t *message);
+apr_status_t cloudep_outbox_enqueue(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t *message);
 
 /** What the params of a message are sealed with: a record moved to another row does not open. Text from p. */
 const char *cloudep_outbox_aad(apr_pool_t *p, const char *tenant_id, const char *target, const char *template);
 
+/* clang-format off */
+
 /* A leased row. */
+#define CLOUDEP_OUTBOX_COLUMNS(FIRST, NEXT, leased) \
+    FIRST(TEXT, tenant_id, leased ".tenant_id") \
+    NEXT(TEXT, id, leased ".id") /* UUID; the same for every try */ \
+    NEXT(TEXT, channel, leased ".channel") \
+    NEXT(TEXT, target, leased ".target") \
+    NEXT(TEXT, language, leased ".language") /* or NULL */ \
+    NEXT(TEXT, template, leased ".template") \
+    NEXT(TEXT, params, leased ".params") /* sealed, or NULL */ \
+    NEXT(INTEGER, attempts, leased ".attempts") /* with this one */ \
+    NEXT(BOOLEAN, expired, leased ".late") /* its time was over: it has been given up, do not send it */ \
+    NEXT(NUMBER, created_at, CLOUDEP_SQL_SECONDS(leased ".created_at") " * 1000000") /* apr_time_t of whole seconds, \
+        by the database's clock */
+
 typedef struct cloudep_outbox_row_t {
-    const char *tenant_id;
-    const char *id; /* UUID; the same for every try */
-    const char *channel;
-    const char *target;
-    const char *language; /* or NULL */
-    const char *template;
-    const char *params;    /* sealed, or NULL */
-    int attempts;          /* with this one */
-    int expired;           /* its time was over: it has been given up, do not send it */
-    apr_time_t created_at; /* by the database's clock */
+    CLOUDEP_OUTBOX_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
 } cloudep_outbox_row_t;
+
+/* clang-format on */
 
 /* How long a lease holds, in seconds: longer than any try, as afterwards another node takes the message. */
 #define CLOUDEP_OUTBOX_LEASE 60

@@ -3,27 +3,37 @@
  */
 #include "base/store/recovery_store.h"
 
-#include "base/store/lockout_store.h"
+#include "base/store/sql.h"
+#include "base/store/statements.h"
 
-/* The member's row is locked, so that a suspension comes before this or after it. */
-static const cloudep_statement_t finish = {
-    .label = "recovery_finish",
-    .sql = "WITH m AS (SELECT tenant_id, uid FROM cloudep.members WHERE tenant_id = %s::uuid AND uid = %s::uuid"
-           " AND status = 'active' FOR NO KEY UPDATE),"
-           " s AS (UPDATE cloudep.sessions s SET revoked_at = now(), revoke_reason = 'password_reset' FROM m"
-           " WHERE s.tenant_id = m.tenant_id AND s.uid = m.uid AND s.revoked_at IS NULL),"
-           " l AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_PASSWORD,
-                                        "m") "),"
-                                             " o AS (" CLOUDEP_SQL_ENQUEUE("m") ") SELECT uid FROM m",
-    .parameters = 2 + CLOUDEP_ENQUEUE_PARAMETERS,
+enum { FINISH };
+
+/* clang-format off */
+static const cloudep_statement_t statements[] = {
+    [FINISH] = {
+        .label = "recovery_finish",
+        .sql =
+            "WITH member AS (" CLOUDEP_SQL_ACTIVE_MEMBER("NO KEY UPDATE")
+            "), ended AS ("
+            "  UPDATE cloudep.sessions AS session"
+            "  SET revoked_at = now(), revoke_reason = 'password_reset'"
+            "  FROM member"
+            "  WHERE session.tenant_id = member.tenant_id"
+            "    AND session.uid = member.uid"
+            "    AND session.revoked_at IS NULL"
+            "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_PASSWORD, "member")
+            "), mail AS (" CLOUDEP_SQL_ENQUEUE("member") ")"
+            " SELECT uid FROM member",
+    },
 };
+/* clang-format on */
+const cloudep_statement_list_t cloudep_recovery_statements = CLOUDEP_STATEMENT_LIST(statements);
 
 apr_status_t cloudep_recovery_finish(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                      const cloudep_message_t *notice)
 {
-    const char *args[] = {tenant_id, uid, CLOUDEP_ENQUEUE_ARGS(notice)};
-    cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_db_run(db, p, &rows, &finish, args);
+    cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid);
 
-    return rv == APR_SUCCESS && rows->count == 0 ? APR_NOTFOUND : rv;
+    cloudep_message_args(args, notice);
+    return cloudep_db_run_one(db, p, NULL, &statements[FINISH], args);
 }

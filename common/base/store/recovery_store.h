@@ -16,8 +16,7 @@
  * notice.
  * @return APR_NOTFOUND: no such active member, nothing was done; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_recovery_finish(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
-                        const cloudep_message_t *notice);
+apr_status_t cloudep_recovery_finish(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
+                                     const cloudep_message_t *notice);
 
 #endif

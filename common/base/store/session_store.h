@@ -7,56 +7,43 @@
 #ifndef CLOUDEP_SESSION_STORE_H
 #define CLOUDEP_SESSION_STORE_H
 
-#include <apr_time.h>
 #include "base/store/member_store.h"
+
+/* Words for mfa_method. */
+#define CLOUDEP_MFA_TOTP "totp"
+#define CLOUDEP_MFA_BACKUP_CODE "backup_code"
+
+/* clang-format off */
+
+/* What the database sets and moves; times are Unix seconds. */
+#define CLOUDEP_SESSION_COLUMNS(FIRST, NEXT, session) \
+    FIRST(INTEGER, refresh_seq, session ".refresh_seq") /* generation of its refresh token */ \
+    NEXT(NUMBER, auth_time, CLOUDEP_SQL_SECONDS(session ".auth_time")) \
+    NEXT(NUMBER, rotated_at, /* when the present generation began */ \
+         CLOUDEP_SQL_SECONDS("coalesce(" session ".rotated_at, " session ".created_at)")) \
+    NEXT(NUMBER, idle_expires_at, /* when it ends if nothing happens; never after its lifetime */ \
+         CLOUDEP_SQL_SECONDS(session ".idle_expires_at"))
 
 typedef struct cloudep_session_t {
     const char *tenant_id;
     const char *id;
     const char *uid;
-    const char *amr;             /* space separated, RFC 8176 */
-    const char *address;         /* the client's, as mod_remoteip sees it */
-    const char *user_agent;      /* NULL: none */
-    int idle;                    /* seconds that it lives without a refresh */
-    int lifetime;                /* seconds that it lives at most */
-    int refresh_seq;             /* generation of its refresh token */
-    apr_int64_t auth_time;       /* Unix seconds, set by the database like those below */
-    apr_int64_t rotated_at;      /* when the present generation began */
-    apr_int64_t idle_expires_at; /* when it ends if nothing happens; never after its lifetime */
+    const char *amr;        /* space separated, RFC 8176 */
+    const char *mfa_method; /* the second factor it is opened with, CLOUDEP_MFA_...; NULL: none, so mfa_at is not set */
+    const char *address;    /* the client's, as mod_remoteip sees it */
+    const char *user_agent; /* NULL: none */
+    int idle;               /* seconds that it lives without a refresh */
+    int lifetime;           /* seconds that it lives at most */
+    CLOUDEP_SESSION_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
 } cloudep_session_t;
 
-/*
- * The INSERT that opens a session for each row of source (a CTE with tenant_id, uid), to stand in a CTE of the
- * statement that earns it, with its parameters in order; then the columns it returns.
- */
-#define CLOUDEP_SQL_OPEN_SESSION(source)                                                                               \
-    "INSERT INTO cloudep.sessions (tenant_id, uid, id, amr, mfa_at, mfa_method, address, user_agent,"                  \
-    " idle_expires_at, expires_at)"                                                                                    \
-    " SELECT s.tenant_id, s.uid, %s::uuid, a.amr, CASE WHEN a.amr LIKE '%%mfa%%' THEN now() END,"                      \
-    " CASE WHEN a.amr LIKE '%%mfa%%' THEN CASE WHEN a.amr LIKE '%%otp%%' THEN 'totp' ELSE 'backup_code' END END,"      \
-    " %s, %s, now() + least(a.idle, a.lifetime), now() + a.lifetime"                                                   \
-    " FROM " source " s, (SELECT %s::text AS amr, %s::interval AS idle, %s::interval AS lifetime) a"                   \
-    " RETURNING uid, " CLOUDEP_SESSION_TIMES
-#define CLOUDEP_SQL_SECONDS(time) "floor(date_part('epoch', " time "))::bigint"
-/* Adjacent texts are taken apart otherwise. */
-/* clang-format off */
-#define CLOUDEP_SESSION_TIMES                                                                                          \
-    "refresh_seq, "                                                                                                    \
-    CLOUDEP_SQL_SECONDS("auth_time") " AS auth_time, "                                                                 \
-    CLOUDEP_SQL_SECONDS("coalesce(rotated_at, created_at)") " AS began, "                                              \
-    CLOUDEP_SQL_SECONDS("idle_expires_at") " AS idle_end"
 /* clang-format on */
-#define CLOUDEP_SQL_SESSION_COLUMNS "refresh_seq, auth_time, began, idle_end"
-#define CLOUDEP_SESSION_PARAMETERS 6
 
-/** Writes the parameters of CLOUDEP_SQL_OPEN_SESSION to args[0..5]; texts live in p. */
-void cloudep_session_args(apr_pool_t *p, const cloudep_session_t *session, const char **args);
-
-/** Reads CLOUDEP_SQL_SESSION_COLUMNS from a row, beginning at column. */
-void cloudep_session_of_row(cloudep_session_t *session, const cloudep_rows_t *rows, int row, int column);
+/** Reads CLOUDEP_SQL_SESSION (sql.h) from a row, beginning at column. */
+void cloudep_session_of_row(cloudep_session_t *session, apr_pool_t *p, const cloudep_rows_t *rows, int row, int column);
 
 /** Opens a session for an active member. @return APR_NOTFOUND: not active (any more); else as cloudep_db_run */
-CLOUDEP_DECLARE(apr_status_t) cloudep_session_open(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session);
+apr_status_t cloudep_session_open(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session);
 
 /* Whom a live session speaks for. */
 typedef struct cloudep_live_session_t {
@@ -85,12 +72,11 @@ typedef enum {
  * REPEATED: the same turn again within grace seconds, the same successor. REUSED: an old generation came back, the
  * session was ended. REFUSED: over, unknown, or a generation that never was.
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session, int seq, int grace,
-                       cloudep_rotation_e *outcome);
+apr_status_t cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session, int seq, int grace,
+                                    cloudep_rotation_e *outcome);
 
 /** Ends a session. @return APR_NOTFOUND: it was over already; else as cloudep_db_run */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_session_end(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id, const char *reason);
+apr_status_t cloudep_session_end(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id,
+                                 const char *reason);
 
 #endif

@@ -10,6 +10,10 @@
 
 #include <apr_strings.h>
 
+#include "base/text/code.h"
+#include "base/text/email.h"
+#include "base/text/language.h"
+#include "base/text/phone.h"
 #include "base/text/validate.h"
 
 /* What a source holds under a field's name. */
@@ -82,19 +86,21 @@ static raw_t fetch_query(const void *source, const cloudep_field_t *field)
 }
 
 /* Compare the length in characters with the field's bounds; also finds text that is not UTF-8. */
-static const char *judge_length(const cloudep_field_t *field, const char *text, apr_pool_t *pool)
+static const char *judge_length(const char **rule, const cloudep_field_t *field, const char *text, apr_pool_t *pool)
 {
     apr_size_t characters;
 
     if (cloudep_utf8_length(&characters, text) != APR_SUCCESS) {
         return "must be valid UTF-8";
     }
+    *rule = CLOUDEP_RULE_LENGTH;
     if (field->min > 0 && characters < (apr_size_t)field->min) {
         return apr_psprintf(pool, "must have at least %d characters", field->min);
     }
     if (field->max > 0 && characters > (apr_size_t)field->max) {
         return apr_psprintf(pool, "must have at most %d characters", field->max);
     }
+    *rule = CLOUDEP_RULE_FORMAT;
     return NULL;
 }
 
@@ -132,15 +138,17 @@ static const char *judge_choice(const cloudep_field_t *field, const char *text, 
     return apr_pstrcat(pool, "must be one of: ", list, NULL);
 }
 
-/* Find the fault of a text that is not empty; NULL when it has none, and its canonical form in value. */
-static const char *judge(const char **value, const cloudep_field_t *field, const char *text, apr_pool_t *pool)
+/* Find the fault of a text that is not empty, and its rule; NULL when it has none, and its canonical form in value. */
+static const char *judge(const char **value, const char **rule, const cloudep_field_t *field, const char *text,
+                         apr_pool_t *pool)
 {
     const char *reason;
 
+    *rule = CLOUDEP_RULE_FORMAT;
     if (field->type == CLOUDEP_FIELD_CODE) {
         return judge_code(value, field, text, pool);
     }
-    if ((reason = judge_length(field, text, pool)) != NULL) {
+    if ((reason = judge_length(rule, field, text, pool)) != NULL) {
         return reason;
     }
     *value = text;
@@ -150,7 +158,8 @@ static const char *judge(const char **value, const cloudep_field_t *field, const
     case CLOUDEP_FIELD_SLUG:
         return cloudep_is_slug(text) ? NULL : "must be lower-case letters, digits and hyphens";
     case CLOUDEP_FIELD_EMAIL:
-        return cloudep_normalize_email(value, text, pool) == APR_SUCCESS ? NULL : "must be an email address";
+        (void)cloudep_normalize_email(value, &reason, text, pool);
+        return reason;
     case CLOUDEP_FIELD_TOKEN:
         return cloudep_is_token(text) ? NULL : "must be printable ASCII without spaces";
     case CLOUDEP_FIELD_ID:
@@ -164,10 +173,12 @@ static const char *judge(const char **value, const cloudep_field_t *field, const
     case CLOUDEP_FIELD_CURRENCY:
         return cloudep_is_currency(text) ? NULL : "must be a currency code such as TWD or USD";
     case CLOUDEP_FIELD_PHONE:
-        return cloudep_is_phone(text) ? NULL : "must be a phone number such as +886912345678";
+        (void)cloudep_normalize_phone(value, &reason, text, pool);
+        return reason;
     case CLOUDEP_FIELD_BOOL:
         return strcmp(text, "true") == 0 || strcmp(text, "false") == 0 ? NULL : "must be true or false";
     case CLOUDEP_FIELD_CHOICE:
+        *rule = CLOUDEP_RULE_CHOICE;
         return judge_choice(field, text, pool);
     case CLOUDEP_FIELD_PASSWORD:
     case CLOUDEP_FIELD_CODE:
@@ -176,7 +187,7 @@ static const char *judge(const char **value, const cloudep_field_t *field, const
     return NULL;
 }
 
-static void add_error(apr_array_header_t **errors, const char *field, cloudep_field_fault_e fault, const char *reason,
+static void add_error(apr_array_header_t **errors, const char *field, const char *rule, const char *reason,
                       apr_pool_t *pool)
 {
     cloudep_field_error_t *error;
@@ -186,7 +197,7 @@ static void add_error(apr_array_header_t **errors, const char *field, cloudep_fi
     }
     error = apr_array_push(*errors);
     error->field = field;
-    error->fault = fault;
+    error->rule = rule;
     error->reason = reason;
 }
 
@@ -194,11 +205,11 @@ static void check_one(cloudep_field_value_t *value, apr_array_header_t **errors,
                       const raw_t *raw, apr_pool_t *pool)
 {
     const bool empty = !raw->text || !raw->text[0];
-    const char *reason = raw->reason, *text = NULL;
+    const char *reason = raw->reason, *text = NULL, *rule = CLOUDEP_RULE_FORMAT;
 
     if (!reason && empty) {
         if (field->flags & CLOUDEP_FIELD_REQUIRED) {
-            add_error(errors, field->name, CLOUDEP_FIELD_MISSING, "is required", pool);
+            add_error(errors, field->name, CLOUDEP_RULE_REQUIRED, "is required", pool);
         }
         else if (raw->text && (field->flags & CLOUDEP_FIELD_ALLOW_EMPTY)) {
             value->text = "";
@@ -206,10 +217,10 @@ static void check_one(cloudep_field_value_t *value, apr_array_header_t **errors,
         return;
     }
     if (!reason) {
-        reason = judge(&text, field, raw->text, pool);
+        reason = judge(&text, &rule, field, raw->text, pool);
     }
     if (reason) {
-        add_error(errors, field->name, CLOUDEP_FIELD_FORMAT, reason, pool);
+        add_error(errors, field->name, rule, reason, pool);
         return;
     }
     /* What was not brought into another form still belongs to the source. */

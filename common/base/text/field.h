@@ -23,19 +23,20 @@
 
 #include "base/export.h"
 #include "base/status.h"
+#include "base/text/rule.h"
 
 typedef enum {
     CLOUDEP_FIELD_TEXT,     /* any printable text that is not only white space */
     CLOUDEP_FIELD_SLUG,     /* tenant slug */
-    CLOUDEP_FIELD_EMAIL,    /* email address; comes out in lower case */
+    CLOUDEP_FIELD_EMAIL,    /* email address; comes out as cloudep_normalize_email() makes it */
     CLOUDEP_FIELD_PASSWORD, /* any UTF-8 without NUL, exactly as sent */
-    CLOUDEP_FIELD_CODE,     /* digits; spaces are removed; min and max count digits */
+    CLOUDEP_FIELD_CODE,     /* digits; what stands between them is removed; min and max count digits */
     CLOUDEP_FIELD_TOKEN,    /* printable ASCII without spaces: JWT, authorization code, state */
     CLOUDEP_FIELD_ID,       /* [A-Za-z0-9_-]{1,128} */
     CLOUDEP_FIELD_URL,      /* absolute http or https URL */
     CLOUDEP_FIELD_LANGUAGE, /* BCP 47 tag; comes out in canonical form */
     CLOUDEP_FIELD_CURRENCY, /* ISO 4217 code in use */
-    CLOUDEP_FIELD_PHONE,    /* E.164 number */
+    CLOUDEP_FIELD_PHONE,    /* phone number; comes out in its E.164 form */
     CLOUDEP_FIELD_BOOL,     /* JSON true or false; in a query string the words */
     CLOUDEP_FIELD_CHOICE    /* one of .choices */
 } cloudep_field_type_e;
@@ -50,6 +51,7 @@ typedef struct {
     int min;                    /* fewest characters (Unicode code points) */
     int max;                    /* most characters; 0 = no limit but the type's own */
     const char *const *choices; /* CLOUDEP_FIELD_CHOICE: the allowed words, ended by NULL */
+    apr_size_t at;              /* offsetof where it is bound: int for CLOUDEP_FIELD_BOOL, else const char * */
 } cloudep_field_t;
 
 typedef struct {
@@ -57,14 +59,9 @@ typedef struct {
     bool flag;        /* CLOUDEP_FIELD_BOOL: the value, false when absent */
 } cloudep_field_value_t;
 
-typedef enum {
-    CLOUDEP_FIELD_MISSING, /* required, but absent, null or empty */
-    CLOUDEP_FIELD_FORMAT   /* there, but of the wrong type or form */
-} cloudep_field_fault_e;
-
 typedef struct {
-    const char *field; /* its name in the table */
-    cloudep_field_fault_e fault;
+    const char *field;  /* its name in the table */
+    const char *rule;   /* CLOUDEP_RULE_REQUIRED: absent, null or empty; another: there, but not good */
     const char *reason; /* plain English, for the client */
 } cloudep_field_error_t;
 

@@ -1,8 +1,7 @@
 /*
  * validate.c - checks of single values.
  *
- * ICU answers what Unicode, BCP 47 and ISO 4217 know, libcurl what a URL is; the ITU's country codes
- * are a table here because no C library of Debian's carries them.
+ * ICU answers what Unicode and ISO 4217 know, libcurl what a URL is.
  */
 #include "base/text/validate.h"
 
@@ -16,8 +15,6 @@
 #include <unicode/uchar.h>
 #include <unicode/ucurr.h>
 #include <unicode/uenum.h>
-#include <unicode/uloc.h>
-#include <unicode/uregion.h>
 #include <unicode/utf8.h>
 
 #define DIGITS "0123456789"
@@ -26,13 +23,7 @@
 
 #define SLUG_MAX 63
 #define ID_MAX 128
-#define EMAIL_MAX 254      /* RFC 5321, 4.5.3.1.3, without the angle brackets */
-#define EMAIL_LOCAL_MAX 64 /* RFC 5321, 4.5.3.1.1 */
-#define LABEL_MAX 63       /* RFC 1035, 2.3.4 */
 #define URL_MAX 2048
-#define LANGUAGE_MAX 35 /* RFC 5646, 4.4.1 */
-#define PHONE_MIN 7     /* digits: the shortest that exist, on Niue */
-#define PHONE_MAX 15
 
 /* Whether all of text is of the given characters and its length within the bounds. */
 static bool consists_of(const char *text, const char *characters, apr_size_t min, apr_size_t max)
@@ -145,35 +136,6 @@ bool cloudep_is_uuid(const char *text)
     return text[sizeof(form) - 1] == '\0';
 }
 
-/* The country codes that ITU-T E.164 lists as assigned (also the shared, global and reserved-in-use
- * ones). No code is the beginning of another, so the first three digits decide: 1 is 100-199. */
-static const struct {
-    short first, last;
-} country_codes[] = {
-    {100, 199}, {200, 209}, {211, 213}, {216, 216}, {218, 218}, {220, 258}, {260, 269}, {270, 279},
-    {290, 291}, {297, 299}, {300, 349}, {350, 359}, {360, 369}, {370, 383}, {385, 387}, {389, 389},
-    {390, 419}, {420, 421}, {423, 423}, {430, 499}, {500, 509}, {510, 589}, {590, 599}, {600, 669},
-    {670, 670}, {672, 683}, {685, 692}, {700, 799}, {800, 800}, {808, 808}, {810, 829}, {840, 849},
-    {850, 850}, {852, 853}, {855, 856}, {860, 869}, {870, 870}, {878, 878}, {880, 883}, {886, 886},
-    {888, 888}, {900, 959}, {960, 968}, {970, 977}, {979, 979}, {980, 989}, {992, 996}, {998, 998},
-};
-
-bool cloudep_is_phone(const char *text)
-{
-    int prefix;
-
-    if (text[0] != '+' || !consists_of(text + 1, DIGITS, PHONE_MIN, PHONE_MAX)) {
-        return false;
-    }
-    prefix = (text[1] - '0') * 100 + (text[2] - '0') * 10 + (text[3] - '0');
-    for (apr_size_t i = 0; i < sizeof(country_codes) / sizeof(country_codes[0]); i++) {
-        if (prefix >= country_codes[i].first && prefix <= country_codes[i].last) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool cloudep_is_url(const char *text)
 {
     const char *rest;
@@ -227,131 +189,4 @@ bool cloudep_is_currency(const char *text)
     }
     uenum_close(known);
     return found;
-}
-
-/* Whether a host name's labels are as RFC 1035 wants them and more than one. */
-static bool is_domain(const char *domain)
-{
-    int labels = 0;
-
-    for (;; domain++) {
-        const apr_size_t length = strspn(domain, LOWER UPPER DIGITS "-");
-
-        if (length < 1 || length > LABEL_MAX || domain[0] == '-' || domain[length - 1] == '-') {
-            return false;
-        }
-        labels++;
-        domain += length;
-        if (*domain != '.') {
-            return *domain == '\0' && labels > 1;
-        }
-    }
-}
-
-apr_status_t cloudep_normalize_email(const char **email, const char *text, apr_pool_t *pool)
-{
-    const apr_size_t local = strspn(text, LOWER UPPER DIGITS ".!#$%&'*+/=?^_`{|}~-");
-    char *lower;
-
-    *email = NULL;
-    if (local < 1 || local > EMAIL_LOCAL_MAX || text[local] != '@' || strlen(text) > EMAIL_MAX ||
-        !is_domain(text + local + 1)) {
-        return CLOUDEP_EMALFORMED;
-    }
-    lower = apr_pstrdup(pool, text);
-    for (char *p = lower; *p; p++) {
-        if (*p >= 'A' && *p <= 'Z') { /* not tolower(): a Turkish locale would have its own i */
-            *p = (char)(*p - 'A' + 'a');
-        }
-    }
-    *email = lower;
-    return APR_SUCCESS;
-}
-
-/* Whether a region subtag is a territory of today or an area that the UN numbers (001, 419). */
-static bool is_region(const char *code)
-{
-    UErrorCode status = U_ZERO_ERROR;
-    const URegion *region = uregion_getRegionFromCode(code, &status);
-
-    if (U_FAILURE(status) || strcmp(uregion_getRegionCode(region), code) != 0) {
-        return false; /* unknown, or another one's alias as UK is */
-    }
-    switch (uregion_getType(region)) {
-    case URGN_TERRITORY:
-    case URGN_WORLD:
-    case URGN_CONTINENT:
-    case URGN_SUBCONTINENT:
-    case URGN_GROUPING:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Whether the parts of a locale are known: BCP 47 syntax alone lets "xx-Abcd" and "english" pass. */
-static bool is_known_locale(const char *locale)
-{
-    UErrorCode status = U_ZERO_ERROR;
-    char script[ULOC_SCRIPT_CAPACITY], region[ULOC_COUNTRY_CAPACITY];
-
-    if (uloc_getISO3Language(locale)[0] == '\0') {
-        return false;
-    }
-    (void)uloc_getScript(locale, script, sizeof(script), &status);
-    (void)uloc_getCountry(locale, region, sizeof(region), &status);
-    if (status != U_ZERO_ERROR) { /* a warning says that there is no room for the NUL */
-        return false;
-    }
-    if (script[0] && u_getPropertyValueEnum(UCHAR_SCRIPT, script) == UCHAR_INVALID_CODE) {
-        return false;
-    }
-    return !region[0] || is_region(region);
-}
-
-apr_status_t cloudep_normalize_language(const char **tag, const char *text, apr_pool_t *pool)
-{
-    UErrorCode status = U_ZERO_ERROR;
-    char locale[ULOC_FULLNAME_CAPACITY], canonical[ULOC_FULLNAME_CAPACITY];
-    const apr_size_t length = strlen(text);
-    int32_t parsed = 0;
-
-    *tag = NULL;
-    if (length < 2 || length > LANGUAGE_MAX) {
-        return CLOUDEP_EMALFORMED;
-    }
-    (void)uloc_forLanguageTag(text, locale, sizeof(locale), &parsed, &status);
-    if (status != U_ZERO_ERROR || (apr_size_t)parsed != length || !is_known_locale(locale)) {
-        return CLOUDEP_EMALFORMED;
-    }
-    (void)uloc_toLanguageTag(locale, canonical, sizeof(canonical), true, &status);
-    if (status != U_ZERO_ERROR) {
-        return CLOUDEP_EMALFORMED;
-    }
-    *tag = apr_pstrdup(pool, canonical);
-    return APR_SUCCESS;
-}
-
-apr_status_t cloudep_normalize_digits(const char **digits, const char *text, apr_size_t min, apr_size_t max,
-                                      apr_pool_t *pool)
-{
-    const char *from;
-    char *to, *plain;
-
-    *digits = NULL;
-    if (strspn(text, DIGITS " ") != strlen(text)) {
-        return CLOUDEP_EMALFORMED;
-    }
-    to = plain = apr_palloc(pool, strlen(text) + 1);
-    for (from = text; *from; from++) {
-        if (*from != ' ') {
-            *to++ = *from;
-        }
-    }
-    *to = '\0';
-    if ((apr_size_t)(to - plain) < min || (apr_size_t)(to - plain) > max) {
-        return CLOUDEP_EMALFORMED;
-    }
-    *digits = plain;
-    return APR_SUCCESS;
 }

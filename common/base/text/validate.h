@@ -1,11 +1,9 @@
 /*
  * validate.h - is this text what it claims to be?
  *
- * Pure checks of single values from outside: no state, no I/O, safe for any number of threads. A
- * check that can only say yes or no is a bool called cloudep_is_...; one that also brings the value
- * into its canonical form is called cloudep_normalize_... and returns APR_SUCCESS with the form
- * copied into the pool, or CLOUDEP_EMALFORMED with the out parameter set to NULL. Every text is
- * NUL-terminated and never NULL.
+ * Pure checks of single values from outside that programs write and nobody types: no state, no I/O,
+ * safe for any number of threads. What people type is brought into a form of its own as well:
+ * base/text. Every text is NUL-terminated and never NULL.
  */
 #ifndef CLOUDEP_VALIDATE_H
 #define CLOUDEP_VALIDATE_H
@@ -52,12 +50,6 @@ bool cloudep_is_token(const char *text);
 bool cloudep_is_uuid(const char *text);
 
 /**
- * Whether @a text is an E.164 number: '+', a country code that the ITU has assigned, 7 to 15 digits
- * in all, and nothing else.
- */
-bool cloudep_is_phone(const char *text);
-
-/**
  * Whether @a text is an absolute http or https URL: printable ASCII, at most 2048 characters, with
  * a host, without user name and password.
  */
@@ -65,28 +57,5 @@ bool cloudep_is_url(const char *text);
 
 /** Whether @a text is the upper-case ISO 4217 code of a currency people can pay with today. */
 bool cloudep_is_currency(const char *text);
-
-/**
- * Check an email address and bring it to the form it is stored and compared in: lower case.
- * The pattern is that of the HTML standard's input type=email; in addition the part before the @
- * has at most 64 characters, the whole at most 254 (RFC 5321), and the domain has a dot. ASCII
- * only, so that what passes is safe in a mail header.
- */
-apr_status_t cloudep_normalize_email(const char **email, const char *text, apr_pool_t *pool);
-
-/**
- * Check a BCP 47 language tag and bring it to its canonical form (zh-tw becomes zh-TW). Language,
- * script and region must be ones that ISO knows; at most 35 characters (RFC 5646, 4.4.1).
- */
-apr_status_t cloudep_normalize_language(const char **tag, const char *text, apr_pool_t *pool);
-
-/**
- * Check a code that a person typed and remove the ASCII spaces from it ("123 456" becomes
- * "123456"). Six digits are an OTP or TOTP code, eight a backup code.
- * @param min fewest digits, after the spaces are gone
- * @param max most digits
- */
-apr_status_t cloudep_normalize_digits(const char **digits, const char *text, apr_size_t min, apr_size_t max,
-                                      apr_pool_t *pool);
 
 #endif

@@ -14,6 +14,7 @@
 
 #define ANSWER_MAX (256 * 1024)
 #define ID_MAX 64
+#define LAST_TIMEOUT 1000 /* ms, of a call that a child makes before it ends */
 
 #define LOG(ctx, level, ...)                                                                                           \
     do {                                                                                                               \
@@ -42,19 +43,19 @@ apr_status_t zitadel_unexpected(const cloudep_idp_context_t *ctx, const zitadel_
     return CLOUDEP_EPROVIDER;
 }
 
-/* ---- Places in a lane ----------------------------------------------------------------------------------- */
+/* ---- Permits -------------------------------------------------------------------------------------------- */
 
-apr_status_t zitadel_enter(zitadel_pass_t *pass, const cloudep_idp_context_t *ctx, zitadel_lane_e lane)
+apr_status_t zitadel_enter(zitadel_permit_t *permit, const cloudep_idp_context_t *ctx, zitadel_kind_e kind)
 {
-    pass->lane = lane;
-    return cloudep_breaker_enter(&pass->probe, zitadel_of(ctx)->lanes[lane]);
+    permit->kind = kind;
+    return cloudep_breaker_enter(&permit->probe, zitadel_of(ctx)->breakers[kind]);
 }
 
-void zitadel_leave(const cloudep_idp_context_t *ctx, const zitadel_pass_t *pass, cloudep_breaker_end_e end)
+void zitadel_leave(const cloudep_idp_context_t *ctx, const zitadel_permit_t *permit, cloudep_breaker_end_e end)
 {
-    const char *what = pass->lane == ZITADEL_PASSWORDS ? "calls with a password" : "calls without a password";
+    const char *what = permit->kind == ZITADEL_PASSWORDS ? "calls with a password" : "calls without a password";
 
-    switch (cloudep_breaker_leave(zitadel_of(ctx)->lanes[pass->lane], pass->probe, end)) {
+    switch (cloudep_breaker_leave(zitadel_of(ctx)->breakers[permit->kind], permit->probe, end)) {
     case CLOUDEP_BREAKER_OPENED:
         LOG(ctx, APLOG_ERR, CENO(611) "ZITADEL fails: no %s for %d s", what, ctx->config->zitadel_pause);
         break;
@@ -99,6 +100,15 @@ static void read_error(zitadel_answer_t *answer, apr_pool_t *p)
     answer->id = id ? apr_pstrmemdup(p, id, strnlen(id, ID_MAX)) : "";
 }
 
+/* ms */
+static int timeout_of(const cloudep_config_t *config, const zitadel_request_t *request)
+{
+    if (request->last) {
+        return config->zitadel_timeout < LAST_TIMEOUT ? config->zitadel_timeout : LAST_TIMEOUT;
+    }
+    return request->hashes ? config->zitadel_password_timeout : config->zitadel_timeout;
+}
+
 static apr_status_t transmit(zitadel_answer_t *answer, const cloudep_idp_context_t *ctx,
                              const zitadel_request_t *request, const char *token, const char *body)
 {
@@ -114,8 +124,9 @@ static apr_status_t transmit(zitadel_answer_t *answer, const cloudep_idp_context
         .once = request->once,
         .ca_file = config->ca_file,
         .connect_timeout = config->zitadel_connect_timeout,
-        .total_timeout = request->hashes ? config->zitadel_password_timeout : config->zitadel_timeout,
+        .total_timeout = timeout_of(config, request),
         .max_bytes = ANSWER_MAX,
+        .stop = ctx->r || request->last ? NULL : zitadel_deferred_stop(zitadel->deferred),
     };
     cloudep_http_response_t *response;
     json_t *object;
@@ -195,6 +206,9 @@ apr_status_t zitadel_exchange(zitadel_answer_t *answer, const cloudep_idp_contex
     if (rv == CLOUDEP_EPROVIDER) {
         return rv; /* there was no token: said already */
     }
+    if (rv == APR_EINTR) {
+        return CLOUDEP_EPROVIDER; /* the child ends: that says nothing of ZITADEL */
+    }
     if (rv != APR_SUCCESS) {
         LOG(ctx, APLOG_WARNING, CENO(613) "ZITADEL: no answer to %s %s: %s", request->method, request->path,
             rv < APR_OS_START_USERERR ? apr_strerror(rv, reason, sizeof(reason)) : cloudep_status_name(rv));
@@ -207,13 +221,13 @@ apr_status_t zitadel_exchange(zitadel_answer_t *answer, const cloudep_idp_contex
 
 apr_status_t zitadel_call(zitadel_answer_t *answer, const cloudep_idp_context_t *ctx, const zitadel_request_t *request)
 {
-    zitadel_pass_t pass;
-    apr_status_t rv = zitadel_enter(&pass, ctx, request->hashes ? ZITADEL_PASSWORDS : ZITADEL_OTHERS);
+    zitadel_permit_t permit;
+    apr_status_t rv = zitadel_enter(&permit, ctx, request->hashes ? ZITADEL_PASSWORDS : ZITADEL_OTHERS);
 
     *answer = (zitadel_answer_t){.id = ""};
     if (rv == APR_SUCCESS) {
         rv = zitadel_exchange(answer, ctx, request);
-        zitadel_leave(ctx, &pass, zitadel_health(rv, answer));
+        zitadel_leave(ctx, &permit, zitadel_health(rv, answer));
     }
     return rv;
 }

@@ -3,7 +3,7 @@
  *
  * ZITADEL tells in milliseconds that there is no such user and takes about a second to refuse a password. So whoever is
  * refused without a password having been compared waits as long as others did lately, with the same call made (so that
- * an outage looks the same for all) and the same place taken (so that such requests are as bounded as the others). A
+ * an outage looks the same for all) and the same permit taken (so that such requests are as bounded as the others). A
  * user to check against instead would be one in every organization that nobody asked for, and could be locked.
  */
 #include "idp/zitadel/zitadel.h"
@@ -89,12 +89,12 @@ apr_status_t zitadel_verify(const cloudep_idp_context_t *ctx, const cloudep_idp_
     /* Only the beginning of a longer one would be compared, and nobody has one. */
     const char *uid = strlen(password) <= ZITADEL_PASSWORD_BYTES ? user->uid : NULL;
     zitadel_answer_t answer;
-    zitadel_pass_t pass;
+    zitadel_permit_t permit;
     cloudep_breaker_end_e end;
     apr_interval_time_t took;
     apr_time_t began;
     int compared = 0;
-    apr_status_t rv = zitadel_enter(&pass, ctx, ZITADEL_PASSWORDS);
+    apr_status_t rv = zitadel_enter(&permit, ctx, ZITADEL_PASSWORDS);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -115,9 +115,9 @@ apr_status_t zitadel_verify(const cloudep_idp_context_t *ctx, const cloudep_idp_
 
         apr_sleep(usual > took ? usual - took : 0);
     }
-    zitadel_leave(ctx, &pass, end);
+    zitadel_leave(ctx, &permit, end);
     if (rv == APR_SUCCESS) {
-        zitadel_errand_end_session(zitadel->errands, json_string_value(json_object_get(answer.body, "sessionId")));
+        zitadel_defer_end_session(zitadel->deferred, json_string_value(json_object_get(answer.body, "sessionId")));
     }
     return rv;
 }

@@ -103,7 +103,8 @@ static apr_status_t fetch(const char **token, apr_int64_t *lifetime, const cloud
                                       .ca_file = ctx->config->ca_file,
                                       .connect_timeout = ctx->config->zitadel_connect_timeout,
                                       .total_timeout = ctx->config->zitadel_timeout,
-                                      .max_bytes = 65536};
+                                      .max_bytes = 65536,
+                                      .stop = ctx->r ? NULL : zitadel_deferred_stop(zitadel->deferred)};
     cloudep_http_response_t *response;
     const char *assertion;
     const char *reason;
@@ -189,25 +190,37 @@ static void renew(const cloudep_idp_context_t *ctx)
     apr_thread_cond_broadcast(cache->done);
 }
 
+/* Under the mutex: fetches one, or waits for the fetch of another thread, no longer than that may take. */
+static void get(const cloudep_idp_context_t *ctx, const char *refused)
+{
+    zitadel_token_t *cache = &zitadel_of(ctx)->token;
+    const apr_uint32_t fetches = cache->fetches;
+    const apr_time_t end = apr_time_now() + apr_time_from_msec(ctx->config->zitadel_timeout);
+    apr_interval_time_t left;
+
+    while (!is_good(cache, refused, apr_time_now()) && fetches == cache->fetches) {
+        if (!cache->fetching) {
+            renew(ctx);
+        }
+        else if ((left = end - apr_time_now()) > 0) {
+            (void)apr_thread_cond_timedwait(cache->done, cache->mutex, left);
+        }
+        else {
+            return;
+        }
+    }
+}
+
 apr_status_t zitadel_token(const char **token, const cloudep_idp_context_t *ctx, const char *refused)
 {
     zitadel_token_t *cache = &zitadel_of(ctx)->token;
-    apr_uint32_t fetches;
 
     *token = zitadel_of(ctx)->pat;
     if (*token) {
         return APR_SUCCESS;
     }
     apr_thread_mutex_lock(cache->mutex);
-    fetches = cache->fetches;
-    while (!is_good(cache, refused, apr_time_now()) && fetches == cache->fetches) {
-        if (cache->fetching) {
-            (void)apr_thread_cond_wait(cache->done, cache->mutex);
-        }
-        else {
-            renew(ctx);
-        }
-    }
+    get(ctx, refused);
     if (is_good(cache, refused, apr_time_now()) && apr_time_now() >= cache->renew && !cache->fetching) {
         renew(ctx);
     }

@@ -97,7 +97,6 @@ static apr_status_t post_user(zitadel_answer_t *answer, int *in_doubt, const clo
     if (!body) {
         return rv;
     }
-
     *in_doubt = answer->in_doubt;
     if (answer->lost) {
         rv = zitadel_call(answer, ctx, &request);
@@ -219,13 +218,13 @@ apr_status_t zitadel_set_password(const cloudep_idp_context_t *ctx, const cloude
     return zitadel_unexpected(ctx, &answer, "unlocking a user");
 }
 
-apr_status_t zitadel_mark_verified(const cloudep_idp_context_t *ctx, const char *uid, const char *email)
+apr_status_t zitadel_mark_verified(const cloudep_idp_context_t *ctx, const char *uid, const char *email, int last)
 {
     json_t *address = cloudep_json_own(json_pack("{s{ss,sb}}", "email", "email", email, "isVerified", 1), ctx->p);
     json_t *human = cloudep_json_own(json_pack("{sO}", "human", address), ctx->p);
-    const zitadel_request_t patch = {.method = "PATCH", .path = user_path(ctx, uid, ""), .body = human};
+    const zitadel_request_t patch = {.method = "PATCH", .path = user_path(ctx, uid, ""), .body = human, .last = last};
     const zitadel_request_t put = {
-        .method = "PUT", .path = apr_pstrcat(ctx->p, "/v2/users/human/", uid, NULL), .body = address};
+        .method = "PUT", .path = apr_pstrcat(ctx->p, "/v2/users/human/", uid, NULL), .body = address, .last = last};
     zitadel_answer_t answer;
     apr_status_t rv = zitadel_call(&answer, ctx, &patch);
 

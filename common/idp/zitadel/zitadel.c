@@ -65,15 +65,16 @@ static apr_status_t share_times(cloudep_zitadel_t *zitadel, apr_pool_t *pconf, c
     return APR_SUCCESS;
 }
 
-apr_status_t cloudep_zitadel_prepare(struct cloudep_zitadel_t **out, apr_pool_t *pconf, const cloudep_config_t *config,
-                                     const char **error)
+apr_status_t cloudep_zitadel_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error)
 {
-    cloudep_zitadel_t *zitadel = apr_pcalloc(pconf, sizeof(*zitadel));
+    cloudep_zitadel_t *zitadel;
     apr_status_t rv;
 
+    (void)s;
     if (config->run->idp != &cloudep_idp_zitadel) {
         return APR_SUCCESS;
     }
+    zitadel = apr_pcalloc(pconf, sizeof(*zitadel));
     rv = check_url(zitadel, pconf, config->zitadel_url, error);
     if (rv == APR_SUCCESS) {
         rv = load_credentials(zitadel, pconf, config, error);
@@ -81,7 +82,7 @@ apr_status_t cloudep_zitadel_prepare(struct cloudep_zitadel_t **out, apr_pool_t 
     if (rv == APR_SUCCESS) {
         rv = share_times(zitadel, pconf, error);
     }
-    *out = rv == APR_SUCCESS ? zitadel : NULL;
+    config->run->zitadel = rv == APR_SUCCESS ? zitadel : NULL;
     return rv;
 }
 
@@ -102,10 +103,10 @@ apr_status_t cloudep_zitadel_child_init(server_rec *s, const cloudep_config_t *c
     }
     zitadel->http = config->run->http;
     rv = zitadel_token_init(&zitadel->token, pchild);
-    for (int lane = 0; rv == APR_SUCCESS && lane < ZITADEL_LANES; lane++) {
-        rv = cloudep_breaker_create(&zitadel->lanes[lane], pchild, &limits);
+    for (int kind = 0; rv == APR_SUCCESS && kind < ZITADEL_KINDS; kind++) {
+        rv = cloudep_breaker_create(&zitadel->breakers[kind], pchild, &limits);
     }
-    return rv == APR_SUCCESS ? zitadel_errands_start(&zitadel->errands, s, config, pchild) : rv;
+    return rv == APR_SUCCESS ? zitadel_deferred_start(&zitadel->deferred, s, config, pchild) : rv;
 }
 
 /* ---- The provider --------------------------------------------------------------------------------------- */
@@ -116,9 +117,9 @@ apr_status_t cloudep_zitadel_child_init(server_rec *s, const cloudep_config_t *c
  */
 static apr_status_t confirm(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user)
 {
-    apr_status_t rv = zitadel_errand_mark_verified(zitadel_of(ctx)->errands, user->uid, user->email);
+    apr_status_t rv = zitadel_defer_mark_verified(zitadel_of(ctx)->deferred, user->uid, user->email);
 
-    return rv == APR_SUCCESS ? APR_SUCCESS : zitadel_mark_verified(ctx, user->uid, user->email);
+    return rv == APR_SUCCESS ? APR_SUCCESS : zitadel_mark_verified(ctx, user->uid, user->email, 0);
 }
 
 const cloudep_idp_t cloudep_idp_zitadel = {

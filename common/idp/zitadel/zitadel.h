@@ -1,12 +1,12 @@
 /*
  * zitadel.h - what the files of the identity provider "zitadel" share.
  *
- * idp_zitadel.c          the provider, what is read at start and what is made in a child
- * idp_zitadel_call.c     one call: token, bound, breaker, timeouts, and what the answer says
- * idp_zitadel_token.c    the service account's access token
- * idp_zitadel_users.c    User API v2: create, set password, confirm, remove
- * idp_zitadel_sessions.c Session API v2: the password check, in equal time for all who are refused
- * idp_zitadel_errands.c  the thread that does what no request has to wait for
+ * zitadel.c   the provider, what is read at start and what is made in a child
+ * call.c      one call: token, bound, breaker, timeouts, and what the answer says
+ * token.c     the service account's access token
+ * users.c     User API v2: create, set password, confirm, remove
+ * sessions.c  Session API v2: the password check, in equal time for all who are refused
+ * deferred.c  the thread that makes the calls that no request waits for
  *
  * Answers are told apart by HTTP status, gRPC code and error id, never by their text, which is localised.
  */
@@ -17,7 +17,9 @@
 #include <apr_thread_mutex.h>
 #include "base/breaker.h"
 #include "core/http.h"
-#include "core/private.h"
+#include "core/module.h"
+#include "core/settings.h"
+#include "idp/idp.h"
 
 /* gRPC codes in error bodies. */
 enum {
@@ -27,7 +29,7 @@ enum {
 };
 
 /* Calls that hash a password take about a second, the others milliseconds: neither waits for the other. */
-typedef enum { ZITADEL_PASSWORDS, ZITADEL_OTHERS, ZITADEL_LANES } zitadel_lane_e;
+typedef enum { ZITADEL_PASSWORDS, ZITADEL_OTHERS, ZITADEL_KINDS } zitadel_kind_e;
 
 /* How long ZITADEL takes to refuse a password; shared by all children of a generation. */
 #define ZITADEL_TIMES 64
@@ -47,7 +49,7 @@ typedef struct zitadel_token_t {
     apr_time_t expires;
 } zitadel_token_t;
 
-typedef struct zitadel_errands_t zitadel_errands_t;
+typedef struct zitadel_deferred_t zitadel_deferred_t;
 
 typedef struct cloudep_zitadel_t {
     /* made at start */
@@ -58,9 +60,9 @@ typedef struct cloudep_zitadel_t {
     zitadel_times_t *times;
     /* made in the child */
     cloudep_http_t *http;
-    cloudep_breaker_t *lanes[ZITADEL_LANES];
+    cloudep_breaker_t *breakers[ZITADEL_KINDS];
     zitadel_token_t token;
-    zitadel_errands_t *errands;
+    zitadel_deferred_t *deferred;
 } cloudep_zitadel_t;
 
 typedef struct zitadel_request_t {
@@ -69,6 +71,7 @@ typedef struct zitadel_request_t {
     const json_t *body; /* or NULL */
     int hashes;         /* a password is hashed for it: it may take longer */
     int once;           /* never sent twice */
+    int last;           /* the child ends: it may take a second, and is not ended by that */
 } zitadel_request_t;
 
 typedef struct zitadel_answer_t {
@@ -80,13 +83,20 @@ typedef struct zitadel_answer_t {
     int lost;           /* the connection broke: to ask again may help */
 } zitadel_answer_t;
 
-/* A place in a lane. */
-typedef struct zitadel_pass_t {
-    zitadel_lane_e lane;
+/* Leave to make calls of one kind, until it is given back. */
+typedef struct zitadel_permit_t {
+    zitadel_kind_e kind;
     int probe;
-} zitadel_pass_t;
+} zitadel_permit_t;
 
-/* ---- idp_zitadel_call.c */
+/* ---- zitadel.c: as the members of cloudep_part_t that they are; nothing is done where "zitadel" is not the provider
+ */
+
+apr_status_t cloudep_zitadel_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error);
+/** After run->http. */
+apr_status_t cloudep_zitadel_child_init(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild);
+
+/* ---- call.c */
 
 /** The ZITADEL of a server. */
 static inline cloudep_zitadel_t *zitadel_of(const cloudep_idp_context_t *ctx)
@@ -94,21 +104,21 @@ static inline cloudep_zitadel_t *zitadel_of(const cloudep_idp_context_t *ctx)
     return ctx->config->run->zitadel;
 }
 
-/** Asks for a place. @return CLOUDEP_EOVERLOAD, CLOUDEP_EPROVIDER (the breaker is open) */
-apr_status_t zitadel_enter(zitadel_pass_t *pass, const cloudep_idp_context_t *ctx, zitadel_lane_e lane);
+/** Asks for a permit, and waits for one. @return CLOUDEP_EOVERLOAD, CLOUDEP_EPROVIDER (the breaker is open) */
+apr_status_t zitadel_enter(zitadel_permit_t *permit, const cloudep_idp_context_t *ctx, zitadel_kind_e kind);
 
 /**
- * One request and its answer, within a place; a token that is refused is replaced once. *answer is always set.
+ * One request and its answer, with a permit; a token that is refused is replaced once. *answer is always set.
  * @return APR_SUCCESS: ZITADEL answered to what was asked, 2xx with an object or an error of its own;
  *         CLOUDEP_EPROVIDER: anything else, which is logged
  */
 apr_status_t zitadel_exchange(zitadel_answer_t *answer, const cloudep_idp_context_t *ctx,
                               const zitadel_request_t *request);
 
-/** Gives the place back. */
-void zitadel_leave(const cloudep_idp_context_t *ctx, const zitadel_pass_t *pass, cloudep_breaker_end_e end);
+/** Gives the permit back. */
+void zitadel_leave(const cloudep_idp_context_t *ctx, const zitadel_permit_t *permit, cloudep_breaker_end_e end);
 
-/** All three; the lane is that of request->hashes. *answer is always set. */
+/** All three; the kind is that of request->hashes. *answer is always set. */
 apr_status_t zitadel_call(zitadel_answer_t *answer, const cloudep_idp_context_t *ctx, const zitadel_request_t *request);
 
 /** What an exchange says about ZITADEL's health. */
@@ -120,7 +130,7 @@ int zitadel_is(const zitadel_answer_t *answer, const char *id);
 /** One that a call has no meaning for: logs it. @return CLOUDEP_EPROVIDER */
 apr_status_t zitadel_unexpected(const cloudep_idp_context_t *ctx, const zitadel_answer_t *answer, const char *what);
 
-/* ---- idp_zitadel_token.c */
+/* ---- token.c */
 
 /** Reads the key file of a service account. *error: a sentence for the operator. */
 apr_status_t zitadel_key_load(cloudep_zitadel_t *zitadel, apr_pool_t *pconf, const char *path, const char **error);
@@ -134,32 +144,39 @@ apr_status_t zitadel_token_init(zitadel_token_t *token, apr_pool_t *pchild);
  */
 apr_status_t zitadel_token(const char **token, const cloudep_idp_context_t *ctx, const char *refused);
 
-/* ---- idp_zitadel_users.c */
+/* ---- users.c */
 
 apr_status_t zitadel_create(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
                             const char **reason);
 apr_status_t zitadel_set_password(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user,
                                   const char *password, const char **reason);
 apr_status_t zitadel_remove(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
-/** Marks the address of a user as verified, now. */
-apr_status_t zitadel_mark_verified(const cloudep_idp_context_t *ctx, const char *uid, const char *email);
+/**
+ * Marks the address of a user as verified, now.
+ * @param last  the child ends: it may take a second
+ * @return APR_NOTFOUND: there is no such user; CLOUDEP_EOVERLOAD, CLOUDEP_EPROVIDER
+ */
+apr_status_t zitadel_mark_verified(const cloudep_idp_context_t *ctx, const char *uid, const char *email, int last);
 
 /* bcrypt takes no more; ZITADEL answers 500 for a longer one. */
 #define ZITADEL_PASSWORD_BYTES 72
 
-/* ---- idp_zitadel_sessions.c */
+/* ---- sessions.c */
 
 apr_status_t zitadel_verify(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password);
 /** Ends a session, now. */
 apr_status_t zitadel_end_session(const cloudep_idp_context_t *ctx, const char *session_id);
 
-/* ---- idp_zitadel_errands.c */
+/* ---- deferred.c */
 
-apr_status_t zitadel_errands_start(zitadel_errands_t **errands, server_rec *s, const cloudep_config_t *config,
-                                   apr_pool_t *pchild);
+/** Starts the thread; deferred lives as long as pchild. */
+apr_status_t zitadel_deferred_start(zitadel_deferred_t **deferred, server_rec *s, const cloudep_config_t *config,
+                                    apr_pool_t *pchild);
+/** What becomes non-zero when the child ends; see cloudep_background_stop(). */
+apr_uint32_t *zitadel_deferred_stop(zitadel_deferred_t *deferred);
 /** Has a session ended soon; forgotten when there is too much to do: it ends by itself. */
-void zitadel_errand_end_session(zitadel_errands_t *errands, const char *session_id);
+void zitadel_defer_end_session(zitadel_deferred_t *deferred, const char *session_id);
 /** Has an address marked as verified soon. @return CLOUDEP_EOVERLOAD: too much to do */
-apr_status_t zitadel_errand_mark_verified(zitadel_errands_t *errands, const char *uid, const char *email);
+apr_status_t zitadel_defer_mark_verified(zitadel_deferred_t *deferred, const char *uid, const char *email);
 
 #endif

@@ -1,0 +1,89 @@
+/*
+ * place.c - see place.h.
+ */
+#include "access/place.h"
+
+#include <http_core.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include "core/config.h"
+#include "core/module.h"
+
+#define HANDLERS "cloudep-" /* what the names of our handlers begin with */
+
+void *cloudep_place_create(apr_pool_t *p, char *path)
+{
+    cloudep_place_t *place = apr_pcalloc(p, sizeof(*place));
+
+    (void)path;
+    place->token_optional = place->identity_headers = place->strip_token = place->preflight = CLOUDEP_UNSET;
+    return place;
+}
+
+#define MERGE_FLAG(member) place->member = add->member == CLOUDEP_UNSET ? base->member : add->member
+#define MERGE_POINTER(member) place->member = add->member ? add->member : base->member
+void *cloudep_place_merge(apr_pool_t *p, void *basev, void *addv)
+{
+    const cloudep_place_t *base = basev;
+    const cloudep_place_t *add = addv;
+    cloudep_place_t *place = apr_pcalloc(p, sizeof(*place));
+
+    MERGE_FLAG(token_optional);
+    MERGE_FLAG(identity_headers);
+    MERGE_FLAG(strip_token);
+    MERGE_FLAG(preflight);
+    MERGE_POINTER(cookie);
+    MERGE_POINTER(origins);
+    return place;
+}
+
+const char *cloudep_set_cookie(cmd_parms *cmd, void *placev, const char *name)
+{
+    (void)cmd;
+    for (const char *c = name; *c; c++) {
+        if (!apr_isgraph(*c) || strchr("()<>@,;:\\\"/[]?={}", *c)) {
+            return "CloudEPTokenCookie takes the name of a cookie (RFC 6265 4.1.1)";
+        }
+    }
+    ((cloudep_place_t *)placev)->cookie = name;
+    return *name ? NULL : "CloudEPTokenCookie takes the name of a cookie";
+}
+
+const char *cloudep_add_origin(cmd_parms *cmd, void *placev, const char *origin)
+{
+    cloudep_place_t *place = placev;
+    const char *host = ap_strstr_c(origin, "://");
+
+    /* It is compared with what browsers send: anything else would never match, or match "null" (RFC 6454 6.1). */
+    if (!host || host == origin || !host[3] || strpbrk(host + 3, "/?#@*")) {
+        return "CloudEPTokenOrigin takes scheme://host[:port], without a path";
+    }
+    for (const char *c = origin; *c; c++) {
+        if (apr_isupper(*c)) {
+            return "CloudEPTokenOrigin is written in lower case, as browsers send it";
+        }
+    }
+    if (!place->origins) {
+        place->origins = apr_array_make(cmd->pool, 2, sizeof(const char *));
+    }
+    APR_ARRAY_PUSH(place->origins, const char *) = origin;
+    return NULL;
+}
+
+const cloudep_place_t *cloudep_place_of(const request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &cloudep_module);
+}
+
+int cloudep_is_api(request_rec *r)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    const char *error = NULL;
+    const char *handler = NULL;
+
+    /* The handler that SetHandler will set; r->handler is not known yet. */
+    if (core && core->expr_handler) {
+        handler = ap_expr_str_exec(r, core->expr_handler, &error);
+    }
+    return handler && !strncmp(handler, HANDLERS, strlen(HANDLERS));
+}

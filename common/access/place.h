@@ -1,0 +1,39 @@
+/*
+ * place.h - settings of a Directory, Location or Proxy, and whether it is one of our APIs.
+ */
+#ifndef CLOUDEP_PLACE_H
+#define CLOUDEP_PLACE_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include "access/place_settings.h"
+
+typedef struct cloudep_place_t {
+    int token_optional;
+    int identity_headers;
+    int strip_token;
+    int preflight;
+    const char *cookie;          /* name of the cookie that may hold the token, NULL: header only */
+    apr_array_header_t *origins; /* from which a request with the cookie may come */
+} cloudep_place_t;
+
+/** The settings in force for a request. Never NULL. */
+const cloudep_place_t *cloudep_place_of(const request_rec *r);
+
+/** Whether the request's Location has one of our handlers; from the location walk on. */
+int cloudep_is_api(request_rec *r);
+
+void *cloudep_place_create(apr_pool_t *p, char *path);
+void *cloudep_place_merge(apr_pool_t *p, void *base, void *add);
+
+const char *cloudep_set_cookie(cmd_parms *cmd, void *place, const char *name);
+const char *cloudep_add_origin(cmd_parms *cmd, void *place, const char *origin);
+
+/* The commands of CLOUDEP_PLACE_SETTINGS, for the one table of the module; a comma is behind the last one. */
+#define CLOUDEP_PLACE_FLAG(member, directive, help)                                                                    \
+    AP_INIT_FLAG(directive, ap_set_flag_slot, (void *)APR_OFFSETOF(cloudep_place_t, member), OR_AUTHCFG, help),
+#define CLOUDEP_PLACE_TEXT(member, directive, setter, help) AP_INIT_TAKE1(directive, setter, NULL, OR_AUTHCFG, help),
+#define CLOUDEP_PLACE_LIST(member, directive, setter, help) AP_INIT_ITERATE(directive, setter, NULL, OR_AUTHCFG, help),
+#define CLOUDEP_PLACE_COMMANDS CLOUDEP_PLACE_SETTINGS(CLOUDEP_PLACE_FLAG, CLOUDEP_PLACE_TEXT, CLOUDEP_PLACE_LIST)
+
+#endif

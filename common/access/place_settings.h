@@ -1,0 +1,22 @@
+/*
+ * place_settings.h - the directives of a Directory, Location or Proxy, each declared once; without httpd's headers.
+ *
+ * FLAG(member, directive, help)          Off unless set
+ * TEXT(member, directive, setter, help)  one word, which the setter checks; none unless set
+ * LIST(member, directive, setter, help)  words, each of which the setter checks and adds; none unless set
+ */
+#ifndef CLOUDEP_PLACE_SETTINGS_H
+#define CLOUDEP_PLACE_SETTINGS_H
+
+#define CLOUDEP_PLACE_SETTINGS(FLAG, TEXT, LIST)                                                                       \
+    FLAG(token_optional, "CloudEPTokenOptional",                                                                       \
+         "On: a token is verified when there is one, anonymous requests pass (with Require all granted)")              \
+    FLAG(identity_headers, "CloudEPIdentityHeaders", "On: tell the backend X-CloudEP-UID, -Tenant, -Session and -AMR") \
+    FLAG(strip_token, "CloudEPStripToken",                                                                             \
+         "On: remove the token, in Authorization or the cookie, before the request goes on")                           \
+    FLAG(preflight, "CloudEPPreflight", "On: let CORS preflights pass without a token")                                \
+    TEXT(cookie, "CloudEPTokenCookie", cloudep_set_cookie, "Name of a cookie that may hold the access token")          \
+    LIST(origins, "CloudEPTokenOrigin", cloudep_add_origin,                                                            \
+         "Origin from which requests with that cookie may come; repeat for several")
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * db_lender.h - the database of a server in a child: mod_dbd's connections, lent for one statement each.
+ */
+#ifndef CLOUDEP_DB_LENDER_H
+#define CLOUDEP_DB_LENDER_H
+
+#include <httpd.h>
+#include "base/store/db.h"
+#include "core/settings.h"
+
+/** The database of a server in this child. NULL: out of memory, or mod_dbd is not there. */
+cloudep_db_t *cloudep_db_create(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * keys.h - the key sets of a server: those that sign and verify tokens, and those that seal secrets.
+ */
+#ifndef CLOUDEP_KEYS_H
+#define CLOUDEP_KEYS_H
+
+#include <httpd.h>
+#include "core/settings.h"
+
+/* As the members of cloudep_part_t that they are. */
+
+apr_status_t cloudep_signing_keys_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf,
+                                          const char **error);
+apr_status_t cloudep_sealing_keys_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf,
+                                          const char **error);
+
+/** Whether there is a private key that signs. */
+int cloudep_can_sign(const cloudep_config_t *config);
+/** Whether there are keys that verify; public ones are enough. */
+int cloudep_can_verify(const cloudep_config_t *config);
+/** Whether there is a key that seals. */
+int cloudep_can_seal(const cloudep_config_t *config);
+
+#endif

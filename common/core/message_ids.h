@@ -1,0 +1,63 @@
+/*
+ * message_ids.h - the ids of all messages in httpd's error log, each once, with the levels it is written at.
+ *
+ * A number keeps its meaning for good: one that is not used any more is not given to another message. doc/operations.md
+ * explains each; t/source holds this list against the sources and that page.
+ * Retired: 2-8, 20, 22, 609.
+ */
+#ifndef CLOUDEP_MESSAGE_IDS_H
+#define CLOUDEP_MESSAGE_IDS_H
+
+/* MESSAGE(number, levels) */
+#define CLOUDEP_MESSAGES(MESSAGE)                                                                                      \
+    MESSAGE(1, "crit")                                                                                                 \
+    MESSAGE(10, "notice")                                                                                              \
+    MESSAGE(11, "warning")                                                                                             \
+    MESSAGE(21, "crit")                                                                                                \
+    MESSAGE(101, "err")                                                                                                \
+    MESSAGE(102, "info")                                                                                               \
+    MESSAGE(110, "err")                                                                                                \
+    MESSAGE(120, "info")                                                                                               \
+    MESSAGE(130, "info")                                                                                               \
+    MESSAGE(131, "info")                                                                                               \
+    MESSAGE(140, "warning")                                                                                            \
+    MESSAGE(141, "err")                                                                                                \
+    MESSAGE(142, "err")                                                                                                \
+    MESSAGE(150, "warning")                                                                                            \
+    MESSAGE(160, "warning")                                                                                            \
+    MESSAGE(161, "err")                                                                                                \
+    MESSAGE(162, "info")                                                                                               \
+    MESSAGE(200, "err")                                                                                                \
+    MESSAGE(201, "err")                                                                                                \
+    MESSAGE(210, "info")                                                                                               \
+    MESSAGE(400, "notice")                                                                                             \
+    MESSAGE(401, "err")                                                                                                \
+    MESSAGE(402, "warning")                                                                                            \
+    MESSAGE(403, "warning")                                                                                            \
+    MESSAGE(404, "err")                                                                                                \
+    MESSAGE(430, "warning")                                                                                            \
+    MESSAGE(520, "err")                                                                                                \
+    MESSAGE(521, "err")                                                                                                \
+    MESSAGE(522, "info")                                                                                               \
+    MESSAGE(523, "err")                                                                                                \
+    MESSAGE(524, "notice")                                                                                             \
+    MESSAGE(530, "info")                                                                                               \
+    MESSAGE(610, "warning")                                                                                            \
+    MESSAGE(611, "err")                                                                                                \
+    MESSAGE(612, "notice")                                                                                             \
+    MESSAGE(613, "warning")                                                                                            \
+    MESSAGE(614, "err")                                                                                                \
+    MESSAGE(615, "err")                                                                                                \
+    MESSAGE(616, "warning")                                                                                            \
+    MESSAGE(617, "warning")                                                                                            \
+    MESSAGE(701, "notice")                                                                                             \
+    MESSAGE(702, "err")                                                                                                \
+    MESSAGE(703, "info")                                                                                               \
+    MESSAGE(704, "warning")                                                                                            \
+    MESSAGE(705, "info")                                                                                               \
+    MESSAGE(706, "warning, debug")                                                                                     \
+    MESSAGE(707, "crit")                                                                                               \
+    MESSAGE(708, "notice")                                                                                             \
+    MESSAGE(709, "crit")
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * login.h - email and password, and what follows any first factor.
+ */
+#ifndef CLOUDEP_LOGIN_H
+#define CLOUDEP_LOGIN_H
+
+#include "base/store/session_store.h"
+#include "core/context.h"
+
+typedef struct cloudep_login_t {
+    const char *tenant_slug;
+    const char *email;
+    const char *password;
+} cloudep_login_t;
+
+/* A login that is through, or one that lacks the second factor. */
+typedef struct cloudep_login_result_t {
+    const cloudep_session_t *session; /* NULL: the second factor is missing */
+    const char *mfa_challenge_id;     /* for cloudep_login_second_factor() */
+    apr_int64_t mfa_expires_in;       /* seconds */
+} cloudep_login_result_t;
+
+/**
+ * Logs in by email and password. The state of an account is told only to whoever knows its password.
+ * TENANT_UNKNOWN, CREDENTIALS_WRONG, TOO_MANY_PASSWORDS, TENANT_CLOSED, EMAIL_UNCONFIRMED, SUSPENDED, LOGIN_REFUSED.
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_login(cloudep_context_t *ctx, const cloudep_login_t *in, cloudep_login_result_t *out);
+
+/**
+ * A login after its first factor, done as amr says (RFC 8176): tells who may not log in, asks for the second factor, or
+ * opens the session. TENANT_CLOSED, EMAIL_UNCONFIRMED, SUSPENDED, LOGIN_REFUSED.
+ */
+cloudep_outcome_t cloudep_complete_login(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
+                                         const cloudep_member_t *member, const char *amr, cloudep_login_result_t *out);
+
+#endif

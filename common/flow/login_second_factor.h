@@ -1,0 +1,29 @@
+/*
+ * login_second_factor.h - the second half of a login: a code of the authenticator, or a backup code.
+ */
+#ifndef CLOUDEP_LOGIN_SECOND_FACTOR_H
+#define CLOUDEP_LOGIN_SECOND_FACTOR_H
+
+#include "flow/login.h"
+
+/** Answers a right first factor with the challenge for the second. amr: how the first was done (RFC 8176). */
+cloudep_outcome_t cloudep_ask_second_factor(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
+                                            const cloudep_member_t *member, const char *amr,
+                                            cloudep_login_result_t *out);
+
+typedef struct cloudep_login_factor_t {
+    const char *tenant_slug;
+    const char *challenge_id;
+    const char *code; /* 6 digits: TOTP; 8: a backup code */
+} cloudep_login_factor_t;
+
+/**
+ * Completes the login that the challenge was given for.
+ * TENANT_UNKNOWN, CHALLENGE_GONE, CHALLENGE_MISMATCH, TOTP_WRONG, BACKUP_CODE_WRONG, TOO_MANY_FACTORS, LOGIN_REFUSED,
+ * FIELD_INVALID (code).
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_login_second_factor(cloudep_context_t *ctx, const cloudep_login_factor_t *in,
+                            const cloudep_session_t **session);
+
+#endif

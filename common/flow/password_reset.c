@@ -1,0 +1,205 @@
+/*
+ * password_reset.c - see password_reset.h.
+ *
+ * A reset proves the mailbox and nothing else: it issues no tokens and does not touch second factors. It ends every
+ * session and every open challenge of the member.
+ */
+#include "flow/password_reset.h"
+
+#include <stddef.h>
+#include <string.h>
+#include "base/status.h"
+#include "base/store/recovery_store.h"
+#include "flow/purpose.h"
+#include "idp/idp.h"
+#include "outbox/message.h"
+#include "service/account.h"
+#include "service/code.h"
+#include "service/decoy.h"
+#include "service/notice.h"
+
+/* Whether the password of that member is ours to reset. One who has not confirmed the address resumes instead. */
+static cloudep_outcome_t check_member(const cloudep_member_t *member)
+{
+    if (!member || (member->status != CLOUDEP_MEMBER_ACTIVE && member->status != CLOUDEP_MEMBER_SUSPENDED)) {
+        return cloudep_refuse(CLOUDEP_ACCOUNT_UNKNOWN);
+    }
+    if (member->status == CLOUDEP_MEMBER_SUSPENDED) {
+        return cloudep_refuse(CLOUDEP_SUSPENDED);
+    }
+    if (strcmp(member->origin, "platform_native")) {
+        return cloudep_refuse(CLOUDEP_PASSWORD_ELSEWHERE);
+    }
+    return cloudep_done();
+}
+
+/* The member of the address, or with concealed accounts a decoy where it is nobody who may reset. */
+static cloudep_outcome_t find_receiver(cloudep_context_t *ctx, const cloudep_member_t *member,
+                                       cloudep_code_receiver_t *receiver)
+{
+    cloudep_outcome_t outcome = check_member(member);
+
+    if (cloudep_failed(outcome)) {
+        return cloudep_conceals(ctx) ? cloudep_decoy_receiver(ctx, receiver) : outcome;
+    }
+    receiver->uid = member->uid;
+    receiver->language = member->language;
+    return cloudep_done();
+}
+
+cloudep_outcome_t cloudep_forgot_password(cloudep_context_t *ctx, const cloudep_forgot_t *in,
+                                          cloudep_forgot_result_t *out)
+{
+    const cloudep_tenant_t *tenant;
+    const cloudep_member_t *member;
+    cloudep_challenge_t *challenge;
+    cloudep_code_receiver_t receiver = {.channel = CLOUDEP_CHANNEL_MAIL, .target = in->email};
+    cloudep_outcome_t outcome = cloudep_find_account(ctx, in->tenant_slug, in->email, &tenant, &member);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    receiver.tenant = tenant;
+    outcome = find_receiver(ctx, member, &receiver);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = cloudep_claim_cooldown(ctx, tenant->id, in->email);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = cloudep_send_code(ctx, &receiver, CLOUDEP_PURPOSE_PASSWORD_RESET, &challenge);
+    if (cloudep_failed(outcome)) {
+        cloudep_release_cooldown(ctx, tenant->id, in->email);
+        return outcome;
+    }
+    out->challenge_id = challenge->id;
+    out->expires_in = cloudep_challenge_remaining(challenge);
+    return cloudep_done();
+}
+
+/* member NULL: nobody has proved anything yet, and whether a name is right is not for everybody to find out. */
+static cloudep_outcome_t check_rules(cloudep_context_t *ctx, const cloudep_reset_t *in,
+                                     const cloudep_challenge_t *challenge, const cloudep_member_t *member)
+{
+    const char *const words[] = {challenge->spec.target, in->tenant_slug, member ? member->display_name : NULL, NULL};
+
+    return cloudep_check_password_rules(ctx, offsetof(cloudep_reset_t, new_password), in->new_password, words);
+}
+
+/* Whoever has the code is told what became of the account meanwhile. */
+static cloudep_outcome_t find_member(cloudep_context_t *ctx, const cloudep_challenge_t *challenge,
+                                     const cloudep_member_t **member)
+{
+    apr_status_t rv =
+        cloudep_member_by_uid(cloudep_database(ctx), ctx->p, member, challenge->spec.tenant_id, challenge->spec.uid);
+
+    if (rv == APR_NOTFOUND) {
+        return cloudep_refuse(CLOUDEP_ACCOUNT_UNKNOWN);
+    }
+    return rv == APR_SUCCESS ? check_member(*member) : cloudep_failure(ctx, rv, "looking up the member");
+}
+
+static cloudep_outcome_t set_at_provider(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
+                                         const cloudep_member_t *member, const char *password)
+{
+    cloudep_idp_context_t at;
+    const cloudep_idp_t *idp = cloudep_idp(ctx, &at);
+    const cloudep_idp_user_t user = {.tenant = tenant,
+                                     .uid = member->uid,
+                                     .email = member->email,
+                                     .display_name = member->display_name,
+                                     .language = member->language};
+    const char *reason = NULL;
+    apr_status_t rv = idp->set_password(&at, &user, password, &reason);
+
+    if (rv == CLOUDEP_EREFUSED) {
+        return cloudep_invalid(offsetof(cloudep_reset_t, new_password), CLOUDEP_RULE_PASSWORD,
+                               reason ? reason : "is refused by the identity provider");
+    }
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "setting the password");
+}
+
+/* One statement: every session ends, the lockout goes, the notice is on its way. */
+static cloudep_outcome_t end_sessions(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
+                                      const cloudep_member_t *member)
+{
+    const cloudep_message_t *notice;
+    cloudep_outcome_t outcome = cloudep_notice_new(ctx, &notice, tenant, member, "password_changed", 0);
+    apr_status_t rv;
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    rv = cloudep_recovery_finish(cloudep_database(ctx), ctx->p, tenant->id, member->uid, notice);
+    if (rv == APR_NOTFOUND) {
+        return cloudep_refuse(CLOUDEP_ACCOUNT_UNKNOWN);
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "ending the sessions");
+    }
+    cloudep_outbox_wake(ctx);
+    return cloudep_done();
+}
+
+/* What may fail and be tried again with the same code. */
+static cloudep_outcome_t change_password(cloudep_context_t *ctx, const cloudep_reset_t *in,
+                                         const cloudep_tenant_t *tenant, const cloudep_challenge_t *challenge,
+                                         const cloudep_member_t *member)
+{
+    cloudep_outcome_t outcome = member->display_name ? check_rules(ctx, in, challenge, member) : cloudep_done();
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = set_at_provider(ctx, tenant, member, in->new_password);
+    return cloudep_failed(outcome) ? outcome : end_sessions(ctx, tenant, member);
+}
+
+/*
+ * The challenge is consumed first, so that of parallel requests one sets its password. Until the sessions have ended
+ * nothing is lost by a failure: the challenge is put back, and the same code can finish the work.
+ */
+static cloudep_outcome_t finish(cloudep_context_t *ctx, const cloudep_reset_t *in, const cloudep_tenant_t *tenant,
+                                const cloudep_challenge_t *challenge, const cloudep_member_t *member)
+{
+    cloudep_outcome_t outcome = cloudep_consume_challenge(ctx, challenge);
+    apr_status_t rv;
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = change_password(ctx, in, tenant, challenge, member);
+    if (cloudep_failed(outcome)) {
+        cloudep_restore_challenge(ctx, challenge);
+        return outcome;
+    }
+    rv = cloudep_challenge_invalidate(cloudep_challenges(ctx), tenant->id, member->uid);
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "ending the open challenges");
+}
+
+cloudep_outcome_t cloudep_reset_password(cloudep_context_t *ctx, const cloudep_reset_t *in)
+{
+    const cloudep_tenant_t *tenant;
+    const cloudep_member_t *member;
+    cloudep_challenge_t *challenge;
+    cloudep_outcome_t outcome = cloudep_find_tenant(ctx, in->tenant_slug, &tenant);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = cloudep_find_challenge(ctx, tenant->id, CLOUDEP_PURPOSE_PASSWORD_RESET, in->challenge_id, &challenge);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = check_rules(ctx, in, challenge, NULL);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = cloudep_check_code(ctx, challenge, in->code);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = find_member(ctx, challenge, &member);
+    return cloudep_failed(outcome) ? outcome : finish(ctx, in, tenant, challenge, member);
+}

@@ -1,0 +1,40 @@
+/*
+ * password_reset.h - a forgotten password: a code to the login address, and a new password for whoever has it.
+ */
+#ifndef CLOUDEP_PASSWORD_RESET_H
+#define CLOUDEP_PASSWORD_RESET_H
+
+#include "core/context.h"
+
+typedef struct cloudep_forgot_t {
+    const char *tenant_slug;
+    const char *email;
+} cloudep_forgot_t;
+
+typedef struct cloudep_forgot_result_t {
+    const char *challenge_id;
+    apr_int64_t expires_in; /* seconds */
+} cloudep_forgot_result_t;
+
+/**
+ * Mails a code. TENANT_UNKNOWN, ACCOUNT_UNKNOWN, SUSPENDED, PASSWORD_ELSEWHERE, CODE_COOLDOWN, TOO_MANY_CODES,
+ * CODES_USED_UP.
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_forgot_password(cloudep_context_t *ctx, const cloudep_forgot_t *in, cloudep_forgot_result_t *out);
+
+typedef struct cloudep_reset_t {
+    const char *tenant_slug;
+    const char *challenge_id;
+    const char *code;
+    const char *new_password;
+} cloudep_reset_t;
+
+/**
+ * Sets the password and ends every session and open challenge. It issues no tokens and leaves second factors alone.
+ * TENANT_UNKNOWN, CHALLENGE_GONE, CHALLENGE_MISMATCH, CHALLENGE_LOCKED, CODE_WRONG, FIELD_INVALID (new_password),
+ * ACCOUNT_UNKNOWN, SUSPENDED, PASSWORD_ELSEWHERE.
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_reset_password(cloudep_context_t *ctx, const cloudep_reset_t *in);
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * purpose.h - what a challenge is for. A challenge of one purpose never serves another.
+ */
+#ifndef CLOUDEP_PURPOSE_H
+#define CLOUDEP_PURPOSE_H
+
+#define CLOUDEP_PURPOSE_REGISTRATION "registration"
+#define CLOUDEP_PURPOSE_PASSWORD_RESET "password_reset"
+#define CLOUDEP_PURPOSE_LOGIN_MFA "login_mfa"
+#define CLOUDEP_PURPOSE_SOCIAL_REGISTER "social_register"
+#define CLOUDEP_PURPOSE_SOCIAL_LOGIN "social_login"
+#define CLOUDEP_PURPOSE_BUSINESS_EMAIL "business_email"
+#define CLOUDEP_PURPOSE_BUSINESS_PHONE "business_phone"
+
+#endif

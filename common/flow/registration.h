@@ -1,0 +1,75 @@
+/*
+ * registration.h - registration by email: an invite and an address, a mailed code, a member.
+ */
+#ifndef CLOUDEP_REGISTRATION_H
+#define CLOUDEP_REGISTRATION_H
+
+#include "base/store/session_store.h"
+#include "core/context.h"
+
+typedef struct cloudep_registration_t {
+    const char *tenant_slug;
+    const char *invite_code;
+    const char *email;
+    const char *password;
+    const char *display_name; /* NULL: none */
+    const char *language;     /* NULL: the server's default */
+    const char *terms_version;
+    int marketing_opt_in;
+} cloudep_registration_t;
+
+/* A challenge as the client is told of it. */
+typedef struct cloudep_challenge_answer_t {
+    const char *challenge_id;
+    apr_int64_t expires_in; /* seconds */
+    const char *uid;
+} cloudep_challenge_answer_t;
+
+/**
+ * Reserves the member, creates the user at the identity provider and mails a code.
+ * TENANT_UNKNOWN, REGISTRATION_CLOSED, INVITE_UNKNOWN, INVITE_EXPIRED, INVITE_USED_UP, INVITE_BUSY, EMAIL_TAKEN,
+ * FIELD_INVALID (password), CODE_COOLDOWN, TOO_MANY_CODES, CODES_USED_UP, REGISTRATION_NOT_PENDING (it took longer than
+ * CloudEPReservedLifetime and was undone meanwhile).
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_register(cloudep_context_t *ctx, const cloudep_registration_t *in, cloudep_challenge_answer_t *out);
+
+typedef struct cloudep_confirmation_t {
+    const char *tenant_slug;
+    const char *challenge_id;
+    const char *code;
+} cloudep_confirmation_t;
+
+/**
+ * Activates the member whose code it is and opens a session.
+ * TENANT_UNKNOWN, CHALLENGE_GONE, CHALLENGE_MISMATCH, CHALLENGE_LOCKED, CODE_WRONG, REGISTRATION_NOT_PENDING.
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_confirm_registration(cloudep_context_t *ctx, const cloudep_confirmation_t *in,
+                             const cloudep_session_t **session);
+
+typedef struct cloudep_resend_t {
+    const char *tenant_slug;
+    const char *challenge_id;
+} cloudep_resend_t;
+
+/**
+ * A new code for a registration under way. TENANT_UNKNOWN, CHALLENGE_GONE, CHALLENGE_MISMATCH,
+ * REGISTRATION_NOT_PENDING, CODE_COOLDOWN, TOO_MANY_CODES, CODES_USED_UP.
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_resend_registration(cloudep_context_t *ctx, const cloudep_resend_t *in, cloudep_challenge_answer_t *out);
+
+typedef struct cloudep_resume_t {
+    const char *tenant_slug;
+    const char *email;
+} cloudep_resume_t;
+
+/**
+ * A new code by the address alone. TENANT_UNKNOWN, REGISTRATION_UNKNOWN, ALREADY_CONFIRMED, REGISTRATION_NOT_PENDING
+ * (it was confirmed or removed just now), CODE_COOLDOWN, TOO_MANY_CODES, CODES_USED_UP.
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_resume_registration(cloudep_context_t *ctx, const cloudep_resume_t *in, cloudep_challenge_answer_t *out);
+
+#endif

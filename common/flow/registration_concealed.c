@@ -1,0 +1,143 @@
+/*
+ * registration_concealed.c - registering and resuming without telling whether an email is taken.
+ *
+ * Whoever registers a taken email gets a registration all the same: a pending member under an address that does not
+ * exist, made at the provider, with a use of the invite and a challenge. So uid, challenge, invite and time are those
+ * of anybody; only the mail differs, and no code is right. The sweep removes it like any registration never confirmed.
+ */
+#include "flow/registration_steps.h"
+#include "service/account.h"
+#include "service/decoy.h"
+
+/* The decoy that stands for the registrant's email; *member NULL: there is none yet. */
+static cloudep_outcome_t find_decoy(cloudep_context_t *ctx, const cloudep_registrant_t *who, const char **email,
+                                    const cloudep_member_t **member)
+{
+    const cloudep_tenant_t *tenant;
+    cloudep_outcome_t outcome = cloudep_decoy_email(ctx, email, who->receiver.tenant->id, who->receiver.target);
+    apr_status_t rv;
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    rv = cloudep_member_by_email(cloudep_database(ctx), ctx->p, &tenant, member, who->receiver.tenant->slug, *email);
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "looking up the decoy");
+}
+
+static int is_pending(const cloudep_member_t *member)
+{
+    return member && member->status == CLOUDEP_MEMBER_PENDING;
+}
+
+/* Somebody who can be told. */
+static const cloudep_member_t *owner_of(const cloudep_member_t *member)
+{
+    return member && (member->status == CLOUDEP_MEMBER_ACTIVE || member->status == CLOUDEP_MEMBER_SUSPENDED) ? member
+                                                                                                             : NULL;
+}
+
+/*
+ * A member who is pending already gets another code. Their row is not written: an email that nobody registered has no
+ * row whose writing could take as long.
+ */
+static void use_pending(cloudep_registrant_t *who, const cloudep_member_t *member)
+{
+    who->receiver.uid = member->uid;
+    who->receiver.language = member->language;
+    who->stored = 0;
+}
+
+/* A decoy without a row, for an email that nobody ever registered. */
+static cloudep_outcome_t use_nobody(cloudep_context_t *ctx, cloudep_registrant_t *who)
+{
+    who->stored = 0;
+    return cloudep_decoy_receiver(ctx, &who->receiver);
+}
+
+cloudep_outcome_t cloudep_find_concealed(cloudep_context_t *ctx, const cloudep_member_t *member,
+                                         cloudep_registrant_t *who)
+{
+    const char *email;
+    const cloudep_member_t *decoy;
+    cloudep_outcome_t outcome = find_decoy(ctx, who, &email, &decoy);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (is_pending(member)) {
+        use_pending(who, member);
+        return cloudep_done();
+    }
+    who->receiver.decoy = 1;
+    if (is_pending(decoy)) {
+        use_pending(who, decoy);
+        return cloudep_done();
+    }
+    return use_nobody(ctx, who);
+}
+
+/* The hash that a new registration costs, where none is made. */
+static void equalise_time(cloudep_context_t *ctx, const cloudep_registration_t *in, const cloudep_idp_user_t *user)
+{
+    cloudep_idp_context_t at;
+    const cloudep_idp_t *idp = cloudep_idp(ctx, &at);
+    const cloudep_idp_user_t nobody = {.tenant = user->tenant, .email = user->email};
+
+    (void)idp->verify(&at, &nobody, in->password);
+}
+
+/* The decoy's part, for an email that is somebody's already. */
+static cloudep_outcome_t enrol_decoy(cloudep_context_t *ctx, const cloudep_registration_t *in, cloudep_idp_user_t *user,
+                                     cloudep_registrant_t *who, const char *email, const cloudep_member_t *decoy,
+                                     cloudep_challenge_answer_t *out)
+{
+    cloudep_outcome_t outcome;
+
+    who->receiver.decoy = 1;
+    if (!decoy) {
+        user->email = email;
+        outcome = cloudep_enrol(ctx, in, user, who, out);
+        if (outcome.reason != CLOUDEP_EMAIL_TAKEN) {
+            return outcome;
+        }
+    }
+    equalise_time(ctx, in, user);
+    if (is_pending(decoy)) {
+        use_pending(who, decoy);
+        return cloudep_send_registration_code(ctx, who, out);
+    }
+    outcome = use_nobody(ctx, who);
+    return cloudep_failed(outcome) ? outcome : cloudep_send_registration_code(ctx, who, out);
+}
+
+cloudep_outcome_t cloudep_enrol_concealed(cloudep_context_t *ctx, const cloudep_registration_t *in,
+                                          cloudep_idp_user_t *user, cloudep_registrant_t *who,
+                                          cloudep_challenge_answer_t *out)
+{
+    const cloudep_tenant_t *tenant;
+    const cloudep_member_t *member;
+    const cloudep_member_t *decoy;
+    const char *email;
+    cloudep_outcome_t outcome = cloudep_find_account(ctx, user->tenant->slug, user->email, &tenant, &member);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = find_decoy(ctx, who, &email, &decoy);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (!member) {
+        outcome = cloudep_enrol(ctx, in, user, who, out);
+        if (outcome.reason != CLOUDEP_EMAIL_TAKEN) {
+            return outcome; /* else taken by another request, or at the provider */
+        }
+    }
+    if (is_pending(member)) {
+        equalise_time(ctx, in, user);
+        use_pending(who, member);
+        return cloudep_send_registration_code(ctx, who, out);
+    }
+    who->owner = owner_of(member);
+    return enrol_decoy(ctx, in, user, who, email, decoy, out);
+}

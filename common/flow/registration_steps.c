@@ -1,0 +1,151 @@
+/*
+ * registration_steps.c - see registration_steps.h.
+ *
+ * The member's row and the invite's use are taken first, in one statement. Whatever fails after that is undone at once
+ * or, after a crash, by the sweep, so neither an orphan at the provider nor a lost use remains.
+ */
+#include "flow/registration_steps.h"
+
+#include <stddef.h>
+#include <apr_strings.h>
+#include "base/status.h"
+#include "flow/admission.h"
+#include "flow/purpose.h"
+#include "outbox/message.h"
+#include "service/account.h"
+#include "service/notice.h"
+
+/* Takes invite and email. What another request took in the meantime is told as if it had been so from the start. */
+static cloudep_outcome_t reserve(cloudep_context_t *ctx, const cloudep_registration_t *in, const char *provider,
+                                 const cloudep_idp_user_t *user)
+{
+    const cloudep_applicant_t applicant = {.tenant_id = user->tenant->id,
+                                           .uid = user->uid,
+                                           .email = user->email,
+                                           .invite_code = in->invite_code,
+                                           .origin = "platform_native",
+                                           .provider = provider,
+                                           .display_name = user->display_name,
+                                           .language = user->language,
+                                           .terms_version = in->terms_version,
+                                           .marketing_opt_in = in->marketing_opt_in};
+    cloudep_admission_t admission;
+    cloudep_outcome_t outcome;
+    apr_status_t rv = cloudep_member_reserve(cloudep_database(ctx), ctx->p, &applicant);
+
+    switch (rv) {
+    case APR_SUCCESS:
+        return cloudep_done();
+    case CLOUDEP_ECONFLICT:
+        return cloudep_refuse(CLOUDEP_EMAIL_TAKEN);
+    case CLOUDEP_ELOCKED:
+        return cloudep_wait(CLOUDEP_INVITE_BUSY, 1);
+    case APR_NOTFOUND:
+        outcome = cloudep_check_admission(ctx, in->tenant_slug, in->invite_code, in->email, &admission);
+        return cloudep_failed(outcome) ? outcome : cloudep_wait(CLOUDEP_INVITE_BUSY, 1);
+    default:
+        return cloudep_failure(ctx, rv, "reserving the member");
+    }
+}
+
+/* *in_doubt: nobody knows whether the user will be there, so nothing may be undone yet. */
+static cloudep_outcome_t create_at_provider(cloudep_context_t *ctx, const cloudep_idp_t *idp,
+                                            const cloudep_idp_context_t *at, const cloudep_idp_user_t *user,
+                                            const char *password, int *in_doubt)
+{
+    const char *reason = NULL;
+    apr_status_t rv = idp->create(at, user, password, &reason);
+
+    *in_doubt = rv == APR_INCOMPLETE;
+    switch (rv) {
+    case APR_SUCCESS:
+        return cloudep_done();
+    case CLOUDEP_EREFUSED:
+        return cloudep_invalid(offsetof(cloudep_registration_t, password), CLOUDEP_RULE_PASSWORD, reason);
+    case CLOUDEP_ECONFLICT:
+        return cloudep_refuse(CLOUDEP_EMAIL_TAKEN);
+    default:
+        return cloudep_failure(ctx, *in_doubt ? CLOUDEP_EPROVIDER : rv, "creating the user at the identity provider");
+    }
+}
+
+/* In place of a code that nobody could use: the owner of the address learns that somebody tried. */
+static cloudep_outcome_t tell_owner(cloudep_context_t *ctx, const cloudep_registrant_t *who,
+                                    const cloudep_message_t **message)
+{
+    const cloudep_message_t *notice;
+    cloudep_message_t *copy;
+    cloudep_outcome_t outcome =
+        cloudep_notice_new(ctx, &notice, who->receiver.tenant, who->owner, "registration_exists", 0);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    copy = apr_pmemdup(ctx->p, notice, sizeof(*notice));
+    copy->uid = who->receiver.uid; /* it goes out with the decoy's row */
+    *message = copy;
+    return cloudep_done();
+}
+
+cloudep_outcome_t cloudep_send_registration_code(cloudep_context_t *ctx, const cloudep_registrant_t *who,
+                                                 cloudep_challenge_answer_t *out)
+{
+    cloudep_challenge_t *challenge;
+    const cloudep_message_t *message;
+    cloudep_outcome_t outcome =
+        cloudep_start_code(ctx, &who->receiver, CLOUDEP_PURPOSE_REGISTRATION, &challenge, &message);
+    apr_status_t rv;
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (who->owner) {
+        outcome = tell_owner(ctx, who, &message);
+        if (cloudep_failed(outcome)) {
+            return outcome;
+        }
+    }
+    rv = who->stored ? cloudep_member_await_code(cloudep_database(ctx), ctx->p, message)
+                     : cloudep_outbox_enqueue(cloudep_database(ctx), ctx->p, message);
+    if (rv == APR_NOTFOUND) {
+        return cloudep_refuse(CLOUDEP_REGISTRATION_NOT_PENDING);
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "storing the registration");
+    }
+    cloudep_outbox_wake(ctx);
+    out->challenge_id = challenge->id;
+    out->expires_in = cloudep_challenge_remaining(challenge);
+    out->uid = challenge->spec.uid;
+    return cloudep_done();
+}
+
+cloudep_outcome_t cloudep_enrol(cloudep_context_t *ctx, const cloudep_registration_t *in, cloudep_idp_user_t *user,
+                                cloudep_registrant_t *who, cloudep_challenge_answer_t *out)
+{
+    cloudep_idp_context_t at;
+    const cloudep_idp_t *idp = cloudep_idp(ctx, &at);
+    cloudep_outcome_t outcome = cloudep_new_uid(ctx, &user->uid);
+    int in_doubt = 0;
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = reserve(ctx, in, idp->name, user);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    who->receiver.uid = user->uid;
+    who->stored = 1;
+    if (!who->receiver.decoy) {
+        cloudep_note(ctx, NULL, user->uid, NULL);
+    }
+    outcome = create_at_provider(ctx, idp, &at, user, in->password, &in_doubt);
+    if (!cloudep_failed(outcome)) {
+        outcome = cloudep_send_registration_code(ctx, who, out);
+    }
+    if (cloudep_failed(outcome) && !in_doubt) {
+        cloudep_undo_registration(ctx, user);
+    }
+    return outcome;
+}

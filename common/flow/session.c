@@ -1,0 +1,64 @@
+/*
+ * session.c - see session.h.
+ */
+#include "flow/session.h"
+
+#include <string.h>
+#include <apr_strings.h>
+#include "core/settings.h"
+#include "service/account.h"
+#include "service/token.h"
+
+/* The generation a refresh token is of: its jti is "session.generation". 0: not one of ours. */
+static int generation(const cloudep_claims_t *claims)
+{
+    const char *dot = strrchr(claims->jti, '.');
+    apr_int64_t seq = dot ? apr_atoi64(dot + 1) : 0;
+
+    return seq > 0 && seq < APR_INT32_MAX ? (int)seq : 0;
+}
+
+cloudep_outcome_t cloudep_refresh(cloudep_context_t *ctx, const char *refresh_token, const cloudep_session_t **out)
+{
+    const cloudep_claims_t *claims;
+    cloudep_session_t *session;
+    cloudep_rotation_e rotation;
+    cloudep_outcome_t outcome = cloudep_read_refresh_token(ctx, refresh_token, &claims);
+    apr_status_t rv;
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    cloudep_note(ctx, claims->tid, claims->sub, NULL);
+    if (!generation(claims)) {
+        return cloudep_refuse(CLOUDEP_REFRESH_TOKEN_INVALID);
+    }
+    outcome = cloudep_session_new(ctx, &session, claims->tid, claims->sub, NULL);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    session->id = claims->sid;
+    rv = cloudep_session_rotate(cloudep_database(ctx), ctx->p, session, generation(claims), ctx->config->refresh_grace,
+                                &rotation);
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "rotating the session");
+    }
+    if (rotation == CLOUDEP_ROTATION_REFUSED || rotation == CLOUDEP_ROTATION_REUSED) {
+        return cloudep_refuse(CLOUDEP_REFRESH_TOKEN_INVALID);
+    }
+    *out = session;
+    return cloudep_done();
+}
+
+cloudep_outcome_t cloudep_logout(cloudep_context_t *ctx, const cloudep_principal_t *who)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    if (who->session_id) {
+        rv = cloudep_session_end(cloudep_database(ctx), ctx->p, who->tenant_id, who->session_id, "logout");
+    }
+    if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
+        return cloudep_failure(ctx, rv, "ending the session");
+    }
+    return cloudep_done();
+}

@@ -1,0 +1,18 @@
+/*
+ * session.h - keeping a session alive, and ending it.
+ */
+#ifndef CLOUDEP_FLOW_SESSION_H
+#define CLOUDEP_FLOW_SESSION_H
+
+#include "base/store/session_store.h"
+#include "core/context.h"
+#include "core/principal.h"
+
+/** Turns a refresh token in for the next; within the grace the same one again. REFRESH_TOKEN_INVALID. */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_refresh(cloudep_context_t *ctx, const char *refresh_token, const cloudep_session_t **session);
+
+/** Ends the session of a principal; one that is over already is no failure. */
+CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_logout(cloudep_context_t *ctx, const cloudep_principal_t *who);
+
+#endif

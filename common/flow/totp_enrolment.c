@@ -1,0 +1,275 @@
+/*
+ * totp_enrolment.c - see totp_enrolment.h.
+ */
+#include "flow/totp_enrolment.h"
+
+#include <stddef.h>
+#include <string.h>
+#include "core/settings.h"
+#include "service/notice.h"
+#include "service/second_factor.h"
+
+#define CODES_TRIES 3 /* sets of backup codes; one that shares a code with the old set is not stored */
+
+/* What is kept of the caller's second factors. gone: the reason when the caller is no member any more. */
+static cloudep_outcome_t load(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_reason_e gone,
+                              const cloudep_totp_t **totp)
+{
+    apr_status_t rv = cloudep_totp_load(cloudep_database(ctx), ctx->p, totp, who->tenant_id, who->uid);
+
+    if (rv == APR_NOTFOUND) {
+        return cloudep_refuse(gone);
+    }
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "looking up the second factor");
+}
+
+/* CloudEPStepUp: whether this session has proved a second factor lately. */
+static cloudep_outcome_t check_step_up(const cloudep_context_t *ctx, const cloudep_principal_t *who)
+{
+    const int step_up = ctx->config->step_up;
+
+    return step_up && who->mfa_at <= cloudep_now(ctx) - step_up ? cloudep_refuse(CLOUDEP_FRESH_PROOF_NEEDED)
+                                                                : cloudep_done();
+}
+
+cloudep_outcome_t cloudep_get_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_totp_status_t *out)
+{
+    const cloudep_totp_t *totp;
+    cloudep_outcome_t outcome = load(ctx, who, CLOUDEP_SUBJECT_GONE, &totp);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    out->enrolled = totp->secret != NULL;
+    out->enrolled_at = totp->enrolled_at;
+    out->backup_codes_remaining = totp->codes->nelts;
+    return outcome;
+}
+
+/* ---- enrolling ---- */
+
+/* A new pending secret, sealed. */
+static cloudep_outcome_t begin(cloudep_context_t *ctx, const cloudep_principal_t *who, const char *sealed)
+{
+    apr_status_t rv = cloudep_totp_begin(cloudep_database(ctx), ctx->p, who->tenant_id, who->uid, sealed);
+
+    if (rv == CLOUDEP_ECONFLICT) {
+        return cloudep_refuse(CLOUDEP_TOTP_ENROLLED);
+    }
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "storing the enrolment");
+}
+
+cloudep_outcome_t cloudep_start_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_totp_start_t *out)
+{
+    const cloudep_totp_t *totp;
+    const char *sealed;
+    cloudep_outcome_t outcome = load(ctx, who, CLOUDEP_SUBJECT_GONE, &totp);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (totp->secret) {
+        return cloudep_refuse(CLOUDEP_TOTP_ENROLLED);
+    }
+    if (cloudep_failed(outcome = cloudep_totp_new_secret(ctx, who->tenant_id, who->uid, &sealed))) {
+        return outcome;
+    }
+    if (cloudep_failed(outcome = cloudep_totp_url_of(ctx, totp, sealed, &out->url))) {
+        return outcome;
+    }
+    out->issuer = cloudep_totp_issuer(totp);
+    out->account = totp->member->email;
+    out->expires_in = CLOUDEP_TOTP_PENDING_LIFETIME;
+    return begin(ctx, who, sealed);
+}
+
+cloudep_outcome_t cloudep_pending_totp_url(cloudep_context_t *ctx, const cloudep_principal_t *who, const char **url)
+{
+    const cloudep_totp_t *totp;
+    cloudep_outcome_t outcome = load(ctx, who, CLOUDEP_ENROLMENT_UNKNOWN, &totp);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (!totp->pending_secret) {
+        return cloudep_refuse(CLOUDEP_ENROLMENT_UNKNOWN);
+    }
+    return cloudep_totp_url_of(ctx, totp, totp->pending_secret, url);
+}
+
+/* Why an enrolment whose code was right a moment ago could not be confirmed. */
+static cloudep_outcome_t explain_unconfirmed(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                             const cloudep_totp_t *before, const char *code)
+{
+    const cloudep_totp_t *now;
+    cloudep_outcome_t outcome = load(ctx, who, CLOUDEP_MEMBER_UNKNOWN, &now);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (now->secret) {
+        return cloudep_refuse(CLOUDEP_TOTP_ENROLLED);
+    }
+    if (!now->pending_secret || strcmp(now->pending_secret, before->pending_secret)) {
+        return cloudep_refuse(CLOUDEP_ENROLMENT_UNKNOWN);
+    }
+    return cloudep_factor_wrong(code);
+}
+
+/* Makes the pending secret the one that counts, by the step of its code, and stores the first backup codes. */
+static cloudep_outcome_t store_enrolment(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                         const cloudep_totp_t *totp, const char *code, apr_int64_t step,
+                                         apr_array_header_t **codes)
+{
+    const cloudep_message_t *notice;
+    const char *kept;
+    apr_status_t rv = CLOUDEP_ECONFLICT;
+    cloudep_outcome_t outcome = cloudep_notice_new(ctx, &notice, totp->tenant, totp->member, "totp_enabled", 0);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    for (int tries = 0; rv == CLOUDEP_ECONFLICT && tries < CODES_TRIES; tries++) {
+        if (cloudep_failed(outcome = cloudep_new_backup_codes(ctx, totp, codes, &kept))) {
+            return outcome;
+        }
+        rv = cloudep_totp_confirm(cloudep_database(ctx), ctx->p, totp, step, kept, notice);
+    }
+    if (rv == APR_NOTFOUND) {
+        return explain_unconfirmed(ctx, who, totp, code);
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "storing the backup codes");
+    }
+    ctx->message_committed = 1;
+    return cloudep_done();
+}
+
+cloudep_outcome_t cloudep_confirm_totp(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                       const cloudep_totp_code_t *in, apr_array_header_t **codes)
+{
+    const cloudep_totp_t *totp;
+    apr_int64_t step;
+    cloudep_outcome_t outcome = load(ctx, who, CLOUDEP_MEMBER_UNKNOWN, &totp);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (totp->secret) {
+        return cloudep_refuse(CLOUDEP_TOTP_ENROLLED);
+    }
+    if (!totp->pending_secret) {
+        return cloudep_refuse(CLOUDEP_ENROLMENT_UNKNOWN);
+    }
+    if (cloudep_failed(outcome = cloudep_totp_check(ctx, totp, totp->pending_secret, in->code, &step))) {
+        return outcome;
+    }
+    return store_enrolment(ctx, who, totp, in->code, step, codes);
+}
+
+/* ---- enrolled ---- */
+
+cloudep_outcome_t cloudep_verify_totp(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                      const cloudep_totp_code_t *in)
+{
+    const cloudep_totp_t *totp;
+    const cloudep_message_t *notice;
+    cloudep_totp_proof_t proof;
+    cloudep_outcome_t outcome = cloudep_factor_format(offsetof(cloudep_totp_code_t, code), in->code);
+    apr_status_t rv;
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (cloudep_failed(outcome = load(ctx, who, CLOUDEP_SUBJECT_GONE, &totp))) {
+        return outcome;
+    }
+    if (!totp->secret) {
+        return cloudep_refuse(CLOUDEP_TOTP_NOT_ENROLLED);
+    }
+    if (cloudep_failed(outcome = cloudep_factor_guess(ctx, totp))) {
+        return outcome;
+    }
+    if (cloudep_failed(outcome = cloudep_factor_check(ctx, totp, in->code, &proof, &notice))) {
+        return outcome;
+    }
+    rv = cloudep_totp_step_up(cloudep_database(ctx), ctx->p, totp, &proof, who->session_id, notice);
+    if (rv == APR_NOTFOUND) {
+        return cloudep_factor_wrong(in->code);
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "accepting the second factor");
+    }
+    ctx->message_committed = 1;
+    return outcome;
+}
+
+/* Puts new backup codes in place of the old. TOTP_NOT_ENROLLED: TOTP was removed a moment ago. */
+static cloudep_outcome_t store_new_codes(cloudep_context_t *ctx, const cloudep_totp_t *totp, apr_array_header_t **codes)
+{
+    const cloudep_message_t *notice;
+    const char *kept;
+    apr_status_t rv = CLOUDEP_ECONFLICT;
+    cloudep_outcome_t outcome = cloudep_notice_new(ctx, &notice, totp->tenant, totp->member, "backup_codes_renewed", 0);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    for (int tries = 0; rv == CLOUDEP_ECONFLICT && tries < CODES_TRIES; tries++) {
+        if (cloudep_failed(outcome = cloudep_new_backup_codes(ctx, totp, codes, &kept))) {
+            return outcome;
+        }
+        rv = cloudep_totp_renew_codes(cloudep_database(ctx), ctx->p, totp->member->tenant_id, totp->member->uid, kept,
+                                      notice);
+    }
+    if (rv == APR_NOTFOUND) {
+        return cloudep_refuse(CLOUDEP_TOTP_NOT_ENROLLED);
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "storing the backup codes");
+    }
+    ctx->message_committed = 1;
+    return cloudep_done();
+}
+
+cloudep_outcome_t cloudep_renew_backup_codes(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                             apr_array_header_t **codes)
+{
+    const cloudep_totp_t *totp;
+    cloudep_outcome_t outcome = load(ctx, who, CLOUDEP_MEMBER_UNKNOWN, &totp);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (!totp->secret) {
+        return cloudep_refuse(CLOUDEP_TOTP_NOT_ENROLLED);
+    }
+    if (cloudep_failed(outcome = check_step_up(ctx, who))) {
+        return outcome;
+    }
+    return store_new_codes(ctx, totp, codes);
+}
+
+cloudep_outcome_t cloudep_remove_totp(cloudep_context_t *ctx, const cloudep_principal_t *who)
+{
+    const cloudep_totp_t *totp;
+    const cloudep_message_t *notice;
+    cloudep_outcome_t outcome = load(ctx, who, CLOUDEP_MEMBER_UNKNOWN, &totp);
+    apr_status_t rv;
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (totp->secret && cloudep_failed(outcome = check_step_up(ctx, who))) {
+        return outcome;
+    }
+    if (cloudep_failed(outcome = cloudep_notice_new(ctx, &notice, totp->tenant, totp->member, "totp_disabled", 0))) {
+        return outcome;
+    }
+    rv = cloudep_totp_remove(cloudep_database(ctx), ctx->p, who->tenant_id, who->uid, notice);
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "removing the second factor");
+    }
+    ctx->message_committed = 1;
+    return outcome;
+}

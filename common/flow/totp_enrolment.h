@@ -1,0 +1,60 @@
+/*
+ * totp_enrolment.h - a member's authenticator: enrolling it, proving it, renewing its backup codes, removing it.
+ */
+#ifndef CLOUDEP_TOTP_ENROLMENT_H
+#define CLOUDEP_TOTP_ENROLMENT_H
+
+#include <apr_tables.h>
+#include "core/context.h"
+#include "core/principal.h"
+
+typedef struct cloudep_totp_code_t {
+    const char *code;
+} cloudep_totp_code_t;
+
+typedef struct cloudep_totp_status_t {
+    int enrolled;
+    apr_int64_t enrolled_at; /* Unix milliseconds */
+    int backup_codes_remaining;
+} cloudep_totp_status_t;
+
+/** SUBJECT_GONE. */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_get_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_totp_status_t *out);
+
+typedef struct cloudep_totp_start_t {
+    const char *url; /* otpauth://, holds the secret */
+    const char *issuer;
+    const char *account;
+    int expires_in; /* seconds */
+} cloudep_totp_start_t;
+
+/** Begins an enrolment, or begins it again. SUBJECT_GONE, TOTP_ENROLLED. */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_start_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_totp_start_t *out);
+
+/** The otpauth:// URL of the enrolment under way. ENROLMENT_UNKNOWN. */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_pending_totp_url(cloudep_context_t *ctx, const cloudep_principal_t *who, const char **url);
+
+/** Ends an enrolment. *codes: the backup codes, const char *. MEMBER_UNKNOWN, TOTP_ENROLLED, ENROLMENT_UNKNOWN,
+ * TOTP_WRONG. */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_confirm_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, const cloudep_totp_code_t *in,
+                     apr_array_header_t **codes);
+
+/**
+ * Proves a second factor for the session of who asks. SUBJECT_GONE, TOTP_NOT_ENROLLED, TOTP_WRONG, BACKUP_CODE_WRONG,
+ * TOO_MANY_FACTORS, FIELD_INVALID (code).
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_verify_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, const cloudep_totp_code_t *in);
+
+/** New backup codes; the old ones are dead. MEMBER_UNKNOWN, TOTP_NOT_ENROLLED, FRESH_PROOF_NEEDED. */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_renew_backup_codes(cloudep_context_t *ctx, const cloudep_principal_t *who, apr_array_header_t **codes);
+
+/** Removes TOTP and backup codes; that there is none is no failure. MEMBER_UNKNOWN, FRESH_PROOF_NEEDED. */
+CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_remove_totp(cloudep_context_t *ctx, const cloudep_principal_t *who);
+
+#endif

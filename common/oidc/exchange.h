@@ -1,0 +1,14 @@
+/*
+ * exchange.h - whose id_token it is that a client turns in at token/exchange.
+ */
+#ifndef CLOUDEP_OIDC_EXCHANGE_H
+#define CLOUDEP_OIDC_EXCHANGE_H
+
+#include "base/store/member_store.h"
+#include "core/context.h"
+
+/** The member that an id_token of CloudEPExchangeIssuer means. ID_TOKEN_INVALID; MEMBER_UNKNOWN: nobody here. */
+cloudep_outcome_t cloudep_exchange_member(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, const char *id_token,
+                                          const cloudep_member_t **member);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * decoy.h - CloudEPConcealAccounts: receivers that do not exist, so that nobody learns who is registered.
+ */
+#ifndef CLOUDEP_DECOY_H
+#define CLOUDEP_DECOY_H
+
+#include "service/code.h"
+
+#define CLOUDEP_DECOY_MARK "decoy" /* the extra of a decoy's challenge */
+
+/** Whether CloudEPConcealAccounts is on. */
+int cloudep_conceals(const cloudep_context_t *ctx);
+
+/** Makes a receiver (tenant and target are set) one that does not exist: the same for the same email. */
+cloudep_outcome_t cloudep_decoy_receiver(cloudep_context_t *ctx, cloudep_code_receiver_t *receiver);
+
+/** The address that a decoy of this email is registered under; nobody can guess it, and no mail gets there. */
+cloudep_outcome_t cloudep_decoy_email(cloudep_context_t *ctx, const char **decoy, const char *tenant_id,
+                                      const char *email);
+
+/** Whether a challenge is one that no guess is right for. */
+int cloudep_is_decoy(const cloudep_challenge_t *challenge);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * notice.c - see notice.h.
+ */
+#include "service/notice.h"
+
+#include <apr_strings.h>
+#include "core/settings.h"
+#include "core/needs.h"
+#include "outbox/message.h"
+
+/* Seconds that a notice is worth sending: long enough for a mail server's weekend. */
+#define NOTICE_LIFETIME (3 * 86400)
+
+cloudep_outcome_t cloudep_notice_new(cloudep_context_t *ctx, const cloudep_message_t **message,
+                                     const cloudep_tenant_t *tenant, const cloudep_member_t *member,
+                                     const char *template, int remaining)
+{
+    static const cloudep_message_t none = {0}; /* not CLOUDEP_NO_MESSAGE, which lives as long as this block */
+    apr_table_t *params;
+    cloudep_draft_t draft;
+
+    *message = &none;
+    if (!template || ctx->config->off & (CLOUDEP_NEEDS_MAIL | CLOUDEP_NEEDS_SEALING)) {
+        return cloudep_done();
+    }
+    params = apr_table_make(ctx->p, 3);
+    apr_table_setn(params, "tenant_name", tenant->name);
+    if (member->display_name) {
+        apr_table_setn(params, "display_name", member->display_name);
+    }
+    apr_table_setn(params, "remaining", apr_itoa(ctx->p, remaining));
+    draft = (cloudep_draft_t){.tenant_id = tenant->id,
+                              .uid = member->uid,
+                              .channel = CLOUDEP_CHANNEL_MAIL,
+                              .target = member->email,
+                              .language = member->language,
+                              .template = template,
+                              .params = params,
+                              .lifetime = NOTICE_LIFETIME};
+    return cloudep_message_new(ctx, message, &draft);
+}

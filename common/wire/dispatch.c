@@ -1,0 +1,210 @@
+/*
+ * dispatch.c - from a request to its operation, by the table of the API, and back to an answer.
+ */
+#include "wire/wire.h"
+
+#include <http_protocol.h>
+#include <apr_strings.h>
+#include "base/text/validate.h"
+#include "core/config.h"
+#include "core/request.h"
+#include "service/event.h"
+
+#define ID_SEGMENT "{id}"
+
+/* HEAD stands for a GET that only reads. A GET that does something, as a social callback does, is not done by HEAD. */
+static int answers_head(const cloudep_operation_t *operation)
+{
+    return !strcmp(operation->method, "GET") &&
+           (operation->flags & (CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_QUIET));
+}
+
+static int is_head(const request_rec *r)
+{
+    return r->method_number == M_GET && r->header_only;
+}
+
+static int has_method(const cloudep_operation_t *operation, const request_rec *r)
+{
+    return is_head(r) ? answers_head(operation) : !strcmp(operation->method, r->method);
+}
+
+/* Whether a path is of a pattern. *id is what stands for {id}, NULL where the pattern has none. */
+static int has_path(apr_pool_t *p, const char *pattern, const char *path, const char **id)
+{
+    const char *segment = ap_strstr_c(pattern, ID_SEGMENT);
+    apr_size_t before = segment ? (apr_size_t)(segment - pattern) : 0;
+    apr_size_t length;
+
+    *id = NULL;
+    if (!segment) {
+        return !strcmp(pattern, path);
+    }
+    if (strncmp(pattern, path, before)) {
+        return 0;
+    }
+    length = strcspn(path + before, "/");
+    if (strcmp(path + before + length, segment + strlen(ID_SEGMENT))) {
+        return 0;
+    }
+    *id = apr_pstrmemdup(p, path + before, length);
+    return cloudep_is_id(*id);
+}
+
+static const char *methods_of(apr_pool_t *p, const cloudep_api_t *api, const char *path)
+{
+    const char *methods = "OPTIONS";
+    const char *id;
+
+    for (const cloudep_operation_t *operation = api->operations; operation->method; operation++) {
+        if (has_path(p, operation->path, path, &id)) {
+            methods = apr_pstrcat(p, methods, ", ", operation->method, answers_head(operation) ? ", HEAD" : NULL, NULL);
+        }
+    }
+    return methods;
+}
+
+/* Sets the call's operation, and its id. PATH_UNKNOWN, or METHOD_NOT_ALLOWED with the header Allow. */
+static cloudep_outcome_t find_operation(cloudep_call_t *call)
+{
+    request_rec *r = call->r;
+    const size_t prefix = strlen(call->api->prefix);
+    const char *path;
+    const char *id;
+    int known = 0;
+
+    if (strncmp(r->uri, call->api->prefix, prefix) || (r->uri[prefix] && r->uri[prefix] != '/')) {
+        return cloudep_refuse(CLOUDEP_PATH_UNKNOWN);
+    }
+    path = r->uri + prefix;
+    for (const cloudep_operation_t *operation = call->api->operations; operation->method; operation++) {
+        if (!has_path(r->pool, operation->path, path, &id)) {
+            continue;
+        }
+        if (has_method(operation, r)) {
+            call->operation = operation;
+            call->id = id;
+            return cloudep_done();
+        }
+        known = 1;
+    }
+    if (!known) {
+        return cloudep_refuse(CLOUDEP_PATH_UNKNOWN);
+    }
+    apr_table_setn(r->headers_out, "Allow", methods_of(r->pool, call->api, path));
+    return cloudep_refuse(CLOUDEP_METHOD_NOT_ALLOWED);
+}
+
+/* The flow's input, empty but for the id. */
+static void make_input(cloudep_call_t *call)
+{
+    const cloudep_operation_t *operation = call->operation;
+
+    call->in = operation->size ? apr_pcalloc(call->ctx->p, operation->size) : NULL;
+    if (call->id && call->in) {
+        *(const char **)(void *)((char *)call->in + operation->id_at) = call->id;
+    }
+}
+
+/* Everything from the operation up to and with its flow. *rc is not OK when httpd has to answer with it. */
+static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
+{
+    const cloudep_operation_t *operation = call->operation;
+    cloudep_outcome_t outcome;
+
+    if (call->ctx->config->off & operation->needs) {
+        return cloudep_refuse(CLOUDEP_NOT_CONFIGURED);
+    }
+    outcome = cloudep_check_body_headers(call);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (operation->flags & CLOUDEP_OPERATION_MEMBER) {
+        outcome = call->api->style->authenticate(call, &call->principal);
+        if (cloudep_failed(outcome)) {
+            return outcome;
+        }
+    }
+    make_input(call);
+    outcome = cloudep_read_fields(call, rc);
+    if (cloudep_failed(outcome) || *rc != OK) {
+        return outcome;
+    }
+    return operation->run(call);
+}
+
+/* Whoever is known by their session is whom the event is about. */
+static void write_event(cloudep_call_t *call, cloudep_outcome_t outcome)
+{
+    const cloudep_principal_t *who = call->principal;
+
+    if (call->operation->flags & CLOUDEP_OPERATION_QUIET) {
+        return;
+    }
+    if (who) {
+        cloudep_note(call->ctx, who->tenant_id, who->uid, call->ctx->note.method ? NULL : "token");
+    }
+    cloudep_event(call->ctx, call->operation->name, outcome, call->api->style->code(call, outcome));
+}
+
+/* What is wrong with fields: what reading them found, or the one that the flow refused; NULL: none. */
+static const apr_array_header_t *errors_of(const cloudep_call_t *call, cloudep_outcome_t outcome)
+{
+    const char *name = outcome.rule ? cloudep_field_name(call, outcome.field) : NULL;
+    apr_array_header_t *errors;
+
+    if (!name) {
+        return call->field_errors;
+    }
+    errors = apr_array_make(call->ctx->p, 1, sizeof(cloudep_field_error_t));
+    APR_ARRAY_PUSH(errors, cloudep_field_error_t) =
+        (cloudep_field_error_t){.field = name, .rule = outcome.rule, .reason = outcome.why};
+    return errors;
+}
+
+static int reply(cloudep_call_t *call, cloudep_outcome_t outcome)
+{
+    const cloudep_style_t *style = call->api->style;
+    cloudep_answer_t answer;
+
+    if (!cloudep_failed(outcome) && call->document) {
+        return cloudep_send_document(call->r, call->document);
+    }
+    answer = cloudep_failed(outcome) ? style->refuse(call, outcome, errors_of(call, outcome)) : style->answer(call);
+    return cloudep_send(call->r, &answer, outcome);
+}
+
+static apr_status_t drop_data(void *callv)
+{
+    json_decref(((cloudep_call_t *)callv)->data);
+    return APR_SUCCESS;
+}
+
+int cloudep_serve(request_rec *r, const cloudep_api_t *api)
+{
+    cloudep_call_t *call;
+    cloudep_outcome_t outcome;
+    int rc = OK;
+
+    if (!r->handler || strcmp(r->handler, api->handler) || r->main) {
+        return DECLINED;
+    }
+    call = apr_pcalloc(r->pool, sizeof(*call));
+    apr_pool_cleanup_register(r->pool, call, drop_data, apr_pool_cleanup_null);
+    call->r = r;
+    call->api = api;
+    call->ctx = cloudep_request_context(r);
+    outcome = find_operation(call);
+    if (outcome.reason == CLOUDEP_METHOD_NOT_ALLOWED && r->method_number == M_OPTIONS) {
+        return reply(call, cloudep_done()); /* Allow tells the methods */
+    }
+    if (cloudep_failed(outcome)) {
+        return reply(call, outcome);
+    }
+    outcome = run(call, &rc);
+    if (rc != OK) {
+        return rc;
+    }
+    write_event(call, outcome);
+    return reply(call, outcome);
+}

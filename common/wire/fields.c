@@ -1,0 +1,142 @@
+/*
+ * fields.c - from a body or a query string to the struct that the operation's flow takes.
+ */
+#include "wire/wire.h"
+
+#include <http_protocol.h>
+#include <apr_strings.h>
+
+/* The query string's arguments with repetitions kept; NULL: not decodable. */
+static apr_table_t *arguments_of(request_rec *r)
+{
+    apr_table_t *table = apr_table_make(r->pool, 4);
+    const char *args = r->args ? r->args : "";
+
+    while (*args) {
+        char *pair = ap_getword(r->pool, &args, '&');
+        char *value = strchr(pair, '=');
+
+        if (!value) {
+            continue;
+        }
+        *value++ = '\0';
+        if (ap_unescape_urlencoded(pair) != OK || ap_unescape_urlencoded(value) != OK) {
+            return NULL;
+        }
+        apr_table_addn(table, pair, value);
+    }
+    return table;
+}
+
+/* Whether name, up to its "=", is the name of a field; written plainly, without escapes. */
+static int is_known(const cloudep_field_t *fields, const char *name, apr_size_t length)
+{
+    for (const cloudep_field_t *field = fields; field->name; field++) {
+        if (strlen(field->name) == length && !strncmp(field->name, name, length)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether the query string has an argument that no field knows, or one that is empty. */
+static int has_strange_arguments(const cloudep_call_t *call)
+{
+    const char *args = call->r->args ? call->r->args : "";
+
+    while (*args) {
+        const char *pair = ap_getword(call->r->pool, &args, '&');
+        const char *value = ap_strchr_c(pair, '=');
+
+        if (!value || !value[1] || !is_known(call->operation->fields, pair, (apr_size_t)(value - pair))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* All faults are told at once; when one field is missing, that is the reason of the whole answer. */
+static cloudep_outcome_t refuse_fields(cloudep_call_t *call, const apr_array_header_t *errors)
+{
+    call->field_errors = errors;
+    for (int i = 0; i < errors->nelts; i++) {
+        if (!strcmp(APR_ARRAY_IDX(errors, i, cloudep_field_error_t).rule, CLOUDEP_RULE_REQUIRED)) {
+            return cloudep_refuse(CLOUDEP_FIELD_MISSING);
+        }
+    }
+    return cloudep_refuse(CLOUDEP_FIELD_INVALID);
+}
+
+/* Writes what was read into the struct that the flow takes. */
+static void fill(const cloudep_call_t *call, const cloudep_field_value_t *values)
+{
+    const cloudep_field_t *fields = call->operation->fields;
+
+    for (int i = 0; fields[i].name; i++) {
+        char *place = (char *)call->in + fields[i].at;
+
+        if (fields[i].type == CLOUDEP_FIELD_BOOL) {
+            *(int *)(void *)place = values[i].flag;
+        }
+        else {
+            *(const char **)(void *)place = values[i].text;
+        }
+    }
+}
+
+static cloudep_outcome_t read_query(cloudep_call_t *call)
+{
+    const apr_table_t *arguments = arguments_of(call->r);
+    cloudep_field_value_t *values;
+    apr_array_header_t *errors;
+
+    if (!arguments) {
+        return (cloudep_outcome_t){.reason = CLOUDEP_REQUEST_MALFORMED, .why = "the query string is not well formed"};
+    }
+    if (cloudep_field_check_query(&values, &errors, call->operation->fields, arguments, call->ctx->p) != APR_SUCCESS) {
+        return refuse_fields(call, errors);
+    }
+    if ((call->operation->flags & CLOUDEP_OPERATION_STRICT_QUERY) && has_strange_arguments(call)) {
+        return cloudep_refuse(CLOUDEP_REQUEST_MALFORMED);
+    }
+    fill(call, values);
+    return cloudep_done();
+}
+
+static cloudep_outcome_t read_body(cloudep_call_t *call, int *rc)
+{
+    cloudep_field_value_t *values;
+    apr_array_header_t *errors;
+    json_t *object = NULL;
+    cloudep_outcome_t outcome = cloudep_read_json(call, &object, rc);
+
+    if (cloudep_failed(outcome) || *rc != OK) {
+        return outcome;
+    }
+    if (cloudep_field_check_json(&values, &errors, call->operation->fields, object, call->ctx->p) != APR_SUCCESS) {
+        return refuse_fields(call, errors);
+    }
+    fill(call, values);
+    return cloudep_done();
+}
+
+cloudep_outcome_t cloudep_read_fields(cloudep_call_t *call, int *rc)
+{
+    *rc = OK;
+    if (!call->operation->fields) {
+        return cloudep_done();
+    }
+    return call->operation->flags & CLOUDEP_OPERATION_QUERY ? read_query(call) : read_body(call, rc);
+}
+
+const char *cloudep_field_name(const cloudep_call_t *call, apr_size_t at)
+{
+    const cloudep_field_t *field = call->operation ? call->operation->fields : NULL;
+
+    for (; field && field->name; field++) {
+        if (field->at == at) {
+            return field->name;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,63 @@
+/*
+ * fields.h - fields that many operations of v1 take. Each is bound to the member of the same name of the flow's input.
+ */
+#ifndef CLOUDEP_V1_FIELDS_H
+#define CLOUDEP_V1_FIELDS_H
+
+#include <stddef.h>
+#include "base/cache/challenge.h"
+#include "base/text/field.h"
+
+/* clang-format off */
+#define CLOUDEP_V1_TENANT(input) \
+    {.name = "tenant_slug", .type = CLOUDEP_FIELD_SLUG, .flags = CLOUDEP_FIELD_REQUIRED, \
+     .at = offsetof(input, tenant_slug)}
+
+#define CLOUDEP_V1_INVITE(input) \
+    {.name = "invite_code", .type = CLOUDEP_FIELD_TEXT, .flags = CLOUDEP_FIELD_REQUIRED, .min = 1, .max = 64, \
+     .at = offsetof(input, invite_code)}
+
+#define CLOUDEP_V1_EMAIL(input) \
+    {.name = "email", .type = CLOUDEP_FIELD_EMAIL, .flags = CLOUDEP_FIELD_REQUIRED, .at = offsetof(input, email)}
+
+/* member: password or new_password, which is also its name on the wire */
+#define CLOUDEP_V1_PASSWORD(input, member) \
+    {.name = #member, .type = CLOUDEP_FIELD_PASSWORD, .flags = CLOUDEP_FIELD_REQUIRED, .min = 8, .max = 128, \
+     .at = offsetof(input, member)}
+
+#define CLOUDEP_V1_CHALLENGE(input) \
+    {.name = "challenge_id", .type = CLOUDEP_FIELD_ID, .flags = CLOUDEP_FIELD_REQUIRED, \
+     .at = offsetof(input, challenge_id)}
+
+/* A code that was sent. */
+#define CLOUDEP_V1_CODE(input) CLOUDEP_V1_DIGITS(input, CLOUDEP_CODE_DIGITS, CLOUDEP_CODE_DIGITS)
+
+/* A code of an authenticator, or a backup code. */
+#define CLOUDEP_V1_FACTOR(input) CLOUDEP_V1_DIGITS(input, 6, 8)
+
+#define CLOUDEP_V1_DIGITS(input, fewest, most) \
+    {.name = "code", .type = CLOUDEP_FIELD_CODE, .flags = CLOUDEP_FIELD_REQUIRED, .min = (fewest), .max = (most), \
+     .at = offsetof(input, code)}
+
+#define CLOUDEP_V1_LANGUAGE(input) \
+    {.name = "language", .type = CLOUDEP_FIELD_LANGUAGE, .at = offsetof(input, language)}
+
+#define CLOUDEP_V1_TERMS(input) \
+    {.name = "accept_terms_version", .type = CLOUDEP_FIELD_TEXT, .flags = CLOUDEP_FIELD_REQUIRED, .min = 1, .max = 64, \
+     .at = offsetof(input, terms_version)}
+
+#define CLOUDEP_V1_MARKETING(input) \
+    {.name = "marketing_opt_in", .type = CLOUDEP_FIELD_BOOL, .at = offsetof(input, marketing_opt_in)}
+
+#define CLOUDEP_V1_PROVIDER(input) \
+    {.name = "provider", .type = CLOUDEP_FIELD_ID, .flags = CLOUDEP_FIELD_REQUIRED, .max = 32, \
+     .at = offsetof(input, provider)}
+
+#define CLOUDEP_V1_REDIRECT(input) \
+    {.name = "redirect_uri", .type = CLOUDEP_FIELD_URL, .flags = CLOUDEP_FIELD_REQUIRED, \
+     .at = offsetof(input, redirect_uri)}
+
+#define CLOUDEP_V1_FIELDS_END {.name = NULL}
+/* clang-format on */
+
+#endif

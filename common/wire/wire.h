@@ -1,0 +1,126 @@
+/*
+ * wire.h - from a request to a flow and back: operations, API styles, and the call that carries one request.
+ *
+ * An operation is a row of a table: what it is asked by, what it needs, its fields, and a function that calls the flow
+ * and writes the data. A style is how all operations of an API read who asks and write answers. A second API is a
+ * second table and a second style; no flow is written twice.
+ */
+#ifndef CLOUDEP_WIRE_H
+#define CLOUDEP_WIRE_H
+
+#include <httpd.h>
+#include <jansson.h>
+#include "base/text/field.h"
+#include "core/context.h"
+#include "core/needs.h"
+#include "core/principal.h"
+
+typedef struct cloudep_call_t cloudep_call_t;
+
+/* How an operation is served. */
+enum {
+    CLOUDEP_OPERATION_MEMBER = 1,       /* needs a live session; its principal is in call->principal */
+    CLOUDEP_OPERATION_QUERY = 2,        /* fields come from the query string */
+    CLOUDEP_OPERATION_STRICT_QUERY = 4, /* and one that no field knows, or an empty one, is refused */
+    CLOUDEP_OPERATION_QUIET = 8         /* changes nothing: no event is written, and a GET answers HEAD too */
+};
+
+typedef struct cloudep_operation_t {
+    const char *method; /* GET, POST, PATCH, DELETE; NULL ends a table */
+    const char *path;   /* below the prefix; one segment may be {id}: a path without it that is like it comes first */
+    const char *name;   /* of its events, e.g. "auth.password.reset"; unique, stable */
+    unsigned needs;     /* CLOUDEP_NEEDS_...: without one of these it answers NOT_CONFIGURED */
+    unsigned flags;
+    const cloudep_field_t *fields; /* ended by a NULL name; NULL: none */
+    apr_size_t size;               /* of the flow's input, which the fields are bound into by their .at; 0: none */
+    apr_size_t id_at;              /* offsetof its member for {id}, a const char *; only where path has one */
+    /** Calls the flow with call->in, and sets call->data or call->document on success. */
+    cloudep_outcome_t (*run)(cloudep_call_t *call);
+} cloudep_operation_t;
+
+/* The text of an answer and how it is sent. */
+typedef struct cloudep_answer_t {
+    int status;       /* HTTP */
+    const char *text; /* body; NULL: it could not be made */
+    const char *type; /* media type */
+} cloudep_answer_t;
+
+/* How an API speaks. */
+typedef struct cloudep_style_t {
+    const char *name;
+    /** Who asks. TOKEN_MISSING, TOKEN_INVALID, ... */
+    cloudep_outcome_t (*authenticate)(cloudep_call_t *call, const cloudep_principal_t **principal);
+    /** The body of a success, from call->data. */
+    cloudep_answer_t (*answer)(cloudep_call_t *call);
+    /** The body of a refusal. errors: what is wrong with fields, or NULL. */
+    cloudep_answer_t (*refuse)(cloudep_call_t *call, cloudep_outcome_t outcome, const apr_array_header_t *errors);
+    /** The outcome in the style's own words, for the event. */
+    const char *(*code)(const cloudep_call_t *call, cloudep_outcome_t outcome);
+} cloudep_style_t;
+
+/* One prefix that is served: where it is, what it has, how it speaks. */
+typedef struct cloudep_api_t {
+    const char *handler; /* the name for SetHandler */
+    const char *prefix;  /* without a slash at the end */
+    const cloudep_style_t *style;
+    const cloudep_operation_t *operations;
+} cloudep_api_t;
+
+/* An answer that is not the style's: a picture. */
+typedef struct cloudep_document_t {
+    const char *type; /* media type; NULL: there is nothing to say, 204 */
+    const void *bytes;
+    apr_size_t length;
+} cloudep_document_t;
+
+struct cloudep_call_t {
+    request_rec *r;
+    cloudep_context_t *ctx;
+    const cloudep_api_t *api;
+    const cloudep_operation_t *operation;   /* NULL: none was found */
+    const cloudep_principal_t *principal;   /* with CLOUDEP_OPERATION_MEMBER */
+    void *in;                               /* the flow's input, filled */
+    const char *id;                         /* what {id} of the path is, or NULL */
+    json_t *data;                           /* the answer's data; owned by the call */
+    const cloudep_document_t *document;     /* not NULL: the answer instead; from the request's pool */
+    const apr_array_header_t *field_errors; /* of cloudep_field_error_t: what is wrong with fields, or NULL */
+};
+
+/** The content handler of an API. DECLINED when the request is not for it. */
+CLOUDEP_DECLARE(int) cloudep_serve(request_rec *r, const cloudep_api_t *api);
+
+/* ---- body.c and fields.c, for the dispatcher ---- */
+
+/** What must be true of a body before anybody is asked for a token. MEDIA_TYPE_UNSUPPORTED, BODY_TOO_LARGE. */
+cloudep_outcome_t cloudep_check_body_headers(cloudep_call_t *call);
+
+/** Reads the body as a JSON object into the request's pool. *rc is not OK when httpd has to answer with it. */
+cloudep_outcome_t cloudep_read_json(cloudep_call_t *call, json_t **object, int *rc);
+
+/**
+ * Reads the operation's fields, checks them and binds them into call->in. *rc as above. FIELD_MISSING and FIELD_INVALID
+ * with call->field_errors; REQUEST_MALFORMED.
+ */
+cloudep_outcome_t cloudep_read_fields(cloudep_call_t *call, int *rc);
+
+/** The field of an outcome by its name on this wire; NULL: none of the operation's. */
+const char *cloudep_field_name(const cloudep_call_t *call, apr_size_t at);
+
+/* ---- answer.c ---- */
+
+/** Sends an answer with the headers of every answer; the handler's return value. */
+int cloudep_send(request_rec *r, const cloudep_answer_t *answer, cloudep_outcome_t outcome);
+
+/** Sends what is not the style's; the handler's return value. */
+int cloudep_send_document(request_rec *r, const cloudep_document_t *document);
+
+/** Headers of every answer of the APIs, also of those that httpd makes. */
+void cloudep_answer_headers(request_rec *r, apr_table_t *headers, int status, cloudep_outcome_t outcome);
+
+/** The challenge of a bearer token; error NULL: the request carried no token at all (RFC 6750 3.1). */
+void cloudep_bearer_challenge(request_rec *r, apr_table_t *headers, const char *error);
+
+/** The RFC 6750 error of an outcome; NULL: none. */
+const char *cloudep_bearer_error(cloudep_reason_e reason);
+
+#endif

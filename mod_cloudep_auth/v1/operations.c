@@ -1,0 +1,54 @@
+/*
+ * operations.c - the table of /api/v1/auth.
+ */
+#include "operations.h"
+
+#include "flow/login_second_factor.h"
+#include "flow/password_reset.h"
+#include "flow/registration.h"
+#include "flow/social_login.h"
+#include "flow/token_exchange.h"
+
+#define LIVE (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_VERIFYING)
+#define STORED (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_SIGNING)
+#define CODES (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING | CLOUDEP_NEEDS_MAIL)
+#define SOCIAL (STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING | CLOUDEP_NEEDS_SOCIAL)
+
+/* The fields of an operation and the flow's input that they are bound into. */
+#define INPUT(table, type) .fields = (table), .size = sizeof(type)
+
+const cloudep_operation_t auth_operations[] = {
+    {"POST", "/register", "auth.register", CODES | CLOUDEP_NEEDS_PROVIDER, 0,
+     INPUT(register_fields, cloudep_registration_t), .run = run_register},
+    {"POST", "/register/confirm", "auth.register.confirm", STORED | CODES | CLOUDEP_NEEDS_PROVIDER, 0,
+     INPUT(confirm_fields, cloudep_confirmation_t), .run = run_register_confirm},
+    {"POST", "/register/resend", "auth.register.resend", CODES, 0, INPUT(resend_fields, cloudep_resend_t),
+     .run = run_register_resend},
+    {"POST", "/register/resume", "auth.register.resume", CODES, 0, INPUT(resume_fields, cloudep_resume_t),
+     .run = run_register_resume},
+    {"POST", "/register/social/start", "auth.register.social.start", SOCIAL, 0,
+     INPUT(social_register_fields, cloudep_social_registration_t), .run = run_social_register_start},
+    {"GET", "/register/social/callback", "auth.register.social.callback", SOCIAL, CLOUDEP_OPERATION_QUERY,
+     INPUT(social_callback_fields, cloudep_social_callback_t), .run = run_social_register_callback},
+    {"POST", "/login", "auth.login", STORED | CLOUDEP_NEEDS_PROVIDER, 0, INPUT(login_fields, cloudep_login_t),
+     .run = run_login},
+    {"POST", "/login/mfa", "auth.login.mfa", STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING, 0,
+     INPUT(login_mfa_fields, cloudep_login_factor_t), .run = run_login_mfa},
+    {"POST", "/login/social/start", "auth.login.social.start", SOCIAL, 0,
+     INPUT(social_login_fields, cloudep_social_entry_t), .run = run_social_login_start},
+    {"GET", "/login/social/callback", "auth.login.social.callback", SOCIAL, CLOUDEP_OPERATION_QUERY,
+     INPUT(social_callback_fields, cloudep_social_callback_t), .run = run_social_login_callback},
+    {"POST", "/password/forgot", "auth.password.forgot", CODES, 0, INPUT(forgot_fields, cloudep_forgot_t),
+     .run = run_password_forgot},
+    {"POST", "/password/reset", "auth.password.reset", CODES | CLOUDEP_NEEDS_PROVIDER, 0,
+     INPUT(reset_fields, cloudep_reset_t), .run = run_password_reset},
+    {"POST", "/token/refresh", "auth.token.refresh", STORED, 0, INPUT(refresh_fields, refresh_t),
+     .run = run_token_refresh},
+    {"POST", "/token/exchange", "auth.token.exchange", STORED | CLOUDEP_NEEDS_EXCHANGE, 0,
+     INPUT(exchange_fields, cloudep_exchange_t), .run = run_token_exchange},
+    {"POST", "/logout", "auth.logout", LIVE, CLOUDEP_OPERATION_MEMBER, .run = run_logout},
+    {"GET", "/verify", "auth.verify", LIVE,
+     CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_QUERY | CLOUDEP_OPERATION_STRICT_QUERY | CLOUDEP_OPERATION_QUIET,
+     INPUT(verify_fields, verify_t), .run = run_verify},
+    {NULL},
+};

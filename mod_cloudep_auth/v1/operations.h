@@ -1,0 +1,60 @@
+/*
+ * operations.h - the operations of /api/v1/auth. operations.c has the table; each file beside it has the fields and
+ * the functions of one group.
+ */
+#ifndef CLOUDEP_AUTH_OPERATIONS_H
+#define CLOUDEP_AUTH_OPERATIONS_H
+
+#include "flow/login.h"
+#include "wire/v1/v1.h"
+
+extern const cloudep_operation_t auth_operations[];
+
+/* register.c */
+extern const cloudep_field_t register_fields[], confirm_fields[], resend_fields[], resume_fields[];
+cloudep_outcome_t run_register(cloudep_call_t *call);
+cloudep_outcome_t run_register_confirm(cloudep_call_t *call);
+cloudep_outcome_t run_register_resend(cloudep_call_t *call);
+cloudep_outcome_t run_register_resume(cloudep_call_t *call);
+
+/* login.c */
+extern const cloudep_field_t login_fields[], login_mfa_fields[];
+cloudep_outcome_t run_login(cloudep_call_t *call);
+cloudep_outcome_t run_login_mfa(cloudep_call_t *call);
+
+/** Answers a login that is through with tokens, and one that lacks the second factor with its challenge. */
+cloudep_outcome_t answer_login(cloudep_call_t *call, const cloudep_login_result_t *result);
+
+/* password.c */
+extern const cloudep_field_t forgot_fields[], reset_fields[];
+cloudep_outcome_t run_password_forgot(cloudep_call_t *call);
+cloudep_outcome_t run_password_reset(cloudep_call_t *call);
+
+/* token.c */
+typedef struct refresh_t {
+    const char *refresh_token;
+} refresh_t;
+extern const cloudep_field_t refresh_fields[];
+cloudep_outcome_t run_token_refresh(cloudep_call_t *call);
+cloudep_outcome_t run_logout(cloudep_call_t *call);
+
+/* social.c */
+extern const cloudep_field_t social_register_fields[], social_login_fields[], social_callback_fields[];
+cloudep_outcome_t run_social_register_start(cloudep_call_t *call);
+cloudep_outcome_t run_social_register_callback(cloudep_call_t *call);
+cloudep_outcome_t run_social_login_start(cloudep_call_t *call);
+cloudep_outcome_t run_social_login_callback(cloudep_call_t *call);
+
+/* exchange.c */
+extern const cloudep_field_t exchange_fields[];
+cloudep_outcome_t run_token_exchange(cloudep_call_t *call);
+
+/* verify.c */
+typedef struct verify_t {
+    const char *tenant; /* slug; NULL: any */
+    const char *mfa;    /* seconds since the last second factor, at most; NULL: none is needed */
+} verify_t;
+extern const cloudep_field_t verify_fields[];
+cloudep_outcome_t run_verify(cloudep_call_t *call);
+
+#endif

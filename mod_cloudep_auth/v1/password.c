@@ -1,0 +1,37 @@
+/*
+ * password.c - POST /password/forgot, /password/reset.
+ */
+#include "operations.h"
+
+#include <stddef.h>
+#include "flow/password_reset.h"
+#include "wire/v1/fields.h"
+
+const cloudep_field_t forgot_fields[] = {CLOUDEP_V1_TENANT(cloudep_forgot_t), CLOUDEP_V1_EMAIL(cloudep_forgot_t),
+                                         CLOUDEP_V1_FIELDS_END};
+
+cloudep_outcome_t run_password_forgot(cloudep_call_t *call)
+{
+    cloudep_forgot_result_t challenge = {0};
+    cloudep_outcome_t outcome = cloudep_forgot_password(call->ctx, call->in, &challenge);
+
+    if (!cloudep_failed(outcome)) {
+        call->data = json_pack("{ss,sI}", "challenge_id", challenge.challenge_id, "expires_in",
+                               (json_int_t)challenge.expires_in);
+    }
+    return outcome;
+}
+
+const cloudep_field_t reset_fields[] = {CLOUDEP_V1_TENANT(cloudep_reset_t), CLOUDEP_V1_CHALLENGE(cloudep_reset_t),
+                                        CLOUDEP_V1_CODE(cloudep_reset_t),
+                                        CLOUDEP_V1_PASSWORD(cloudep_reset_t, new_password), CLOUDEP_V1_FIELDS_END};
+
+cloudep_outcome_t run_password_reset(cloudep_call_t *call)
+{
+    cloudep_outcome_t outcome = cloudep_reset_password(call->ctx, call->in);
+
+    if (!cloudep_failed(outcome)) {
+        call->data = json_pack("{sb}", "ok", 1);
+    }
+    return outcome;
+}

@@ -1,0 +1,113 @@
+/*
+ * social.c - POST /register/social/start, /login/social/start, GET /register/social/callback, /login/social/callback.
+ *
+ * The browser's cookie is written and read here; flows know its value only.
+ */
+#include "operations.h"
+
+#include <stddef.h>
+#include <util_cookies.h>
+#include <apr_strings.h>
+#include "flow/social_login.h"
+#include "wire/v1/fields.h"
+
+#define COOKIE "__Host-cloudep-browser"
+
+const cloudep_field_t social_register_fields[] = {
+    CLOUDEP_V1_TENANT(cloudep_social_registration_t),    CLOUDEP_V1_INVITE(cloudep_social_registration_t),
+    CLOUDEP_V1_PROVIDER(cloudep_social_registration_t),  CLOUDEP_V1_TERMS(cloudep_social_registration_t),
+    CLOUDEP_V1_LANGUAGE(cloudep_social_registration_t),  CLOUDEP_V1_REDIRECT(cloudep_social_registration_t),
+    CLOUDEP_V1_MARKETING(cloudep_social_registration_t), {.name = NULL},
+};
+
+const cloudep_field_t social_login_fields[] = {
+    CLOUDEP_V1_TENANT(cloudep_social_entry_t),
+    CLOUDEP_V1_PROVIDER(cloudep_social_entry_t),
+    CLOUDEP_V1_REDIRECT(cloudep_social_entry_t),
+    {.name = NULL},
+};
+
+/* Both callbacks take the same; session_id is for clients that keep no cookies, iss comes from some providers. */
+const cloudep_field_t social_callback_fields[] = {
+    {.name = "code",
+     .type = CLOUDEP_FIELD_TOKEN,
+     .flags = CLOUDEP_FIELD_REQUIRED,
+     .max = 2048,
+     .at = offsetof(cloudep_social_callback_t, code)},
+    {.name = "state",
+     .type = CLOUDEP_FIELD_TOKEN,
+     .flags = CLOUDEP_FIELD_REQUIRED,
+     .max = 512,
+     .at = offsetof(cloudep_social_callback_t, state)},
+    {.name = "session_id", .type = CLOUDEP_FIELD_ID, .at = offsetof(cloudep_social_callback_t, session_id)},
+    {.name = "iss", .type = CLOUDEP_FIELD_URL, .at = offsetof(cloudep_social_callback_t, issuer)},
+    {.name = NULL},
+};
+
+/* What the browser's cookie says; NULL: there is none. One that comes twice is there, and is nobody's. */
+static const char *browser_of(cloudep_call_t *call)
+{
+    const char *browser = NULL;
+
+    return ap_cookie_read(call->r, COOKIE, &browser, 0) == APR_SUCCESS ? browser : "";
+}
+
+static void answer_start(cloudep_call_t *call, const cloudep_social_start_t *start)
+{
+    apr_table_addn(call->r->headers_out, "Set-Cookie",
+                   apr_psprintf(call->ctx->p,
+                                COOKIE "=%s; Path=/; Max-Age=%" APR_INT64_T_FMT "; Secure; HttpOnly; SameSite=Lax",
+                                start->browser, start->expires_in));
+    call->data = json_pack("{ss,ss,sI}", "oauth_url", start->oauth_url, "session_id", start->session_id, "expires_in",
+                           (json_int_t)start->expires_in);
+}
+
+cloudep_outcome_t run_social_register_start(cloudep_call_t *call)
+{
+    cloudep_social_registration_t *in = call->in;
+    cloudep_social_start_t start = {0};
+    cloudep_outcome_t outcome;
+
+    in->browser = browser_of(call);
+    outcome = cloudep_social_register_start(call->ctx, in, &start);
+    if (!cloudep_failed(outcome)) {
+        answer_start(call, &start);
+    }
+    return outcome;
+}
+
+cloudep_outcome_t run_social_register_callback(cloudep_call_t *call)
+{
+    cloudep_social_callback_t *in = call->in;
+    const cloudep_session_t *session = NULL;
+    cloudep_outcome_t outcome;
+
+    in->browser = browser_of(call);
+    outcome = cloudep_social_register_finish(call->ctx, in, &session);
+    return cloudep_failed(outcome) ? outcome : cloudep_v1_tokens(call, session);
+}
+
+cloudep_outcome_t run_social_login_start(cloudep_call_t *call)
+{
+    cloudep_social_entry_t *in = call->in;
+    cloudep_social_start_t start = {0};
+    cloudep_outcome_t outcome;
+
+    in->browser = browser_of(call);
+    outcome = cloudep_social_login_start(call->ctx, in, &start);
+    if (!cloudep_failed(outcome)) {
+        answer_start(call, &start);
+    }
+    return outcome;
+}
+
+cloudep_outcome_t run_social_login_callback(cloudep_call_t *call)
+{
+    cloudep_social_callback_t *in = call->in;
+    cloudep_login_result_t result = {0};
+    cloudep_outcome_t outcome;
+
+    in->browser = browser_of(call);
+    outcome = cloudep_social_login_finish(call->ctx, in, &result);
+    return cloudep_failed(outcome) ? outcome : answer_login(call, &result);
+}

@@ -1,0 +1,42 @@
+/*
+ * operations.c - the table of /api/v1/members.
+ */
+#include "operations.h"
+
+#include "flow/contact_verification.h"
+#include "flow/profile.h"
+#include "flow/totp_enrolment.h"
+
+#define LIVE (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_VERIFYING)
+#define FACTOR (LIVE | CLOUDEP_NEEDS_SEALING)
+#define CODES (FACTOR | CLOUDEP_NEEDS_CACHE)
+
+#define MEMBER CLOUDEP_OPERATION_MEMBER
+#define QUIET (CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_QUIET)
+
+/* The fields of an operation and the flow's input that they are bound into. */
+#define INPUT(table, type) .fields = (table), .size = sizeof(type)
+
+const cloudep_operation_t member_operations[] = {
+    {"GET", "/me", "members.me", LIVE, QUIET, .run = run_get_profile},
+    {"PATCH", "/me", "members.me.patch", LIVE, MEMBER, INPUT(profile_fields, cloudep_profile_t),
+     .run = run_update_profile},
+    {"POST", "/me/verifications/email/start", "members.me.verifications.email.start", CODES | CLOUDEP_NEEDS_MAIL,
+     MEMBER, INPUT(email_start_fields, cloudep_contact_start_t), .run = run_email_start},
+    {"POST", "/me/verifications/email/confirm", "members.me.verifications.email.confirm", CODES | CLOUDEP_NEEDS_MAIL,
+     MEMBER, INPUT(contact_confirm_fields, cloudep_contact_confirm_t), .run = run_email_confirm},
+    {"POST", "/me/verifications/phone/start", "members.me.verifications.phone.start", CODES | CLOUDEP_NEEDS_SMS, MEMBER,
+     INPUT(phone_start_fields, cloudep_contact_start_t), .run = run_phone_start},
+    {"POST", "/me/verifications/phone/confirm", "members.me.verifications.phone.confirm", CODES | CLOUDEP_NEEDS_SMS,
+     MEMBER, INPUT(contact_confirm_fields, cloudep_contact_confirm_t), .run = run_phone_confirm},
+    {"GET", "/me/totp", "members.me.totp", LIVE, QUIET, .run = run_get_totp},
+    {"GET", "/me/totp/qr", "members.me.totp.qr", FACTOR, QUIET, .run = run_totp_picture},
+    {"POST", "/me/totp/enroll-start", "members.me.totp.enroll-start", FACTOR, MEMBER, .run = run_totp_start},
+    {"POST", "/me/totp/enroll-confirm", "members.me.totp.enroll-confirm", FACTOR, MEMBER,
+     INPUT(totp_confirm_fields, cloudep_totp_code_t), .run = run_totp_confirm},
+    {"POST", "/me/totp/verify", "members.me.totp.verify", FACTOR, MEMBER,
+     INPUT(totp_verify_fields, cloudep_totp_code_t), .run = run_totp_verify},
+    {"POST", "/me/totp/backup-codes", "members.me.totp.backup-codes", FACTOR, MEMBER, .run = run_totp_backup_codes},
+    {"DELETE", "/me/totp", "members.me.totp.delete", LIVE, MEMBER, .run = run_totp_remove},
+    {NULL},
+};

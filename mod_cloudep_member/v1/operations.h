@@ -1,0 +1,36 @@
+/*
+ * operations.h - the operations of /api/v1/members. operations.c has the table; each file beside it has the fields and
+ * the functions of one group.
+ */
+#ifndef CLOUDEP_MEMBER_OPERATIONS_H
+#define CLOUDEP_MEMBER_OPERATIONS_H
+
+#include "wire/v1/v1.h"
+
+extern const cloudep_operation_t member_operations[];
+
+/* profile.c */
+extern const cloudep_field_t profile_fields[];
+cloudep_outcome_t run_get_profile(cloudep_call_t *call);
+cloudep_outcome_t run_update_profile(cloudep_call_t *call);
+
+/* verification.c */
+extern const cloudep_field_t email_start_fields[], phone_start_fields[], contact_confirm_fields[];
+cloudep_outcome_t run_email_start(cloudep_call_t *call);
+cloudep_outcome_t run_email_confirm(cloudep_call_t *call);
+cloudep_outcome_t run_phone_start(cloudep_call_t *call);
+cloudep_outcome_t run_phone_confirm(cloudep_call_t *call);
+
+/* totp.c */
+extern const cloudep_field_t totp_confirm_fields[], totp_verify_fields[];
+cloudep_outcome_t run_get_totp(cloudep_call_t *call);
+cloudep_outcome_t run_totp_start(cloudep_call_t *call);
+cloudep_outcome_t run_totp_confirm(cloudep_call_t *call);
+cloudep_outcome_t run_totp_verify(cloudep_call_t *call);
+cloudep_outcome_t run_totp_backup_codes(cloudep_call_t *call);
+cloudep_outcome_t run_totp_remove(cloudep_call_t *call);
+
+/* picture.c */
+cloudep_outcome_t run_totp_picture(cloudep_call_t *call);
+
+#endif

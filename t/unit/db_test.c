@@ -1,0 +1,113 @@
+/*
+ * db_test.c - statements on a real PostgreSQL: arguments, NULL, statuses, and connections that went away.
+ */
+#include <apr_general.h>
+
+#include "postgres.h"
+#include "tap.h"
+
+/* What was reported last. */
+static char told[256];
+
+static void note(void *baton, const char *label, const char *sqlstate, const char *message)
+{
+    (void)baton;
+    (void)snprintf(told, sizeof(told), "%s %s %s", label, sqlstate, message);
+}
+
+static void test_arguments(cloudep_db_t *db, apr_pool_t *p)
+{
+    static const cloudep_statement_t two = {
+        .label = "test_two", .sql = "SELECT %s::text || '%%s' || %s::text, %s::text IS NULL", .repeatable = 1};
+    static const cloudep_statement_t none = {.label = "test_none", .sql = "SELECT true, false, NULL::boolean"};
+    cloudep_args_t many = {0};
+    cloudep_rows_t *rows = NULL;
+
+    is_int(cloudep_db_run(db, p, &rows, &two, CLOUDEP_ARGS("a", "b", NULL)), APR_SUCCESS, "three arguments are taken");
+    is_str(cloudep_cell(rows, 0, 0), "a%sb", "a doubled percent sign is one, and no parameter");
+    is_int(cloudep_cell_true(rows, 0, 1), 1, "NULL arrives as SQL NULL");
+    is_int(cloudep_db_run(db, p, &rows, &none, NULL), APR_SUCCESS, "a statement without parameters needs no arguments");
+    ok(cloudep_cell_true(rows, 0, 0) && !cloudep_cell_true(rows, 0, 1) && !cloudep_cell_true(rows, 0, 2),
+       "of true, false and NULL the first is true");
+    is_int(cloudep_db_run(db, p, &rows, &two, CLOUDEP_ARGS("a", "b")), CLOUDEP_EDATABASE,
+           "an argument too few is refused");
+    is_str(told, "test_two  has 3 parameters and was given 2", "the report of an argument too few says both numbers");
+    is_int(cloudep_db_run(db, p, &rows, &none, CLOUDEP_ARGS("a")), CLOUDEP_EDATABASE,
+           "an argument too many is refused");
+    for (int i = 0; i <= CLOUDEP_ARGS_MAX; i++) {
+        cloudep_arg(&many, "x");
+    }
+    is_int(cloudep_db_run(db, p, &rows, &none, &many), CLOUDEP_EDATABASE,
+           "more arguments than there is room for are refused");
+}
+
+static void test_one(cloudep_db_t *db, apr_pool_t *p)
+{
+    static const cloudep_statement_t rows_of = {.label = "test_rows",
+                                                .sql = "SELECT n FROM generate_series(1, %s::integer) AS rows (n)"};
+    cloudep_rows_t *rows = NULL;
+
+    is_int(cloudep_db_run(db, p, &rows, &rows_of, CLOUDEP_ARGS("0")), APR_SUCCESS, "no row is a success to run");
+    is_int(cloudep_db_run_one(db, p, &rows, &rows_of, CLOUDEP_ARGS("0")), APR_NOTFOUND,
+           "no row is APR_NOTFOUND to run_one");
+    is_int(cloudep_db_run_one(db, p, NULL, &rows_of, CLOUDEP_ARGS("0")), APR_NOTFOUND,
+           "no row is APR_NOTFOUND to run_one without rows, too");
+    is_int(cloudep_db_run_one(db, p, &rows, &rows_of, CLOUDEP_ARGS("1")), APR_SUCCESS, "a row is a success to run_one");
+    is_str(cloudep_cell(rows, 0, 0), "1", "run_one returns the row");
+}
+
+static void test_failures(cloudep_db_t *db, apr_pool_t *p)
+{
+    static const cloudep_statement_t insert = {.label = "test_insert",
+                                               .sql = "INSERT INTO cloudep.tenants (slug, name) VALUES (%s, 'a name')"};
+    static const cloudep_statement_t broken = {.label = "test_broken", .sql = "SELECT nothing FROM cloudep.nowhere"};
+
+    is_int(cloudep_db_run(db, p, NULL, &insert, CLOUDEP_ARGS("twice")), APR_SUCCESS, "a row is inserted");
+    is_int(cloudep_db_run(db, p, NULL, &insert, CLOUDEP_ARGS("twice")), CLOUDEP_ECONFLICT,
+           "a unique violation is a conflict");
+    is_int(cloudep_db_run(db, p, NULL, &insert, CLOUDEP_ARGS("Not A Slug")), CLOUDEP_EDATABASE,
+           "another violated constraint is a failure of the database");
+    ok(!strncmp(told, "test_insert 23514 ", 18), "a violated constraint is reported with its SQLSTATE: %s", told);
+    ok(!strstr(told, "Not A Slug"), "the report of a violated constraint holds no data of the row");
+    is_int(cloudep_db_run(db, p, NULL, &broken, NULL), CLOUDEP_EDATABASE, "a statement that does not prepare fails");
+    ok(!strncmp(told, "test_broken 42P01 ", 18), "a statement that does not prepare is reported: %s", told);
+}
+
+static void test_reconnect(cloudep_db_t *db, apr_pool_t *p)
+{
+    static const cloudep_statement_t pid = {.label = "test_pid", .sql = "SELECT pg_backend_pid()", .repeatable = 1};
+    static const cloudep_statement_t zone = {
+        .label = "test_zone", .sql = "SELECT current_setting('TimeZone')", .repeatable = 1};
+    cloudep_rows_t *before = NULL;
+    cloudep_rows_t *after = NULL;
+
+    is_int(cloudep_db_run(db, p, &before, &pid, NULL), APR_SUCCESS, "a statement before its server process ends");
+    free(postgres_value("SELECT pg_terminate_backend($1::integer, 10000)", cloudep_cell(before, 0, 0), NULL));
+    is_int(cloudep_db_run(db, p, &after, &pid, NULL), APR_SUCCESS, "the same statement after its server process ended");
+    ok(strcmp(cloudep_cell(before, 0, 0), cloudep_cell(after, 0, 0)) != 0,
+       "the answer after that is another server process's");
+    is_int(cloudep_db_run(db, p, &after, &zone, NULL), APR_SUCCESS, "the new process answers other statements");
+    is_str(cloudep_cell(after, 0, 0), "UTC", "the new server process is set up as the first one was");
+    postgres_stop();
+    is_int(cloudep_db_run(db, p, &after, &pid, NULL), CLOUDEP_EDATABASE, "without a server a statement fails");
+    postgres_start();
+    is_int(cloudep_db_run(db, p, &after, &pid, NULL), APR_SUCCESS, "a statement works again when the server is back");
+}
+
+int main(void)
+{
+    apr_pool_t *pool;
+    cloudep_db_t *db;
+
+    if (apr_initialize() != APR_SUCCESS || apr_pool_create(&pool, NULL) != APR_SUCCESS) {
+        return 1;
+    }
+    postgres_start();
+    db = postgres_db(pool, POSTGRES_OWNER);
+    db->report = note;
+    test_arguments(db, pool);
+    test_one(db, pool);
+    test_failures(db, pool);
+    test_reconnect(db, pool);
+    return done_testing();
+}
