@@ -135,6 +135,6 @@ static inline int cloudep_failed(cloudep_outcome_t outcome)
 }
 
 /** The stable word of a reason, e.g. "email_taken". */
-const char *cloudep_reason_word(cloudep_reason_e reason);
+CLOUDEP_DECLARE(const char *) cloudep_reason_word(cloudep_reason_e reason);
 
 #endif

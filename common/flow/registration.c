@@ -1,8 +1,8 @@
 /*
  * registration.c - see registration.h. Confirming is in registration_confirmation.c.
  *
- * Nobody who registers has proved anything yet. So what is typed belongs to one attempt, with a challenge of its own,
- * and becomes the member's with the code of that challenge only.
+ * Whoever registers has not proved the address yet. So each request makes an attempt, with what was typed and a
+ * challenge of its own. The member gets what was typed for the attempt whose code is confirmed.
  */
 #include "flow/registration.h"
 
@@ -66,7 +66,7 @@ cloudep_outcome_t cloudep_register(cloudep_context_t *ctx, const cloudep_registr
 
 /* ---- resend ---- */
 
-/* A challenge that a node of 1.0.0 made names no attempt: whom it was for, as they are now. */
+/* A challenge that a node of 1.0.0 made names no attempt: looks up the member instead. */
 static cloudep_outcome_t find_without_attempt(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
                                               const cloudep_challenge_t *challenge, cloudep_registrant_t *who)
 {
@@ -87,9 +87,9 @@ static cloudep_outcome_t find_without_attempt(cloudep_context_t *ctx, const clou
 }
 
 /*
- * Whom a code was sent to, as they are now. The attempt outlives its challenge, whose id only the client has that made
- * it: so a code that comes too late costs another one, and nothing that was typed.
- * @param challenge NULL: it is over
+ * Looks up the attempt that a code was sent for. An attempt lives longer than its challenge, and only the client that
+ * made it has the challenge's id. So a mail that comes too late costs a new code, and nothing that was typed is lost.
+ * @param challenge NULL: it has expired
  */
 static cloudep_outcome_t find_registrant(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, const char *id,
                                          const cloudep_challenge_t *challenge, cloudep_registrant_t *who)
@@ -116,7 +116,7 @@ static cloudep_outcome_t find_registrant(cloudep_context_t *ctx, const cloudep_t
     return cloudep_done();
 }
 
-/* Sends a code to somebody who has not confirmed yet. */
+/* Claims the cooldown and sends; send is one of the functions of registration_steps.h. */
 static cloudep_outcome_t send_within_cooldown(cloudep_context_t *ctx, cloudep_registrant_t *who,
                                               cloudep_challenge_answer_t *out,
                                               cloudep_outcome_t (*send)(cloudep_context_t *, cloudep_registrant_t *,

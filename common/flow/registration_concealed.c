@@ -1,9 +1,10 @@
 /*
  * registration_concealed.c - registering and resuming without telling whether an email is taken.
  *
- * Whoever registers a taken email gets a registration all the same: a pending member under an address that does not
- * exist, made at the provider, with a use of the invite and a challenge. So uid, challenge, invite and time are those
- * of anybody; only the mail differs, and no code is right. The sweep removes it like any registration never confirmed.
+ * A registration of a taken email makes a decoy: a pending member under an address that does not exist, created at the
+ * provider, with a use of the invite and a challenge. So the uid, the challenge, the invite and the time are as for a
+ * free email. Only the mail differs, and no code is right. The sweep removes the decoy as it removes every registration
+ * that was not confirmed.
  */
 #include "flow/registration_steps.h"
 #include "service/account.h"
@@ -34,7 +35,7 @@ static int is_taken(cloudep_outcome_t outcome)
     return outcome.reason == CLOUDEP_EMAIL_TAKEN || outcome.reason == CLOUDEP_REGISTRATION_PENDING;
 }
 
-/* Somebody who can be told. */
+/* The member, where there is one who can be told by mail. */
 static const cloudep_member_t *owner_of(const cloudep_member_t *member)
 {
     return member && (member->status == CLOUDEP_MEMBER_ACTIVE || member->status == CLOUDEP_MEMBER_SUSPENDED) ? member
@@ -42,8 +43,8 @@ static const cloudep_member_t *owner_of(const cloudep_member_t *member)
 }
 
 /*
- * A member who is pending already has one attempt more. Their row is not written: an email that nobody registered has
- * no row whose writing could take as long, and gets an attempt all the same.
+ * A member who is pending already gets one more attempt. The member's row is not updated: an email that nobody
+ * registered has no row, and the time of the update would tell the two apart. An attempt is stored for both.
  */
 static void use_pending(cloudep_registrant_t *who, const cloudep_member_t *member)
 {
@@ -72,7 +73,7 @@ cloudep_outcome_t cloudep_find_concealed(cloudep_context_t *ctx, const cloudep_m
     return cloudep_done();
 }
 
-/* One attempt more, which takes as long as the first. */
+/* Stores one more attempt. Takes as long as a new registration. */
 static cloudep_outcome_t add_attempt(cloudep_context_t *ctx, const cloudep_registration_t *in,
                                      const cloudep_idp_user_t *user, cloudep_registrant_t *who,
                                      cloudep_challenge_answer_t *out)
@@ -83,7 +84,7 @@ static cloudep_outcome_t add_attempt(cloudep_context_t *ctx, const cloudep_regis
     return cloudep_send_attempt_code(ctx, who, out);
 }
 
-/* The decoy's part, for an email that is somebody's already. */
+/* The registration of an email that is taken. */
 static cloudep_outcome_t enrol_decoy(cloudep_context_t *ctx, const cloudep_registration_t *in, cloudep_idp_user_t *user,
                                      cloudep_registrant_t *who, const char *email, const cloudep_member_t *decoy,
                                      cloudep_challenge_answer_t *out)

@@ -1,9 +1,10 @@
 /*
  * registration_confirmation.c - see registration.h.
  *
- * The code's winner makes a member of the attempt that the code was mailed for. Where passwords are at an identity
- * provider, the attempt's user has to be the only one there before that: a lease on the member's row keeps others away
- * meanwhile, and the row notes who may be there, so that whoever takes an abandoned lease over can go on.
+ * The request that consumes the challenge turns its attempt into the member. Where an identity provider has the
+ * passwords, the users of other attempts are removed there first, and the attempt's own user is created. A lease on the
+ * member's row keeps other confirmations out meanwhile. The row lists the users who may exist at the provider. So the
+ * next confirmation, or the sweep, can take over after a crash.
  */
 #include "flow/registration.h"
 
@@ -22,7 +23,7 @@ typedef struct confirming_t {
     const char *uid; /* the attempt's */
     cloudep_leased_t leased;
     cloudep_confirming_t how;
-    int in_doubt; /* the provider may create the user yet: no other attempt may have the lease before it runs out */
+    int in_doubt; /* the provider may still create the user: no other attempt may have the lease before it expires */
 } confirming_t;
 
 static cloudep_idp_user_t user_of(const confirming_t *confirming)
@@ -35,7 +36,7 @@ static cloudep_idp_user_t user_of(const confirming_t *confirming)
                                 .proved = 1};
 }
 
-/* Why there is no lease: it is another one's, or there is nothing to confirm any more. */
+/* Tells why the lease was not given: another request holds it, or there is nothing to confirm any more. */
 static cloudep_outcome_t explain_no_lease(cloudep_context_t *ctx, const confirming_t *confirming)
 {
     cloudep_registration_state_t state;
@@ -66,7 +67,7 @@ static cloudep_outcome_t take_lease(cloudep_context_t *ctx, confirming_t *confir
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "leasing the registration");
 }
 
-/* Under the lease: the attempt's user at the provider, and nobody else's. */
+/* Under the lease: makes the attempt's user the only one at the provider. */
 static cloudep_outcome_t place_user(cloudep_context_t *ctx, confirming_t *confirming)
 {
     cloudep_idp_context_t at;
@@ -98,7 +99,7 @@ static cloudep_outcome_t place_user(cloudep_context_t *ctx, confirming_t *confir
 static void release_lease(cloudep_context_t *ctx, const confirming_t *confirming)
 {
     if (confirming->how.lease) {
-        /* One that stays runs out. */
+        /* A lease that could not be given back expires. */
         (void)cloudep_registration_release(cloudep_database(ctx), ctx->p, confirming->tenant->id,
                                            confirming->leased.member_uid, confirming->how.lease,
                                            confirming->in_doubt ? confirming->uid : NULL);
@@ -118,7 +119,7 @@ static cloudep_outcome_t commit(cloudep_context_t *ctx, confirming_t *confirming
         return cloudep_failure(ctx, rv, "activating the member");
     }
     if (confirming->how.lease) {
-        /* It took too long, and the lease is another one's, who does not expect this user. */
+        /* The lease expired and was taken over by a request that does not know of this user. */
         (void)cloudep_idp(ctx, &at)->remove(&at, &user);
         return explain_no_lease(ctx, confirming);
     }
@@ -148,8 +149,8 @@ static cloudep_outcome_t confirm_attempt(cloudep_context_t *ctx, confirming_t *c
 }
 
 /*
- * The challenge is of a node of 1.0.0, and so is the registration: as it was. *none: the registration is not; then the
- * code proves the address and nothing that was typed.
+ * Confirms a registration that a node of 1.0.0 made, as that node would. *none: the challenge is of such a node, but the
+ * registration has attempts; then the code proves the address and belongs to none of them.
  */
 static cloudep_outcome_t confirm_without_attempt(cloudep_context_t *ctx, cloudep_session_t *session, int *none)
 {
@@ -197,7 +198,7 @@ static cloudep_outcome_t activate(cloudep_context_t *ctx, confirming_t *confirmi
     return confirm_attempt(ctx, confirming, session);
 }
 
-/* The provider learns that the email is confirmed; that it could not be told does not undo the confirmation. */
+/* Tells the provider that the email is confirmed. A failure does not undo the confirmation. */
 static void tell_provider(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, const cloudep_session_t *session,
                           const char *email)
 {
@@ -208,7 +209,7 @@ static void tell_provider(cloudep_context_t *ctx, const cloudep_tenant_t *tenant
     (void)idp->confirm(&at, &user);
 }
 
-/* The winner of the challenge activates the member; if that fails, the challenge is put back. */
+/* Consumes the challenge and activates the member; if that fails, the challenge is put back. */
 static cloudep_outcome_t use_challenge(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
                                        const cloudep_challenge_t *challenge, cloudep_confirmed_t *out)
 {

@@ -1,8 +1,9 @@
 /*
  * sweep.c - the thread that finishes what a crash or an absent provider left half done.
  *
- * Members that never arrived or were told to leave are claimed by one node at a time, removed at the identity
- * provider, and only then here, so that no orphan stays there. Rows whose time is over go as well.
+ * Members whose registration was never completed, or who are being removed, are claimed by one node at a time. They are
+ * removed at the identity provider first, so that no orphan stays there, and then here. Rows whose time is over are
+ * removed as well.
  */
 #include "service/sweep.h"
 

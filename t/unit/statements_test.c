@@ -70,7 +70,8 @@ static void test_statement(const cloudep_db_lease_t *lease, apr_pool_t *p, const
 {
     apr_dbd_prepared_t *prepared = NULL;
 
-    if (!ok(st->label && st->sql, "the array of the store %s has no hole", store)) {
+    ok(st->label && st->sql, "the array of the store %s has no hole", store);
+    if (!st->label || !st->sql) {
         return;
     }
     ok(is_label(st->label), "the label %s is of [a-z_][a-z0-9_]* and shorter than a name of PostgreSQL", st->label);
@@ -107,7 +108,8 @@ static void test_statuses(void)
                                  NULL);
     int quotes = 0;
 
-    if (!ok(check != NULL, "the table of members has a check of statuses")) {
+    ok(check != NULL, "the table of members has a check of statuses");
+    if (!check) {
         return;
     }
     for (int i = 0; i < CLOUDEP_MEMBER_STATUS_COUNT; i++) {

@@ -10,6 +10,7 @@
 #include "base/store/event_store.h"
 #include "base/store/identity_store.h"
 #include "base/store/liveness_store.h"
+#include "base/store/operator_store.h"
 #include "base/store/recovery_store.h"
 #include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
@@ -467,6 +468,9 @@ static void test_lockout(void)
     is_int(wait, 0, "a cleared lockout makes nobody wait");
 }
 
+static const cloudep_outbox_share_t mail_of_main = {.channel = CLOUDEP_CHANNEL_MAIL, .is_main = 1};
+static const cloudep_outbox_share_t sms_of_main = {.channel = CLOUDEP_CHANNEL_SMS, .is_main = 1};
+
 static void test_outbox(void)
 {
     apr_array_header_t *rows = NULL;
@@ -474,9 +478,9 @@ static void test_outbox(void)
 
     postgres_sql("DELETE FROM cloudep.outbox");
     is_int(cloudep_outbox_enqueue(db, p, notice(NULL)), APR_SUCCESS, "a message of no member is enqueued");
-    is_int(cloudep_outbox_claim(db, p, &rows, CLOUDEP_CHANNEL_SMS, 10), APR_SUCCESS, "the other channel is asked");
+    is_int(cloudep_outbox_claim(db, p, &rows, &sms_of_main, 10), APR_SUCCESS, "the other channel is asked");
     is_int(rows->nelts, 0, "the other channel has no message");
-    is_int(cloudep_outbox_claim(db, p, &rows, CLOUDEP_CHANNEL_MAIL, 10), APR_SUCCESS, "the message's channel is asked");
+    is_int(cloudep_outbox_claim(db, p, &rows, &mail_of_main, 10), APR_SUCCESS, "the message's channel is asked");
     if (!is_int(rows->nelts, 1, "the message's channel has it")) {
         return;
     }
@@ -486,12 +490,12 @@ static void test_outbox(void)
        "a claimed message is as it was enqueued");
     ok(row->created_at > apr_time_now() - apr_time_from_sec(600) && row->created_at <= apr_time_now(),
        "a claimed message was created in the last minutes");
-    is_int(cloudep_outbox_claim(db, p, &rows, CLOUDEP_CHANNEL_MAIL, 10), APR_SUCCESS,
+    is_int(cloudep_outbox_claim(db, p, &rows, &mail_of_main, 10), APR_SUCCESS,
            "the channel of a claimed message is asked");
     is_int(rows->nelts, 0, "a claimed message is nobody else's");
     is_int(cloudep_outbox_retry(db, p, row->tenant_id, row->id, "why"), APR_SUCCESS, "a message is put off");
     is_int(cloudep_outbox_release(db, p, row->tenant_id, row->id), APR_SUCCESS, "a message is handed back");
-    is_int(cloudep_outbox_claim(db, p, &rows, CLOUDEP_CHANNEL_MAIL, 10), APR_SUCCESS,
+    is_int(cloudep_outbox_claim(db, p, &rows, &mail_of_main, 10), APR_SUCCESS,
            "a channel is asked after a message was handed back");
     is_int(rows->nelts, 1, "a message that was handed back is due at once");
     is_int(cloudep_outbox_delivered(db, p, row->tenant_id, row->id), APR_SUCCESS, "a message is marked as delivered");
@@ -501,6 +505,93 @@ static void test_outbox(void)
            "giving up a delivered message is no failure");
     is_value(NULL, "a delivered message did not fail", "SELECT failed_at FROM cloudep.outbox WHERE id = $1::uuid",
              row->id);
+}
+
+/* Leases what is due in a share, and hands it back. */
+static int leased(const cloudep_outbox_share_t *share)
+{
+    apr_array_header_t *rows = NULL;
+
+    if (cloudep_outbox_claim(db, p, &rows, share, 10) != APR_SUCCESS) {
+        return -1;
+    }
+    for (int i = 0; i < rows->nelts; i++) {
+        const cloudep_outbox_row_t *row = &APR_ARRAY_IDX(rows, i, cloudep_outbox_row_t);
+
+        (void)cloudep_outbox_release(db, p, row->tenant_id, row->id);
+    }
+    return rows->nelts;
+}
+
+static void test_outbox_names(void)
+{
+    const cloudep_outbox_share_t shop = {.channel = CLOUDEP_CHANNEL_MAIL, .name = "shop.example"};
+    const cloudep_outbox_share_t other = {.channel = CLOUDEP_CHANNEL_MAIL, .name = "other.example"};
+    cloudep_message_t message = *notice(NULL);
+
+    postgres_sql("DELETE FROM cloudep.outbox");
+    is_int(cloudep_outbox_enqueue(db, p, &message), APR_SUCCESS, "a message of the main server is enqueued");
+    is_int(leased(&shop), 0, "a message without a name is no virtual host's");
+    is_int(leased(&mail_of_main), 1, "a message without a name is the main server's");
+    postgres_sql("DELETE FROM cloudep.outbox");
+    message.outbox = "shop.example";
+    is_int(cloudep_outbox_enqueue(db, p, &message), APR_SUCCESS, "a message with a name is enqueued");
+    is_int(leased(&other), 0, "a message with a name is no other name's");
+    is_int(leased(&mail_of_main), 0, "a message with a name that was just written is not the main server's");
+    is_int(leased(&shop), 1, "a message with a name is that name's");
+    postgres_sql("UPDATE cloudep.outbox SET created_at = now() - interval '6 minutes'");
+    is_int(leased(&mail_of_main), 1, "an old message whose name nobody goes by is the main server's");
+    is_int(cloudep_outbox_seen(db, p, "shop.example"), APR_SUCCESS, "a worker says that it is there");
+    is_int(leased(&mail_of_main), 0, "an old message whose name somebody goes by is not the main server's");
+    is_int(leased(&shop), 1, "an old message whose name somebody goes by is that name's");
+    postgres_sql("UPDATE cloudep.outbox_workers SET seen_at = now() - interval '6 minutes'");
+    is_int(leased(&mail_of_main), 1, "a message whose name nobody has gone by for long is the main server's");
+    is_int(cloudep_outbox_seen(db, p, "shop.example"), APR_SUCCESS, "a worker says again that it is there");
+    is_int(leased(&mail_of_main), 0, "a worker that says again that it is there has its messages back");
+}
+
+static void test_operator_outbox(cloudep_db_t *owner)
+{
+    const cloudep_operator_filter_t none = {.outbox = "other.example", .limit = 10};
+    cloudep_operator_filter_t shop = {.outbox = "shop.example", .limit = 10};
+    cloudep_operator_message_t written;
+    cloudep_operator_message_t message;
+    apr_array_header_t *list = NULL;
+    int count = -1;
+
+    postgres_sql("DELETE FROM cloudep.outbox");
+    is_int(cloudep_operator_outbox_test(owner, p, &written, "shop.example", "a@example.com", "en"), APR_SUCCESS,
+           "a test mail is written");
+    ok(!strcmp(written.state, "waiting") && !strcmp(written.channel, CLOUDEP_CHANNEL_MAIL) && !written.tenant &&
+           !strcmp(written.outbox, "shop.example") && written.age_seconds == 0 && written.next_attempt_at,
+       "a test mail waits, is of no tenant and carries its outbox's name");
+    is_int(cloudep_operator_outbox_list(owner, p, &list, &none), APR_SUCCESS, "another outbox is listed");
+    is_int(list->nelts, 0, "another outbox has no message");
+    is_int(cloudep_operator_outbox_list(owner, p, &list, &shop), APR_SUCCESS, "its outbox is listed");
+    is_int(list->nelts, 1, "its outbox has the message");
+    shop.after = written.id;
+    is_int(cloudep_operator_outbox_list(owner, p, &list, &shop), APR_SUCCESS, "its outbox is listed behind it");
+    is_int(list->nelts, 0, "behind the only message there is none");
+    is_int(cloudep_operator_outbox_retry(owner, p, &count, written.id, 0, NULL), APR_SUCCESS,
+           "a message that is due is hurried");
+    is_int(count, 0, "a message that is due is left alone");
+    postgres_sql("UPDATE cloudep.outbox SET next_attempt_at = now() + interval '1 hour', attempts = 1");
+    is_int(cloudep_operator_outbox_retry(owner, p, &count, NULL, 1, "other.example"), APR_SUCCESS,
+           "all of another outbox are hurried");
+    is_int(count, 0, "another outbox has none to hurry");
+    is_int(cloudep_operator_outbox_retry(owner, p, &count, NULL, 1, "shop.example"), APR_SUCCESS,
+           "all of its outbox are hurried");
+    is_int(count, 1, "a message that was put off is due now");
+    postgres_sql("UPDATE cloudep.outbox SET delivered_at = now()");
+    is_int(cloudep_operator_outbox_show(owner, p, &message, written.id), APR_SUCCESS, "a message is shown");
+    ok(!strcmp(message.state, CLOUDEP_OPERATOR_DELIVERED) && !message.next_attempt_at,
+       "a delivered message has that state and no next attempt");
+    is_int(cloudep_operator_outbox_show(owner, p, &message, uuid()), APR_NOTFOUND, "an unknown message is not found");
+    is_int(cloudep_operator_outbox_workers(owner, p, &count, "shop.example"), APR_SUCCESS, "its workers are counted");
+    is_int(count, 1, "a worker that said so is there");
+    is_int(cloudep_operator_outbox_workers(owner, p, &count, "other.example"), APR_SUCCESS,
+           "the workers of another outbox are counted");
+    is_int(count, 0, "another outbox has no worker");
 }
 
 static void test_events(void)
@@ -613,6 +704,8 @@ int main(void)
     test_password();
     test_lockout();
     test_outbox();
+    test_outbox_names();
+    test_operator_outbox(postgres_db(p, POSTGRES_OWNER));
     test_events();
     test_leaving();
     test_sweep();

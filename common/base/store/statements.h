@@ -31,6 +31,7 @@ typedef struct cloudep_statement_list_t {
     X(operator)                                                                                                        \
     X(operator_member)                                                                                                 \
     X(operator_migration)                                                                                              \
+    X(operator_outbox)                                                                                                 \
     X(operator_watch)                                                                                                  \
     X(outbox)                                                                                                          \
     X(recovery)                                                                                                        \
