@@ -86,7 +86,7 @@ static void test_switch(void)
 }
 
 /* One thread that waits for the only call to end. */
-typedef struct {
+typedef struct waiter_t {
     cloudep_breaker_t *breaker;
     apr_uint32_t asks;
     apr_status_t result;

@@ -14,7 +14,7 @@
     "{\"keys\":[{\"kty\":\"oct\",\"use\":\"enc\",\"alg\":\"A256GCM\",\"kid\":\"k1\","                                  \
     "\"k\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"}]}"
 
-typedef struct {
+typedef struct crowd_t {
     const cloudep_challenges_t *in;
     const char *id;
     const char *code;
