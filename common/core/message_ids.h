@@ -57,6 +57,10 @@
     MESSAGE(704, "warning")                                                                                            \
     MESSAGE(705, "info")                                                                                               \
     MESSAGE(706, "warning, debug")                                                                                     \
-    MESSAGE(707, "crit")
+    MESSAGE(707, "crit")                                                                                               \
+    MESSAGE(708, "notice")                                                                                             \
+    MESSAGE(709, "crit")                                                                                               \
+    MESSAGE(1160, "info")                                                                                              \
+    MESSAGE(1161, "warning")
 
 #endif

@@ -52,9 +52,11 @@
     REASON(INVITE_USED_UP, "invite_used_up")                                                                           \
     REASON(INVITE_BUSY, "invite_busy")                                                                                 \
     REASON(EMAIL_TAKEN, "email_taken")                                                                                 \
+    REASON(REGISTRATION_PENDING, "registration_pending")                                                               \
     REASON(ACCOUNT_EXISTS, "account_exists")                                                                           \
     REASON(REGISTRATION_UNKNOWN, "registration_unknown")                                                               \
     REASON(REGISTRATION_NOT_PENDING, "registration_not_pending")                                                       \
+    REASON(REGISTRATION_BUSY, "registration_busy")                                                                     \
     REASON(ALREADY_CONFIRMED, "already_confirmed")                                                                     \
     /* login */                                                                                                        \
     REASON(CREDENTIALS_WRONG, "credentials_wrong")                                                                     \

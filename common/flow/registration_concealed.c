@@ -30,6 +30,11 @@ static int is_pending(const cloudep_member_t *member)
     return member && member->status == CLOUDEP_MEMBER_PENDING;
 }
 
+static int is_taken(cloudep_outcome_t outcome)
+{
+    return outcome.reason == CLOUDEP_EMAIL_TAKEN || outcome.reason == CLOUDEP_REGISTRATION_PENDING;
+}
+
 /* The member, where there is one who can be told by mail. */
 static const cloudep_member_t *owner_of(const cloudep_member_t *member)
 {
@@ -38,21 +43,13 @@ static const cloudep_member_t *owner_of(const cloudep_member_t *member)
 }
 
 /*
- * A member who is pending already gets another code. The row is not updated: an email that nobody registered has no
- * row, and the time of the update would tell the two apart.
+ * A member who is pending already gets one more attempt. The member's row is not updated: an email that nobody
+ * registered has no row, and the time of the update would tell the two apart. An attempt is stored for both.
  */
 static void use_pending(cloudep_registrant_t *who, const cloudep_member_t *member)
 {
-    who->receiver.uid = member->uid;
+    who->attempt.member_uid = member->uid;
     who->receiver.language = member->language;
-    who->stored = 0;
-}
-
-/* A decoy without a row, for an email that nobody has registered. */
-static cloudep_outcome_t use_nobody(cloudep_context_t *ctx, cloudep_registrant_t *who)
-{
-    who->stored = 0;
-    return cloudep_decoy_receiver(ctx, &who->receiver);
 }
 
 cloudep_outcome_t cloudep_find_concealed(cloudep_context_t *ctx, const cloudep_member_t *member,
@@ -72,19 +69,19 @@ cloudep_outcome_t cloudep_find_concealed(cloudep_context_t *ctx, const cloudep_m
     who->receiver.decoy = 1;
     if (is_pending(decoy)) {
         use_pending(who, decoy);
-        return cloudep_done();
     }
-    return use_nobody(ctx, who);
+    return cloudep_done();
 }
 
-/* Takes as long as the hash of a new registration, where none is made. */
-static void equalise_time(cloudep_context_t *ctx, const cloudep_registration_t *in, const cloudep_idp_user_t *user)
+/* Stores one more attempt. Takes as long as a new registration. */
+static cloudep_outcome_t add_attempt(cloudep_context_t *ctx, const cloudep_registration_t *in,
+                                     const cloudep_idp_user_t *user, cloudep_registrant_t *who,
+                                     cloudep_challenge_answer_t *out)
 {
     cloudep_idp_context_t at;
-    const cloudep_idp_t *idp = cloudep_idp(ctx, &at);
-    const cloudep_idp_user_t nobody = {.tenant = user->tenant, .email = user->email};
 
-    (void)idp->verify(&at, &nobody, in->password);
+    cloudep_idp(ctx, &at)->pretend(&at, user, in->password);
+    return cloudep_send_attempt_code(ctx, who, out);
 }
 
 /* The registration of an email that is taken. */
@@ -98,17 +95,14 @@ static cloudep_outcome_t enrol_decoy(cloudep_context_t *ctx, const cloudep_regis
     if (!decoy) {
         user->email = email;
         outcome = cloudep_enrol(ctx, in, user, who, out);
-        if (outcome.reason != CLOUDEP_EMAIL_TAKEN) {
+        if (!is_taken(outcome)) {
             return outcome;
         }
     }
-    equalise_time(ctx, in, user);
     if (is_pending(decoy)) {
         use_pending(who, decoy);
-        return cloudep_send_registration_code(ctx, who, out);
     }
-    outcome = use_nobody(ctx, who);
-    return cloudep_failed(outcome) ? outcome : cloudep_send_registration_code(ctx, who, out);
+    return add_attempt(ctx, in, user, who, out);
 }
 
 cloudep_outcome_t cloudep_enrol_concealed(cloudep_context_t *ctx, const cloudep_registration_t *in,
@@ -130,14 +124,13 @@ cloudep_outcome_t cloudep_enrol_concealed(cloudep_context_t *ctx, const cloudep_
     }
     if (!member) {
         outcome = cloudep_enrol(ctx, in, user, who, out);
-        if (outcome.reason != CLOUDEP_EMAIL_TAKEN) {
+        if (!is_taken(outcome)) {
             return outcome; /* else taken by another request, or at the provider */
         }
     }
     if (is_pending(member)) {
-        equalise_time(ctx, in, user);
         use_pending(who, member);
-        return cloudep_send_registration_code(ctx, who, out);
+        return add_attempt(ctx, in, user, who, out);
     }
     who->owner = owner_of(member);
     return enrol_decoy(ctx, in, user, who, email, decoy, out);
