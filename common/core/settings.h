@@ -72,7 +72,7 @@
            "Codes an hour that one client address may cause in a tenant; 0: no limit")                                 \
     NUMBER(codes_per_tenant, "CloudEPCodesPerTenant", 10000, 0, 100000000,                                             \
            "Mails, and text messages, with codes an hour of one tenant; 0: no limit")                                  \
-    SECONDS(event_retention, "CloudEPEventRetention", 90 * 86400, 1, 3660 * 86400,                                     \
+    SECONDS(event_retention, "CloudEPEventRetention", 90 * 86400, 86400, 3660 * 86400,                                     \
             "Events are removed after this long")                                                                      \
     SECONDS(pending_lifetime, "CloudEPPendingLifetime", 7 * 86400, 1, 366 * 86400,                                     \
             "A registration that was not confirmed is removed after this long and its invite's use given back")        \
