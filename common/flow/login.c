@@ -13,7 +13,7 @@
 #include "service/decoy.h"
 #include "service/throttle.h"
 
-/* What the provider says of a password, as far as it may count. */
+/* What the provider says of a password, but for what must not be told. */
 static apr_status_t compare(cloudep_context_t *ctx, const cloudep_idp_user_t *user, const cloudep_member_t *member,
                             const char *password)
 {
@@ -22,10 +22,10 @@ static apr_status_t compare(cloudep_context_t *ctx, const cloudep_idp_user_t *us
     apr_status_t rv = idp->verify(&at, user, password);
 
     if (rv == APR_SUCCESS && !user->uid) {
-        return CLOUDEP_EFORGED; /* whatever the provider says: nobody has no right password */
+        return CLOUDEP_EFORGED; /* an account that does not exist has no right password, whatever the provider says */
     }
     if (rv == APR_SUCCESS && member->status == CLOUDEP_MEMBER_PENDING && cloudep_conceals(ctx)) {
-        return CLOUDEP_EFORGED; /* else the password given at a registration would tell whether the email was free */
+        return CLOUDEP_EFORGED; /* else the password of a registration would tell whether the email was free */
     }
     return rv;
 }

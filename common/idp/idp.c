@@ -15,6 +15,19 @@ const cloudep_idp_t *cloudep_idp(const cloudep_context_t *ctx, cloudep_idp_conte
     return ctx->config->run->idp;
 }
 
+apr_status_t cloudep_remove_users(const cloudep_idp_context_t *at, const cloudep_tenant_t *tenant,
+                                  const apr_array_header_t *uids)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    for (int i = 0; i < uids->nelts && rv == APR_SUCCESS; i++) {
+        const cloudep_idp_user_t user = {.tenant = tenant, .uid = APR_ARRAY_IDX(uids, i, const char *)};
+
+        rv = at->config->run->idp->remove(at, &user);
+    }
+    return rv;
+}
+
 apr_status_t cloudep_finish_removal(const cloudep_idp_context_t *at, const cloudep_idp_user_t *user)
 {
     cloudep_db_t *db = at->config->run->db;

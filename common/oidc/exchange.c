@@ -1,9 +1,9 @@
 /*
- * exchange.c - whose id_token it is that a client turns in at token/exchange.
+ * exchange.c - the member that an id_token at token/exchange stands for.
  *
- * The token was made for somebody else's session and lives for hours, so more is asked of it than of one that we
- * fetched ourselves: it has to be fresh, of the tenant's own organisation, and it serves once. The same one again within
- * CloudEPRefreshGrace is a client whose answer was lost, or two tabs: it is answered with the same session.
+ * The token was made for another application's session and lives for hours, so it is checked more strictly than one
+ * that we fetched ourselves: it has to be fresh, of the tenant's own organisation, and it serves once. The same one again
+ * within CloudEPRefreshGrace is a client whose answer was lost, or two tabs: it is answered with the same session.
  */
 #include "oidc/exchange.h"
 
@@ -65,7 +65,7 @@ static cloudep_outcome_t check_organization(cloudep_context_t *ctx, const cloude
     return strcmp(organization, tenant->organization) ? refuse(ctx, "of another organisation") : cloudep_done();
 }
 
-/* Of header and claims, as they are signed: a signature may have more than one spelling. */
+/* The digest of header and claims, without the signature, which can be encoded in more than one way. */
 static apr_status_t digest_of(const char **digest, apr_pool_t *p, const char *token)
 {
     unsigned char bytes[DIGEST_BYTES];
@@ -96,12 +96,12 @@ static cloudep_outcome_t use_up(cloudep_context_t *ctx, const cloudep_tenant_t *
                                         end + 2 * (apr_int64_t)config->oidc_leeway, config->refresh_grace, session_id);
     }
     if (rv == CLOUDEP_ECONFLICT) {
-        return refuse(ctx, "it was turned in before");
+        return refuse(ctx, "it was used before");
     }
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "noting the id_token");
 }
 
-/* The identity provider by our own uid, if the token is from the very ZITADEL that it uses. */
+/* The identity provider whose user ids are our uids, if the token is from the ZITADEL that it uses; else NULL. */
 static const char *provisioned_by(const cloudep_config_t *config)
 {
     const char *url = config->zitadel_url;

@@ -247,15 +247,17 @@ static inline void flow_member(flow_case_t *at, const char *slug, const char *em
                                        .terms_version = "1"};
     cloudep_challenge_answer_t challenge = {0};
     cloudep_confirmation_t confirmation = {.tenant_slug = slug};
+    cloudep_confirmed_t confirmed = {0};
 
     if (cloudep_failed(cloudep_register(at->ctx, &in, &challenge))) {
         flow_bail_out("a member could not be registered");
     }
     confirmation.challenge_id = challenge.challenge_id;
     confirmation.code = flow_code(at, email, "registration");
-    if (cloudep_failed(cloudep_confirm_registration(at->ctx, &confirmation, session))) {
+    if (cloudep_failed(cloudep_confirm_registration(at->ctx, &confirmation, &confirmed))) {
         flow_bail_out("a member could not be confirmed");
     }
+    *session = confirmed.session;
 }
 
 /** A login by password. */

@@ -11,13 +11,29 @@ enum { REGISTER, BY_IDENTITY, USE_TOKEN };
 
 /* clang-format off */
 static const cloudep_statement_t statements[] = {
-    /* A unique violation, of the email or of the identity, undoes the whole statement, the invite's use with it. */
+    /*
+     * A unique violation, of the email or of the identity, undoes the whole statement, the invite's use with it.
+     * The condition on "replaced" is always true: it has the pending member lose the email before it is taken.
+     */
     [REGISTER] = {
         .label = "identity_register",
         .sql =
             "WITH applicant AS (" CLOUDEP_SQL_APPLICANT
             "), invite AS (" CLOUDEP_SQL_USE_INVITE("applicant")
-            "), member AS (" CLOUDEP_SQL_INSERT_MEMBER("applicant", "invite", "'active'", "now()")
+            "), replaced AS ("
+            "  UPDATE cloudep.members AS member"
+            "  SET status = 'deleting', email = member.uid || '@replaced.invalid', updated_at = now()"
+            "  FROM applicant, invite"
+            "  WHERE member.tenant_id = applicant.tenant_id"
+            "    AND member.email = applicant.email"
+            "    AND member.status = 'pending'"
+            "    AND (member.confirming_until IS NULL OR member.confirming_until < now())"
+            "  RETURNING member.uid"
+            "), admitted AS ("
+            "  SELECT invite.id"
+            "  FROM invite"
+            "  WHERE (SELECT count(*) FROM replaced) >= 0"
+            "), member AS (" CLOUDEP_SQL_INSERT_MEMBER("applicant", "admitted", "'active'", "now()", "NULL::uuid[]")
             "), identity AS ("
             "  INSERT INTO cloudep.identities (tenant_id, issuer, subject, uid)"
             "  SELECT member.tenant_id, %s, %s, member.uid"

@@ -13,7 +13,8 @@ typedef struct cloudep_identity_t {
 
 /**
  * A registration in one step: takes one use of the invite, creates the member as active with that identity, and opens
- * the session; or nothing of it.
+ * the session; or nothing of it. A member of that email who is still pending has to go: nobody has proved the address
+ * for it.
  * @param session of the applicant's tenant and uid; its times are set
  * @return CLOUDEP_ECONFLICT: the identity or the email is taken; APR_NOTFOUND: the invite is (no longer) good;
  *         CLOUDEP_ELOCKED: its row stayed locked; else as cloudep_db_run
