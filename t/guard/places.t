@@ -104,7 +104,9 @@ like($nothing->body, qr/^\[\[an error/, 'but not what is guarded in it');
 
 # ---- internal redirects: who it is does not get lost
 for my $path (qw(/folder/index.cgi /folder/ /folder/renamed)) {
-    my $body = page($member, $path)->body;
+    my $answer = page($member, $path);
+    is($answer->header('Cache-Control') . ' ' . $answer->header('Vary'), 'private Authorization', "$path: no shared cache keeps it");
+    my $body = $answer->body;
     like($body, qr/^CLOUDEP_UID=\Q$member->{uid}\E$/m, "$path: CGI reads the uid");
     like($body, qr/^$_$/m, "$path: and $_") for "CLOUDEP_TENANT=\Q$acme->{slug}\E", 'CLOUDEP_SESSION=[0-9a-f-]{36}', 'CLOUDEP_AMR=otp',
         "REMOTE_USER=\Q$member->{uid}\E", 'AUTH_TYPE=CloudEP';
@@ -116,6 +118,7 @@ for my $path (qw(/folder/index.cgi /folder/ /folder/renamed)) {
 my $sorry = page(undef, '/error/open/page.html');
 is($sorry->status . ' ' . $sorry->body, '401 sorry 401', 'a page of one\'s own for 401');
 is($sorry->header('WWW-Authenticate'), 'Bearer realm="CloudEP"', 'with the challenge');
+is($sorry->header('Cache-Control'), 'private', 'for nobody else');
 $sorry = page($member, '/error/open/page.html', Accept => 'application/json');
 is($sorry->status . ' ' . $sorry->body, '403 sorry 403', 'for 403, before the envelope');
 is($sorry->header('WWW-Authenticate'), 'Bearer realm="CloudEP", error="insufficient_scope"', 'with the challenge');
@@ -135,6 +138,7 @@ sub h2 {
     return $output;
 }
 like(h2($member, '/all/page.html'), qr{\AHTTP/2 200 .*^inside all\z}ms, 'over HTTP/2 a member passes');
+like(h2($member, '/all/page.html'), qr{^$_\r$}m, "with $_") for 'cache-control: private', 'vary: Authorization';
 like(h2(undef, '/all/page.html'), qr{\AHTTP/2 401 .*^www-authenticate: Bearer realm="CloudEP"\r$}ms, 'nobody does not');
 like(h2($stranger, '/all/page.html', '-H', 'Accept: application/json'), qr{\AHTTP/2 403 .*error="insufficient_scope".*"code":10505000}s,
     'nor who lacks something');
