@@ -16,7 +16,6 @@
 #include "access/place.h"
 
 #define FILTER_NAME "CLOUDEP_CACHING"
-#define GUARDED_NOTE "cloudep-guarded" /* of a request: what its answer varies on, beside what its own place says */
 
 /* The request that this one was made from; NULL: it came from a client. */
 static request_rec *maker_of(const request_rec *r)
@@ -38,17 +37,9 @@ static void keep_out_of_mod_cache(request_rec *r)
     }
 }
 
-/*
- * Before anybody is let in or refused. What a guarded subrequest finds becomes part of the main request's answer. Our
- * own operations are never stored either, with "CacheStoreNoStore On" too.
- */
+/* Before anybody is let in or refused. Our own operations are never stored either, with "CacheStoreNoStore On" too. */
 static int mark(request_rec *r)
 {
-    if (cloudep_is_guarded(r)) {
-        for (request_rec *at = r->main; at; at = at->main) {
-            apr_table_mergen(at->notes, GUARDED_NOTE, reads(r));
-        }
-    }
     if (cloudep_is_guarded(r) || cloudep_is_api(r)) {
         keep_out_of_mod_cache(r);
     }
@@ -61,9 +52,9 @@ static const char *varies_on(request_rec *r)
     const char *names = NULL;
 
     for (request_rec *at = r; at; at = maker_of(at)) {
-        const char *name = cloudep_is_guarded(at) ? reads(at) : apr_table_get(at->notes, GUARDED_NOTE);
-
-        names = name && names ? apr_pstrcat(r->pool, names, ", ", name, NULL) : name ? name : names;
+        if (cloudep_is_guarded(at)) {
+            names = names ? apr_pstrcat(r->pool, names, ", ", reads(at), NULL) : reads(at);
+        }
     }
     return names;
 }
@@ -141,23 +132,20 @@ static void drop_overriding(apr_table_t *table)
 /* Runs once, when all headers are there: what proxies, scripts, mod_expires and mod_headers said too. */
 static apr_status_t caching_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
-    const char *names = varies_on(f->r);
-
     ap_remove_output_filter(f);
-    if (names) {
-        make_private(f->r);
-        apr_table_mergen(f->r->headers_out, "Vary", names); /* httpd takes out what is there twice */
-        drop_overriding(f->r->headers_out);
-        drop_overriding(f->r->err_headers_out);
-    }
+    make_private(f->r);
+    apr_table_mergen(f->r->headers_out, "Vary", f->ctx); /* httpd takes out what is there twice */
+    drop_overriding(f->r->headers_out);
+    drop_overriding(f->r->err_headers_out);
     return ap_pass_brigade(f->next, bb);
 }
 
-/* Whether it is for the filter to do something is known when the answer begins: a subrequest may come yet. */
 static void insert_caching_filter(request_rec *r)
 {
-    if (!r->main) {
-        ap_add_output_filter(FILTER_NAME, NULL, r, r->connection);
+    const char *names = r->main ? NULL : varies_on(r);
+
+    if (names) {
+        ap_add_output_filter(FILTER_NAME, apr_pstrdup(r->pool, names), r, r->connection);
     }
 }
 

@@ -51,16 +51,14 @@ my @PLACES = (
     location('/bearer', 'Require valid-user'), location('/cookie', 'Require valid-user', @COOKIE),
     location('/strip', 'Require valid-user', @COOKIE, 'CloudEPStripToken On'), location('/optional', @OPTIONAL, @COOKIE),
     location('/both', @OPTIONAL, @COOKIE, 'CloudEPStripToken On'), '<Location /open>', "ProxyPass $to", '</Location>',
-    '<Location /page>', 'Options +Includes', 'SetOutputFilter INCLUDES', '</Location>',
 );
 
 # ---- the caches
 sub httpd {
     my (@lines) = @_;
     my $server = own_server(values => { CloudEPIssuer => server()->url },
-        with => [(map { CloudEP::Httpd::module($_) } qw(include cache cache_disk socache_shmcb cache_socache)), @PLACES, @lines]);
-    make_path("$server->{dir}/cache", "$server->{dir}/htdocs/page");
-    spew("$server->{dir}/htdocs/page/x", '<!--#include virtual="/cookie/200/public/part" -->');
+        with => [(map { CloudEP::Httpd::module($_) } qw(cache cache_disk socache_shmcb cache_socache)), @PLACES, @lines]);
+    make_path("$server->{dir}/cache");
     s/FOLDER/$server->{dir}/ for @{ $server->{with} };
     return $server->start;
 }
@@ -170,9 +168,6 @@ for my $cache (sort keys %caches) {
         is($mine->data->{uid}, $who->{uid}, 'with their own') if $who;
         is($mine->header('Cache-Control'), 'no-store', 'not to be kept');
     }
-    like(ask($port, 'GET', '/page/x', by_cookie($one))->body, qr/^for \Q$one->{uid}\E/, "$cache: an open page has a guarded part for a member");
-    like(ask($port, 'GET', '/page/x', by_cookie($two))->body, qr/^for \Q$two->{uid}\E/, 'for another their own');
-    unlike(ask($port, 'GET', '/page/x')->body, qr/\Q$one->{uid}\E|\Q$two->{uid}\E/, 'and for nobody none');
 }
 
 # ---- headers, to the letter

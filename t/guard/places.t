@@ -94,6 +94,15 @@ is($head->status . $head->body, '200', 'HEAD passes without a body');
 $head = as(undef)->request(HEAD => '/all/page.html', undef, Accept => 'application/json');
 is($head->status . $head->body, '401', 'or is refused without one');
 
+# ---- caches: files of httpd's own
+for my $case ([200, '/all/page.html'], [206, '/all/page.html', Range => 'bytes=0-2'], [304, '/all/page.html', 'If-None-Match' => '*'], [404, '/all/none']) {
+    my ($status, $path, @headers) = @$case;
+    for my $method (qw(GET HEAD)) {
+        my $file = as($member)->request($method => $path, undef, @headers);
+        is(join(' ', $file->status, map { $file->header($_) // '-' } qw(Cache-Control Vary)), "$status private Authorization", "$method of a file: $status");
+    }
+}
+
 # ---- subrequests
 like(page($member, '/folder/parts.shtml')->body, qr/^inside folder\/deep and \Q$member->{uid}\E$/, 'a page takes in what its reader may see');
 like(page($stranger, '/folder/parts.shtml')->body, qr/^\[an error.*\] and \Q$stranger->{uid}\E$/, 'and not what its reader may not');
