@@ -149,8 +149,8 @@ static cloudep_outcome_t confirm_attempt(cloudep_context_t *ctx, confirming_t *c
 }
 
 /*
- * Confirms a registration that a node of 1.0.0 made, as that node would. *none: the challenge is of such a node, but the
- * registration has attempts; then the code proves the address and belongs to none of them.
+ * Confirms a registration that a node of 1.0.0 made, as that node would. *none: the challenge is of such a node, but
+ * the registration has attempts; then the code proves the address and belongs to none of them.
  */
 static cloudep_outcome_t confirm_without_attempt(cloudep_context_t *ctx, cloudep_session_t *session, int *none)
 {
