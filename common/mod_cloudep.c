@@ -120,6 +120,7 @@ static const cloudep_part_t parts[] = {
     {"signing key", "CloudEPSigningKeys", CLOUDEP_NEEDS_SIGNING, cloudep_signing_keys_prepare, cloudep_can_sign},
     {"verifying key", NULL, CLOUDEP_NEEDS_VERIFYING, .is_on = cloudep_can_verify},
     {"sealing key", "CloudEPSealingKeys", CLOUDEP_NEEDS_SEALING, cloudep_sealing_keys_prepare, cloudep_can_seal},
+    {"refresh tokens", .needs = CLOUDEP_NEEDS_SIGNING, .prepare = cloudep_refresh_keys_prepare},
     {"outgoing HTTP", .child_init = make_http},
     {"verified tokens", .needs = CLOUDEP_NEEDS_VERIFYING, .child_init = make_token_cache},
     {"password hashing", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_hasher_prepare,

@@ -135,6 +135,8 @@ int cloudepctl_print_done(cloudepctl_t *ctl, const char *name, const json_t *res
 
 /** The failure that ctl->error holds: on stderr, and as {"error": {...}} when JSON is asked for. */
 void cloudepctl_print_error(cloudepctl_t *ctl, int code);
+/** A line on standard error that begins with "cloudepctl: warning: "; whatever it does not show is escaped. */
+void cloudepctl_warn(const cloudepctl_t *ctl, const char *text);
 
 /** Lines of ours as they are (help). */
 int cloudepctl_print_text(cloudepctl_t *ctl, const char *text);

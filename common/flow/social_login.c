@@ -186,6 +186,7 @@ cloudep_outcome_t cloudep_social_login_start(cloudep_context_t *ctx, const cloud
 cloudep_outcome_t cloudep_social_login_finish(cloudep_context_t *ctx, const cloudep_social_callback_t *in,
                                               cloudep_login_result_t *out)
 {
+    static const cloudep_first_factor_t first = {.amr = AMR};
     const cloudep_social_login_t *login;
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
@@ -208,5 +209,5 @@ cloudep_outcome_t cloudep_social_login_finish(cloudep_context_t *ctx, const clou
         return cloudep_failure(ctx, rv, "looking up the member");
     }
     cloudep_note(ctx, NULL, member->uid, NULL);
-    return cloudep_complete_login(ctx, tenant, member, AMR, out);
+    return cloudep_complete_login(ctx, tenant, member, &first, out);
 }

@@ -251,7 +251,7 @@ static void test_foreign_challenges(void)
     const cloudep_challenge_answer_t answer = pending(at, "foreign@reg.test");
     const char *code = flow_code(at, "foreign@reg.test", "registration");
     cloudep_confirmation_t in = {.tenant_slug = "other", .challenge_id = answer.challenge_id, .code = code};
-    cloudep_confirmed_t confirmed;
+    cloudep_confirmed_t confirmed = {0};
 
     is_outcome(cloudep_confirm_registration(at->ctx, &in, &confirmed), CLOUDEP_CHALLENGE_MISMATCH,
                "the right code at another tenant");

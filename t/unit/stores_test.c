@@ -415,10 +415,81 @@ static void test_identity(void)
     is_int(cloudep_identity_member(db, p, &found, &member, tenant->id, &ours, "zitadel"), APR_SUCCESS,
            "the subject of another provider is looked up");
     ok(found && !member, "the subject of another provider is nobody's");
-    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800), APR_SUCCESS,
+}
+
+static void test_used_token(void)
+{
+    const char *first = uuid(), *again = uuid(), *late = uuid();
+    const char *opens = first;
+
+    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800, 10, &opens), APR_SUCCESS,
            "an id_token is turned in");
-    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800), CLOUDEP_ECONFLICT,
-           "an id_token is turned in once");
+    is_str(opens, first, "an id_token opens the session that it is turned in for");
+    opens = again;
+    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800, 10, &opens), APR_SUCCESS,
+           "an id_token counts again within the grace");
+    is_str(opens, first, "an id_token that counts again is for the first session");
+    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800, 0, &again), CLOUDEP_ECONFLICT,
+           "an id_token counts once without a grace");
+    postgres_sql("UPDATE cloudep.used_id_tokens SET used_at = now() - interval '11 seconds'");
+    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800, 10, &late), CLOUDEP_ECONFLICT,
+           "an id_token does not count again after the grace");
+    postgres_sql("UPDATE cloudep.used_id_tokens SET used_at = now(), session_id = NULL");
+    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800, 10, &late), CLOUDEP_ECONFLICT,
+           "an id_token that 1.0 took does not count again");
+}
+
+static void test_erasure(void)
+{
+    const char *uid = register_member("erased@example.com");
+    const cloudep_event_t event = {.at = 1000000,
+                                   .name = "auth.erasure",
+                                   .success = 1,
+                                   .outcome = "102000",
+                                   .tenant_id = tenant->id,
+                                   .uid = uid,
+                                   .address = "192.0.2.1",
+                                   .user_agent = "Mine",
+                                   .request_id = "r"};
+    char *record = apr_pstrdup(p, cloudep_event_record(&event, p));
+
+    is_int(cloudep_events_store(db, p, &record, 1), APR_SUCCESS, "an event of a member is stored");
+    is_int(cloudep_events_erase(db, p, tenant->id, uid), APR_SUCCESS, "erasure is asked for");
+    is_value("1", "events of a member who stays are not erased",
+             "SELECT count(*) FROM cloudep.events WHERE name = 'auth.erasure' AND uid = $1::uuid", uid);
+    is_value("0", "no event says so", "SELECT count(*) FROM cloudep.events WHERE name = $1", "member.erased");
+    postgres_sql("UPDATE cloudep.members SET status = 'deleting' WHERE email = 'erased@example.com'");
+    is_int(cloudep_events_erase(db, p, tenant->id, uid), APR_SUCCESS, "events of a member who leaves are erased");
+    is_value("1", "an erased event stays without a name",
+             "SELECT count(*) FROM cloudep.events WHERE name = $1 AND uid IS NULL AND address IS NULL"
+             " AND user_agent IS NULL AND request_id IS NULL",
+             "auth.erasure");
+    is_value("1", "an event says that they were erased", "SELECT count(*) FROM cloudep.events WHERE name = $1",
+             "member.erased");
+    postgres_sql(apr_psprintf(
+        p, "INSERT INTO cloudep.lockouts (tenant_id, kind, subject) VALUES ('%s', 'password', '%s')", tenant->id, uid));
+    is_int(cloudep_outbox_enqueue(db, p, notice(uid)), APR_SUCCESS, "a message of the member is enqueued");
+    is_int(cloudep_member_purge(db, p, tenant->id, uid), APR_SUCCESS, "the member is purged");
+    is_value("0", "messages and lockouts of a purged member are gone",
+             "SELECT (SELECT count(*) FROM cloudep.outbox WHERE uid = $1::uuid)"
+             " + (SELECT count(*) FROM cloudep.lockouts WHERE subject = $1::text)",
+             uid);
+}
+
+/* Nobody's mistake or intrusion may take away what has just happened. */
+static void test_expiry_bound(void)
+{
+    const cloudep_event_t event = {.at = apr_time_now() - apr_time_from_sec(23 * 3600),
+                                   .name = "auth.recent",
+                                   .success = 1,
+                                   .outcome = "102000",
+                                   .tenant_id = tenant->id};
+    char *record = apr_pstrdup(p, cloudep_event_record(&event, p));
+
+    is_int(cloudep_events_store(db, p, &record, 1), APR_SUCCESS, "an event of 23 hours ago is stored");
+    is_int(cloudep_events_expire(db, p, 0), APR_SUCCESS, "all events are to be removed");
+    is_value("1", "an event of the last day stays", "SELECT count(*) FROM cloudep.events WHERE name = $1",
+             "auth.recent");
 }
 
 static void test_password(void)
@@ -701,12 +772,15 @@ int main(void)
     test_liveness();
     test_totp();
     test_identity();
+    test_used_token();
     test_password();
     test_lockout();
     test_outbox();
     test_outbox_names();
     test_operator_outbox(postgres_db(p, POSTGRES_OWNER));
     test_events();
+    test_expiry_bound();
+    test_erasure();
     test_leaving();
     test_sweep();
     test_lists();

@@ -363,6 +363,13 @@ typedef struct cloudep_operator_schema_t {
     NEXT(TEXT, checksum, migration ".checksum") \
     NEXT(TEXT, applied_at, CLOUDEP_SQL_RFC3339(migration ".applied_at"))
 
+/* What is not as it should be with the role of httpd. */
+#define CLOUDEP_OPERATOR_WARNING_COLUMNS(FIRST, NEXT) FIRST(TEXT, text, "warning.text")
+
+typedef struct cloudep_operator_warning_t {
+    CLOUDEP_OPERATOR_WARNING_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER)
+} cloudep_operator_warning_t;
+
 typedef struct cloudep_operator_migration_t {
     CLOUDEP_OPERATOR_MIGRATION_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
 } cloudep_operator_migration_t;
@@ -375,6 +382,11 @@ apr_status_t cloudep_operator_schema(cloudep_db_t *db, apr_pool_t *p, cloudep_op
 apr_status_t cloudep_operator_migration_table(cloudep_db_t *db, apr_pool_t *p);
 /** Applied ones by version. @param list array of cloudep_operator_migration_t */
 apr_status_t cloudep_operator_migration_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list);
+/**
+ * Settings of the role cloudep_app that our statements suffer from, and rights that it should not have.
+ * @param list array of cloudep_operator_warning_t
+ */
+apr_status_t cloudep_operator_migration_warnings(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list);
 /**
  * Applies one migration and writes its row in the same transaction, waiting for other runs.
  * @param name [a-z0-9_]+, without the number
