@@ -37,6 +37,13 @@ for my $method (qw(GET HEAD POST PUT PATCH DELETE OPTIONS PROPFIND QUERY)) {
     is(ask($member, $method, '/some/page')->status, 200, "$method of a member");
     is(ask(undef, $method, '/some/page')->status, 401, "$method of nobody");
 }
+my @preflight = (Origin => 'https://app.example', 'Access-Control-Request-Method' => 'PUT');
+my $preflight = ask(undef, 'OPTIONS', '/some/page', @preflight);
+is($preflight->status, 200, 'a preflight passes without a token');
+is_deeply([grep { defined $preflight->header($_) } @IDENTITY], [], 'as nobody');
+is(ask(undef, $_, '/some/page', @preflight)->status, 401, "$_ that looks like one does not") for qw(GET POST);
+isnt(ask(undef, $_, '*')->status, 200, "$_ * is nobody's") for qw(OPTIONS TRACE GET);
+isnt(ask(undef, 'TRACE', $_)->status, 200, "TRACE $_ is nobody's") for '/', '/index.html', '/api/v1/auth/verify';
 my @paths = ('/', '/index.html', '/.well-known/jwks.json', '/api/v1/auth/verify', '/api/v1/auth/login', '/api/v1/members/me', '/../', '/a/../index.html', '//', '/%2e%2e/', '/.',
     '/a//../..', '/index.html/', '/?a', '/api/v1/auth/../..', '/server-status', '/%2f', '/a%2f..%2f..', '/a;b');
 for my $path (@paths) {
