@@ -139,19 +139,21 @@ static int step(cloudepctl_t *ctl, json_t **row, cloudep_operator_member_t *who,
     cloudep_rows_t *rows;
     const char *status;
     apr_status_t rv;
+    int ended;
     const int code = cloudepctl_member_named(ctl, who, 1);
 
     if (code) {
         return code;
     }
-    rv = cloudep_operator_member_step(&ctl->db, ctl->pool, &rows, who, what);
+    rv = cloudep_operator_member_step(&ctl->db, ctl->pool, &rows, &ended, who, what);
+    if (rv == APR_NOTFOUND) {
+        return unknown(ctl, who);
+    }
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
     }
-    if (rows->count == 0) {
-        return unknown(ctl, who);
-    }
     *row = cloudepctl_row(ctl, rows);
+    (void)json_object_set_new(*row, "sessions_ended", json_integer(ended));
     status = json_string_value(json_object_get(*row, "status"));
     if (!status || strcmp(status, target)) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the member is %s, not %s", status ? status : "unreadable",

@@ -58,6 +58,7 @@ static int described(cloudepctl_t *ctl, cloudep_operator_tenant_t *tenant)
     code = code ? code : check_uris(ctl);
     code = code ? code : cloudepctl_option_switch(ctl, &tenant->registration, "registration");
     code = code ? code : cloudepctl_option_switch(ctl, &tenant->login, "login");
+    code = code ? code : cloudepctl_option_switch(ctl, &tenant->exchange_password, "exchange-password");
     tenant->slug = cloudepctl_option(ctl, "slug");
     tenant->name = cloudepctl_option(ctl, "name");
     tenant->totp_issuer = cloudepctl_option(ctl, "totp-issuer");
@@ -122,7 +123,7 @@ static int set(cloudepctl_t *ctl)
         return code;
     }
     if (!tenant.name && !tenant.registration && !tenant.login && !tenant.totp_issuer && !tenant.organization &&
-        !tenant.add_uris && !tenant.remove_uris) {
+        !tenant.exchange_password && !tenant.add_uris && !tenant.remove_uris) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "nothing to set; see cloudepctl tenant set --help");
     }
     rv = cloudep_operator_tenant_set(&ctl->db, ctl->pool, &rows, &tenant);
@@ -169,6 +170,7 @@ static int list(cloudepctl_t *ctl)
 #define FIELD_OPTIONS                                                                                                  \
     {"registration", "on|off", "whether new members may register", 0},                                                 \
         {"login", "on|off", "whether members may log in", 0},                                                          \
+        {"exchange-password", "on|off", "whether members of token/exchange may have a password, too", 0},              \
         {"redirect-uri", "URL", "allow this redirect URI of a social login", CLOUDEPCTL_REPEATABLE},                   \
         {"totp-issuer", "TEXT", "the name that authenticator apps show (\"\": the tenant's name)", 0},                 \
     {                                                                                                                  \

@@ -56,6 +56,8 @@
     MESSAGE(704, "warning")                                                                                            \
     MESSAGE(705, "info")                                                                                               \
     MESSAGE(706, "warning, debug")                                                                                     \
-    MESSAGE(707, "crit")
+    MESSAGE(707, "crit")                                                                                               \
+    MESSAGE(1120, "warning")                                                                                           \
+    MESSAGE(1121, "err")
 
 #endif

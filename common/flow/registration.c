@@ -47,7 +47,7 @@ static cloudep_outcome_t activate(cloudep_context_t *ctx, const cloudep_challeng
                                   cloudep_session_t **session)
 {
     cloudep_outcome_t outcome =
-        cloudep_session_new(ctx, session, challenge->spec.tenant_id, challenge->spec.uid, "otp");
+        cloudep_session_new(ctx, session, challenge->spec.tenant_id, challenge->spec.uid, "otp", CLOUDEP_OPENED_OTP);
     apr_status_t rv;
 
     if (cloudep_failed(outcome)) {

@@ -35,8 +35,8 @@ static apr_status_t hash(const cloudep_idp_context_t *ctx, const char **phc, con
     return rv;
 }
 
-static apr_status_t set_password(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
-                                 const char **reason)
+static apr_status_t create(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                           const char **reason)
 {
     const char *phc;
     apr_status_t rv = hash(ctx, &phc, password);
@@ -44,6 +44,14 @@ static apr_status_t set_password(const cloudep_idp_context_t *ctx, const cloudep
     *reason = NULL;
     return rv == APR_SUCCESS ? cloudep_credential_put(ctx->config->run->db, ctx->p, user->tenant->id, user->uid, phc)
                              : rv;
+}
+
+static apr_status_t set_password(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                                 const char **phc, const char **reason)
+{
+    (void)user;
+    *reason = NULL;
+    return hash(ctx, phc, password);
 }
 
 /* A hash made with other parameters is replaced at the first right login; failing to is no failure of the login. */
@@ -100,7 +108,7 @@ static apr_status_t nothing_to_do(const cloudep_idp_context_t *ctx, const cloude
 const cloudep_idp_t cloudep_idp_local = {
     .name = "local",
     .configured = configured,
-    .create = set_password,
+    .create = create,
     .verify = verify,
     .set_password = set_password,
     .confirm = nothing_to_do,

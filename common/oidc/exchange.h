@@ -7,8 +7,11 @@
 #include "base/store/member_store.h"
 #include "core/context.h"
 
-/** The member that an id_token of CloudEPExchangeIssuer means. ID_TOKEN_INVALID; MEMBER_UNKNOWN: nobody here. */
+/**
+ * The member that an id_token of CloudEPExchangeIssuer means. ID_TOKEN_INVALID; MEMBER_UNKNOWN: nobody here.
+ * *opened_with: what a session by it is opened with, see session_store.h.
+ */
 cloudep_outcome_t cloudep_exchange_member(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, const char *id_token,
-                                          const cloudep_member_t **member);
+                                          const cloudep_member_t **member, const char **opened_with);
 
 #endif

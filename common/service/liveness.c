@@ -45,7 +45,8 @@ static const cloudep_statement_t alive = {
                     " JOIN cloudep.sessions s ON s.tenant_id = a.tenant_id AND s.id = a.id AND s.uid IS NOT DISTINCT "
                     "FROM a.uid"
                     " JOIN cloudep.members m ON m.tenant_id = s.tenant_id AND m.uid = s.uid"
-                    " WHERE s.revoked_at IS NULL AND s.expires_at > now() AND m.status = 'active'",
+                    " WHERE s.revoked_at IS NULL AND s.expires_at > now() AND m.status = 'active'"
+                    " AND " CLOUDEP_SQL_CURRENT,
     .repeatable = 1,
 };
 

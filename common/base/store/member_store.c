@@ -47,7 +47,8 @@ static const cloudep_statement_t await_code = {
 static const cloudep_statement_t activate = {
     .label = "member_activate",
     .sql = "WITH m AS (UPDATE cloudep.members SET status = 'active', activated_at = now(), updated_at = now()"
-           " WHERE tenant_id = %s::uuid AND uid = %s::uuid AND status = 'pending' RETURNING tenant_id, uid),"
+           " WHERE tenant_id = %s::uuid AND uid = %s::uuid AND status = 'pending'"
+           " RETURNING tenant_id, uid, generation),"
            " s AS (" CLOUDEP_SQL_OPEN_SESSION("m") ") SELECT " CLOUDEP_SQL_SESSION_COLUMNS " FROM s",
 };
 
@@ -141,6 +142,9 @@ apr_status_t cloudep_member_of_row(apr_pool_t *p, const cloudep_member_t **out, 
     member->totp_enrolled = cells[15][0] == 't';
     member->created_at = apr_atoi64(cells[16]);
     member->updated_at = apr_atoi64(cells[17]);
+    member->generation = cells[18];
+    member->has_password = cells[19][0] == 't';
+    member->password_due = cells[20][0] == 't';
     *out = member;
     return APR_SUCCESS;
 }

@@ -4,6 +4,7 @@
 #ifndef CLOUDEP_MEMBER_STORE_H
 #define CLOUDEP_MEMBER_STORE_H
 
+#include "base/store/generation.h"
 #include "base/store/outbox_store.h"
 #include "base/store/tenant_store.h"
 
@@ -36,6 +37,9 @@ typedef struct cloudep_member_t {
     int totp_enrolled;
     apr_int64_t created_at; /* Unix milliseconds */
     apr_int64_t updated_at;
+    const char *generation; /* of the credentials when the row was read: a number; see generation.h */
+    int has_password;
+    int password_due; /* it was taken away, and a reset sets the next */
 } cloudep_member_t;
 
 /* The columns of a member joined as m, with totp joined as o. */
@@ -43,7 +47,10 @@ typedef struct cloudep_member_t {
     "m.tenant_id, m.uid, m.status, m.email, m.origin, m.provider, m.display_name, m.avatar, m.phone, m.language,"      \
     " m.currency, m.business_email, m.business_email_verified_at IS NOT NULL, m.business_phone,"                       \
     " m.business_phone_verified_at IS NOT NULL, o.enrolled_at IS NOT NULL,"                                            \
-    " floor(date_part('epoch', m.created_at) * 1000)::bigint, floor(date_part('epoch', m.updated_at) * 1000)::bigint"
+    " floor(date_part('epoch', m.created_at) * 1000)::bigint, floor(date_part('epoch', m.updated_at) * 1000)::bigint," \
+    " m.generation, " CLOUDEP_SQL_HAS_PASSWORD ", m.password_due"
+
+#define CLOUDEP_MEMBER_COLUMN_COUNT 21
 
 /** Reads a member from a row (NULL: the join found none). @return CLOUDEP_EDATA: a status that does not exist */
 apr_status_t cloudep_member_of_row(apr_pool_t *p, const cloudep_member_t **member, const cloudep_rows_t *rows, int row,
@@ -99,7 +106,11 @@ cloudep_member_reserve(cloudep_db_t *db, apr_pool_t *p, const cloudep_applicant_
 CLOUDEP_DECLARE(apr_status_t)
 cloudep_member_await_code(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t *message);
 
-/** pending -> active, and opens the session. @return APR_NOTFOUND: not pending; else as cloudep_db_run */
+/**
+ * pending -> active, and opens the session, of whatever generation the member is: nothing changes the credentials of
+ * one who is pending, and no second request finds it pending.
+ * @return APR_NOTFOUND: not pending; else as cloudep_db_run
+ */
 CLOUDEP_DECLARE(apr_status_t)
 cloudep_member_activate(cloudep_db_t *db, apr_pool_t *p, struct cloudep_session_t *session);
 

@@ -9,13 +9,15 @@
 #define TENANT                                                                                                         \
     "json_build_object('slug', t.slug, 'name', t.name, 'id', t.id, 'registration', t.registration, 'login', t.login,"  \
     " 'redirect_uris', t.redirect_uris, 'totp_issuer', t.totp_issuer, 'organization', t.organization,"                 \
+    " 'exchange_password', t.exchange_password,"                                                                       \
     " 'created_at', to_char(t.created_at" UTC "), 'updated_at', to_char(t.updated_at" UTC "))"
 
 static const cloudep_statement_t tenant_add = {
     .label = "operator_tenant_add",
     .sql = "INSERT INTO cloudep.tenants AS t"
-           " (slug, name, registration, login, totp_issuer, organization, redirect_uris)"
+           " (slug, name, registration, login, totp_issuer, organization, exchange_password, redirect_uris)"
            " VALUES (%s, %s, coalesce(%s::boolean, true), coalesce(%s::boolean, true), nullif(%s, ''), nullif(%s, ''),"
+           " coalesce(%s::boolean, false),"
            " ARRAY(SELECT json_array_elements_text(%s::json))) RETURNING " TENANT,
 };
 
@@ -26,6 +28,7 @@ static const cloudep_statement_t tenant_set = {
            " registration = coalesce(%s::boolean, t.registration), login = coalesce(%s::boolean, t.login),"
            " totp_issuer = nullif(coalesce(%s, t.totp_issuer), ''),"
            " organization = nullif(coalesce(%s, t.organization), ''),"
+           " exchange_password = coalesce(%s::boolean, t.exchange_password),"
            " redirect_uris = ARRAY(SELECT uri FROM unnest(t.redirect_uris ||"
            " ARRAY(SELECT json_array_elements_text(%s::json))) WITH ORDINALITY AS u (uri, place)"
            " WHERE uri NOT IN (SELECT json_array_elements_text(%s::json)) GROUP BY uri ORDER BY min(place)),"
@@ -78,8 +81,9 @@ static const char *or_empty(const char *json_array)
 apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
                                          const cloudep_operator_tenant_t *tenant)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(tenant->slug, tenant->name, tenant->registration, tenant->login,
-                                              tenant->totp_issuer, tenant->organization, or_empty(tenant->add_uris));
+    const cloudep_args_t *args =
+        CLOUDEP_ARGS(tenant->slug, tenant->name, tenant->registration, tenant->login, tenant->totp_issuer,
+                     tenant->organization, tenant->exchange_password, or_empty(tenant->add_uris));
 
     return cloudep_db_run(db, p, rows, &tenant_add, args);
 }
@@ -87,9 +91,9 @@ apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloude
 apr_status_t cloudep_operator_tenant_set(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
                                          const cloudep_operator_tenant_t *tenant)
 {
-    const cloudep_args_t *args =
-        CLOUDEP_ARGS(tenant->name, tenant->registration, tenant->login, tenant->totp_issuer, tenant->organization,
-                     or_empty(tenant->add_uris), or_empty(tenant->remove_uris), tenant->slug);
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant->name, tenant->registration, tenant->login, tenant->totp_issuer,
+                                              tenant->organization, tenant->exchange_password,
+                                              or_empty(tenant->add_uris), or_empty(tenant->remove_uris), tenant->slug);
 
     return cloudep_db_run(db, p, rows, &tenant_set, args);
 }

@@ -22,12 +22,13 @@
 typedef struct cloudep_operator_tenant_t {
     const char *slug;
     const char *name;
-    const char *registration; /* "true" or "false" */
-    const char *login;        /* "true" or "false" */
-    const char *totp_issuer;  /* "": none */
-    const char *organization; /* "": none */
-    const char *add_uris;     /* a JSON array of texts */
-    const char *remove_uris;  /* a JSON array of texts */
+    const char *registration;      /* "true" or "false" */
+    const char *login;             /* "true" or "false" */
+    const char *totp_issuer;       /* "": none */
+    const char *organization;      /* "": none */
+    const char *exchange_password; /* "true" or "false" */
+    const char *add_uris;          /* a JSON array of texts */
+    const char *remove_uris;       /* a JSON array of texts */
 } cloudep_operator_tenant_t;
 
 /** CLOUDEP_ECONFLICT: the slug is taken. name must be there, remove_uris is not looked at. */
@@ -65,8 +66,7 @@ typedef struct cloudep_operator_member_t {
 } cloudep_operator_member_t;
 
 /*
- * What becomes of a member. The row has "before", "status", "changed" and "sessions_ended"; no row: no such member.
- * A step that was made before is made again: it ends what sessions are left.
+ * What becomes of a member. A step that was made before is made again: it ends what sessions are left.
  */
 typedef enum {
     CLOUDEP_OPERATOR_SUSPEND, /* from active */
@@ -74,7 +74,8 @@ typedef enum {
     CLOUDEP_OPERATOR_DELETE   /* from any status; the server's sweep removes user and row */
 } cloudep_operator_member_step_e;
 
-apr_status_t cloudep_operator_member_step(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
+/** The row has "before", "status" and "changed"; *ended: how many sessions have ended. APR_NOTFOUND: no such member. */
+apr_status_t cloudep_operator_member_step(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, int *ended,
                                           const cloudep_operator_member_t *who, cloudep_operator_member_step_e step);
 apr_status_t cloudep_operator_member_show(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
                                           const cloudep_operator_member_t *who);

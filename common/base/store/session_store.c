@@ -5,12 +5,15 @@
 
 #include <apr_strings.h>
 
+/* clang-format off */
 static const cloudep_statement_t open_session = {
     .label = "session_open",
-    .sql = "WITH m AS (SELECT tenant_id, uid FROM cloudep.members WHERE tenant_id = %s::uuid AND uid = %s::uuid"
-           " AND status = 'active' FOR SHARE),"
-           " s AS (" CLOUDEP_SQL_OPEN_SESSION("m") ") SELECT " CLOUDEP_SQL_SESSION_COLUMNS " FROM s",
+    .sql = "WITH " CLOUDEP_SQL_LOCK_MEMBER ","
+           " s AS (" CLOUDEP_SQL_OPEN_SESSION("m") ")"
+           " SELECT (SELECT count(*) FROM active), (SELECT count(*) FROM m), " CLOUDEP_SQL_SESSION_COLUMNS
+           " FROM (SELECT) one LEFT JOIN s ON true",
 };
+/* clang-format on */
 
 /*
  * A session is found by its primary key. Its uid is compared by IS NOT DISTINCT FROM, which no index serves, so that
@@ -23,7 +26,7 @@ static const cloudep_statement_t principal = {
                     " LEFT JOIN cloudep.members m ON m.tenant_id = s.tenant_id AND m.uid = s.uid"
                     " LEFT JOIN cloudep.totp o ON o.tenant_id = s.tenant_id AND o.uid = s.uid"
                     " WHERE s.tenant_id = %s::uuid AND s.id = %s::uuid AND s.uid IS NOT DISTINCT FROM %s::uuid"
-                    " AND s.revoked_at IS NULL AND s.expires_at > now()",
+                    " AND s.revoked_at IS NULL AND s.expires_at > now() AND " CLOUDEP_SQL_CURRENT,
     .repeatable = 1,
 };
 
@@ -47,6 +50,7 @@ static const cloudep_statement_t rotate = {
            "s.refresh_seq >= a.seq"
            " AND s.revoked_at IS NULL AND s.expires_at > now() AND s.idle_expires_at > now()"
            " AND m.tenant_id = s.tenant_id AND m.uid = s.uid AND m.status = 'active'"
+           " AND " CLOUDEP_SQL_CURRENT
            " RETURNING s.revoked_at IS NOT NULL, coalesce(s.rotated_at = now(), false), s.amr, s.refresh_seq,"
            " " CLOUDEP_SQL_SECONDS("s.auth_time") ", " CLOUDEP_SQL_SECONDS(
                "coalesce(s.rotated_at, s.created_at)") ", " CLOUDEP_SQL_SECONDS("s.idle_expires_at"),
@@ -69,6 +73,7 @@ void cloudep_session_args(apr_pool_t *p, const cloudep_session_t *session, cloud
     cloudep_arg(args, session->id);
     cloudep_arg(args, session->address);
     cloudep_arg(args, session->user_agent);
+    cloudep_arg(args, session->opened_with);
     cloudep_arg(args, session->amr);
     cloudep_arg(args, seconds(p, session->idle));
     cloudep_arg(args, seconds(p, session->lifetime));
@@ -82,19 +87,26 @@ void cloudep_session_of_row(cloudep_session_t *session, const cloudep_rows_t *ro
     session->idle_expires_at = apr_atoi64(cloudep_cell(rows, row, column + 3));
 }
 
+apr_status_t cloudep_session_locked_member(const cloudep_rows_t *rows)
+{
+    if (!apr_atoi64(cloudep_cell(rows, 0, 0))) {
+        return CLOUDEP_EREFUSED;
+    }
+    return apr_atoi64(cloudep_cell(rows, 0, 1)) ? APR_SUCCESS : CLOUDEP_ECHANGED;
+}
+
 apr_status_t cloudep_session_open(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session)
 {
-    cloudep_args_t *args = CLOUDEP_ARGS(session->tenant_id, session->uid);
+    cloudep_args_t *args = CLOUDEP_ARGS(session->tenant_id, session->uid, session->generation);
     cloudep_rows_t *rows;
     apr_status_t rv;
 
     cloudep_session_args(p, session, args);
-    rv = cloudep_db_run(db, p, &rows, &open_session, args);
-    if (rv == APR_SUCCESS && rows->count == 0) {
-        return APR_NOTFOUND;
+    if ((rv = cloudep_db_run(db, p, &rows, &open_session, args)) != APR_SUCCESS) {
+        return rv;
     }
-    if (rv == APR_SUCCESS) {
-        cloudep_session_of_row(session, rows, 0, 0);
+    if ((rv = cloudep_session_locked_member(rows)) == APR_SUCCESS) {
+        cloudep_session_of_row(session, rows, 0, 2);
     }
     return rv;
 }

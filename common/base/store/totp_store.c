@@ -34,18 +34,28 @@ static const cloudep_statement_t begin = {
     .repeatable = 1,
 };
 
+/*
+ * The member's row is locked first, as wherever a proof is used, so that nobody waits for the other's; and a login that
+ * began before with fewer factors ends unfulfilled.
+ */
+#define RAISE_MEMBER                                                                                                   \
+    "m AS (UPDATE cloudep.members m SET " CLOUDEP_SQL_RAISE                                                            \
+    " WHERE m.tenant_id = %s::uuid AND m.uid = %s::uuid RETURNING m.tenant_id, m.uid)"
+
 /* A new set for the row of o, whose generation has just been counted on. */
 #define NEW_CODES                                                                                                      \
     "gone AS (DELETE FROM cloudep.backup_codes b USING o WHERE b.tenant_id = o.tenant_id AND b.uid = o.uid),"          \
     " codes AS (INSERT INTO cloudep.backup_codes (tenant_id, uid, mac, generation)"                                    \
     " SELECT o.tenant_id, o.uid, c.mac, o.backup_generation FROM o, unnest(string_to_array(%s, ' ')) c (mac))"
 
+/* clang-format off */
 static const cloudep_statement_t confirm = {
     .label = "totp_confirm",
-    .sql = "WITH a AS (SELECT %s::bigint AS step, %s::text AS secret),"
+    .sql = "WITH " RAISE_MEMBER ","
+           " a AS (SELECT %s::bigint AS step, %s::text AS secret),"
            " o AS (UPDATE cloudep.totp o SET secret = o.pending_secret, enrolled_at = now(), last_step = a.step,"
-           " pending_secret = NULL, pending_expires_at = NULL, backup_generation = o.backup_generation + 1 FROM a"
-           " WHERE o.tenant_id = %s::uuid AND o.uid = %s::uuid AND o.enrolled_at IS NULL"
+           " pending_secret = NULL, pending_expires_at = NULL, backup_generation = o.backup_generation + 1 FROM m, a"
+           " WHERE o.tenant_id = m.tenant_id AND o.uid = m.uid AND o.enrolled_at IS NULL"
            " AND o.pending_secret = a.secret AND o.pending_expires_at > now() AND o.last_step < a.step"
            " RETURNING o.tenant_id, o.uid, o.backup_generation), " NEW_CODES ","
            " mail AS (" CLOUDEP_SQL_ENQUEUE("o") ") SELECT uid FROM o",
@@ -53,37 +63,41 @@ static const cloudep_statement_t confirm = {
 
 static const cloudep_statement_t renew_codes = {
     .label = "totp_renew_codes",
-    .sql = "WITH o AS (UPDATE cloudep.totp SET backup_generation = backup_generation + 1"
-           " WHERE tenant_id = %s::uuid AND uid = %s::uuid AND enrolled_at IS NOT NULL"
-           " RETURNING tenant_id, uid, backup_generation), " NEW_CODES ","
+    .sql = "WITH " RAISE_MEMBER ","
+           " o AS (UPDATE cloudep.totp o SET backup_generation = o.backup_generation + 1 FROM m"
+           " WHERE o.tenant_id = m.tenant_id AND o.uid = m.uid AND o.enrolled_at IS NOT NULL"
+           " RETURNING o.tenant_id, o.uid, o.backup_generation), " NEW_CODES ","
            " mail AS (" CLOUDEP_SQL_ENQUEUE("o") ") SELECT uid FROM o",
 };
 
 /* The row stays, with its last step. */
 static const cloudep_statement_t remove_totp = {
     .label = "totp_remove",
-    .sql = "WITH was AS (SELECT tenant_id, uid, enrolled_at IS NOT NULL AS enrolled FROM cloudep.totp"
-           " WHERE tenant_id = %s::uuid AND uid = %s::uuid FOR UPDATE),"
+    .sql = "WITH " RAISE_MEMBER ","
+           " was AS (SELECT o.tenant_id, o.uid, o.enrolled_at IS NOT NULL AS enrolled FROM m, cloudep.totp o"
+           " WHERE o.tenant_id = m.tenant_id AND o.uid = m.uid FOR UPDATE OF o),"
            " o AS (UPDATE cloudep.totp o SET secret = NULL, enrolled_at = NULL, pending_secret = NULL,"
            " pending_expires_at = NULL, backup_generation = o.backup_generation + 1 FROM was w"
            " WHERE o.tenant_id = w.tenant_id AND o.uid = w.uid),"
            " gone AS (DELETE FROM cloudep.backup_codes b USING was w WHERE b.tenant_id = w.tenant_id"
-           " AND b.uid = w.uid), told AS (SELECT tenant_id, uid FROM was WHERE enrolled) " CLOUDEP_SQL_ENQUEUE("told"),
+           " AND b.uid = w.uid),"
+           " told AS (SELECT tenant_id, uid FROM was WHERE enrolled) " CLOUDEP_SQL_ENQUEUE("told"),
 };
+/* clang-format on */
 
 /* Proofs: m is the member who may use one, f has a row for the one who was first. */
 #define ACTIVE_MEMBER                                                                                                  \
-    "m AS (SELECT tenant_id, uid FROM cloudep.members WHERE tenant_id = %s::uuid AND uid = %s::uuid"                   \
+    "m AS (SELECT tenant_id, uid, generation FROM cloudep.members WHERE tenant_id = %s::uuid AND uid = %s::uuid"       \
     " AND status = 'active' FOR SHARE)"
 #define BURN_STEP                                                                                                      \
     "f AS (UPDATE cloudep.totp o SET last_step = a.step FROM m, (SELECT %s::bigint AS step, %s::text AS secret) a"     \
     " WHERE o.tenant_id = m.tenant_id AND o.uid = m.uid AND o.enrolled_at IS NOT NULL AND o.secret = a.secret"         \
-    " AND o.last_step < a.step RETURNING o.tenant_id, o.uid)"
+    " AND o.last_step < a.step RETURNING o.tenant_id, o.uid, m.generation)"
 #define BURN_CODE                                                                                                      \
     "f AS (UPDATE cloudep.backup_codes b SET used_at = now() FROM m, cloudep.totp o"                                   \
     " WHERE b.tenant_id = m.tenant_id AND b.uid = m.uid AND o.tenant_id = m.tenant_id AND o.uid = m.uid"               \
     " AND o.enrolled_at IS NOT NULL AND b.generation = o.backup_generation AND b.mac = %s AND b.used_at IS NULL"       \
-    " RETURNING b.tenant_id, b.uid)"
+    " RETURNING b.tenant_id, b.uid, m.generation)"
 #define AFTERWARDS                                                                                                     \
     "unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "f") "), mail AS (" CLOUDEP_SQL_ENQUEUE("f") ")"
 
@@ -103,17 +117,18 @@ static const cloudep_statement_t step_up_by_code = {
 
 /* One row, with or without a session in it, to tell a member who is gone from a proof that is used. */
 #define OPEN_SESSION                                                                                                   \
-    "s AS (" CLOUDEP_SQL_OPEN_SESSION("f") ") SELECT (SELECT count(*) FROM m), " CLOUDEP_SQL_SESSION_COLUMNS           \
-                                           " FROM (SELECT) one LEFT JOIN s ON true"
+    "s AS (" CLOUDEP_SQL_OPEN_SESSION(                                                                                 \
+        "f") ") SELECT (SELECT count(*) FROM active), (SELECT count(*) FROM m), " CLOUDEP_SQL_SESSION_COLUMNS          \
+             " FROM (SELECT) one LEFT JOIN s ON true"
 
 static const cloudep_statement_t login_by_step = {
     .label = "totp_login_by_step",
-    .sql = "WITH " ACTIVE_MEMBER ", " BURN_STEP ", " AFTERWARDS ", " OPEN_SESSION,
+    .sql = "WITH " CLOUDEP_SQL_LOCK_MEMBER ", " BURN_STEP ", " AFTERWARDS ", " OPEN_SESSION,
 };
 
 static const cloudep_statement_t login_by_code = {
     .label = "totp_login_by_code",
-    .sql = "WITH " ACTIVE_MEMBER ", " BURN_CODE ", " AFTERWARDS ", " OPEN_SESSION,
+    .sql = "WITH " CLOUDEP_SQL_LOCK_MEMBER ", " BURN_CODE ", " AFTERWARDS ", " OPEN_SESSION,
 };
 
 /* Texts with a space between two; NULL: none. */
@@ -173,8 +188,8 @@ apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep
                                   const char *codes, const cloudep_message_t *message)
 {
     const cloudep_args_t *args =
-        CLOUDEP_ARGS(apr_psprintf(p, "%" APR_INT64_T_FMT, step), totp->pending_secret, totp->member->tenant_id,
-                     totp->member->uid, codes, CLOUDEP_ENQUEUE_ARGS(message));
+        CLOUDEP_ARGS(totp->member->tenant_id, totp->member->uid, apr_psprintf(p, "%" APR_INT64_T_FMT, step),
+                     totp->pending_secret, codes, CLOUDEP_ENQUEUE_ARGS(message));
 
     return change(db, p, &confirm, args, APR_NOTFOUND);
 }
@@ -195,14 +210,12 @@ apr_status_t cloudep_totp_remove(cloudep_db_t *db, apr_pool_t *p, const char *te
     return cloudep_db_run(db, p, NULL, &remove_totp, args);
 }
 
-/* Appends the arguments of ACTIVE_MEMBER, of what burns the proof and of AFTERWARDS. */
-static void proof_args(apr_pool_t *p, cloudep_args_t *args, const char *tenant_id, const char *uid,
-                       const cloudep_totp_proof_t *proof, const cloudep_message_t *message)
+/* Appends the arguments of what burns the proof and of AFTERWARDS. */
+static void proof_args(apr_pool_t *p, cloudep_args_t *args, const cloudep_totp_proof_t *proof,
+                       const cloudep_message_t *message)
 {
     const cloudep_args_t *enqueue = CLOUDEP_ARGS(CLOUDEP_ENQUEUE_ARGS(message));
 
-    cloudep_arg(args, tenant_id);
-    cloudep_arg(args, uid);
     if (proof->secret) {
         cloudep_arg(args, apr_psprintf(p, "%" APR_INT64_T_FMT, proof->step));
         cloudep_arg(args, proof->secret);
@@ -219,29 +232,32 @@ apr_status_t cloudep_totp_step_up(cloudep_db_t *db, apr_pool_t *p, const cloudep
                                   const cloudep_totp_proof_t *proof, const char *session_id,
                                   const cloudep_message_t *message)
 {
-    cloudep_args_t args = {0};
+    cloudep_args_t *args = CLOUDEP_ARGS(totp->member->tenant_id, totp->member->uid);
 
-    proof_args(p, &args, totp->member->tenant_id, totp->member->uid, proof, message);
-    cloudep_arg(&args, session_id);
-    return change(db, p, proof->secret ? &step_up_by_step : &step_up_by_code, &args, APR_NOTFOUND);
+    proof_args(p, args, proof, message);
+    cloudep_arg(args, session_id);
+    return change(db, p, proof->secret ? &step_up_by_step : &step_up_by_code, args, APR_NOTFOUND);
 }
 
 apr_status_t cloudep_totp_login(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_proof_t *proof,
                                 cloudep_session_t *session, const cloudep_message_t *message)
 {
-    cloudep_args_t args = {0};
+    cloudep_args_t *args = CLOUDEP_ARGS(session->tenant_id, session->uid, session->generation);
     cloudep_rows_t *rows;
     apr_status_t rv;
 
-    proof_args(p, &args, session->tenant_id, session->uid, proof, message);
-    cloudep_session_args(p, session, &args);
-    rv = cloudep_db_run(db, p, &rows, proof->secret ? &login_by_step : &login_by_code, &args);
+    proof_args(p, args, proof, message);
+    cloudep_session_args(p, session, args);
+    rv = cloudep_db_run(db, p, &rows, proof->secret ? &login_by_step : &login_by_code, args);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (!cloudep_cell(rows, 0, 1)) {
-        return apr_atoi64(cloudep_cell(rows, 0, 0)) ? APR_NOTFOUND : CLOUDEP_EREFUSED;
+    if ((rv = cloudep_session_locked_member(rows)) != APR_SUCCESS) {
+        return rv;
     }
-    cloudep_session_of_row(session, rows, 0, 1);
+    if (!cloudep_cell(rows, 0, 2)) {
+        return APR_NOTFOUND;
+    }
+    cloudep_session_of_row(session, rows, 0, 2);
     return APR_SUCCESS;
 }

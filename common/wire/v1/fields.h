@@ -21,8 +21,9 @@
     {.name = "email", .type = CLOUDEP_FIELD_EMAIL, .flags = CLOUDEP_FIELD_REQUIRED, .at = offsetof(input, email)}
 
 /* member: password or new_password, which is also its name on the wire */
-#define CLOUDEP_V1_PASSWORD(input, member) \
-    {.name = #member, .type = CLOUDEP_FIELD_PASSWORD, .flags = CLOUDEP_FIELD_REQUIRED, .min = 8, .max = 128, \
+#define CLOUDEP_V1_PASSWORD(input, member) CLOUDEP_V1_PASSWORD_FIELD(input, member, CLOUDEP_FIELD_REQUIRED)
+#define CLOUDEP_V1_PASSWORD_FIELD(input, member, flags_) \
+    {.name = #member, .type = CLOUDEP_FIELD_PASSWORD, .flags = (flags_), .min = 8, .max = 128, \
      .at = offsetof(input, member)}
 
 #define CLOUDEP_V1_CHALLENGE(input) \
