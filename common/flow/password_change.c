@@ -1,8 +1,9 @@
 /*
  * password_change.c - see password_change.h.
  *
- * The generation of the member's credentials is read before anything is compared, and demanded unchanged when the new
- * password is stored: whoever resets the password meanwhile has the last word.
+ * members.sessions_from is read before anything is compared, and demanded unchanged when the new password is stored:
+ * whoever resets the password meanwhile has the last word. Not the generation, as a change of another credential has
+ * nothing to do with this one.
  */
 #include "flow/password_change.h"
 
@@ -51,7 +52,7 @@ static cloudep_outcome_t check_proof(cloudep_context_t *ctx, const cloudep_princ
     return state->elsewhere ? cloudep_refuse(CLOUDEP_PASSWORD_ELSEWHERE) : cloudep_require_fresh(ctx, who);
 }
 
-/* What is under way by the old password ends; where that cannot be told, the generation refuses it all the same. */
+/* What is under way ends; what cannot be told so is refused for its generation if it is a login. */
 static void end_challenges(cloudep_context_t *ctx, const cloudep_principal_t *who)
 {
     if (!(ctx->config->off & CLOUDEP_NEEDS_CACHE)) {
@@ -80,7 +81,7 @@ cloudep_outcome_t cloudep_change_own_password(cloudep_context_t *ctx, const clou
     if (cloudep_failed(outcome = check_proof(ctx, who, &state, in))) {
         return outcome;
     }
-    change.generation = state.member->generation;
+    change.sessions_from = state.member->sessions_from;
     outcome = cloudep_set_password(ctx, state.tenant, state.member, offsetof(cloudep_own_password_t, new_password),
                                    in->new_password, &change);
     if (!cloudep_failed(outcome)) {

@@ -20,6 +20,7 @@ typedef struct cloudep_idp_user_t {
     const char *email;
     const char *display_name;
     const char *language;
+    int first_password; /* for set_password: they have none yet, so the provider may not know them */
 } cloudep_idp_user_t;
 
 /*

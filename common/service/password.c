@@ -61,7 +61,8 @@ static cloudep_outcome_t set_at_provider(cloudep_context_t *ctx, const cloudep_t
                                      .uid = member->uid,
                                      .email = member->email,
                                      .display_name = member->display_name,
-                                     .language = member->language};
+                                     .language = member->language,
+                                     .first_password = !member->has_password && !member->password_due};
     const char *reason = NULL;
     apr_status_t rv = idp->set_password(&at, &user, password, phc, &reason);
 

@@ -39,7 +39,9 @@ static cloudep_challenge_spec_t spec_of(const char *uid)
                                       .purpose = "register",
                                       .uid = uid,
                                       .target = "\xc3\xa9@example.com",
-                                      .extra = "{\"a\":\"\\u0001\"}"};
+                                      .extra = "{\"a\":\"\\u0001\"}",
+                                      .generation = "9007199254740993",
+                                      .opened_with = "identity:1"};
 }
 
 /* A code that is not the right one. */
@@ -81,6 +83,8 @@ static void test_right(const cloudep_challenges_t *in, apr_pool_t *pool)
     is_str(c->spec.uid, "right", "member");
     is_str(c->spec.target, spec.target, "target");
     is_str(c->spec.extra, spec.extra, "and what the caller added");
+    is_str(c->spec.generation, spec.generation, "the generation of the member's credentials, however large");
+    is_str(c->spec.opened_with, spec.opened_with, "and what the login was begun with");
     is_int(cloudep_challenge_check(c, in, code, ATTEMPTS, pool), APR_SUCCESS, "the code is right");
     is_int(cloudep_challenge_consume(c, in, pool), APR_SUCCESS, "it is consumed");
     is_int(cloudep_challenge_consume(c, in, pool), APR_NOTFOUND, "once");
@@ -255,7 +259,8 @@ static void test_open(const cloudep_challenges_t *in, apr_pool_t *pool)
     is_int(cloudep_challenge_open(&two, &keyless, &spec, 300, pool), APR_SUCCESS, "and another of the same member");
     ok(strcmp(one->id, two->id) != 0, "stand apart");
     is_int(cloudep_challenge_load(&c, &keyless, one->id, pool), APR_SUCCESS, "the first is alive");
-    ok(!c->spec.target && !c->spec.extra, "without what it was not given");
+    ok(!c->spec.target && !c->spec.extra && !c->spec.generation && !c->spec.opened_with,
+       "without what it was not given");
     for (i = 0; i < ATTEMPTS; i++) {
         bad += cloudep_challenge_count(c, &keyless, ATTEMPTS) != APR_SUCCESS;
     }

@@ -143,8 +143,9 @@ apr_status_t cloudep_member_of_row(apr_pool_t *p, const cloudep_member_t **out, 
     member->created_at = apr_atoi64(cells[16]);
     member->updated_at = apr_atoi64(cells[17]);
     member->generation = cells[18];
-    member->has_password = cells[19][0] == 't';
-    member->password_due = cells[20][0] == 't';
+    member->sessions_from = cells[19];
+    member->has_password = cells[20][0] == 't';
+    member->password_due = cells[21][0] == 't';
     *out = member;
     return APR_SUCCESS;
 }

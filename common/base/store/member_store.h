@@ -37,7 +37,8 @@ typedef struct cloudep_member_t {
     int totp_enrolled;
     apr_int64_t created_at; /* Unix milliseconds */
     apr_int64_t updated_at;
-    const char *generation; /* of the credentials when the row was read: a number; see generation.h */
+    const char *generation;    /* of the credentials when the row was read: a number; see generation.h */
+    const char *sessions_from; /* the least one whose sessions live: a number */
     int has_password;
     int password_due; /* it was taken away, and a reset sets the next */
 } cloudep_member_t;
@@ -48,9 +49,9 @@ typedef struct cloudep_member_t {
     " m.currency, m.business_email, m.business_email_verified_at IS NOT NULL, m.business_phone,"                       \
     " m.business_phone_verified_at IS NOT NULL, o.enrolled_at IS NOT NULL,"                                            \
     " floor(date_part('epoch', m.created_at) * 1000)::bigint, floor(date_part('epoch', m.updated_at) * 1000)::bigint," \
-    " m.generation, " CLOUDEP_SQL_HAS_PASSWORD ", m.password_due"
+    " m.generation, m.sessions_from, " CLOUDEP_SQL_HAS_PASSWORD ", m.password_due"
 
-#define CLOUDEP_MEMBER_COLUMN_COUNT 21
+#define CLOUDEP_MEMBER_COLUMN_COUNT 22
 
 /** Reads a member from a row (NULL: the join found none). @return CLOUDEP_EDATA: a status that does not exist */
 apr_status_t cloudep_member_of_row(apr_pool_t *p, const cloudep_member_t **member, const cloudep_rows_t *rows, int row,

@@ -21,13 +21,13 @@ static const cloudep_statement_t load = {
 /* What is compared is of the row once its lock is held, so a suspension or another change comes before or after. */
 static const cloudep_statement_t change = {
     .label = "password_change",
-    .sql = "WITH a AS (SELECT %s::text AS phc, %s::boolean AS due, %s::text AS email, %s::bigint AS generation),"
+    .sql = "WITH a AS (SELECT %s::text AS phc, %s::boolean AS due, %s::text AS email, %s::bigint AS sessions_from),"
            " m AS (UPDATE cloudep.members m SET " CLOUDEP_SQL_RAISE_AND_END ","
            " has_password = NOT a.due, password_due = a.due,"
            " ways_in = m.ways_in + CASE WHEN " CLOUDEP_SQL_HAS_PASSWORD " OR m.password_due THEN 0 ELSE 1 END"
            " FROM a WHERE m.tenant_id = %s::uuid AND m.uid = %s::uuid"
            " AND (m.status = 'active' OR (a.due AND m.status = 'suspended'))"
-           " AND m.email = coalesce(a.email, m.email) AND m.generation = coalesce(a.generation, m.generation)"
+           " AND m.email = coalesce(a.email, m.email) AND m.sessions_from = coalesce(a.sessions_from, m.sessions_from)"
            " RETURNING m.tenant_id, m.uid, a.phc, a.due),"
            " stored AS (INSERT INTO cloudep.credentials (tenant_id, uid, phc)"
            " SELECT m.tenant_id, m.uid, m.phc FROM m WHERE m.phc IS NOT NULL"
@@ -60,7 +60,7 @@ apr_status_t cloudep_password_change(cloudep_db_t *db, apr_pool_t *p, const clou
 {
     cloudep_step_t steps[] = {
         {.st = &change,
-         .args = CLOUDEP_ARGS(new->phc, cloudep_arg_boolean(new->due), new->email, new->generation, new->tenant_id,
+         .args = CLOUDEP_ARGS(new->phc, cloudep_arg_boolean(new->due), new->email, new->sessions_from, new->tenant_id,
                               new->uid, CLOUDEP_ENQUEUE_ARGS(notice))},
         {.st = &cloudep_end_sessions, .args = CLOUDEP_ARGS(new->session_id, new->reason, new->tenant_id, new->uid)},
     };

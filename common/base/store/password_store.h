@@ -28,18 +28,18 @@ cloudep_password_load(cloudep_db_t *db, apr_pool_t *p, cloudep_password_state_t 
 typedef struct cloudep_password_change_t {
     const char *tenant_id;
     const char *uid;
-    const char *phc;        /* to be stored; NULL: the identity provider has it, or there is none any more */
-    int due;                /* it is taken away: nobody knows it, and a reset sets the next */
-    const char *email;      /* that the member must have still; NULL: any */
-    const char *generation; /* that the member's credentials must have still; NULL: any */
-    const char *session_id; /* the session that goes on; NULL: all end */
-    const char *reason;     /* what the ended sessions say */
+    const char *phc;           /* to be stored; NULL: the identity provider has it, or there is none any more */
+    int due;                   /* it is taken away: nobody knows it, and a reset sets the next */
+    const char *email;         /* that the member must have still; NULL: any */
+    const char *sessions_from; /* that the member must have still: the password is the one compared; NULL: any */
+    const char *session_id;    /* the session that goes on; NULL: all end */
+    const char *reason;        /* what the ended sessions say */
 } cloudep_password_change_t;
 
 /**
  * Sets (or takes away) the password of an active member, one that is taken away also of a suspended one; raises the
  * generation, ends all sessions but the one that goes on, forgets wrong passwords and enqueues the notice.
- * @return CLOUDEP_ECHANGED: not active, or email or generation are others by now; nothing was done; else as
+ * @return CLOUDEP_ECHANGED: not active, or email or sessions_from are others by now; nothing was done; else as
  *         cloudep_db_run
  */
 CLOUDEP_DECLARE(apr_status_t)

@@ -220,7 +220,7 @@ apr_status_t zitadel_set_password(const cloudep_idp_context_t *ctx, const cloude
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (answer.status == 404) {
+    if (user->first_password && (answer.status == 404 || zitadel_is(&answer, "COMMAND-G8dh3"))) {
         return create_late(ctx, user, password, reason);
     }
     if (!zitadel_is_2xx(&answer)) {
