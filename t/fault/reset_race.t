@@ -92,6 +92,16 @@ outcome(reset_by($member, $challenge, $code), 200, 102000, 'a reset that waits f
 waitpid $held, 0;
 is(live($member), 0, 'has ended that session, too');
 
+# ---- a code proves an address, so the address has to be the member's still when the password is stored
+$member = register_member(tenant => $tenant);
+($challenge, $code) = forgot($member);
+my $elsewhere = fresh_email();
+$held = $server->pg->hold(3, change(members => "email = '$elsewhere'", $member));
+outcome(reset_by($member, $challenge, $code), 404, 29301000, 'a reset while the address becomes another one');
+waitpid $held, 0;
+outcome(login($member, email => $elsewhere), 200, 102000, 'has not changed the password');
+outcome($member->{client}->get('/api/v1/members/me'), 200, 102000, 'nor ended a session');
+
 # ---- a login whose password was right when it was compared
 $member = register_member(tenant => $tenant);
 for my $case (['another credential', 'generation = generation + 1', 401, 28501000, 'credentials_changed'],
