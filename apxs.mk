@@ -45,13 +45,14 @@ MEMBER := $(call tree,mod_cloudep_member,c)
 CTL    := $(wildcard support/*.c)
 UNIT   := $(wildcard t/unit/*_test.c)
 FUZZ   := $(wildcard t/fuzz/*_fuzz.c)
-C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/fuzz/replay.c t/describe/*.c bench/*.c)
+C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/unit/flow_shim.c t/wire/*.c t/fuzz/replay.c t/describe/*.c bench/*.c)
 H_FILES = $(call tree,common,h) $(call tree,mod_cloudep_auth,h) $(call tree,mod_cloudep_member,h) $(wildcard support/*.h t/unit/*.h t/fuzz/*.h t/describe/*.h)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 ARCHIVE := $(BUILD)/libcloudep_base.a
 MODULES := $(BUILD)/mod_cloudep.so $(BUILD)/mod_cloudep_auth.so $(BUILD)/mod_cloudep_member.so
 TESTS   := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT))
+FLOW_TESTS := $(filter $(BUILD)/unit/flow_%,$(TESTS))
 REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 
 .PHONY: all modules install unit asan tsan fuzz tidy fmt fmt-check clean
@@ -59,11 +60,8 @@ REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 .SECONDARY:
 all: $(MODULES) $(BUILD)/cloudepctl
 modules: $(MODULES)
-unit: $(TESTS) $(REPLAYS) $(BUILD)/describe
+unit: $(TESTS) $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so
 
-# A content module's own headers are named from its folder.
-$(call objects,$(AUTH)): INCLUDES += -Imod_cloudep_auth
-$(call objects,$(MEMBER)): INCLUDES += -Imod_cloudep_member
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
@@ -81,6 +79,14 @@ $(BUILD)/mod_cloudep_member.so: $(call objects,$(MEMBER))
 	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ -ljansson
 $(BUILD)/cloudepctl: $(call objects,$(CTL)) $(ARCHIVE)
 	@$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
+# Flows with all that they need, and without httpd: whatever of it they came to need would be missing here.
+FLOWS := $(BUILD)/libcloudep_flow.a
+$(FLOWS): $(call objects,$(foreach room,flow service idp oidc outbox core,$(call tree,common/$(room),c)))
+	@rm -f $@
+	@$(AR) rcs $@ $^
+$(FLOW_TESTS): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/t/unit/flow_shim.o $(FLOWS) $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
@@ -93,6 +99,10 @@ $(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/co
 $(call objects,$(wildcard t/describe/*.c)): INCLUDES += -It/describe
 $(BUILD)/describe: $(call objects,$(wildcard t/describe/*.c) $(wildcard mod_cloudep_*/v1/*.c) common/core/outcome.c common/wire/v1/codes.c)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ -ljansson
+
+# An API style that only a test serves.
+$(BUILD)/mod_second_style.so: $(BUILD)/t/wire/second_style.o
+	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ -ljansson
 
 # What bench/run measures against, and what bench/overload sends.
 .PHONY: bench
@@ -132,14 +142,19 @@ $(BUILD)/replay/%: $(BUILD)/t/fuzz/%.o $(BUILD)/t/fuzz/replay.o $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
 
-tidy:
-	clang-tidy --quiet $(C_FILES) -- -std=gnu11 $(CPPFLAGS_ALL)
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
+# One target a file, so that make -j runs some at once and make -k shows what is wrong in all.
+TIDIED := $(addprefix tidy/,$(C_FILES))
+.PHONY: $(TIDIED) cppcheck
+$(TIDIED): tidy/%: %
+	@clang-tidy --quiet $< -- -std=gnu11 $(CPPFLAGS_ALL)
+tidy: $(TIDIED) cppcheck
+cppcheck:
+	@cppcheck --quiet -j $(shell nproc) --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
 	    --suppress=missingInclude -DLINUX -D_GNU_SOURCE -Icommon $(C_FILES)
 fmt:
-	clang-format -i $(C_FILES) $(H_FILES)
+	@clang-format -i $(C_FILES) $(H_FILES)
 fmt-check:
-	clang-format --dry-run --Werror $(C_FILES) $(H_FILES)
+	@clang-format --dry-run --Werror $(C_FILES) $(H_FILES)
 clean:
 	rm -rf $(BUILD)
 

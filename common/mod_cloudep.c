@@ -14,8 +14,10 @@
 #include <mod_dbd.h>
 #include <apr_strings.h>
 #include "access/place.h"
+#include "base/text/icu.h"
+#include "base/version.h"
 #include "core/config.h"
-#include "core/db_lender.h"
+#include "core/db_pool.h"
 #include "core/http.h"
 #include "core/keys.h"
 #include "core/memcached.h"
@@ -50,7 +52,7 @@ static int has_database(const cloudep_config_t *config)
     return config->database;
 }
 
-/* The lent connections, and what asks through them for many requests at once. */
+/* The pool of connections, and what asks through them for many requests at once. */
 static apr_status_t make_database(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild)
 {
     cloudep_runtime_t *run = config->run;
@@ -98,22 +100,6 @@ static int has_provider(const cloudep_config_t *config)
     return config->run->idp != NULL;
 }
 
-static apr_status_t prepare_outbox(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error)
-{
-    (void)s;
-    return cloudep_outbox_prepare(&config->run->outbox_setup, pconf, config, error);
-}
-
-static int has_mail(const cloudep_config_t *config)
-{
-    return cloudep_outbox_has_mail(config->run->outbox_setup);
-}
-
-static int has_sms(const cloudep_config_t *config)
-{
-    return cloudep_outbox_has_sms(config->run->outbox_setup);
-}
-
 static apr_status_t start_sweep(server_rec *main_server, apr_pool_t *pchild)
 {
     cloudep_sweep_start(main_server, pchild);
@@ -135,12 +121,14 @@ static const cloudep_part_t parts[] = {
     {"verifying key", NULL, CLOUDEP_NEEDS_VERIFYING, .is_on = cloudep_can_verify},
     {"sealing key", "CloudEPSealingKeys", CLOUDEP_NEEDS_SEALING, cloudep_sealing_keys_prepare, cloudep_can_seal},
     {"outgoing HTTP", .child_init = make_http},
-    {"verified tokens", .child_init = make_token_cache},
-    {"password hashing", .prepare = cloudep_hasher_prepare, .child_init = cloudep_hasher_child_init},
+    {"verified tokens", .needs = CLOUDEP_NEEDS_VERIFYING, .child_init = make_token_cache},
+    {"password hashing", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_hasher_prepare,
+     .child_init = cloudep_hasher_child_init},
     {"identity provider", "CloudEPIdentityProvider", CLOUDEP_NEEDS_PROVIDER, find_provider, has_provider},
-    {"ZITADEL", .prepare = cloudep_zitadel_prepare, .child_init = cloudep_zitadel_child_init},
-    {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, prepare_outbox, has_mail},
-    {"SMS", "CloudEPSMSTransport", CLOUDEP_NEEDS_SMS, .is_on = has_sms},
+    {"ZITADEL", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_zitadel_prepare,
+     .child_init = cloudep_zitadel_child_init},
+    {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, cloudep_outbox_prepare, cloudep_outbox_has_mail},
+    {"SMS", "CloudEPSMSTransport", CLOUDEP_NEEDS_SMS, .is_on = cloudep_outbox_has_sms},
     {"social login", "CloudEPSocialProvider", CLOUDEP_NEEDS_SOCIAL, cloudep_oidc_prepare, cloudep_oidc_has_social,
      cloudep_oidc_child_init},
     {"token/exchange", "CloudEPExchangeIssuer", CLOUDEP_NEEDS_EXCHANGE, .is_on = cloudep_oidc_has_exchange},
@@ -176,6 +164,9 @@ static int configure_server(server_rec *s, apr_pool_t *pconf, server_rec *main_s
 {
     cloudep_config_t *config = ap_get_module_config(s->module_config, &cloudep_module);
 
+    if (config->run) {
+        return OK; /* a virtual host without directives of ours has the very record of the main server */
+    }
     cloudep_config_settle(config);
     return cloudep_runtime_assign(config, s, main_server, pconf) ? prepare_parts(s, config, pconf) : OK;
 }
@@ -215,10 +206,24 @@ static int speaks(const server_rec *s, const server_rec *main_server)
     return config->is_set;
 }
 
+/* What holds over several servers, once each is prepared. */
+static int check_servers(server_rec *main_server, apr_pool_t *ptemp)
+{
+    const char *error = NULL;
+
+    if (cloudep_outbox_check_names(ptemp, main_server, &error) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main_server, CENO(709) "%s", error);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
 {
     (void)plog;
-    /* 1. libcurl's global state, while there is one thread; its cleanup runs after those of its users. */
+    /* 1. What lives as long as the process: ICU, and libcurl's global state, while there is one thread. libcurl's
+     * cleanup runs after those of its users. */
+    cloudep_icu_keep_loaded();
     if (cloudep_http_startup(pconf) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -230,11 +235,18 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
             return problem;
         }
     }
-    /* 3. Say once what is off. */
-    for (server_rec *s = main_server; s && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG;
-         s = s->next) {
+    if (check_servers(main_server, ptemp) != OK) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    /* 3. Say once which version this is, and what is off. */
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK;
+    }
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, main_server, CENO(12) "CloudEP %s", CLOUDEP_VERSION);
+    for (server_rec *s = main_server; s; s = s->next) {
         if (speaks(s, main_server)) {
             tell_what_is_off(s, cloudep_config_of(s), ptemp);
+            cloudep_outbox_tell(s);
         }
     }
     return OK;
@@ -242,20 +254,28 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 
 /* ---- child_init ----------------------------------------------------------------------------------------- */
 
-static void tell_failure(const server_rec *s, const cloudep_part_t *part, apr_status_t rv)
+/* What needs the part is off in this child, for all servers of the runtime: the rest of httpd goes on. */
+static void turn_off(server_rec *s, const cloudep_part_t *part, apr_status_t rv)
 {
-    if (rv != APR_SUCCESS) {
-        /* Our own statuses have names; APR's have texts, which httpd shows itself. */
-        ap_log_error(APLOG_MARK, APLOG_CRIT, rv < APR_OS_START_USERERR ? rv : 0, s,
-                     CENO(21) "%s: this child has none (%s)", part->name, cloudep_status_name(rv));
+    const cloudep_runtime_t *run = cloudep_config_of(s)->run;
+
+    /* Our own statuses have names; APR's have texts, which httpd shows itself. */
+    ap_log_error(APLOG_MARK, APLOG_CRIT, rv < APR_OS_START_USERERR ? rv : 0, s,
+                 CENO(21) "%s: this child could not make it (%s)", part->name, cloudep_status_name(rv));
+    for (const server_rec *at = s; at; at = at->next) {
+        cloudep_config_t *config = ap_get_module_config(at->module_config, &cloudep_module);
+
+        config->off |= config->run == run ? part->needs : 0;
     }
 }
 
 static void start_server(server_rec *s, const cloudep_config_t *config, void *pchild)
 {
     for (size_t i = 0; i < PARTS; i++) {
-        if (parts[i].child_init) {
-            tell_failure(s, &parts[i], parts[i].child_init(s, config, pchild));
+        const apr_status_t rv = parts[i].child_init ? parts[i].child_init(s, config, pchild) : APR_SUCCESS;
+
+        if (rv != APR_SUCCESS) {
+            turn_off(s, &parts[i], rv);
         }
     }
 }
@@ -264,8 +284,10 @@ static void child_init(apr_pool_t *pchild, server_rec *main_server)
 {
     cloudep_each_runtime(main_server, start_server, pchild);
     for (size_t i = 0; i < PARTS; i++) {
-        if (parts[i].child_start) {
-            tell_failure(main_server, &parts[i], parts[i].child_start(main_server, pchild));
+        const apr_status_t rv = parts[i].child_start ? parts[i].child_start(main_server, pchild) : APR_SUCCESS;
+
+        if (rv != APR_SUCCESS) {
+            turn_off(main_server, &parts[i], rv);
         }
     }
 }

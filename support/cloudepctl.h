@@ -14,8 +14,6 @@
 #include <jansson.h>
 #include "base/store/operator_store.h"
 
-#define CLOUDEPCTL_VERSION "1.0.0"
-
 /* Exit codes. */
 enum {
     CLOUDEPCTL_DONE = 0,
@@ -62,6 +60,7 @@ extern const cloudepctl_command_t cloudepctl_invite_commands[];
 extern const cloudepctl_command_t cloudepctl_member_commands[];
 extern const cloudepctl_command_t cloudepctl_session_commands[];
 extern const cloudepctl_command_t cloudepctl_watch_commands[]; /* lockout and event */
+extern const cloudepctl_command_t cloudepctl_mail_commands[];
 extern const cloudepctl_command_t cloudepctl_key_commands[];
 
 /* Rows of option tables that several commands have. */
@@ -84,8 +83,8 @@ int cloudepctl_parse(cloudepctl_t *ctl, const cloudepctl_command_t *command, int
 /** The option's text (the first one), NULL when it was not given. A switch that was given is "". */
 const char *cloudepctl_option(const cloudepctl_t *ctl, const char *name);
 
-/** All texts of a repeatable option as a JSON array, NULL when it was not given. */
-const char *cloudepctl_option_list(const cloudepctl_t *ctl, const char *name);
+/** All texts (const char *) of a repeatable option, NULL when it was not given. */
+const apr_array_header_t *cloudepctl_option_list(const cloudepctl_t *ctl, const char *name);
 
 /** A whole number from least to most; *number stays as it is when the option was not given. Returns an exit code. */
 int cloudepctl_option_number(cloudepctl_t *ctl, int *number, const char *name, int least, int most);
@@ -116,28 +115,19 @@ typedef struct cloudepctl_column_t {
     const char *title;
 } cloudepctl_column_t;
 
-/* Where a page of a list ends. */
-typedef struct cloudepctl_page_t {
-    int limit;
-    const char *after;
-} cloudepctl_page_t;
-
-/** Reads --limit and --after. Ask the database for limit + 1 rows: the one too many tells that there is more. */
-int cloudepctl_page(cloudepctl_t *ctl, cloudepctl_page_t *page);
+/** A record as an object that lives as long as the run: its columns in their order, SQL NULL as null. */
+json_t *cloudepctl_json(cloudepctl_t *ctl, const cloudep_record_t *record, const void *row);
 
 /**
- * A list: rows as they came, as a table of the columns or as {name: [...], "next": cursor or null}.
- * page NULL: the list is complete and has no "next". cursor: the field to go on behind.
+ * A list: a table of the columns, or {name: [...]}; with next (an element's cursor, or null where there is no more)
+ * also a line that says how to go on, or "next".
+ * @param next NULL: the list is complete by its nature
  */
-int cloudepctl_print_list(cloudepctl_t *ctl, const char *name, const cloudepctl_column_t *columns,
-                          const cloudep_rows_t *rows, const cloudepctl_page_t *page, const char *cursor);
+int cloudepctl_print_list(cloudepctl_t *ctl, const char *name, const cloudepctl_column_t *columns, const json_t *array,
+                          json_t *next);
 
-/** The same for rows that are a JSON array already. */
-int cloudepctl_print_array(cloudepctl_t *ctl, const char *name, const cloudepctl_column_t *columns,
-                           const json_t *array);
-
-/** One row: every field on a line of its own, or {name: row}. */
-int cloudepctl_print_record(cloudepctl_t *ctl, const char *name, const cloudep_rows_t *rows);
+/** One object: every field on a line of its own, or {name: object}. */
+int cloudepctl_print_record(cloudepctl_t *ctl, const char *name, json_t *object);
 
 /** What was done: the sentence, or {name: result}. */
 int cloudepctl_print_done(cloudepctl_t *ctl, const char *name, const json_t *result, const char *format, ...)
@@ -148,9 +138,6 @@ void cloudepctl_print_error(cloudepctl_t *ctl, int code);
 
 /** Lines of ours as they are (help). */
 int cloudepctl_print_text(cloudepctl_t *ctl, const char *text);
-
-/** The first row as an object that lives as long as the run; NULL when it cannot be read. */
-json_t *cloudepctl_row(cloudepctl_t *ctl, const cloudep_rows_t *rows);
 
 /** Hands a reference to the end of the run. NULL is allowed. */
 json_t *cloudepctl_own(cloudepctl_t *ctl, json_t *json);
@@ -163,34 +150,51 @@ void cloudepctl_database_init(cloudepctl_t *ctl);
 /** Turns a failed statement into a message and an exit code. */
 int cloudepctl_database_failed(cloudepctl_t *ctl, apr_status_t rv);
 
+/* ---- What the options name ------------------------------------------------------------------------------- */
+
 /** The UUID of the tenant that --tenant names. Returns an exit code. */
 int cloudepctl_tenant_id(cloudepctl_t *ctl, const char **id);
 
-/**
- * The tenant and the member that --tenant and --uid or --email name; without both, uid and email stay NULL, which
- * is a fault when required. Returns an exit code.
- */
-int cloudepctl_member_named(cloudepctl_t *ctl, cloudep_operator_member_t *who, int required);
+/** The tenant and the member that --tenant and --uid or --email name. Returns an exit code. */
+int cloudepctl_member_named(cloudepctl_t *ctl, cloudep_operator_member_name_t *who);
 
-/** The same for a list that may be narrowed to one member: its page, the tenant, and the member's uid or NULL. */
-int cloudepctl_member_page(cloudepctl_t *ctl, cloudep_operator_member_t *who, cloudepctl_page_t *page);
-
-/* What a command that ends or clears things is to take. */
-typedef struct cloudepctl_selection_t {
-    const char *tenant_id;
-    const char *own; /* the thing itself, or */
-    const char *uid; /* a member's, or */
-    int all;         /* the tenant's */
-} cloudepctl_selection_t;
-
-/** Reads exactly one of --own, --uid or --email, and --all. Returns an exit code. */
-int cloudepctl_select(cloudepctl_t *ctl, cloudepctl_selection_t *selection, const char *own);
+/** Says that the tenant has no such member. Returns an exit code. */
+int cloudepctl_no_member(cloudepctl_t *ctl, const cloudep_operator_member_name_t *who);
 
 /**
- * How many things of that noun the row's count says were done so ("2 sessions ended", {name: row}); none is a refusal
- * when the thing itself was named.
+ * The tenant that --tenant names, and the uid of the member that --uid or --email names: one named by email is looked
+ * up. Without --tenant *tenant_id stays as it is; without a member *uid is NULL. Returns an exit code.
  */
-int cloudepctl_print_count(cloudepctl_t *ctl, const cloudepctl_selection_t *selection, const cloudep_rows_t *rows,
-                           const char *noun, const char *done);
+int cloudepctl_scope(cloudepctl_t *ctl, const char **tenant_id, const char **uid);
+
+/* ---- Commands that list, and commands that end ------------------------------------------------------------ */
+
+/* A command that lists things: {name: [...], "next": cursor or null}. */
+typedef struct cloudepctl_list_t {
+    const char *name;
+    const cloudepctl_column_t *columns; /* of the table */
+    const cloudep_record_t *record;
+    const char *cursor;                 /* the column to go on behind */
+    int (*is_cursor)(const char *text); /* whether --after may be that; NULL: any text */
+    const char *cursor_name;            /* what it must be */
+    cloudep_operator_list_t *read;
+} cloudepctl_list_t;
+
+/**
+ * Runs it with whichever of --tenant, --uid, --email, --status, --name, --outbox, --all, --limit and --after the
+ * command takes. Returns an exit code.
+ */
+int cloudepctl_list(cloudepctl_t *ctl, const cloudepctl_list_t *list);
+
+/* A command that ends things: "2 sessions ended", {"ended": {"sessions_ended": 2}}. */
+typedef struct cloudepctl_ending_t {
+    const char *own;  /* the option that names the thing itself, beside --uid, --email and --all */
+    const char *noun; /* session */
+    const char *done; /* ended */
+    cloudep_operator_end_t *end;
+} cloudepctl_ending_t;
+
+/** Runs it; ending none is a refusal when the thing itself was named. Returns an exit code. */
+int cloudepctl_end(cloudepctl_t *ctl, const cloudepctl_ending_t *ending);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "cloudepctl.h"
 
+#include <apr_strings.h>
 #include "base/crypto/random.h"
 #include "base/text/validate.h"
 
@@ -43,70 +44,67 @@ static int expiry_of(cloudepctl_t *ctl, const char **seconds, const char **at)
     return CLOUDEPCTL_DONE;
 }
 
+static int print_invite(cloudepctl_t *ctl, const cloudep_operator_invite_t *invite, const char *what)
+{
+    return cloudepctl_print_done(ctl, "invite", cloudepctl_json(ctl, &cloudep_operator_invite_record, invite),
+                                 "invite %s %s", invite->code, what);
+}
+
 static int add(cloudepctl_t *ctl)
 {
     const char *tenant;
-    const char *invite;
+    const char *code;
     const char *seconds;
     const char *at;
     int uses = 1;
-    cloudep_rows_t *rows;
+    cloudep_operator_invite_t invite;
     apr_status_t rv;
-    int code = code_of(ctl, &invite);
+    int result;
 
-    code = code ? code : cloudepctl_option_number(ctl, &uses, "uses", 1, MOST_USES);
-    code = code ? code : expiry_of(ctl, &seconds, &at);
-    code = code ? code : cloudepctl_tenant_id(ctl, &tenant);
-    if (code) {
-        return code;
+    if ((result = code_of(ctl, &code)) || (result = cloudepctl_option_number(ctl, &uses, "uses", 1, MOST_USES)) ||
+        (result = expiry_of(ctl, &seconds, &at)) || (result = cloudepctl_tenant_id(ctl, &tenant))) {
+        return result;
     }
-    rv = cloudep_operator_invite_add(&ctl->db, ctl->pool, &rows, tenant, invite, uses, seconds, at);
+    rv = cloudep_operator_invite_add(&ctl->db, ctl->pool, &invite, tenant, code, uses, seconds, at);
     if (rv == CLOUDEP_ECONFLICT) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has an invite %s already", invite);
+        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has an invite %s already", code);
     }
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
     }
-    return cloudepctl_print_done(ctl, "invite", cloudepctl_row(ctl, rows), "invite %s added, good for %d member%s",
-                                 invite, uses, uses == 1 ? "" : "s");
+    return print_invite(ctl, &invite,
+                        apr_psprintf(ctl->pool, "added, good for %d member%s", uses, uses == 1 ? "" : "s"));
 }
+
+static const cloudepctl_list_t invites = {
+    .name = "invites",
+    .columns = columns,
+    .record = &cloudep_operator_invite_record,
+    .cursor = "code",
+    .read = cloudep_operator_invite_list,
+};
 
 static int list(cloudepctl_t *ctl)
 {
-    const char *tenant;
-    cloudepctl_page_t page;
-    cloudep_rows_t *rows;
-    apr_status_t rv;
-    int code = cloudepctl_page(ctl, &page);
-
-    code = code ? code : cloudepctl_tenant_id(ctl, &tenant);
-    if (code) {
-        return code;
-    }
-    rv = cloudep_operator_invite_list(&ctl->db, ctl->pool, &rows, tenant, page.after, page.limit + 1);
-    return rv == APR_SUCCESS ? cloudepctl_print_list(ctl, "invites", columns, rows, &page, "code")
-                             : cloudepctl_database_failed(ctl, rv);
+    return cloudepctl_list(ctl, &invites);
 }
 
 static int revoke_invite(cloudepctl_t *ctl)
 {
-    const char *invite = cloudepctl_option(ctl, "code");
+    const char *code = cloudepctl_option(ctl, "code");
     const char *tenant;
-    cloudep_rows_t *rows;
+    cloudep_operator_invite_t invite;
     apr_status_t rv;
-    const int code = cloudepctl_tenant_id(ctl, &tenant);
+    const int result = cloudepctl_tenant_id(ctl, &tenant);
 
-    if (code) {
-        return code;
+    if (result) {
+        return result;
     }
-    rv = cloudep_operator_invite_revoke(&ctl->db, ctl->pool, &rows, tenant, invite);
-    if (rv != APR_SUCCESS) {
-        return cloudepctl_database_failed(ctl, rv);
+    rv = cloudep_operator_invite_revoke(&ctl->db, ctl->pool, &invite, tenant, code);
+    if (rv == APR_NOTFOUND) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has no invite %s", code);
     }
-    if (rows->count == 0) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has no invite %s", invite);
-    }
-    return cloudepctl_print_done(ctl, "invite", cloudepctl_row(ctl, rows), "invite %s revoked", invite);
+    return rv == APR_SUCCESS ? print_invite(ctl, &invite, "revoked") : cloudepctl_database_failed(ctl, rv);
 }
 
 static const cloudepctl_option_t add_options[] = {

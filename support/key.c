@@ -90,7 +90,7 @@ static int list(cloudepctl_t *ctl)
             return cloudepctl_fail(ctl, CLOUDEPCTL_FILE, "the keys could not be listed");
         }
     }
-    return cloudepctl_print_array(ctl, "keys", columns, keys);
+    return cloudepctl_print_list(ctl, "keys", columns, keys, NULL);
 }
 
 /* What activate and retire have in common: the change, and the word for it. */

@@ -60,33 +60,45 @@ static const char *sha256(apr_pool_t *p, const char *data, apr_size_t length)
     return apr_escape_hex(hex, digest, size, 0, NULL) == APR_SUCCESS ? hex : NULL;
 }
 
+/* The text of an open file; CLOUDEP_EMALFORMED: no file of SQL. */
+static apr_status_t read_sql(const char **text, apr_pool_t *p, apr_file_t *file)
+{
+    apr_finfo_t info;
+    char *sql;
+    apr_status_t rv;
+
+    if ((rv = apr_file_info_get(&info, APR_FINFO_SIZE | APR_FINFO_TYPE, file))) {
+        return rv;
+    }
+    if (info.filetype != APR_REG || info.size > LARGEST_FILE) {
+        return CLOUDEP_EMALFORMED;
+    }
+    sql = apr_pcalloc(p, (apr_size_t)info.size + 1);
+    if (info.size > 0 && (rv = apr_file_read_full(file, sql, (apr_size_t)info.size, NULL))) {
+        return rv;
+    }
+    *text = sql;
+    return strlen(sql) == (apr_size_t)info.size ? APR_SUCCESS : CLOUDEP_EMALFORMED;
+}
+
 static int read_file(cloudepctl_t *ctl, migration_t *m)
 {
     const char *path = apr_pstrcat(ctl->pool, folder_of(ctl), "/", m->file, NULL);
-    apr_finfo_t info;
     apr_file_t *file;
-    char *sql;
     apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY, APR_FPROT_OS_DEFAULT, ctl->pool);
 
     if (rv != APR_SUCCESS) {
         return cannot_read(ctl, path, rv);
     }
-    rv = apr_file_info_get(&info, APR_FINFO_SIZE | APR_FINFO_TYPE, file);
-    if (rv == APR_SUCCESS && (info.filetype != APR_REG || info.size > LARGEST_FILE)) {
-        (void)apr_file_close(file);
+    rv = read_sql(&m->sql, ctl->pool, file);
+    (void)apr_file_close(file);
+    if (rv == CLOUDEP_EMALFORMED) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_FILE, "%s: not a file of SQL", path);
     }
-    sql = apr_pcalloc(ctl->pool, (apr_size_t)info.size + 1);
-    rv = rv == APR_SUCCESS ? apr_file_read_full(file, sql, (apr_size_t)info.size, NULL) : rv;
-    (void)apr_file_close(file);
-    if (rv != APR_SUCCESS && info.size > 0) {
+    if (rv != APR_SUCCESS) {
         return cannot_read(ctl, path, rv);
     }
-    if (strlen(sql) != (apr_size_t)info.size) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_FILE, "%s: not a file of SQL", path);
-    }
-    m->sql = sql;
-    m->checksum = sha256(ctl->pool, sql, (apr_size_t)info.size);
+    m->checksum = sha256(ctl->pool, m->sql, strlen(m->sql));
     return m->checksum ? CLOUDEPCTL_DONE : cloudepctl_fail(ctl, CLOUDEPCTL_FILE, "%s: no checksum", path);
 }
 
@@ -177,49 +189,45 @@ static int check_schema(cloudepctl_t *ctl, int *table)
 }
 
 /* Compares one applied migration with the folder; notes it there. */
-static int match(cloudepctl_t *ctl, apr_array_header_t *list, const json_t *row)
+static int match(cloudepctl_t *ctl, apr_array_header_t *list, const cloudep_operator_migration_t *applied)
 {
-    const int version = (int)json_integer_value(json_object_get(row, "version"));
-    const char *checksum = json_string_value(json_object_get(row, "checksum"));
-    const char *applied_at = json_string_value(json_object_get(row, "applied_at"));
     const migration_t *last = &APR_ARRAY_IDX(list, list->nelts - 1, migration_t);
 
     for (int i = 0; i < list->nelts; i++) {
         migration_t *m = &APR_ARRAY_IDX(list, i, migration_t);
 
-        if (m->version != version) {
+        if (m->version != applied->version) {
             continue;
         }
-        if (!checksum || !applied_at || strcmp(m->checksum, checksum)) {
+        if (strcmp(m->checksum, applied->checksum)) {
             return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED,
                                    "%s is not what was applied (its checksum changed): restore the file, and put the "
                                    "change into a new migration",
                                    m->file);
         }
-        m->applied_at = applied_at;
+        m->applied_at = applied->applied_at;
         return CLOUDEPCTL_DONE;
     }
     return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED,
-                           version > last->version ? "the database is newer than %s: it has migration %04d; use the "
-                                                     "cloudepctl and the files of that version"
-                                                   : "%s lacks migration %04d, which the database has",
-                           folder_of(ctl), version);
+                           applied->version > last->version
+                               ? "the database is newer than %s: it has migration %04d; use the "
+                                 "cloudepctl and the files of that version"
+                               : "%s lacks migration %04d, which the database has",
+                           folder_of(ctl), applied->version);
 }
 
 /* What the database has, noted in the list. */
 static int read_applied(cloudepctl_t *ctl, apr_array_header_t *list)
 {
-    cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_operator_migration_list(&ctl->db, ctl->pool, &rows);
+    apr_array_header_t *applied;
+    apr_status_t rv = cloudep_operator_migration_list(&ctl->db, ctl->pool, &applied);
     int code = CLOUDEPCTL_DONE;
 
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
     }
-    for (int i = 0; i < rows->count && !code; i++) {
-        json_t *row = cloudepctl_own(ctl, json_loads(cloudep_cell(rows, i, 0), 0, NULL));
-
-        code = match(ctl, list, row);
+    for (int i = 0; i < applied->nelts && !code; i++) {
+        code = match(ctl, list, &APR_ARRAY_IDX(applied, i, cloudep_operator_migration_t));
     }
     return code;
 }
@@ -278,7 +286,7 @@ static int apply_pending(cloudepctl_t *ctl, apr_array_header_t *list)
         return code;
     }
     if (ctl->json) {
-        return cloudepctl_print_array(ctl, "applied", columns, done);
+        return cloudepctl_print_list(ctl, "applied", columns, done, NULL);
     }
     return cloudepctl_print_text(ctl, *text ? text : "nothing to do: the database is up to date\n");
 }
@@ -288,31 +296,31 @@ static int migrate(cloudepctl_t *ctl)
     apr_array_header_t *list = apr_array_make(ctl->pool, 16, sizeof(migration_t));
     json_t *states = cloudepctl_own(ctl, json_array());
     const int status_only = cloudepctl_option(ctl, "status") != NULL;
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t rv;
     int table = 0;
-    int code = read_folder(ctl, list);
+    int code;
 
     /* Building an index on a large table takes what it takes; waiting for a lock does not. */
     ctl->db.statement_timeout = 0;
-    code = code ? code : check_schema(ctl, &table);
-    if (code) {
+    if ((code = read_folder(ctl, list)) || (code = check_schema(ctl, &table))) {
         return code;
     }
     if (!status_only && !table) {
-        rv = cloudep_operator_migration_table(&ctl->db, ctl->pool);
+        if ((rv = cloudep_operator_migration_table(&ctl->db, ctl->pool))) {
+            return cloudepctl_database_failed(ctl, rv);
+        }
         table = 1;
     }
-    if (rv != APR_SUCCESS) {
-        return cloudepctl_database_failed(ctl, rv);
+    if (table && (code = read_applied(ctl, list))) {
+        return code;
     }
-    code = table ? read_applied(ctl, list) : CLOUDEPCTL_DONE;
-    if (code || !status_only) {
-        return code ? code : apply_pending(ctl, list);
+    if (!status_only) {
+        return apply_pending(ctl, list);
     }
     for (int i = 0; i < list->nelts; i++) {
         (void)json_array_append_new(states, migration_json(&APR_ARRAY_IDX(list, i, migration_t)));
     }
-    return cloudepctl_print_array(ctl, "migrations", columns, states);
+    return cloudepctl_print_list(ctl, "migrations", columns, states, NULL);
 }
 
 static const cloudepctl_option_t options[] = {

@@ -7,7 +7,6 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include "base/text/validate.h"
 
@@ -119,32 +118,14 @@ int cloudepctl_parse(cloudepctl_t *ctl, const cloudepctl_command_t *command, int
 
 const char *cloudepctl_option(const cloudepctl_t *ctl, const char *name)
 {
-    const apr_array_header_t *list = apr_hash_get(ctl->options, name, APR_HASH_KEY_STRING);
+    const apr_array_header_t *list = cloudepctl_option_list(ctl, name);
 
     return list ? APR_ARRAY_IDX(list, 0, const char *) : NULL;
 }
 
-const char *cloudepctl_option_list(const cloudepctl_t *ctl, const char *name)
+const apr_array_header_t *cloudepctl_option_list(const cloudepctl_t *ctl, const char *name)
 {
-    const apr_array_header_t *list = apr_hash_get(ctl->options, name, APR_HASH_KEY_STRING);
-    const char *text = NULL;
-    json_t *array;
-    char *dump;
-
-    if (!list) {
-        return NULL;
-    }
-    array = json_array();
-    for (int i = 0; i < list->nelts; i++) {
-        (void)json_array_append_new(array, json_string(APR_ARRAY_IDX(list, i, const char *)));
-    }
-    dump = json_dumps(array, JSON_COMPACT);
-    json_decref(array);
-    if (dump) {
-        text = apr_pstrdup(ctl->pool, dump);
-        free(dump);
-    }
-    return text;
+    return apr_hash_get(ctl->options, name, APR_HASH_KEY_STRING);
 }
 
 int cloudepctl_option_number(cloudepctl_t *ctl, int *number, const char *name, int least, int most)

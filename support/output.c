@@ -149,14 +149,44 @@ static int print_json(cloudepctl_t *ctl, const char *name, const json_t *value, 
     return code;
 }
 
-static json_t *parsed(const char *cell)
+static json_t *json_of_list(const apr_array_header_t *texts)
 {
-    return cell ? json_loads(cell, 0, NULL) : NULL;
+    json_t *array = json_array();
+
+    for (int i = 0; i < texts->nelts; i++) {
+        (void)json_array_append_new(array, json_string(APR_ARRAY_IDX(texts, i, const char *)));
+    }
+    return array;
 }
 
-json_t *cloudepctl_row(cloudepctl_t *ctl, const cloudep_rows_t *rows)
+static json_t *json_of_column(const cloudep_column_t *column, const void *row)
 {
-    return rows->count ? cloudepctl_own(ctl, parsed(cloudep_cell(rows, 0, 0))) : NULL;
+    const void *member = (const char *)row + column->offset;
+    const char *text;
+
+    switch (column->kind) {
+    case CLOUDEP_COLUMN_INTEGER:
+        return json_integer(*(const int *)member);
+    case CLOUDEP_COLUMN_NUMBER:
+        return json_integer(*(const apr_int64_t *)member);
+    case CLOUDEP_COLUMN_BOOLEAN:
+        return json_boolean(*(const int *)member);
+    case CLOUDEP_COLUMN_LIST:
+        return json_of_list(*(const apr_array_header_t *const *)member);
+    default:
+        text = *(const char *const *)member;
+        return text ? json_string(text) : json_null();
+    }
+}
+
+json_t *cloudepctl_json(cloudepctl_t *ctl, const cloudep_record_t *record, const void *row)
+{
+    json_t *object = cloudepctl_own(ctl, json_object());
+
+    for (int i = 0; i < record->count; i++) {
+        (void)json_object_set_new(object, record->columns[i].name, json_of_column(&record->columns[i], row));
+    }
+    return object;
 }
 
 static int columns_of(const cloudepctl_column_t *columns)
@@ -204,63 +234,35 @@ static int print_table(cloudepctl_t *ctl, const cloudepctl_column_t *columns, co
     return cloudepctl_print_text(ctl, apr_array_pstrcat(ctl->pool, text, 0));
 }
 
-int cloudepctl_print_array(cloudepctl_t *ctl, const char *name, const cloudepctl_column_t *columns, const json_t *array)
+int cloudepctl_print_list(cloudepctl_t *ctl, const char *name, const cloudepctl_column_t *columns, const json_t *array,
+                          json_t *next)
 {
-    if (ctl->json) {
-        return print_json(ctl, name, array, NULL);
-    }
-    return json_array_size(array) ? print_table(ctl, columns, array)
-                                  : cloudepctl_print_text(ctl, apr_psprintf(ctl->pool, "no %s\n", name));
-}
-
-int cloudepctl_page(cloudepctl_t *ctl, cloudepctl_page_t *page)
-{
-    page->limit = 100;
-    page->after = cloudepctl_option(ctl, "after");
-    return cloudepctl_option_number(ctl, &page->limit, "limit", 1, 1000);
-}
-
-int cloudepctl_print_list(cloudepctl_t *ctl, const char *name, const cloudepctl_column_t *columns,
-                          const cloudep_rows_t *rows, const cloudepctl_page_t *page, const char *cursor)
-{
-    const int count = page && rows->count > page->limit ? page->limit : rows->count;
-    json_t *array = cloudepctl_own(ctl, json_array());
-    json_t *next = cloudepctl_own(ctl, json_null());
     int code;
 
-    for (int i = 0; i < count; i++) {
-        if (json_array_append_new(array, parsed(cloudep_cell(rows, i, 0)))) {
-            return cloudepctl_fail(ctl, CLOUDEPCTL_DATABASE, "database: a row could not be read");
-        }
-    }
-    if (count < rows->count) {
-        next = json_object_get(json_array_get(array, (size_t)count - 1), cursor);
-    }
     if (ctl->json) {
-        return print_json(ctl, name, array, page ? next : NULL);
+        return print_json(ctl, name, array, next);
     }
-    code = cloudepctl_print_array(ctl, name, columns, array);
-    if (code || json_is_null(next)) {
+    if (json_array_size(array) == 0) {
+        return cloudepctl_print_text(ctl, apr_psprintf(ctl->pool, "no %s\n", name));
+    }
+    code = print_table(ctl, columns, array);
+    if (code || !next || json_is_null(next)) {
         return code;
     }
     return cloudepctl_print_text(
         ctl, apr_psprintf(ctl->pool, "more: --after %s\n", escaped(ctl->pool, shown(ctl->pool, next), NULL)));
 }
 
-int cloudepctl_print_record(cloudepctl_t *ctl, const char *name, const cloudep_rows_t *rows)
+int cloudepctl_print_record(cloudepctl_t *ctl, const char *name, json_t *object)
 {
-    json_t *row = cloudepctl_row(ctl, rows);
     const char *text = "";
     const char *field;
     json_t *value;
 
-    if (!row) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_DATABASE, "database: a row could not be read");
-    }
     if (ctl->json) {
-        return print_json(ctl, name, row, NULL);
+        return print_json(ctl, name, object, NULL);
     }
-    json_object_foreach(row, field, value)
+    json_object_foreach(object, field, value)
     {
         text = apr_psprintf(ctl->pool, "%s%-28s%s\n", text, spaced(ctl->pool, field),
                             escaped(ctl->pool, shown(ctl->pool, value), NULL));
@@ -280,18 +282,6 @@ int cloudepctl_print_done(cloudepctl_t *ctl, const char *name, const json_t *res
     text = apr_pvsprintf(ctl->pool, format, args);
     va_end(args);
     return cloudepctl_print_text(ctl, apr_pstrcat(ctl->pool, escaped(ctl->pool, text, NULL), "\n", NULL));
-}
-
-int cloudepctl_print_count(cloudepctl_t *ctl, const cloudepctl_selection_t *selection, const cloudep_rows_t *rows,
-                           const char *noun, const char *done)
-{
-    const json_t *row = cloudepctl_row(ctl, rows);
-    const int count = (int)json_integer_value(json_object_get(row, apr_pstrcat(ctl->pool, noun, "s_", done, NULL)));
-
-    if (selection->own && count == 0) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has no such %s as %s", noun, selection->own);
-    }
-    return cloudepctl_print_done(ctl, done, row, "%d %s%s %s", count, noun, count == 1 ? "" : "s", done);
 }
 
 int cloudepctl_fail(cloudepctl_t *ctl, int code, const char *format, ...)

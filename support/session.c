@@ -9,45 +9,36 @@ static const cloudepctl_column_t columns[] = {
     {"id", "ID"},           {"email", "EMAIL"},        {"state", "STATE"},        {"amr", "AMR"},
     {"address", "ADDRESS"}, {"created_at", "CREATED"}, {"expires_at", "EXPIRES"}, {NULL, NULL}};
 
+static int is_session_id(const char *text)
+{
+    return cloudep_is_uuid(text);
+}
+
+static const cloudepctl_list_t sessions = {
+    .name = "sessions",
+    .columns = columns,
+    .record = &cloudep_operator_session_record,
+    .cursor = "id",
+    .is_cursor = is_session_id,
+    .cursor_name = "a session's id",
+    .read = cloudep_operator_session_list,
+};
+
 static int list(cloudepctl_t *ctl)
 {
-    const int over = cloudepctl_option(ctl, "all") != NULL;
-    cloudep_operator_member_t who;
-    cloudepctl_page_t page;
-    cloudep_rows_t *rows;
-    apr_status_t rv;
-    const int code = cloudepctl_member_page(ctl, &who, &page);
-
-    if (code) {
-        return code;
-    }
-    if (page.after && !cloudep_is_uuid(page.after)) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--after must be a session's id");
-    }
-    rv = cloudep_operator_session_list(&ctl->db, ctl->pool, &rows, who.tenant_id, who.uid, over, page.after,
-                                       page.limit + 1);
-    return rv == APR_SUCCESS ? cloudepctl_print_list(ctl, "sessions", columns, rows, &page, "id")
-                             : cloudepctl_database_failed(ctl, rv);
+    return cloudepctl_list(ctl, &sessions);
 }
 
 static int revoke_sessions(cloudepctl_t *ctl)
 {
+    static const cloudepctl_ending_t ending = {
+        .own = "id", .noun = "session", .done = "ended", .end = cloudep_operator_session_revoke};
     const char *id = cloudepctl_option(ctl, "id");
-    cloudepctl_selection_t which;
-    cloudep_rows_t *rows;
-    apr_status_t rv;
-    int code;
 
-    if (id && !cloudep_is_uuid(id)) {
+    if (id && !is_session_id(id)) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--id must be a session's id");
     }
-    code = cloudepctl_select(ctl, &which, "id");
-    if (code) {
-        return code;
-    }
-    rv = cloudep_operator_session_revoke(&ctl->db, ctl->pool, &rows, which.tenant_id, which.own, which.uid, which.all);
-    return rv == APR_SUCCESS ? cloudepctl_print_count(ctl, &which, rows, "session", "ended")
-                             : cloudepctl_database_failed(ctl, rv);
+    return cloudepctl_end(ctl, &ending);
 }
 
 static const cloudepctl_option_t list_options[] = {CLOUDEPCTL_TENANT_OPTION,

@@ -34,7 +34,7 @@ static int check_text(cloudepctl_t *ctl, const char *name, int may_be_empty)
 
 static int check_uris(cloudepctl_t *ctl)
 {
-    const apr_array_header_t *uris = apr_hash_get(ctl->options, "redirect-uri", APR_HASH_KEY_STRING);
+    const apr_array_header_t *uris = cloudepctl_option_list(ctl, "redirect-uri");
 
     for (int i = 0; uris && i < uris->nelts; i++) {
         const char *uri = APR_ARRAY_IDX(uris, i, const char *);
@@ -48,24 +48,25 @@ static int check_uris(cloudepctl_t *ctl)
     return CLOUDEPCTL_DONE;
 }
 
-/* The tenant that the options describe. */
-static int described(cloudepctl_t *ctl, cloudep_operator_tenant_t *tenant)
+/* What the options say of a tenant. */
+static int described(cloudepctl_t *ctl, cloudep_operator_tenant_change_t *change)
 {
-    int code = check_text(ctl, "name", 0);
+    int code;
 
-    code = code ? code : check_text(ctl, "totp-issuer", 1);
-    code = code ? code : check_text(ctl, "organization", 1);
-    code = code ? code : check_uris(ctl);
-    code = code ? code : cloudepctl_option_switch(ctl, &tenant->registration, "registration");
-    code = code ? code : cloudepctl_option_switch(ctl, &tenant->login, "login");
-    code = code ? code : cloudepctl_option_switch(ctl, &tenant->exchange_password, "exchange-password");
-    tenant->slug = cloudepctl_option(ctl, "slug");
-    tenant->name = cloudepctl_option(ctl, "name");
-    tenant->totp_issuer = cloudepctl_option(ctl, "totp-issuer");
-    tenant->organization = cloudepctl_option(ctl, "organization");
-    tenant->add_uris = cloudepctl_option_list(ctl, "redirect-uri");
-    tenant->remove_uris = cloudepctl_option_list(ctl, "remove-redirect-uri");
-    return code;
+    if ((code = check_text(ctl, "name", 0)) || (code = check_text(ctl, "totp-issuer", 1)) ||
+        (code = check_text(ctl, "organization", 1)) || (code = check_uris(ctl)) ||
+        (code = cloudepctl_option_switch(ctl, &change->registration, "registration")) ||
+        (code = cloudepctl_option_switch(ctl, &change->login, "login")) ||
+        (code = cloudepctl_option_switch(ctl, &change->exchange_password, "exchange-password"))) {
+        return code;
+    }
+    change->slug = cloudepctl_option(ctl, "slug");
+    change->name = cloudepctl_option(ctl, "name");
+    change->totp_issuer = cloudepctl_option(ctl, "totp-issuer");
+    change->organization = cloudepctl_option(ctl, "organization");
+    change->add_uris = cloudepctl_option_list(ctl, "redirect-uri");
+    change->remove_uris = cloudepctl_option_list(ctl, "remove-redirect-uri");
+    return CLOUDEPCTL_DONE;
 }
 
 static int unknown(cloudepctl_t *ctl, const char *slug)
@@ -73,94 +74,82 @@ static int unknown(cloudepctl_t *ctl, const char *slug)
     return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "no tenant %s", slug);
 }
 
-int cloudepctl_tenant_id(cloudepctl_t *ctl, const char **id)
+static json_t *tenant_json(cloudepctl_t *ctl, const cloudep_operator_tenant_t *tenant)
 {
-    const char *slug = cloudepctl_option(ctl, "tenant");
-    cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_operator_tenant_show(&ctl->db, ctl->pool, &rows, slug);
-
-    if (rv != APR_SUCCESS) {
-        return cloudepctl_database_failed(ctl, rv);
-    }
-    if (rows->count == 0) {
-        return unknown(ctl, slug);
-    }
-    *id = json_string_value(json_object_get(cloudepctl_row(ctl, rows), "id"));
-    return *id ? CLOUDEPCTL_DONE : cloudepctl_fail(ctl, CLOUDEPCTL_DATABASE, "database: a row could not be read");
+    return cloudepctl_json(ctl, &cloudep_operator_tenant_record, tenant);
 }
 
 static int add(cloudepctl_t *ctl)
 {
-    cloudep_operator_tenant_t tenant = {0};
-    cloudep_rows_t *rows;
+    cloudep_operator_tenant_change_t change = {0};
+    cloudep_operator_tenant_t tenant;
     apr_status_t rv;
-    const int code = described(ctl, &tenant);
+    const int code = described(ctl, &change);
 
     if (code) {
         return code;
     }
-    if (!cloudep_is_slug(tenant.slug)) {
+    if (!cloudep_is_slug(change.slug)) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--slug must be 1 to 63 of a-z, 0-9 and -, and not begin with -");
     }
-    rv = cloudep_operator_tenant_add(&ctl->db, ctl->pool, &rows, &tenant);
+    rv = cloudep_operator_tenant_add(&ctl->db, ctl->pool, &tenant, &change);
     if (rv == CLOUDEP_ECONFLICT) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "tenant %s exists already", tenant.slug);
+        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "tenant %s exists already", change.slug);
     }
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
     }
-    return cloudepctl_print_done(ctl, "tenant", cloudepctl_row(ctl, rows), "tenant %s added", tenant.slug);
+    return cloudepctl_print_done(ctl, "tenant", tenant_json(ctl, &tenant), "tenant %s added", tenant.slug);
 }
 
 static int set(cloudepctl_t *ctl)
 {
-    cloudep_operator_tenant_t tenant = {0};
-    cloudep_rows_t *rows;
+    cloudep_operator_tenant_change_t change = {0};
+    cloudep_operator_tenant_t tenant;
     apr_status_t rv;
-    const int code = described(ctl, &tenant);
+    const int code = described(ctl, &change);
 
     if (code) {
         return code;
     }
-    if (!tenant.name && !tenant.registration && !tenant.login && !tenant.totp_issuer && !tenant.organization &&
-        !tenant.exchange_password && !tenant.add_uris && !tenant.remove_uris) {
+    if (!change.name && !change.registration && !change.login && !change.totp_issuer && !change.organization &&
+        !change.exchange_password && !change.add_uris && !change.remove_uris) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "nothing to set; see cloudepctl tenant set --help");
     }
-    rv = cloudep_operator_tenant_set(&ctl->db, ctl->pool, &rows, &tenant);
+    rv = cloudep_operator_tenant_set(&ctl->db, ctl->pool, &tenant, &change);
+    if (rv == APR_NOTFOUND) {
+        return unknown(ctl, change.slug);
+    }
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
     }
-    if (rows->count == 0) {
-        return unknown(ctl, tenant.slug);
-    }
-    return cloudepctl_print_done(ctl, "tenant", cloudepctl_row(ctl, rows), "tenant %s changed", tenant.slug);
+    return cloudepctl_print_done(ctl, "tenant", tenant_json(ctl, &tenant), "tenant %s changed", tenant.slug);
 }
 
 static int show(cloudepctl_t *ctl)
 {
     const char *slug = cloudepctl_option(ctl, "slug");
-    cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_operator_tenant_show(&ctl->db, ctl->pool, &rows, slug);
+    cloudep_operator_tenant_t tenant;
+    apr_status_t rv = cloudep_operator_tenant_show(&ctl->db, ctl->pool, &tenant, slug);
 
-    if (rv != APR_SUCCESS) {
-        return cloudepctl_database_failed(ctl, rv);
+    if (rv == APR_NOTFOUND) {
+        return unknown(ctl, slug);
     }
-    return rows->count ? cloudepctl_print_record(ctl, "tenant", rows) : unknown(ctl, slug);
+    return rv == APR_SUCCESS ? cloudepctl_print_record(ctl, "tenant", tenant_json(ctl, &tenant))
+                             : cloudepctl_database_failed(ctl, rv);
 }
+
+static const cloudepctl_list_t tenants = {
+    .name = "tenants",
+    .columns = columns,
+    .record = &cloudep_operator_tenant_record,
+    .cursor = "slug",
+    .read = cloudep_operator_tenant_list,
+};
 
 static int list(cloudepctl_t *ctl)
 {
-    cloudepctl_page_t page;
-    cloudep_rows_t *rows;
-    apr_status_t rv;
-    const int code = cloudepctl_page(ctl, &page);
-
-    if (code) {
-        return code;
-    }
-    rv = cloudep_operator_tenant_list(&ctl->db, ctl->pool, &rows, page.after, page.limit + 1);
-    return rv == APR_SUCCESS ? cloudepctl_print_list(ctl, "tenants", columns, rows, &page, "slug")
-                             : cloudepctl_database_failed(ctl, rv);
+    return cloudepctl_list(ctl, &tenants);
 }
 
 #define SLUG_OPTION                                                                                                    \

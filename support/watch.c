@@ -7,42 +7,9 @@
 
 static const cloudepctl_column_t lockout_columns[] = {
     {"key", "KEY"}, {"failures", "FAILURES"}, {"last_at", "LAST"}, {"blocked_until", "BLOCKED UNTIL"}, {NULL, NULL}};
-static const cloudepctl_column_t event_columns[] = {{"id", "ID"},           {"at", "AT"},   {"name", "EVENT"},
-                                                    {"outcome", "OUTCOME"}, {"uid", "UID"}, {"method", "METHOD"},
-                                                    {"address", "ADDRESS"}, {NULL, NULL}};
-
-static int list_lockouts(cloudepctl_t *ctl)
-{
-    const char *tenant;
-    cloudepctl_page_t page;
-    cloudep_rows_t *rows;
-    apr_status_t rv;
-    int code = cloudepctl_page(ctl, &page);
-
-    code = code ? code : cloudepctl_tenant_id(ctl, &tenant);
-    if (code) {
-        return code;
-    }
-    rv = cloudep_operator_lockout_list(&ctl->db, ctl->pool, &rows, tenant, cloudepctl_option(ctl, "all") != NULL,
-                                       page.after, page.limit + 1);
-    return rv == APR_SUCCESS ? cloudepctl_print_list(ctl, "lockouts", lockout_columns, rows, &page, "key")
-                             : cloudepctl_database_failed(ctl, rv);
-}
-
-static int clear_lockouts(cloudepctl_t *ctl)
-{
-    cloudepctl_selection_t which;
-    cloudep_rows_t *rows;
-    apr_status_t rv;
-    const int code = cloudepctl_select(ctl, &which, "key");
-
-    if (code) {
-        return code;
-    }
-    rv = cloudep_operator_lockout_clear(&ctl->db, ctl->pool, &rows, which.tenant_id, which.own, which.uid, which.all);
-    return rv == APR_SUCCESS ? cloudepctl_print_count(ctl, &which, rows, "lockout", "cleared")
-                             : cloudepctl_database_failed(ctl, rv);
-}
+static const cloudepctl_column_t event_columns[] = {{"id", "ID"},           {"at", "AT"},           {"name", "EVENT"},
+                                                    {"outcome", "OUTCOME"}, {"reason", "REASON"},   {"uid", "UID"},
+                                                    {"method", "METHOD"},   {"address", "ADDRESS"}, {NULL, NULL}};
 
 /* A bigint has room for 18 digits and more. */
 static int is_event_id(const char *text)
@@ -50,25 +17,40 @@ static int is_event_id(const char *text)
     return *text && strlen(text) <= 18 && strspn(text, "0123456789") == strlen(text);
 }
 
+static const cloudepctl_list_t lockouts = {
+    .name = "lockouts",
+    .columns = lockout_columns,
+    .record = &cloudep_operator_lockout_record,
+    .cursor = "key",
+    .read = cloudep_operator_lockout_list,
+};
+
+static const cloudepctl_list_t events = {
+    .name = "events",
+    .columns = event_columns,
+    .record = &cloudep_operator_event_record,
+    .cursor = "id",
+    .is_cursor = is_event_id,
+    .cursor_name = "an event's id",
+    .read = cloudep_operator_event_list,
+};
+
+static int list_lockouts(cloudepctl_t *ctl)
+{
+    return cloudepctl_list(ctl, &lockouts);
+}
+
+static int clear_lockouts(cloudepctl_t *ctl)
+{
+    static const cloudepctl_ending_t ending = {
+        .own = "key", .noun = "lockout", .done = "cleared", .end = cloudep_operator_lockout_clear};
+
+    return cloudepctl_end(ctl, &ending);
+}
+
 static int list_events(cloudepctl_t *ctl)
 {
-    const char *name = cloudepctl_option(ctl, "name");
-    cloudep_operator_member_t who;
-    cloudepctl_page_t page;
-    cloudep_rows_t *rows;
-    apr_status_t rv;
-    const int code = cloudepctl_member_page(ctl, &who, &page);
-
-    if (code) {
-        return code;
-    }
-    if (page.after && !is_event_id(page.after)) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--after must be an event's id");
-    }
-    rv = cloudep_operator_event_list(&ctl->db, ctl->pool, &rows, who.tenant_id, who.uid, name, page.after,
-                                     page.limit + 1);
-    return rv == APR_SUCCESS ? cloudepctl_print_list(ctl, "events", event_columns, rows, &page, "id")
-                             : cloudepctl_database_failed(ctl, rv);
+    return cloudepctl_list(ctl, &events);
 }
 
 static const cloudepctl_option_t lockout_options[] = {CLOUDEPCTL_TENANT_OPTION,

@@ -1,4 +1,4 @@
-# "./dev run": what it prints works when pasted, two stand side by side, the data survives, nothing is left running.
+# "./dev run": the first request and the walk that it prints work, two stand side by side, the data survives, nothing is left running.
 use strict;
 use warnings;
 use CloudEP::Httpd;
@@ -35,14 +35,22 @@ my $ready = qr{^CloudEP ready: http://127\.0\.0\.1:$port$}m;
 my ($pid, $said) = serve($port, $ready);
 like($said, $ready, 'it gets ready');
 
-# ---- the walk, each line typed into the same bash
-my ($walk) = $said =~ /^(API=.*?)\n\n/ms;
-my ($status, $output, $errors) = capture(join('', map { "$_\necho '-- line'\n" } split /\n/, $walk), 'bash');
-is($status, 0, 'bash takes every line of the walk') or diag($errors);
-is($errors, '', 'and has nothing to complain about');
-is(scalar(() = $output =~ /"code": 102000/g), 7, 'seven calls succeed: register, confirm, login, read, change, refresh, logout');
-like($output, qr/"display_name": "Ada"/, 'the change of the profile is seen');
+# ---- the first request, as it is printed
+my ($request) = $said =~ /^ {4}(curl .*?)\n\n/ms;
+my ($status, $output, $errors) = capture($request, 'bash');
+is("$status $errors", '0 ', 'bash takes the first request');
+like($output, qr/"code":102000,.*"challenge_id"/, 'the first request registers somebody');
+
+# ---- the walk
+my ($walk, $url, $spool) = $said =~ m{^ {4}(examples/walk\.sh) (\S+) (\S+)$}m or die "it prints no walk: $said";
+($status, $output, $errors) = capture(undef, CloudEP::Httpd::top() . "/$walk", $url, $spool);
+is("$status $errors", '0 ', 'the walk ends well');
+is(scalar(() = $output =~ /"code": 102000/g), 9, 'nine calls of the walk succeed');
+like($output, qr/"display_name": "Ada"/, 'the walk sees its change of the profile');
 like($output, qr/"code": 29501000(?!.*"code")/s, 'after the logout the access token is refused');
+is(scalar(grep { slurp($_) =~ /"text"/ } glob "$spool/sms/*.json"), 1, 'the SMS with the code is where it was said to be');
+($status, undef, $errors) = capture(undef, 'env', 'INVITE=nobody-has-it', CloudEP::Httpd::top() . "/$walk", $url, $spool);
+is("$status $errors", "1 walk: status 404 in place of 200\n", 'a walk that goes wrong says so');
 
 # ---- clear words instead of a second one on the same folder or port
 my (undef, $same) = serve($port, qr/already runs/);
@@ -68,7 +76,7 @@ like(stop(), qr/^nothing runs in/, 'a second ./dev stop says that nothing runs')
 my $taken = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1);
 my (undef, $refused) = serve($taken->sockport, qr/in use/);
 like($refused, qr/port \d+ of 127\.0\.0\.1 is in use/, 'a taken port is told');
-is(scalar(left_running()), 0, 'and nothing was started');
+is(scalar(left_running()), 0, 'nothing is started at a taken port');
 
 run(undef, 'rm', '-rf', $var);
 finish();

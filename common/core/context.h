@@ -41,8 +41,7 @@ typedef struct cloudep_context_t {
 } cloudep_context_t;
 
 /** Notes whom the request is about. NULL leaves what is known. Texts live as long as the context. */
-CLOUDEP_DECLARE(void)
-cloudep_note(cloudep_context_t *ctx, const char *tenant_id, const char *uid, const char *method);
+void cloudep_note(cloudep_context_t *ctx, const char *tenant_id, const char *uid, const char *method);
 
 /**
  * The outcome of a service that failed (never for APR_SUCCESS, APR_NOTFOUND or what else the caller has an answer of

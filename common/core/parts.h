@@ -14,7 +14,7 @@
 typedef struct cloudep_part_t {
     const char *name;      /* as messages have it */
     const char *directive; /* that an operator turns it on with; NULL: it is not told when it is off */
-    unsigned needs;        /* the CLOUDEP_NEEDS_... that operations ask for it by; 0: none does */
+    unsigned needs;        /* the CLOUDEP_NEEDS_... that are off without it; 0: none */
 
     /**
      * Reads and checks what the settings name, as root, in post_config, also on the dry run; fills config->run.
@@ -25,7 +25,10 @@ typedef struct cloudep_part_t {
     /** Whether an operation may ask for it; after all parts were prepared. */
     int (*is_on)(const cloudep_config_t *config);
 
-    /** Makes in a child what cannot be made before the fork: connections, locks, threads; fills config->run. */
+    /**
+     * Makes in a child what cannot be made before the fork: connections, locks, threads; fills config->run. Where it
+     * fails the child goes on without the part: what needs it answers as if it were not configured.
+     */
     apr_status_t (*child_init)(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild);
 
     /** Makes what a child has once for all its servers, after child_init of the rows before. */

@@ -96,15 +96,3 @@ const char *cloudep_request_id(request_rec *r)
 {
     return cloudep_request_context(r)->request_id;
 }
-
-cloudep_context_t *cloudep_thread_context(server_rec *s, apr_pool_t *p)
-{
-    cloudep_context_t *ctx = apr_pcalloc(p, sizeof(*ctx));
-
-    ctx->p = p;
-    ctx->config = cloudep_config_of(s);
-    ctx->now = apr_time_now();
-    ctx->network = "unknown";
-    ctx->server = s;
-    return ctx;
-}

@@ -25,9 +25,6 @@ const cloudep_request_t *cloudep_request_seen(const request_rec *r);
 CLOUDEP_DECLARE(cloudep_context_t *) cloudep_request_context(request_rec *r);
 
 /** The id of a request as sent in X-Request-Id: 22 characters. */
-CLOUDEP_DECLARE(const char *) cloudep_request_id(request_rec *r);
-
-/** A context for work without a request, in the pool p: a thread's, a sweep's. */
-cloudep_context_t *cloudep_thread_context(server_rec *s, apr_pool_t *p);
+const char *cloudep_request_id(request_rec *r);
 
 #endif

@@ -49,3 +49,15 @@ void cloudep_each_runtime(server_rec *main_server, cloudep_server_fn fn, void *b
         }
     }
 }
+
+cloudep_context_t *cloudep_thread_context(server_rec *s, apr_pool_t *p)
+{
+    cloudep_context_t *ctx = apr_pcalloc(p, sizeof(*ctx));
+
+    ctx->p = p;
+    ctx->config = cloudep_config_of(s);
+    ctx->now = apr_time_now();
+    ctx->network = "unknown";
+    ctx->server = s;
+    return ctx;
+}

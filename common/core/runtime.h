@@ -4,6 +4,7 @@
 #ifndef CLOUDEP_RUNTIME_H
 #define CLOUDEP_RUNTIME_H
 
+#include "core/context.h"
 #include "core/settings.h"
 
 struct server_rec;
@@ -24,5 +25,8 @@ typedef void (*cloudep_server_fn)(struct server_rec *s, const cloudep_config_t *
 
 /** Calls fn once for each runtime of all servers. */
 void cloudep_each_runtime(struct server_rec *main_server, cloudep_server_fn fn, void *baton);
+
+/** A context for work without a request, in the pool p: a thread's, a sweep's. */
+cloudep_context_t *cloudep_thread_context(struct server_rec *s, apr_pool_t *p);
 
 #endif

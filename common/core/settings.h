@@ -103,10 +103,16 @@
     NUMBER(zitadel_failures, "CloudEPZitadelFailures", 5, 1, 1000,                                                     \
            "Failed calls in a row after which ZITADEL is left alone for a while")                                      \
     SECONDS(zitadel_pause, "CloudEPZitadelPause", 10, 1, 3600, "That while; then one call tries")                      \
+    TEXT(outbox, "CloudEPOutbox", NULL,                                                                                \
+         "Name of this server's mails and SMS; default: a virtual host's ServerName, none for the main server")        \
     TEXT(mail_transport, "CloudEPMailTransport", NULL, "smtp://host[:port], smtps://host[:port] or spool:/folder")     \
     TEXT(mail_from, "CloudEPMailFrom", NULL, "Sender, e.g. \"Example <no-reply@example.com>\"")                        \
     TEXT(mail_user, "CloudEPMailUser", NULL, "SMTP login name")                                                        \
     FILENAME(mail_password_file, "CloudEPMailPasswordFile", "File that holds the SMTP password")                       \
+    LIST(mail_auth, "CloudEPMailAuth",                                                                                 \
+         "Mechanisms that the SMTP login may use; default: PLAIN LOGIN CRAM-MD5 DIGEST-MD5")                           \
+    TEXT(mail_hello, "CloudEPMailHello", NULL,                                                                         \
+         "Name in EHLO; default: ServerName if it has a dot, else the host's name")                                    \
     FLAG(mail_starttls, "CloudEPMailStartTLS", CLOUDEP_UNSET,                                                          \
          "On: insist on STARTTLS; Off: do without; unset: insist unless the mail server is on loopback")               \
     TEXT(sms_transport, "CloudEPSMSTransport", NULL, "https://... of an SMS gateway, or spool:/folder")                \
@@ -157,7 +163,7 @@ typedef struct cloudep_runtime_t {
     const struct cloudep_jwks_t *sealing;
     const struct cloudep_idp_t *idp;                   /* NULL: not configured */
     const struct cloudep_outbox_setup_t *outbox_setup; /* NULL: neither mail nor SMS is configured */
-    struct cloudep_outbox_t *outbox;                   /* the child's delivery thread */
+    struct cloudep_outbox_t *outbox;                   /* the child's delivery threads */
     struct cloudep_db_t *db;                           /* NULL: not configured; made in the child */
     cloudep_challenges_t challenges;                   /* cache NULL: not configured; made in the child */
     struct cloudep_http_t *http;                       /* outgoing HTTP; made in the child */

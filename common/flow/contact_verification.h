@@ -28,7 +28,10 @@ typedef struct cloudep_contact_confirm_t {
     const char *code;
 } cloudep_contact_confirm_t;
 
-/** Writes the address of the challenge. MEMBER_UNKNOWN, CHALLENGE_..., CODE_WRONG. */
+/**
+ * Writes the address of the challenge. MEMBER_UNKNOWN, CHALLENGE_GONE, CHALLENGE_MISMATCH, CHALLENGE_LOCKED,
+ * CODE_WRONG.
+ */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_confirm_contact(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_contact_e contact,
                         const cloudep_contact_confirm_t *in);

@@ -38,6 +38,7 @@ static cloudep_outcome_t check_state(const cloudep_tenant_t *tenant, const cloud
         return cloudep_refuse(CLOUDEP_SUSPENDED);
     case CLOUDEP_MEMBER_RESERVED:
     case CLOUDEP_MEMBER_DELETING:
+    case CLOUDEP_MEMBER_STATUS_COUNT:
         break;
     }
     return cloudep_refuse(CLOUDEP_LOGIN_REFUSED);

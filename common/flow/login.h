@@ -13,7 +13,7 @@ typedef struct cloudep_login_t {
     const char *password;
 } cloudep_login_t;
 
-/* A login that is through, or one that lacks the second factor. */
+/* A login that is complete, or one that lacks the second factor. */
 typedef struct cloudep_login_result_t {
     const cloudep_session_t *session; /* NULL: the second factor is missing */
     const char *mfa_challenge_id;     /* for cloudep_login_second_factor() */

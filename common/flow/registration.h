@@ -28,7 +28,8 @@ typedef struct cloudep_challenge_answer_t {
 /**
  * Reserves the member, creates the user at the identity provider and mails a code.
  * TENANT_UNKNOWN, REGISTRATION_CLOSED, INVITE_UNKNOWN, INVITE_EXPIRED, INVITE_USED_UP, INVITE_BUSY, EMAIL_TAKEN,
- * FIELD_INVALID (password), CODE_COOLDOWN, TOO_MANY_CODES, CODES_USED_UP.
+ * FIELD_INVALID (password), CODE_COOLDOWN, TOO_MANY_CODES, CODES_USED_UP, REGISTRATION_NOT_PENDING (it took longer than
+ * CloudEPReservedLifetime and was undone meanwhile).
  */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_register(cloudep_context_t *ctx, const cloudep_registration_t *in, cloudep_challenge_answer_t *out);
@@ -52,7 +53,10 @@ typedef struct cloudep_resend_t {
     const char *challenge_id;
 } cloudep_resend_t;
 
-/** A new code for a registration under way. TENANT_UNKNOWN, CHALLENGE_..., REGISTRATION_NOT_PENDING, CODE_COOLDOWN. */
+/**
+ * A new code for a registration under way. TENANT_UNKNOWN, CHALLENGE_GONE, CHALLENGE_MISMATCH,
+ * REGISTRATION_NOT_PENDING, CODE_COOLDOWN, TOO_MANY_CODES, CODES_USED_UP.
+ */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_resend_registration(cloudep_context_t *ctx, const cloudep_resend_t *in, cloudep_challenge_answer_t *out);
 
@@ -61,7 +65,10 @@ typedef struct cloudep_resume_t {
     const char *email;
 } cloudep_resume_t;
 
-/** A new code by the address alone. TENANT_UNKNOWN, REGISTRATION_UNKNOWN, ALREADY_CONFIRMED, CODE_COOLDOWN. */
+/**
+ * A new code by the address alone. TENANT_UNKNOWN, REGISTRATION_UNKNOWN, ALREADY_CONFIRMED, REGISTRATION_NOT_PENDING
+ * (it was confirmed or removed just now), CODE_COOLDOWN, TOO_MANY_CODES, CODES_USED_UP.
+ */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_resume_registration(cloudep_context_t *ctx, const cloudep_resume_t *in, cloudep_challenge_answer_t *out);
 

@@ -1,9 +1,10 @@
 /*
  * registration_concealed.c - registering and resuming without telling whether an email is taken.
  *
- * Whoever registers a taken email gets a registration all the same: a pending member under an address that does not
- * exist, made at the provider, with a use of the invite and a challenge. So uid, challenge, invite and time are those
- * of anybody; only the mail differs, and no code is right. The sweep removes it like any registration never confirmed.
+ * A registration of a taken email makes a decoy: a pending member under an address that does not exist, created at the
+ * provider, with a use of the invite and a challenge. So the uid, the challenge, the invite and the time are as for a
+ * free email. Only the mail differs, and no code is right. The sweep removes the decoy as it removes every registration
+ * that was not confirmed.
  */
 #include "flow/registration_steps.h"
 #include "service/account.h"
@@ -29,7 +30,7 @@ static int is_pending(const cloudep_member_t *member)
     return member && member->status == CLOUDEP_MEMBER_PENDING;
 }
 
-/* Somebody who can be told. */
+/* The member, where there is one who can be told by mail. */
 static const cloudep_member_t *owner_of(const cloudep_member_t *member)
 {
     return member && (member->status == CLOUDEP_MEMBER_ACTIVE || member->status == CLOUDEP_MEMBER_SUSPENDED) ? member
@@ -37,8 +38,8 @@ static const cloudep_member_t *owner_of(const cloudep_member_t *member)
 }
 
 /*
- * A member who is pending already gets another code. Their row is not written: an email that nobody registered has no
- * row whose writing could take as long.
+ * A member who is pending already gets another code. The row is not updated: an email that nobody registered has no
+ * row, and the time of the update would tell the two apart.
  */
 static void use_pending(cloudep_registrant_t *who, const cloudep_member_t *member)
 {
@@ -47,7 +48,7 @@ static void use_pending(cloudep_registrant_t *who, const cloudep_member_t *membe
     who->stored = 0;
 }
 
-/* A decoy without a row, for an email that nobody ever registered. */
+/* A decoy without a row, for an email that nobody has registered. */
 static cloudep_outcome_t use_nobody(cloudep_context_t *ctx, cloudep_registrant_t *who)
 {
     who->stored = 0;
@@ -76,7 +77,7 @@ cloudep_outcome_t cloudep_find_concealed(cloudep_context_t *ctx, const cloudep_m
     return use_nobody(ctx, who);
 }
 
-/* The hash that a new registration costs, where none is made. */
+/* Takes as long as the hash of a new registration, where none is made. */
 static void equalise_time(cloudep_context_t *ctx, const cloudep_registration_t *in, const cloudep_idp_user_t *user)
 {
     cloudep_idp_context_t at;
@@ -86,7 +87,7 @@ static void equalise_time(cloudep_context_t *ctx, const cloudep_registration_t *
     (void)idp->verify(&at, &nobody, in->password);
 }
 
-/* The decoy's part, for an email that is somebody's already. */
+/* The registration of an email that is taken. */
 static cloudep_outcome_t enrol_decoy(cloudep_context_t *ctx, const cloudep_registration_t *in, cloudep_idp_user_t *user,
                                      cloudep_registrant_t *who, const char *email, const cloudep_member_t *decoy,
                                      cloudep_challenge_answer_t *out)

@@ -11,11 +11,12 @@
 #include "base/status.h"
 #include "flow/admission.h"
 #include "flow/purpose.h"
-#include "outbox/outbox.h"
+#include "outbox/message.h"
 #include "service/account.h"
 #include "service/notice.h"
 
-/* Takes invite and email. What another request took in the meantime is told as if it had been so from the start. */
+/* Takes invite and email. What another request has taken meanwhile is refused as if it had been taken from the start.
+ */
 static cloudep_outcome_t reserve(cloudep_context_t *ctx, const cloudep_registration_t *in, const char *provider,
                                  const cloudep_idp_user_t *user)
 {
@@ -48,7 +49,7 @@ static cloudep_outcome_t reserve(cloudep_context_t *ctx, const cloudep_registrat
     }
 }
 
-/* *in_doubt: nobody knows whether the user will be there, so nothing may be undone yet. */
+/* *in_doubt: the user may or may not be created there, so nothing may be undone yet. */
 static cloudep_outcome_t create_at_provider(cloudep_context_t *ctx, const cloudep_idp_t *idp,
                                             const cloudep_idp_context_t *at, const cloudep_idp_user_t *user,
                                             const char *password, int *in_doubt)
@@ -69,7 +70,7 @@ static cloudep_outcome_t create_at_provider(cloudep_context_t *ctx, const cloude
     }
 }
 
-/* In place of a code that nobody could use: the owner of the address learns that somebody tried. */
+/* For a decoy, in place of the code: a notice to the owner of the address that somebody tried. */
 static cloudep_outcome_t tell_owner(cloudep_context_t *ctx, const cloudep_registrant_t *who,
                                     const cloudep_message_t **message)
 {

@@ -26,12 +26,12 @@ cloudep_outcome_t cloudep_send_registration_code(cloudep_context_t *ctx, const c
 cloudep_outcome_t cloudep_enrol(cloudep_context_t *ctx, const cloudep_registration_t *in, cloudep_idp_user_t *user,
                                 cloudep_registrant_t *who, cloudep_challenge_answer_t *out);
 
-/** The same with CloudEPConcealAccounts: nobody can tell from the answer whether the email was taken. */
+/** The same with CloudEPConcealAccounts: the answer does not tell whether the email was taken. */
 cloudep_outcome_t cloudep_enrol_concealed(cloudep_context_t *ctx, const cloudep_registration_t *in,
                                           cloudep_idp_user_t *user, cloudep_registrant_t *who,
                                           cloudep_challenge_answer_t *out);
 
-/** Whose registration is resumed when nobody may tell: member's (NULL: nobody has the email), or a decoy's. */
+/** Who is sent a code at a concealed resumption: the member (NULL: nobody has the email), or a decoy. */
 cloudep_outcome_t cloudep_find_concealed(cloudep_context_t *ctx, const cloudep_member_t *member,
                                          cloudep_registrant_t *who);
 

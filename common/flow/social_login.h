@@ -40,24 +40,33 @@ typedef struct cloudep_social_callback_t {
     const char *browser;    /* the id that the browser's cookie has; NULL: none */
 } cloudep_social_callback_t;
 
-/** Begins a registration. As cloudep_check_admission(); FIELD_INVALID (provider, redirect_uri), TOO_MANY_STARTS. */
+/**
+ * Begins a registration. FIELD_INVALID (provider, redirect_uri), PROVIDER_NOT_CONFIGURED, TOO_MANY_STARTS, and as
+ * cloudep_check_admission().
+ */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_social_register_start(cloudep_context_t *ctx, const cloudep_social_registration_t *in,
                               cloudep_social_start_t *out);
 
 /**
- * Ends it: a member with that account, and a session. STATE_INVALID, LOGIN_LOST, EMAIL_UNVERIFIED, ACCOUNT_EXISTS, and
- * what cloudep_check_admission() says.
+ * Ends it: a member with that account, and a session. STATE_INVALID, LOGIN_LOST, PROVIDER_NOT_CONFIGURED (not any
+ * more), EMAIL_UNVERIFIED, ACCOUNT_EXISTS, INVITE_BUSY, and as cloudep_check_admission().
  */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_social_register_finish(cloudep_context_t *ctx, const cloudep_social_callback_t *in,
                                const cloudep_session_t **session);
 
-/** Begins a login. TENANT_UNKNOWN, TENANT_CLOSED, FIELD_INVALID (provider, redirect_uri), TOO_MANY_STARTS. */
+/**
+ * Begins a login. TENANT_UNKNOWN, TENANT_CLOSED, FIELD_INVALID (provider, redirect_uri), PROVIDER_NOT_CONFIGURED,
+ * TOO_MANY_STARTS.
+ */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_social_login_start(cloudep_context_t *ctx, const cloudep_social_entry_t *in, cloudep_social_start_t *out);
 
-/** Ends it. STATE_INVALID, LOGIN_LOST, EMAIL_UNVERIFIED, IDENTITY_UNKNOWN, and as cloudep_complete_login(). */
+/**
+ * Ends it. STATE_INVALID, LOGIN_LOST, PROVIDER_NOT_CONFIGURED, EMAIL_UNVERIFIED, IDENTITY_UNKNOWN, and as
+ * cloudep_complete_login().
+ */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_social_login_finish(cloudep_context_t *ctx, const cloudep_social_callback_t *in, cloudep_login_result_t *out);
 

@@ -72,7 +72,7 @@ static apr_status_t verify(const cloudep_idp_context_t *ctx, const cloudep_idp_u
     const cloudep_password_memory_t *memory;
     const char *phc = NULL;
     int decoy = 0;
-    /* The unknown take the same two steps: a look-up that finds nothing, and a hash. */
+    /* An unknown account costs the same two steps: a look-up, which finds nothing, and a hash. */
     apr_status_t rv = cloudep_credential_get(run->db, ctx->p, &phc, user->tenant->id,
                                              user->uid ? user->uid : "00000000-0000-0000-0000-000000000000");
 

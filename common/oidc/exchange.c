@@ -1,8 +1,8 @@
 /*
- * exchange.c - whose id_token it is that a client turns in at token/exchange.
+ * exchange.c - the member that an id_token at token/exchange stands for.
  *
- * The token was made for somebody else's session and lives for hours, so more is asked of it than of one that we
- * fetched ourselves: it has to be fresh, of the tenant's own organisation, and it serves once.
+ * The token was made for another application's session and lives for hours, so it is checked more strictly than one
+ * that we fetched ourselves: it has to be fresh, of the tenant's own organisation, and it serves once.
  */
 #include "oidc/exchange.h"
 
@@ -64,7 +64,7 @@ static cloudep_outcome_t check_organization(cloudep_context_t *ctx, const cloude
     return strcmp(organization, tenant->organization) ? refuse(ctx, "of another organisation") : cloudep_done();
 }
 
-/* Of header and claims, as they are signed: a signature may have more than one spelling. */
+/* The digest of header and claims, without the signature, which can be encoded in more than one way. */
 static apr_status_t digest_of(const char **digest, apr_pool_t *p, const char *token)
 {
     unsigned char bytes[DIGEST_BYTES];
@@ -92,12 +92,12 @@ static cloudep_outcome_t use_up(cloudep_context_t *ctx, const cloudep_tenant_t *
                                         end + 2 * (apr_int64_t)config->oidc_leeway);
     }
     if (rv == CLOUDEP_ECONFLICT) {
-        return refuse(ctx, "it was turned in before");
+        return refuse(ctx, "it was used before");
     }
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "noting the id_token");
 }
 
-/* The identity provider by our own uid, if the token is from the very ZITADEL that it uses. */
+/* The identity provider whose user ids are our uids, if the token is from the ZITADEL that it uses; else NULL. */
 static const char *provisioned_by(const cloudep_config_t *config)
 {
     const char *url = config->zitadel_url;

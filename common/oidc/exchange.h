@@ -1,5 +1,5 @@
 /*
- * exchange.h - whose id_token it is that a client turns in at token/exchange.
+ * exchange.h - the member that an id_token at token/exchange stands for.
  */
 #ifndef CLOUDEP_OIDC_EXCHANGE_H
 #define CLOUDEP_OIDC_EXCHANGE_H

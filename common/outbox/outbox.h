@@ -1,45 +1,37 @@
 /*
  * outbox.h - from a committed row of the outbox to a mail or SMS that is on its way.
  *
- * One thread a channel in each child process delivers: woken by the request that committed a message, and every two
- * seconds for what others left. Any node may deliver any message.
- *
- * Templates and the members of params that they need (everything else is ignored):
- *
- *     registration, password_reset, business_email (mail)  code, minutes, tenant_name
- *     business_phone (SMS)                                 code, minutes, tenant_name
- *     registration_exists, password_changed, totp_enabled, totp_disabled, backup_codes_renewed, business_email_changed,
- *     business_phone_changed (mail)                        tenant_name; display_name if there is one
- *     backup_code_used (mail)                              tenant_name, remaining; display_name if there is one
- *
- * Texts or integers. Codes go to addresses that nobody has confirmed, so those templates have nothing in them that
- * a stranger could write.
+ * In each child process one thread for each channel of each server delivers: woken by the request that committed a
+ * message, and every two seconds for what others left. Any node may deliver a message, by a server of the same
+ * CloudEPOutbox.
  */
 #ifndef CLOUDEP_OUTBOX_H
 #define CLOUDEP_OUTBOX_H
 
 #include <httpd.h>
-#include "base/store/outbox_store.h"
 #include "core/settings.h"
-#include "core/context.h"
-
-/* The templates and transports of one server; immutable. */
-typedef struct cloudep_outbox_setup_t cloudep_outbox_setup_t;
 
 /* The delivery threads of one child process. */
 typedef struct cloudep_outbox_t cloudep_outbox_t;
 
 /**
- * Reads the templates and checks the transports of a server, in post_config (also on the dry run).
- * *setup: NULL when the server has neither a mail nor an SMS transport. CLOUDEP_EMALFORMED and other failures: *error
- * is a sentence for the operator.
+ * The prepare step of parts.h: reads the templates and checks the transports of a server. config->run->outbox_setup
+ * stays NULL when the server has neither a mail nor an SMS transport.
  */
-apr_status_t cloudep_outbox_prepare(const cloudep_outbox_setup_t **setup, apr_pool_t *pconf,
-                                    const cloudep_config_t *config, const char **error);
+apr_status_t cloudep_outbox_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error);
 
-/** Whether that channel can be delivered. setup may be NULL. */
-int cloudep_outbox_has_mail(const cloudep_outbox_setup_t *setup);
-int cloudep_outbox_has_sms(const cloudep_outbox_setup_t *setup);
+/**
+ * Whether servers of one CloudEPOutbox send alike; call it when all are prepared. CLOUDEP_ECONFLICT: not so, *error is
+ * a sentence that names both.
+ */
+apr_status_t cloudep_outbox_check_names(apr_pool_t *p, const server_rec *main_server, const char **error);
+
+/** Logs how a server sends its mails, where that is not in the configuration: under which name it greets. */
+void cloudep_outbox_tell(const server_rec *s);
+
+/** Whether that channel can be delivered. */
+int cloudep_outbox_has_mail(const cloudep_config_t *config);
+int cloudep_outbox_has_sms(const cloudep_config_t *config);
 
 /**
  * Starts the delivery threads for the servers that have a database, a sealing key and a transport, and tells their
@@ -47,32 +39,7 @@ int cloudep_outbox_has_sms(const cloudep_outbox_setup_t *setup);
  */
 apr_status_t cloudep_outbox_child_init(server_rec *main_server, apr_pool_t *pchild);
 
-/* A mail or text about to be written to the outbox. */
-typedef struct cloudep_draft_t {
-    const char *tenant_id;
-    const char *uid;
-    const char *channel;  /* CLOUDEP_CHANNEL_MAIL or CLOUDEP_CHANNEL_SMS */
-    const char *target;   /* email address or E.164 number */
-    const char *language; /* NULL: the server's default */
-    const char *template;
-    const apr_table_t *params; /* what the template shows; it is sealed */
-    apr_int64_t lifetime;      /* seconds after which it is not sent any more */
-} cloudep_draft_t;
-
-/** Makes the message that the caller commits with CLOUDEP_SQL_ENQUEUE; from the context's pool. */
-cloudep_outcome_t cloudep_message_new(cloudep_context_t *ctx, const cloudep_message_t **message,
-                                      const cloudep_draft_t *draft);
-
-/**
- * Has the delivery woken once the answer is out, after a message was committed. Not before: with concealed accounts a
- * delivery that takes the processor from its own answer would show in the time.
- */
-static inline void cloudep_outbox_wake(cloudep_context_t *ctx)
-{
-    ctx->message_committed = 1;
-}
-
-/** The log_transaction hook: wakes the delivery for a request whose flow called cloudep_outbox_wake(). */
+/** The log_transaction hook: wakes the delivery for a request whose flow has committed a message. */
 int cloudep_outbox_after_answer(request_rec *r);
 
 #endif

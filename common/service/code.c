@@ -6,7 +6,7 @@
 #include <string.h>
 #include <apr_strings.h>
 #include "core/settings.h"
-#include "outbox/outbox.h"
+#include "outbox/message.h"
 #include "service/decoy.h"
 #include "service/throttle.h"
 

@@ -6,7 +6,7 @@
 #include <apr_strings.h>
 #include "base/crypto/random.h"
 #include "base/status.h"
-#include "outbox/outbox.h"
+#include "outbox/message.h"
 #include "service/notice.h"
 #include "service/throttle.h"
 

@@ -16,7 +16,7 @@
 
 #define FORGET_AFTER 86400 /* seconds: a failure a day is no attack */
 
-/* What a sealed secret belongs to: moved to another row it does not open. */
+/* What a sealed secret is bound to: in another member's row it cannot be unsealed. */
 static const char *owner_of(cloudep_context_t *ctx, const char *tenant_id, const char *uid)
 {
     return apr_pstrcat(ctx->p, "totp:", tenant_id, ":", uid, NULL);
@@ -78,7 +78,7 @@ cloudep_outcome_t cloudep_factor_wrong(const char *code)
 
 const char *cloudep_factor_method(const cloudep_totp_proof_t *proof)
 {
-    return proof->secret ? "totp" : "backup_code";
+    return proof->secret ? CLOUDEP_MFA_TOTP : CLOUDEP_MFA_BACKUP_CODE;
 }
 
 cloudep_outcome_t cloudep_totp_check(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *sealed,

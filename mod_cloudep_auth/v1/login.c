@@ -1,7 +1,7 @@
 /*
  * login.c - POST /login, /login/mfa.
  */
-#include "v1/operations.h"
+#include "operations.h"
 
 #include <stddef.h>
 #include "flow/login_second_factor.h"

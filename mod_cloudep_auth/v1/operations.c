@@ -1,7 +1,7 @@
 /*
  * operations.c - the table of /api/v1/auth.
  */
-#include "v1/operations.h"
+#include "operations.h"
 
 #include "flow/login_second_factor.h"
 #include "flow/password_reset.h"

@@ -1,7 +1,7 @@
 /*
  * password.c - POST /password/forgot, /password/reset.
  */
-#include "v1/operations.h"
+#include "operations.h"
 
 #include <stddef.h>
 #include "flow/password_reset.h"

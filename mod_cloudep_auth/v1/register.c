@@ -1,7 +1,7 @@
 /*
  * register.c - POST /register, /register/confirm, /register/resend, /register/resume.
  */
-#include "v1/operations.h"
+#include "operations.h"
 
 #include <stddef.h>
 #include "flow/registration.h"

@@ -1,7 +1,7 @@
 /*
  * token.c - POST /token/refresh, /logout.
  */
-#include "v1/operations.h"
+#include "operations.h"
 
 #include <stddef.h>
 #include "base/jose/jwt.h"

@@ -20,8 +20,8 @@ sub confirm_with {
 
 # ---- resend
 my ($data, $sent) = pending();
-my $first = secret($server->mail_code($sent->{email}));
 my $early = outcome(again($data), 429, 28604000, 'too early');
+my $first = secret($server->mail_code($sent->{email}));
 like($early->header('Retry-After'), qr/^[1-4]$/, 'Retry-After says how long');
 sleep 4;
 my $second = outcome(again($data), 200, 102000, 'a new code')->data;

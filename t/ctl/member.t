@@ -97,11 +97,12 @@ $ctl->fails(2, qr/say which/, 'clearing without saying which', qw(lockout clear)
 $ctl->done('clear all', qw(lockout clear --all), @tenant);
 is_deeply($keys->('--all'), [], 'nothing is left');
 
-server->psql(q(INSERT INTO cloudep.events (tenant_id, name, outcome, uid)
-    SELECT t.id, 'test.' || n, 'ok', :'uid' FROM cloudep.tenants t, generate_series(1, 3) n WHERE slug = :'slug'),
+server->psql(q(INSERT INTO cloudep.events (tenant_id, name, outcome, reason, uid)
+    SELECT t.id, 'test.' || n, '29505000', 'code_wrong', :'uid' FROM cloudep.tenants t, generate_series(1, 3) n WHERE slug = :'slug'),
     uid => $cem->{uid}, slug => $tenant->{slug});
 my $events = $ctl->json('event list', qw(event list --limit 2), @tenant, '--uid', $cem->{uid});
 is_deeply([map { $_->{name} } @{ $events->{events} }], ['test.3', 'test.2'], 'the newest first');
+is($events->{events}[0]{reason}, 'code_wrong', 'an event has its reason');
 is($ctl->json('older ones', qw(event list --limit 1), @tenant, '--uid', $cem->{uid}, '--after', $events->{next})->{events}[0]{name}, 'test.1',
     'and on from there');
 is(scalar @{ $ctl->json('by name', qw(event list --name test.2), @tenant)->{events} }, 1, 'by name');

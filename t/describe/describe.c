@@ -4,8 +4,11 @@
  *
  *     directives  [{name, kind, default, min, max, context, help}]  default: null where there is none
  *     messages    [{id, levels}]
- *     operations  [{name, method, prefix, path, member, query, quiet, fields: [{name, type, required, clear, min,
- * max}], codes: {reason: {status, code, message}}}] reasons     [word]
+ *     operations  [{name, method, prefix, path, member, query, quiet, codes: {reason: {status, code, message}},
+ *                  fields: [{name, type, required, clear, min, max}]}]
+ *     reasons     [word]
+ *     rules       [word]
+ *     version     [number]
  *
  * A table that is to be shown is a function and a row of sections[].
  */
@@ -15,6 +18,8 @@
 #include <string.h>
 
 #include "access/place_settings.h"
+#include "base/text/rule.h"
+#include "base/version.h"
 #include "core/message_ids.h"
 #include "core/settings.h"
 #include "describe.h"
@@ -92,14 +97,23 @@ static json_t *messages(void)
     return list;
 }
 
+static json_t *version(void)
+{
+    return json_pack("[s]", CLOUDEP_VERSION);
+}
+
+static json_t *rules(void)
+{
+    return json_pack("[ssssss]", CLOUDEP_RULE_REQUIRED, CLOUDEP_RULE_FORMAT, CLOUDEP_RULE_LENGTH, CLOUDEP_RULE_CHOICE,
+                     CLOUDEP_RULE_PASSWORD, CLOUDEP_RULE_NOT_ALLOWED);
+}
+
 static const struct {
     const char *name;
     json_t *(*make)(void);
 } sections[] = {
-    {"directives", directives},
-    {"messages", messages},
-    {"operations", describe_operations},
-    {"reasons", describe_reasons},
+    {"directives", directives},    {"messages", messages}, {"operations", describe_operations},
+    {"reasons", describe_reasons}, {"rules", rules},       {"version", version},
 };
 
 int main(void)

@@ -45,7 +45,7 @@ sub bounded {
 # ---- the database
 for my $way (qw(stop kill9)) {
     $pg->$way;
-    outcome(bounded($operations{$_}[0], 5), 500, $operations{$_}[1], "$_ after $way of PostgreSQL") for sort keys %operations;
+    outcome(bounded($operations{$_}[0], 20), 500, $operations{$_}[1], "$_ after $way of PostgreSQL") for sort keys %operations;
     $pg->start;
     outcome($operations{get_me}[0]->(), 200, 102000, 'the next request after its return is right');
     outcome($operations{login}[0]->(), 200, 102000, 'a login as well');

@@ -1,5 +1,5 @@
 # What doc/operations.md puts in front of a node against overload: HAProxy, by the very text there. Who finds the node busy
-# is told so in the node's own words, in the time that the text names, and those who were let through get their answers.
+# is told so in the node's own words, and those who were let through get their answers.
 use strict;
 use warnings;
 use CloudEP::Client;
@@ -8,14 +8,14 @@ use CloudEP::Load qw(judge);
 use CloudEP::Process qw(alive free_port signal_all slurp spawn spew wait_until);
 use CloudEP::Test;
 use IO::Socket::INET;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 
 my $server = own_server()->start;
 my $member = register_member(server => $server);
 my ($port, $dir, $node) = (free_port(), CloudEP::Test::own_folder('haproxy'), '127.0.0.1:' . $server->port);
 my ($conf) = slurp(CloudEP::Httpd::top() . '/doc/operations.md') =~ /^```haproxy\n(.*?)^```$/ms
     or die 'doc/operations.md has no HAProxy example';
-my ($wait) = $conf =~ /^    timeout queue (\d+)ms$/m or die 'the example says nothing of the queue';
+$conf =~ /^    timeout queue \d+ms$/m or die 'the example says nothing of the queue';
 for ([qr/bind :443 ssl.*/, "bind 127.0.0.1:$port"], [qr/10\.0\.0\.11:80 maxconn \d+/, "$node maxconn 2"]) {
     my ($text, $replacement) = @$_;
     $conf =~ s/$text/$replacement/ or die "the example has no $text";
@@ -35,6 +35,14 @@ ok(wait_until(20, sub {
 my $client = CloudEP::Client->new(port => $port, token => $member->{access});
 outcome($client->get('/api/v1/members/me'), 200, 102000, 'a node that is not busy answers');
 
+# How many connections to the node hold bytes that nobody has read: of a stopped node, the requests that were sent to it.
+sub waiting_requests {
+    my $local = sprintf ':%04X', $server->port;
+    my @sockets = map { [(split)[1, 3, 4]] } split /\n/, slurp('/proc/net/tcp');
+    my $established = '01';
+    return scalar grep { my ($address, $state, $queues) = @$_; $address =~ /$local$/ && $state eq $established && $queues !~ /:0+$/ } @sockets;
+}
+
 # A node that is as busy as can be.
 signal_all(STOP => $server->pid);
 my $load = CloudEP::Load->new($server->{dir});
@@ -46,12 +54,9 @@ for my $number (1, 2) {
         judge($count, $client->get('/api/v1/members/me'));
     });
 }
-sleep 1; # for those two to be there
-my $began = time;
+ok(wait_until(30, sub { waiting_requests() == 2 }), 'two requests wait in the node');
 my @refused = $client->parallel((['GET', '/api/v1/members/me']) x 3);
-my $took = time - $began;
-outcome($_, 503, 10603000, 'who finds it busy is told so, in an envelope') for @refused;
-cmp_ok($took, '<', $wait / 1000 + 1, 'as early as the example says');
+outcome($_, 503, 10603000, 'whoever finds the node busy is told so in an envelope, while the two wait') for @refused;
 signal_all(CONT => $server->pid);
 my $sum = $load->end;
 is($sum->{answered}, 2, 'and those who were let through get their answers') or diag(explain $sum);

@@ -1,6 +1,8 @@
 # 501: a server with only part of the configuration starts, says what is off, and answers so there and only there.
 use strict;
 use warnings;
+use CloudEP::Httpd;
+use CloudEP::Process qw(free_port run slurp);
 use CloudEP::Test;
 
 my $member = register_member();
@@ -30,6 +32,8 @@ for my $part (@parts) {
     my $server = own_server(without => $without, values => { CloudEPIssuer => server()->url })->start;
     my $client = client(server => $server);
     my @told = $server->log =~ /CE10: (.*)/g;
+    my @version = $server->log =~ /CE12: CloudEP (\d+\.\d+\.\d+)$/mg;
+    is(scalar @version, 1, "the start without @$without says once which version this is") or diag($server->log);
     is(scalar @told, 1, "the start without @$without says once what is off") or diag(join "\n", @told);
     like($told[0], qr/^main server: not configured, .*[:,] \Q$said\E(?:,|$)/, "and names @$without");
     for my $path (sort { ($a eq '/logout') <=> ($b eq '/logout') } sort keys %body) {
@@ -48,6 +52,27 @@ for my $part (@parts) {
     $server->stop;
 }
 
+# Where only a virtual host has directives of ours, nothing is said of the main server; hosts that inherit add no line.
+my $beside = own_server();
+$beside->prepare;
+my $port = free_port();
+my $configuration = $beside->configuration;
+$beside->{httpd}->configure(CloudEP::Httpd::load_modules(build => $beside->{build}), <<"TEXT");
+Listen 127.0.0.1:$port
+<VirtualHost 127.0.0.1:$port>
+ServerName id.example
+$configuration
+</VirtualHost>
+<VirtualHost 127.0.0.1:$port>
+ServerName plain.example
+</VirtualHost>
+TEXT
+$beside->{httpd}->start;
+my @told = slurp($beside->{httpd}->error_log) =~ /CE10: (.*)/g;
+is(scalar @told, 1, 'one server of three has directives of ours, and one line says what is off');
+like($told[0], qr/^id\.example: not configured, .*SMS \(CloudEPSMSTransport\)/, 'which names that server');
+$beside->stop;
+
 # A node that only serves members needs no private key.
 my $public = own_server();
 $public->prepare;
@@ -63,6 +88,20 @@ outcome(client(server => $public, token => $member->{access})->get('/api/v1/memb
     'public keys are enough to serve members');
 outcome(client(server => $public)->post('/api/v1/auth/token/refresh', { refresh_token => $member->{refresh} }), 501,
     28605000, 'but not to sign');
+
+# ---- a part that a child cannot make, here for want of memory: it is named, and the child goes on without it
+SKIP: {
+    skip 'sanitizers need all the address space that there is', 3 if $ENV{CLOUDEP_SANITIZE};
+    my $poor = own_server(values => { CloudEPIssuer => server()->url, CloudEPPasswordMemory => 2**20, CloudEPPasswordWorkers => 64 });
+    run(undef, 'prlimit', '--pid', $$, '--as=' . 2**35 . ':');
+    $poor->start;
+    run(undef, 'prlimit', '--pid', $$, '--as=unlimited:');
+    my $client = client(server => $poor, token => $member->{access});
+    outcome($client->post('/api/v1/auth/login', $body{'/login'}), 501, 28605000, 'a login where no password can be hashed');
+    outcome($client->get('/api/v1/members/me'), 200, 102000, 'what needs no hash goes on beside it');
+    like($poor->log, qr/CE21: password hashing: this child could not make it/, 'the log names the part');
+    $poor->stop;
+}
 
 # ---- mistakes that a start refuses, with a sentence
 my %mistakes = (

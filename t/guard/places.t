@@ -4,7 +4,7 @@ use strict;
 use warnings;
 use CloudEP::Backend;
 use CloudEP::Httpd;
-use CloudEP::Process qw(capture spew);
+use CloudEP::Process qw(capture socket_folder spew);
 use CloudEP::Test;
 use File::Path qw(make_path);
 
@@ -41,7 +41,7 @@ my %combined = (
     'outer/own' => ["Require cloudep-tenant $acme->{slug}"],
 );
 $server->{with} = [
-    (map { module($_) } qw(include cgid)), "ScriptSock $server->{dir}/cgi.sock", 'Protocols h2c http/1.1', 'H2Direct on',
+    (map { module($_) } qw(include cgid)), "ScriptSock " . socket_folder($server->{dir}) . '/cgi.sock', 'Protocols h2c http/1.1', 'H2Direct on',
     section(Directory => "$docs/folder", 'Require valid-user', 'Options +Includes +ExecCGI', 'AddHandler cgi-script .cgi',
         'AddOutputFilter INCLUDES .shtml', 'AddType text/html .shtml', 'DirectoryIndex index.cgi', 'RewriteEngine On',
         'RewriteRule ^renamed$ index.cgi'),

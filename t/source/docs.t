@@ -1,6 +1,7 @@
 # The documents say what the code does: every directive with its default, every route, every outcome, every message id.
 use strict;
 use warnings;
+use feature 'state';
 use CloudEP::Httpd;
 use CloudEP::Process qw(slurp);
 use CloudEP::Source qw(described);
@@ -10,8 +11,7 @@ use Test::More;
 use YAML::XS ();
 
 chdir CloudEP::Httpd::top() or die;
-my ($config, $guide, $readme, $operations) =
-    map { slurp($_) } qw(httpd.conf.d/cloudep.conf doc/directives.md README.md doc/operations.md);
+my ($config, $guide, $operations) = map { slurp($_) } qw(httpd.conf.d/cloudep.conf doc/directives.md doc/operations.md);
 
 # Two lists of names are the same; the difference is told by name.
 sub same {
@@ -61,12 +61,6 @@ while ($guide =~ /^### (CloudEP\w+)\n\n.+?\n\n    Syntax:  (CloudEP\w+) .*\n    
 is("@misplaced", '', 'doc/directives.md: syntax, default and context are each of their directive');
 defaults_are(\%described, 'doc/directives.md');
 
-my %listed;
-while ($readme =~ /^\| \[(CloudEP\w+)\]\(doc\/directives\.md#\w+\) \| (?:`([^|`]+)`)? ?\| (?:server|directory) \|/mg) {
-    $listed{$1} = defined $2 ? value_of($2) : undef;
-}
-defaults_are(\%listed, 'the table of README.md');
-
 # In the configuration what is commented out has its default behind it; what has none, or is in use, an example.
 my %shipped;
 while ($config =~ /^(#(?:    #?)?)?(CloudEP\w+) (.+)$/mg) {
@@ -115,32 +109,78 @@ sub resolve {
     return $node;
 }
 
-# The status of each code that an operation may answer.
-sub statuses {
+# The refusals of an operation in the document: [status, reasons of its enum, examples by name], of each status.
+sub refusals {
     my ($operation) = @_;
-    return map { ($_->{code} => $_->{status}) } values %{ $operation->{codes} };
+    my @found;
+    for my $status (grep { $_ >= 400 } sort keys %{ $operation->{responses} }) {
+        my $json = resolve($operation->{responses}{$status})->{content}{'application/json'} // next;
+        my %examples = map { ($_ => resolve($json->{examples}{$_})->{value}) } keys %{ $json->{examples} };
+        push @found, [$status, $json->{schema}{properties}{reason}{enum} // [], \%examples];
+    }
+    return @found;
 }
 
-my (@documented, @wrong);
+# What is wrong with an example of a reason: it has to be what the tables of codes say, to the letter. Only a malformed
+# request has messages that are more exact than its reason's.
+sub example_faults {
+    my ($status, $reason, $value, $expected) = @_;
+    return 'there is no such reason' if !$expected;
+    my @wrong = map { "its $_ is " . ($value->{$_} // 'missing') . ", not $expected->{$_}" }
+        grep { ($value->{$_} // '') ne $expected->{$_} } 'code', $reason eq 'request_malformed' ? () : 'message';
+    push @wrong, "it has the reason $value->{reason}" if ($value->{reason} // '') ne $reason;
+    push @wrong, "its status is $expected->{status}" if $expected->{status} != $status;
+    return @wrong, map { error_faults($_) } @{ $value->{errors} // [] };
+}
+
+sub error_faults {
+    my ($error) = @_;
+    state %rules = map { $_ => 1 } described('rules');
+    return $rules{ $error->{rule} // '' } ? () : 'an error has the rule ' . ($error->{rule} // 'none');
+}
+
+my (@documented, @wrong, %used);
 for my $operation (@operations) {
     my ($method, $path, $what) = @$operation;
-    my %status = statuses($served{"$method $path"} // next);
-    for my $status (sort keys %{ $what->{responses} }) {
-        my $examples = resolve($what->{responses}{$status})->{content}{'application/json'}{examples} or next;
-        for my $code (sort keys %$examples) {
-            my $value = resolve($examples->{$code})->{value};
-            my $expected = $status{$code} // 'nothing';
-            push @documented, join "\t", $method, $path, $status, $code;
-            push @wrong, "$documented[-1]: the example has $value->{code}" if $value->{code} != $code;
-            push @wrong, "$documented[-1]: the code answers $expected" if $expected ne $status && $code != 10105000;
+    my $codes = ($served{"$method $path"} // next)->{codes};
+    push @documented, "$method\t$path\t200\t102000" if $what->{responses}{200};
+    for my $refusal (refusals($what)) {
+        my ($status, $reasons, $examples) = @$refusal;
+        my $here = "$method $path $status";
+        push @wrong, "$here: the reasons are @$reasons, the examples " . join ' ', sort keys %$examples
+            if join(' ', sort @$reasons) ne join(' ', sort keys %$examples);
+        for my $reason (sort keys %$examples) {
+            push @wrong, map { "$here $reason: $_" } example_faults($status, $reason, $examples->{$reason}, $codes->{$reason});
+            push @documented, join "\t", $method, $path, $status, $examples->{$reason}{code} // 'none';
+            $used{$reason} = 1;
         }
     }
 }
-is(join("\n", @wrong), '', 'every example of doc/openapi.yaml has the code of its name, at its status');
+is(join("\n", @wrong), '', 'every reason of doc/openapi.yaml has an example, with its status, code and message');
+my $schema = $api->{components}{schemas}{Problem}{properties}{errors}{items}{properties}{rule}{enum};
+same($schema, [described('rules')], 'doc/openapi.yaml has every rule and no other');
+
+# ---- doc/reasons.md: each reason once, and where it is answered
+
+my (%meant, @twice);
+for my $row (slurp('doc/reasons.md') =~ /^\| (`.+?) \| .+ \| .+ \|$/mg) {
+    push @twice, grep { $meant{$_}++ } $row =~ /`(\w+)`/g;
+}
+is("@twice", '', 'doc/reasons.md has each reason once');
+same([keys %meant], [grep { $_ ne 'done' } described('reasons')], 'doc/reasons.md has every reason and no other');
+my @OF_HTTPD = qw(path_unknown request_refused access_refused);    # told by error.c and for unknown paths only
+same([keys %used, @OF_HTTPD], [keys %meant], 'every reason is one of an operation, or of httpd itself');
+
 my %documented = map { $_ => 1 } @documented;
 my ($head, @outcomes) = split /\n/, slurp('t/responses.tsv');
-is(join("\n", grep { !$documented{$_} } @outcomes), '', 'doc/openapi.yaml has every outcome of the contract');
+is(join("\n", grep { !$documented{$_} } @outcomes), '', 'doc/openapi.yaml has a reason for every outcome of the contract');
 cmp_ok(scalar @outcomes, '==', 233, 'which are 233');
+
+# ---- the version
+my ($version) = described('version');
+is($api->{info}{version}, $version, 'doc/openapi.yaml has the version of common/base/version.h');
+my @releases = slurp('CHANGELOG.md') =~ /^## (\d+\.\d+\.\d+)(?=,| |$)/mg;
+is($releases[0], $version, 'CHANGELOG.md begins with the version of common/base/version.h');
 
 # Every reference leads somewhere.
 sub references {
@@ -167,7 +207,7 @@ is(join("\n", @other), '', 'and says its level');
 # ---- links
 
 my @dead;
-for my $document ('README.md', 'SECURITY.md', glob('doc/*.md'), 't/oidc/README.md', 't/zitadel/README.md') {
+for my $document (glob('*.md'), glob('doc/*.md'), 'bench/README.md', 't/oidc/README.md', 't/zitadel/README.md') {
     my $text = slurp($document) =~ s/^```.*?^```$//msgr;
     for my $link ($text =~ /\]\(([^)\s]+)\)/g) {
         next if $link =~ /^https?:/;

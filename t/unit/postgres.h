@@ -5,6 +5,7 @@
  *     postgres_start();
  *     db = postgres_db(pool, POSTGRES_APP);           as httpd connects; any number of threads may use it
  *     postgres_sql("INSERT INTO cloudep.tenants ..."); as the superuser
+ *     name = postgres_value("SELECT name FROM cloudep.tenants WHERE slug = $1", "acme", NULL);
  *
  * Whatever cannot be done ends the program ("Bail out!"), so nothing here returns a failure. Run it in the project's
  * top folder, or name that in CLOUDEP_TOP. As root, the server runs as nobody: initdb refuses root.
@@ -148,25 +149,20 @@ static inline void postgres_exec(PGconn *pg, const char *sql)
     PQclear(result);
 }
 
-/** Runs SQL as the superuser; values go in by $1, $2 (texts, NULL ends them). Returns the first cell of the first row,
- * which the caller may free(); NULL: no row, or SQL NULL. */
-__attribute__((sentinel)) static inline char *postgres_value(const char *sql, ...)
+/* texts: the SQL, its parameters, NULL. */
+static inline char *postgres_value_of(const char *const *texts)
 {
-    const char *values[16];
     PGconn *pg = postgres_superuser();
     PGresult *result;
     char *value = NULL;
-    va_list args;
     int n = 0;
 
-    va_start(args, sql);
-    while (n < 16 && (values[n] = va_arg(args, const char *))) {
+    while (texts[n + 1]) {
         n++;
     }
-    va_end(args);
-    result = PQexecParams(pg, sql, n, NULL, values, NULL, NULL, 0);
+    result = PQexecParams(pg, texts[0], n, NULL, texts + 1, NULL, NULL, 0);
     if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
-        postgres_bail_out("%s in: %.200s", PQerrorMessage(pg), sql);
+        postgres_bail_out("%s in: %.200s", PQerrorMessage(pg), texts[0]);
     }
     if (PQntuples(result) > 0 && !PQgetisnull(result, 0, 0)) {
         value = strdup(PQgetvalue(result, 0, 0));
@@ -174,6 +170,12 @@ __attribute__((sentinel)) static inline char *postgres_value(const char *sql, ..
     PQclear(result);
     return value;
 }
+
+/**
+ * char *postgres_value(sql, ..., NULL): runs one statement as the superuser, with texts for $1, $2, ...
+ * Returns the first cell of the first row, to be given to free(); NULL: no row, or SQL NULL.
+ */
+#define postgres_value(...) postgres_value_of((const char *const[]){__VA_ARGS__})
 
 /** Runs SQL of any number of statements as the superuser. */
 static inline void postgres_sql(const char *sql)
@@ -188,24 +190,24 @@ typedef struct postgres_connection_t {
     struct postgres_connection_t *next;
 } postgres_connection_t;
 
-typedef struct postgres_lender_t {
+typedef struct postgres_connections_t {
     apr_pool_t *pool;
     apr_thread_mutex_t *mutex;
     const char *conninfo;
     const apr_dbd_driver_t *driver;
     postgres_connection_t *free;
-} postgres_lender_t;
+} postgres_connections_t;
 
 /* The caller holds the mutex. */
-static inline postgres_connection_t *postgres_open(postgres_lender_t *lender)
+static inline postgres_connection_t *postgres_open(postgres_connections_t *all)
 {
-    postgres_connection_t *connection = apr_pcalloc(lender->pool, sizeof(*connection));
+    postgres_connection_t *connection = apr_pcalloc(all->pool, sizeof(*connection));
     const char *error = NULL;
 
-    connection->lease.driver = lender->driver;
+    connection->lease.driver = all->driver;
     connection->lease.owner = connection;
-    if (apr_pool_create(&connection->lease.pool, lender->pool) != APR_SUCCESS ||
-        apr_dbd_open_ex(lender->driver, connection->lease.pool, lender->conninfo, &connection->lease.handle, &error) !=
+    if (apr_pool_create(&connection->lease.pool, all->pool) != APR_SUCCESS ||
+        apr_dbd_open_ex(all->driver, connection->lease.pool, all->conninfo, &connection->lease.handle, &error) !=
             APR_SUCCESS) {
         printf("# no connection: %s\n", error ? error : "");
         return NULL;
@@ -215,19 +217,19 @@ static inline postgres_connection_t *postgres_open(postgres_lender_t *lender)
 
 static inline apr_status_t postgres_acquire(void *baton, cloudep_db_lease_t *lease, apr_pool_t *p)
 {
-    postgres_lender_t *lender = baton;
+    postgres_connections_t *all = baton;
     postgres_connection_t *connection;
 
     (void)p;
-    (void)apr_thread_mutex_lock(lender->mutex);
-    connection = lender->free;
+    (void)apr_thread_mutex_lock(all->mutex);
+    connection = all->free;
     if (connection) {
-        lender->free = connection->next;
+        all->free = connection->next;
     }
     else {
-        connection = postgres_open(lender);
+        connection = postgres_open(all);
     }
-    (void)apr_thread_mutex_unlock(lender->mutex);
+    (void)apr_thread_mutex_unlock(all->mutex);
     if (!connection) {
         return CLOUDEP_EDATABASE;
     }
@@ -237,13 +239,13 @@ static inline apr_status_t postgres_acquire(void *baton, cloudep_db_lease_t *lea
 
 static inline void postgres_release(void *baton, cloudep_db_lease_t *lease)
 {
-    postgres_lender_t *lender = baton;
+    postgres_connections_t *all = baton;
     postgres_connection_t *connection = lease->owner;
 
-    (void)apr_thread_mutex_lock(lender->mutex);
-    connection->next = lender->free;
-    lender->free = connection;
-    (void)apr_thread_mutex_unlock(lender->mutex);
+    (void)apr_thread_mutex_lock(all->mutex);
+    connection->next = all->free;
+    all->free = connection;
+    (void)apr_thread_mutex_unlock(all->mutex);
 }
 
 static inline void postgres_report(void *baton, const char *label, const char *sqlstate, const char *message)
@@ -256,15 +258,15 @@ static inline void postgres_report(void *baton, const char *label, const char *s
 static inline cloudep_db_t *postgres_db(apr_pool_t *pool, const char *role)
 {
     cloudep_db_t *db = apr_pcalloc(pool, sizeof(*db));
-    postgres_lender_t *lender = apr_pcalloc(pool, sizeof(*lender));
+    postgres_connections_t *all = apr_pcalloc(pool, sizeof(*all));
 
-    lender->pool = pool;
-    lender->conninfo = apr_psprintf(pool, "host='%s' dbname=cloudep user=%s", postgres.dir, role);
-    if (apr_dbd_init(pool) != APR_SUCCESS || apr_dbd_get_driver(pool, "pgsql", &lender->driver) != APR_SUCCESS ||
-        apr_thread_mutex_create(&lender->mutex, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS) {
+    all->pool = pool;
+    all->conninfo = apr_psprintf(pool, "host='%s' dbname=cloudep user=%s", postgres.dir, role);
+    if (apr_dbd_init(pool) != APR_SUCCESS || apr_dbd_get_driver(pool, "pgsql", &all->driver) != APR_SUCCESS ||
+        apr_thread_mutex_create(&all->mutex, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS) {
         postgres_bail_out("APR's driver cannot be loaded");
     }
-    db->baton = lender;
+    db->baton = all;
     db->acquire = postgres_acquire;
     db->release = postgres_release;
     db->report = postgres_report;

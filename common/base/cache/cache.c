@@ -101,18 +101,18 @@ static apr_status_t try_servers(const cloudep_cache_t *cache, request_t *r)
     /* A server that was restarted costs one try, one that is gone two; then the next has the key. */
     while (skipped < cache->count && failures <= cache->count) {
         cloudep_peer_verdict_t verdict;
-        cloudep_peer_turn_t turn;
+        cloudep_peer_lease_t lease;
         apr_status_t rv;
 
-        if (cloudep_cache_peer_enter(&turn, cache->peers[at % cache->count]) != APR_SUCCESS) {
+        if (cloudep_cache_peer_enter(&lease, cache->peers[at % cache->count]) != APR_SUCCESS) {
             skipped++;
             at++;
             continue;
         }
         r->number = 0;
-        rv = ask(turn.client, r);
+        rv = ask(lease.client, r);
         verdict = judge(r, rv, failures > 0);
-        cloudep_cache_peer_leave(&turn, verdict);
+        cloudep_cache_peer_leave(&lease, verdict);
         if (verdict == CLOUDEP_PEER_ANSWERED) {
             return rv;
         }

@@ -42,8 +42,7 @@ typedef struct {
  * @param server filled in; its host is from @a pool
  * @return APR_SUCCESS, or CLOUDEP_EMALFORMED
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_cache_parse_server(cloudep_cache_server_t *server, const char *text, apr_pool_t *pool);
+apr_status_t cloudep_cache_parse_server(cloudep_cache_server_t *server, const char *text, apr_pool_t *pool);
 
 /**
  * Prepare the connections. Call it in child_init, after the fork: nothing is connected here, but
@@ -61,9 +60,8 @@ cloudep_cache_parse_server(cloudep_cache_server_t *server, const char *text, apr
  *        alone for one second; operations then answer at once
  * @return APR_SUCCESS; APR_EINVAL for parameters out of range; or APR's failure
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_cache_create(cloudep_cache_t **cache, apr_pool_t *pool, const apr_array_header_t *servers, int connections,
-                     apr_interval_time_t limit);
+apr_status_t cloudep_cache_create(cloudep_cache_t **cache, apr_pool_t *pool, const apr_array_header_t *servers,
+                                  int connections, apr_interval_time_t limit);
 
 /** The parts of a key, for cloudep_cache_key(). */
 #define CLOUDEP_KEY_PARTS(...)                                                                                         \
@@ -77,24 +75,23 @@ cloudep_cache_create(cloudep_cache_t **cache, apr_pool_t *pool, const apr_array_
  * @param parts strings, NULL allowed (it differs from "")
  * @return the key; an empty one, which every operation refuses with CLOUDEP_ECACHE, if OpenSSL fails
  */
-CLOUDEP_DECLARE(cloudep_cache_key_t)
-cloudep_cache_key(const char *space, const char *const *parts, apr_size_t count);
+cloudep_cache_key_t cloudep_cache_key(const char *space, const char *const *parts, apr_size_t count);
 
 /**
  * The same key, kept by the server that keeps all keys near that tag, and not where its own hash would lead: what is of
  * use only together is then lost together. Always name it with the same tag.
  * @param tag any text that differs often enough to spread the keys over the servers; NULL: as cloudep_cache_key()
  */
-CLOUDEP_DECLARE(cloudep_cache_key_t)
-cloudep_cache_key_near(const char *tag, const char *space, const char *const *parts, apr_size_t count);
+cloudep_cache_key_t cloudep_cache_key_near(const char *tag, const char *space, const char *const *parts,
+                                           apr_size_t count);
 
 /**
  * Read a value.
  * @param value from @a pool, with a NUL behind it that @a length does not count; any bytes
  * @param length may be NULL
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_cache_get(char **value, apr_size_t *length, cloudep_cache_t *cache, cloudep_cache_key_t key, apr_pool_t *pool);
+apr_status_t cloudep_cache_get(char **value, apr_size_t *length, cloudep_cache_t *cache, cloudep_cache_key_t key,
+                               apr_pool_t *pool);
 
 /**
  * Write a value, whether there is one or not.
@@ -102,18 +99,16 @@ cloudep_cache_get(char **value, apr_size_t *length, cloudep_cache_t *cache, clou
  * @param ttl seconds, 1 to CLOUDEP_CACHE_MAX_TTL; memcached may drop the value up to a second early
  * @return APR_SUCCESS or CLOUDEP_ECACHE (also for a length or ttl out of range)
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_cache_set(cloudep_cache_t *cache, cloudep_cache_key_t key, const char *value, apr_size_t length,
-                  apr_uint32_t ttl);
+apr_status_t cloudep_cache_set(cloudep_cache_t *cache, cloudep_cache_key_t key, const char *value, apr_size_t length,
+                               apr_uint32_t ttl);
 
 /**
  * Write a value if there is none: of all who try, exactly one gets APR_SUCCESS. Parameters as
  * cloudep_cache_set().
  * @return APR_SUCCESS, APR_EEXIST, or CLOUDEP_ECACHE
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_cache_add(cloudep_cache_t *cache, cloudep_cache_key_t key, const char *value, apr_size_t length,
-                  apr_uint32_t ttl);
+apr_status_t cloudep_cache_add(cloudep_cache_t *cache, cloudep_cache_key_t key, const char *value, apr_size_t length,
+                               apr_uint32_t ttl);
 
 /**
  * Add one to a counter; each caller gets another number.
@@ -123,13 +118,12 @@ cloudep_cache_add(cloudep_cache_t *cache, cloudep_cache_key_t key, const char *v
  * @return APR_SUCCESS, APR_NOTFOUND (only with ttl 0), or CLOUDEP_ECACHE (also when the value is not a
  *         number)
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_cache_incr(apr_uint32_t *number, cloudep_cache_t *cache, cloudep_cache_key_t key, apr_uint32_t ttl);
+apr_status_t cloudep_cache_incr(apr_uint32_t *number, cloudep_cache_t *cache, cloudep_cache_key_t key,
+                                apr_uint32_t ttl);
 
 /**
  * Remove a value: of all who try, exactly one gets APR_SUCCESS, the others APR_NOTFOUND.
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_cache_delete(cloudep_cache_t *cache, cloudep_cache_key_t key);
+apr_status_t cloudep_cache_delete(cloudep_cache_t *cache, cloudep_cache_key_t key);
 
 #endif

@@ -1,12 +1,14 @@
 /*
  * cache_peer.c - see cache_peer.h: what apr_memcache (apr-util 1.6) does not do about connections.
  *
+ * That library is a given: it comes with httpd, as apr_dbd does. What it lacks is made up for here and nowhere else.
+ *
  * - It answers "not found" when its servers are dead. Here a client has one server, which our own
  *   server_func always gives it.
  * - It reads without a timeout. Its connection list (a public field) is replaced by ours, whose
  *   constructor sets the kernel's SO_RCVTIMEO and SO_SNDTIMEO on each new connection.
  * - It keeps connections on which the other side has hung up. Here the client and all its connections
- *   are one "life": the first answer that cannot be retires it, the next turn gets a new one, and the
+ *   are one generation: the first answer that cannot be retires it, the next lease gets a new one, and the
  *   old one goes with its last user.
  */
 #include "base/cache/cache_peer.h"
@@ -26,9 +28,12 @@
 /* How long a failed server is left alone before one operation may try it. */
 #define REST APR_USEC_PER_SEC
 
-typedef struct cloudep_peer_life_t life_t;
+/* Where descriptors cannot be listed, those below are looked at: the system gives the lowest one that is free. */
+#define DESCRIPTORS_MAX 65536
 
-struct cloudep_peer_life_t {
+typedef struct cloudep_peer_generation_t generation_t;
+
+struct cloudep_peer_generation_t {
     cloudep_cache_peer_t *peer;
     apr_pool_t *pool;
     apr_memcache_t *client;
@@ -44,19 +49,19 @@ struct cloudep_cache_peer_t {
     cloudep_cache_server_t at;
     apr_uint32_t connections;
     apr_interval_time_t limit;
-    apr_thread_mutex_t *lock; /* for everything below and in the lives */
-    life_t *current;          /* NULL: make one */
-    int trying;               /* one turn finds out whether the server is back */
+    apr_thread_mutex_t *lock; /* for everything below and in the generations */
+    generation_t *current;    /* NULL: make one */
+    int trying;               /* one lease finds out whether the server is back */
     apr_time_t rest_until;    /* 0: healthy */
 };
 
 /* Call with the lock held. */
-static void retire(life_t *life)
+static void retire(generation_t *generation)
 {
-    life->retired = 1;
-    atomic_store(&life->ended, 1);
-    if (life->peer->current == life) {
-        life->peer->current = NULL;
+    generation->retired = 1;
+    atomic_store(&generation->ended, 1);
+    if (generation->peer->current == generation) {
+        generation->peer->current = NULL;
     }
 }
 
@@ -83,7 +88,7 @@ static int same_address(const apr_sockaddr_t *address, const struct sockaddr_sto
     }
 }
 
-static int is_ours(const life_t *life, int fd)
+static int is_ours(const generation_t *generation, int fd)
 {
     const apr_sockaddr_t *address;
     struct sockaddr_storage remote;
@@ -93,7 +98,7 @@ static int is_ours(const life_t *life, int fd)
     if (getpeername(fd, (struct sockaddr *)&remote, &length) != 0) {
         return 0;
     }
-    for (address = life->addresses; address; address = address->next) {
+    for (address = generation->addresses; address; address = address->next) {
         if (same_address(address, &remote)) {
             return 1;
         }
@@ -101,12 +106,12 @@ static int is_ours(const life_t *life, int fd)
     return 0;
 }
 
-static apr_status_t limit_wait(const life_t *life, int fd)
+static apr_status_t limit_wait(const generation_t *generation, int fd)
 {
-    const apr_interval_time_t limit = life->peer->limit;
+    const apr_interval_time_t limit = generation->peer->limit;
     const struct timeval wait = {.tv_sec = apr_time_sec(limit), .tv_usec = apr_time_usec(limit)};
 
-    if (!is_ours(life, fd)) {
+    if (!is_ours(generation, fd)) {
         return APR_NOTFOUND;
     }
     return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) == 0 &&
@@ -120,25 +125,26 @@ static apr_status_t limit_wait(const life_t *life, int fd)
  * descriptors by its peer. Another module's sockets to the same server get the limit as well; it does not
  * change how they work unless the server hangs.
  */
-static apr_status_t limit_waits(const life_t *life)
+static apr_status_t limit_waits(const generation_t *generation)
 {
     apr_status_t one = APR_NOTFOUND;
     apr_status_t rv = APR_NOTFOUND;
     const struct dirent *entry;
     DIR *all = opendir("/proc/self/fd");
-    long fd;
 
     if (!all) {
-        /* Behind ChrootDir there is no /proc: the long way. */
-        for (fd = sysconf(_SC_OPEN_MAX) - 1; fd >= 0; fd--) {
-            one = limit_wait(life, (int)fd);
+        /* Behind ChrootDir there is no /proc: the long way, though not to a limit of a thousand million. */
+        const long limit = sysconf(_SC_OPEN_MAX);
+
+        for (int fd = limit > 0 && limit < DESCRIPTORS_MAX ? (int)limit - 1 : DESCRIPTORS_MAX - 1; fd >= 0; fd--) {
+            one = limit_wait(generation, fd);
             rv = one == APR_NOTFOUND ? rv : one;
         }
         return rv;
     }
     while ((entry = readdir(all)) != NULL) {
         if (apr_isdigit(entry->d_name[0])) {
-            one = limit_wait(life, (int)apr_atoi64(entry->d_name));
+            one = limit_wait(generation, (int)apr_atoi64(entry->d_name));
             rv = one == APR_NOTFOUND ? rv : one;
         }
     }
@@ -147,32 +153,32 @@ static apr_status_t limit_waits(const life_t *life)
 }
 
 /* An apr_reslist_constructor; the list's lock is held, so others wait here while we connect. */
-static apr_status_t connect_one(void **connection, void *life_, apr_pool_t *pool)
+static apr_status_t connect_one(void **connection, void *generationv, apr_pool_t *pool)
 {
-    life_t *life = life_;
+    generation_t *generation = generationv;
 
     (void)pool;
-    if (atomic_load(&life->ended)) {
+    if (atomic_load(&generation->ended)) {
         /* The one before us could not connect: each of us waiting a second in turn helps nobody. */
         return APR_ECONNREFUSED;
     }
-    if (apr_reslist_acquire(life->raw, connection) == APR_SUCCESS) {
-        if (limit_waits(life) == APR_SUCCESS) {
+    if (apr_reslist_acquire(generation->raw, connection) == APR_SUCCESS) {
+        if (limit_waits(generation) == APR_SUCCESS) {
             return APR_SUCCESS;
         }
-        apr_reslist_invalidate(life->raw, *connection);
+        apr_reslist_invalidate(generation->raw, *connection);
     }
-    atomic_store(&life->ended, 1);
+    atomic_store(&generation->ended, 1);
     return APR_ECONNREFUSED;
 }
 
 /* An apr_reslist_destructor. */
-static apr_status_t disconnect_one(void *connection, void *life_, apr_pool_t *pool)
+static apr_status_t disconnect_one(void *connection, void *generationv, apr_pool_t *pool)
 {
-    life_t *life = life_;
+    generation_t *generation = generationv;
 
     (void)pool;
-    return apr_reslist_invalidate(life->raw, connection);
+    return apr_reslist_invalidate(generation->raw, connection);
 }
 
 /* An apr_memcache_server_func. */
@@ -183,40 +189,40 @@ static apr_memcache_server_t *only_server(void *baton, apr_memcache_t *client, c
     return client->live_servers[0];
 }
 
-static apr_status_t life_create(life_t **created, cloudep_cache_peer_t *peer)
+static apr_status_t generation_create(generation_t **created, cloudep_cache_peer_t *peer)
 {
     const apr_uint32_t connections = peer->connections;
     apr_sockaddr_t *addresses = NULL;
     apr_memcache_server_t *mine = NULL;
     apr_pool_t *pool;
-    life_t *life;
+    generation_t *generation;
     apr_status_t rv = apr_pool_create(&pool, peer->pool);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    life = apr_pcalloc(pool, sizeof(*life));
-    life->peer = peer;
-    life->pool = pool;
+    generation = apr_pcalloc(pool, sizeof(*generation));
+    generation->peer = peer;
+    generation->pool = pool;
     if ((rv = apr_sockaddr_info_get(&addresses, peer->at.host, peer->at.host[0] == '/' ? APR_UNIX : APR_UNSPEC,
                                     peer->at.port, 0, pool)) != APR_SUCCESS ||
-        (rv = apr_memcache_create(pool, 1, 0, &life->client)) != APR_SUCCESS ||
+        (rv = apr_memcache_create(pool, 1, 0, &generation->client)) != APR_SUCCESS ||
         (rv = apr_memcache_server_create(pool, peer->at.host, peer->at.port, 0, connections, connections, 0, &mine)) !=
             APR_SUCCESS ||
-        (rv = apr_memcache_add_server(life->client, mine)) != APR_SUCCESS) {
+        (rv = apr_memcache_add_server(generation->client, mine)) != APR_SUCCESS) {
         goto leave;
     }
-    life->addresses = addresses;
-    life->client->server_func = only_server;
-    life->raw = mine->conns;
+    generation->addresses = addresses;
+    generation->client->server_func = only_server;
+    generation->raw = mine->conns;
     if ((rv = apr_reslist_create(&mine->conns, 0, (int)connections, (int)connections, 0, connect_one, disconnect_one,
-                                 life, pool)) != APR_SUCCESS) {
+                                 generation, pool)) != APR_SUCCESS) {
         goto leave;
     }
     apr_reslist_timeout_set(mine->conns, peer->limit);
     /* Before the sub-pools go, as the connections live in one. */
     apr_reslist_cleanup_order_set(mine->conns, APR_RESLIST_CLEANUP_FIRST);
-    *created = life;
+    *created = generation;
 leave:
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
@@ -237,39 +243,39 @@ apr_status_t cloudep_cache_peer_create(cloudep_cache_peer_t **peer, apr_pool_t *
     return apr_thread_mutex_create(&made->lock, APR_THREAD_MUTEX_DEFAULT, pool);
 }
 
-apr_status_t cloudep_cache_peer_enter(cloudep_peer_turn_t *turn, cloudep_cache_peer_t *peer)
+apr_status_t cloudep_cache_peer_enter(cloudep_peer_lease_t *lease, cloudep_cache_peer_t *peer)
 {
-    *turn = (cloudep_peer_turn_t){NULL, NULL, 0};
+    *lease = (cloudep_peer_lease_t){NULL, NULL, 0};
     apr_thread_mutex_lock(peer->lock);
     if (peer->rest_until) {
         if (peer->trying || apr_time_now() < peer->rest_until) {
             goto leave;
         }
-        turn->trial = 1;
+        lease->trial = 1;
     }
-    if (!peer->current && life_create(&peer->current, peer) != APR_SUCCESS) {
+    if (!peer->current && generation_create(&peer->current, peer) != APR_SUCCESS) {
         peer->rest_until = apr_time_now() + REST;
         goto leave;
     }
-    if (turn->trial) {
+    if (lease->trial) {
         peer->trying = 1;
     }
-    turn->life = peer->current;
-    turn->client = turn->life->client;
-    turn->life->users++;
+    lease->generation = peer->current;
+    lease->client = lease->generation->client;
+    lease->generation->users++;
 leave:
     apr_thread_mutex_unlock(peer->lock);
-    return turn->life ? APR_SUCCESS : CLOUDEP_ECACHE;
+    return lease->generation ? APR_SUCCESS : CLOUDEP_ECACHE;
 }
 
-void cloudep_cache_peer_leave(const cloudep_peer_turn_t *turn, cloudep_peer_verdict_t verdict)
+void cloudep_cache_peer_leave(const cloudep_peer_lease_t *lease, cloudep_peer_verdict_t verdict)
 {
-    life_t *life = turn->life;
-    cloudep_cache_peer_t *peer = life->peer;
+    generation_t *generation = lease->generation;
+    cloudep_cache_peer_t *peer = generation->peer;
     apr_pool_t *over = NULL;
 
     apr_thread_mutex_lock(peer->lock);
-    if (turn->trial) {
+    if (lease->trial) {
         peer->trying = 0;
         if (verdict == CLOUDEP_PEER_ANSWERED) {
             peer->rest_until = 0;
@@ -277,16 +283,16 @@ void cloudep_cache_peer_leave(const cloudep_peer_turn_t *turn, cloudep_peer_verd
     }
     if (verdict == CLOUDEP_PEER_BROKEN || verdict == CLOUDEP_PEER_SICK) {
         /* Ended but not retired: no connection could be made. */
-        const int sick = verdict == CLOUDEP_PEER_SICK || atomic_load(&life->ended);
+        const int sick = verdict == CLOUDEP_PEER_SICK || atomic_load(&generation->ended);
 
-        /* Who comes late, from a life that others have retired, knows nothing about the present one. */
-        if (turn->trial || (sick && !life->retired)) {
+        /* Who comes late, from a generation that others have retired, knows nothing about the present one. */
+        if (lease->trial || (sick && !generation->retired)) {
             peer->rest_until = apr_time_now() + REST;
         }
-        retire(life);
+        retire(generation);
     }
-    if (--life->users == 0 && life->retired) {
-        over = life->pool;
+    if (--generation->users == 0 && generation->retired) {
+        over = generation->pool;
     }
     apr_thread_mutex_unlock(peer->lock);
     if (over) {

@@ -1,7 +1,7 @@
 /*
  * cache_peer.h - one memcached server as cache.c sees it: its connections, and whether it is worth asking.
  *
- * Private to the cache. Every operation is a turn: enter, ask turn.client, leave with the verdict.
+ * Private to the cache. Every operation takes a lease: enter, ask lease.client, leave with the verdict.
  */
 #ifndef CLOUDEP_CACHE_PEER_H
 #define CLOUDEP_CACHE_PEER_H
@@ -23,10 +23,10 @@ typedef enum {
 
 /** One operation's hold on the connections. */
 typedef struct {
-    apr_memcache_t *client;           /* has this server only; its "not found" is the server's own word */
-    struct cloudep_peer_life_t *life; /* private */
-    int trial;                        /* private: finds out whether the server is back */
-} cloudep_peer_turn_t;
+    apr_memcache_t *client;                       /* has this server only; its "not found" is the server's own word */
+    struct cloudep_peer_generation_t *generation; /* private */
+    int trial;                                    /* private: finds out whether the server is back */
+} cloudep_peer_lease_t;
 
 /**
  * @param pool a pool whose allocator has a lock: it is used from any thread, when connections are made
@@ -37,10 +37,10 @@ typedef struct {
 apr_status_t cloudep_cache_peer_create(cloudep_cache_peer_t **peer, apr_pool_t *pool, const cloudep_cache_server_t *at,
                                        int connections, apr_interval_time_t limit);
 
-/** Begin a turn. APR_SUCCESS; or CLOUDEP_ECACHE at once while the server rests: then do not leave. */
-apr_status_t cloudep_cache_peer_enter(cloudep_peer_turn_t *turn, cloudep_cache_peer_t *peer);
+/** Begin a lease. APR_SUCCESS; or CLOUDEP_ECACHE at once while the server rests: then do not leave. */
+apr_status_t cloudep_cache_peer_enter(cloudep_peer_lease_t *lease, cloudep_cache_peer_t *peer);
 
-/** End a turn. */
-void cloudep_cache_peer_leave(const cloudep_peer_turn_t *turn, cloudep_peer_verdict_t verdict);
+/** End a lease. */
+void cloudep_cache_peer_leave(const cloudep_peer_lease_t *lease, cloudep_peer_verdict_t verdict);
 
 #endif

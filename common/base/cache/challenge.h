@@ -60,19 +60,17 @@ typedef struct {
  *         cloudep_challenge_remaining()), *code is NULL; CLOUDEP_EUNSET; APR_EINVAL; APR_EGENERAL: no
  *         randomness; CLOUDEP_ECACHE
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_challenge_start(cloudep_challenge_t **challenge, const char **code, const cloudep_challenges_t *in,
-                        const cloudep_challenge_spec_t *spec, apr_uint32_t lifetime, apr_uint32_t attempts,
-                        apr_pool_t *pool);
+apr_status_t cloudep_challenge_start(cloudep_challenge_t **challenge, const char **code, const cloudep_challenges_t *in,
+                                     const cloudep_challenge_spec_t *spec, apr_uint32_t lifetime, apr_uint32_t attempts,
+                                     apr_pool_t *pool);
 
 /**
  * Make a challenge without a code (second factor of a login, social state). It stands alone: others
  * of the same member and purpose stay alive. spec->uid may be NULL. Results as cloudep_challenge_start(),
  * never CLOUDEP_ELOCKED.
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_challenge_open(cloudep_challenge_t **challenge, const cloudep_challenges_t *in,
-                       const cloudep_challenge_spec_t *spec, apr_uint32_t lifetime, apr_pool_t *pool);
+apr_status_t cloudep_challenge_open(cloudep_challenge_t **challenge, const cloudep_challenges_t *in,
+                                    const cloudep_challenge_spec_t *spec, apr_uint32_t lifetime, apr_pool_t *pool);
 
 /**
  * Look a challenge up. Nothing is counted: compare tenant, purpose and uid before you go on.
@@ -80,27 +78,25 @@ cloudep_challenge_open(cloudep_challenge_t **challenge, const cloudep_challenges
  * @return APR_SUCCESS; APR_NOTFOUND: none, expired, consumed, replaced or invalidated; CLOUDEP_EDATA: not a
  *         record of ours; CLOUDEP_ECACHE; CLOUDEP_EUNSET
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_challenge_load(cloudep_challenge_t **challenge, const cloudep_challenges_t *in, const char *id,
-                       apr_pool_t *pool);
+apr_status_t cloudep_challenge_load(cloudep_challenge_t **challenge, const cloudep_challenges_t *in, const char *id,
+                                    apr_pool_t *pool);
 
 /** Seconds until it expires, rounded up; 0 when it has. For expires_in and Retry-After. */
-CLOUDEP_DECLARE(apr_uint32_t) cloudep_challenge_remaining(const cloudep_challenge_t *challenge);
+apr_uint32_t cloudep_challenge_remaining(const cloudep_challenge_t *challenge);
 
 /**
  * Ask whether the guesses are used up, without counting one.
  * @return APR_SUCCESS: no; CLOUDEP_ELOCKED; APR_NOTFOUND: it is gone; CLOUDEP_ECACHE
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_challenge_locked(cloudep_challenge_t *challenge, const cloudep_challenges_t *in, apr_uint32_t attempts,
-                         apr_pool_t *pool);
+apr_status_t cloudep_challenge_locked(cloudep_challenge_t *challenge, const cloudep_challenges_t *in,
+                                      apr_uint32_t attempts, apr_pool_t *pool);
 
 /**
  * Count one guess, before it is compared with anything. For what is compared elsewhere (TOTP);
  * cloudep_challenge_check() does it itself. Results as cloudep_challenge_locked().
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_challenge_count(cloudep_challenge_t *challenge, const cloudep_challenges_t *in, apr_uint32_t attempts);
+apr_status_t cloudep_challenge_count(cloudep_challenge_t *challenge, const cloudep_challenges_t *in,
+                                     apr_uint32_t attempts);
 
 /**
  * Count a guess, then compare it. Success does not consume the challenge.
@@ -108,16 +104,15 @@ cloudep_challenge_count(cloudep_challenge_t *challenge, const cloudep_challenges
  * @return APR_SUCCESS: right; CLOUDEP_EFORGED: wrong; CLOUDEP_ELOCKED: guesses used up, right or not;
  *         APR_NOTFOUND: it is gone, or its sealing key is; CLOUDEP_ECACHE; CLOUDEP_EUNSET
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_challenge_check(cloudep_challenge_t *challenge, const cloudep_challenges_t *in, const char *code,
-                        apr_uint32_t attempts, apr_pool_t *pool);
+apr_status_t cloudep_challenge_check(cloudep_challenge_t *challenge, const cloudep_challenges_t *in, const char *code,
+                                     apr_uint32_t attempts, apr_pool_t *pool);
 
 /**
  * Use the challenge up: of all who try, one gets APR_SUCCESS. Do it before what it allows.
  * @return APR_SUCCESS; APR_NOTFOUND: another one was first, or it was invalidated; CLOUDEP_ECACHE
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_challenge_consume(const cloudep_challenge_t *challenge, const cloudep_challenges_t *in, apr_pool_t *pool);
+apr_status_t cloudep_challenge_consume(const cloudep_challenge_t *challenge, const cloudep_challenges_t *in,
+                                       apr_pool_t *pool);
 
 /**
  * Put a challenge back, for the one who consumed it, when the step after that failed. It keeps its
@@ -125,8 +120,8 @@ cloudep_challenge_consume(const cloudep_challenge_t *challenge, const cloudep_ch
  * @return APR_SUCCESS (also when it was replaced by a new one meanwhile); APR_NOTFOUND: its time is over;
  *         CLOUDEP_ECACHE
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_challenge_restore(const cloudep_challenge_t *challenge, const cloudep_challenges_t *in, apr_pool_t *pool);
+apr_status_t cloudep_challenge_restore(const cloudep_challenge_t *challenge, const cloudep_challenges_t *in,
+                                       apr_pool_t *pool);
 
 /**
  * Refuse every open challenge of a member from now on, as not found: after a password reset, a
@@ -134,8 +129,7 @@ cloudep_challenge_restore(const cloudep_challenge_t *challenge, const cloudep_ch
  * call keeps its own; where that matters compare challenge->created with the time of the event.
  * @return APR_SUCCESS; APR_EGENERAL: no randomness; CLOUDEP_ECACHE: some may still be open
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_challenge_invalidate(const cloudep_challenges_t *in, const char *tenant_id, const char *uid);
+apr_status_t cloudep_challenge_invalidate(const cloudep_challenges_t *in, const char *tenant_id, const char *uid);
 
 /**
  * Claim the right to send something to a target, whatever the purpose.
@@ -143,13 +137,11 @@ cloudep_challenge_invalidate(const cloudep_challenges_t *in, const char *tenant_
  * @param cooldown seconds between two messages; 0: always APR_SUCCESS
  * @return APR_SUCCESS; APR_EEXIST: too early; CLOUDEP_ECACHE; CLOUDEP_EUNSET
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_cooldown_claim(apr_uint32_t *wait, const cloudep_challenges_t *in, const char *tenant_id, const char *target,
-                       apr_uint32_t cooldown, apr_pool_t *pool);
+apr_status_t cloudep_cooldown_claim(apr_uint32_t *wait, const cloudep_challenges_t *in, const char *tenant_id,
+                                    const char *target, apr_uint32_t cooldown, apr_pool_t *pool);
 
 /** Give the claim back, for the one who made it, when nothing was sent after all. */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_cooldown_release(const cloudep_challenges_t *in, const char *tenant_id, const char *target);
+apr_status_t cloudep_cooldown_release(const cloudep_challenges_t *in, const char *tenant_id, const char *target);
 
 /**
  * Take one of a member's daily uses; days are UTC.
@@ -157,8 +149,7 @@ cloudep_cooldown_release(const cloudep_challenges_t *in, const char *tenant_id, 
  * @param limit uses a day
  * @return APR_SUCCESS; CLOUDEP_EREFUSED: used up; CLOUDEP_ECACHE; CLOUDEP_EUNSET
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_quota_claim(apr_uint32_t *wait, const cloudep_challenges_t *in, const char *tenant_id, const char *uid,
-                    const char *purpose, apr_uint32_t limit, apr_pool_t *pool);
+apr_status_t cloudep_quota_claim(apr_uint32_t *wait, const cloudep_challenges_t *in, const char *tenant_id,
+                                 const char *uid, const char *purpose, apr_uint32_t limit, apr_pool_t *pool);
 
 #endif

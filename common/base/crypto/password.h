@@ -88,7 +88,7 @@ apr_status_t cloudep_password_decoy(const char **phc, const cloudep_password_par
  * @param pool scratch
  * @return APR_SUCCESS, or CLOUDEP_EREFUSED
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_password_acceptable(const char **reason, const char *password, const char *const words[], apr_pool_t *pool);
+apr_status_t cloudep_password_acceptable(const char **reason, const char *password, const char *const words[],
+                                         apr_pool_t *pool);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * jwk.c - sets of keys: which keys are taken into one, and finding the right one again.
  *
- * What a key is made of is jwk_load.c; making new ones is jwk_generate.c.
+ * What a key is made of is jwk_load.c; making new ones is jwk_write.c.
  */
 #include "base/jose/jwk_private.h"
 

@@ -11,10 +11,9 @@
 #include <openssl/param_build.h>
 #include <string.h>
 #include "base/text/b64.h"
+#include "base/crypto/rsa_key.h"
 
-#define RSA_MIN_BITS 2048
 #define RSA_MAX_BITS 8192
-#define RSA_MAX_EXPONENT_BITS 64
 #define SECRET_MAX 1024
 #define MAX_NUMBERS 8
 
@@ -112,17 +111,19 @@ static apr_status_t add_ec(material_t *m, const cloudep_jwk_t *key)
 
 static apr_status_t check_rsa_public(material_t *m, const BIGNUM *n, const BIGNUM *e)
 {
-    const int bits = BN_num_bits(n);
-
-    if (bits < RSA_MIN_BITS || bits > RSA_MAX_BITS) {
+    switch (cloudep_rsa_judge(n, e, RSA_MAX_BITS)) {
+    case CLOUDEP_RSA_FIT:
+        return APR_SUCCESS;
+    case CLOUDEP_RSA_SIZE:
         m->why = "an RSA key must have 2048 to 8192 bits";
         return CLOUDEP_EREFUSED;
-    }
-    if (!BN_is_odd(n) || !BN_is_odd(e) || BN_is_one(e) || BN_num_bits(e) > RSA_MAX_EXPONENT_BITS) {
+    case CLOUDEP_RSA_FACTORABLE:
+        m->why = "this RSA key was made by the generator of CVE-2017-15361 and can be factored";
+        return CLOUDEP_EREFUSED;
+    default:
         m->why = "this RSA modulus or exponent cannot be";
         return CLOUDEP_EMALFORMED;
     }
-    return APR_SUCCESS;
 }
 
 static apr_status_t add_rsa(material_t *m, const cloudep_jwk_t *key)

@@ -3,43 +3,55 @@
  */
 #include "base/store/credential_store.h"
 
-static const cloudep_statement_t put = {
-    .label = "credential_put",
-    .sql = "INSERT INTO cloudep.credentials (tenant_id, uid, phc) VALUES (%s::uuid, %s::uuid, %s)"
-           " ON CONFLICT (tenant_id, uid) DO UPDATE SET phc = excluded.phc, updated_at = now()",
-    .repeatable = 1,
-};
+#include "base/store/statements.h"
 
-static const cloudep_statement_t get = {
-    .label = "credential_get",
-    .sql = "SELECT phc FROM cloudep.credentials WHERE tenant_id = %s::uuid AND uid = %s::uuid",
-    .repeatable = 1,
-};
+enum { PUT, GET, RENEW };
 
-static const cloudep_statement_t renew = {
-    .label = "credential_renew",
-    .sql = "UPDATE cloudep.credentials SET phc = %s, updated_at = now()"
-           " WHERE tenant_id = %s::uuid AND uid = %s::uuid AND phc = %s",
+/* clang-format off */
+static const cloudep_statement_t statements[] = {
+    [PUT] = {
+        .label = "credential_put",
+        .sql =
+            "INSERT INTO cloudep.credentials (tenant_id, uid, phc)"
+            " VALUES (%s::uuid, %s::uuid, %s)"
+            " ON CONFLICT (tenant_id, uid) DO UPDATE"
+            " SET phc = excluded.phc, updated_at = now()",
+        .repeatable = 1,
+    },
+    [GET] = {
+        .label = "credential_get",
+        .sql =
+            "SELECT phc"
+            " FROM cloudep.credentials"
+            " WHERE tenant_id = %s::uuid"
+            "   AND uid = %s::uuid",
+        .repeatable = 1,
+    },
+    [RENEW] = {
+        .label = "credential_renew",
+        .sql =
+            "UPDATE cloudep.credentials"
+            " SET phc = %s, updated_at = now()"
+            " WHERE tenant_id = %s::uuid"
+            "   AND uid = %s::uuid"
+            "   AND phc = %s",
+    },
 };
+/* clang-format on */
+const cloudep_statement_list_t cloudep_credential_statements = CLOUDEP_STATEMENT_LIST(statements);
 
 apr_status_t cloudep_credential_put(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                     const char *phc)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid, phc);
-
-    return cloudep_db_run(db, p, NULL, &put, args);
+    return cloudep_db_run(db, p, NULL, &statements[PUT], CLOUDEP_ARGS(tenant_id, uid, phc));
 }
 
 apr_status_t cloudep_credential_get(cloudep_db_t *db, apr_pool_t *p, const char **phc, const char *tenant_id,
                                     const char *uid)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid);
     cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_db_run(db, p, &rows, &get, args);
+    apr_status_t rv = cloudep_db_run_one(db, p, &rows, &statements[GET], CLOUDEP_ARGS(tenant_id, uid));
 
-    if (rv == APR_SUCCESS && rows->count == 0) {
-        return APR_NOTFOUND;
-    }
     if (rv == APR_SUCCESS) {
         *phc = cloudep_cell(rows, 0, 0);
     }
@@ -49,7 +61,5 @@ apr_status_t cloudep_credential_get(cloudep_db_t *db, apr_pool_t *p, const char 
 apr_status_t cloudep_credential_renew(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                       const char *old_phc, const char *new_phc)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(new_phc, tenant_id, uid, old_phc);
-
-    return cloudep_db_run(db, p, NULL, &renew, args);
+    return cloudep_db_run(db, p, NULL, &statements[RENEW], CLOUDEP_ARGS(new_phc, tenant_id, uid, old_phc));
 }

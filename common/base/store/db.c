@@ -333,22 +333,40 @@ apr_status_t cloudep_db_run_one(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t 
     return rv == APR_SUCCESS && found->count == 0 ? APR_NOTFOUND : rv;
 }
 
+apr_status_t cloudep_db_number(int *number, apr_pool_t *p, cloudep_db_t *db, const cloudep_statement_t *st,
+                               const cloudep_args_t *args)
+{
+    cloudep_rows_t *rows = NULL;
+    apr_status_t rv = cloudep_db_run(db, p, &rows, st, args);
+
+    *number = rows && rows->count ? (int)apr_atoi64(cloudep_cell(rows, 0, 0)) : 0;
+    return rv;
+}
+
+static apr_status_t run_script(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, const char *label,
+                               const char *sql)
+{
+    session_t *session;
+    int affected;
+    apr_status_t rv;
+
+    if ((rv = revive(lease, p, apr_dbd_native_handle(lease->driver, lease->handle))) ||
+        (rv = session_of(db, lease, p, &session))) {
+        return rv;
+    }
+    /* A simple query of several statements is one transaction to PostgreSQL. */
+    return apr_dbd_query(lease->driver, lease->handle, &affected, sql) ? failure(db, lease, p, label) : APR_SUCCESS;
+}
+
 apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *label, const char *sql)
 {
     cloudep_db_lease_t lease = {0};
-    session_t *session;
-    int affected;
     apr_status_t rv = db->acquire(db->baton, &lease, p);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = revive(&lease, p, apr_dbd_native_handle(lease.driver, lease.handle));
-    rv = rv == APR_SUCCESS ? session_of(db, &lease, p, &session) : rv;
-    /* A simple query of several statements is one transaction to PostgreSQL. */
-    if (rv == APR_SUCCESS && apr_dbd_query(lease.driver, lease.handle, &affected, sql)) {
-        rv = failure(db, &lease, p, label);
-    }
+    rv = run_script(db, &lease, p, label, sql);
     db->release(db->baton, &lease);
     return rv;
 }

@@ -58,12 +58,12 @@ typedef struct cloudep_rows_t {
     const char **cells; /* count * columns texts; NULL is SQL NULL */
 } cloudep_rows_t;
 
-/* One lent connection. */
+/* A lease of one connection. */
 typedef struct cloudep_db_lease_t {
     const apr_dbd_driver_t *driver;
     apr_dbd_t *handle;
     apr_pool_t *pool; /* the connection's own */
-    void *owner;      /* the lender's */
+    void *owner;      /* the pool's */
     int cut_off;      /* its server did not answer: set by watch */
 } cloudep_db_lease_t;
 
@@ -99,6 +99,14 @@ apr_status_t cloudep_db_run(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **ro
  */
 apr_status_t cloudep_db_run_one(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const cloudep_statement_t *st,
                                 const cloudep_args_t *args);
+
+/**
+ * Runs a statement that returns one number, or no row, which is 0.
+ * @param number 0 also after a failure
+ * @return as cloudep_db_run
+ */
+apr_status_t cloudep_db_number(int *number, apr_pool_t *p, cloudep_db_t *db, const cloudep_statement_t *st,
+                               const cloudep_args_t *args);
 
 /* One statement of a transaction. */
 typedef struct cloudep_step_t {

@@ -6,37 +6,49 @@
 #include <stdlib.h>
 #include <apr_strings.h>
 #include <apr_tables.h>
+#include "base/store/record.h"
+#include "base/store/statements.h"
 #include "base/text/json.h"
 
-/* clang-format off */
-static const cloudep_statement_t store = {
-    .label = "events_store",
-    .sql =
-        "INSERT INTO cloudep.events"
-        "  (tenant_id, at, name, outcome, reason, uid, method, address, user_agent, request_id)"
-        " SELECT e.tenant_id, to_timestamp(e.at / 1e6), e.event, e.outcome, e.reason, e.uid, e.method, e.address,"
-        "  e.user_agent, e.request_id"
-        " FROM json_to_recordset(%s::json) AS e"
-        "  (tenant_id uuid, at double precision, event text, outcome text, reason text, uid uuid, method text,"
-        "   address text, user_agent text, request_id text)",
-};
+enum { STORE, EXPIRE };
 
-/* By tenant, because that is how the index goes. */
-static const cloudep_statement_t expire = {
-    .label = "events_expire",
-    .sql =
-        "DELETE FROM cloudep.events e"
-        " USING (SELECT t.id AS tenant_id, o.id"
-        "   FROM cloudep.tenants t"
-        "   CROSS JOIN LATERAL (SELECT x.id"
-        "     FROM cloudep.events x"
-        "     WHERE x.tenant_id = t.id AND x.at < now() - %s::interval"
-        "     ORDER BY x.at"
-        "     LIMIT 2000) o) old"
-        " WHERE e.tenant_id = old.tenant_id AND e.id = old.id",
-    .repeatable = 1,
+/* clang-format off */
+static const cloudep_statement_t statements[] = {
+    [STORE] = {
+        .label = "events_store",
+        .sql =
+            "INSERT INTO cloudep.events"
+            " (tenant_id, at, name, outcome, reason, uid, method, address, user_agent, request_id)"
+            " SELECT given.tenant_id, to_timestamp(given.at / 1e6), given.event, given.outcome,"
+            "        given.reason, given.uid, given.method, given.address, given.user_agent, given.request_id"
+            " FROM json_to_recordset(%s::json) AS given"
+            "      (tenant_id uuid, at double precision, event text, outcome text, reason text, uid uuid,"
+            "       method text, address text, user_agent text, request_id text)",
+    },
+    /* By tenant, because that is how the index goes. */
+    [EXPIRE] = {
+        .label = "events_expire",
+        .sql =
+            "DELETE FROM cloudep.events AS event"
+            " USING ("
+            "   SELECT tenant.id AS tenant_id, oldest.id"
+            "   FROM cloudep.tenants AS tenant"
+            "   CROSS JOIN LATERAL ("
+            "     SELECT candidate.id"
+            "     FROM cloudep.events AS candidate"
+            "     WHERE candidate.tenant_id = tenant.id"
+            "       AND candidate.at < now() - %s::interval"
+            "     ORDER BY candidate.at"
+            "     LIMIT 2000"
+            "   ) AS oldest"
+            " ) AS old"
+            " WHERE event.tenant_id = old.tenant_id"
+            "   AND event.id = old.id",
+        .repeatable = 1,
+    },
 };
 /* clang-format on */
+const cloudep_statement_list_t cloudep_event_statements = CLOUDEP_STATEMENT_LIST(statements);
 
 /* What httpd would write with a backslash goes, as JSON and httpd do not agree on how many of them that takes. */
 static const char *without_quotes(apr_pool_t *p, const char *text)
@@ -94,10 +106,10 @@ apr_status_t cloudep_events_store(cloudep_db_t *db, apr_pool_t *p, char *const *
         APR_ARRAY_PUSH(parts, char *) = records[i];
     }
     array = apr_pstrcat(p, "[", apr_array_pstrcat(p, parts, ','), "]", NULL);
-    return cloudep_db_run(db, p, NULL, &store, CLOUDEP_ARGS(array));
+    return cloudep_db_run(db, p, NULL, &statements[STORE], CLOUDEP_ARGS(array));
 }
 
 apr_status_t cloudep_events_expire(cloudep_db_t *db, apr_pool_t *p, int seconds)
 {
-    return cloudep_db_run(db, p, NULL, &expire, CLOUDEP_ARGS(apr_psprintf(p, "%d seconds", seconds)));
+    return cloudep_db_run(db, p, NULL, &statements[EXPIRE], CLOUDEP_ARGS(cloudep_arg_seconds(p, seconds)));
 }

@@ -3,67 +3,93 @@
  */
 #include "base/store/identity_store.h"
 
-#include <apr_strings.h>
+#include "base/store/sql.h"
+#include "base/store/statements.h"
 #include "base/text/validate.h"
 
-/* A unique violation, of the email or of the identity, undoes the whole statement, the invite's use with it. */
-/* clang-format off */
-static const cloudep_statement_t register_identity = {
-    .label = "identity_register",
-    .sql = "WITH a AS (SELECT %s::uuid AS tenant_id, %s::uuid AS uid, %s::text AS email, %s::text AS code),"
-           " i AS (" CLOUDEP_SQL_USE_INVITE("a") "),"
-           " m AS (INSERT INTO cloudep.members (tenant_id, uid, email, invite_id, origin, provider, display_name,"
-           " language, terms_version, marketing_opt_in, terms_accepted_at, status, activated_at)"
-           " SELECT a.tenant_id, a.uid, a.email, i.id, %s, %s, %s, %s, %s, %s::boolean, now(), 'active', now()"
-           " FROM a, i RETURNING tenant_id, uid, generation),"
-           " d AS (INSERT INTO cloudep.identities (tenant_id, id, issuer, subject, uid)"
-           " SELECT m.tenant_id, %s::uuid, %s, %s, m.uid FROM m),"
-           " s AS (" CLOUDEP_SQL_OPEN_SESSION("m") ")"
-           " SELECT " CLOUDEP_SQL_SESSION_COLUMNS " FROM s",
-};
+enum { REGISTER, BY_IDENTITY, USE_TOKEN };
 
-static const cloudep_statement_t by_identity = {
-    .label = "identity_member",
-    .sql = "SELECT " CLOUDEP_TENANT_COLUMNS ", " CLOUDEP_MEMBER_COLUMNS ", d.id"
-           " FROM (SELECT %s::uuid AS tenant_id, %s::text AS issuer, %s::text AS subject, %s::uuid AS uid,"
-           " %s::text AS provider) a"
-           " JOIN cloudep.tenants t ON t.id = a.tenant_id"
-           " LEFT JOIN cloudep.identities d ON d.tenant_id = t.id AND d.issuer = a.issuer AND d.subject = a.subject"
-           " LEFT JOIN cloudep.members m ON m.tenant_id = t.id AND m.uid = coalesce(d.uid, a.uid)"
-           " AND (d.uid IS NOT NULL OR m.provider = a.provider)"
-           " LEFT JOIN cloudep.totp o ON o.tenant_id = m.tenant_id AND o.uid = m.uid",
-    .repeatable = 1,
+/* clang-format off */
+static const cloudep_statement_t statements[] = {
+    /* A unique violation, of the email or of the identity, undoes the whole statement, the invite's use with it. */
+    [REGISTER] = {
+        .label = "identity_register",
+        .sql =
+            "WITH applicant AS (" CLOUDEP_SQL_APPLICANT
+            "), invite AS (" CLOUDEP_SQL_USE_INVITE("applicant")
+            "), member AS (" CLOUDEP_SQL_INSERT_MEMBER("applicant", "invite", "'active'", "now()")
+            "), identity AS ("
+            "  INSERT INTO cloudep.identities (tenant_id, id, issuer, subject, uid)"
+            "  SELECT member.tenant_id, %s::uuid, %s, %s, member.uid"
+            "  FROM member"
+            "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("member") ")"
+            " SELECT " CLOUDEP_SQL_SESSION("opened")
+            " FROM opened",
+    },
+    [BY_IDENTITY] = {
+        .label = "identity_member",
+        .sql =
+            "SELECT identity.id, " CLOUDEP_SQL_TENANT("tenant") ", " CLOUDEP_SQL_MEMBER("member", "totp")
+            " FROM ("
+            "   SELECT %s::uuid AS tenant_id, %s::text AS issuer, %s::text AS subject,"
+            "          %s::uuid AS uid, %s::text AS provider"
+            " ) AS given"
+            " JOIN cloudep.tenants AS tenant"
+            "   ON tenant.id = given.tenant_id"
+            " LEFT JOIN cloudep.identities AS identity"
+            "   ON identity.tenant_id = tenant.id"
+            "   AND identity.issuer = given.issuer"
+            "   AND identity.subject = given.subject"
+            " LEFT JOIN cloudep.members AS member"
+            "   ON member.tenant_id = tenant.id"
+            "   AND member.uid = coalesce(identity.uid, given.uid)"
+            "   AND (identity.uid IS NOT NULL OR member.provider = given.provider)"
+            CLOUDEP_SQL_JOIN_TOTP("totp", "member"),
+        .repeatable = 1,
+    },
+    [USE_TOKEN] = {
+        .label = "identity_use_token",
+        .sql =
+            "WITH given AS ("
+            "  SELECT %s::uuid AS tenant_id, %s::text AS digest, to_timestamp(%s::bigint) AS expires_at"
+            "), expired AS ("
+            "  SELECT tenant_id, digest"
+            "  FROM cloudep.used_id_tokens"
+            "  WHERE expires_at < now()"
+            "  ORDER BY expires_at"
+            "  LIMIT 20"
+            "  FOR UPDATE SKIP LOCKED"
+            "), removed AS ("
+            "  DELETE FROM cloudep.used_id_tokens AS used"
+            "  USING expired"
+            "  WHERE used.tenant_id = expired.tenant_id"
+            "    AND used.digest = expired.digest"
+            ")"
+            " INSERT INTO cloudep.used_id_tokens (tenant_id, digest, expires_at)"
+            " SELECT given.tenant_id, given.digest, given.expires_at"
+            " FROM given",
+    },
 };
 /* clang-format on */
-
-static const cloudep_statement_t use_token = {
-    .label = "identity_use_token",
-    .sql = "WITH a AS (SELECT %s::uuid AS tenant_id, %s::text AS digest, to_timestamp(%s::bigint) AS expires_at),"
-           " over AS (SELECT u.tenant_id, u.digest FROM cloudep.used_id_tokens u WHERE u.expires_at < now()"
-           " ORDER BY u.expires_at LIMIT 20 FOR UPDATE SKIP LOCKED),"
-           " gone AS (DELETE FROM cloudep.used_id_tokens u USING over"
-           " WHERE u.tenant_id = over.tenant_id AND u.digest = over.digest)"
-           " INSERT INTO cloudep.used_id_tokens (tenant_id, digest, expires_at)"
-           " SELECT a.tenant_id, a.digest, a.expires_at FROM a",
-};
+/* The columns of BY_IDENTITY. */
+enum { IDENTITY, TENANT, MEMBER = TENANT + CLOUDEP_TENANT_COLUMN_COUNT };
+const cloudep_statement_list_t cloudep_identity_statements = CLOUDEP_STATEMENT_LIST(statements);
 
 apr_status_t cloudep_identity_register(cloudep_db_t *db, apr_pool_t *p, const cloudep_applicant_t *applicant,
                                        const cloudep_identity_t *identity, cloudep_session_t *session)
 {
-    cloudep_args_t *args = CLOUDEP_ARGS(
-        applicant->tenant_id, applicant->uid, applicant->email, applicant->invite_code, applicant->origin,
-        applicant->provider, applicant->display_name, applicant->language, applicant->terms_version,
-        cloudep_arg_boolean(applicant->marketing_opt_in), identity->id, identity->issuer, identity->subject);
+    cloudep_args_t args = {0};
     cloudep_rows_t *rows;
     apr_status_t rv;
 
-    cloudep_session_args(p, session, args);
-    rv = cloudep_db_run(db, p, &rows, &register_identity, args);
-    if (rv == APR_SUCCESS && rows->count == 0) {
-        return APR_NOTFOUND;
-    }
+    cloudep_applicant_args(&args, applicant);
+    cloudep_arg(&args, identity->id);
+    cloudep_arg(&args, identity->issuer);
+    cloudep_arg(&args, identity->subject);
+    cloudep_session_args(&args, p, session);
+    rv = cloudep_db_run_one(db, p, &rows, &statements[REGISTER], &args);
     if (rv == APR_SUCCESS) {
-        cloudep_session_of_row(session, rows, 0, 0);
+        cloudep_session_of_row(session, p, rows, 0, 0);
     }
     return rv;
 }
@@ -72,27 +98,22 @@ apr_status_t cloudep_identity_member(cloudep_db_t *db, apr_pool_t *p, const clou
                                      const cloudep_member_t **member, const char *tenant_id,
                                      cloudep_identity_t *identity, const char *provisioned_by)
 {
-    const cloudep_args_t *args =
-        CLOUDEP_ARGS(tenant_id, identity->issuer, identity->subject,
-                     provisioned_by && cloudep_is_uuid(identity->subject) ? identity->subject : NULL, provisioned_by);
+    const char *uid = provisioned_by && cloudep_is_uuid(identity->subject) ? identity->subject : NULL;
+    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, identity->issuer, identity->subject, uid, provisioned_by);
     cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_db_run(db, p, &rows, &by_identity, args);
+    apr_status_t rv = cloudep_db_run_one(db, p, &rows, &statements[BY_IDENTITY], args);
 
-    if (rv == APR_SUCCESS && rows->count == 0) {
-        return APR_NOTFOUND;
-    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    *tenant = cloudep_tenant_of_row(p, rows, 0, 0);
-    identity->id = cloudep_cell(rows, 0, CLOUDEP_TENANT_COLUMN_COUNT + CLOUDEP_MEMBER_COLUMN_COUNT);
-    return cloudep_member_of_row(p, member, rows, 0, CLOUDEP_TENANT_COLUMN_COUNT);
+    identity->id = cloudep_cell(rows, 0, IDENTITY);
+    *tenant = cloudep_tenant_of_row(p, rows, 0, TENANT);
+    return cloudep_member_of_row(p, member, rows, 0, MEMBER);
 }
 
 apr_status_t cloudep_identity_use_token(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *digest,
                                         apr_int64_t exp)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, digest, apr_psprintf(p, "%" APR_INT64_T_FMT, exp));
-
-    return cloudep_db_run(db, p, NULL, &use_token, args);
+    return cloudep_db_run(db, p, NULL, &statements[USE_TOKEN],
+                          CLOUDEP_ARGS(tenant_id, digest, cloudep_arg_number(p, exp)));
 }

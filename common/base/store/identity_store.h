@@ -20,9 +20,8 @@ typedef struct cloudep_identity_t {
  * @return CLOUDEP_ECONFLICT: the identity or the email is taken; APR_NOTFOUND: the invite is (no longer) good;
  *         CLOUDEP_ELOCKED: its row stayed locked; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_identity_register(cloudep_db_t *db, apr_pool_t *p, const cloudep_applicant_t *applicant,
-                          const cloudep_identity_t *identity, cloudep_session_t *session);
+apr_status_t cloudep_identity_register(cloudep_db_t *db, apr_pool_t *p, const cloudep_applicant_t *applicant,
+                                       const cloudep_identity_t *identity, cloudep_session_t *session);
 
 /**
  * The member with that identity, and the tenant, in one round trip. *member NULL: nobody. Sets identity->id, NULL where
@@ -30,10 +29,9 @@ cloudep_identity_register(cloudep_db_t *db, apr_pool_t *p, const cloudep_applica
  * @param provisioned_by NULL, or the identity provider whose users have their uid as subject
  * @return APR_NOTFOUND: no such tenant; else as cloudep_db_run, or CLOUDEP_EDATA
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_identity_member(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant,
-                        const cloudep_member_t **member, const char *tenant_id, cloudep_identity_t *identity,
-                        const char *provisioned_by);
+apr_status_t cloudep_identity_member(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant,
+                                     const cloudep_member_t **member, const char *tenant_id,
+                                     cloudep_identity_t *identity, const char *provisioned_by);
 
 /**
  * Notes that an id_token was turned in; what has expired goes meanwhile.
@@ -41,7 +39,7 @@ cloudep_identity_member(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t 
  * @param exp Unix seconds after which it is refused anyway
  * @return CLOUDEP_ECONFLICT: it was turned in before; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_identity_use_token(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *digest, apr_int64_t exp);
+apr_status_t cloudep_identity_use_token(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *digest,
+                                        apr_int64_t exp);
 
 #endif

@@ -1,55 +1,78 @@
 /*
  * lockout_store.c - counts failures and the waits they lead to.
  *
- * clock_timestamp() instead of now(): who waited for the row's lock must see the time after the wait, not the time at
- * which its own statement began, or parallel guesses would find a wait that has not begun yet from their point of view.
+ * clock_timestamp() instead of now(): a statement that waited for the row's lock must see the time after the wait, not
+ * the time at which it began, or parallel guesses would find a wait that has not begun yet from their point of view.
  */
 #include "base/store/lockout_store.h"
 
 #include <apr_strings.h>
+#include "base/store/sql.h"
+#include "base/store/statements.h"
 
-#define LEFT "greatest(ceil(extract(epoch FROM l.blocked_until - clock_timestamp())), 0)::integer"
-#define OF_SUBJECT "l.tenant_id = %s::uuid AND l.kind = %s AND l.subject = %s"
+enum { CHECK, FAIL, CLEAR };
 
-static const cloudep_statement_t check = {
-    .label = "lockout_check",
-    .sql = "SELECT " LEFT " FROM cloudep.lockouts l WHERE " OF_SUBJECT,
-    .repeatable = 1,
-};
+/* clang-format off */
+
+#define THE_LOCKOUT \
+    "lockout.tenant_id = %s::uuid" \
+    " AND lockout.kind = %s" \
+    " AND lockout.subject = %s"
 
 /* The wait after that many failures; the exponent is bounded so that it cannot overflow. */
-#define WAIT(failures)                                                                                                 \
-    "(SELECT CASE WHEN " failures " < attempts THEN 0 ELSE least(longest, first * 2 ^ least(" failures                 \
-    " - attempts, 30)) END * interval '1 second' FROM policy)"
+#define WAIT(failures) \
+    "(SELECT interval '1 second'" \
+    " * CASE WHEN " failures " < policy.attempts THEN 0" \
+    " ELSE least(policy.longest, policy.first * 2 ^ least(" failures " - policy.attempts, 30)) END" \
+    " FROM policy)"
+
 /* The number that this failure has. */
-#define COUNTED "CASE WHEN l.last_at < clock_timestamp() - (SELECT forget FROM policy) THEN 1 ELSE l.failures + 1 END"
+#define COUNTED \
+    "CASE WHEN lockout.last_at < clock_timestamp() - (SELECT policy.forget FROM policy) THEN 1" \
+    " ELSE lockout.failures + 1 END"
 
-/* A wait that is on leaves the row as it is, and the statement without a row to return. */
-static const cloudep_statement_t fail = {
-    .label = "lockout_fail",
-    .sql = "WITH policy AS (SELECT %s::integer AS attempts, %s::integer AS first, %s::integer AS longest,"
-           " %s::integer * interval '1 second' AS forget)"
-           " INSERT INTO cloudep.lockouts AS l (tenant_id, kind, subject, failures, last_at, blocked_until)"
-           " SELECT %s::uuid, %s, %s, 1, clock_timestamp(), clock_timestamp() + " WAIT(
-               "1") " ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET failures = " COUNTED
-                    ", last_at = clock_timestamp(), blocked_until = clock_timestamp() + " WAIT(
-                        "(" COUNTED ")") " WHERE l.blocked_until <= clock_timestamp() RETURNING " LEFT,
+static const cloudep_statement_t statements[] = {
+    [CHECK] = {
+        .label = "lockout_check",
+        .sql =
+            "SELECT " CLOUDEP_SQL_WAIT_LEFT("lockout")
+            " FROM cloudep.lockouts AS lockout"
+            " WHERE " THE_LOCKOUT,
+        .repeatable = 1,
+    },
+    /* A wait that is on leaves the row as it is, and the statement without a row to return. */
+    [FAIL] = {
+        .label = "lockout_fail",
+        .sql =
+            "WITH policy AS ("
+            "  SELECT %s::integer AS attempts, %s::integer AS first, %s::integer AS longest,"
+            "         %s::integer * interval '1 second' AS forget"
+            ")"
+            " INSERT INTO cloudep.lockouts AS lockout"
+            " (tenant_id, kind, subject, failures, last_at, blocked_until)"
+            " SELECT %s::uuid, %s, %s, 1, clock_timestamp(), clock_timestamp() + " WAIT("1")
+            " ON CONFLICT (tenant_id, kind, subject) DO UPDATE"
+            " SET failures = " COUNTED ","
+            "     last_at = clock_timestamp(),"
+            "     blocked_until = clock_timestamp() + " WAIT("(" COUNTED ")")
+            " WHERE lockout.blocked_until <= clock_timestamp()"
+            " RETURNING " CLOUDEP_SQL_WAIT_LEFT("lockout"),
+    },
+    [CLEAR] = {
+        .label = "lockout_clear",
+        .sql =
+            "DELETE FROM cloudep.lockouts AS lockout"
+            " WHERE " THE_LOCKOUT,
+        .repeatable = 1,
+    },
 };
-
-static const cloudep_statement_t clear = {
-    .label = "lockout_clear",
-    .sql = "DELETE FROM cloudep.lockouts l WHERE " OF_SUBJECT,
-    .repeatable = 1,
-};
+/* clang-format on */
+const cloudep_statement_list_t cloudep_lockout_statements = CLOUDEP_STATEMENT_LIST(statements);
 
 apr_status_t cloudep_lockout_check(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout, int *wait)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(lockout->tenant_id, lockout->kind, lockout->subject);
-    cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_db_run(db, p, &rows, &check, args);
-
-    *wait = rv == APR_SUCCESS && rows->count ? (int)apr_atoi64(cloudep_cell(rows, 0, 0)) : 0;
-    return rv;
+    return cloudep_db_number(wait, p, db, &statements[CHECK],
+                             CLOUDEP_ARGS(lockout->tenant_id, lockout->kind, lockout->subject));
 }
 
 apr_status_t cloudep_lockout_fail(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout,
@@ -59,15 +82,15 @@ apr_status_t cloudep_lockout_fail(cloudep_db_t *db, apr_pool_t *p, const cloudep
         CLOUDEP_ARGS(apr_itoa(p, policy->attempts), apr_itoa(p, policy->first), apr_itoa(p, policy->longest),
                      apr_itoa(p, policy->forget), lockout->tenant_id, lockout->kind, lockout->subject);
     cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_db_run(db, p, &rows, &fail, args);
+    apr_status_t rv = cloudep_db_run_one(db, p, &rows, &statements[FAIL], args);
 
-    *wait = rv == CLOUDEP_ELOCKED; /* its row stayed locked: so many guess at once that this one need not be counted */
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    if (rows->count) {
+    if (rv == APR_SUCCESS) {
         *wait = (int)apr_atoi64(cloudep_cell(rows, 0, 0));
         return APR_SUCCESS;
+    }
+    *wait = rv == CLOUDEP_ELOCKED; /* its row stayed locked: so many guess at once that this one need not be counted */
+    if (rv != APR_NOTFOUND) {
+        return rv;
     }
     rv = cloudep_lockout_check(db, p, lockout, wait);
     *wait = *wait < 1 ? 1 : *wait;
@@ -76,7 +99,6 @@ apr_status_t cloudep_lockout_fail(cloudep_db_t *db, apr_pool_t *p, const cloudep
 
 apr_status_t cloudep_lockout_clear(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(lockout->tenant_id, lockout->kind, lockout->subject);
-
-    return cloudep_db_run(db, p, NULL, &clear, args);
+    return cloudep_db_run(db, p, NULL, &statements[CLEAR],
+                          CLOUDEP_ARGS(lockout->tenant_id, lockout->kind, lockout->subject));
 }

@@ -1,9 +1,11 @@
 /*
  * lockout_store.h - failures that make the next try wait: passwords, second factors, whatever can be guessed.
  *
- * A guess is counted before it is compared, in one atomic statement, so that no number of parallel guesses gets past
- * the limit; who guessed right clears the count. The wait grows with every further failure up to the policy's longest
- * and always ends by itself: nobody is locked out for ever. All times are the database's.
+ * A failure is counted, or refused because a wait is on, in one atomic statement, so that no number of parallel guesses
+ * gets past the limit. Second factors are counted before they are compared (second_factor.c) and passwords, whose
+ * comparison is slow, after it (throttle_store.h); a right guess clears the count. The wait grows with every further
+ * failure up to the policy's longest and always ends by itself: nobody is locked out for ever. All times are the
+ * database's.
  */
 #ifndef CLOUDEP_LOCKOUT_STORE_H
 #define CLOUDEP_LOCKOUT_STORE_H
@@ -33,8 +35,7 @@ typedef struct cloudep_lockout_policy_t {
  * @param wait  seconds, rounded up; 0: go on
  * @return as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_lockout_check(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout, int *wait);
+apr_status_t cloudep_lockout_check(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout, int *wait);
 
 /**
  * Counts a failure, or a guess about to be compared: unless a wait is on, in which case nothing is counted.
@@ -42,20 +43,10 @@ cloudep_lockout_check(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *
  *              with CLOUDEP_ELOCKED what is left of the one that is on, 1 or more
  * @return APR_SUCCESS: counted; CLOUDEP_ELOCKED: a wait is on, do not even compare; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_lockout_fail(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout,
-                     const cloudep_lockout_policy_t *policy, int *wait);
+apr_status_t cloudep_lockout_fail(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout,
+                                  const cloudep_lockout_policy_t *policy, int *wait);
 
 /** Forgets all failures and any wait. @return as cloudep_db_run */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_lockout_clear(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout);
-
-/*
- * The same as a part of the statement that proves who it was: a CTE that clears the failures of that kind (a string
- * literal) of each row of source (a CTE with tenant_id, uid).
- */
-#define CLOUDEP_SQL_UNLOCK(kind_, source)                                                                              \
-    "DELETE FROM cloudep.lockouts l USING " source " s"                                                                \
-    " WHERE l.tenant_id = s.tenant_id AND l.kind = '" kind_ "' AND l.subject = s.uid::text"
+apr_status_t cloudep_lockout_clear(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout);
 
 #endif

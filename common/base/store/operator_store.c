@@ -4,133 +4,159 @@
 #include "base/store/operator_store.h"
 
 #include <apr_strings.h>
+#include "base/store/statements.h"
 
-#define UTC CLOUDEP_OPERATOR_UTC
-#define TENANT                                                                                                         \
-    "json_build_object('slug', t.slug, 'name', t.name, 'id', t.id, 'registration', t.registration, 'login', t.login,"  \
-    " 'redirect_uris', t.redirect_uris, 'totp_issuer', t.totp_issuer, 'organization', t.organization,"                 \
-    " 'exchange_password', t.exchange_password,"                                                                       \
-    " 'created_at', to_char(t.created_at" UTC "), 'updated_at', to_char(t.updated_at" UTC "))"
+#define TENANT(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_tenant_t, kind, name)
+static const cloudep_column_t tenant_columns[] = {CLOUDEP_OPERATOR_TENANT_COLUMNS(TENANT, TENANT, "")};
+const cloudep_record_t cloudep_operator_tenant_record = CLOUDEP_RECORD(cloudep_operator_tenant_t, tenant_columns);
 
-static const cloudep_statement_t tenant_add = {
-    .label = "operator_tenant_add",
-    .sql = "INSERT INTO cloudep.tenants AS t"
-           " (slug, name, registration, login, totp_issuer, organization, exchange_password, redirect_uris)"
-           " VALUES (%s, %s, coalesce(%s::boolean, true), coalesce(%s::boolean, true), nullif(%s, ''), nullif(%s, ''),"
-           " coalesce(%s::boolean, false),"
-           " ARRAY(SELECT json_array_elements_text(%s::json))) RETURNING " TENANT,
+#define INVITE(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_invite_t, kind, name)
+static const cloudep_column_t invite_columns[] = {CLOUDEP_OPERATOR_INVITE_COLUMNS(INVITE, INVITE, "")};
+const cloudep_record_t cloudep_operator_invite_record = CLOUDEP_RECORD(cloudep_operator_invite_t, invite_columns);
+
+enum { TENANT_ADD, TENANT_SET, TENANT_SHOW, TENANT_LIST, INVITE_ADD, INVITE_LIST, INVITE_REVOKE };
+
+/* clang-format off */
+
+#define TENANT_OF(tenant) CLOUDEP_OPERATOR_TENANT_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, tenant)
+#define INVITE_OF(invite) CLOUDEP_OPERATOR_INVITE_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, invite)
+
+static const cloudep_statement_t statements[] = {
+    [TENANT_ADD] = {
+        .label = "operator_tenant_add",
+        .sql =
+            "INSERT INTO cloudep.tenants AS tenant"
+            " (slug, name, registration, login, totp_issuer, organization, exchange_password, redirect_uris)"
+            " VALUES (%s, %s, coalesce(%s::boolean, true), coalesce(%s::boolean, true),"
+            "         nullif(%s, ''), nullif(%s, ''), coalesce(%s::boolean, false), %s::text[])"
+            " RETURNING " TENANT_OF("tenant"),
+    },
+    /* What is added keeps its order behind what is there, once each. What is removed goes last, so that it is gone. */
+    [TENANT_SET] = {
+        .label = "operator_tenant_set",
+        .sql =
+            "UPDATE cloudep.tenants AS tenant"
+            " SET name = coalesce(%s, tenant.name),"
+            "     registration = coalesce(%s::boolean, tenant.registration),"
+            "     login = coalesce(%s::boolean, tenant.login),"
+            "     totp_issuer = nullif(coalesce(%s, tenant.totp_issuer), ''),"
+            "     organization = nullif(coalesce(%s, tenant.organization), ''),"
+            "     exchange_password = coalesce(%s::boolean, tenant.exchange_password),"
+            "     redirect_uris = ARRAY("
+            "       SELECT listed.uri"
+            "       FROM unnest(tenant.redirect_uris || %s::text[]) WITH ORDINALITY AS listed (uri, place)"
+            "       WHERE listed.uri <> ALL (%s::text[])"
+            "       GROUP BY listed.uri"
+            "       ORDER BY min(listed.place)"
+            "     ),"
+            "     updated_at = now()"
+            " WHERE tenant.slug = %s"
+            " RETURNING " TENANT_OF("tenant"),
+    },
+    [TENANT_SHOW] = {
+        .label = "operator_tenant_show",
+        .sql =
+            "SELECT " TENANT_OF("tenant")
+            " FROM cloudep.tenants AS tenant"
+            " WHERE tenant.slug = %s",
+        .repeatable = 1,
+    },
+    [TENANT_LIST] = {
+        .label = "operator_tenant_list",
+        .sql =
+            "SELECT " TENANT_OF("tenant")
+            " FROM cloudep.tenants AS tenant"
+            " WHERE tenant.slug > coalesce(%s, '')"
+            " ORDER BY tenant.slug"
+            " LIMIT %s::integer",
+        .repeatable = 1,
+    },
+    [INVITE_ADD] = {
+        .label = "operator_invite_add",
+        .sql =
+            "INSERT INTO cloudep.invites AS invite (tenant_id, code, max_uses, expires_at)"
+            " VALUES (%s::uuid, %s, %s::integer,"
+            "         coalesce(now() + make_interval(secs => %s::integer), %s::timestamptz))"
+            " RETURNING " INVITE_OF("invite"),
+    },
+    [INVITE_LIST] = {
+        .label = "operator_invite_list",
+        .sql =
+            "SELECT " INVITE_OF("invite")
+            " FROM cloudep.invites AS invite"
+            " WHERE invite.tenant_id = %s::uuid"
+            "   AND invite.code > coalesce(%s, '')"
+            " ORDER BY invite.code"
+            " LIMIT %s::integer",
+        .repeatable = 1,
+    },
+    [INVITE_REVOKE] = {
+        .label = "operator_invite_revoke",
+        .sql =
+            "UPDATE cloudep.invites AS invite"
+            " SET revoked_at = coalesce(invite.revoked_at, now())"
+            " WHERE invite.tenant_id = %s::uuid"
+            "   AND invite.code = %s"
+            " RETURNING " INVITE_OF("invite"),
+        .repeatable = 1,
+    },
 };
+/* clang-format on */
+const cloudep_statement_list_t cloudep_operator_statements = CLOUDEP_STATEMENT_LIST(statements);
 
-/* What is added keeps its order behind what is there, once each; what is removed goes last, so it is gone for sure. */
-static const cloudep_statement_t tenant_set = {
-    .label = "operator_tenant_set",
-    .sql = "UPDATE cloudep.tenants t SET name = coalesce(%s, t.name),"
-           " registration = coalesce(%s::boolean, t.registration), login = coalesce(%s::boolean, t.login),"
-           " totp_issuer = nullif(coalesce(%s, t.totp_issuer), ''),"
-           " organization = nullif(coalesce(%s, t.organization), ''),"
-           " exchange_password = coalesce(%s::boolean, t.exchange_password),"
-           " redirect_uris = ARRAY(SELECT uri FROM unnest(t.redirect_uris ||"
-           " ARRAY(SELECT json_array_elements_text(%s::json))) WITH ORDINALITY AS u (uri, place)"
-           " WHERE uri NOT IN (SELECT json_array_elements_text(%s::json)) GROUP BY uri ORDER BY min(place)),"
-           " updated_at = now() WHERE t.slug = %s RETURNING " TENANT,
-};
-
-static const cloudep_statement_t tenant_show = {
-    .label = "operator_tenant_show",
-    .sql = "SELECT " TENANT " FROM cloudep.tenants t WHERE t.slug = %s",
-    .repeatable = 1,
-};
-
-static const cloudep_statement_t tenant_list = {
-    .label = "operator_tenant_list",
-    .sql = "SELECT " TENANT " FROM cloudep.tenants t WHERE t.slug > coalesce(%s, '') ORDER BY t.slug LIMIT %s::integer",
-    .repeatable = 1,
-};
-
-#define INVITE                                                                                                         \
-    "json_build_object('code', i.code, 'id', i.id, 'state', CASE WHEN i.revoked_at IS NOT NULL THEN 'revoked'"         \
-    " WHEN i.expires_at <= now() THEN 'expired' WHEN i.uses >= i.max_uses THEN 'used up' ELSE 'open' END,"             \
-    " 'uses', i.uses, 'max_uses', i.max_uses, 'expires_at', to_char(i.expires_at" UTC "),"                             \
-    " 'revoked_at', to_char(i.revoked_at" UTC "), 'created_at', to_char(i.created_at" UTC "))"
-
-static const cloudep_statement_t invite_add = {
-    .label = "operator_invite_add",
-    .sql = "INSERT INTO cloudep.invites AS i (tenant_id, code, max_uses, expires_at) VALUES (%s::uuid, %s, %s::integer,"
-           " coalesce(now() + make_interval(secs => %s::integer), %s::timestamptz)) RETURNING " INVITE,
-};
-
-static const cloudep_statement_t invite_list = {
-    .label = "operator_invite_list",
-    .sql = "SELECT " INVITE " FROM cloudep.invites i WHERE i.tenant_id = %s::uuid AND i.code > coalesce(%s, '')"
-           " ORDER BY i.code LIMIT %s::integer",
-    .repeatable = 1,
-};
-
-static const cloudep_statement_t invite_revoke = {
-    .label = "operator_invite_revoke",
-    .sql = "UPDATE cloudep.invites i SET revoked_at = coalesce(i.revoked_at, now())"
-           " WHERE i.tenant_id = %s::uuid AND i.code = %s RETURNING " INVITE,
-    .repeatable = 1,
-};
-
-static const char *or_empty(const char *json_array)
-{
-    return json_array ? json_array : "[]";
-}
-
-apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
-                                         const cloudep_operator_tenant_t *tenant)
+apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,
+                                         const cloudep_operator_tenant_change_t *change)
 {
     const cloudep_args_t *args =
-        CLOUDEP_ARGS(tenant->slug, tenant->name, tenant->registration, tenant->login, tenant->totp_issuer,
-                     tenant->organization, tenant->exchange_password, or_empty(tenant->add_uris));
+        CLOUDEP_ARGS(change->slug, change->name, change->registration, change->login, change->totp_issuer,
+                     change->organization, change->exchange_password, cloudep_arg_list(p, change->add_uris));
 
-    return cloudep_db_run(db, p, rows, &tenant_add, args);
+    return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_ADD], args);
 }
 
-apr_status_t cloudep_operator_tenant_set(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
-                                         const cloudep_operator_tenant_t *tenant)
+apr_status_t cloudep_operator_tenant_set(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,
+                                         const cloudep_operator_tenant_change_t *change)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(tenant->name, tenant->registration, tenant->login, tenant->totp_issuer,
-                                              tenant->organization, tenant->exchange_password,
-                                              or_empty(tenant->add_uris), or_empty(tenant->remove_uris), tenant->slug);
+    const cloudep_args_t *args =
+        CLOUDEP_ARGS(change->name, change->registration, change->login, change->totp_issuer, change->organization,
+                     change->exchange_password, cloudep_arg_list(p, change->add_uris),
+                     cloudep_arg_list(p, change->remove_uris), change->slug);
 
-    return cloudep_db_run(db, p, rows, &tenant_set, args);
+    return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_SET], args);
 }
 
-apr_status_t cloudep_operator_tenant_show(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *slug)
+apr_status_t cloudep_operator_tenant_show(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,
+                                          const char *slug)
 {
-    return cloudep_db_run(db, p, rows, &tenant_show, CLOUDEP_ARGS(slug));
+    return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_SHOW],
+                              CLOUDEP_ARGS(slug));
 }
 
-apr_status_t cloudep_operator_tenant_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *after,
-                                          int limit)
+apr_status_t cloudep_operator_tenant_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list,
+                                          const cloudep_operator_filter_t *filter)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(after, apr_itoa(p, limit));
-
-    return cloudep_db_run(db, p, rows, &tenant_list, args);
+    return cloudep_record_list(list, p, db, &cloudep_operator_tenant_record, &statements[TENANT_LIST],
+                               CLOUDEP_ARGS(filter->after, apr_itoa(p, filter->limit)));
 }
 
-apr_status_t cloudep_operator_invite_add(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *tenant_id,
-                                         const char *code, int uses, const char *seconds, const char *expires_at)
+apr_status_t cloudep_operator_invite_add(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_invite_t *invite,
+                                         const char *tenant_id, const char *code, int uses, const char *seconds,
+                                         const char *expires_at)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, code, apr_itoa(p, uses), seconds, expires_at);
-
-    return cloudep_db_run(db, p, rows, &invite_add, args);
+    return cloudep_record_one(invite, p, db, &cloudep_operator_invite_record, &statements[INVITE_ADD],
+                              CLOUDEP_ARGS(tenant_id, code, apr_itoa(p, uses), seconds, expires_at));
 }
 
-apr_status_t cloudep_operator_invite_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *tenant_id,
-                                          const char *after, int limit)
+apr_status_t cloudep_operator_invite_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list,
+                                          const cloudep_operator_filter_t *filter)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, after, apr_itoa(p, limit));
-
-    return cloudep_db_run(db, p, rows, &invite_list, args);
+    return cloudep_record_list(list, p, db, &cloudep_operator_invite_record, &statements[INVITE_LIST],
+                               CLOUDEP_ARGS(filter->tenant_id, filter->after, apr_itoa(p, filter->limit)));
 }
 
-apr_status_t cloudep_operator_invite_revoke(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
+apr_status_t cloudep_operator_invite_revoke(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_invite_t *invite,
                                             const char *tenant_id, const char *code)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, code);
-
-    return cloudep_db_run(db, p, rows, &invite_revoke, args);
+    return cloudep_record_one(invite, p, db, &cloudep_operator_invite_record, &statements[INVITE_REVOKE],
+                              CLOUDEP_ARGS(tenant_id, code));
 }

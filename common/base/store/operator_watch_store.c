@@ -1,67 +1,91 @@
 /*
  * operator_watch_store.c - the operator's statements on lockouts and events: what went wrong, and for whom.
  */
-#include "base/store/operator_store.h"
-
 #include <apr_strings.h>
+#include "base/store/operator_store.h"
+#include "base/store/statements.h"
 
-#define UTC CLOUDEP_OPERATOR_UTC
-/* A lockout's key, "kind/subject", taken apart; the subject may hold any character. */
+#define LOCKOUT(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_lockout_t, kind, name)
+static const cloudep_column_t lockout_columns[] = {CLOUDEP_OPERATOR_LOCKOUT_COLUMNS(LOCKOUT, LOCKOUT, "")};
+const cloudep_record_t cloudep_operator_lockout_record = CLOUDEP_RECORD(cloudep_operator_lockout_t, lockout_columns);
+
+#define EVENT(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_event_t, kind, name)
+static const cloudep_column_t event_columns[] = {CLOUDEP_OPERATOR_EVENT_COLUMNS(EVENT, EVENT, "")};
+const cloudep_record_t cloudep_operator_event_record = CLOUDEP_RECORD(cloudep_operator_event_t, event_columns);
+
+enum { LOCKOUT_LIST, LOCKOUT_CLEAR, EVENT_LIST };
+
+/* clang-format off */
+
+/* A lockout's key, "kind/subject", taken apart; the subject may hold any character. One argument each. */
 #define KIND_OF_KEY "split_part(%s, '/', 1)"
 #define SUBJECT_OF_KEY "regexp_replace(%s, '^[^/]*/?', '')"
 
-static const cloudep_statement_t lockout_list = {
-    .label = "operator_lockout_list",
-    .sql = "SELECT json_build_object('key', l.kind || '/' || l.subject, 'kind', l.kind, 'subject', l.subject,"
-           " 'failures', l.failures, 'last_at', to_char(l.last_at" UTC "),"
-           " 'blocked_until', to_char(l.blocked_until" UTC "))"
-           " FROM cloudep.lockouts l WHERE l.tenant_id = %s::uuid AND (%s::boolean OR l.blocked_until > now())"
-           " AND (l.kind, l.subject) > (coalesce(" KIND_OF_KEY ", ''), coalesce(" SUBJECT_OF_KEY ", ''))"
-           " ORDER BY l.kind, l.subject LIMIT %s::integer",
-    .repeatable = 1,
+static const cloudep_statement_t statements[] = {
+    [LOCKOUT_LIST] = {
+        .label = "operator_lockout_list",
+        .sql =
+            "SELECT " CLOUDEP_OPERATOR_LOCKOUT_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "lockout")
+            " FROM cloudep.lockouts AS lockout"
+            " WHERE lockout.tenant_id = %s::uuid"
+            "   AND (%s::boolean OR lockout.blocked_until > now())"
+            "   AND (lockout.kind, lockout.subject)"
+            "       > (coalesce(" KIND_OF_KEY ", ''), coalesce(" SUBJECT_OF_KEY ", ''))"
+            " ORDER BY lockout.kind, lockout.subject"
+            " LIMIT %s::integer",
+        .repeatable = 1,
+    },
+    [LOCKOUT_CLEAR] = {
+        .label = "operator_lockout_clear",
+        .sql =
+            "WITH cleared AS ("
+            "  DELETE FROM cloudep.lockouts AS lockout"
+            "  WHERE lockout.tenant_id = %s::uuid"
+            "    AND ((lockout.kind = " KIND_OF_KEY " AND lockout.subject = " SUBJECT_OF_KEY ")"
+            "      OR lockout.subject = lower(%s)"
+            "      OR %s::boolean)"
+            "  RETURNING lockout.kind"
+            ")"
+            " SELECT count(*) FROM cleared",
+        .repeatable = 1,
+    },
+    [EVENT_LIST] = {
+        .label = "operator_event_list",
+        .sql =
+            "SELECT " CLOUDEP_OPERATOR_EVENT_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "event")
+            " FROM cloudep.events AS event"
+            " WHERE event.tenant_id = %s::uuid"
+            "   AND (%s IS NULL OR event.uid = %s::uuid)"
+            "   AND event.name = coalesce(%s, event.name)"
+            "   AND (%s IS NULL OR event.id < %s::bigint)"
+            " ORDER BY event.id DESC"
+            " LIMIT %s::integer",
+        .repeatable = 1,
+    },
 };
+/* clang-format on */
+const cloudep_statement_list_t cloudep_operator_watch_statements = CLOUDEP_STATEMENT_LIST(statements);
 
-static const cloudep_statement_t lockout_clear = {
-    .label = "operator_lockout_clear",
-    .sql =
-        "WITH cleared AS (DELETE FROM cloudep.lockouts l WHERE l.tenant_id = %s::uuid"
-        " AND ((l.kind = " KIND_OF_KEY " AND l.subject = " SUBJECT_OF_KEY ") OR l.subject = lower(%s) OR %s::boolean)"
-        " RETURNING l.kind)"
-        " SELECT json_build_object('lockouts_cleared', (SELECT count(*) FROM cleared))",
-    .repeatable = 1,
-};
-
-static const cloudep_statement_t event_list = {
-    .label = "operator_event_list",
-    .sql = "SELECT json_build_object('id', e.id, 'at', to_char(e.at" UTC "), 'name', e.name, 'outcome', e.outcome,"
-           " 'uid', e.uid, 'method', e.method, 'address', e.address, 'user_agent', e.user_agent,"
-           " 'request_id', e.request_id)"
-           " FROM cloudep.events e WHERE e.tenant_id = %s::uuid AND (%s IS NULL OR e.uid = %s::uuid)"
-           " AND e.name = coalesce(%s, e.name) AND (%s IS NULL OR e.id < %s::bigint)"
-           " ORDER BY e.id DESC LIMIT %s::integer",
-    .repeatable = 1,
-};
-
-apr_status_t cloudep_operator_lockout_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
-                                           const char *tenant_id, int over, const char *after, int limit)
+apr_status_t cloudep_operator_lockout_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list,
+                                           const cloudep_operator_filter_t *filter)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, over ? "true" : "false", after, after, apr_itoa(p, limit));
-
-    return cloudep_db_run(db, p, rows, &lockout_list, args);
+    return cloudep_record_list(list, p, db, &cloudep_operator_lockout_record, &statements[LOCKOUT_LIST],
+                               CLOUDEP_ARGS(filter->tenant_id, cloudep_arg_boolean(filter->over), filter->after,
+                                            filter->after, apr_itoa(p, filter->limit)));
 }
 
-apr_status_t cloudep_operator_lockout_clear(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows,
-                                            const char *tenant_id, const char *key, const char *uid, int all)
+apr_status_t cloudep_operator_lockout_clear(cloudep_db_t *db, apr_pool_t *p, int *count,
+                                            const cloudep_operator_selection_t *selection)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, key, key, uid, all ? "true" : "false");
-
-    return cloudep_db_run(db, p, rows, &lockout_clear, args);
+    return cloudep_db_number(count, p, db, &statements[LOCKOUT_CLEAR],
+                             CLOUDEP_ARGS(selection->tenant_id, selection->own, selection->own, selection->uid,
+                                          cloudep_arg_boolean(selection->all)));
 }
 
-apr_status_t cloudep_operator_event_list(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const char *tenant_id,
-                                         const char *uid, const char *name, const char *after, int limit)
+apr_status_t cloudep_operator_event_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list,
+                                         const cloudep_operator_filter_t *filter)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid, uid, name, after, after, apr_itoa(p, limit));
-
-    return cloudep_db_run(db, p, rows, &event_list, args);
+    return cloudep_record_list(list, p, db, &cloudep_operator_event_record, &statements[EVENT_LIST],
+                               CLOUDEP_ARGS(filter->tenant_id, filter->uid, filter->uid, filter->name, filter->after,
+                                            filter->after, apr_itoa(p, filter->limit)));
 }

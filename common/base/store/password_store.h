@@ -20,9 +20,8 @@ typedef struct cloudep_password_state_t {
  * @param company_issuer whose accounts token/exchange takes; NULL: there is none
  * @return APR_NOTFOUND: no such member; else as cloudep_db_run, or CLOUDEP_EDATA
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_password_load(cloudep_db_t *db, apr_pool_t *p, cloudep_password_state_t *state, const char *tenant_id,
-                      const char *uid, const char *company_issuer);
+apr_status_t cloudep_password_load(cloudep_db_t *db, apr_pool_t *p, cloudep_password_state_t *state,
+                                   const char *tenant_id, const char *uid, const char *company_issuer);
 
 /* A password that is set, or taken away. */
 typedef struct cloudep_password_change_t {
@@ -42,8 +41,7 @@ typedef struct cloudep_password_change_t {
  * @return CLOUDEP_ECHANGED: not active, or email or sessions_from are others by now; nothing was done; else as
  *         cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_password_change(cloudep_db_t *db, apr_pool_t *p, const cloudep_password_change_t *change,
-                        const cloudep_message_t *notice);
+apr_status_t cloudep_password_change(cloudep_db_t *db, apr_pool_t *p, const cloudep_password_change_t *change,
+                                     const cloudep_message_t *notice);
 
 #endif

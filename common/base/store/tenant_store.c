@@ -3,27 +3,58 @@
  */
 #include "base/store/tenant_store.h"
 
-static const cloudep_statement_t by_slug = {
-    .label = "tenant_by_slug",
-    .sql = "SELECT " CLOUDEP_TENANT_COLUMNS " FROM cloudep.tenants t WHERE t.slug = %s",
-    .repeatable = 1,
-};
+#include "base/store/sql.h"
+#include "base/store/statements.h"
 
-static const cloudep_statement_t by_id = {
-    .label = "tenant_by_id",
-    .sql = "SELECT " CLOUDEP_TENANT_COLUMNS " FROM cloudep.tenants t WHERE t.id = %s::uuid",
-    .repeatable = 1,
-};
+#define TENANT(kind, name, sql) CLOUDEP_COLUMN(cloudep_tenant_t, kind, name)
+static const cloudep_column_t columns[] = {CLOUDEP_TENANT_COLUMNS(TENANT, TENANT, "")};
+static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_tenant_t, columns);
 
-static const cloudep_statement_t admission_of = {
-    .label = "tenant_admission",
-    .sql = "SELECT " CLOUDEP_TENANT_COLUMNS ", i.id IS NOT NULL, coalesce(i.expires_at <= now(), false),"
-           " coalesce(i.uses >= i.max_uses, false),"
-           " EXISTS (SELECT FROM cloudep.members m WHERE m.tenant_id = t.id AND m.email = %s)"
-           " FROM cloudep.tenants t LEFT JOIN cloudep.invites i"
-           " ON i.tenant_id = t.id AND i.code = %s AND i.revoked_at IS NULL WHERE t.slug = %s",
-    .repeatable = 1,
+enum { BY_SLUG, BY_ID, ADMISSION };
+
+/* clang-format off */
+static const cloudep_statement_t statements[] = {
+    [BY_SLUG] = {
+        .label = "tenant_by_slug",
+        .sql =
+            "SELECT " CLOUDEP_SQL_TENANT("tenant")
+            " FROM cloudep.tenants AS tenant"
+            " WHERE tenant.slug = %s",
+        .repeatable = 1,
+    },
+    [BY_ID] = {
+        .label = "tenant_by_id",
+        .sql =
+            "SELECT " CLOUDEP_SQL_TENANT("tenant")
+            " FROM cloudep.tenants AS tenant"
+            " WHERE tenant.id = %s::uuid",
+        .repeatable = 1,
+    },
+    [ADMISSION] = {
+        .label = "tenant_admission",
+        .sql =
+            "SELECT " CLOUDEP_SQL_TENANT("tenant") ","
+            "       invite.id IS NOT NULL,"
+            "       coalesce(invite.expires_at <= now(), false),"
+            "       coalesce(invite.uses >= invite.max_uses, false),"
+            "       EXISTS ("
+            "         SELECT FROM cloudep.members AS member"
+            "         WHERE member.tenant_id = tenant.id"
+            "           AND member.email = %s"
+            "       )"
+            " FROM cloudep.tenants AS tenant"
+            " LEFT JOIN cloudep.invites AS invite"
+            "   ON invite.tenant_id = tenant.id"
+            "   AND invite.code = %s"
+            "   AND invite.revoked_at IS NULL"
+            " WHERE tenant.slug = %s",
+        .repeatable = 1,
+    },
 };
+/* The columns of ADMISSION. */
+enum { INVITE_KNOWN = CLOUDEP_TENANT_COLUMN_COUNT, INVITE_EXPIRED, INVITE_USED_UP, EMAIL_TAKEN };
+/* clang-format on */
+const cloudep_statement_list_t cloudep_tenant_statements = CLOUDEP_STATEMENT_LIST(statements);
 
 const cloudep_tenant_t *cloudep_tenant_of_row(apr_pool_t *p, const cloudep_rows_t *rows, int row, int column)
 {
@@ -33,14 +64,7 @@ const cloudep_tenant_t *cloudep_tenant_of_row(apr_pool_t *p, const cloudep_rows_
         return NULL;
     }
     tenant = apr_pcalloc(p, sizeof(*tenant));
-    tenant->id = cloudep_cell(rows, row, column);
-    tenant->slug = cloudep_cell(rows, row, column + 1);
-    tenant->name = cloudep_cell(rows, row, column + 2);
-    tenant->registration = cloudep_cell_true(rows, row, column + 3);
-    tenant->login = cloudep_cell_true(rows, row, column + 4);
-    tenant->redirect_uris = cloudep_cell(rows, row, column + 5);
-    tenant->totp_issuer = cloudep_cell(rows, row, column + 6);
-    tenant->organization = cloudep_cell(rows, row, column + 7);
+    cloudep_record_read(tenant, p, &record, rows, row, column);
     return tenant;
 }
 
@@ -48,11 +72,8 @@ static apr_status_t find(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t
                          const cloudep_statement_t *st, const char *value)
 {
     cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_db_run(db, p, &rows, st, CLOUDEP_ARGS(value));
+    apr_status_t rv = cloudep_db_run_one(db, p, &rows, st, CLOUDEP_ARGS(value));
 
-    if (rv == APR_SUCCESS && rows->count == 0) {
-        return APR_NOTFOUND;
-    }
     if (rv == APR_SUCCESS) {
         *tenant = cloudep_tenant_of_row(p, rows, 0, 0);
     }
@@ -61,32 +82,27 @@ static apr_status_t find(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t
 
 apr_status_t cloudep_tenant_by_slug(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *slug)
 {
-    return find(db, p, tenant, &by_slug, slug);
+    return find(db, p, tenant, &statements[BY_SLUG], slug);
 }
 
 apr_status_t cloudep_tenant_by_id(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *id)
 {
-    return find(db, p, tenant, &by_id, id);
+    return find(db, p, tenant, &statements[BY_ID], id);
 }
 
 apr_status_t cloudep_tenant_admission(cloudep_db_t *db, apr_pool_t *p, cloudep_admission_t *admission, const char *slug,
                                       const char *invite_code, const char *email)
 {
-    const int after = CLOUDEP_TENANT_COLUMN_COUNT;
-    const cloudep_args_t *args = CLOUDEP_ARGS(email, invite_code, slug);
     cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_db_run(db, p, &rows, &admission_of, args);
+    apr_status_t rv = cloudep_db_run_one(db, p, &rows, &statements[ADMISSION], CLOUDEP_ARGS(email, invite_code, slug));
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (rows->count == 0) {
-        return APR_NOTFOUND;
-    }
     admission->tenant = cloudep_tenant_of_row(p, rows, 0, 0);
-    admission->invite_known = cloudep_cell_true(rows, 0, after);
-    admission->invite_expired = cloudep_cell_true(rows, 0, after + 1);
-    admission->invite_used_up = cloudep_cell_true(rows, 0, after + 2);
-    admission->email_taken = cloudep_cell_true(rows, 0, after + 3);
+    admission->invite_known = cloudep_cell_true(rows, 0, INVITE_KNOWN);
+    admission->invite_expired = cloudep_cell_true(rows, 0, INVITE_EXPIRED);
+    admission->invite_used_up = cloudep_cell_true(rows, 0, INVITE_USED_UP);
+    admission->email_taken = cloudep_cell_true(rows, 0, EMAIL_TAKEN);
     return APR_SUCCESS;
 }

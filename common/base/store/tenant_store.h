@@ -4,19 +4,29 @@
 #ifndef CLOUDEP_TENANT_STORE_H
 #define CLOUDEP_TENANT_STORE_H
 
-#include "base/store/db.h"
 #include "base/export.h"
+#include "base/store/record.h"
+
+/* clang-format off */
+
+#define CLOUDEP_TENANT_COLUMNS(FIRST, NEXT, tenant) \
+    FIRST(TEXT, id, tenant ".id") /* UUID */ \
+    NEXT(TEXT, slug, tenant ".slug") \
+    NEXT(TEXT, name, tenant ".name") \
+    NEXT(BOOLEAN, registration, tenant ".registration") /* new members may come */ \
+    NEXT(BOOLEAN, login, tenant ".login") /* members may log in */ \
+    NEXT(TEXT, redirect_uris, /* allowed ones, a newline after each */ \
+         "array_to_string(" tenant ".redirect_uris, E'\\n') || E'\\n'") \
+    NEXT(TEXT, totp_issuer, tenant ".totp_issuer") /* NULL: the name */ \
+    NEXT(TEXT, organization, tenant ".organization") /* at the identity provider, NULL: none */
 
 typedef struct cloudep_tenant_t {
-    const char *id; /* UUID */
-    const char *slug;
-    const char *name;
-    int registration;          /* new members may come */
-    int login;                 /* members may log in */
-    const char *redirect_uris; /* allowed ones, a newline after each */
-    const char *totp_issuer;   /* NULL: the name */
-    const char *organization;  /* at the identity provider, NULL: none */
+    CLOUDEP_TENANT_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
 } cloudep_tenant_t;
+
+#define CLOUDEP_TENANT_COLUMN_COUNT (CLOUDEP_TENANT_COLUMNS(CLOUDEP_COLUMN_ONE, CLOUDEP_COLUMN_ONE, ""))
+
+/* clang-format on */
 
 /* What stands between a client and a registration. */
 typedef struct cloudep_admission_t {
@@ -28,28 +38,19 @@ typedef struct cloudep_admission_t {
 } cloudep_admission_t;
 
 /** @return APR_NOTFOUND: no tenant of that slug; else as cloudep_db_run */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_tenant_by_slug(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *slug);
+apr_status_t cloudep_tenant_by_slug(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *slug);
 
 /** @return APR_NOTFOUND: no tenant of that id (a UUID); else as cloudep_db_run */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_tenant_by_id(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *id);
+apr_status_t cloudep_tenant_by_id(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant, const char *id);
 
 /**
  * Looks at tenant, invite and email at once, taking nothing. email may be NULL (not asked).
  * @return APR_NOTFOUND: no such tenant; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_tenant_admission(cloudep_db_t *db, apr_pool_t *p, cloudep_admission_t *admission, const char *slug,
-                         const char *invite_code, const char *email);
+apr_status_t cloudep_tenant_admission(cloudep_db_t *db, apr_pool_t *p, cloudep_admission_t *admission, const char *slug,
+                                      const char *invite_code, const char *email);
 
-/* The columns of a tenant, for statements of other stores that join it as t, and their number. */
-#define CLOUDEP_TENANT_COLUMNS                                                                                         \
-    "t.id, t.slug, t.name, t.registration, t.login, array_to_string(t.redirect_uris, E'\\n') || E'\\n', "              \
-    "t.totp_issuer, t.organization"
-#define CLOUDEP_TENANT_COLUMN_COUNT 8
-
-/** Reads a tenant from a row; NULL when the join found none. */
+/** Reads CLOUDEP_SQL_TENANT (sql.h) from a row, beginning at column; NULL when the join found none. */
 const cloudep_tenant_t *cloudep_tenant_of_row(apr_pool_t *p, const cloudep_rows_t *rows, int row, int column);
 
 #endif

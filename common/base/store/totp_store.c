@@ -5,259 +5,332 @@
 
 #include <apr_strings.h>
 #include "base/store/lockout_store.h"
+#include "base/store/sql.h"
+#include "base/store/statements.h"
 
-#define TEXT_OF(x) TEXT_OF_VALUE(x)
-#define TEXT_OF_VALUE(x) #x
+#define TOTP(kind, name, sql) CLOUDEP_COLUMN(cloudep_totp_t, kind, name)
+static const cloudep_column_t columns[] = {CLOUDEP_TOTP_COLUMNS(TOTP, TOTP, "")};
+static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_totp_t, columns);
 
-static const cloudep_statement_t load = {
-    .label = "totp_load",
-    .sql = "SELECT o.secret, floor(extract(epoch FROM o.enrolled_at) * 1000)::bigint,"
-           " CASE WHEN o.pending_expires_at > now() THEN o.pending_secret END,"
-           " (SELECT string_agg(b.mac, ' ') FROM cloudep.backup_codes b WHERE b.tenant_id = o.tenant_id"
-           " AND b.uid = o.uid AND b.generation = o.backup_generation AND b.used_at IS NULL),"
-           " " CLOUDEP_TENANT_COLUMNS ", " CLOUDEP_MEMBER_COLUMNS " FROM cloudep.members m"
-           " JOIN cloudep.tenants t ON t.id = m.tenant_id"
-           " LEFT JOIN cloudep.totp o ON o.tenant_id = m.tenant_id AND o.uid = m.uid"
-           " WHERE m.tenant_id = %s::uuid AND m.uid = %s::uuid",
-    .repeatable = 1,
-};
-enum { SECRET, ENROLLED_AT, PENDING, CODES, TENANT, MEMBER = TENANT + CLOUDEP_TENANT_COLUMN_COUNT };
-
-static const cloudep_statement_t begin = {
-    .label = "totp_begin",
-    .sql = "INSERT INTO cloudep.totp AS o (tenant_id, uid, pending_secret, pending_expires_at)"
-           " VALUES (%s::uuid, %s::uuid, %s, now() + interval '" TEXT_OF(
-               CLOUDEP_TOTP_PENDING_LIFETIME) " seconds') ON CONFLICT (tenant_id, uid) DO UPDATE SET"
-                                              " pending_secret = excluded.pending_secret,"
-                                              " pending_expires_at = excluded.pending_expires_at"
-                                              " WHERE o.enrolled_at IS NULL RETURNING uid",
-    .repeatable = 1,
-};
-
-/*
- * The member's row is locked first, as wherever a proof is used, so that nobody waits for the other's; and a login that
- * began before with fewer factors ends unfulfilled.
- */
-#define RAISE_MEMBER                                                                                                   \
-    "m AS (UPDATE cloudep.members m SET " CLOUDEP_SQL_RAISE                                                            \
-    " WHERE m.tenant_id = %s::uuid AND m.uid = %s::uuid RETURNING m.tenant_id, m.uid)"
-
-/* A new set for the row of o, whose generation has just been counted on. */
-#define NEW_CODES                                                                                                      \
-    "gone AS (DELETE FROM cloudep.backup_codes b USING o WHERE b.tenant_id = o.tenant_id AND b.uid = o.uid),"          \
-    " codes AS (INSERT INTO cloudep.backup_codes (tenant_id, uid, mac, generation)"                                    \
-    " SELECT o.tenant_id, o.uid, c.mac, o.backup_generation FROM o, unnest(string_to_array(%s, ' ')) c (mac))"
+enum { LOAD, BEGIN, CONFIRM, RENEW_CODES, REMOVE, STEP_UP_BY_STEP, STEP_UP_BY_CODE, LOGIN_BY_STEP, LOGIN_BY_CODE };
 
 /* clang-format off */
-static const cloudep_statement_t confirm = {
-    .label = "totp_confirm",
-    .sql = "WITH " RAISE_MEMBER ","
-           " a AS (SELECT %s::bigint AS step, %s::text AS secret),"
-           " o AS (UPDATE cloudep.totp o SET secret = o.pending_secret, enrolled_at = now(), last_step = a.step,"
-           " pending_secret = NULL, pending_expires_at = NULL, backup_generation = o.backup_generation + 1 FROM m, a"
-           " WHERE o.tenant_id = m.tenant_id AND o.uid = m.uid AND o.enrolled_at IS NULL"
-           " AND o.pending_secret = a.secret AND o.pending_expires_at > now() AND o.last_step < a.step"
-           " RETURNING o.tenant_id, o.uid, o.backup_generation), " NEW_CODES ","
-           " mail AS (" CLOUDEP_SQL_ENQUEUE("o") ") SELECT uid FROM o",
+
+/*
+ * The member, whose generation is raised: a login that began before with fewer factors comes to nothing. Its row is locked
+ * first, as wherever a proof is used, so that nobody waits for the other's. Arguments: tenant_id, uid.
+ */
+#define RAISED_MEMBER \
+    "UPDATE cloudep.members AS member" \
+    " SET " CLOUDEP_SQL_RAISE("member") \
+    " WHERE member.tenant_id = %s::uuid" \
+    "   AND member.uid = %s::uuid" \
+    " RETURNING member.tenant_id, member.uid"
+
+/* A new set of backup codes for the rows of totp, whose generation has just been raised; two CTEs. Argument: texts with
+ * a space between two. */
+#define NEW_CODES(totp) \
+    "removed AS (" \
+    "  DELETE FROM cloudep.backup_codes AS code" \
+    "  USING " totp \
+    "  WHERE code.tenant_id = " totp ".tenant_id" \
+    "    AND code.uid = " totp ".uid" \
+    "), added AS (" \
+    "  INSERT INTO cloudep.backup_codes (tenant_id, uid, mac, generation)" \
+    "  SELECT " totp ".tenant_id, " totp ".uid, code.mac, " totp ".backup_generation" \
+    "  FROM " totp ", unnest(string_to_array(%s, ' ')) AS code (mac)" \
+    ")"
+
+/*
+ * What burns a proof of the member: a row for the one who was first, none for others. The row's columns are tenant_id,
+ * uid, generation. Arguments of the first: step, sealed secret; of the second: the code's stored text.
+ */
+#define BURN_STEP(member) \
+    "UPDATE cloudep.totp AS totp" \
+    " SET last_step = proof.step" \
+    " FROM " member ", (SELECT %s::bigint AS step, %s::text AS secret) AS proof" \
+    " WHERE totp.tenant_id = " member ".tenant_id" \
+    "   AND totp.uid = " member ".uid" \
+    "   AND totp.enrolled_at IS NOT NULL" \
+    "   AND totp.secret = proof.secret" \
+    "   AND totp.last_step < proof.step" \
+    " RETURNING totp.tenant_id, totp.uid, " member ".generation"
+#define BURN_CODE(member) \
+    "UPDATE cloudep.backup_codes AS code" \
+    " SET used_at = now()" \
+    " FROM " member ", cloudep.totp AS totp" \
+    " WHERE code.tenant_id = " member ".tenant_id" \
+    "   AND code.uid = " member ".uid" \
+    "   AND totp.tenant_id = " member ".tenant_id" \
+    "   AND totp.uid = " member ".uid" \
+    "   AND totp.enrolled_at IS NOT NULL" \
+    "   AND code.generation = totp.backup_generation" \
+    "   AND code.mac = %s" \
+    "   AND code.used_at IS NULL" \
+    " RETURNING code.tenant_id, code.uid, " member ".generation"
+
+/* Arguments: ACTIVE_MEMBER's, the burn's, ENQUEUE's, the method, the session's id. */
+#define STEP_UP(burn) \
+    "WITH member AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE") \
+    "), burned AS (" burn("member") \
+    "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "burned") \
+    "), mail AS (" CLOUDEP_SQL_ENQUEUE("burned") \
+    "), stepped_up AS (" \
+    "  UPDATE cloudep.sessions AS session" \
+    "  SET mfa_at = now(), mfa_method = %s" \
+    "  FROM burned" \
+    "  WHERE session.tenant_id = burned.tenant_id" \
+    "    AND session.uid = burned.uid" \
+    "    AND session.id = %s::uuid" \
+    ")" \
+    " SELECT uid FROM burned"
+
+/*
+ * One row, with or without a session in it, to tell a member who is gone from a proof that is used. Arguments:
+ * ACTIVE_MEMBER's, OF_GENERATION's, the burn's, ENQUEUE's, OPEN_SESSION's.
+ */
+#define LOGIN(burn) \
+    "WITH active AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE") \
+    "), member AS (" CLOUDEP_SQL_OF_GENERATION("active") \
+    "), burned AS (" burn("member") \
+    "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "burned") \
+    "), mail AS (" CLOUDEP_SQL_ENQUEUE("burned") \
+    "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("burned") ")" \
+    " SELECT EXISTS (SELECT FROM active), EXISTS (SELECT FROM member), " CLOUDEP_SQL_SESSION("opened") \
+    " FROM (SELECT) AS always" \
+    " LEFT JOIN opened ON true"
+
+static const cloudep_statement_t statements[] = {
+    [LOAD] = {
+        .label = "totp_load",
+        .sql =
+            "SELECT " CLOUDEP_TOTP_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "totp") ","
+            "       " CLOUDEP_SQL_TENANT("tenant") ","
+            "       " CLOUDEP_SQL_MEMBER("member", "totp")
+            " FROM cloudep.members AS member"
+            " JOIN cloudep.tenants AS tenant"
+            "   ON tenant.id = member.tenant_id"
+            CLOUDEP_SQL_JOIN_TOTP("totp", "member")
+            " WHERE member.tenant_id = %s::uuid"
+            "   AND member.uid = %s::uuid",
+        .repeatable = 1,
+    },
+    [BEGIN] = {
+        .label = "totp_begin",
+        .sql =
+            "INSERT INTO cloudep.totp AS totp"
+            " (tenant_id, uid, pending_secret, pending_expires_at)"
+            " VALUES (%s::uuid, %s::uuid, %s, now() + %s::interval)"
+            " ON CONFLICT (tenant_id, uid) DO UPDATE"
+            " SET pending_secret = excluded.pending_secret,"
+            "     pending_expires_at = excluded.pending_expires_at"
+            " WHERE totp.enrolled_at IS NULL"
+            " RETURNING uid",
+        .repeatable = 1,
+    },
+    [CONFIRM] = {
+        .label = "totp_confirm",
+        .sql =
+            "WITH member AS (" RAISED_MEMBER
+            "), proof AS ("
+            "  SELECT %s::bigint AS step, %s::text AS secret"
+            "), enrolled AS ("
+            "  UPDATE cloudep.totp AS totp"
+            "  SET secret = totp.pending_secret,"
+            "      enrolled_at = now(),"
+            "      last_step = proof.step,"
+            "      pending_secret = NULL,"
+            "      pending_expires_at = NULL,"
+            "      backup_generation = totp.backup_generation + 1"
+            "  FROM member, proof"
+            "  WHERE totp.tenant_id = member.tenant_id"
+            "    AND totp.uid = member.uid"
+            "    AND totp.enrolled_at IS NULL"
+            "    AND totp.pending_secret = proof.secret"
+            "    AND totp.pending_expires_at > now()"
+            "    AND totp.last_step < proof.step"
+            "  RETURNING totp.tenant_id, totp.uid, totp.backup_generation"
+            "), " NEW_CODES("enrolled")
+            ", mail AS (" CLOUDEP_SQL_ENQUEUE("enrolled") ")"
+            " SELECT uid FROM enrolled",
+    },
+    [RENEW_CODES] = {
+        .label = "totp_renew_codes",
+        .sql =
+            "WITH member AS (" RAISED_MEMBER
+            "), renewed AS ("
+            "  UPDATE cloudep.totp AS totp"
+            "  SET backup_generation = totp.backup_generation + 1"
+            "  FROM member"
+            "  WHERE totp.tenant_id = member.tenant_id"
+            "    AND totp.uid = member.uid"
+            "    AND totp.enrolled_at IS NOT NULL"
+            "  RETURNING totp.tenant_id, totp.uid, totp.backup_generation"
+            "), " NEW_CODES("renewed")
+            ", mail AS (" CLOUDEP_SQL_ENQUEUE("renewed") ")"
+            " SELECT uid FROM renewed",
+    },
+    /* The row stays, with its last step. */
+    [REMOVE] = {
+        .label = "totp_remove",
+        .sql =
+            "WITH member AS (" RAISED_MEMBER
+            "), before AS ("
+            "  SELECT totp.tenant_id, totp.uid, totp.enrolled_at IS NOT NULL AS enrolled"
+            "  FROM member, cloudep.totp AS totp"
+            "  WHERE totp.tenant_id = member.tenant_id"
+            "    AND totp.uid = member.uid"
+            "  FOR UPDATE OF totp"
+            "), cleared AS ("
+            "  UPDATE cloudep.totp AS totp"
+            "  SET secret = NULL,"
+            "      enrolled_at = NULL,"
+            "      pending_secret = NULL,"
+            "      pending_expires_at = NULL,"
+            "      backup_generation = totp.backup_generation + 1"
+            "  FROM before"
+            "  WHERE totp.tenant_id = before.tenant_id"
+            "    AND totp.uid = before.uid"
+            "), removed AS ("
+            "  DELETE FROM cloudep.backup_codes AS code"
+            "  USING before"
+            "  WHERE code.tenant_id = before.tenant_id"
+            "    AND code.uid = before.uid"
+            "), told AS ("
+            "  SELECT tenant_id, uid"
+            "  FROM before"
+            "  WHERE enrolled"
+            ")"
+            " " CLOUDEP_SQL_ENQUEUE("told"),
+    },
+    [STEP_UP_BY_STEP] = {
+        .label = "totp_step_up_by_step",
+        .sql = STEP_UP(BURN_STEP),
+    },
+    [STEP_UP_BY_CODE] = {
+        .label = "totp_step_up_by_code",
+        .sql = STEP_UP(BURN_CODE),
+    },
+    [LOGIN_BY_STEP] = {
+        .label = "totp_login_by_step",
+        .sql = LOGIN(BURN_STEP),
+    },
+    [LOGIN_BY_CODE] = {
+        .label = "totp_login_by_code",
+        .sql = LOGIN(BURN_CODE),
+    },
 };
 
-static const cloudep_statement_t renew_codes = {
-    .label = "totp_renew_codes",
-    .sql = "WITH " RAISE_MEMBER ","
-           " o AS (UPDATE cloudep.totp o SET backup_generation = o.backup_generation + 1 FROM m"
-           " WHERE o.tenant_id = m.tenant_id AND o.uid = m.uid AND o.enrolled_at IS NOT NULL"
-           " RETURNING o.tenant_id, o.uid, o.backup_generation), " NEW_CODES ","
-           " mail AS (" CLOUDEP_SQL_ENQUEUE("o") ") SELECT uid FROM o",
+/* The columns of LOAD, and those of LOGIN_BY_... */
+enum {
+    TENANT = CLOUDEP_TOTP_COLUMNS(CLOUDEP_COLUMN_ONE, CLOUDEP_COLUMN_ONE, ""),
+    MEMBER = TENANT + CLOUDEP_TENANT_COLUMN_COUNT
 };
-
-/* The row stays, with its last step. */
-static const cloudep_statement_t remove_totp = {
-    .label = "totp_remove",
-    .sql = "WITH " RAISE_MEMBER ","
-           " was AS (SELECT o.tenant_id, o.uid, o.enrolled_at IS NOT NULL AS enrolled FROM m, cloudep.totp o"
-           " WHERE o.tenant_id = m.tenant_id AND o.uid = m.uid FOR UPDATE OF o),"
-           " o AS (UPDATE cloudep.totp o SET secret = NULL, enrolled_at = NULL, pending_secret = NULL,"
-           " pending_expires_at = NULL, backup_generation = o.backup_generation + 1 FROM was w"
-           " WHERE o.tenant_id = w.tenant_id AND o.uid = w.uid),"
-           " gone AS (DELETE FROM cloudep.backup_codes b USING was w WHERE b.tenant_id = w.tenant_id"
-           " AND b.uid = w.uid),"
-           " told AS (SELECT tenant_id, uid FROM was WHERE enrolled) " CLOUDEP_SQL_ENQUEUE("told"),
-};
+enum { ALLOWED, SESSION = ALLOWED + 2 };
 /* clang-format on */
-
-/* Proofs: m is the member who may use one, f has a row for the one who was first. */
-#define ACTIVE_MEMBER                                                                                                  \
-    "m AS (SELECT tenant_id, uid, generation FROM cloudep.members WHERE tenant_id = %s::uuid AND uid = %s::uuid"       \
-    " AND status = 'active' FOR SHARE)"
-#define BURN_STEP                                                                                                      \
-    "f AS (UPDATE cloudep.totp o SET last_step = a.step FROM m, (SELECT %s::bigint AS step, %s::text AS secret) a"     \
-    " WHERE o.tenant_id = m.tenant_id AND o.uid = m.uid AND o.enrolled_at IS NOT NULL AND o.secret = a.secret"         \
-    " AND o.last_step < a.step RETURNING o.tenant_id, o.uid, m.generation)"
-#define BURN_CODE                                                                                                      \
-    "f AS (UPDATE cloudep.backup_codes b SET used_at = now() FROM m, cloudep.totp o"                                   \
-    " WHERE b.tenant_id = m.tenant_id AND b.uid = m.uid AND o.tenant_id = m.tenant_id AND o.uid = m.uid"               \
-    " AND o.enrolled_at IS NOT NULL AND b.generation = o.backup_generation AND b.mac = %s AND b.used_at IS NULL"       \
-    " RETURNING b.tenant_id, b.uid, m.generation)"
-#define AFTERWARDS                                                                                                     \
-    "unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "f") "), mail AS (" CLOUDEP_SQL_ENQUEUE("f") ")"
-
-#define STEP_UP(method)                                                                                                \
-    "s AS (UPDATE cloudep.sessions s SET mfa_at = now(), mfa_method = '" method "' FROM f"                             \
-    " WHERE s.tenant_id = f.tenant_id AND s.uid = f.uid AND s.id = %s::uuid) SELECT uid FROM f"
-
-static const cloudep_statement_t step_up_by_step = {
-    .label = "totp_step_up_by_step",
-    .sql = "WITH " ACTIVE_MEMBER ", " BURN_STEP ", " AFTERWARDS ", " STEP_UP("totp"),
-};
-
-static const cloudep_statement_t step_up_by_code = {
-    .label = "totp_step_up_by_code",
-    .sql = "WITH " ACTIVE_MEMBER ", " BURN_CODE ", " AFTERWARDS ", " STEP_UP("backup_code"),
-};
-
-/* One row, with or without a session in it, to tell a member who is gone from a proof that is used. */
-#define OPEN_SESSION                                                                                                   \
-    "s AS (" CLOUDEP_SQL_OPEN_SESSION(                                                                                 \
-        "f") ") SELECT (SELECT count(*) FROM active), (SELECT count(*) FROM m), " CLOUDEP_SQL_SESSION_COLUMNS          \
-             " FROM (SELECT) one LEFT JOIN s ON true"
-
-static const cloudep_statement_t login_by_step = {
-    .label = "totp_login_by_step",
-    .sql = "WITH " CLOUDEP_SQL_LOCK_MEMBER ", " BURN_STEP ", " AFTERWARDS ", " OPEN_SESSION,
-};
-
-static const cloudep_statement_t login_by_code = {
-    .label = "totp_login_by_code",
-    .sql = "WITH " CLOUDEP_SQL_LOCK_MEMBER ", " BURN_CODE ", " AFTERWARDS ", " OPEN_SESSION,
-};
-
-/* Texts with a space between two; NULL: none. */
-static apr_array_header_t *split(apr_pool_t *p, const char *text)
-{
-    apr_array_header_t *list = apr_array_make(p, 10, sizeof(const char *));
-    char *last;
-
-    for (char *word = text ? apr_strtok(apr_pstrdup(p, text), " ", &last) : NULL; word;
-         word = apr_strtok(NULL, " ", &last)) {
-        APR_ARRAY_PUSH(list, const char *) = word;
-    }
-    return list;
-}
+const cloudep_statement_list_t cloudep_totp_statements = CLOUDEP_STATEMENT_LIST(statements);
 
 apr_status_t cloudep_totp_load(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t **out, const char *tenant_id,
                                const char *uid)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid);
     cloudep_totp_t *totp = apr_pcalloc(p, sizeof(*totp));
     cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_db_run(db, p, &rows, &load, args);
+    apr_status_t rv = cloudep_db_run_one(db, p, &rows, &statements[LOAD], CLOUDEP_ARGS(tenant_id, uid));
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (rows->count == 0) {
-        return APR_NOTFOUND;
-    }
-    totp->secret = cloudep_cell(rows, 0, SECRET);
-    totp->enrolled_at = cloudep_cell(rows, 0, ENROLLED_AT) ? apr_atoi64(cloudep_cell(rows, 0, ENROLLED_AT)) : 0;
-    totp->pending_secret = cloudep_cell(rows, 0, PENDING);
-    totp->codes = split(p, cloudep_cell(rows, 0, CODES));
+    cloudep_record_read(totp, p, &record, rows, 0, 0);
     totp->tenant = cloudep_tenant_of_row(p, rows, 0, TENANT);
     *out = totp;
     rv = cloudep_member_of_row(p, &totp->member, rows, 0, MEMBER);
     return rv == APR_SUCCESS && !totp->secret != !totp->member->totp_enrolled ? CLOUDEP_EDATA : rv;
 }
 
-/* Runs a statement that returns a row when it did something. */
-static apr_status_t change(cloudep_db_t *db, apr_pool_t *p, const cloudep_statement_t *st, const cloudep_args_t *args,
-                           apr_status_t otherwise)
-{
-    cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_db_run(db, p, &rows, st, args);
-
-    return rv == APR_SUCCESS && rows->count == 0 ? otherwise : rv;
-}
-
 apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                 const char *secret)
 {
-    return change(db, p, &begin, CLOUDEP_ARGS(tenant_id, uid, secret), CLOUDEP_ECONFLICT);
+    const char *lifetime = cloudep_arg_seconds(p, CLOUDEP_TOTP_PENDING_LIFETIME);
+    apr_status_t rv =
+        cloudep_db_run_one(db, p, NULL, &statements[BEGIN], CLOUDEP_ARGS(tenant_id, uid, secret, lifetime));
+
+    return rv == APR_NOTFOUND ? CLOUDEP_ECONFLICT : rv;
 }
 
 apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, apr_int64_t step,
                                   const char *codes, const cloudep_message_t *message)
 {
-    const cloudep_args_t *args =
-        CLOUDEP_ARGS(totp->member->tenant_id, totp->member->uid, apr_psprintf(p, "%" APR_INT64_T_FMT, step),
-                     totp->pending_secret, codes, CLOUDEP_ENQUEUE_ARGS(message));
+    cloudep_args_t *args = CLOUDEP_ARGS(totp->member->tenant_id, totp->member->uid, cloudep_arg_number(p, step),
+                                        totp->pending_secret, codes);
 
-    return change(db, p, &confirm, args, APR_NOTFOUND);
+    cloudep_message_args(args, message);
+    return cloudep_db_run_one(db, p, NULL, &statements[CONFIRM], args);
 }
 
 apr_status_t cloudep_totp_renew_codes(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                       const char *codes, const cloudep_message_t *message)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid, codes, CLOUDEP_ENQUEUE_ARGS(message));
+    cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid, codes);
 
-    return change(db, p, &renew_codes, args, APR_NOTFOUND);
+    cloudep_message_args(args, message);
+    return cloudep_db_run_one(db, p, NULL, &statements[RENEW_CODES], args);
 }
 
 apr_status_t cloudep_totp_remove(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                  const cloudep_message_t *message)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid, CLOUDEP_ENQUEUE_ARGS(message));
+    cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid);
 
-    return cloudep_db_run(db, p, NULL, &remove_totp, args);
+    cloudep_message_args(args, message);
+    return cloudep_db_run(db, p, NULL, &statements[REMOVE], args);
 }
 
-/* Appends the arguments of what burns the proof and of AFTERWARDS. */
-static void proof_args(apr_pool_t *p, cloudep_args_t *args, const cloudep_totp_proof_t *proof,
+/* Appends what burns the proof, and what STEP_UP and LOGIN have after it. */
+static void proof_args(cloudep_args_t *args, apr_pool_t *p, const cloudep_totp_proof_t *proof,
                        const cloudep_message_t *message)
 {
-    const cloudep_args_t *enqueue = CLOUDEP_ARGS(CLOUDEP_ENQUEUE_ARGS(message));
-
     if (proof->secret) {
-        cloudep_arg(args, apr_psprintf(p, "%" APR_INT64_T_FMT, proof->step));
+        cloudep_arg(args, cloudep_arg_number(p, proof->step));
         cloudep_arg(args, proof->secret);
     }
     else {
         cloudep_arg(args, proof->code);
     }
-    for (int i = 0; i < enqueue->count; i++) {
-        cloudep_arg(args, enqueue->values[i]);
-    }
+    cloudep_message_args(args, message);
 }
 
 apr_status_t cloudep_totp_step_up(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp,
                                   const cloudep_totp_proof_t *proof, const char *session_id,
                                   const cloudep_message_t *message)
 {
+    const cloudep_statement_t *st = &statements[proof->secret ? STEP_UP_BY_STEP : STEP_UP_BY_CODE];
     cloudep_args_t *args = CLOUDEP_ARGS(totp->member->tenant_id, totp->member->uid);
 
-    proof_args(p, args, proof, message);
+    proof_args(args, p, proof, message);
+    cloudep_arg(args, proof->secret ? CLOUDEP_MFA_TOTP : CLOUDEP_MFA_BACKUP_CODE);
     cloudep_arg(args, session_id);
-    return change(db, p, proof->secret ? &step_up_by_step : &step_up_by_code, args, APR_NOTFOUND);
+    return cloudep_db_run_one(db, p, NULL, st, args);
 }
 
 apr_status_t cloudep_totp_login(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_proof_t *proof,
                                 cloudep_session_t *session, const cloudep_message_t *message)
 {
+    const cloudep_statement_t *st = &statements[proof->secret ? LOGIN_BY_STEP : LOGIN_BY_CODE];
     cloudep_args_t *args = CLOUDEP_ARGS(session->tenant_id, session->uid, session->generation);
     cloudep_rows_t *rows;
     apr_status_t rv;
 
-    proof_args(p, args, proof, message);
-    cloudep_session_args(p, session, args);
-    rv = cloudep_db_run(db, p, &rows, proof->secret ? &login_by_step : &login_by_code, args);
-    if (rv != APR_SUCCESS) {
+    proof_args(args, p, proof, message);
+    cloudep_session_args(args, p, session);
+    if ((rv = cloudep_db_run(db, p, &rows, st, args)) != APR_SUCCESS) {
         return rv;
     }
-    if ((rv = cloudep_session_locked_member(rows)) != APR_SUCCESS) {
+    if ((rv = cloudep_session_allowed(rows, 0, ALLOWED)) != APR_SUCCESS) {
         return rv;
     }
-    if (!cloudep_cell(rows, 0, 2)) {
+    if (!cloudep_cell(rows, 0, SESSION)) {
         return APR_NOTFOUND;
     }
-    cloudep_session_of_row(session, rows, 0, 2);
+    cloudep_session_of_row(session, p, rows, 0, SESSION);
     return APR_SUCCESS;
 }

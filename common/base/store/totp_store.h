@@ -8,22 +8,37 @@
 #ifndef CLOUDEP_TOTP_STORE_H
 #define CLOUDEP_TOTP_STORE_H
 
-#include <apr_tables.h>
 #include "base/store/member_store.h"
 #include "base/store/session_store.h"
 
 #define CLOUDEP_TOTP_PENDING_LIFETIME 600 /* seconds to confirm an enrolment */
 #define CLOUDEP_LOCKOUT_MFA "mfa"         /* lockout kind of second factors; its subject is the uid */
 
+/* clang-format off */
+
+#define CLOUDEP_TOTP_COLUMNS(FIRST, NEXT, totp) \
+    FIRST(TEXT, secret, totp ".secret") /* sealed; NULL: not enrolled */ \
+    NEXT(NUMBER, enrolled_at, CLOUDEP_SQL_MILLISECONDS(totp ".enrolled_at")) /* Unix milliseconds; 0: not enrolled */ \
+    NEXT(TEXT, pending_secret, /* sealed; NULL: no enrolment under way */ \
+         "CASE WHEN " totp ".pending_expires_at > now() THEN " totp ".pending_secret END") \
+    NEXT(LIST, codes, /* stored texts of the backup codes that are not used yet */ \
+         "ARRAY(" \
+         "  SELECT code.mac" \
+         "  FROM cloudep.backup_codes AS code" \
+         "  WHERE code.tenant_id = " totp ".tenant_id" \
+         "    AND code.uid = " totp ".uid" \
+         "    AND code.generation = " totp ".backup_generation" \
+         "    AND code.used_at IS NULL" \
+         ")")
+
 /* What is kept of a member's second factors, and whom it belongs to. */
 typedef struct cloudep_totp_t {
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
-    const char *secret;         /* sealed; NULL: not enrolled */
-    apr_int64_t enrolled_at;    /* Unix milliseconds; 0: not enrolled */
-    const char *pending_secret; /* sealed; NULL: no enrolment under way */
-    apr_array_header_t *codes;  /* const char *: stored texts of the backup codes that are not used yet */
+    CLOUDEP_TOTP_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
 } cloudep_totp_t;
+
+/* clang-format on */
 
 /* A second factor that was right, to be burned. */
 typedef struct cloudep_totp_proof_t {
@@ -33,15 +48,15 @@ typedef struct cloudep_totp_proof_t {
 } cloudep_totp_proof_t;
 
 /** @return APR_NOTFOUND: no such member; CLOUDEP_EDATA: a row that cannot be; else as cloudep_db_run */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_totp_load(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t **totp, const char *tenant_id, const char *uid);
+apr_status_t cloudep_totp_load(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t **totp, const char *tenant_id,
+                               const char *uid);
 
 /**
  * Begins an enrolment, or begins it again with another secret (sealed).
  * @return CLOUDEP_ECONFLICT: enrolled already; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid, const char *secret);
+apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
+                                const char *secret);
 
 /**
  * Makes the pending secret of totp the one that counts, burns the step of the code that proved it and stores a new set
@@ -49,36 +64,32 @@ cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const
  * @return APR_NOTFOUND: the step was used, or the enrolment is no longer the one that was loaded; CLOUDEP_ECONFLICT: a
  *         new code hit an old one, make others; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, apr_int64_t step, const char *codes,
-                     const cloudep_message_t *message);
+apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, apr_int64_t step,
+                                  const char *codes, const cloudep_message_t *message);
 
 /** A new set of backup codes; the old ones are dead. @return APR_NOTFOUND: not enrolled; else as cloudep_totp_confirm
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_totp_renew_codes(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid, const char *codes,
-                         const cloudep_message_t *message);
+apr_status_t cloudep_totp_renew_codes(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
+                                      const char *codes, const cloudep_message_t *message);
 
 /** Ends enrolment, pending enrolment and backup codes. The notice goes out if there was an enrolment to end. */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_totp_remove(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
-                    const cloudep_message_t *message);
+apr_status_t cloudep_totp_remove(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
+                                 const cloudep_message_t *message);
 
 /**
  * Burns the proof, forgets failed guesses and notes on the session (NULL: none) that it was stepped up.
  * @return APR_NOTFOUND: it was used before; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_totp_step_up(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, const cloudep_totp_proof_t *proof,
-                     const char *session_id, const cloudep_message_t *message);
+apr_status_t cloudep_totp_step_up(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp,
+                                  const cloudep_totp_proof_t *proof, const char *session_id,
+                                  const cloudep_message_t *message);
 
 /**
  * Burns the proof, forgets failed guesses and opens the session.
  * @return APR_NOTFOUND: it was used before; CLOUDEP_EREFUSED: the member is not active any more; CLOUDEP_ECHANGED: a
  *         credential was changed since the session's generation was read; else as cloudep_db_run
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_totp_login(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_proof_t *proof, cloudep_session_t *session,
-                   const cloudep_message_t *message);
+apr_status_t cloudep_totp_login(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_proof_t *proof,
+                                cloudep_session_t *session, const cloudep_message_t *message);
 
 #endif

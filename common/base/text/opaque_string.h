@@ -42,8 +42,7 @@ typedef enum {
  * @param text the password, NUL-terminated, at most 4096 bytes, as cloudep_password_hash() takes
  * @return APR_SUCCESS; CLOUDEP_EMALFORMED: refused, or not UTF-8
  */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_password_prepare(const char **out, const char **reason, apr_pool_t *pool, cloudep_password_form_e form,
-                         const char *text);
+apr_status_t cloudep_password_prepare(const char **out, const char **reason, apr_pool_t *pool,
+                                      cloudep_password_form_e form, const char *text);
 
 #endif

@@ -37,10 +37,10 @@ apr_size_t cloudep_phone_code_length(const char *digits);
  * no proof of the contrary: who must be sure allows countries, see cloudep_phone_in_country().
  * @param phone a number for which cloudep_is_phone() holds
  */
-CLOUDEP_DECLARE(cloudep_phone_kind_e) cloudep_phone_kind(const char *phone);
+cloudep_phone_kind_e cloudep_phone_kind(const char *phone);
 
 /** A kind in words that go on from "is": "a premium rate number". */
-CLOUDEP_DECLARE(const char *) cloudep_phone_kind_name(cloudep_phone_kind_e kind);
+const char *cloudep_phone_kind_name(cloudep_phone_kind_e kind);
 
 /**
  * Whether a number is, or may be, one of a country's.

@@ -57,7 +57,7 @@ static apr_status_t share_times(cloudep_zitadel_t *zitadel, apr_pool_t *pconf, c
     apr_status_t rv = apr_shm_create(&shm, sizeof(*zitadel->times), NULL, pconf);
 
     if (rv != APR_SUCCESS) {
-        *error = "there is no shared memory to be had";
+        *error = "there is no shared memory";
         return rv;
     }
     zitadel->times = apr_shm_baseaddr_get(shm);
@@ -112,8 +112,8 @@ apr_status_t cloudep_zitadel_child_init(server_rec *s, const cloudep_config_t *c
 /* ---- The provider --------------------------------------------------------------------------------------- */
 
 /*
- * ZITADEL learns that the address is confirmed when it can; what counts for us is the member's own status. So nobody
- * waits for it, and it is tried for some minutes.
+ * The member's own status decides what is confirmed. ZITADEL is told later, by a thread that tries for some minutes,
+ * and no request waits for that.
  */
 static apr_status_t confirm(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user)
 {

@@ -126,7 +126,7 @@ static const row_t rows[] = {
     [CLOUDEP_STATE_INVALID] = {400, AUTH, 101, 0, {
         "the state is not valid, or was used", "state 無效或已使用過"}},
     [CLOUDEP_LOGIN_LOST] = {404, AUTH, 301, 0, {
-        "the session is not there any more: start again", "登入流程已不存在:請重新開始"}},
+        "the login was lost, start again", "登入流程已不存在:請重新開始"}},
     [CLOUDEP_EMAIL_UNVERIFIED] = {403, AUTH, 505, 0, {
         "the provider has not verified the email address", "供應商尚未驗證此電子郵件"}},
     [CLOUDEP_IDENTITY_UNKNOWN] = {404, MEMBER, 301, 0, {
@@ -170,7 +170,7 @@ static const row_t rows[] = {
     [CLOUDEP_PASSWORD_WRONG] = {403, OWN, 505, 0, {
         "the password is wrong", "密碼錯誤"}},
     [CLOUDEP_PASSWORD_ELSEWHERE] = {403, AUTH, 505, 0, {
-        "the account belongs to another identity provider, its password is not ours",
+        "the account logs in at another provider, its password cannot be reset here",
         "此帳號屬於其他身分供應商,密碼不由我們管理"}},
 };
 /* clang-format on */

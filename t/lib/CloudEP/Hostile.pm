@@ -51,8 +51,8 @@ my %LIMIT = (SLUG => 63, EMAIL => 254, ID => 128, URL => 2048, PHONE => 16, TOKE
 sub good {
     my ($field) = @_;
     my %value = (
-        SLUG => 'hostile', EMAIL => word(12) . '@example.com', PASSWORD => 'Horse-' . word(14), CODE => '000000',
-            TOKEN => word(30),
+        SLUG => 'hostile', EMAIL => word(12) . '@example.com', PASSWORD => 'Horse-' . word(14), CODE => '000000', NUMBER => '0',
+        TOKEN => word(30),
         ID => word(22), URL => 'https://app.example/' . word(5), LANGUAGE => 'en', CURRENCY => 'EUR',
         PHONE => '+88691' . int(1_000_000 + rand 8_999_999), BOOL => JSON::PP::true(), TEXT => word(10), CHOICE => 'google',
     );
@@ -73,46 +73,46 @@ sub good_body {
 # Texts that have broken other programs, as raw bytes of a JSON string.
 my %TEXTS = (
     'a control character' => 'a\u0001b', escape => 'a\u001b[2Jb', DEL => "a\x7fb",
-        'C1 control' => 'a\u0085b', NUL => 'a\u0000b',
+    'C1 control' => 'a\u0085b', NUL => 'a\u0000b',
     'raw NUL' => "a\0b", 'raw control character' => "a\x01b", 'raw line end' => "a\nb",
     'invalid UTF-8' => "a\xff\xfe", 'cut UTF-8' => "a\xe7\x8e", 'overlong UTF-8' => "\xc0\xaf..\xc0\xaf",
-        'overlong NUL' => "\xc0\x80",
+    'overlong NUL' => "\xc0\x80",
     'UTF-8 surrogate' => "\xed\xa0\x80", 'beyond Unicode' => "\xf4\x90\x80\x80", 'lone surrogate' => '\ud800',
-        'reversed pair' => '\udc00\ud800',
+    'reversed pair' => '\udc00\ud800',
     'right to left' => 'a\u202eb', 'line separator' => 'a\u2028b', BOM => '\ufeffa', noncharacter => 'a\uffff',
-        'zero width' => 'a\u200bb',
+    'zero width' => 'a\u200bb',
     'homoglyph' => "\xd0\xb0dmin\@\xd0\xb5xample.com", fullwidth => "\xef\xbc\x91" x 6, 'Arabic digits' => "\xd9\xa1" x 6,
     'combining' => 'a' . '\u0301' x 60, emoji => "\xf0\x9f\x92\xa9" x 10, 'only spaces' => '   ',
-        'wide space' => '\u3000', spaces => '  a  ',
+    'wide space' => '\u3000', spaces => '  a  ',
     'CR LF mail header' => 'ada@example.com\r\nBcc: eve@example.com', 'LF log line' => 'x\n[error] forged',
-        'bare CR' => 'a\rb',
+    'bare CR' => 'a\rb',
     'SQL' => "' OR 1=1 --", 'SQL statement' => "'; DROP TABLE cloudep.members; --", 'SQL parameter' => '$1',
-        'SQL quote' => '\\\\\'',
+    'SQL quote' => '\\\\\'',
     'LIKE' => '%_%', 'format string' => '%s%s%n%n%x', 'template' => '{{code}}{{{{', 'JNDI' => '${jndi:ldap://x.example/a}',
     'path' => '../../../../etc/passwd', 'shell' => '`id`;$(id)|id', 'HTML' => '<script>alert(1)</script>',
-        'XML' => '<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///etc/passwd\">]>',
+    'XML' => '<!DOCTYPE a [<!ENTITY b SYSTEM \"file:///etc/passwd\">]>',
     'JSON in it' => '{\"uid\":\"x\"}', 'memcached' => 'a\r\nflush_all\r\n', 'negative' => '-1',
-        'huge number' => '9' x 60, exponent => '1e308', 'nan' => 'NaN',
+    'huge number' => '9' x 60, exponent => '1e308', 'nan' => 'NaN',
     'nil UUID' => '00000000-0000-0000-0000-000000000000', 'null word' => 'null', 'true word' => 'true',
-        'undefined' => 'undefined',
+    'undefined' => 'undefined',
     'javascript URL' => 'javascript:alert(1)', 'file URL' => 'file:///etc/passwd',
-        'user in URL' => 'https://a:b@x.example/', 'metadata URL' => 'http://169.254.169.254/',
+    'user in URL' => 'https://a:b@x.example/', 'metadata URL' => 'http://169.254.169.254/',
     'a token' => 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.', 'escaped letter' => '\u0061', 'bad escape' => '\x61',
-        'cut escape' => '\u12',
+    'cut escape' => '\u12',
     'mail group' => 'a:b@x.example,c@y.example;', 'quoted local part' => '\"a b\"@x.example',
-        'IP literal' => 'a@[127.0.0.1]', 'two @' => 'a@b@x.example',
+    'IP literal' => 'a@[127.0.0.1]', 'two @' => 'a@b@x.example',
 );
 
 # Values that are no strings, as JSON.
 my %OTHERS = (
     null => 'null', true => 'true', false => 'false', zero => '0', 'minus one' => '-1', 'a fraction' => '0.5',
-        'a huge number' => '9' x 400, 'an exponent' => '1e400',
+    'a huge number' => '9' x 400, 'an exponent' => '1e400',
     'a negative exponent' => '-1e-400', 'a large integer' => '9223372036854775808', 'a code as a number' => '123456',
-        'an array' => '[]', 'an array of strings' => '["a","b"]',
+    'an array' => '[]', 'an array of strings' => '["a","b"]',
     'an object' => '{}', 'an object with operators' => '{"$ne":null}', 'a nested array' => '[' x 10_000 . ']' x 10_000,
-        'a nested object' => '{"a":' x 10_000 . '1' . '}' x 10_000,
+    'a nested object' => '{"a":' x 10_000 . '1' . '}' x 10_000,
     'ten thousand deep' => '[' x 10_000, 'nested within limits' => '[' x 12 . ']' x 12, 'a leading zero' => '0123',
-        'hexadecimal' => '0x1f', infinity => 'Infinity', 'single quotes' => "'a'", 'nothing' => '',
+    'hexadecimal' => '0x1f', infinity => 'Infinity', 'single quotes' => "'a'", 'nothing' => '',
 );
 
 # What every wrong type of a field is answered with, if it is not what the field takes.

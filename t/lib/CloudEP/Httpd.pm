@@ -128,8 +128,10 @@ sub start {
     return $self;
 }
 
+# What it said that is more than information, from that place of the log on.
 sub complaints {
     my ($self, $from) = @_;
+    $from //= 0;
     my $console = eval { slurp("$self->{dir}/logs/console") } // '';
     my $log = substr((eval { slurp($self->error_log) } // ''), $from);
     return join "\n", grep { !/:(?:info|debug|notice)\]/ } split /\n/, $console . $log;

@@ -4,9 +4,8 @@ package CloudEP::Postgres;
 
 use strict;
 use warnings;
-use CloudEP::Process qw(spawn finish signal_all alive mine wait_until run slurp);
+use CloudEP::Process qw(spawn finish signal_all alive mine wait_until run slurp socket_folder);
 use File::Path qw(make_path remove_tree);
-use File::Temp qw(tempdir);
 use POSIX ();
 
 my $DATABASE = 'cloudep';
@@ -15,8 +14,7 @@ my $DATABASE = 'cloudep';
 # durable => 1 if the data must survive a crash of the machine.
 sub new {
     my ($class, %self) = @_;
-    # The path of a unix socket may not be longer than 107 bytes.
-    $self{run} = tempdir('cloudep-XXXXXXXX', TMPDIR => 1, CLEANUP => 1) if length $self{run} > 90;
+    $self{run} = socket_folder($self{run});
     return bless \%self, $class;
 }
 

@@ -6,12 +6,14 @@ package CloudEP::Process;
 use strict;
 use warnings;
 use Exporter 'import';
+use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Socket qw(SO_REUSEADDR);
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(spawn finish signal_all alive mine end_leftover wait_until free_port run capture slurp spew);
+our @EXPORT_OK = qw(spawn finish signal_all alive mine end_leftover wait_until free_port run capture slurp spew
+    socket_folder);
 
 # Starts a command with its output appended to $log. It is told SIGTERM when this process dies in any way, and is
 # in a process group of its own, so that a Ctrl-C reaches only us and we decide the order in which things end.
@@ -107,6 +109,13 @@ sub free_port {
         return $socket->sockport;
     }
     die "no free port\n";
+}
+
+# A folder for unix sockets: the one given, or where its path is too long for that a fresh one, which ends with this
+# process. The path of a socket may have 107 bytes, of which this leaves 17 to its name.
+sub socket_folder {
+    my ($dir) = @_;
+    return length $dir > 90 ? tempdir('cloudep-XXXXXXXX', TMPDIR => 1, CLEANUP => 1) : $dir;
 }
 
 # Runs a command, returns its standard output; dies with its messages when it fails.

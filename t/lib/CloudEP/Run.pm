@@ -8,6 +8,7 @@ use CloudEP::Memcached;
 use CloudEP::Postgres;
 use CloudEP::Process qw(alive mine end_leftover wait_until spew);
 use CloudEP::Server;
+use Errno ();
 use Fcntl qw(LOCK_EX LOCK_NB);
 use File::Path qw(make_path);
 use IO::Socket::INET;
@@ -16,24 +17,28 @@ use Time::HiRes qw(sleep);
 my $TENANT = 'demo';
 my $INVITE = 'WELCOME';
 
+# Says, before anything is built, what would keep it from starting.
+sub check {
+    my $lock = only_one($ENV{CLOUDEP_VAR});
+    end_leftovers($ENV{CLOUDEP_VAR});
+    free(port());
+}
+
 sub serve {
     $| = 1;
     my $dir = $ENV{CLOUDEP_VAR};
-    my $port = $ENV{CLOUDEP_PORT} || 8080;
-    $port =~ /^\d+$/ && $port < 65536 or die "CLOUDEP_PORT is not a port: $port\n";
-    make_path("$dir/run", { mode => 0700 });
+    my $port = port();
     my $lock = only_one($dir);
+    spew("$dir/run/dev.pid", "$$\n");
     end_leftovers($dir);
-    IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1)
-        or die "port $port of 127.0.0.1 is in use: CLOUDEP_PORT=8081 ./dev run takes another\n";
+    free($port);
 
     my $asked;
     local @SIG{qw(INT TERM HUP)} = (sub { $asked = 1 }) x 3;
     my %parts;
     my $served = eval {
         start(\%parts, $dir, $port, \$asked);
-        walk($parts{server});
-        print "CloudEP ready: ", $parts{server}->url, "\n";
+        print ready($parts{server});
         watch(\%parts, \$asked);
         1;
     };
@@ -49,14 +54,28 @@ sub serve {
     exit 1;
 }
 
-# Two on one folder would destroy it.
+sub port {
+    my $port = $ENV{CLOUDEP_PORT} || 8080;
+    $port =~ /^\d+$/ && $port < 65536 or die "CLOUDEP_PORT is not a port: $port\n";
+    return $port;
+}
+
+# Dies when httpd could not listen on the port.
+sub free {
+    my ($port) = @_;
+    IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1, ReuseAddr => 1) and return;
+    die "port $port of 127.0.0.1 is in use: CLOUDEP_PORT=8081 ./dev run takes another\n" if $!{EADDRINUSE};
+    die "port $port of 127.0.0.1 cannot be used: $!\n";
+}
+
+# Two on one folder would destroy it. Returns the lock, which holds as long as the handle is there.
 sub only_one {
     my ($dir) = @_;
+    make_path("$dir/run", { mode => 0700 });
     open my $lock, '>>', "$dir/run/lock" or die "$dir/run/lock: $!\n";
     flock $lock, LOCK_EX | LOCK_NB
         or die "a CloudEP already runs in $dir: ./dev stop ends it; with another CLOUDEP_VAR and CLOUDEP_PORT two run side by side\n";
     fcntl $lock, Fcntl::F_SETFD(), Fcntl::FD_CLOEXEC();
-    spew("$dir/run/dev.pid", "$$\n");
     return $lock;
 }
 
@@ -71,7 +90,7 @@ sub start {
     $parts->{memcached} = CloudEP::Memcached->new(%common);
     $parts->{memcached}->start;
     my $server = CloudEP::Server->new(dir => $dir, port => $port, bare => 1, tests => 0, pg => $parts->{pg},
-        memcached => $parts->{memcached});
+        memcached => $parts->{memcached}, values => { CloudEPSMSTransport => "\"spool:$dir/spool/sms\"" });
     $go_on->('bringing the schema up to date');
     $server->migrate;
     $go_on->('starting httpd');
@@ -82,7 +101,7 @@ sub start {
         or die "httpd runs, but does not answer as it should: see $dir/logs/error_log\n";
 }
 
-# The tenant and the invite that the walk uses.
+# The tenant and the invite that the first request and examples/walk.sh use.
 sub welcome {
     my ($server) = @_;
     my $there = sub { $server->value("SELECT count(*) FROM cloudep.$_[0]", tenant => $TENANT, code => $INVITE) };
@@ -124,35 +143,28 @@ sub stop {
     print $pid ? "stopped\n" : @ended ? "ended what was left: @ended\n" : "nothing runs in $dir\n";
 }
 
-# The main job as lines that can be pasted into bash one after another.
-sub walk {
+# What it says once it serves.
+sub ready {
     my ($server) = @_;
-    my ($url, $mail) = ($server->url, $server->{mail});
-    print <<"WALK";
+    my ($url, $dir) = ($server->url, $server->{dir});
+    return <<"READY";
 
-The main job, to paste into bash in another terminal, line by line:
+CloudEP ready: $url
 
-API=$url/api/v1
-EMAIL=ada-\$RANDOM\@example.com
-call() { curl -sS -X "\$1" "\$API\$2" -H 'Content-Type: application/json' -H "Authorization: Bearer \$ACCESS" -d "\$3"; }
-keep() { REPLY=\$(cat); jq . <<<"\$REPLY"; }
-keep < <(call POST /auth/register '{"tenant_slug":"$TENANT","invite_code":"$INVITE","email":"'\$EMAIL'","password":"correct horse 9","accept_terms_version":"1"}')
-CHALLENGE=\$(jq -r .data.challenge_id <<<"\$REPLY")
-until MAIL=\$(grep -ls "^To:.*\$EMAIL" $mail/*.eml); do sleep 0.2; done
-CODE=\$(sed '1,/^\\r*\$/d' "\$MAIL" | grep -oE '\\b[0-9]{6}\\b' | head -n 1); echo "\$CODE"
-call POST /auth/register/confirm '{"tenant_slug":"$TENANT","challenge_id":"'\$CHALLENGE'","code":"'\$CODE'"}' | jq .
-keep < <(call POST /auth/login '{"tenant_slug":"$TENANT","email":"'\$EMAIL'","password":"correct horse 9"}')
-ACCESS=\$(jq -r .data.access_token <<<"\$REPLY") REFRESH=\$(jq -r .data.refresh_token <<<"\$REPLY")
-call GET /members/me | jq .
-call PATCH /members/me '{"display_name":"Ada","language":"en"}' | jq .
-keep < <(call POST /auth/token/refresh '{"refresh_token":"'\$REFRESH'"}')
-ACCESS=\$(jq -r .data.access_token <<<"\$REPLY")
-call POST /auth/logout | jq .
-call GET /members/me | jq .   # refused: the session is over
+A first request, to paste into another terminal (tenant $TENANT, invite $INVITE):
 
-Mail: $mail/*.eml    httpd's log: $server->{dir}/logs/error_log    Ctrl-C, or ./dev stop, ends everything.
+    curl -sS $url/api/v1/auth/register -H 'Content-Type: application/json' -d '{
+        "tenant_slug": "$TENANT", "invite_code": "$INVITE", "email": "ada\@example.com",
+        "password": "correct horse 9", "accept_terms_version": "2026-01"}'
 
-WALK
+From registration to logout, step by step:
+
+    examples/walk.sh $url $dir/spool
+
+Mail: $dir/spool/mail/*.eml    SMS: $dir/spool/sms/*.json    httpd's log: $dir/logs/error_log
+Ctrl-C, or ./dev stop, ends everything.
+
+READY
 }
 
 1;

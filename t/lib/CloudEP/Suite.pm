@@ -54,8 +54,7 @@ sub main {
     $ENV{TSAN_OPTIONS} = "ignore_noninstrumented_modules=1:suppressions=$top/t/tsan.supp:log_path=$dir/reports/sanitizer";
     $ENV{UBSAN_OPTIONS} = "print_stacktrace=1:log_path=$dir/reports/sanitizer";
 
-    my ($unknown) = grep { !-f } @files;
-    die "there is no test file $unknown\n" if defined $unknown;
+    @files = map { files_of($_) } @files;
     $running_in = $dir;
     local @SIG{qw(HUP TERM PIPE)} = (sub { exit 1 }) x 3;
     my $server = services($dir);
@@ -144,6 +143,16 @@ sub all_files {
 # Apache::TestRun would start this program again for the sake of core files, with the services running.
 sub set_ulimit { }
 
+# The files that a name stands for: a test, or all below a folder. A unit test is named by its source, and is a program
+# of the build.
+sub files_of {
+    my ($name) = @_;
+    my @files;
+    File::Find::find({ no_chdir => 1, wanted => sub { push @files, $_ if /(?:\.t|_test\.c)$/ } }, $name);
+    @files or die "there is no test $name\n";
+    return map { m{([^/]+)\.c$} ? "$ENV{CLOUDEP_BUILD}/unit/$1" : $_ } sort @files;
+}
+
 # Called by Apache::TestRun once httpd is up.
 sub run_tests {
     my ($self) = @_;
@@ -155,6 +164,7 @@ sub run_tests {
     my @together = grep { $_ ne $LAST } @files;
     my $harness = TAP::Harness->new({
         jobs => 2, lib => ['t/lib'], timer => 1, verbosity => @files == 1 ? 1 : 0, color => -t STDOUT,
+        failures => 1, # a unit test says nothing on standard error
         rules => { seq => [{ par => \@together }, $LAST] },
     });
     my $results = TAP::Parser::Aggregator->new;

@@ -1,0 +1,30 @@
+/*
+ * liveness_store.h - whether sessions live, many of them in one statement.
+ */
+#ifndef CLOUDEP_LIVENESS_STORE_H
+#define CLOUDEP_LIVENESS_STORE_H
+
+#include "base/store/db.h"
+
+/* A session that is asked about; all three are UUIDs. */
+typedef struct cloudep_session_key_t {
+    const char *tenant_id;
+    const char *id;
+    const char *uid;
+} cloudep_session_key_t;
+
+typedef struct cloudep_session_state_t {
+    int live;           /* the session goes on and its member is active; else the rest is not set */
+    const char *amr;    /* space separated, RFC 8176 */
+    apr_int64_t mfa_at; /* Unix seconds of the last second factor, 0: none */
+} cloudep_session_state_t;
+
+/**
+ * Looks n sessions up.
+ * @param states n of them, filled in the order of keys; texts live in p
+ * @return as cloudep_db_run
+ */
+apr_status_t cloudep_sessions_look_up(cloudep_session_state_t *states, apr_pool_t *p, cloudep_db_t *db,
+                                      const cloudep_session_key_t *keys, int n);
+
+#endif

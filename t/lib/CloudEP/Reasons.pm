@@ -1,0 +1,39 @@
+package CloudEP::Reasons;
+
+# The reasons that doc/openapi.yaml lists for each operation, so that every refusal that any test gets is held against it.
+
+use strict;
+use warnings;
+use CloudEP::Httpd;
+use YAML::XS ();
+
+# What httpd itself refuses, and what other methods of the path answer.
+my %ANYWHERE = map { $_ => 1 } qw(request_refused access_refused method_not_allowed);
+
+# "POST /path" => status => reason => 1
+sub listed {
+    my ($api) = @_;
+    my %listed;
+    for my $path (keys %{ $api->{paths} }) {
+        for my $method (keys %{ $api->{paths}{$path} }) {
+            my $responses = $api->{paths}{$path}{$method}{responses};
+            for my $status (keys %$responses) {
+                my $name = ($responses->{$status}{'$ref'} // '') =~ s{.*/}{}r;
+                my $response = length $name ? $api->{components}{responses}{$name} : $responses->{$status};
+                my $reasons = $response->{content}{'application/json'}{schema}{properties}{reason}{enum} // [];
+                $listed{ uc($method) . " $path" }{$status}{$_} = 1 for @$reasons;
+            }
+        }
+    }
+    return \%listed;
+}
+
+# What is wrong with the reason of a refusal; nothing where the path is not an operation's.
+sub faults {
+    my ($method, $path, $status, $reason) = @_;
+    our $listed //= listed(YAML::XS::LoadFile(CloudEP::Httpd::top() . '/doc/openapi.yaml'));
+    my $operation = $listed->{"$method $path"} // return;
+    return $operation->{$status}{$reason} || $ANYWHERE{$reason} ? () : "doc/openapi.yaml does not list $reason for $method $path at $status";
+}
+
+1;

@@ -1,0 +1,84 @@
+package CloudEP::Test::Answers;
+
+# The check of an answer, and what is noted of every answer: its outcome, and the secrets in it.
+
+use strict;
+use warnings;
+use CloudEP::Matrix;
+use CloudEP::Reasons;
+use CloudEP::Secrets;
+use Exporter 'import';
+use JSON::PP ();
+use Test::More;
+
+our @EXPORT = qw(outcome envelope_faults secret);
+
+# Checks status, code and everything that design holds for every answer of the two prefixes, and records the outcome.
+sub outcome {
+    my ($response, $status, $code, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my @wrong;
+    push @wrong, 'status ' . $response->status . " instead of $status" if $response->status != $status;
+    push @wrong, 'code ' . ($response->code // 'none') . " instead of $code" if ($response->code // -1) != $code;
+    push @wrong, envelope_faults($response);
+    ok(!@wrong, $name) or diag(join("\n", @wrong, $response->method . ' ' . $response->path . ': ' . $response->raw));
+    return $response;
+}
+
+sub record {
+    my ($response) = @_;
+    CloudEP::Matrix::record("$ENV{CLOUDEP_VAR}/test/seen.tsv", $response->method, $response->path, $response->status, $response->code)
+        if defined $response->code;
+}
+
+my %NEEDS_HEADER = (
+    401 => ['www-authenticate', qr/^Bearer\b/], 405 => ['allow', qr/\b[A-Z]+\b/],
+    map { $_ => ['retry-after', qr/^[1-9]\d*$/] } 423, 429, 503,
+);
+
+# What is wrong with an answer whatever it says.
+sub envelope_faults {
+    my ($response) = @_;
+    my $json = $response->json;
+    ref $json eq 'HASH' or return 'the body is not a JSON object';
+    my $status = $response->status;
+    my $failed = $status != 200;
+    my %header = (
+        'content-type' => qr{^application/json(?:;|$)}, 'cache-control' => qr/^no-store$/,
+        'x-content-type-options' => qr/^nosniff$/, 'x-request-id' => qr/^[\w.-]+$/,
+        $NEEDS_HEADER{$status} ? @{ $NEEDS_HEADER{$status} } : (),
+    );
+    my @wrong = map { "header $_: " . ($response->header($_) // 'missing') }
+        grep { ($response->header($_) // '') !~ $header{$_} } sort keys %header;
+    my %allowed = map { $_ => 1 } $failed ? qw(code reason message request_id errors) : qw(code message data);
+    push @wrong, "member $_ does not belong here" for grep { !$allowed{$_} } sort keys %$json;
+    push @wrong, 'no message' unless length($json->{message} // '');
+    push @wrong, 'message is not SUCCESS' if !$failed && ($json->{message} // '') ne 'SUCCESS';
+    push @wrong, 'request_id is not X-Request-Id' if $failed && ($json->{request_id} // '') ne ($response->header('x-request-id') // '-');
+    push @wrong, 'reason is not a word' if $failed && ($json->{reason} // '') !~ /^[a-z]+(?:_[a-z]+)*$/;
+    push @wrong, CloudEP::Reasons::faults($response->method, $response->path, $status, $json->{reason} // '') if $failed;
+    push @wrong, "errors at $status" if $json->{errors} && $status != 400;
+    push @wrong, map { 'not a field error: ' . JSON::PP::encode_json([$_]) }
+        grep { ref ne 'HASH' || join(',', sort keys %$_) ne 'field,reason,rule' } @{ $json->{errors} // [] };
+    return @wrong;
+}
+
+# Notes a text that must never be found in a log, in memcached or in the database. Returns it.
+sub secret {
+    my ($text) = @_;
+    CloudEP::Secrets::note("$ENV{CLOUDEP_VAR}/test/secrets", $text) if length($text // '');
+    return $text;
+}
+
+my $SECRET_NAMES = qr/^(?:password|new_password|code|refresh_token|access_token|id_token|backup_codes)$/;
+
+# Sees every request and answer of this file's clients.
+sub watch {
+    my ($data, $response) = @_;
+    record($response);
+    for my $part (ref $data eq 'HASH' ? $data : (), ref $response->data eq 'HASH' ? $response->data : ()) {
+        secret($_) for map { ref eq 'ARRAY' ? @$_ : ref() ? () : $_ } @{$part}{ grep { /$SECRET_NAMES/ } keys %$part };
+    }
+}
+
+1;

@@ -1,0 +1,217 @@
+/*
+ * flow_login_test.c - logins by password: who may, who may not, what is told to whom, and what failures do.
+ */
+#include "flow.h"
+
+#define SLUG "login"
+
+static void set_status(const char *email, const char *status)
+{
+    free(postgres_value("UPDATE cloudep.members SET status = $2 WHERE email = $1", email, status, NULL));
+}
+
+static void test_right(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_login_result_t result;
+    cloudep_tokens_t tokens;
+
+    flow_member(at, SLUG, "right@login.test", &session);
+    is_outcome(flow_login(at, SLUG, "right@login.test", FLOW_PASSWORD, &result), CLOUDEP_DONE,
+               "the right password logs in");
+    ok(result.session && !result.mfa_challenge_id, "a member without a second factor gets a session");
+    is_str(result.session->uid, session->uid, "the session is the member's");
+    ok(strcmp(result.session->id, session->id) != 0, "the session of a login is a new one");
+    is_str(result.session->amr, "pwd", "the session says that a password opened it");
+    is_value("192.0.2.1", "the session's row has the client's address",
+             "SELECT address FROM cloudep.sessions WHERE id = $1::uuid", result.session->id);
+    is_outcome(cloudep_issue_tokens(at->ctx, result.session, &tokens), CLOUDEP_DONE, "the session gives tokens");
+    flow_end(at);
+}
+
+static void test_wrong(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_login_result_t result;
+
+    flow_member(at, SLUG, "wrong@login.test", &session);
+    is_outcome(flow_login(at, "nowhere", "wrong@login.test", FLOW_PASSWORD, &result), CLOUDEP_TENANT_UNKNOWN,
+               "a login at a tenant that does not exist");
+    is_outcome(flow_login(at, SLUG, "wrong@login.test", "another pass phrase", &result), CLOUDEP_CREDENTIALS_WRONG,
+               "a wrong password");
+    ok(!result.session && !result.mfa_challenge_id, "a wrong password gets nothing");
+    is_outcome(flow_login(at, SLUG, "nobody@login.test", FLOW_PASSWORD, &result), CLOUDEP_CREDENTIALS_WRONG,
+               "an email that nobody has");
+    postgres_sql("DELETE FROM cloudep.credentials c USING cloudep.members m"
+                 " WHERE c.uid = m.uid AND m.email = 'wrong@login.test'");
+    is_outcome(flow_login(at, SLUG, "wrong@login.test", FLOW_PASSWORD, &result), CLOUDEP_CREDENTIALS_WRONG,
+               "a member who has no password");
+    flow_end(at);
+}
+
+/* What a state of the account answers to the right password, and to a wrong one. */
+static void test_states(void)
+{
+    static const struct {
+        const char *status;
+        cloudep_reason_e right;
+    } states[] = {{"pending", CLOUDEP_EMAIL_UNCONFIRMED},
+                  {"suspended", CLOUDEP_SUSPENDED},
+                  {"reserved", CLOUDEP_CREDENTIALS_WRONG},
+                  {"deleting", CLOUDEP_CREDENTIALS_WRONG},
+                  {"active", CLOUDEP_DONE}};
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_login_result_t result;
+
+    flow_member(at, SLUG, "states@login.test", &session);
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        set_status("states@login.test", states[i].status);
+        is_outcome(flow_login(at, SLUG, "states@login.test", FLOW_PASSWORD, &result), states[i].right,
+                   apr_psprintf(at->p, "the right password of a member who is %s", states[i].status));
+        is_outcome(flow_login(at, SLUG, "states@login.test", "a wrong pass phrase", &result), CLOUDEP_CREDENTIALS_WRONG,
+                   apr_psprintf(at->p, "a wrong password of a member who is %s tells nothing", states[i].status));
+        postgres_sql("DELETE FROM cloudep.lockouts");
+    }
+    postgres_sql("UPDATE cloudep.tenants SET login = false WHERE slug = '" SLUG "'");
+    is_outcome(flow_login(at, SLUG, "states@login.test", FLOW_PASSWORD, &result), CLOUDEP_TENANT_CLOSED,
+               "the right password at a tenant that allows no login");
+    is_outcome(flow_login(at, SLUG, "states@login.test", "a wrong pass phrase", &result), CLOUDEP_CREDENTIALS_WRONG,
+               "a wrong password at a tenant that allows no login tells nothing");
+    postgres_sql("UPDATE cloudep.tenants SET login = true WHERE slug = '" SLUG "'");
+    flow_end(at);
+}
+
+/* With concealed accounts a pending member's password must not tell that the email was free at the registration. */
+static void test_concealed(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_login_result_t result;
+
+    flow_member(at, SLUG, "concealed@login.test", &session);
+    set_status("concealed@login.test", "pending");
+    flow.config.conceal_accounts = 1;
+    is_outcome(flow_login(at, SLUG, "concealed@login.test", FLOW_PASSWORD, &result), CLOUDEP_CREDENTIALS_WRONG,
+               "the right password of a pending member, with concealed accounts");
+    flow.config.conceal_accounts = 0;
+    flow_end(at);
+}
+
+/* A member who changes between the check of the password and the session. */
+static void test_changed_meanwhile(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    const cloudep_tenant_t *tenant;
+    const cloudep_member_t *member;
+    const cloudep_first_factor_t first = {.amr = "pwd", .opened_with = CLOUDEP_OPENED_PASSWORD};
+    cloudep_login_result_t result = {0};
+
+    flow_member(at, SLUG, "meanwhile@login.test", &session);
+    is_int(cloudep_member_by_email(flow.run.db, at->p, &tenant, &member, SLUG, "meanwhile@login.test"), APR_SUCCESS,
+           "the member as the login has read it");
+    set_status("meanwhile@login.test", "suspended");
+    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &first, &result), CLOUDEP_LOGIN_REFUSED,
+               "a member who was suspended after the password was right gets no session");
+    set_status("meanwhile@login.test", "active");
+    postgres_sql("UPDATE cloudep.members SET generation = generation + 1 WHERE email = 'meanwhile@login.test'");
+    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &first, &result), CLOUDEP_CREDENTIALS_CHANGED,
+               "a member whose credentials were changed after the password was right gets no session");
+    ok(!result.session, "no session is told of");
+    is_value("1", "no session was opened but the registration's",
+             "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid", member->uid);
+    flow_end(at);
+}
+
+static cloudep_outcome_t guess(flow_case_t *at, int number, void *email)
+{
+    cloudep_login_result_t result;
+
+    (void)number;
+    return flow_login(at, SLUG, email, "a wrong pass phrase", &result);
+}
+
+static void test_failures(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_login_result_t result;
+    cloudep_outcome_t outcome;
+
+    flow_member(at, SLUG, "failures@login.test", &session);
+    flow.config.login_wait = 60;
+    for (int i = 1; i < flow.config.login_attempts; i++) {
+        is_outcome(flow_login(at, SLUG, "failures@login.test", "a wrong pass phrase", &result),
+                   CLOUDEP_CREDENTIALS_WRONG, apr_psprintf(at->p, "wrong password number %d", i));
+    }
+    (void)flow_login(at, SLUG, "failures@login.test", "a wrong pass phrase", &result);
+    outcome = flow_login(at, SLUG, "failures@login.test", FLOW_PASSWORD, &result);
+    is_outcome(outcome, CLOUDEP_TOO_MANY_PASSWORDS, "the right password after too many wrong ones");
+    ok(outcome.retry_after > 0 && outcome.retry_after <= 60, "it says how long to wait");
+    postgres_sql("UPDATE cloudep.lockouts SET blocked_until = now()");
+    is_outcome(flow_login(at, SLUG, "failures@login.test", FLOW_PASSWORD, &result), CLOUDEP_DONE,
+               "the right password after the wait");
+    is_value(NULL, "a right password forgets the account's failures",
+             "SELECT failures::text FROM cloudep.lockouts WHERE kind = 'password' AND subject = $1", session->uid);
+    flow.config.login_wait = 1;
+    postgres_sql("DELETE FROM cloudep.lockouts");
+    flow_end(at);
+}
+
+/* However many guess at the same time, no more of them are compared with effect than the limit allows. */
+static void test_guesses_at_once(void)
+{
+    char email[] = "crowd@login.test";
+    flow_crowd_t crowd = {.run = guess, .baton = email};
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    const int count = 16;
+    int wrong, held;
+
+    flow_member(at, SLUG, email, &session);
+    flow.config.login_wait = 60;
+    flow_crowd(&crowd, count);
+    wrong = flow_ended(&crowd, count, CLOUDEP_CREDENTIALS_WRONG);
+    held = flow_ended(&crowd, count, CLOUDEP_TOO_MANY_PASSWORDS);
+    ok(wrong <= flow.config.login_attempts, "of %d guesses at once at most %d are answered: %d", count,
+       flow.config.login_attempts, wrong);
+    is_int(wrong + held, count, "all other guesses are told to wait");
+    flow.config.login_wait = 1;
+    postgres_sql("DELETE FROM cloudep.lockouts");
+    flow_end(at);
+}
+
+static void test_database(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_login_result_t result;
+
+    flow_member(at, SLUG, "database@login.test", &session);
+    flow_revoke("INSERT ON cloudep.sessions");
+    is_outcome(flow_login(at, SLUG, "database@login.test", FLOW_PASSWORD, &result), CLOUDEP_DATABASE_FAILED,
+               "a session that the database cannot store is no login");
+    ok(flow_logged("opening the session failed"), "the log says that opening the session failed");
+    flow_grant("INSERT ON cloudep.sessions");
+    is_outcome(flow_login(at, SLUG, "database@login.test", FLOW_PASSWORD, &result), CLOUDEP_DONE,
+               "the same login once the database can");
+    flow_end(at);
+}
+
+int main(void)
+{
+    flow_start();
+    flow_tenant(SLUG);
+    test_right();
+    test_wrong();
+    test_states();
+    test_concealed();
+    test_changed_meanwhile();
+    test_failures();
+    test_guesses_at_once();
+    test_database();
+    return done_testing();
+}

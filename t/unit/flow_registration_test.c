@@ -1,0 +1,437 @@
+/*
+ * flow_registration_test.c - registrations: the order of refusals, invites in races, what a failure undoes, codes,
+ * and concealed accounts.
+ */
+#include "flow.h"
+
+#define SLUG "reg"
+
+static cloudep_registration_t form(const char *email, const char *invite)
+{
+    return (cloudep_registration_t){.tenant_slug = SLUG,
+                                    .invite_code = invite,
+                                    .email = email,
+                                    .password = FLOW_PASSWORD,
+                                    .display_name = "Somebody",
+                                    .terms_version = "1"};
+}
+
+static cloudep_outcome_t enter(flow_case_t *at, const char *email, const char *invite, cloudep_challenge_answer_t *out)
+{
+    const cloudep_registration_t in = form(email, invite);
+
+    *out = (cloudep_challenge_answer_t){0};
+    return cloudep_register(at->ctx, &in, out);
+}
+
+static cloudep_outcome_t confirm(flow_case_t *at, const char *challenge_id, const char *code)
+{
+    const cloudep_confirmation_t in = {.tenant_slug = SLUG, .challenge_id = challenge_id, .code = code};
+    const cloudep_session_t *session = NULL;
+
+    return cloudep_confirm_registration(at->ctx, &in, &session);
+}
+
+static void test_straight(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_challenge_answer_t answer;
+    const cloudep_session_t *session = NULL;
+    cloudep_confirmation_t in = {.tenant_slug = SLUG};
+
+    is_outcome(enter(at, "straight@reg.test", "open", &answer), CLOUDEP_DONE, "a registration with a good invite");
+    ok(answer.expires_in > 0 && answer.expires_in <= flow.config.code_lifetime, "its code has a lifetime");
+    is_value("pending", "the member is pending until the code is there",
+             "SELECT status FROM cloudep.members WHERE uid = $1::uuid", answer.uid);
+    ok(at->ctx->message_committed, "the delivery will be woken");
+    in.challenge_id = answer.challenge_id;
+    in.code = flow_code(at, "straight@reg.test", "registration");
+    is_outcome(cloudep_confirm_registration(at->ctx, &in, &session), CLOUDEP_DONE, "the code that was mailed confirms");
+    is_value("active", "the member is active then", "SELECT status FROM cloudep.members WHERE uid = $1::uuid",
+             answer.uid);
+    is_str(session ? session->uid : NULL, answer.uid, "a session is open, of the uid that the registration told");
+    is_str(session ? session->amr : NULL, "otp", "the session says that a code opened it");
+    is_outcome(confirm(at, in.challenge_id, in.code), CLOUDEP_CHALLENGE_GONE, "the same code a second time");
+    is_str(at->ctx->note.uid, answer.uid, "the event is about the member");
+    flow_end(at);
+}
+
+/* Tenant, then registration, then invite, then email: nobody without an invite learns who is registered. */
+static void test_order(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_registration_t in = form("order@reg.test", "open");
+    cloudep_challenge_answer_t answer;
+    const cloudep_session_t *session;
+
+    flow_member(at, SLUG, "order@reg.test", &session);
+    flow_invite(SLUG, "expired", "9", "2020-01-01");
+    flow_invite(SLUG, "revoked", "9", "infinity");
+    postgres_sql("UPDATE cloudep.invites SET revoked_at = now() WHERE code = 'revoked'");
+    flow_invite(SLUG, "used", "1", "infinity");
+    postgres_sql("UPDATE cloudep.invites SET uses = 1 WHERE code = 'used'");
+    in.tenant_slug = "nowhere";
+    is_outcome(cloudep_register(at->ctx, &in, &answer), CLOUDEP_TENANT_UNKNOWN, "a tenant that does not exist");
+    is_outcome(enter(at, "order@reg.test", "no such", &answer), CLOUDEP_INVITE_UNKNOWN,
+               "a taken email with an unknown invite is told of the invite only");
+    is_outcome(enter(at, "order@reg.test", "revoked", &answer), CLOUDEP_INVITE_UNKNOWN,
+               "a taken email with a revoked invite is told of the invite only");
+    is_outcome(enter(at, "order@reg.test", "expired", &answer), CLOUDEP_INVITE_EXPIRED,
+               "a taken email with an expired invite is told of the invite only");
+    is_outcome(enter(at, "order@reg.test", "used", &answer), CLOUDEP_INVITE_USED_UP,
+               "a taken email with a used up invite is told of the invite only");
+    is_outcome(enter(at, "order@reg.test", "open", &answer), CLOUDEP_EMAIL_TAKEN, "a taken email with a good invite");
+    postgres_sql("UPDATE cloudep.tenants SET registration = false WHERE slug = '" SLUG "'");
+    is_outcome(enter(at, "order2@reg.test", "no such", &answer), CLOUDEP_REGISTRATION_CLOSED,
+               "a tenant that takes no registrations says so before it looks at the invite");
+    postgres_sql("UPDATE cloudep.tenants SET registration = true WHERE slug = '" SLUG "'");
+    in = form("order3@reg.test", "open");
+    in.password = "order3@reg.test";
+    is_invalid(cloudep_register(at->ctx, &in, &answer), offsetof(cloudep_registration_t, password),
+               CLOUDEP_RULE_PASSWORD, "a password made of the own email");
+    flow_end(at);
+}
+
+/* ---- many at once ---- */
+
+static cloudep_outcome_t enter_numbered(flow_case_t *at, int number, void *invite)
+{
+    cloudep_challenge_answer_t answer;
+
+    return enter(at, apr_psprintf(at->p, "%s%d@reg.test", (const char *)invite, number), invite, &answer);
+}
+
+static cloudep_outcome_t enter_same(flow_case_t *at, int number, void *email)
+{
+    cloudep_challenge_answer_t answer;
+
+    (void)number;
+    return enter(at, email, "same", &answer);
+}
+
+static void test_invite_at_once(void)
+{
+    char invite[] = "three";
+    flow_crowd_t crowd = {.run = enter_numbered, .baton = invite};
+    const int count = 12;
+    int done;
+
+    flow.run.db->lock_timeout = 10000;
+    flow_invite(SLUG, invite, "3", "infinity");
+    flow_crowd(&crowd, count);
+    done = flow_ended(&crowd, count, CLOUDEP_DONE);
+    is_int(done, 3, "an invite of three uses lets three of twelve in");
+    is_int(done + flow_ended(&crowd, count, CLOUDEP_INVITE_USED_UP), count, "all others are told that it is used up");
+    is_value("3", "the invite was used three times", "SELECT uses::text FROM cloudep.invites WHERE code = $1", invite);
+    is_value("3", "there are three members by it", "SELECT count(*) FROM cloudep.members WHERE email LIKE 'three%'");
+    flow.run.db->lock_timeout = 300;
+}
+
+static void test_email_at_once(void)
+{
+    char email[] = "same@reg.test";
+    flow_crowd_t crowd = {.run = enter_same, .baton = email};
+    const int count = 8;
+
+    flow.run.db->lock_timeout = 10000;
+    flow_invite(SLUG, "same", "100", "infinity");
+    flow_crowd(&crowd, count);
+    is_int(flow_ended(&crowd, count, CLOUDEP_DONE), 1, "of eight registrations of an email at once one succeeds");
+    is_int(flow_ended(&crowd, count, CLOUDEP_EMAIL_TAKEN), count - 1, "the others are told that it is taken");
+    is_value("1", "one use of the invite was taken", "SELECT uses::text FROM cloudep.invites WHERE code = 'same'");
+    flow.run.db->lock_timeout = 300;
+}
+
+static void test_invite_locked(void)
+{
+    PGconn *holder = postgres_connect("cloudep", POSTGRES_SUPERUSER);
+    flow_case_t *at = flow_begin();
+    cloudep_challenge_answer_t answer;
+    cloudep_outcome_t outcome;
+
+    flow_invite(SLUG, "held", "5", "infinity");
+    postgres_exec(holder, "BEGIN; SELECT FROM cloudep.invites WHERE code = 'held' FOR UPDATE");
+    outcome = enter(at, "held@reg.test", "held", &answer);
+    is_outcome(outcome, CLOUDEP_INVITE_BUSY, "an invite whose row stays locked");
+    ok(outcome.retry_after > 0, "it says when to come back");
+    postgres_exec(holder, "ROLLBACK");
+    PQfinish(holder);
+    is_outcome(enter(at, "held@reg.test", "held", &answer), CLOUDEP_DONE, "the same registration afterwards");
+    is_value("1", "the invite was used once", "SELECT uses::text FROM cloudep.invites WHERE code = 'held'");
+    flow_end(at);
+}
+
+/* ---- failures ---- */
+
+static void test_undone(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_challenge_answer_t answer;
+
+    flow_invite(SLUG, "undone", "5", "infinity");
+    flow.config.code_cooldown = 60;
+    flow_revoke("INSERT ON cloudep.outbox");
+    is_outcome(enter(at, "undone@reg.test", "undone", &answer), CLOUDEP_DATABASE_FAILED,
+               "a registration whose mail cannot be stored");
+    flow_grant("INSERT ON cloudep.outbox");
+    is_value("0", "no member is left of it", "SELECT count(*) FROM cloudep.members WHERE email = 'undone@reg.test'");
+    is_value("0", "the invite has its use back", "SELECT uses::text FROM cloudep.invites WHERE code = 'undone'");
+    is_outcome(enter(at, "undone@reg.test", "undone", &answer), CLOUDEP_DONE,
+               "the next try need not wait for the cooldown of a mail that was never sent");
+    is_outcome(enter(at, "undone2@reg.test", "undone", &answer), CLOUDEP_DONE, "another address has its own cooldown");
+    flow.config.code_cooldown = 0;
+    flow_revoke("INSERT ON cloudep.credentials");
+    is_outcome(enter(at, "undone3@reg.test", "undone", &answer), CLOUDEP_DATABASE_FAILED,
+               "a registration whose password cannot be stored");
+    flow_grant("INSERT ON cloudep.credentials");
+    is_value("2", "the invite has that use back as well",
+             "SELECT uses::text FROM cloudep.invites WHERE code = 'undone'");
+    flow_end(at);
+}
+
+/* As when the sweep takes a registration that lasted too long: here at the moment when its password is stored. */
+static void test_swept_meanwhile(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_challenge_answer_t answer;
+
+    flow_invite(SLUG, "swept", "5", "infinity");
+    postgres_sql("CREATE FUNCTION cloudep.sweep_now() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                 "  UPDATE cloudep.members SET status = 'deleting' WHERE uid = NEW.uid; RETURN NEW; END $$;"
+                 "CREATE TRIGGER sweep_now AFTER INSERT ON cloudep.credentials"
+                 "  FOR EACH ROW EXECUTE FUNCTION cloudep.sweep_now()");
+    is_outcome(enter(at, "swept@reg.test", "swept", &answer), CLOUDEP_REGISTRATION_NOT_PENDING,
+               "a registration that was undone before its code could be sent");
+    postgres_sql("DROP TRIGGER sweep_now ON cloudep.credentials; DROP FUNCTION cloudep.sweep_now()");
+    is_str(flow_code(at, "swept@reg.test", "registration"), "", "no code was mailed for it");
+    is_value("0", "and the invite has its use back", "SELECT uses::text FROM cloudep.invites WHERE code = 'swept'");
+    flow_end(at);
+}
+
+/* ---- codes ---- */
+
+static cloudep_challenge_answer_t pending(flow_case_t *at, const char *email)
+{
+    cloudep_challenge_answer_t answer;
+
+    is_outcome(enter(at, email, "open", &answer), CLOUDEP_DONE, apr_pstrcat(at->p, email, " registers", NULL));
+    return answer;
+}
+
+static void test_guesses(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_challenge_answer_t answer = pending(at, "guesses@reg.test");
+    const char *code = flow_code(at, "guesses@reg.test", "registration");
+    const char *wrong = flow_wrong(at, code);
+    const cloudep_resend_t resend = {.tenant_slug = SLUG, .challenge_id = answer.challenge_id};
+    cloudep_challenge_answer_t again;
+    cloudep_outcome_t outcome;
+
+    for (int i = 1; i <= flow.config.code_attempts; i++) {
+        is_outcome(confirm(at, answer.challenge_id, wrong), CLOUDEP_CODE_WRONG,
+                   apr_psprintf(at->p, "wrong code number %d", i));
+    }
+    is_outcome(confirm(at, answer.challenge_id, wrong), CLOUDEP_CHALLENGE_LOCKED, "one wrong code more");
+    is_outcome(confirm(at, answer.challenge_id, code), CLOUDEP_CHALLENGE_LOCKED,
+               "the right code of a challenge that is locked");
+    outcome = cloudep_resend_registration(at->ctx, &resend, &again);
+    is_outcome(outcome, CLOUDEP_CODES_USED_UP, "no new code brings a locked challenge new guesses");
+    ok(outcome.retry_after > 0 && outcome.retry_after <= flow.config.code_lifetime, "it says when the challenge ends");
+    flow_end(at);
+}
+
+static void test_foreign_challenges(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_challenge_answer_t answer = pending(at, "foreign@reg.test");
+    const char *code = flow_code(at, "foreign@reg.test", "registration");
+    cloudep_confirmation_t in = {.tenant_slug = "other", .challenge_id = answer.challenge_id, .code = code};
+    const cloudep_session_t *session;
+
+    is_outcome(cloudep_confirm_registration(at->ctx, &in, &session), CLOUDEP_CHALLENGE_MISMATCH,
+               "the right code at another tenant");
+    is_outcome(confirm(at, "AAAAAAAAAAAAAAAAAAAAAA", code), CLOUDEP_CHALLENGE_GONE, "a challenge that was never made");
+    postgres_sql("UPDATE cloudep.members SET status = 'suspended' WHERE email = 'foreign@reg.test'");
+    is_outcome(confirm(at, answer.challenge_id, code), CLOUDEP_REGISTRATION_NOT_PENDING,
+               "the right code of a member who is not pending any more");
+    flow_end(at);
+}
+
+static cloudep_outcome_t confirm_shared(flow_case_t *at, int number, void *inv)
+{
+    const cloudep_confirmation_t *in = inv;
+
+    (void)number;
+    return confirm(at, in->challenge_id, in->code);
+}
+
+static void test_confirm_at_once(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_challenge_answer_t answer = pending(at, "winner@reg.test");
+    cloudep_confirmation_t in = {.challenge_id = answer.challenge_id,
+                                 .code = flow_code(at, "winner@reg.test", "registration")};
+    flow_crowd_t crowd = {.run = confirm_shared, .baton = &in};
+
+    flow_crowd(&crowd, 4); /* not more than there are guesses */
+    is_int(flow_ended(&crowd, 4, CLOUDEP_DONE), 1, "of four requests with the right code at once one confirms");
+    is_int(flow_ended(&crowd, 4, CLOUDEP_CHALLENGE_GONE), 3, "the other three are told that the challenge is gone");
+    is_value("1", "one session was opened", "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid", answer.uid);
+    flow_end(at);
+}
+
+static void test_confirm_restored(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_challenge_answer_t answer = pending(at, "restored@reg.test");
+    const char *code = flow_code(at, "restored@reg.test", "registration");
+
+    flow_revoke("INSERT ON cloudep.sessions");
+    is_outcome(confirm(at, answer.challenge_id, code), CLOUDEP_DATABASE_FAILED,
+               "a confirmation that the database cannot store");
+    flow_grant("INSERT ON cloudep.sessions");
+    is_outcome(confirm(at, answer.challenge_id, code), CLOUDEP_DONE, "the same code serves once the database can");
+    flow_end(at);
+}
+
+static void test_resend(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_challenge_answer_t first = pending(at, "resend@reg.test");
+    const char *code = flow_code(at, "resend@reg.test", "registration");
+    const cloudep_resend_t resend = {.tenant_slug = SLUG, .challenge_id = first.challenge_id};
+    const cloudep_resume_t resume = {.tenant_slug = SLUG, .email = "resend@reg.test"};
+    cloudep_challenge_answer_t second = {0};
+    cloudep_challenge_answer_t third = {0};
+    const char *next;
+
+    is_outcome(cloudep_resend_registration(at->ctx, &resend, &second), CLOUDEP_DONE, "a code is sent again");
+    is_str(second.uid, first.uid, "it is of the same member");
+    next = flow_code(at, "resend@reg.test", "registration");
+    if (strcmp(next, code) != 0) {
+        is_outcome(confirm(at, second.challenge_id, code), CLOUDEP_CODE_WRONG, "the code before is dead");
+    }
+    is_outcome(cloudep_resume_registration(at->ctx, &resume, &third), CLOUDEP_DONE, "resumed by the email alone");
+    next = flow_code(at, "resend@reg.test", "registration");
+    is_outcome(confirm(at, third.challenge_id, next), CLOUDEP_DONE, "the code of the resumption confirms");
+    is_outcome(cloudep_resume_registration(at->ctx, &resume, &third), CLOUDEP_ALREADY_CONFIRMED,
+               "a registration that is confirmed cannot be resumed");
+    flow_end(at);
+}
+
+static void test_resume_refused(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_resume_t in = {.tenant_slug = SLUG, .email = "nobody@reg.test"};
+    const cloudep_challenge_answer_t first = pending(at, "cool@reg.test");
+    cloudep_challenge_answer_t answer;
+    cloudep_outcome_t outcome;
+
+    is_outcome(cloudep_resume_registration(at->ctx, &in, &answer), CLOUDEP_REGISTRATION_UNKNOWN,
+               "an email that nobody registers with cannot be resumed");
+    in.email = "cool@reg.test";
+    flow.config.code_cooldown = 60;
+    is_outcome(cloudep_resume_registration(at->ctx, &in, &answer), CLOUDEP_DONE, "resumed once");
+    outcome = cloudep_resume_registration(at->ctx, &in, &answer);
+    is_outcome(outcome, CLOUDEP_CODE_COOLDOWN, "resumed twice in a minute");
+    ok(outcome.retry_after > 0 && outcome.retry_after <= 60, "it says how long to wait");
+    flow.config.code_cooldown = 0;
+    postgres_sql("UPDATE cloudep.members SET status = 'deleting' WHERE email = 'cool@reg.test'");
+    is_outcome(cloudep_resume_registration(at->ctx, &in, &answer), CLOUDEP_REGISTRATION_UNKNOWN,
+               "a member who is being removed has nothing to resume");
+    ok(first.uid != NULL, "the member was there");
+    flow_end(at);
+}
+
+/* ---- concealed accounts ---- */
+
+static void test_concealed(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_challenge_answer_t real, decoy, same;
+
+    flow_member(at, SLUG, "owner@reg.test", &session);
+    flow_invite(SLUG, "hidden", "9", "infinity");
+    flow.config.conceal_accounts = 1;
+    is_outcome(enter(at, "free@reg.test", "hidden", &real), CLOUDEP_DONE, "concealed: a free email");
+    is_outcome(enter(at, "owner@reg.test", "hidden", &decoy), CLOUDEP_DONE, "concealed: a taken email");
+    ok(decoy.challenge_id && strlen(decoy.challenge_id) == strlen(real.challenge_id) &&
+           decoy.expires_in == real.expires_in && strlen(decoy.uid) == strlen(real.uid),
+       "both are answered alike");
+    ok(strcmp(decoy.uid, session->uid) != 0, "the answer for a taken email does not tell its owner's uid");
+    is_value("2", "both took a use of the invite", "SELECT uses::text FROM cloudep.invites WHERE code = 'hidden'");
+    is_value("1", "the owner is told by mail",
+             "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'registration_exists'",
+             "owner@reg.test");
+    is_value("1", "no code is mailed to the owner, but the one of their own registration",
+             "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'registration'", "owner@reg.test");
+    is_outcome(confirm(at, decoy.challenge_id, "123456"), CLOUDEP_CODE_WRONG, "a guess at a decoy's code is wrong");
+    is_outcome(enter(at, "owner@reg.test", "hidden", &same), CLOUDEP_DONE, "concealed: the taken email again");
+    is_str(same.uid, decoy.uid, "a decoy is the same each time, as a pending member is");
+    is_value("2", "a registration that is pending takes no second use",
+             "SELECT uses::text FROM cloudep.invites WHERE code = 'hidden'");
+    flow.config.conceal_accounts = 0;
+    flow_end(at);
+}
+
+static void test_concealed_resume(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_resume_t in = {.tenant_slug = SLUG, .email = "unheard-of@reg.test"};
+    cloudep_challenge_answer_t first = {0};
+    cloudep_challenge_answer_t second = {0};
+
+    flow.config.conceal_accounts = 1;
+    is_outcome(cloudep_resume_registration(at->ctx, &in, &first), CLOUDEP_DONE,
+               "concealed: an email that nobody registers with is resumed");
+    is_outcome(cloudep_resume_registration(at->ctx, &in, &second), CLOUDEP_DONE, "concealed: it is resumed again");
+    is_str(second.uid, first.uid, "concealed: both answers have the same uid");
+    for (int i = 1; i <= flow.config.code_attempts; i++) {
+        is_outcome(confirm(at, second.challenge_id, "123456"), CLOUDEP_CODE_WRONG,
+                   apr_psprintf(at->p, "concealed: guess number %d at nobody's code", i));
+    }
+    is_outcome(confirm(at, second.challenge_id, "123456"), CLOUDEP_CHALLENGE_LOCKED,
+               "concealed: nobody's challenge locks as any other");
+    flow.config.conceal_accounts = 0;
+    flow_end(at);
+}
+
+/* ---- when memcached is away ---- */
+
+static void test_without_memcached(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_challenge_answer_t answer;
+
+    memcached_end(flow.memcached);
+    is_outcome(enter(at, "away@reg.test", "open", &answer), CLOUDEP_INTERNAL_ERROR, "a registration without memcached");
+    is_value("0", "no member is left of it", "SELECT count(*) FROM cloudep.members WHERE email = 'away@reg.test'");
+    flow.memcached = memcached_start(flow.port);
+    flow_end(at);
+}
+
+int main(void)
+{
+    flow_start();
+    flow_tenant(SLUG);
+    flow_tenant("other");
+    test_straight();
+    test_order();
+    test_invite_at_once();
+    test_email_at_once();
+    test_invite_locked();
+    test_undone();
+    test_swept_meanwhile();
+    test_guesses();
+    test_foreign_challenges();
+    test_confirm_at_once();
+    test_confirm_restored();
+    test_resend();
+    test_resume_refused();
+    test_concealed();
+    test_concealed_resume();
+    test_without_memcached();
+    return done_testing();
+}

@@ -1,0 +1,368 @@
+/*
+ * flow_second_factor_test.c - authenticators: enrolment, logins by TOTP and backup codes, what burns, what locks, and
+ * fresh proof. Time is moved, not waited for.
+ */
+#include "base/crypto/totp.h"
+#include "flow.h"
+#include "flow/login_second_factor.h"
+#include "flow/totp_enrolment.h"
+
+#define SLUG "mfa"
+#define STEP apr_time_from_sec(CLOUDEP_TOTP_PERIOD)
+
+/* A member with an authenticator; made by enrol(). */
+typedef struct person_t {
+    const char *email;
+    const unsigned char *secret;
+    apr_size_t size;
+    cloudep_principal_t who;
+    const apr_array_header_t *codes;
+    apr_time_t now; /* moves on one step with each code that is burned */
+} person_t;
+
+/* One of the member's sealed secrets as the authenticator has it. */
+static void read_secret(flow_case_t *at, person_t *person, const char *column)
+{
+    char *sealed = postgres_value(
+        apr_pstrcat(at->p, "SELECT ", column, " FROM cloudep.totp WHERE uid = $1::uuid", NULL), person->who.uid, NULL);
+
+    if (!sealed ||
+        cloudep_unseal(&person->secret, &person->size, flow.pool, flow.run.sealing, sealed,
+                       apr_pstrcat(at->p, "totp:", person->who.tenant_id, ":", person->who.uid, NULL)) != APR_SUCCESS) {
+        flow_bail_out("no secret");
+    }
+    free(sealed);
+}
+
+/* The code of the authenticator at the case's time, so many steps later. */
+static const char *code_of(flow_case_t *at, const person_t *person, int steps)
+{
+    char *code = apr_palloc(at->p, CLOUDEP_TOTP_DIGITS + 1);
+
+    (void)cloudep_totp_code(code, person->secret, person->size, cloudep_totp_step(at->ctx->now) + steps);
+    return code;
+}
+
+static cloudep_outcome_t confirm(flow_case_t *at, const person_t *person, const char *code, apr_array_header_t **codes)
+{
+    const cloudep_totp_code_t in = {.code = code};
+
+    return cloudep_confirm_totp(at->ctx, &person->who, &in, codes);
+}
+
+static person_t enrol(const char *email)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_totp_start_t start;
+    apr_array_header_t *codes;
+    person_t person = {.email = email};
+
+    flow_member(at, SLUG, email, &session);
+    person.who = (cloudep_principal_t){.tenant_id = apr_pstrdup(flow.pool, session->tenant_id),
+                                       .uid = apr_pstrdup(flow.pool, session->uid),
+                                       .session_id = apr_pstrdup(flow.pool, session->id),
+                                       .amr = "otp"};
+    if (cloudep_failed(cloudep_start_totp(at->ctx, &person.who, &start))) {
+        flow_bail_out("no enrolment");
+    }
+    read_secret(at, &person, "pending_secret");
+    if (cloudep_failed(confirm(at, &person, code_of(at, &person, 0), &codes))) {
+        flow_bail_out("no enrolment confirmed");
+    }
+    person.codes = apr_array_make(flow.pool, codes->nelts, sizeof(const char *));
+    for (int i = 0; i < codes->nelts; i++) {
+        *(const char **)apr_array_push((apr_array_header_t *)(intptr_t)person.codes) =
+            apr_pstrdup(flow.pool, APR_ARRAY_IDX(codes, i, const char *));
+    }
+    person.now = at->ctx->now + STEP;
+    flow_end(at);
+    return person;
+}
+
+static flow_case_t *begin(person_t *person)
+{
+    flow_case_t *at = flow_begin();
+
+    at->ctx->now = person->now;
+    person->now += STEP;
+    return at;
+}
+
+/* A challenge of a right password. */
+static const char *challenge_of(flow_case_t *at, const person_t *person)
+{
+    cloudep_login_result_t result;
+
+    if (cloudep_failed(flow_login(at, SLUG, person->email, FLOW_PASSWORD, &result)) || result.session) {
+        flow_bail_out("a login did not ask for the second factor");
+    }
+    return result.mfa_challenge_id;
+}
+
+static cloudep_outcome_t finish(flow_case_t *at, const char *challenge_id, const char *code,
+                                const cloudep_session_t **session)
+{
+    const cloudep_login_factor_t in = {.tenant_slug = SLUG, .challenge_id = challenge_id, .code = code};
+
+    *session = NULL;
+    return cloudep_login_second_factor(at->ctx, &in, session);
+}
+
+/* ---- enrolment ---- */
+
+static void test_enrolment(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_totp_start_t start;
+    cloudep_totp_status_t status;
+    apr_array_header_t *codes = NULL;
+    person_t person = {.email = "enrol@mfa.test"};
+    const char *code, *first;
+
+    flow_member(at, SLUG, person.email, &session);
+    person.who = (cloudep_principal_t){.tenant_id = session->tenant_id, .uid = session->uid, .session_id = session->id};
+    is_outcome(confirm(at, &person, "123456", &codes), CLOUDEP_ENROLMENT_UNKNOWN, "nothing to confirm yet");
+    is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_DONE, "an enrolment begins");
+    is_str(start.account, person.email, "the authenticator shows the login address");
+    read_secret(at, &person, "pending_secret");
+    first = code_of(at, &person, 0);
+    is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_DONE, "it begins again");
+    read_secret(at, &person, "pending_secret");
+    code = code_of(at, &person, 0);
+    if (strcmp(first, code) != 0) {
+        is_outcome(confirm(at, &person, first, &codes), CLOUDEP_TOTP_WRONG, "the code of the secret before is wrong");
+    }
+    postgres_sql("UPDATE cloudep.totp SET pending_expires_at = now() - interval '1 second'");
+    is_outcome(confirm(at, &person, code, &codes), CLOUDEP_ENROLMENT_UNKNOWN, "an enrolment whose time is over");
+    is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_DONE, "it begins once more");
+    read_secret(at, &person, "pending_secret");
+    is_outcome(confirm(at, &person, code_of(at, &person, 1), &codes), CLOUDEP_DONE,
+               "a clock that is one step ahead is forgiven");
+    is_int(codes ? codes->nelts : 0, 10, "ten backup codes are shown");
+    is_outcome(confirm(at, &person, code_of(at, &person, 0), &codes), CLOUDEP_TOTP_ENROLLED, "it is enrolled already");
+    is_outcome(cloudep_get_totp(at->ctx, &person.who, &status), CLOUDEP_DONE, "its status can be read");
+    ok(status.enrolled && status.backup_codes_remaining == 10, "it is enrolled, with ten backup codes");
+    is_value("1", "the member is told by mail",
+             "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'totp_enabled'", person.email);
+    flow_end(at);
+}
+
+/* ---- login ---- */
+
+static void test_codes(void)
+{
+    person_t person = enrol("codes@mfa.test");
+    flow_case_t *at = begin(&person);
+    const cloudep_session_t *session;
+    const char *challenge = challenge_of(at, &person);
+    const char *code = code_of(at, &person, 0);
+
+    is_outcome(finish(at, challenge, flow_wrong(at, code), &session), CLOUDEP_TOTP_WRONG, "a wrong code");
+    is_outcome(finish(at, challenge, code_of(at, &person, 2), &session), CLOUDEP_TOTP_WRONG,
+               "a code two steps ahead is wrong");
+    is_outcome(finish(at, challenge, code, &session), CLOUDEP_DONE, "the right code");
+    is_str(session ? session->amr : NULL, "pwd otp mfa", "the session says what proved it");
+    is_str(at->ctx->note.method, "totp", "the event says how it was proved");
+    is_outcome(finish(at, challenge, code_of(at, &person, 1), &session), CLOUDEP_CHALLENGE_GONE,
+               "a challenge that was used");
+    is_outcome(finish(at, challenge_of(at, &person), code, &session), CLOUDEP_TOTP_WRONG, "a code that was burned");
+    is_outcome(finish(at, challenge_of(at, &person), code_of(at, &person, -1), &session), CLOUDEP_TOTP_WRONG,
+               "a code of a step before the burned one");
+    at->ctx->now += STEP;
+    is_outcome(finish(at, challenge_of(at, &person), code_of(at, &person, 0), &session), CLOUDEP_DONE,
+               "the next step's code");
+    is_invalid(finish(at, challenge, "1234567", &session), offsetof(cloudep_login_factor_t, code), CLOUDEP_RULE_LENGTH,
+               "seven digits are neither");
+    flow_end(at);
+}
+
+static void test_backup_codes(void)
+{
+    person_t person = enrol("backup@mfa.test");
+    flow_case_t *at = begin(&person);
+    const char *code = APR_ARRAY_IDX(person.codes, 3, const char *);
+    const cloudep_session_t *session;
+    apr_array_header_t *codes;
+    cloudep_totp_status_t status;
+
+    is_outcome(finish(at, challenge_of(at, &person), code, &session), CLOUDEP_DONE, "a backup code logs in");
+    is_str(session ? session->amr : NULL, "pwd mfa", "the session says that there was a second factor");
+    is_outcome(finish(at, challenge_of(at, &person), code, &session), CLOUDEP_BACKUP_CODE_WRONG,
+               "a backup code serves once");
+    is_value("1", "its use is told by mail",
+             "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'backup_code_used'", person.email);
+    is_outcome(cloudep_renew_backup_codes(at->ctx, &person.who, &codes), CLOUDEP_DONE, "new backup codes");
+    is_outcome(finish(at, challenge_of(at, &person), APR_ARRAY_IDX(person.codes, 4, const char *), &session),
+               CLOUDEP_BACKUP_CODE_WRONG, "the old ones are dead");
+    is_outcome(finish(at, challenge_of(at, &person), APR_ARRAY_IDX(codes, 0, const char *), &session), CLOUDEP_DONE,
+               "the new ones count");
+    is_outcome(cloudep_get_totp(at->ctx, &person.who, &status), CLOUDEP_DONE, "the status after that");
+    is_int(status.backup_codes_remaining, 9, "nine are left");
+    flow_end(at);
+}
+
+/* What each of several requests brings. */
+typedef struct try_t {
+    const char *challenges[4];
+    const char *code;
+    apr_time_t now;
+} try_t;
+
+static cloudep_outcome_t try_numbered(flow_case_t *at, int number, void *tryv)
+{
+    const try_t *all = tryv;
+    const cloudep_session_t *session;
+
+    at->ctx->now = all->now;
+    return finish(at, all->challenges[number], all->code, &session);
+}
+
+static void test_one_code_at_once(void)
+{
+    person_t person = enrol("once@mfa.test");
+    flow_case_t *at = begin(&person);
+    try_t all = {.code = code_of(at, &person, 0), .now = at->ctx->now};
+    flow_crowd_t crowd = {.run = try_numbered, .baton = &all};
+    const cloudep_session_t *session;
+    int left = -1;
+
+    for (int i = 0; i < 4; i++) {
+        all.challenges[i] = challenge_of(at, &person);
+    }
+    flow_crowd(&crowd, 4);
+    is_int(flow_ended(&crowd, 4, CLOUDEP_DONE), 1, "of four logins with the same code at once one succeeds");
+    is_int(flow_ended(&crowd, 4, CLOUDEP_TOTP_WRONG), 3, "to the other three the code is wrong");
+    for (int i = 0; i < 4; i++) {
+        left = crowd.reasons[i] == CLOUDEP_TOTP_WRONG ? i : left;
+    }
+    at->ctx->now += STEP;
+    is_outcome(finish(at, all.challenges[left], code_of(at, &person, 0), &session), CLOUDEP_DONE,
+               "a challenge whose code was burned by another login serves with the next code");
+    flow_end(at);
+}
+
+static void test_changed_meanwhile(void)
+{
+    person_t person = enrol("meanwhile@mfa.test");
+    flow_case_t *at = begin(&person);
+    cloudep_login_factor_t in = {.tenant_slug = "other", .challenge_id = challenge_of(at, &person)};
+    const char *code = code_of(at, &person, 0);
+    const cloudep_session_t *session;
+
+    in.code = code;
+    is_outcome(cloudep_login_second_factor(at->ctx, &in, &session), CLOUDEP_CHALLENGE_MISMATCH,
+               "a challenge at another tenant");
+    is_outcome(finish(at, "AAAAAAAAAAAAAAAAAAAAAA", code, &session), CLOUDEP_CHALLENGE_GONE,
+               "a challenge that was never made");
+    postgres_sql("UPDATE cloudep.members SET status = 'suspended' WHERE email = 'meanwhile@mfa.test'");
+    is_outcome(finish(at, in.challenge_id, code, &session), CLOUDEP_LOGIN_REFUSED,
+               "a member who was suspended after the password");
+    postgres_sql("UPDATE cloudep.members SET status = 'active' WHERE email = 'meanwhile@mfa.test'");
+    postgres_sql("UPDATE cloudep.tenants SET login = false WHERE slug = '" SLUG "'");
+    is_outcome(finish(at, in.challenge_id, code, &session), CLOUDEP_LOGIN_REFUSED,
+               "a tenant that was closed after the password");
+    postgres_sql("UPDATE cloudep.tenants SET login = true WHERE slug = '" SLUG "'");
+    is_outcome(cloudep_remove_totp(at->ctx, &person.who), CLOUDEP_DONE, "the authenticator is removed");
+    is_outcome(finish(at, in.challenge_id, code, &session), CLOUDEP_CHALLENGE_GONE,
+               "a login whose second factor was removed begins again");
+    flow_end(at);
+}
+
+static void test_limits(void)
+{
+    person_t person = enrol("limits@mfa.test");
+    flow_case_t *at = begin(&person);
+    const char *challenge = challenge_of(at, &person);
+    const char *code = code_of(at, &person, 0);
+    const char *wrong = flow_wrong(at, code);
+    const cloudep_session_t *session;
+    cloudep_outcome_t outcome;
+
+    for (int i = 1; i <= flow.config.code_attempts; i++) {
+        is_outcome(finish(at, challenge, wrong, &session), CLOUDEP_TOTP_WRONG,
+                   apr_psprintf(at->p, "wrong code number %d of a challenge", i));
+    }
+    is_outcome(finish(at, challenge, code, &session), CLOUDEP_CHALLENGE_GONE,
+               "the right code of a challenge whose guesses are used up");
+    challenge = challenge_of(at, &person);
+    while ((outcome = finish(at, challenge, wrong, &session)).reason == CLOUDEP_TOTP_WRONG) {
+        /* until the account's limit is reached, over all challenges */
+    }
+    is_outcome(outcome, CLOUDEP_TOO_MANY_FACTORS, "too many wrong codes over several challenges");
+    ok(outcome.retry_after > 0 && outcome.retry_after <= flow.config.mfa_wait, "it says how long to wait");
+    is_outcome(finish(at, challenge_of(at, &person), code, &session), CLOUDEP_TOO_MANY_FACTORS,
+               "the right code has to wait as well");
+    postgres_sql("UPDATE cloudep.lockouts SET blocked_until = now()");
+    is_outcome(finish(at, challenge_of(at, &person), code, &session), CLOUDEP_DONE, "the right code after the wait");
+    is_value(NULL, "it forgets the account's failures",
+             "SELECT failures::text FROM cloudep.lockouts WHERE kind = 'mfa' AND subject = $1", person.who.uid);
+    flow_end(at);
+}
+
+static void test_restored(void)
+{
+    person_t person = enrol("restored@mfa.test");
+    flow_case_t *at = begin(&person);
+    const char *challenge = challenge_of(at, &person);
+    const char *code = code_of(at, &person, 0);
+    const cloudep_session_t *session;
+
+    flow_revoke("INSERT ON cloudep.sessions");
+    is_outcome(finish(at, challenge, code, &session), CLOUDEP_DATABASE_FAILED,
+               "a login that the database cannot store");
+    flow_grant("INSERT ON cloudep.sessions");
+    is_outcome(finish(at, challenge, code, &session), CLOUDEP_DONE,
+               "the same challenge and code serve once the database can: neither was used up");
+    flow_end(at);
+}
+
+/* ---- fresh proof ---- */
+
+static void test_fresh_proof(void)
+{
+    person_t person = enrol("fresh@mfa.test");
+    flow_case_t *at = begin(&person);
+    const cloudep_totp_code_t in = {.code = code_of(at, &person, 0)};
+    const cloudep_totp_code_t again = {.code = code_of(at, &person, 0)};
+    apr_array_header_t *codes;
+
+    flow.config.step_up = 300;
+    is_outcome(cloudep_remove_totp(at->ctx, &person.who), CLOUDEP_FRESH_PROOF_NEEDED,
+               "TOTP is not removed by a session without a second factor");
+    is_outcome(cloudep_verify_totp(at->ctx, &person.who, &in), CLOUDEP_DONE, "the session proves one");
+    is_outcome(cloudep_verify_totp(at->ctx, &person.who, &again), CLOUDEP_TOTP_WRONG, "the same code a second time");
+    is_value("t", "the session's row has it", "SELECT mfa_at IS NOT NULL FROM cloudep.sessions WHERE id = $1::uuid",
+             person.who.session_id);
+    person.who.mfa_at = apr_time_sec(at->ctx->now); /* as the next request's look-up finds it */
+    at->ctx->now += apr_time_from_sec(299);
+    is_outcome(cloudep_renew_backup_codes(at->ctx, &person.who, &codes), CLOUDEP_DONE,
+               "a proof of 299 seconds ago is fresh, of 300");
+    at->ctx->now += apr_time_from_sec(1);
+    is_outcome(cloudep_renew_backup_codes(at->ctx, &person.who, &codes), CLOUDEP_FRESH_PROOF_NEEDED,
+               "a proof of 300 seconds ago is not");
+    flow.config.step_up = 0;
+    is_outcome(cloudep_remove_totp(at->ctx, &person.who), CLOUDEP_DONE, "without CloudEPStepUp none is needed");
+    is_outcome(cloudep_remove_totp(at->ctx, &person.who), CLOUDEP_DONE, "that there is none is no failure");
+    is_outcome(cloudep_verify_totp(at->ctx, &person.who, &in), CLOUDEP_TOTP_NOT_ENROLLED, "nothing is left to prove");
+    is_value("1", "one mail told that TOTP is off",
+             "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'totp_disabled'", person.email);
+    flow_end(at);
+}
+
+int main(void)
+{
+    flow_start();
+    flow_tenant(SLUG);
+    flow_tenant("other");
+    test_enrolment();
+    test_codes();
+    test_backup_codes();
+    test_one_code_at_once();
+    test_changed_meanwhile();
+    test_limits();
+    test_restored();
+    test_fresh_proof();
+    return done_testing();
+}

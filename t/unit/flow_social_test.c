@@ -1,0 +1,396 @@
+/*
+ * flow_social_test.c - registration and login with an account at an OpenID provider, from the start to the session:
+ * whose state it is, what changed while somebody was away, and who wins.
+ *
+ * The provider is somebody else's program. Here a thread plays it, which says what the test has it say; t/oidc tests
+ * against a real one.
+ */
+#include "base/jose/jwt.h"
+#include "flow.h"
+#include "flow/social_login.h"
+#include "oidc/oidc.h"
+
+#define SLUG "soc"
+#define BACK "https://app.test/back"
+
+/* ---- the provider ---- */
+
+static struct {
+    int listener;
+    char issuer[64];
+    const cloudep_jwks_t *keys;
+    pthread_mutex_t mutex;
+    char id_token[4096]; /* what the token endpoint gives for the code "good" */
+} provider = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static const char *answer_of(apr_pool_t *p, const char *request, const char **status)
+{
+    const char *body;
+
+    *status = "200 OK";
+    if (strstr(request, "GET /.well-known/openid-configuration ")) {
+        return apr_psprintf(p,
+                            "{\"issuer\":\"%s\",\"authorization_endpoint\":\"%s/authorize\","
+                            "\"token_endpoint\":\"%s/token\",\"jwks_uri\":\"%s/keys\"}",
+                            provider.issuer, provider.issuer, provider.issuer, provider.issuer);
+    }
+    if (strstr(request, "GET /keys ")) {
+        return cloudep_jwks_public_json(provider.keys, p);
+    }
+    if (strstr(request, "POST /token ") && strstr(request, "code=good")) {
+        (void)pthread_mutex_lock(&provider.mutex);
+        body = apr_psprintf(p, "{\"token_type\":\"Bearer\",\"id_token\":\"%s\"}", provider.id_token);
+        (void)pthread_mutex_unlock(&provider.mutex);
+        return body;
+    }
+    *status = "400 Bad Request";
+    return "{\"error\":\"invalid_grant\"}";
+}
+
+/* Reads one request whole: up to its empty line, and as much as its Content-Length says. */
+static void read_request(int fd, char *request, size_t size)
+{
+    size_t have = 0;
+    ssize_t n;
+
+    *request = '\0';
+    while (have + 1 < size && (n = read(fd, request + have, size - have - 1)) > 0) {
+        const char *end, *length;
+
+        have += (size_t)n;
+        request[have] = '\0';
+        end = strstr(request, "\r\n\r\n");
+        length = end ? strstr(request, "Content-Length: ") : NULL;
+        if (end && strlen(end + 4) >= (length ? strtoul(length + strlen("Content-Length: "), NULL, 10) : 0)) {
+            return;
+        }
+    }
+}
+
+static void *serve(void *unused)
+{
+    char request[16384];
+    int fd;
+
+    (void)unused;
+    while ((fd = accept(provider.listener, NULL, NULL)) >= 0) {
+        flow_case_t *at = flow_begin();
+        const char *status, *body, *text;
+
+        read_request(fd, request, sizeof(request));
+        body = answer_of(at->p, request, &status);
+        text = apr_psprintf(at->p,
+                            "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+                            "Connection: close\r\n\r\n%s",
+                            status, (int)strlen(body), body);
+        (void)!write(fd, text, strlen(text));
+        close(fd);
+        flow_end(at);
+    }
+    return NULL;
+}
+
+static void start_provider(void)
+{
+    static const char *row[] = {"google", provider.issuer, "client", "none", NULL};
+    const char *error = NULL;
+    pthread_t thread;
+
+    provider.listener = loopback(0, 1);
+    (void)snprintf(provider.issuer, sizeof(provider.issuer), "http://127.0.0.1:%d", port_of(provider.listener));
+    provider.keys = flow_keys("provider", "ES256");
+    if (pthread_create(&thread, NULL, serve, NULL) != 0 || pthread_detach(thread) != 0) {
+        flow_bail_out("no provider");
+    }
+    flow.config.social_providers = apr_array_make(flow.pool, 1, sizeof(const char *const *));
+    APR_ARRAY_PUSH(flow.config.social_providers, const char *const *) = row;
+    flow_must(cloudep_oidc_prepare(NULL, &flow.config, flow.pool, &error), error ? error : "the provider's row");
+    flow_must(cloudep_oidc_child_init(NULL, &flow.config, flow.pool), "the provider's client");
+}
+
+/* One parameter of the address that the browser was sent to. */
+static const char *parameter(flow_case_t *at, const char *url, const char *name)
+{
+    const char *found = strstr(url, apr_pstrcat(at->p, name, "=", NULL));
+
+    return found ? apr_pstrndup(at->p, found + strlen(name) + 1, strcspn(found + strlen(name) + 1, "&")) : "";
+}
+
+/* Has the provider say who came, in the id_token of that start. */
+static void says(flow_case_t *at, const cloudep_social_start_t *start, const char *subject, const char *email,
+                 int verified)
+{
+    json_t *claims =
+        json_pack("{ss,ss,ss,sI,sI,ss,ss,sb}", "iss", provider.issuer, "aud", "client", "sub", subject, "iat",
+                  (json_int_t)apr_time_sec(apr_time_now()), "exp", (json_int_t)apr_time_sec(apr_time_now()) + 300,
+                  "nonce", parameter(at, start->oauth_url, "nonce"), "email", email, "email_verified", verified);
+    const char *token;
+
+    flow_must(cloudep_jwt_sign(&token, at->p, cloudep_jwks_active(provider.keys, CLOUDEP_KEY_SIGN), "JWT", claims),
+              "the id_token");
+    json_decref(claims);
+    (void)pthread_mutex_lock(&provider.mutex);
+    apr_cpystrn(provider.id_token, token, sizeof(provider.id_token));
+    (void)pthread_mutex_unlock(&provider.mutex);
+}
+
+/* ---- the flows ---- */
+
+static cloudep_outcome_t enter(flow_case_t *at, const char *invite, cloudep_social_start_t *out)
+{
+    const cloudep_social_registration_t in = {
+        .tenant_slug = SLUG, .invite_code = invite, .provider = "google", .terms_version = "1", .redirect_uri = BACK};
+
+    return cloudep_social_register_start(at->ctx, &in, out);
+}
+
+static cloudep_outcome_t go(flow_case_t *at, cloudep_social_start_t *out)
+{
+    const cloudep_social_entry_t in = {.tenant_slug = SLUG, .provider = "google", .redirect_uri = BACK};
+
+    return cloudep_social_login_start(at->ctx, &in, out);
+}
+
+/* Back from the provider, in the browser that started. */
+static cloudep_social_callback_t back(flow_case_t *at, const cloudep_social_start_t *start)
+{
+    return (cloudep_social_callback_t){
+        .code = "good", .state = parameter(at, start->oauth_url, "state"), .browser = start->browser};
+}
+
+static cloudep_outcome_t enter_end(flow_case_t *at, const cloudep_social_start_t *start,
+                                   const cloudep_session_t **session)
+{
+    const cloudep_social_callback_t in = back(at, start);
+
+    *session = NULL;
+    return cloudep_social_register_finish(at->ctx, &in, session);
+}
+
+static cloudep_outcome_t go_end(flow_case_t *at, const cloudep_social_start_t *start, cloudep_login_result_t *result)
+{
+    const cloudep_social_callback_t in = back(at, start);
+
+    *result = (cloudep_login_result_t){0};
+    return cloudep_social_login_finish(at->ctx, &in, result);
+}
+
+/* A member by the provider. */
+static const cloudep_session_t *registered(flow_case_t *at, const char *subject, const char *email)
+{
+    cloudep_social_start_t start;
+    const cloudep_session_t *session;
+
+    if (cloudep_failed(enter(at, "open", &start))) {
+        flow_bail_out("a social registration did not start");
+    }
+    says(at, &start, subject, email, 1);
+    if (cloudep_failed(enter_end(at, &start, &session))) {
+        flow_bail_out("a social registration did not end");
+    }
+    return session;
+}
+
+static void test_starts(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_social_registration_t in = {.tenant_slug = SLUG,
+                                        .invite_code = "open",
+                                        .provider = "elsewhere",
+                                        .terms_version = "1",
+                                        .redirect_uri = BACK};
+    cloudep_social_start_t start;
+    cloudep_outcome_t outcome;
+
+    is_invalid(cloudep_social_register_start(at->ctx, &in, &start), offsetof(cloudep_social_registration_t, provider),
+               CLOUDEP_RULE_CHOICE, "a provider that is not configured");
+    in.provider = "google";
+    in.redirect_uri = BACK "/";
+    is_invalid(cloudep_social_register_start(at->ctx, &in, &start),
+               offsetof(cloudep_social_registration_t, redirect_uri), CLOUDEP_RULE_NOT_ALLOWED,
+               "an address that the tenant allows but for its last character");
+    is_outcome(enter(at, "no such", &start), CLOUDEP_INVITE_UNKNOWN, "a start with an unknown invite");
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a start with a good one");
+    ok(strstr(start.oauth_url, "code_challenge_method=S256") != NULL, "the browser is sent there with PKCE");
+    flow.config.social_starts_per_address = 1;
+    at->ctx->network = "192.0.2.77";
+    is_outcome(go(at, &start), CLOUDEP_DONE, "the first start of a network within its cap");
+    outcome = go(at, &start);
+    is_outcome(outcome, CLOUDEP_TOO_MANY_STARTS, "the second one, over the cap");
+    ok(outcome.retry_after > 0 && outcome.retry_after <= 3600, "it says when the hour ends");
+    flow.config.social_starts_per_address = 1000;
+    postgres_sql("UPDATE cloudep.tenants SET login = false WHERE slug = '" SLUG "'");
+    is_outcome(go(at, &start), CLOUDEP_TENANT_CLOSED, "a login at a tenant that allows none");
+    postgres_sql("UPDATE cloudep.tenants SET login = true WHERE slug = '" SLUG "'");
+    flow_end(at);
+}
+
+static void test_state(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_social_start_t start, other;
+    cloudep_social_callback_t in;
+    const cloudep_session_t *session;
+    char *forged;
+
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration starts");
+    is_outcome(go(at, &other), CLOUDEP_DONE, "so does a login, in another browser");
+    says(at, &start, "state", "state@soc.test", 1);
+    in = back(at, &other);
+    is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_STATE_INVALID,
+               "the state of a login does not end a registration");
+    in = back(at, &start);
+    in.browser = other.browser;
+    in.session_id = start.session_id;
+    is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_STATE_INVALID,
+               "another browser's cookie, even with the right session_id");
+    in.browser = NULL;
+    in.session_id = NULL;
+    is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_STATE_INVALID,
+               "neither cookie nor session_id");
+    in = back(at, &start);
+    in.issuer = "https://evil.test";
+    is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_STATE_INVALID,
+               "another provider says that it answers");
+    in = back(at, &start);
+    forged = apr_pstrdup(at->p, in.state);
+    forged[strlen(forged) - 1] = forged[strlen(forged) - 1] == 'A' ? 'B' : 'A';
+    forged[0] = forged[0] == 'A' ? 'B' : 'A';
+    in.state = forged;
+    is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_STATE_INVALID, "a forged state");
+    at->ctx->now += apr_time_from_sec((apr_int64_t)flow.config.social_lifetime + 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_STATE_INVALID, "a state whose time is over");
+    at->ctx->now = apr_time_now();
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_DONE, "none of these has used the state up");
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_STATE_INVALID, "the same state a second time");
+    ok(flow_logged("state refused: it was used before"), "the log says that it was used");
+    flow_end(at);
+}
+
+static void test_account(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_social_start_t start;
+    cloudep_social_callback_t in;
+    const cloudep_session_t *session;
+    cloudep_login_result_t result;
+
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration whose code is not good");
+    in = back(at, &start);
+    in.code = "bad";
+    is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_STATE_INVALID,
+               "a code that the provider does not know");
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration whose address is not verified");
+    says(at, &start, "account", "account@soc.test", 0);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_EMAIL_UNVERIFIED, "an address that is not verified there");
+    session = registered(at, "account", "account@soc.test");
+    is_str(session->amr, "fed", "the session says that somebody else authenticated");
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "the same account registers again");
+    says(at, &start, "account", "account@soc.test", 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_ACCOUNT_EXISTS, "it is registered already");
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "another account with the same address registers");
+    says(at, &start, "another", "account@soc.test", 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_ACCOUNT_EXISTS,
+               "an address alone makes nobody somebody's member");
+    is_outcome(go(at, &start), CLOUDEP_DONE, "a login by the provider");
+    says(at, &start, "account", "changed@soc.test", 1);
+    is_outcome(go_end(at, &start, &result), CLOUDEP_DONE, "the account logs in, whatever its address is by now");
+    is_outcome(go(at, &start), CLOUDEP_DONE, "a login by an account that nobody registered");
+    says(at, &start, "another", "account@soc.test", 1);
+    is_outcome(go_end(at, &start, &result), CLOUDEP_IDENTITY_UNKNOWN, "the right address does not log it in");
+    flow_end(at);
+}
+
+/* While somebody is at the provider. */
+static void test_changed_meanwhile(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_social_start_t start;
+    const cloudep_session_t *session;
+    cloudep_login_result_t result;
+
+    (void)registered(at, "meanwhile", "meanwhile@soc.test");
+    flow_invite(SLUG, "soon", "1", "infinity");
+    is_outcome(enter(at, "soon", &start), CLOUDEP_DONE, "a start with an invite that ends soon");
+    postgres_sql("UPDATE cloudep.invites SET expires_at = now() WHERE code = 'soon'");
+    says(at, &start, "soon", "soon@soc.test", 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_INVITE_EXPIRED, "an invite that expired meanwhile");
+    postgres_sql("UPDATE cloudep.invites SET expires_at = NULL, uses = 0 WHERE code = 'soon'");
+    is_outcome(enter(at, "soon", &start), CLOUDEP_DONE, "a start with an invite of one use");
+    postgres_sql("UPDATE cloudep.invites SET uses = 1 WHERE code = 'soon'");
+    says(at, &start, "soon", "soon@soc.test", 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_INVITE_USED_UP, "an invite that was used up meanwhile");
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a start at a tenant that takes registrations");
+    postgres_sql("UPDATE cloudep.tenants SET registration = false WHERE slug = '" SLUG "'");
+    says(at, &start, "closed", "closed@soc.test", 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_REGISTRATION_CLOSED, "registration was closed meanwhile");
+    postgres_sql("UPDATE cloudep.tenants SET registration = true WHERE slug = '" SLUG "'");
+    is_outcome(go(at, &start), CLOUDEP_DONE, "a login of a member");
+    postgres_sql("UPDATE cloudep.members SET status = 'suspended' WHERE email = 'meanwhile@soc.test'");
+    says(at, &start, "meanwhile", "meanwhile@soc.test", 1);
+    is_outcome(go_end(at, &start, &result), CLOUDEP_SUSPENDED, "a member who was suspended meanwhile");
+    flow_end(at);
+}
+
+typedef struct return_t {
+    const cloudep_social_start_t *start;
+} return_t;
+
+static cloudep_outcome_t end_shared(flow_case_t *at, int number, void *sharedv)
+{
+    const return_t *shared = sharedv;
+    const cloudep_session_t *session;
+
+    (void)number;
+    return enter_end(at, shared->start, &session);
+}
+
+static void test_at_once(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_social_start_t start;
+    return_t shared = {&start};
+    flow_crowd_t crowd = {.run = end_shared, .baton = &shared};
+
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration that comes back eight times");
+    says(at, &start, "crowd", "crowd@soc.test", 1);
+    flow_crowd(&crowd, 8);
+    is_int(flow_ended(&crowd, 8, CLOUDEP_DONE), 1, "of eight returns with the same state at once one succeeds");
+    is_int(flow_ended(&crowd, 8, CLOUDEP_STATE_INVALID), 7, "to the other seven the state was used");
+    is_value("1", "one member came of it", "SELECT count(*) FROM cloudep.members WHERE email = 'crowd@soc.test'");
+    flow_end(at);
+}
+
+static void test_lost(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_social_start_t start;
+    const cloudep_session_t *session;
+
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration starts before memcached restarts");
+    memcached_end(flow.memcached);
+    flow.memcached = memcached_start(flow.port);
+    says(at, &start, "lost", "lost@soc.test", 1);
+    for (int i = 0; i < 1000; i++) { /* the cache leaves a server that failed alone for a second */
+        if (enter_end(at, &start, &session).reason == CLOUDEP_LOGIN_LOST) {
+            break;
+        }
+        (void)usleep(10000);
+    }
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_LOGIN_LOST, "a genuine state that memcached has lost");
+    flow_end(at);
+}
+
+int main(void)
+{
+    flow_start();
+    start_provider();
+    flow_tenant(SLUG);
+    test_starts();
+    test_state();
+    test_account();
+    test_changed_meanwhile();
+    test_at_once();
+    test_lost();
+    return done_testing();
+}

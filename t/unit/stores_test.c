@@ -1,0 +1,654 @@
+/*
+ * stores_test.c - the stores on a real PostgreSQL, as httpd's role: each function is run, which shows that it gives its
+ * statement as many arguments as that has, and what it promises of rows that are there and of rows that are not.
+ */
+#include <apr_general.h>
+
+#include "base/crypto/random.h"
+#include "base/store/contact_store.h"
+#include "base/store/credential_store.h"
+#include "base/store/event_store.h"
+#include "base/store/identity_store.h"
+#include "base/store/liveness_store.h"
+#include "base/store/operator_store.h"
+#include "base/store/password_store.h"
+#include "base/store/sweep_store.h"
+#include "base/store/throttle_store.h"
+#include "base/store/totp_store.h"
+#include "postgres.h"
+#include "tap.h"
+
+static cloudep_db_t *db;
+static apr_pool_t *p;
+static const cloudep_tenant_t *tenant;
+
+static const char *uuid(void)
+{
+    const char *id = NULL;
+
+    if (cloudep_random_uuid(&id, p) != APR_SUCCESS) {
+        postgres_bail_out("no randomness");
+    }
+    return id;
+}
+
+static void is_value(const char *want, const char *name, const char *sql, const char *value)
+{
+    char *got = postgres_value(sql, value, NULL);
+
+    is_str(got, want, name);
+    free(got);
+}
+
+static const cloudep_message_t *notice(const char *uid)
+{
+    cloudep_message_t *message = apr_pcalloc(p, sizeof(*message));
+
+    *message = (cloudep_message_t){.tenant_id = tenant->id,
+                                   .uid = uid,
+                                   .channel = CLOUDEP_CHANNEL_MAIL,
+                                   .target = "a@example.com",
+                                   .template = "notice",
+                                   .params = "sealed",
+                                   .lifetime = "60"};
+    return message;
+}
+
+static cloudep_session_t session_of(const char *uid, const char *amr, const char *mfa_method)
+{
+    return (cloudep_session_t){.tenant_id = tenant->id,
+                               .id = uuid(),
+                               .uid = uid,
+                               .amr = amr,
+                               .mfa_method = mfa_method,
+                               .generation = "0",
+                               .opened_with = CLOUDEP_OPENED_PASSWORD,
+                               .address = "127.0.0.1",
+                               .idle = 600,
+                               .lifetime = 3600};
+}
+
+static cloudep_applicant_t applicant_of(const char *uid, const char *email)
+{
+    return (cloudep_applicant_t){.tenant_id = tenant->id,
+                                 .uid = uid,
+                                 .email = email,
+                                 .invite_code = "CODE",
+                                 .origin = "platform_native",
+                                 .provider = "local",
+                                 .display_name = "A",
+                                 .language = "en",
+                                 .terms_version = "1",
+                                 .marketing_opt_in = 1};
+}
+
+/* An active member. */
+static const char *register_member(const char *email)
+{
+    const char *uid = uuid();
+    const cloudep_applicant_t applicant = applicant_of(uid, email);
+    cloudep_session_t session = session_of(uid, "otp", NULL);
+
+    if (cloudep_member_reserve(db, p, &applicant) != APR_SUCCESS ||
+        cloudep_member_await_code(db, p, notice(uid)) != APR_SUCCESS ||
+        cloudep_member_activate(db, p, &session) != APR_SUCCESS) {
+        postgres_bail_out("no member");
+    }
+    return uid;
+}
+
+static void test_tenant(void)
+{
+    const cloudep_tenant_t *again = NULL;
+    cloudep_admission_t admission;
+
+    postgres_sql("INSERT INTO cloudep.tenants (slug, name, redirect_uris, organization)"
+                 " VALUES ('acme', 'Acme', '{https://a.example/,https://b.example/}', 'org');"
+                 "INSERT INTO cloudep.invites (tenant_id, code, max_uses) SELECT id, 'CODE', 100 FROM cloudep.tenants;"
+                 "INSERT INTO cloudep.invites (tenant_id, code, max_uses, uses, expires_at)"
+                 " SELECT id, 'OLD', 1, 1, now() FROM cloudep.tenants");
+    is_int(cloudep_tenant_by_slug(db, p, &tenant, "acme"), APR_SUCCESS, "a tenant is found by its slug");
+    is_str(tenant->name, "Acme", "a tenant has its name");
+    is_str(tenant->redirect_uris, "https://a.example/\nhttps://b.example/\n", "a tenant has its redirect URIs");
+    is_str(tenant->totp_issuer, NULL, "a tenant without an issuer has none");
+    is_str(tenant->organization, "org", "a tenant has its organization, the last of its columns");
+    ok(tenant->registration && tenant->login, "a tenant is open for registration and login");
+    is_int(cloudep_tenant_by_id(db, p, &again, tenant->id), APR_SUCCESS, "a tenant is found by its id");
+    is_int(cloudep_tenant_by_slug(db, p, &again, "nobody"), APR_NOTFOUND, "no tenant is found by another slug");
+    is_int(cloudep_tenant_admission(db, p, &admission, "acme", "OLD", NULL), APR_SUCCESS, "an invite is looked at");
+    ok(admission.invite_known && admission.invite_expired && admission.invite_used_up && !admission.email_taken,
+       "the invite is known, expired and used up, and no email was asked for");
+}
+
+static void test_registration(void)
+{
+    const char *uid = uuid();
+    const cloudep_applicant_t applicant = applicant_of(uid, "a@example.com");
+    cloudep_applicant_t other = applicant_of(uuid(), "b@example.com");
+    cloudep_session_t session = session_of(uid, "otp", NULL);
+    const cloudep_member_t *member = NULL;
+    const cloudep_tenant_t *found = NULL;
+
+    is_int(cloudep_member_reserve(db, p, &applicant), APR_SUCCESS, "an email and a use of the invite are taken");
+    is_value("1", "the invite counts one use", "SELECT uses FROM cloudep.invites WHERE code = $1", "CODE");
+    is_int(cloudep_member_reserve(db, p, &applicant), CLOUDEP_ECONFLICT, "an email is taken once");
+    is_value("1", "a taken email costs no use", "SELECT uses FROM cloudep.invites WHERE code = $1", "CODE");
+    other.invite_code = "OLD";
+    is_int(cloudep_member_reserve(db, p, &other), APR_NOTFOUND, "an invite that is over lets nobody in");
+    is_int(cloudep_member_activate(db, p, &session), APR_NOTFOUND, "a reserved member is not activated");
+    is_int(cloudep_member_await_code(db, p, notice(uid)), APR_SUCCESS, "the member waits for a code");
+    is_value("notice", "the message with the code is enqueued",
+             "SELECT template FROM cloudep.outbox WHERE uid = $1::uuid", uid);
+    is_int(cloudep_member_activate(db, p, &session), APR_SUCCESS, "the member is activated");
+    ok(session.refresh_seq == 1 && session.auth_time > 0 && session.rotated_at == session.auth_time &&
+           session.idle_expires_at == session.auth_time + 600,
+       "the session has its generation and its times");
+    is_int(cloudep_member_by_email(db, p, &found, &member, "acme", "a@example.com"), APR_SUCCESS,
+           "the member is found by email");
+    ok(member && member->status == CLOUDEP_MEMBER_ACTIVE && !strcmp(member->uid, uid) && !member->totp_enrolled &&
+           member->created_at > 0 && member->updated_at >= member->created_at && !strcmp(found->id, tenant->id),
+       "the member found by email has its tenant, status and times");
+    is_int(cloudep_member_by_email(db, p, &found, &member, "acme", "nobody@example.com"), APR_SUCCESS,
+           "the tenant is found with an email of nobody");
+    ok(found && !member, "the tenant found with an email of nobody comes without a member");
+}
+
+static void test_profile(void)
+{
+    const char *uid = register_member("profile@example.com");
+    const cloudep_profile_t profile = {.avatar = "https://a.example/a.png", .display_name = ""};
+    const cloudep_member_t *member = NULL;
+
+    is_int(cloudep_member_update_profile(db, p, &member, tenant->id, uid, &profile), APR_SUCCESS,
+           "a profile is changed");
+    is_str(member->avatar, "https://a.example/a.png", "what is given is set");
+    is_str(member->display_name, NULL, "what is empty is cleared");
+    is_str(member->language, "en", "what is not given stays");
+    is_int(cloudep_contact_set(db, p, tenant->id, uid, CLOUDEP_CONTACT_EMAIL, "b@example.com", notice(uid)),
+           APR_SUCCESS, "a business email is set");
+    is_int(cloudep_contact_set(db, p, tenant->id, uid, CLOUDEP_CONTACT_EMAIL, "b@example.com", notice(uid)),
+           APR_SUCCESS, "the same business email is set again");
+    is_value("2", "of both the first is told of, beside the mail of the registration",
+             "SELECT count(*) FROM cloudep.outbox WHERE uid = $1::uuid", uid);
+    is_int(cloudep_contact_set(db, p, tenant->id, uid, CLOUDEP_CONTACT_PHONE, "+886912345678", CLOUDEP_NO_MESSAGE),
+           APR_SUCCESS, "a business phone is set");
+    is_int(cloudep_contact_set(db, p, tenant->id, uuid(), CLOUDEP_CONTACT_PHONE, "+1", CLOUDEP_NO_MESSAGE),
+           APR_NOTFOUND, "nobody's phone is not set");
+    is_int(cloudep_member_by_uid(db, p, &member, tenant->id, uid), APR_SUCCESS, "the member is found by uid");
+    ok(member->business_email_verified && member->business_phone_verified, "both contacts are verified");
+    is_str(member->business_phone, "+886912345678", "the phone is in the phone's column");
+}
+
+/* The words of amr decide nothing: "hwk mfa" is no backup code, and "otp" alone is a code by mail. */
+static void test_mfa_method(void)
+{
+    static const struct {
+        const char *amr, *method, *want;
+    } cases[] = {{"pwd otp mfa", CLOUDEP_MFA_TOTP, "totp true"},
+                 {"pwd mfa", CLOUDEP_MFA_BACKUP_CODE, "backup_code true"},
+                 {"hwk mfa", "passkey", "passkey true"},
+                 {"hwk mfa", NULL, "- false"},
+                 {"otp", NULL, "- false"}};
+    const char *uid = register_member("mfa@example.com");
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        cloudep_session_t session = session_of(uid, cases[i].amr, cases[i].method);
+        cloudep_live_session_t live = {0};
+
+        is_int(cloudep_session_open(db, p, &session), APR_SUCCESS, "a session is opened");
+        is_value(cases[i].want,
+                 apr_psprintf(p, "amr %s with method %s", cases[i].amr, cases[i].method ? cases[i].method : "none"),
+                 "SELECT coalesce(mfa_method, '-') || ' ' || (mfa_at IS NOT NULL)::text FROM cloudep.sessions"
+                 " WHERE id = $1::uuid",
+                 session.id);
+        is_int(cloudep_session_principal(db, p, &live, tenant->id, session.id, uid), APR_SUCCESS,
+               "the session that was opened lives");
+        ok(!live.mfa_at == !cases[i].method, "its principal has a second factor if, and only if, a method was told");
+    }
+}
+
+static void test_session(void)
+{
+    const char *uid = register_member("session@example.com");
+    cloudep_session_t session = session_of(uid, "pwd", NULL);
+    cloudep_session_t nobodys = session_of(uuid(), "pwd", NULL);
+    cloudep_rotation_e outcome;
+    cloudep_live_session_t live;
+
+    is_int(cloudep_session_open(db, p, &nobodys), CLOUDEP_EREFUSED, "nobody's session is not opened");
+    session.generation = "1";
+    is_int(cloudep_session_open(db, p, &session), CLOUDEP_ECHANGED, "a session of another generation is not opened");
+    session.generation = "0";
+    is_int(cloudep_session_open(db, p, &session), APR_SUCCESS, "a member's session is opened");
+    is_value("0 password", "a session keeps its generation and what it was opened with",
+             "SELECT concat_ws(' ', generation, opened_with) FROM cloudep.sessions WHERE id = $1::uuid", session.id);
+    is_int(cloudep_session_rotate(db, p, &session, 1, 10, &outcome), APR_SUCCESS, "its first token is turned in");
+    ok(outcome == CLOUDEP_ROTATED && session.refresh_seq == 2, "turning in the first token gives generation two");
+    is_int(cloudep_session_rotate(db, p, &session, 1, 10, &outcome), APR_SUCCESS,
+           "the first token is turned in again within the grace");
+    ok(outcome == CLOUDEP_ROTATION_REPEATED && session.refresh_seq == 2,
+       "the first token within the grace gives the same successor");
+    is_str(session.amr, "pwd", "a rotated session has its amr");
+    is_int(cloudep_session_rotate(db, p, &session, 3, 10, &outcome), APR_SUCCESS,
+           "a generation that never was is turned in");
+    ok(outcome == CLOUDEP_ROTATION_REFUSED, "a generation that never was is refused");
+    is_int(cloudep_session_rotate(db, p, &session, 1, 0, &outcome), APR_SUCCESS,
+           "the first token is turned in again without a grace");
+    ok(outcome == CLOUDEP_ROTATION_REUSED, "the first token without a grace is taken as stolen");
+    is_int(cloudep_session_principal(db, p, &live, tenant->id, session.id, uid), APR_NOTFOUND,
+           "a session that a stolen token ended speaks for nobody");
+    is_int(cloudep_session_end(db, p, tenant->id, session.id, "logout"), APR_NOTFOUND, "an ended session is not ended");
+}
+
+static void test_liveness(void)
+{
+    const char *uid = register_member("live@example.com");
+    cloudep_session_t one = session_of(uid, "pwd", NULL);
+    cloudep_session_t two = session_of(uid, "pwd otp mfa", CLOUDEP_MFA_TOTP);
+    cloudep_session_key_t keys[3];
+    cloudep_session_state_t states[3];
+
+    (void)cloudep_session_open(db, p, &one);
+    (void)cloudep_session_open(db, p, &two);
+    keys[0] = (cloudep_session_key_t){tenant->id, two.id, uid};
+    keys[1] = (cloudep_session_key_t){tenant->id, one.id, uuid()};
+    keys[2] = (cloudep_session_key_t){tenant->id, one.id, uid};
+    is_int(cloudep_sessions_look_up(states, p, db, keys, 3), APR_SUCCESS, "three sessions are looked up");
+    ok(states[0].live && states[0].mfa_at > 0 && !strcmp(states[0].amr, "pwd otp mfa"),
+       "the session with a second factor lives and has it");
+    ok(!states[1].live, "a session asked for with another uid does not live");
+    ok(states[2].live && states[2].mfa_at == 0 && !strcmp(states[2].amr, "pwd"),
+       "the session without a second factor lives without one");
+    is_int(cloudep_session_end(db, p, tenant->id, two.id, "logout"), APR_SUCCESS,
+           "the session with a second factor is ended");
+    is_int(cloudep_sessions_look_up(states, p, db, keys, 1), APR_SUCCESS, "one session is looked up");
+    ok(!states[0].live, "a session that was ended does not live");
+}
+
+static void test_totp(void)
+{
+    const char *uid = register_member("totp@example.com");
+    const cloudep_totp_t *totp = NULL;
+    const cloudep_totp_proof_t step = {.secret = "sealed", .step = 2};
+    const cloudep_totp_proof_t code = {.code = "c4"};
+    cloudep_session_t session = session_of(uid, "pwd otp mfa", CLOUDEP_MFA_TOTP);
+    cloudep_session_t second = session_of(uid, "pwd mfa", CLOUDEP_MFA_BACKUP_CODE);
+
+    is_int(cloudep_totp_begin(db, p, tenant->id, uid, "sealed"), APR_SUCCESS, "an enrolment begins");
+    is_int(cloudep_totp_load(db, p, &totp, tenant->id, uid), APR_SUCCESS, "an enrolment under way is loaded");
+    ok(!totp->secret && !totp->enrolled_at && totp->codes->nelts == 0, "an enrolment under way does not count yet");
+    is_str(totp->pending_secret, "sealed", "the secret of an enrolment under way is pending");
+    is_int(cloudep_totp_confirm(db, p, totp, 1, "c1 c2", notice(uid)), APR_SUCCESS, "an enrolment is confirmed");
+    is_int(cloudep_totp_confirm(db, p, totp, 2, "c1 c2", notice(uid)), APR_NOTFOUND, "an enrolment is confirmed once");
+    is_int(cloudep_totp_begin(db, p, tenant->id, uid, "other"), CLOUDEP_ECONFLICT,
+           "no other enrolment begins beside one that counts");
+    is_int(cloudep_totp_renew_codes(db, p, tenant->id, uid, "c3 c4 c5", notice(uid)), APR_SUCCESS,
+           "backup codes are renewed");
+    is_int(cloudep_totp_load(db, p, &totp, tenant->id, uid), APR_SUCCESS, "an enrolment that counts is loaded");
+    ok(totp->enrolled_at > 0 && totp->codes->nelts == 3 && totp->member->totp_enrolled && !totp->pending_secret,
+       "an enrolment that counts has the three new codes");
+    is_int(cloudep_totp_login(db, p, &step, &session, notice(uid)), CLOUDEP_ECHANGED,
+           "a step opens no session of a generation from before the enrolment");
+    session.generation = second.generation = totp->member->generation;
+    is_int(cloudep_totp_login(db, p, &step, &session, notice(uid)), APR_SUCCESS, "a step opens a session");
+    ok(session.refresh_seq == 1 && session.auth_time > 0, "a session opened by a step has its times");
+    is_int(cloudep_totp_login(db, p, &step, &second, notice(uid)), APR_NOTFOUND, "a step is used once");
+    is_int(cloudep_totp_login(db, p, &code, &second, notice(uid)), APR_SUCCESS, "a backup code opens a session");
+    is_int(cloudep_totp_step_up(db, p, totp, &code, second.id, CLOUDEP_NO_MESSAGE), APR_NOTFOUND,
+           "a code is used once");
+    is_value("totp", "a session opened by a step says so",
+             "SELECT mfa_method FROM cloudep.sessions WHERE id = $1::uuid", session.id);
+    is_int(cloudep_totp_step_up(db, p, totp, &(cloudep_totp_proof_t){.code = "c3"}, session.id, CLOUDEP_NO_MESSAGE),
+           APR_SUCCESS, "a session is stepped up by a backup code");
+    is_value("backup_code", "a session stepped up by a backup code says so",
+             "SELECT mfa_method FROM cloudep.sessions WHERE id = $1::uuid", session.id);
+    is_int(cloudep_totp_remove(db, p, tenant->id, uid, notice(uid)), APR_SUCCESS, "the enrolment is removed");
+    free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", uid, NULL));
+    is_int(cloudep_totp_login(db, p, &step, &second, notice(uid)), CLOUDEP_EREFUSED, "a suspended member is refused");
+}
+
+static void test_identity(void)
+{
+    cloudep_identity_t identity = {uuid(), "https://issuer.example", "subject"};
+    cloudep_identity_t ours = {NULL, "https://issuer.example", register_member("provisioned@example.com")};
+    const char *id = identity.id;
+    const char *uid = uuid();
+    const cloudep_applicant_t applicant = applicant_of(uid, "identity@example.com");
+    cloudep_session_t session = session_of(uid, "fed", NULL);
+    const cloudep_tenant_t *found = NULL;
+    const cloudep_member_t *member = NULL;
+
+    is_int(cloudep_identity_register(db, p, &applicant, &identity, &session), APR_SUCCESS, "an identity registers");
+    ok(session.refresh_seq == 1, "an identity that registered has a session");
+    is_int(cloudep_identity_register(db, p, &applicant, &identity, &session), CLOUDEP_ECONFLICT,
+           "an identity registers once");
+    is_int(cloudep_identity_member(db, p, &found, &member, tenant->id, &identity, NULL), APR_SUCCESS,
+           "an identity is looked up");
+    is_str(member ? member->uid : NULL, uid, "an identity is that of the member who registered with it");
+    is_str(identity.id, id, "an identity that was looked up has its id");
+    is_int(cloudep_identity_member(db, p, &found, &member, tenant->id, &ours, "local"), APR_SUCCESS,
+           "a subject that a provider made is looked up");
+    is_str(member ? member->uid : NULL, ours.subject, "a subject that a provider made is a member's uid");
+    is_str(ours.id, NULL, "a subject that a provider made has no row of its own");
+    is_int(cloudep_identity_member(db, p, &found, &member, tenant->id, &ours, "zitadel"), APR_SUCCESS,
+           "the subject of another provider is looked up");
+    ok(found && !member, "the subject of another provider is nobody's");
+    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800), APR_SUCCESS,
+           "an id_token is turned in");
+    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800), CLOUDEP_ECONFLICT,
+           "an id_token is turned in once");
+}
+
+static void test_password(void)
+{
+    const char *uid = register_member("password@example.com");
+    const char *phc = NULL;
+    cloudep_password_state_t state = {0};
+    cloudep_password_change_t change;
+
+    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_NOTFOUND, "a member has no password at first");
+    is_int(cloudep_credential_put(db, p, tenant->id, uid, "one"), APR_SUCCESS, "a password is put");
+    is_int(cloudep_credential_renew(db, p, tenant->id, uid, "other", "two"), APR_SUCCESS,
+           "renewing a password that is another one is no failure");
+    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_SUCCESS, "the password is there");
+    is_str(phc, "one", "a password that was another one is not renewed");
+    change = (cloudep_password_change_t){
+        .tenant_id = tenant->id, .uid = uid, .phc = "two", .email = "other@example.com", .reason = "password_reset"};
+    is_int(cloudep_password_change(db, p, &change, notice(uid)), CLOUDEP_ECHANGED,
+           "a password for another address is not stored");
+    change.email = "password@example.com";
+    is_int(cloudep_password_change(db, p, &change, notice(uid)), APR_SUCCESS, "a password is stored");
+    is_value("password_reset", "a new password ends the sessions",
+             "SELECT revoke_reason FROM cloudep.sessions WHERE uid = $1::uuid", uid);
+    is_value("1 1 1 t", "a new password raises the generation",
+             "SELECT concat_ws(' ', generation, sessions_from, ways_in, has_password) FROM cloudep.members"
+             " WHERE uid = $1::uuid",
+             uid);
+    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_SUCCESS, "the new password is there");
+    is_str(phc, "two", "the new password is the one that was stored");
+    change.sessions_from = "0";
+    is_int(cloudep_password_change(db, p, &change, notice(uid)), CLOUDEP_ECHANGED,
+           "a password is not stored when something that ends sessions was first");
+    change = (cloudep_password_change_t){.tenant_id = tenant->id, .uid = uid, .due = 1, .reason = "undo"};
+    is_int(cloudep_password_change(db, p, &change, notice(uid)), APR_SUCCESS, "a password is taken away");
+    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_NOTFOUND, "a password that is taken away is gone");
+    is_int(cloudep_password_load(db, p, &state, tenant->id, uid, NULL), APR_SUCCESS, "what there is is looked up");
+    ok(!state.member->has_password && state.member->password_due && !state.elsewhere,
+       "the next password of a member whose password was taken away is due");
+    change.uid = uuid();
+    is_int(cloudep_password_change(db, p, &change, notice(uid)), CLOUDEP_ECHANGED,
+           "nobody's password is not taken away");
+}
+
+static void test_lockout(void)
+{
+    const cloudep_lockout_t account = {tenant->id, "password", "subject"};
+    const cloudep_lockout_t address = {tenant->id, CLOUDEP_LOCKOUT_ADDRESS, "10.0.0.0/24"};
+    const cloudep_lockout_policy_t policy = {.attempts = 2, .first = 100, .longest = 1000, .forget = 3600};
+    int wait = -1;
+
+    is_int(cloudep_lockout_fail(db, p, &account, &policy, &wait), APR_SUCCESS, "a first failure is counted");
+    is_int(wait, 0, "a first failure costs nothing");
+    is_int(cloudep_throttle_pass(db, p, &account, &wait), APR_SUCCESS, "a success passes");
+    is_value("0", "a success forgets failures", "SELECT count(*) FROM cloudep.lockouts WHERE subject = $1", "subject");
+    (void)cloudep_lockout_fail(db, p, &account, &policy, &wait);
+    is_int(cloudep_lockout_fail(db, p, &account, &policy, &wait), APR_SUCCESS, "a second failure in a row is counted");
+    is_int(wait, 100, "the failure that reaches the limit begins the first wait");
+    is_int(cloudep_lockout_fail(db, p, &account, &policy, &wait), CLOUDEP_ELOCKED,
+           "a guess during a wait is not even compared");
+    ok(wait > 0 && wait <= 100, "a guess during a wait is told what is left of it");
+    is_int(cloudep_lockout_check(db, p, &account, &wait), APR_SUCCESS, "a wait is asked for");
+    ok(wait > 0 && wait <= 100, "a wait that is asked for is what is left of it");
+    is_int(cloudep_throttle_check(db, p, &account, &address, &wait), APR_SUCCESS,
+           "a wait is asked for together with an address");
+    ok(wait > 0 && wait <= 100, "the wait of account and address is the longer one");
+    is_int(cloudep_throttle_pass(db, p, &account, &wait), CLOUDEP_ELOCKED,
+           "a success that came too late does not pass");
+    is_int(cloudep_lockout_clear(db, p, &account), APR_SUCCESS, "a lockout is cleared");
+    is_int(cloudep_lockout_check(db, p, &account, &wait), APR_SUCCESS, "a cleared lockout is asked for");
+    is_int(wait, 0, "a cleared lockout makes nobody wait");
+}
+
+static const cloudep_outbox_share_t mail_of_main = {.channel = CLOUDEP_CHANNEL_MAIL, .is_main = 1};
+static const cloudep_outbox_share_t sms_of_main = {.channel = CLOUDEP_CHANNEL_SMS, .is_main = 1};
+
+static void test_outbox(void)
+{
+    apr_array_header_t *rows = NULL;
+    const cloudep_outbox_row_t *row;
+
+    postgres_sql("DELETE FROM cloudep.outbox");
+    is_int(cloudep_outbox_enqueue(db, p, notice(NULL)), APR_SUCCESS, "a message of no member is enqueued");
+    is_int(cloudep_outbox_claim(db, p, &rows, &sms_of_main, 10), APR_SUCCESS, "the other channel is asked");
+    is_int(rows->nelts, 0, "the other channel has no message");
+    is_int(cloudep_outbox_claim(db, p, &rows, &mail_of_main, 10), APR_SUCCESS, "the message's channel is asked");
+    if (!is_int(rows->nelts, 1, "the message's channel has it")) {
+        return;
+    }
+    row = &APR_ARRAY_IDX(rows, 0, cloudep_outbox_row_t);
+    ok(!strcmp(row->tenant_id, tenant->id) && !strcmp(row->template, "notice") && !strcmp(row->params, "sealed") &&
+           !row->language && row->attempts == 1 && !row->expired,
+       "a claimed message is as it was enqueued");
+    ok(row->created_at > apr_time_now() - apr_time_from_sec(600) && row->created_at <= apr_time_now(),
+       "a claimed message was created in the last minutes");
+    is_int(cloudep_outbox_claim(db, p, &rows, &mail_of_main, 10), APR_SUCCESS,
+           "the channel of a claimed message is asked");
+    is_int(rows->nelts, 0, "a claimed message is nobody else's");
+    is_int(cloudep_outbox_retry(db, p, row->tenant_id, row->id, "why"), APR_SUCCESS, "a message is put off");
+    is_int(cloudep_outbox_release(db, p, row->tenant_id, row->id), APR_SUCCESS, "a message is handed back");
+    is_int(cloudep_outbox_claim(db, p, &rows, &mail_of_main, 10), APR_SUCCESS,
+           "a channel is asked after a message was handed back");
+    is_int(rows->nelts, 1, "a message that was handed back is due at once");
+    is_int(cloudep_outbox_delivered(db, p, row->tenant_id, row->id), APR_SUCCESS, "a message is marked as delivered");
+    is_value(NULL, "a delivered message has no params", "SELECT params FROM cloudep.outbox WHERE id = $1::uuid",
+             row->id);
+    is_int(cloudep_outbox_give_up(db, p, row->tenant_id, row->id, "late"), APR_SUCCESS,
+           "giving up a delivered message is no failure");
+    is_value(NULL, "a delivered message did not fail", "SELECT failed_at FROM cloudep.outbox WHERE id = $1::uuid",
+             row->id);
+}
+
+/* Leases what is due in a share, and hands it back. */
+static int leased(const cloudep_outbox_share_t *share)
+{
+    apr_array_header_t *rows = NULL;
+
+    if (cloudep_outbox_claim(db, p, &rows, share, 10) != APR_SUCCESS) {
+        return -1;
+    }
+    for (int i = 0; i < rows->nelts; i++) {
+        const cloudep_outbox_row_t *row = &APR_ARRAY_IDX(rows, i, cloudep_outbox_row_t);
+
+        (void)cloudep_outbox_release(db, p, row->tenant_id, row->id);
+    }
+    return rows->nelts;
+}
+
+static void test_outbox_names(void)
+{
+    const cloudep_outbox_share_t shop = {.channel = CLOUDEP_CHANNEL_MAIL, .name = "shop.example"};
+    const cloudep_outbox_share_t other = {.channel = CLOUDEP_CHANNEL_MAIL, .name = "other.example"};
+    cloudep_message_t message = *notice(NULL);
+
+    postgres_sql("DELETE FROM cloudep.outbox");
+    is_int(cloudep_outbox_enqueue(db, p, &message), APR_SUCCESS, "a message of the main server is enqueued");
+    is_int(leased(&shop), 0, "a message without a name is no virtual host's");
+    is_int(leased(&mail_of_main), 1, "a message without a name is the main server's");
+    postgres_sql("DELETE FROM cloudep.outbox");
+    message.outbox = "shop.example";
+    is_int(cloudep_outbox_enqueue(db, p, &message), APR_SUCCESS, "a message with a name is enqueued");
+    is_int(leased(&other), 0, "a message with a name is no other name's");
+    is_int(leased(&mail_of_main), 0, "a message with a name that was just written is not the main server's");
+    is_int(leased(&shop), 1, "a message with a name is that name's");
+    postgres_sql("UPDATE cloudep.outbox SET created_at = now() - interval '6 minutes'");
+    is_int(leased(&mail_of_main), 1, "an old message whose name nobody goes by is the main server's");
+    is_int(cloudep_outbox_seen(db, p, "shop.example"), APR_SUCCESS, "a worker says that it is there");
+    is_int(leased(&mail_of_main), 0, "an old message whose name somebody goes by is not the main server's");
+    is_int(leased(&shop), 1, "an old message whose name somebody goes by is that name's");
+    postgres_sql("UPDATE cloudep.outbox_workers SET seen_at = now() - interval '6 minutes'");
+    is_int(leased(&mail_of_main), 1, "a message whose name nobody has gone by for long is the main server's");
+    is_int(cloudep_outbox_seen(db, p, "shop.example"), APR_SUCCESS, "a worker says again that it is there");
+    is_int(leased(&mail_of_main), 0, "a worker that says again that it is there has its messages back");
+}
+
+static void test_operator_outbox(cloudep_db_t *owner)
+{
+    const cloudep_operator_filter_t none = {.outbox = "other.example", .limit = 10};
+    cloudep_operator_filter_t shop = {.outbox = "shop.example", .limit = 10};
+    cloudep_operator_message_t written;
+    cloudep_operator_message_t message;
+    apr_array_header_t *list = NULL;
+    int count = -1;
+
+    postgres_sql("DELETE FROM cloudep.outbox");
+    is_int(cloudep_operator_outbox_test(owner, p, &written, "shop.example", "a@example.com", "en"), APR_SUCCESS,
+           "a test mail is written");
+    ok(!strcmp(written.state, "waiting") && !strcmp(written.channel, CLOUDEP_CHANNEL_MAIL) && !written.tenant &&
+           !strcmp(written.outbox, "shop.example") && written.age_seconds == 0 && written.next_attempt_at,
+       "a test mail waits, is of no tenant and carries its outbox's name");
+    is_int(cloudep_operator_outbox_list(owner, p, &list, &none), APR_SUCCESS, "another outbox is listed");
+    is_int(list->nelts, 0, "another outbox has no message");
+    is_int(cloudep_operator_outbox_list(owner, p, &list, &shop), APR_SUCCESS, "its outbox is listed");
+    is_int(list->nelts, 1, "its outbox has the message");
+    shop.after = written.id;
+    is_int(cloudep_operator_outbox_list(owner, p, &list, &shop), APR_SUCCESS, "its outbox is listed behind it");
+    is_int(list->nelts, 0, "behind the only message there is none");
+    is_int(cloudep_operator_outbox_retry(owner, p, &count, written.id, 0, NULL), APR_SUCCESS,
+           "a message that is due is hurried");
+    is_int(count, 0, "a message that is due is left alone");
+    postgres_sql("UPDATE cloudep.outbox SET next_attempt_at = now() + interval '1 hour', attempts = 1");
+    is_int(cloudep_operator_outbox_retry(owner, p, &count, NULL, 1, "other.example"), APR_SUCCESS,
+           "all of another outbox are hurried");
+    is_int(count, 0, "another outbox has none to hurry");
+    is_int(cloudep_operator_outbox_retry(owner, p, &count, NULL, 1, "shop.example"), APR_SUCCESS,
+           "all of its outbox are hurried");
+    is_int(count, 1, "a message that was put off is due now");
+    postgres_sql("UPDATE cloudep.outbox SET delivered_at = now()");
+    is_int(cloudep_operator_outbox_show(owner, p, &message, written.id), APR_SUCCESS, "a message is shown");
+    ok(!strcmp(message.state, CLOUDEP_OPERATOR_DELIVERED) && !message.next_attempt_at,
+       "a delivered message has that state and no next attempt");
+    is_int(cloudep_operator_outbox_show(owner, p, &message, uuid()), APR_NOTFOUND, "an unknown message is not found");
+    is_int(cloudep_operator_outbox_workers(owner, p, &count, "shop.example"), APR_SUCCESS, "its workers are counted");
+    is_int(count, 1, "a worker that said so is there");
+    is_int(cloudep_operator_outbox_workers(owner, p, &count, "other.example"), APR_SUCCESS,
+           "the workers of another outbox are counted");
+    is_int(count, 0, "another outbox has no worker");
+}
+
+static void test_events(void)
+{
+    const cloudep_event_t event = {.at = 1000000,
+                                   .name = "login",
+                                   .outcome = "28505000",
+                                   .reason = "suspended",
+                                   .tenant_id = tenant->id,
+                                   .user_agent = "a \"quoted\" agent"};
+    char *records[] = {apr_pstrdup(p, cloudep_event_record(&event, p))};
+
+    is_int(cloudep_events_store(db, p, records, 1), APR_SUCCESS, "an event is stored");
+    is_value("suspended", "a stored event has its reason", "SELECT reason FROM cloudep.events WHERE name = $1",
+             "login");
+    is_value("a \"quoted\" agent", "a stored event has its user agent as it was sent",
+             "SELECT user_agent FROM cloudep.events WHERE name = $1", "login");
+    ok(!strchr(cloudep_event_line(&event, p), '\\'), "an event's line has no backslash, which httpd would double");
+    is_value("1970-01-01 00:00:01+00", "a stored event has its time",
+             "SELECT at AT TIME ZONE 'UTC' || '+00' FROM cloudep.events"
+             " WHERE name = $1",
+             "login");
+    is_int(cloudep_events_expire(db, p, 3600), APR_SUCCESS, "old events are removed");
+    is_value("0", "an old event is gone", "SELECT count(*) FROM cloudep.events WHERE name = $1", "login");
+}
+
+static void test_leaving(void)
+{
+    const char *uid = register_member("leaving@example.com");
+    const cloudep_applicant_t late = applicant_of(uuid(), "late@example.com");
+    apr_array_header_t *members = NULL;
+
+    is_int(cloudep_member_abandon(db, p, tenant->id, uid), APR_NOTFOUND, "an active member is not abandoned");
+    is_int(cloudep_member_reserve(db, p, &late), APR_SUCCESS, "a member is reserved");
+    is_int(cloudep_member_claim_unfinished(db, p, &members, 3600, 3600, 10), APR_SUCCESS,
+           "unfinished members are claimed while none is old enough");
+    is_int(members->nelts, 0, "a member that is not old enough is not claimed");
+    postgres_sql("UPDATE cloudep.members SET updated_at = now() - interval '1 day' WHERE email = 'late@example.com'");
+    is_int(cloudep_member_claim_unfinished(db, p, &members, 3600, 3600, 10), APR_SUCCESS,
+           "unfinished members are claimed a day later");
+    if (is_int(members->nelts, 1, "a member reserved for a day is claimed")) {
+        const cloudep_unfinished_t *member = &APR_ARRAY_IDX(members, 0, cloudep_unfinished_t);
+
+        ok(!strcmp(member->uid, late.uid) && !strcmp(member->email, late.email) &&
+               !strcmp(member->organization, "org") && !strcmp(member->tenant_id, tenant->id),
+           "a claimed member comes with what its removal needs");
+    }
+    is_int(cloudep_member_abandon(db, p, tenant->id, late.uid), APR_SUCCESS, "a claimed member is abandoned");
+    is_int(cloudep_member_purge(db, p, tenant->id, late.uid), APR_SUCCESS, "a claimed member is purged");
+    is_value("0", "a purged member is gone", "SELECT count(*) FROM cloudep.members WHERE email = $1",
+             "late@example.com");
+}
+
+static void test_sweep(void)
+{
+    postgres_sql("UPDATE cloudep.sessions SET expires_at = now() - interval '2 days';"
+                 "UPDATE cloudep.outbox SET created_at = now() - interval '8 days', delivered_at = now()");
+    is_int(cloudep_sweep_remove_old(db, p), APR_SUCCESS, "what is old is removed");
+    is_value("0", "sessions and messages are gone",
+             "SELECT (SELECT count(*) FROM cloudep.sessions) + (SELECT count(*) FROM cloudep.outbox)"
+             " WHERE $1 <> ''",
+             "x");
+}
+
+/* Texts that PostgreSQL writes with quotes and backslashes come back as they were. */
+static void test_lists(void)
+{
+    static const cloudep_statement_t echo = {.label = "test_list",
+                                             .sql = "SELECT %s::text[], NULL::text[], '{NULL}'::text[]"};
+    const char *const texts[] = {"plain",       "",     "a,b",       "{x}",     "say \"hi\"",
+                                 "back\\slash", "NULL", "two words", "\xc3\xa4"};
+    const int count = (int)(sizeof(texts) / sizeof(texts[0]));
+    apr_array_header_t *list = apr_array_make(p, count, sizeof(const char *));
+    cloudep_rows_t *rows = NULL;
+
+    for (int i = 0; i < count; i++) {
+        APR_ARRAY_PUSH(list, const char *) = texts[i];
+    }
+    is_int(cloudep_db_run_one(db, p, &rows, &echo, CLOUDEP_ARGS(cloudep_arg_list(p, list))), APR_SUCCESS,
+           "a list goes to PostgreSQL and back");
+    list = cloudep_cell_list(p, rows, 0, 0);
+    is_int(list->nelts, count, "a list comes back as long as it was");
+    for (int i = 0; i < count && i < list->nelts; i++) {
+        is_str(APR_ARRAY_IDX(list, i, const char *), texts[i], texts[i]);
+    }
+    is_int(cloudep_cell_list(p, rows, 0, 1)->nelts, 0, "SQL NULL is an empty list");
+    list = cloudep_cell_list(p, rows, 0, 2);
+    ok(list->nelts == 1 && !APR_ARRAY_IDX(list, 0, const char *), "an element that is SQL NULL is NULL");
+    is_int(cloudep_db_run_one(db, p, &rows, &echo, CLOUDEP_ARGS(cloudep_arg_list(p, NULL))), APR_SUCCESS,
+           "no list goes to PostgreSQL");
+    is_int(cloudep_cell_list(p, rows, 0, 0)->nelts, 0, "no list is an empty one");
+}
+
+int main(void)
+{
+    if (apr_initialize() != APR_SUCCESS || apr_pool_create(&p, NULL) != APR_SUCCESS) {
+        return 1;
+    }
+    postgres_start();
+    db = postgres_db(p, POSTGRES_APP);
+    test_tenant();
+    test_registration();
+    test_profile();
+    test_mfa_method();
+    test_session();
+    test_liveness();
+    test_totp();
+    test_identity();
+    test_password();
+    test_lockout();
+    test_outbox();
+    test_outbox_names();
+    test_operator_outbox(postgres_db(p, POSTGRES_OWNER));
+    test_events();
+    test_leaving();
+    test_sweep();
+    test_lists();
+    return done_testing();
+}
