@@ -216,8 +216,8 @@ static cloudep_outcome_t use_challenge(cloudep_context_t *ctx, const cloudep_ten
 {
     confirming_t confirming = {.tenant = tenant, .challenge = challenge, .uid = challenge->spec.extra};
     cloudep_session_t *session;
-    cloudep_outcome_t outcome =
-        cloudep_session_new(ctx, &session, tenant->id, confirming.uid ? confirming.uid : challenge->spec.uid, "otp");
+    cloudep_outcome_t outcome = cloudep_session_new(
+        ctx, &session, tenant->id, confirming.uid ? confirming.uid : challenge->spec.uid, "otp", CLOUDEP_OPENED_OTP);
 
     if (cloudep_failed(outcome)) {
         return outcome;

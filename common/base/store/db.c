@@ -206,50 +206,118 @@ static apr_status_t execute(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_poo
     if (apr_dbd_pselect(lease->driver, p, lease->handle, &results, prepared->statement, 1, args->count, args->values)) {
         return failure(db, lease, p, st->label);
     }
-    return rows ? copy_rows(lease, p, results, rows) : APR_SUCCESS;
+    return copy_rows(lease, p, results, rows);
 }
 
-/* One try, watched. *again is set when another one may help: the connection, not the statement or a server that keeps
- * silent, was at fault. */
-static apr_status_t attempt(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_rows_t **rows,
-                            const cloudep_statement_t *st, cloudep_args_t *args, int *again)
+/* The same, watched. */
+static apr_status_t execute_watched(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_step_t *step,
+                                    int *sent)
+{
+    cloudep_args_t none = {0};
+    /* apr_dbd wants a writable array, yet only reads it. */
+    cloudep_args_t args = step->args ? *step->args : none;
+    apr_status_t rv;
+
+    if (db->watch) {
+        db->watch(db->baton, lease, PQsocket(apr_dbd_native_handle(lease->driver, lease->handle)));
+    }
+    rv = execute(db, lease, p, &step->rows, step->st, &args, sent);
+    if (db->watch) {
+        db->watch(db->baton, lease, -1);
+    }
+    return rv;
+}
+
+/* BEGIN, COMMIT or ROLLBACK, which apr_dbd's own transactions get wrong: one that failed ends as a success there. */
+static apr_status_t command(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, const char *sql)
+{
+    int affected;
+    int failed;
+
+    if (db->watch) {
+        db->watch(db->baton, lease, PQsocket(apr_dbd_native_handle(lease->driver, lease->handle)));
+    }
+    failed = apr_dbd_query(lease->driver, lease->handle, &affected, sql);
+    if (db->watch) {
+        db->watch(db->baton, lease, -1);
+    }
+    return failed ? failure(db, lease, p, sql) : APR_SUCCESS;
+}
+
+/* All steps, or nothing. *sent: it may have been committed. */
+static apr_status_t transact(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_step_t *steps,
+                             int count, int *sent)
+{
+    session_t *session;
+    int step_sent;
+    apr_status_t rv;
+
+    *sent = 0;
+    if (session_of(db, lease, p, &session) != APR_SUCCESS) { /* its SETs must not be undone with the transaction */
+        return failure(db, lease, p, steps->st->label);
+    }
+    rv = command(db, lease, p, "BEGIN");
+    for (int i = 0; i < count && rv == APR_SUCCESS; i++) {
+        rv = execute_watched(db, lease, p, &steps[i], &step_sent);
+        if (rv == APR_SUCCESS && i == 0 && steps[i].rows->count == 0) {
+            rv = APR_NOTFOUND;
+        }
+    }
+    if (rv == APR_SUCCESS) {
+        *sent = 1;
+        return command(db, lease, p, "COMMIT");
+    }
+    if (PQstatus(apr_dbd_native_handle(lease->driver, lease->handle)) == CONNECTION_OK) {
+        (void)command(db, lease, p, "ROLLBACK");
+    }
+    return rv;
+}
+
+/* One try. *again is set when another one may help: the connection, not the statement or a server that keeps silent,
+ * was at fault. */
+static apr_status_t attempt(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_step_t *steps,
+                            int count, int *again)
 {
     PGconn *pg = apr_dbd_native_handle(lease->driver, lease->handle);
+    const int repeatable = count == 1 && steps->st->repeatable;
     apr_status_t rv = revive(lease, p, pg);
     int sent;
 
     *again = 0;
     if (rv != APR_SUCCESS) {
-        report(db, st->label, "", "no connection");
+        report(db, steps->st->label, "", "no connection");
         return rv;
     }
-    if (db->watch) {
-        db->watch(db->baton, lease, PQsocket(pg));
-    }
-    rv = execute(db, lease, p, rows, st, args, &sent);
-    if (db->watch) {
-        db->watch(db->baton, lease, -1);
-    }
-    *again = rv != APR_SUCCESS && PQstatus(pg) != CONNECTION_OK && !lease->cut_off && (st->repeatable || !sent);
+    rv = count == 1 ? execute_watched(db, lease, p, steps, &sent) : transact(db, lease, p, steps, count, &sent);
+    *again = rv != APR_SUCCESS && PQstatus(pg) != CONNECTION_OK && !lease->cut_off && (repeatable || !sent);
     return rv;
 }
 
-apr_status_t cloudep_db_run(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const cloudep_statement_t *st,
-                            const cloudep_args_t *args)
+apr_status_t cloudep_db_transact(cloudep_db_t *db, apr_pool_t *p, cloudep_step_t *steps, int count)
 {
     cloudep_db_lease_t lease = {0};
     int again = 0;
-    /* apr_dbd wants a writable array, yet only reads it. */
-    cloudep_args_t copy = args ? *args : (cloudep_args_t){0};
     apr_status_t rv = db->acquire(db->baton, &lease, p);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     for (int tries = 0; tries == 0 || (again && tries < 2); tries++) {
-        rv = attempt(db, &lease, p, rows, st, &copy, &again);
+        rv = attempt(db, &lease, p, steps, count, &again);
     }
     db->release(db->baton, &lease);
+    return rv;
+}
+
+apr_status_t cloudep_db_run(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const cloudep_statement_t *st,
+                            const cloudep_args_t *args)
+{
+    cloudep_step_t step = {.st = st, .args = args};
+    apr_status_t rv = cloudep_db_transact(db, p, &step, 1);
+
+    if (rv == APR_SUCCESS && rows) {
+        *rows = step.rows;
+    }
     return rv;
 }
 

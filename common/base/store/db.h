@@ -1,9 +1,10 @@
 /*
  * db.h - one statement on PostgreSQL through apr_dbd, without its traps.
  *
- * A step of business is one data-modifying statement, so there are no transactions here. A connection is
- * held only around the statement. What callers need not know: prepared statements that die with a
- * reconnect, NULL, SQLSTATE, and connections that the server closed while they were idle.
+ * A step of business is one data-modifying statement. Where its second half has to see what others committed while the
+ * first waited for a lock, it is two statements in one transaction: the parts of one statement all see what was before
+ * the wait (PostgreSQL, READ COMMITTED). A connection is held only around a step. What callers need not know: prepared
+ * statements that die with a reconnect, NULL, SQLSTATE, and connections that the server closed while they were idle.
  */
 #ifndef CLOUDEP_DB_H
 #define CLOUDEP_DB_H
@@ -106,6 +107,21 @@ apr_status_t cloudep_db_run_one(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t 
  */
 apr_status_t cloudep_db_number(int *number, apr_pool_t *p, cloudep_db_t *db, const cloudep_statement_t *st,
                                const cloudep_args_t *args);
+
+/* One statement of a transaction. */
+typedef struct cloudep_step_t {
+    const cloudep_statement_t *st;
+    const cloudep_args_t *args; /* NULL: none */
+    cloudep_rows_t *rows;       /* set on success: what it returned; lives in the pool */
+} cloudep_step_t;
+
+/**
+ * Runs statements in one transaction, one after the other: each sees what was committed before it began.
+ * @param count 1 is a statement by itself, whose rows nobody looks at
+ * @return APR_NOTFOUND: of several, the first returned no row, and nothing was done; else as cloudep_db_run. What
+ * failed was undone, unless the connection broke while the end was being committed
+ */
+apr_status_t cloudep_db_transact(cloudep_db_t *db, apr_pool_t *p, cloudep_step_t *steps, int count);
 
 /** Runs SQL text of several statements without parameters, in one transaction (migrations). */
 apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *label, const char *sql);
