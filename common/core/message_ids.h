@@ -61,6 +61,8 @@
     MESSAGE(708, "notice")                                                                                             \
     MESSAGE(709, "crit")                                                                                               \
     MESSAGE(1160, "info")                                                                                              \
-    MESSAGE(1161, "warning")
+    MESSAGE(1161, "warning")                                                                                           \
+    MESSAGE(1220, "info")                                                                                              \
+    MESSAGE(1221, "warning")
 
 #endif

@@ -72,7 +72,7 @@
            "Codes an hour that one client address may cause in a tenant; 0: no limit")                                 \
     NUMBER(codes_per_tenant, "CloudEPCodesPerTenant", 10000, 0, 100000000,                                             \
            "Mails, and text messages, with codes an hour of one tenant; 0: no limit")                                  \
-    SECONDS(event_retention, "CloudEPEventRetention", 90 * 86400, 86400, 3660 * 86400,                                     \
+    SECONDS(event_retention, "CloudEPEventRetention", 90 * 86400, 86400, 3660 * 86400,                                 \
             "Events are removed after this long")                                                                      \
     SECONDS(pending_lifetime, "CloudEPPendingLifetime", 7 * 86400, 1, 366 * 86400,                                     \
             "A registration that was not confirmed is removed after this long and its invite's use given back")        \
@@ -163,9 +163,9 @@
 typedef struct cloudep_runtime_t {
     const struct cloudep_jwks_t *signing; /* NULL: not configured */
     const struct cloudep_jwks_t *sealing;
-    const struct cloudep_jwks_t *refresh;              /* derived from sealing, in no JWKS; empty without sealing keys */
-    const struct cloudep_jwk_t *refresh_key;           /* what refresh tokens are signed with; NULL: nothing */
-    const struct cloudep_idp_t *idp;                   /* NULL: not configured */
+    const struct cloudep_jwks_t *refresh;    /* derived from sealing, in no JWKS; empty without sealing keys */
+    const struct cloudep_jwk_t *refresh_key; /* what refresh tokens are signed with; NULL: nothing */
+    const struct cloudep_idp_t *idp;         /* NULL: not configured */
     const struct cloudep_outbox_setup_t *outbox_setup; /* NULL: neither mail nor SMS is configured */
     struct cloudep_outbox_t *outbox;                   /* the child's delivery threads */
     struct cloudep_db_t *db;                           /* NULL: not configured; made in the child */

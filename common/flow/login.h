@@ -29,8 +29,9 @@ cloudep_login(cloudep_context_t *ctx, const cloudep_login_t *in, cloudep_login_r
 
 /* The first factor of a login, which was right. */
 typedef struct cloudep_first_factor_t {
-    const char *amr;        /* how it was done (RFC 8176) */
-    const char *session_id; /* what the session is to be called; one that is called so answers again; NULL: a new name */
+    const char *amr; /* how it was done (RFC 8176) */
+    const char
+        *session_id; /* what the session is to be called; one that is called so answers again; NULL: a new name */
 } cloudep_first_factor_t;
 
 /**

@@ -149,8 +149,8 @@ static cloudep_outcome_t confirm_attempt(cloudep_context_t *ctx, confirming_t *c
 }
 
 /*
- * Confirms a registration that a node of 1.0.0 made, as that node would. *none: the challenge is of such a node, but the
- * registration has attempts; then the code proves the address and belongs to none of them.
+ * Confirms a registration that a node of 1.0.0 made, as that node would. *none: the challenge is of such a node, but
+ * the registration has attempts; then the code proves the address and belongs to none of them.
  */
 static cloudep_outcome_t confirm_without_attempt(cloudep_context_t *ctx, cloudep_session_t *session, int *none)
 {
@@ -250,6 +250,9 @@ cloudep_outcome_t cloudep_confirm_registration(cloudep_context_t *ctx, const clo
 
     if (cloudep_failed(outcome)) {
         return outcome;
+    }
+    if (!tenant->login) {
+        return cloudep_refuse(CLOUDEP_TENANT_CLOSED); /* it would log in; the code stays good for when it opens */
     }
     outcome = cloudep_find_challenge(ctx, tenant->id, CLOUDEP_PURPOSE_REGISTRATION, in->challenge_id, &challenge);
     if (cloudep_failed(outcome)) {

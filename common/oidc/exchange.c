@@ -2,8 +2,9 @@
  * exchange.c - the member that an id_token at token/exchange stands for.
  *
  * The token was made for another application's session and lives for hours, so it is checked more strictly than one
- * that we fetched ourselves: it has to be fresh, of the tenant's own organisation, and it serves once. The same one again
- * within CloudEPRefreshGrace is a client whose answer was lost, or two tabs: it is answered with the same session.
+ * that we fetched ourselves: it has to be fresh, of the tenant's own organisation, and it serves once. The same one
+ * again within CloudEPRefreshGrace is a client whose answer was lost, or two tabs: it is answered with the same
+ * session.
  */
 #include "oidc/exchange.h"
 
@@ -152,6 +153,5 @@ cloudep_outcome_t cloudep_exchange_member(cloudep_context_t *ctx, const cloudep_
     if (cloudep_failed(outcome = find_member(ctx, tenant, idtoken, member))) {
         return outcome;
     }
-    return ctx->config->exchange_single_use ? use_up(ctx, tenant, id_token, idtoken, session_id)
-                                            : cloudep_done();
+    return ctx->config->exchange_single_use ? use_up(ctx, tenant, id_token, idtoken, session_id) : cloudep_done();
 }

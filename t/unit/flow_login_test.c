@@ -113,8 +113,8 @@ static void test_changed_meanwhile(void)
     is_int(cloudep_member_by_email(flow.run.db, at->p, &tenant, &member, SLUG, "meanwhile@login.test"), APR_SUCCESS,
            "the member as the login has read it");
     set_status("meanwhile@login.test", "suspended");
-    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &(cloudep_first_factor_t){.amr = "pwd"}, &result), CLOUDEP_LOGIN_REFUSED,
-               "a member who was suspended after the password was right gets no session");
+    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &(cloudep_first_factor_t){.amr = "pwd"}, &result),
+               CLOUDEP_LOGIN_REFUSED, "a member who was suspended after the password was right gets no session");
     ok(!result.session, "no session is told of");
     is_value("1", "no session was opened but the registration's",
              "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid", member->uid);

@@ -442,8 +442,14 @@ static void test_used_token(void)
 static void test_erasure(void)
 {
     const char *uid = register_member("erased@example.com");
-    const cloudep_event_t event = {.at = 1000000, .name = "auth.erasure", .success = 1, .outcome = "102000",
-                                   .tenant_id = tenant->id, .uid = uid, .address = "192.0.2.1", .user_agent = "Mine",
+    const cloudep_event_t event = {.at = 1000000,
+                                   .name = "auth.erasure",
+                                   .success = 1,
+                                   .outcome = "102000",
+                                   .tenant_id = tenant->id,
+                                   .uid = uid,
+                                   .address = "192.0.2.1",
+                                   .user_agent = "Mine",
                                    .request_id = "r"};
     char *record = apr_pstrdup(p, cloudep_event_record(&event, p));
 
@@ -460,8 +466,8 @@ static void test_erasure(void)
              "auth.erasure");
     is_value("1", "an event says that they were erased", "SELECT count(*) FROM cloudep.events WHERE name = $1",
              "member.erased");
-    postgres_sql(apr_psprintf(p, "INSERT INTO cloudep.lockouts (tenant_id, kind, subject) VALUES ('%s', 'password', '%s')",
-                              tenant->id, uid));
+    postgres_sql(apr_psprintf(
+        p, "INSERT INTO cloudep.lockouts (tenant_id, kind, subject) VALUES ('%s', 'password', '%s')", tenant->id, uid));
     is_int(cloudep_outbox_enqueue(db, p, notice(uid)), APR_SUCCESS, "a message of the member is enqueued");
     is_int(cloudep_member_purge(db, p, tenant->id, uid), APR_SUCCESS, "the member is purged");
     is_value("0", "messages and lockouts of a purged member are gone",
@@ -473,8 +479,11 @@ static void test_erasure(void)
 /* Nobody's mistake or intrusion may take away what has just happened. */
 static void test_expiry_bound(void)
 {
-    const cloudep_event_t event = {.at = apr_time_now() - apr_time_from_sec(23 * 3600), .name = "auth.recent",
-                                   .success = 1, .outcome = "102000", .tenant_id = tenant->id};
+    const cloudep_event_t event = {.at = apr_time_now() - apr_time_from_sec(23 * 3600),
+                                   .name = "auth.recent",
+                                   .success = 1,
+                                   .outcome = "102000",
+                                   .tenant_id = tenant->id};
     char *record = apr_pstrdup(p, cloudep_event_record(&event, p));
 
     is_int(cloudep_events_store(db, p, &record, 1), APR_SUCCESS, "an event of 23 hours ago is stored");

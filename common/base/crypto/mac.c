@@ -98,10 +98,9 @@ static apr_status_t append_derived(json_t *keys, apr_pool_t *pool, const cloudep
     unsigned char secret[CLOUDEP_MAC_LEN];
     apr_status_t rv = derive(secret, key, label);
 
-    if (rv == APR_SUCCESS &&
-        json_array_append_new(keys, json_pack("{ss,ss,ss,ss,ss}", "kty", "oct", "alg", "HS256", "use", "sig", "kid",
-                                              cloudep_jwk_kid(key), "k",
-                                              cloudep_b64_encode(pool, secret, sizeof(secret))))) {
+    if (rv == APR_SUCCESS && json_array_append_new(keys, json_pack("{ss,ss,ss,ss,ss}", "kty", "oct", "alg", "HS256",
+                                                                   "use", "sig", "kid", cloudep_jwk_kid(key), "k",
+                                                                   cloudep_b64_encode(pool, secret, sizeof(secret))))) {
         rv = APR_ENOMEM;
     }
     OPENSSL_cleanse(secret, sizeof(secret));
