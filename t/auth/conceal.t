@@ -64,7 +64,7 @@ my %twice = map { $_->[0] => forgot($_->[1]) } ['active', $active->{email}], ['n
 is($twice{$_}->data->{challenge_id}, $forgot{$_}->data->{challenge_id}, "asked again, the challenge of $_ is the same") for sort keys %twice;
 isnt(forgot(fresh_email())->data->{challenge_id}, $forgot{nobody}->data->{challenge_id}, 'that of somebody else is not');
 outcome(forgot('nobody'), 400, 10101000, 'what is no email is told');
-outcome($client->post("$path/password/forgot", { tenant_slug => 'nobody-knows', email => $nobody }), 404, 29301000, 'and what is no tenant');
+outcome($client->post("$path/password/forgot", { tenant_slug => 'nobody-knows', email => $nobody }), 404, 29301000, 'a tenant that does not exist is told also with concealed accounts');
 
 # ---- reset
 my $right = secret(CloudEP::Mail::code((grep { $_->{headers}{subject} =~ /reset code/ } $server->mails($active->{email}, 3))[-1]));
@@ -128,7 +128,7 @@ alike('register again', %once_more);
 for my $who (sort keys %register) {
     isnt($once_more{$who}->data->{$_}, $register{$who}->data->{$_}, "registered again, $who has another $_") for qw(uid challenge_id);
 }
-is(uses() - $before, 3, 'and takes no further use');
+is(uses() - $before, 3, 'a decoy that is there takes no further use of the invite');
 my %resumed = (free => resume($fresh), taken => resume($active->{email}));
 isnt($resumed{$_}->data->{uid}, $register{$_}->data->{uid}, "resumed, $_ has another uid") for sort keys %resumed;
 is(hashes($active->{email}) - 1, hashes($fresh), 'who registers a taken email has as many passwords hashed');
@@ -136,19 +136,19 @@ is(hashes($pending->{email}) - 1, hashes($nobody), 'as has who resumes what is n
 alike('resend', free => resend($register{free}->data->{challenge_id}), taken => resend($register{taken}->data->{challenge_id}),
     nobody => resend($resume{nobody}->data->{challenge_id}));
 outcome(resend($register{taken}->data->{challenge_id}), 200, 102000, 'a decoy is resent as often as anybody');
-outcome(register_as(fresh_email(), invite_code => 'wrong'), 404, 28301000, 'without an invite: nothing');
-outcome(register_as($active->{email}, invite_code => 'wrong'), 404, 28301000, 'for a taken email neither');
+outcome(register_as(fresh_email(), invite_code => 'wrong'), 404, 28301000, 'a free email without an invite is told of the invite');
+outcome(register_as($active->{email}, invite_code => 'wrong'), 404, 28301000, 'a taken email without an invite is told of the invite');
 outcome(register_as($active->{email}, password => 'password1234'), 400, 10101000, 'a weak password is told for a taken email too');
 
 # Who owns the address is told; who owns none gets no mail, and nobody gets a code for somebody else's registration.
 my ($told) = grep { $_->{headers}{subject} =~ /account already/ } $server->mails($active->{email}, 4);
-ok($told, 'the owner is told by mail that somebody tried') and unlike($told->{text}, qr/(?<!\w)\d{6}(?!\w)/, 'without a code');
+ok($told, 'the owner is told by mail that somebody tried') and unlike($told->{text}, qr/(?<!\w)\d{6}(?!\w)/, 'the notice to the owner has no code');
 is(scalar(grep { $_->{headers}{subject} =~ /registration code/ } $server->mails_now($active->{email})), 1,
     'and gets no code but that of the own registration');
 is(scalar($server->mails_now($nobody)), 0, 'nobody gets no mail');
 my $expired = wait_until(10, sub { !$server->value("SELECT count(*) FROM cloudep.outbox WHERE target = 'nobody\@decoy.invalid' AND failed_at IS NULL") });
 ok($expired, 'what was written for decoys expires unsent');
-unlike($server->log, qr/expired after/, 'and nobody is warned of it');
+unlike($server->log, qr/expired after/, 'no warning tells of a decoy that expired');
 
 # ---- confirm
 my @confirm = map { my $c = $_; map { confirm_with($register{$c}->data->{challenge_id}, $_) } '000000', '000001' } qw(free taken);
@@ -185,7 +185,7 @@ $server->psql("UPDATE cloudep.members SET updated_at = now() - interval '8 days'
 $server->psql("UPDATE cloudep.registration_attempts a SET created_at = now() - interval '8 days' FROM cloudep.members m"
     . " WHERE m.tenant_id = a.tenant_id AND m.uid = a.member_uid AND m.email LIKE '%\@decoy.invalid'");
 ok(wait_until(15, sub { !$server->value($decoys) }), 'the sweep removes them');
-is($before - uses(), $there, 'and the invite has its uses again');
+is($before - uses(), $there, 'the invite has the uses of removed decoys again');
 
 expect_log(qr{CE101: loading the challenge failed \(impossible data\)});
 finish();

@@ -100,6 +100,6 @@ my $held = invite("HELD-$slug", '--uses', 5);
 my $pid = server()->pg->hold(6, "SELECT uses FROM cloudep.invites WHERE code = :'code' FOR UPDATE", code => $held);
 outcome((register(tenant => $tenant, invite_code => $held))[0], 423, 28313000, "the invite's row stays locked: the registration does not wait until it is free");
 waitpid $pid, 0;
-outcome((register(tenant => $tenant, invite_code => $held))[0], 200, 102000, 'and is free again later');
+outcome((register(tenant => $tenant, invite_code => $held))[0], 200, 102000, 'an invite that was held is free again later');
 
 finish();
