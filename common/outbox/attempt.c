@@ -48,7 +48,7 @@ static cloudep_verdict_e hand_over(const cloudep_worker_t *worker, apr_pool_t *p
                                      .id = row->id,
                                      .date = row->created_at};
 
-        return cloudep_mailer_send(worker->mailer, p, &mail, more, error);
+        return cloudep_mailer_send(worker->mailer, p, &mail, more, worker->stop, error);
     }
     return cloudep_sms_send(run->outbox_setup->sms, run->http, p,
                             &(const cloudep_sms_t){.to = row->target, .text = text->text, .id = row->id}, worker->stop,

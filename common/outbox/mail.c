@@ -204,7 +204,7 @@ const char *cloudep_mail_hello(const cloudep_mail_setup_t *setup)
 /* ---- Sending -------------------------------------------------------------------------------------------- */
 
 apr_status_t cloudep_mailer_create(cloudep_mailer_t **out, apr_pool_t *pool, const cloudep_mail_setup_t *setup,
-                                   cloudep_http_t *http, apr_uint32_t *stop, const char **error)
+                                   cloudep_http_t *http, const char **error)
 {
     cloudep_mailer_t *mailer = apr_pcalloc(pool, sizeof(*mailer));
 
@@ -217,12 +217,12 @@ apr_status_t cloudep_mailer_create(cloudep_mailer_t **out, apr_pool_t *pool, con
         *error = "libcurl cannot be used";
         return CLOUDEP_EUNSET;
     }
-    mailer->smtp = cloudep_smtp_create(pool, &setup->smtp, http, stop);
+    mailer->smtp = cloudep_smtp_create(pool, &setup->smtp, http);
     return APR_SUCCESS;
 }
 
 cloudep_verdict_e cloudep_mailer_send(cloudep_mailer_t *mailer, apr_pool_t *p, const cloudep_mail_t *mail, int more,
-                                      const char **error)
+                                      apr_uint32_t *stop, const char **error)
 {
     cloudep_mail_t complete = *mail;
     const char *bytes;
@@ -238,7 +238,7 @@ cloudep_verdict_e cloudep_mailer_send(cloudep_mailer_t *mailer, apr_pool_t *p, c
                    ? CLOUDEP_SENT
                    : CLOUDEP_SERVER_DOWN;
     }
-    return cloudep_smtp_send(mailer->smtp, p, mail->to, bytes, len, more, error);
+    return cloudep_smtp_send(mailer->smtp, p, mail->to, bytes, len, more, stop, error);
 }
 
 void cloudep_mailer_disconnect(cloudep_mailer_t *mailer)

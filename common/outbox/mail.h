@@ -26,19 +26,20 @@ apr_status_t cloudep_mail_prepare(const cloudep_mail_setup_t **setup, apr_pool_t
 const char *cloudep_mail_hello(const cloudep_mail_setup_t *setup);
 
 /**
- * Makes the way, in a child. setup must outlive pool. A transfer ends soon after stop (atomic) becomes non-zero.
+ * Makes the way, in a child. setup must outlive pool.
  * @param error on failure a sentence for the operator
  */
 apr_status_t cloudep_mailer_create(cloudep_mailer_t **mailer, apr_pool_t *pool, const cloudep_mail_setup_t *setup,
-                                   cloudep_http_t *http, apr_uint32_t *stop, const char **error);
+                                   cloudep_http_t *http, const char **error);
 
 /**
  * Sends one mail; from is set by this. p is for scratch and *error.
  * @param more  another one follows at once: keep the connection
+ * @param stop  the same at each call; a transfer ends soon after it (atomic) becomes non-zero
  * @param error  unless sent: why, for the operator; never an address, a secret or the server's words
  */
 cloudep_verdict_e cloudep_mailer_send(cloudep_mailer_t *mailer, apr_pool_t *p, const cloudep_mail_t *mail, int more,
-                                      const char **error);
+                                      apr_uint32_t *stop, const char **error);
 
 /** Nothing follows for now: ends a connection that was kept for more. */
 void cloudep_mailer_disconnect(cloudep_mailer_t *mailer);

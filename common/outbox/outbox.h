@@ -35,7 +35,7 @@ int cloudep_outbox_has_sms(const cloudep_config_t *config);
 
 /**
  * Starts the delivery threads for the servers that have a database, a sealing key and a transport, and tells their
- * runtimes of them. They are stopped, within about two seconds, when pchild goes.
+ * runtimes of them. They end with pchild, as background.h says.
  */
 apr_status_t cloudep_outbox_child_init(server_rec *main_server, apr_pool_t *pchild);
 

@@ -18,7 +18,7 @@ typedef struct cloudep_worker_t {
     const cloudep_config_t *config;
     cloudep_outbox_share_t share;
     cloudep_mailer_t *mailer;     /* mail only */
-    apr_uint32_t *stop;           /* atomic: the child ends */
+    apr_uint32_t *stop;           /* atomic: the child ends; set before a round */
     apr_array_header_t *unmarked; /* messages that were sent, whose rows do not know it yet */
     apr_time_t not_before;        /* the next round */
     apr_time_t seen_at;           /* when the database was last told that this worker is there */
@@ -32,7 +32,7 @@ cloudep_verdict_e cloudep_attempt(const cloudep_worker_t *worker, apr_pool_t *p,
 
 /** A worker for that channel, whose round comes next; unmarked lives in pool. */
 void cloudep_worker_init(cloudep_worker_t *worker, apr_pool_t *pool, server_rec *s, const cloudep_config_t *config,
-                         const char *channel, apr_uint32_t *stop);
+                         const char *channel);
 
 /** One round: what is due is leased, tried and marked. p is for scratch. Returns whether there may be more at once. */
 int cloudep_worker_round(cloudep_worker_t *worker, apr_pool_t *p);

@@ -33,9 +33,9 @@ typedef struct unmarked_t {
 } unmarked_t;
 
 void cloudep_worker_init(cloudep_worker_t *worker, apr_pool_t *pool, server_rec *s, const cloudep_config_t *config,
-                         const char *channel, apr_uint32_t *stop)
+                         const char *channel)
 {
-    *worker = (cloudep_worker_t){.s = s, .config = config, .stop = stop};
+    *worker = (cloudep_worker_t){.s = s, .config = config};
     worker->share.channel = channel;
     worker->share.name = config->run->outbox_setup->name;
     worker->unmarked = apr_array_make(pool, BATCH, sizeof(unmarked_t));

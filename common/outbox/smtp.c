@@ -23,7 +23,6 @@ typedef enum { CONNECT, HELLO, STARTTLS, AUTH, MAIL, RCPT, DATA, TEXT } stage_e;
 struct cloudep_smtp_t {
     const cloudep_smtp_setup_t *setup;
     cloudep_http_t *http;
-    apr_uint32_t *stop;
     CURL *curl; /* NULL: not connected */
     stage_e stage;
     int reply;          /* the last one to the stage's command; 0: none yet */
@@ -158,14 +157,12 @@ static apr_status_t cleanup_session(void *smtp)
     return APR_SUCCESS;
 }
 
-cloudep_smtp_t *cloudep_smtp_create(apr_pool_t *pool, const cloudep_smtp_setup_t *setup, cloudep_http_t *http,
-                                    apr_uint32_t *stop)
+cloudep_smtp_t *cloudep_smtp_create(apr_pool_t *pool, const cloudep_smtp_setup_t *setup, cloudep_http_t *http)
 {
     cloudep_smtp_t *smtp = apr_pcalloc(pool, sizeof(*smtp));
 
     smtp->setup = setup;
     smtp->http = http;
-    smtp->stop = stop;
     apr_pool_cleanup_register(pool, smtp, cleanup_session, apr_pool_cleanup_null);
     return smtp;
 }
@@ -218,13 +215,13 @@ static int mail_options(CURL *curl, struct curl_slist *receiver, source_t *sourc
     return failed ? -1 : 0;
 }
 
-static CURLcode perform(cloudep_smtp_t *smtp, const char *to, source_t *source, int more)
+static CURLcode perform(cloudep_smtp_t *smtp, const char *to, source_t *source, int more, apr_uint32_t *stop)
 {
     struct curl_slist *receiver = curl_slist_append(NULL, to);
     CURLcode code = CURLE_OUT_OF_MEMORY;
 
     if (!smtp->curl) {
-        smtp->curl = cloudep_http_handle(smtp->http, smtp->setup->ca_file, CONNECT_TIMEOUT, TOTAL_TIMEOUT, smtp->stop);
+        smtp->curl = cloudep_http_handle(smtp->http, smtp->setup->ca_file, CONNECT_TIMEOUT, TOTAL_TIMEOUT, stop);
         if (smtp->curl && session_options(smtp->curl, smtp)) {
             cloudep_smtp_disconnect(smtp);
         }
@@ -296,10 +293,10 @@ static const char *explain(const cloudep_smtp_t *smtp, apr_pool_t *p, CURLcode c
 }
 
 cloudep_verdict_e cloudep_smtp_send(cloudep_smtp_t *smtp, apr_pool_t *p, const char *to, const char *mail,
-                                    apr_size_t len, int more, const char **error)
+                                    apr_size_t len, int more, apr_uint32_t *stop, const char **error)
 {
     source_t source = {mail, len};
-    CURLcode code = perform(smtp, to, &source, more);
+    CURLcode code = perform(smtp, to, &source, more, stop);
     cloudep_verdict_e verdict = judge(smtp, code);
 
     if (verdict != CLOUDEP_SENT) {

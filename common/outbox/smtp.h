@@ -24,21 +24,20 @@ typedef struct cloudep_smtp_setup_t {
 /* One thread's session with the server. */
 typedef struct cloudep_smtp_t cloudep_smtp_t;
 
-/** A session, not connected yet; ended with pool. setup and http must outlive pool. A transfer ends soon after stop
- * (atomic) becomes non-zero. */
-cloudep_smtp_t *cloudep_smtp_create(apr_pool_t *pool, const cloudep_smtp_setup_t *setup, cloudep_http_t *http,
-                                    apr_uint32_t *stop);
+/** A session, not connected yet; ended with pool. setup and http must outlive pool. */
+cloudep_smtp_t *cloudep_smtp_create(apr_pool_t *pool, const cloudep_smtp_setup_t *setup, cloudep_http_t *http);
 
 /**
  * Sends one mail, connecting first where there is no connection.
  * @param to     address
  * @param mail   the whole mail, CRLF at line ends
  * @param more   another mail follows at once: keep the connection
+ * @param stop   the same at each call; a transfer ends soon after it (atomic) becomes non-zero
  * @param error  unless sent: server, stage and reply for the operator, from p; never an address, a secret or the
  *               server's words
  */
 cloudep_verdict_e cloudep_smtp_send(cloudep_smtp_t *smtp, apr_pool_t *p, const char *to, const char *mail,
-                                    apr_size_t len, int more, const char **error);
+                                    apr_size_t len, int more, apr_uint32_t *stop, const char **error);
 
 /** Ends the connection, if there is one. */
 void cloudep_smtp_disconnect(cloudep_smtp_t *smtp);

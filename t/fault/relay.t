@@ -53,18 +53,27 @@ sub next_mail {
     return $sent->{email};
 }
 
-# Of a message to that target: "delivered", "given up" or "put off" (after so many attempts), and its last error.
-sub fate {
-    my ($target) = @_;
-    my $row = $pg->psql("SELECT CASE WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN failed_at IS NOT NULL THEN 'given up'"
+# Of each message to one of those targets: its state ("delivered", "given up", "put off" or "new"), attempts and last error,
+# and whether its content is erased.
+sub fates {
+    my (@targets) = @_;
+    my $rows = $pg->psql("SELECT target, CASE WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN failed_at IS NOT NULL THEN 'given up'"
         . " WHEN last_error IS NOT NULL THEN 'put off' ELSE 'new' END, attempts, last_error, params IS NULL"
-        . " FROM cloudep.outbox WHERE target = :'target'", target => $target)->[0];
-    return @$row;
+        . ' FROM cloudep.outbox WHERE target IN (' . join(', ', map { "'$_'" } @targets) . ')');
+    my %fates;
+    @{ $fates{ $_->[0] } }{qw(state attempts error erased)} = @{$_}[1 .. 4] for @$rows;
+    return \%fates;
 }
 
-sub becomes {
-    my ($target, $state) = @_;
-    return wait_until(60, sub { (fate($target))[0] eq $state });
+# The fates of some bad messages and of the next one behind them, once it is delivered and each of them was tried.
+sub settled {
+    my ($next, @bad) = @_;
+    my $fates;
+    wait_until(60, sub {
+        $fates = fates($next, @bad);
+        return $fates->{$next}{state} eq 'delivered' && !grep { $fates->{$_}{state} eq 'new' } @bad;
+    });
+    return $fates;
 }
 
 # Out of the way of what follows.
@@ -74,17 +83,15 @@ sub park {
         . ' WHERE delivered_at IS NULL AND failed_at IS NULL AND target IN (' . join(', ', map { "'$_'" } @targets) . ')');
 }
 
-# One message had that answer, and the next one came behind it; returns what is wrong.
+# One message had that answer, and the next one came behind it; returns what is wrong. from: where the log of that begins.
 sub faults {
     my ($bad, $next, $expected, $error, $from) = @_;
-    my $stays = $expected eq 'rest' ? 'put off' : $expected;
     my @wrong;
-    wait_until(60, sub { (fate($bad))[0] ne 'new' });
-    becomes($next, 'delivered') or push @wrong, 'the next one is ' . (fate($next))[0];
-    push @wrong, 'the next one took ' . (fate($next))[1] . ' attempts' if (fate($next))[1] != 1;
-    my ($state, undef, $last_error) = fate($bad);
-    push @wrong, "it is $state, not $stays" if $state ne $stays;
-    push @wrong, "the error is $last_error" if ($last_error // '') !~ $error;
+    push @wrong, "the next one is $next->{state}" if $next->{state} ne 'delivered';
+    push @wrong, "the next one took $next->{attempts} attempts" if $next->{attempts} != 1;
+    my $stays = $expected eq 'rest' ? 'put off' : $expected;
+    push @wrong, "it is $bad->{state}, not $stays" if $bad->{state} ne $stays;
+    push @wrong, "the error is $bad->{error}" if ($bad->{error} // '') !~ $error;
     my $rested = $server->log($from) =~ /CE702: .*$error/ ? 'rest' : 'go on';
     push @wrong, "the worker: $rested" if ($rested eq 'rest') != ($expected eq 'rest');
     return @wrong;
@@ -98,7 +105,8 @@ sub check_once {
     $smtp->once("$stage $reply 4.9.9 secret words of the server");
     due($bad);
     my $next = next_mail();
-    my @wrong = faults($bad, $next, $table{$stage}{$reply}, qr/\Q${\$smtp->address}: $named{$stage} was answered $reply\E 4\.9\.9$/m, $from);
+    my $fates = settled($next, $bad);
+    my @wrong = faults(@{$fates}{$bad, $next}, $table{$stage}{$reply}, qr/\Q${\$smtp->address}: $named{$stage} was answered $reply\E 4\.9\.9$/m, $from);
     is(join('; ', @wrong), '', "$stage $reply: $table{$stage}{$reply}");
     park($bad);
     return $bad;
@@ -119,14 +127,15 @@ for my $stage (qw(RCPT DATA END)) {
         my $from = $server->log_size;
         due(@bad{@once});
         my $next = next_mail();
+        my $fates = settled($next, @bad{@once});
         for my $reply (@once) {
-            my @wrong = faults($bad{$reply}, $next, $table{$stage}{$reply},
+            my @wrong = faults(@{$fates}{$bad{$reply}, $next}, $table{$stage}{$reply},
                 qr/\Q${\$smtp->address}: $named{$stage} was answered $reply\E 4\.9\.9$/m, $from);
             is(join('; ', @wrong), '', "$stage $reply: $table{$stage}{$reply}");
         }
         unlike($server->log($from), qr/CE702/, 'the worker never rested');
         park(@bad{@once});
-        push @waiting, grep { (fate($_))[0] eq 'put off' } @bad{@once};
+        push @waiting, grep { $fates->{$_}{state} eq 'put off' } @bad{@once};
         push @waiting, check_once($stage, 421);
     };
 }
@@ -137,7 +146,7 @@ subtest 'a name in EHLO that is refused at RCPT, as Postfix does it' => sub {
     $smtp->rules("RCPT $bad 504 5.5.2 <relay-test.example>: Helo command rejected: need fully-qualified hostname");
     due($bad);
     my $next = next_mail();
-    my @wrong = faults($bad, $next, 'rest', qr/refuses the EHLO name relay-test\.example \(CloudEPMailHello\)/, $from);
+    my @wrong = faults(@{ settled($next, $bad) }{$bad, $next}, 'rest', qr/refuses the EHLO name relay-test\.example \(CloudEPMailHello\)/, $from);
     is(join('; ', @wrong), '', 'is about the server, and the mail is kept');
     park($bad);
     push @waiting, $bad;
@@ -148,7 +157,8 @@ subtest 'what was put off' => sub {
     cmp_ok(scalar @waiting, '>', @REPLIES, 'there are many');
     $pg->psql("UPDATE cloudep.outbox SET next_attempt_at = now() WHERE delivered_at IS NULL AND failed_at IS NULL AND channel = 'mail'");
     next_mail();
-    my @lost = grep { !becomes($_, 'delivered') } @waiting;
+    my @lost;
+    wait_until(60, sub { my $fates = fates(@waiting); !(@lost = grep { $fates->{$_}{state} ne 'delivered' } @waiting) });
     is("@lost", '', 'is delivered when the server takes it');
     is(scalar(grep { $server->mails_now($_) != 1 } @waiting), 0, 'once each');
 };
@@ -169,8 +179,10 @@ subtest 'a text behind refused ones' => sub {
         $gateway->rules(substr($bad, 1) . " $status secret words of the gateway");
         $send->($bad);
         $send->($next);
-        my @wrong = faults($bad, $next, $expected{$status}, qr/127\.0\.0\.1:$gateway->{port}: the gateway answered HTTP $status$/m, $from);
-        push @wrong, 'its content is ' . ((fate($bad))[3] eq 't' ? 'erased' : 'kept') if ((fate($bad))[3] eq 't') != ($expected{$status} eq 'given up');
+        my $fates = settled($next, $bad);
+        my @wrong = faults(@{$fates}{$bad, $next}, $expected{$status}, qr/127\.0\.0\.1:$gateway->{port}: the gateway answered HTTP $status$/m, $from);
+        my $erased = $fates->{$bad}{erased} eq 't';
+        push @wrong, 'its content is ' . ($erased ? 'erased' : 'kept') if $erased != ($expected{$status} eq 'given up');
         is(join('; ', @wrong), '', "HTTP $status: $expected{$status}");
         park($bad);
     }
