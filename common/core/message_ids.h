@@ -63,6 +63,8 @@
     MESSAGE(1120, "warning")                                                                                           \
     MESSAGE(1121, "err")                                                                                               \
     MESSAGE(1160, "info")                                                                                              \
-    MESSAGE(1161, "warning")
+    MESSAGE(1161, "warning")                                                                                           \
+    MESSAGE(1220, "info")                                                                                              \
+    MESSAGE(1221, "warning")
 
 #endif
