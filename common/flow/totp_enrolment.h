@@ -29,7 +29,7 @@ typedef struct cloudep_totp_start_t {
     int expires_in; /* seconds */
 } cloudep_totp_start_t;
 
-/** Begins an enrolment, or begins it again. SUBJECT_GONE, TOTP_ENROLLED. */
+/** Begins an enrolment, or begins it again. SUBJECT_GONE, TOTP_ENROLLED, FRESH_PROOF_NEEDED. */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_start_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_totp_start_t *out);
 

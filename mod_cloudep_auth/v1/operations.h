@@ -53,6 +53,7 @@ cloudep_outcome_t run_token_exchange(cloudep_call_t *call);
 typedef struct verify_t {
     const char *tenant; /* slug; NULL: any */
     const char *mfa;    /* seconds since the last second factor, at most; NULL: none is needed */
+    const char *fresh;  /* seconds since the last proof, at most; NULL: any session will do */
 } verify_t;
 extern const cloudep_field_t verify_fields[];
 cloudep_outcome_t run_verify(cloudep_call_t *call);

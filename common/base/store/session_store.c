@@ -11,6 +11,10 @@
 static const cloudep_column_t columns[] = {CLOUDEP_SESSION_COLUMNS(SESSION, SESSION, "")};
 static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_session_t, columns);
 
+#define PROOF(kind, name, sql) CLOUDEP_COLUMN(cloudep_proofs_t, kind, name)
+static const cloudep_column_t proof_columns[] = {CLOUDEP_PROOF_COLUMNS(PROOF, PROOF, "", "")};
+const cloudep_record_t cloudep_proofs_record = CLOUDEP_RECORD(cloudep_proofs_t, proof_columns);
+
 enum { OPEN, AGAIN, PRINCIPAL, ROTATE, END };
 
 /* clang-format off */
@@ -46,7 +50,7 @@ static const cloudep_statement_t statements[] = {
     [PRINCIPAL] = {
         .label = "session_principal",
         .sql =
-            "SELECT session.amr, " CLOUDEP_SQL_SECONDS("session.mfa_at") ","
+            "SELECT session.amr, " CLOUDEP_SQL_PROOFS("session", "totp") ","
             "       " CLOUDEP_SQL_MEMBER("member", "totp")
             " FROM cloudep.sessions AS session"
             " LEFT JOIN cloudep.members AS member"
@@ -111,7 +115,7 @@ static const cloudep_statement_t statements[] = {
 /* clang-format on */
 /* The columns of AGAIN, those of PRINCIPAL, and those of ROTATE. */
 enum { AMR_OF_FIRST, AS_OPENED, OPENED_SESSION };
-enum { AMR, MFA_AT, MEMBER };
+enum { AMR, PROOFS, MEMBER = PROOFS + CLOUDEP_PROOF_COLUMN_COUNT };
 enum { REUSED, TURNED, AMR_OF_ROTATED, ROTATED_SESSION };
 const cloudep_statement_list_t cloudep_session_statements = CLOUDEP_STATEMENT_LIST(statements);
 
@@ -156,7 +160,6 @@ apr_status_t cloudep_session_again(cloudep_db_t *db, apr_pool_t *p, cloudep_sess
 apr_status_t cloudep_session_principal(cloudep_db_t *db, apr_pool_t *p, cloudep_live_session_t *live,
                                        const char *tenant_id, const char *session_id, const char *uid)
 {
-    const char *mfa_at;
     cloudep_rows_t *rows;
     apr_status_t rv =
         cloudep_db_run_one(db, p, &rows, &statements[PRINCIPAL], CLOUDEP_ARGS(tenant_id, session_id, uid));
@@ -165,8 +168,7 @@ apr_status_t cloudep_session_principal(cloudep_db_t *db, apr_pool_t *p, cloudep_
         return rv;
     }
     live->amr = cloudep_cell(rows, 0, AMR);
-    mfa_at = cloudep_cell(rows, 0, MFA_AT);
-    live->mfa_at = mfa_at ? apr_atoi64(mfa_at) : 0;
+    cloudep_record_read(&live->proofs, p, &cloudep_proofs_record, rows, 0, PROOFS);
     rv = cloudep_member_of_row(p, &live->member, rows, 0, MEMBER);
     if (rv == APR_SUCCESS && live->member && live->member->status != CLOUDEP_MEMBER_ACTIVE) {
         return APR_NOTFOUND;

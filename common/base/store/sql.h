@@ -26,8 +26,10 @@
 #define CLOUDEP_SQL_MEMBER(member, totp) \
     CLOUDEP_MEMBER_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, member, totp)
 #define CLOUDEP_SQL_SESSION(session) CLOUDEP_SESSION_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, session)
+#define CLOUDEP_SQL_PROOFS(session, totp) \
+    CLOUDEP_PROOF_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, session, totp)
 
-/* The row of cloudep.totp that CLOUDEP_SQL_MEMBER looks at. */
+/* The row of cloudep.totp that CLOUDEP_SQL_MEMBER and CLOUDEP_SQL_PROOFS look at. */
 #define CLOUDEP_SQL_JOIN_TOTP(totp, member) \
     " LEFT JOIN cloudep.totp AS " totp \
     "   ON " totp ".tenant_id = " member ".tenant_id" \

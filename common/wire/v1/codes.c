@@ -79,8 +79,8 @@ static const row_t rows[] = {
     [CLOUDEP_SECOND_FACTOR_TOO_OLD] = {403, AUTH, 505, 0, {
         "a more recent second factor is needed", "需要較新的第二因素驗證"}},
     [CLOUDEP_FRESH_PROOF_NEEDED] = {403, MEMBER, 505, 1, {
-        "step_up_required: prove a second factor first, by POST /me/totp/verify",
-        "step_up_required: 請先以 POST /me/totp/verify 驗證第二因素"}},
+        "prove first that it is you: POST /api/v1/auth/reauthenticate",
+        "請先以 POST /api/v1/auth/reauthenticate 驗證身分"}},
     /* tenants, invites, registration */
     [CLOUDEP_TENANT_UNKNOWN] = {404, MEMBER, 301, 0, {
         "no such tenant", "沒有這個租戶"}},
