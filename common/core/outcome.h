@@ -44,6 +44,7 @@
     REASON(TENANT_MISMATCH, "tenant_mismatch")                                                                         \
     REASON(SECOND_FACTOR_TOO_OLD, "second_factor_too_old")                                                             \
     REASON(FRESH_PROOF_NEEDED, "fresh_proof_needed")                                                                   \
+    REASON(MAILED_CODE_REFUSED, "mailed_code_refused")                                                                 \
     /* tenants, invites, registration */                                                                               \
     REASON(TENANT_UNKNOWN, "tenant_unknown")                                                                           \
     REASON(REGISTRATION_CLOSED, "registration_closed")                                                                 \
@@ -90,6 +91,7 @@
     /* accounts */                                                                                                     \
     REASON(MEMBER_UNKNOWN, "member_unknown")                                                                           \
     REASON(ACCOUNT_UNKNOWN, "account_unknown")                                                                         \
+    REASON(PASSWORD_WRONG, "password_wrong")                                                                           \
     REASON(PASSWORD_ELSEWHERE, "password_elsewhere")
 
 #define CLOUDEP_REASON_NAME(name, word) CLOUDEP_##name,

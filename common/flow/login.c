@@ -8,27 +8,9 @@
 
 #include "base/status.h"
 #include "flow/login_second_factor.h"
-#include "idp/idp.h"
 #include "service/account.h"
 #include "service/decoy.h"
-#include "service/throttle.h"
-
-/* What the provider says of a password, but for what must not be told. */
-static apr_status_t compare(cloudep_context_t *ctx, const cloudep_idp_user_t *user, const cloudep_member_t *member,
-                            const char *password)
-{
-    cloudep_idp_context_t at;
-    const cloudep_idp_t *idp = cloudep_idp(ctx, &at);
-    apr_status_t rv = idp->verify(&at, user, password);
-
-    if (rv == APR_SUCCESS && !user->uid) {
-        return CLOUDEP_EFORGED; /* an account that does not exist has no right password, whatever the provider says */
-    }
-    if (rv == APR_SUCCESS && member->status == CLOUDEP_MEMBER_PENDING && cloudep_conceals(ctx)) {
-        return CLOUDEP_EFORGED; /* else the password of a registration would tell whether the email was free */
-    }
-    return rv;
-}
+#include "service/password.h"
 
 static cloudep_outcome_t verify_password(cloudep_context_t *ctx, const cloudep_login_t *in,
                                          const cloudep_tenant_t *tenant, const cloudep_member_t *member)
@@ -36,24 +18,10 @@ static cloudep_outcome_t verify_password(cloudep_context_t *ctx, const cloudep_l
     const int somebody =
         member && member->status != CLOUDEP_MEMBER_RESERVED && member->status != CLOUDEP_MEMBER_DELETING;
     const cloudep_idp_user_t user = {.tenant = tenant, .uid = somebody ? member->uid : NULL, .email = in->email};
-    cloudep_attempt_t attempt;
-    cloudep_outcome_t outcome = cloudep_attempt_begin(ctx, &attempt, tenant->id, user.uid, user.email);
-    apr_status_t rv;
+    /* Else the password given at a registration would tell whether the email was free. */
+    const int concealed = somebody && member->status == CLOUDEP_MEMBER_PENDING && cloudep_conceals(ctx);
 
-    if (cloudep_failed(outcome)) {
-        return outcome;
-    }
-    rv = compare(ctx, &user, member, in->password);
-    switch (rv) {
-    case APR_SUCCESS:
-        return cloudep_attempt_passed(ctx, &attempt);
-    case CLOUDEP_EFORGED:
-        return cloudep_attempt_failed(ctx, &attempt);
-    case CLOUDEP_EREFUSED:
-        return cloudep_refuse(CLOUDEP_LOGIN_REFUSED);
-    default:
-        return cloudep_failure(ctx, rv, "checking the password");
-    }
+    return cloudep_compare_password(ctx, &user, in->password, !concealed);
 }
 
 static cloudep_outcome_t check_state(const cloudep_tenant_t *tenant, const cloudep_member_t *member)

@@ -163,13 +163,13 @@ cloudep_outcome_t cloudep_confirm_totp(cloudep_context_t *ctx, const cloudep_pri
 
 /* ---- enrolled ---- */
 
-cloudep_outcome_t cloudep_verify_totp(cloudep_context_t *ctx, const cloudep_principal_t *who,
-                                      const cloudep_totp_code_t *in)
+cloudep_outcome_t cloudep_prove_second_factor(cloudep_context_t *ctx, const cloudep_principal_t *who, apr_size_t field,
+                                              const char *code)
 {
     const cloudep_totp_t *totp;
     const cloudep_message_t *notice;
     cloudep_totp_proof_t proof;
-    cloudep_outcome_t outcome = cloudep_factor_format(offsetof(cloudep_totp_code_t, code), in->code);
+    cloudep_outcome_t outcome = cloudep_factor_format(field, code);
     apr_status_t rv;
 
     if (cloudep_failed(outcome)) {
@@ -184,18 +184,24 @@ cloudep_outcome_t cloudep_verify_totp(cloudep_context_t *ctx, const cloudep_prin
     if (cloudep_failed(outcome = cloudep_factor_guess(ctx, totp))) {
         return outcome;
     }
-    if (cloudep_failed(outcome = cloudep_factor_check(ctx, totp, in->code, &proof, &notice))) {
+    if (cloudep_failed(outcome = cloudep_factor_check(ctx, totp, code, &proof, &notice))) {
         return outcome;
     }
     rv = cloudep_totp_step_up(cloudep_database(ctx), ctx->p, totp, &proof, who->session_id, notice);
     if (rv == APR_NOTFOUND) {
-        return cloudep_factor_wrong(in->code);
+        return cloudep_factor_wrong(code);
     }
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "accepting the second factor");
     }
     ctx->message_committed = 1;
     return outcome;
+}
+
+cloudep_outcome_t cloudep_verify_totp(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                      const cloudep_totp_code_t *in)
+{
+    return cloudep_prove_second_factor(ctx, who, offsetof(cloudep_totp_code_t, code), in->code);
 }
 
 /* Puts new backup codes in place of the old. TOTP_NOT_ENROLLED: TOTP was removed a moment ago. */

@@ -3,7 +3,7 @@
  *
  * Templates and the members of params that they need (everything else is ignored):
  *
- *     registration, password_reset, business_email (mail)  code, minutes, tenant_name
+ *     registration, password_reset, reauthentication, business_email (mail)  code, minutes, tenant_name
  *     business_phone (SMS)                                 code, minutes, tenant_name
  *     registration_exists, password_changed, totp_enabled, totp_disabled, backup_codes_renewed, business_email_changed,
  *     business_phone_changed (mail)                        tenant_name; display_name if there is one

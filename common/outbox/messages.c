@@ -32,6 +32,7 @@ typedef struct message_t {
 static const message_t known[] = {
     {"registration", CLOUDEP_CHANNEL_MAIL, code_names},
     {"password_reset", CLOUDEP_CHANNEL_MAIL, code_names},
+    {"reauthentication", CLOUDEP_CHANNEL_MAIL, code_names},
     {"business_email", CLOUDEP_CHANNEL_MAIL, code_names},
     {"business_phone", CLOUDEP_CHANNEL_SMS, code_names},
     {"registration_exists", CLOUDEP_CHANNEL_MAIL, notice_names},

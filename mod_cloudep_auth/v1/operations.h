@@ -30,6 +30,11 @@ extern const cloudep_field_t forgot_fields[], reset_fields[];
 cloudep_outcome_t run_password_forgot(cloudep_call_t *call);
 cloudep_outcome_t run_password_reset(cloudep_call_t *call);
 
+/* reauthenticate.c */
+extern const cloudep_field_t reauthenticate_start_fields[], reauthenticate_fields[];
+cloudep_outcome_t run_reauthenticate_start(cloudep_call_t *call);
+cloudep_outcome_t run_reauthenticate(cloudep_call_t *call);
+
 /* token.c */
 typedef struct refresh_t {
     const char *refresh_token;

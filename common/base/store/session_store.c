@@ -15,7 +15,7 @@ static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_session_t, columns
 static const cloudep_column_t proof_columns[] = {CLOUDEP_PROOF_COLUMNS(PROOF, PROOF, "", "")};
 const cloudep_record_t cloudep_proofs_record = CLOUDEP_RECORD(cloudep_proofs_t, proof_columns);
 
-enum { OPEN, AGAIN, PRINCIPAL, ROTATE, END };
+enum { OPEN, AGAIN, PRINCIPAL, ROTATE, REAUTHENTICATE, END };
 
 /* clang-format off */
 
@@ -99,6 +99,22 @@ static const cloudep_statement_t statements[] = {
             "           coalesce(session.rotated_at = now(), false),"
             "           session.amr,"
             "           " CLOUDEP_SQL_SESSION("session"),
+    },
+    [REAUTHENTICATE] = {
+        .label = "session_reauthenticate",
+        .sql =
+            "UPDATE cloudep.sessions AS session"
+            " SET fresh_at = now()"
+            " FROM cloudep.members AS member"
+            " WHERE session.tenant_id = %s::uuid"
+            "   AND session.id = %s::uuid"
+            "   AND session.uid = %s::uuid"
+            "   AND " CLOUDEP_SQL_LIVE("session")
+            "   AND member.tenant_id = session.tenant_id"
+            "   AND member.uid = session.uid"
+            "   AND member.status = 'active'"
+            " RETURNING session.id",
+        .repeatable = 1,
     },
     [END] = {
         .label = "session_end",
@@ -198,6 +214,12 @@ apr_status_t cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_ses
                : cloudep_cell_true(rows, 0, TURNED) ? CLOUDEP_ROTATED
                                                     : CLOUDEP_ROTATION_REPEATED;
     return APR_SUCCESS;
+}
+
+apr_status_t cloudep_session_reauthenticated(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id,
+                                             const char *session_id, const char *uid)
+{
+    return cloudep_db_run_one(db, p, NULL, &statements[REAUTHENTICATE], CLOUDEP_ARGS(tenant_id, session_id, uid));
 }
 
 apr_status_t cloudep_session_end(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id,

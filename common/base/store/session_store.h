@@ -98,6 +98,13 @@ typedef enum {
 apr_status_t cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session, int seq, int grace,
                                     cloudep_rotation_e *outcome);
 
+/**
+ * Notes on a live session of an active member, and on no other, that it was reauthenticated.
+ * @return APR_NOTFOUND: it is over, or the member may not act; else as cloudep_db_run
+ */
+apr_status_t cloudep_session_reauthenticated(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id,
+                                             const char *session_id, const char *uid);
+
 /** Ends a session. @return APR_NOTFOUND: it was over already; else as cloudep_db_run */
 apr_status_t cloudep_session_end(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id,
                                  const char *reason);

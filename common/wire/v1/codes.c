@@ -81,6 +81,9 @@ static const row_t rows[] = {
     [CLOUDEP_FRESH_PROOF_NEEDED] = {403, MEMBER, 505, 1, {
         "prove first that it is you: POST /api/v1/auth/reauthenticate",
         "請先以 POST /api/v1/auth/reauthenticate 驗證身分"}},
+    [CLOUDEP_MAILED_CODE_REFUSED] = {403, OWN, 505, 0, {
+        "this account proves itself by its password or second factor, not by a mailed code",
+        "此帳號須以密碼或第二因素驗證,不能使用郵寄的驗證碼"}},
     /* tenants, invites, registration */
     [CLOUDEP_TENANT_UNKNOWN] = {404, MEMBER, 301, 0, {
         "no such tenant", "沒有這個租戶"}},
@@ -171,6 +174,8 @@ static const row_t rows[] = {
         "no such member", "沒有這個會員"}},
     [CLOUDEP_ACCOUNT_UNKNOWN] = {404, MEMBER, 301, 0, {
         "no such account", "沒有這個帳號"}},
+    [CLOUDEP_PASSWORD_WRONG] = {403, OWN, 505, 0, {
+        "the password is wrong", "密碼錯誤"}},
     [CLOUDEP_PASSWORD_ELSEWHERE] = {403, AUTH, 505, 0, {
         "the account logs in at another provider, its password cannot be reset here",
         "此帳號屬於其他身分供應商,密碼不由我們管理"}},
@@ -191,6 +196,8 @@ typedef struct exception_t {
 /* clang-format off */
 static const exception_t exceptions[] = {
     {"members.", CLOUDEP_FIELD_MISSING, .scope = MEMBER},
+    {"auth.reauthenticate", CLOUDEP_FRESH_PROOF_NEEDED, .messages = {
+        "this account proves itself by its second factor: send code", "此帳號須以第二因素驗證:請傳送 code"}},
     /* These have no code for a failed database. */
     {"auth.password.forgot", CLOUDEP_DATABASE_FAILED, .as = CLOUDEP_INTERNAL_ERROR},
     {"auth.password.reset", CLOUDEP_DATABASE_FAILED, .as = CLOUDEP_INTERNAL_ERROR},
