@@ -88,6 +88,9 @@
     REASON(TOTP_ENROLLED, "totp_enrolled")                                                                             \
     REASON(TOTP_NOT_ENROLLED, "totp_not_enrolled")                                                                     \
     REASON(ENROLMENT_UNKNOWN, "enrolment_unknown")                                                                     \
+    REASON(SECOND_FACTOR_NEEDED, "second_factor_needed")                                                               \
+    /* one-time links */                                                                                               \
+    REASON(LINK_GONE, "link_gone")                                                                                     \
     /* accounts */                                                                                                     \
     REASON(MEMBER_UNKNOWN, "member_unknown")                                                                           \
     REASON(ACCOUNT_UNKNOWN, "account_unknown")                                                                         \

@@ -35,6 +35,7 @@
     FILENAME(signing_file, "CloudEPSigningKeys", "Key set that signs and verifies tokens (cloudepctl key)")            \
     FILENAME(sealing_file, "CloudEPSealingKeys", "Key set that seals secrets at rest (cloudepctl key)")                \
     TEXT(issuer, "CloudEPIssuer", NULL, "iss of our tokens: the public https URL of this server")                      \
+    TEXT(account_url, "CloudEPAccountURL", NULL, "https URL of the account pages, which mailed links lead to")         \
     TEXT(audience, "CloudEPAudience", "cloudep", "aud of our tokens")                                                  \
     SECONDS(access_lifetime, "CloudEPAccessTokenLifetime", 900, 10, 86400, "Life of an access token")                  \
     SECONDS(refresh_idle, "CloudEPSessionIdleTimeout", 30 * 86400, 60, 366 * 86400,                                    \

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "service/freshness.h"
 #include "service/notice.h"
+#include "service/one_time_link.h"
 #include "service/second_factor.h"
 
 #define CODES_TRIES 3 /* sets of backup codes; one that shares a code with the old set is not stored */
@@ -110,15 +111,29 @@ static cloudep_outcome_t explain_unconfirmed(cloudep_context_t *ctx, const cloud
     return cloudep_factor_wrong(code);
 }
 
+/* The notice, with the link that undoes the enrolment where there are pages for it. */
+static cloudep_outcome_t tell_of_enrolment(cloudep_context_t *ctx, const cloudep_totp_t *totp, cloudep_new_link_t *undo,
+                                           const cloudep_message_t **notice)
+{
+    cloudep_outcome_t outcome = cloudep_new_link(ctx, totp->tenant->id, CLOUDEP_LINK_UNDO, undo);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    return undo->url ? cloudep_notice_with_link(ctx, notice, totp->tenant, totp->member, "totp_enabled_undo", undo->url)
+                     : cloudep_notice_new(ctx, notice, totp->tenant, totp->member, "totp_enabled", 0);
+}
+
 /* Makes the pending secret the one that counts, by the step of its code, and stores the first backup codes. */
 static cloudep_outcome_t store_enrolment(cloudep_context_t *ctx, const cloudep_principal_t *who,
                                          const cloudep_totp_t *totp, const char *code, apr_int64_t step,
                                          apr_array_header_t **codes)
 {
     const cloudep_message_t *notice;
+    cloudep_new_link_t undo;
     const char *kept;
     apr_status_t rv = CLOUDEP_ECONFLICT;
-    cloudep_outcome_t outcome = cloudep_notice_new(ctx, &notice, totp->tenant, totp->member, "totp_enabled", 0);
+    cloudep_outcome_t outcome = tell_of_enrolment(ctx, totp, &undo, &notice);
 
     if (cloudep_failed(outcome)) {
         return outcome;
@@ -127,7 +142,7 @@ static cloudep_outcome_t store_enrolment(cloudep_context_t *ctx, const cloudep_p
         if (cloudep_failed(outcome = cloudep_new_backup_codes(ctx, totp, codes, &kept))) {
             return outcome;
         }
-        rv = cloudep_totp_confirm(cloudep_database(ctx), ctx->p, totp, step, kept, notice);
+        rv = cloudep_totp_confirm(cloudep_database(ctx), ctx->p, totp, step, kept, undo.digest, notice);
     }
     if (rv == APR_NOTFOUND) {
         return explain_unconfirmed(ctx, who, totp, code);

@@ -18,6 +18,7 @@
 /* What a message may say. Codes go to addresses nobody has confirmed, so nothing a stranger wrote may stand there. */
 static const char *const code_names[] = {"code", "minutes", "tenant_name", "target", "time", NULL};
 static const char *const notice_names[] = {"tenant_name", "display_name", "target", "time", NULL};
+static const char *const link_names[] = {"tenant_name", "display_name", "link", "target", "time", NULL};
 static const char *const used_names[] = {"tenant_name", "display_name", "remaining", "target", "time", NULL};
 /* Written by the operator's tool, which has no key to seal params with. */
 static const char *const test_names[] = {"target", "time", NULL};
@@ -38,7 +39,9 @@ static const message_t known[] = {
     {"registration_exists", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"password_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"totp_enabled", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"totp_enabled_undo", CLOUDEP_CHANNEL_MAIL, link_names},
     {"totp_disabled", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"totp_undone", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"backup_codes_renewed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"backup_code_used", CLOUDEP_CHANNEL_MAIL, used_names},
     {"business_email_changed", CLOUDEP_CHANNEL_MAIL, notice_names},

@@ -21,7 +21,7 @@ int cloudep_is_fresh(const cloudep_context_t *ctx, const cloudep_principal_t *wh
 {
     const apr_int64_t at = proved_at(&who->proofs);
 
-    return !who->session_id || (at && cloudep_now(ctx) - at <= seconds);
+    return !who->session_id || (at && cloudep_now(ctx) - at < seconds);
 }
 
 cloudep_outcome_t cloudep_require_fresh(const cloudep_context_t *ctx, const cloudep_principal_t *who)

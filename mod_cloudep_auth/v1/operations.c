@@ -9,6 +9,7 @@
 #include "flow/registration.h"
 #include "flow/social_login.h"
 #include "flow/token_exchange.h"
+#include "flow/undo.h"
 
 #define LIVE (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_VERIFYING)
 #define STORED (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_SIGNING)
@@ -49,6 +50,8 @@ const cloudep_operation_t auth_operations[] = {
     /* What a proof needs beyond these, its flow asks for. */
     {"POST", "/reauthenticate", "auth.reauthenticate", LIVE, CLOUDEP_OPERATION_MEMBER,
      INPUT(reauthenticate_fields, cloudep_reauthentication_t), .run = run_reauthenticate},
+    {"POST", "/undo", "auth.undo", CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_PROVIDER, 0,
+     INPUT(undo_fields, cloudep_undo_t), .run = run_undo},
     {"POST", "/token/refresh", "auth.token.refresh", STORED, 0, INPUT(refresh_fields, refresh_t),
      .run = run_token_refresh},
     {"POST", "/token/exchange", "auth.token.exchange", STORED | CLOUDEP_NEEDS_EXCHANGE, 0,

@@ -35,6 +35,10 @@ extern const cloudep_field_t reauthenticate_start_fields[], reauthenticate_field
 cloudep_outcome_t run_reauthenticate_start(cloudep_call_t *call);
 cloudep_outcome_t run_reauthenticate(cloudep_call_t *call);
 
+/* undo.c */
+extern const cloudep_field_t undo_fields[];
+cloudep_outcome_t run_undo(cloudep_call_t *call);
+
 /* token.c */
 typedef struct refresh_t {
     const char *refresh_token;

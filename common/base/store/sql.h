@@ -40,6 +40,9 @@
 /* A session that a request can still use. */
 #define CLOUDEP_SQL_LIVE(session) session ".revoked_at IS NULL AND " session ".expires_at > now()"
 
+/* A one-time link that is neither used nor over. */
+#define CLOUDEP_SQL_GOOD_LINK(link) link ".used_at IS NULL AND " link ".expires_at > now()"
+
 /*
  * Seconds that a lockout still makes wait, rounded up. clock_timestamp() instead of now(): see lockout_store.c.
  */

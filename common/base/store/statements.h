@@ -25,6 +25,7 @@ typedef struct cloudep_statement_list_t {
     X(credential)                                                                                                      \
     X(event)                                                                                                           \
     X(identity)                                                                                                        \
+    X(link)                                                                                                            \
     X(liveness)                                                                                                        \
     X(lockout)                                                                                                         \
     X(member)                                                                                                          \

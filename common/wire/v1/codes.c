@@ -169,6 +169,11 @@ static const row_t rows[] = {
         "TOTP is not enrolled", "TOTP 尚未註冊"}},
     [CLOUDEP_ENROLMENT_UNKNOWN] = {404, MEMBER, 301, 0, {
         "no enrolment is under way, or it is over", "沒有進行中的 TOTP 註冊,或它已結束"}},
+    [CLOUDEP_SECOND_FACTOR_NEEDED] = {403, OWN, 505, 0, {
+        "the second factor is needed as well: send code", "還需要第二因素:請傳送 code"}},
+    /* one-time links */
+    [CLOUDEP_LINK_GONE] = {404, MEMBER, 301, 0, {
+        "no such link, or it is over", "沒有這個連結,或它已失效"}},
     /* accounts */
     [CLOUDEP_MEMBER_UNKNOWN] = {404, MEMBER, 301, 0, {
         "no such member", "沒有這個會員"}},
