@@ -7,7 +7,8 @@
  *     business_phone (SMS)                                 code, minutes, tenant_name
  *     registration_exists, password_changed, totp_enabled, totp_disabled, backup_codes_renewed, business_email_changed,
  *     business_phone_changed (mail)                        tenant_name; display_name if there is one
- *     totp_undone (mail)                                   the same
+ *     totp_undone, totp_reset (mail)                       the same
+ *     password_reset_link (mail)                           tenant_name, link
  *     totp_enabled_undo (mail)                             the same and link
  *     backup_code_used (mail)                              the same and remaining
  *     test (mail), of "cloudepctl mail test"               nothing, no params at all

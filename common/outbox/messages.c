@@ -19,6 +19,7 @@
 static const char *const code_names[] = {"code", "minutes", "tenant_name", "target", "time", NULL};
 static const char *const notice_names[] = {"tenant_name", "display_name", "target", "time", NULL};
 static const char *const link_names[] = {"tenant_name", "display_name", "link", "target", "time", NULL};
+static const char *const reset_names[] = {"tenant_name", "link", "target", "time", NULL};
 static const char *const used_names[] = {"tenant_name", "display_name", "remaining", "target", "time", NULL};
 /* Written by the operator's tool, which has no key to seal params with. */
 static const char *const test_names[] = {"target", "time", NULL};
@@ -42,6 +43,8 @@ static const message_t known[] = {
     {"totp_enabled_undo", CLOUDEP_CHANNEL_MAIL, link_names},
     {"totp_disabled", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"totp_undone", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {CLOUDEP_TEMPLATE_TOTP_RESET, CLOUDEP_CHANNEL_MAIL, notice_names},
+    {CLOUDEP_TEMPLATE_RESET_LINK, CLOUDEP_CHANNEL_MAIL, reset_names},
     {"backup_codes_renewed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"backup_code_used", CLOUDEP_CHANNEL_MAIL, used_names},
     {"business_email_changed", CLOUDEP_CHANNEL_MAIL, notice_names},

@@ -38,6 +38,7 @@ typedef enum { CLOUDEP_MEMBER_STATUSES(CLOUDEP_MEMBER_STATUS) CLOUDEP_MEMBER_STA
     NEXT(BOOLEAN, business_email_verified, member ".business_email_verified_at IS NOT NULL") \
     NEXT(TEXT, business_phone, member ".business_phone") \
     NEXT(BOOLEAN, business_phone_verified, member ".business_phone_verified_at IS NOT NULL") \
+    NEXT(BOOLEAN, password_due, member ".password_due") /* it was taken away, and a reset sets the next */ \
     NEXT(BOOLEAN, totp_enrolled, totp ".enrolled_at IS NOT NULL") \
     NEXT(NUMBER, created_at, CLOUDEP_SQL_MILLISECONDS(member ".created_at")) /* Unix milliseconds */ \
     NEXT(NUMBER, updated_at, CLOUDEP_SQL_MILLISECONDS(member ".updated_at"))

@@ -5,6 +5,7 @@
 #include "base/store/operator_store.h"
 #include "base/store/sql.h"
 #include "base/store/statements.h"
+#include "base/store/totp_store.h"
 
 #define MEMBER(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_member_t, kind, name)
 static const cloudep_column_t member_columns[] = {CLOUDEP_OPERATOR_MEMBER_COLUMNS(MEMBER, MEMBER, "")};
@@ -23,7 +24,18 @@ const cloudep_record_t cloudep_operator_step_record = CLOUDEP_RECORD(cloudep_ope
 static const cloudep_column_t session_columns[] = {CLOUDEP_OPERATOR_SESSION_COLUMNS(SESSION, SESSION, "")};
 const cloudep_record_t cloudep_operator_session_record = CLOUDEP_RECORD(cloudep_operator_session_t, session_columns);
 
-enum { MEMBER_LIST = CLOUDEP_OPERATOR_DELETE + 1, MEMBER_SHOW, SESSION_LIST, SESSION_REVOKE };
+#define RESET(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_reset_t, kind, name)
+static const cloudep_column_t reset_columns[] = {CLOUDEP_OPERATOR_RESET_COLUMNS(RESET, RESET, "", "")};
+const cloudep_record_t cloudep_operator_reset_record = CLOUDEP_RECORD(cloudep_operator_reset_t, reset_columns);
+
+enum {
+    MEMBER_LIST = CLOUDEP_OPERATOR_DELETE + 1,
+    TOTP_RESET,
+    PASSWORD_RESET,
+    MEMBER_SHOW,
+    SESSION_LIST,
+    SESSION_REVOKE
+};
 
 /* clang-format off */
 
@@ -60,6 +72,22 @@ enum { MEMBER_LIST = CLOUDEP_OPERATOR_DELETE + 1, MEMBER_SHOW, SESSION_LIST, SES
                                              "before", "changed", "ended", to) \
     " FROM before"
 
+/*
+ * A mail to each row of source, whose text a worker makes (outbox/request.h), and an event. lifetime: an interval;
+ * name: the event's. All are SQL texts.
+ */
+#define TELL(source, template, lifetime, name) \
+    "mail AS (" \
+    "  INSERT INTO cloudep.outbox (tenant_id, uid, channel, target, language, template, expires_at)" \
+    "  SELECT " source ".tenant_id, " source ".uid, 'mail', " source ".email, " source ".language, '" template "'," \
+    "         now() + interval " lifetime \
+    "  FROM " source \
+    "), event AS (" \
+    "  INSERT INTO cloudep.events (tenant_id, uid, name, outcome, method)" \
+    "  SELECT " source ".tenant_id, " source ".uid, " name ", 'done', 'cloudepctl'" \
+    "  FROM " source \
+    ")"
+
 static const cloudep_statement_t statements[] = {
     [CLOUDEP_OPERATOR_SUSPEND] = {
         .label = "operator_member_suspend",
@@ -77,6 +105,70 @@ static const cloudep_statement_t statements[] = {
         .sql = CHANGE_STATUS("'reserved', 'pending', 'active', 'suspended'", "'deleting'", "'member deleted'",
                              "'reserved', 'pending', 'active', 'suspended', 'deleting'"),
         .repeatable = 1,
+    },
+    [TOTP_RESET] = {
+        .label = "operator_totp_reset",
+        .sql =
+            "WITH found AS ("
+            "  SELECT tenant_id, uid, email, language, status"
+            "  FROM cloudep.members"
+            "  WHERE tenant_id = %s::uuid"
+            "    AND (uid = %s::uuid OR email = %s)"
+            "  FOR UPDATE"
+            "), before AS ("
+            "  SELECT totp.tenant_id, totp.uid, found.email, found.language, totp.enrolled_at IS NOT NULL AS enrolled"
+            "  FROM found"
+            "  JOIN cloudep.totp AS totp"
+            "    ON totp.tenant_id = found.tenant_id"
+            "    AND totp.uid = found.uid"
+            "  FOR UPDATE OF totp"
+            "), cleared AS ("
+            "  UPDATE cloudep.totp AS totp"
+            "  SET secret = NULL,"
+            "      enrolled_at = NULL,"
+            "      pending_secret = NULL,"
+            "      pending_expires_at = NULL,"
+            "      backup_generation = totp.backup_generation + 1"
+            "  FROM before"
+            "  WHERE totp.tenant_id = before.tenant_id"
+            "    AND totp.uid = before.uid"
+            "), codes AS ("
+            "  DELETE FROM cloudep.backup_codes AS code"
+            "  USING before"
+            "  WHERE code.tenant_id = before.tenant_id"
+            "    AND code.uid = before.uid"
+            "), proofs AS ("
+            "  UPDATE cloudep.sessions AS session"
+            "  SET mfa_at = NULL, mfa_method = NULL"
+            "  FROM before"
+            "  WHERE session.tenant_id = before.tenant_id"
+            "    AND session.uid = before.uid"
+            "    AND session.mfa_at IS NOT NULL"
+            "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "found")
+            "), reset AS ("
+            "  SELECT tenant_id, uid, email, language"
+            "  FROM before"
+            "  WHERE enrolled"
+            "), " TELL("reset", CLOUDEP_TEMPLATE_TOTP_RESET, "'3 days'", "'operator.member.totp-reset'")
+            " SELECT " CLOUDEP_OPERATOR_RESET_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "found", "reset")
+            " FROM found",
+    },
+    [PASSWORD_RESET] = {
+        .label = "operator_password_reset",
+        .sql =
+            "WITH found AS ("
+            "  SELECT tenant_id, uid, email, language, status, origin, password_due"
+            "  FROM cloudep.members"
+            "  WHERE tenant_id = %s::uuid"
+            "    AND (uid = %s::uuid OR email = %s)"
+            "), reset AS ("
+            "  SELECT tenant_id, uid, email, language"
+            "  FROM found"
+            "  WHERE status = 'active'"
+            "    AND (origin = 'platform_native' OR password_due)"
+            "), " TELL("reset", CLOUDEP_TEMPLATE_RESET_LINK, "'1 day'", "'operator.member.password-reset'")
+            " SELECT " CLOUDEP_OPERATOR_RESET_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "found", "reset")
+            " FROM found",
     },
     [MEMBER_LIST] = {
         .label = "operator_member_list",
@@ -150,6 +242,20 @@ apr_status_t cloudep_operator_member_step(cloudep_db_t *db, apr_pool_t *p, cloud
                                           cloudep_operator_member_step_e what)
 {
     return cloudep_record_one(step, p, db, &cloudep_operator_step_record, &statements[what],
+                              CLOUDEP_ARGS(who->tenant_id, who->uid, who->email));
+}
+
+apr_status_t cloudep_operator_totp_reset(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_reset_t *reset,
+                                         const cloudep_operator_member_name_t *who)
+{
+    return cloudep_record_one(reset, p, db, &cloudep_operator_reset_record, &statements[TOTP_RESET],
+                              CLOUDEP_ARGS(who->tenant_id, who->uid, who->email));
+}
+
+apr_status_t cloudep_operator_password_reset(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_reset_t *reset,
+                                             const cloudep_operator_member_name_t *who)
+{
+    return cloudep_record_one(reset, p, db, &cloudep_operator_reset_record, &statements[PASSWORD_RESET],
                               CLOUDEP_ARGS(who->tenant_id, who->uid, who->email));
 }
 

@@ -21,6 +21,13 @@ static const cloudep_statement_t statements[] = {
             "  WHERE session.tenant_id = member.tenant_id"
             "    AND session.uid = member.uid"
             "    AND session.revoked_at IS NULL"
+            "), set AS ("
+            "  UPDATE cloudep.members AS due"
+            "  SET password_due = false"
+            "  FROM member"
+            "  WHERE due.tenant_id = member.tenant_id"
+            "    AND due.uid = member.uid"
+            "    AND due.password_due"
             "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_PASSWORD, "member")
             "), mail AS (" CLOUDEP_SQL_ENQUEUE("member") ")"
             " SELECT uid FROM member",
