@@ -63,6 +63,10 @@ ok($server->mails($bob->{email}, 4), 'he gets a link');
 $ctl->done('suspended', qw(member suspend), @ann);
 $ctl->fails(1, qr/the member is suspended and has no password/, 'a suspended member', qw(member password-reset), @ann);
 
+$ctl->done('for another server', qw(member password-reset --outbox shop.example), @bob);
+is($pg->value("SELECT outbox FROM cloudep.outbox WHERE uid = :'uid' ORDER BY created_at DESC LIMIT 1", uid => $bob->{uid}), 'shop.example', 'the row names it');
+$ctl->fails(2, qr/--outbox must be/, 'an outbox that can be none', qw(member password-reset --outbox), "a\nb", @bob);
+
 # Without pages there is nothing that a link could lead to, which the row says.
 my $elsewhere = own_postgres();
 my $plain = own_server(pg => $elsewhere)->start;

@@ -73,15 +73,15 @@ enum {
     " FROM before"
 
 /*
- * A mail to each row of source, whose text a worker makes (outbox/request.h), and an event. lifetime: an interval;
- * name: the event's. All are SQL texts.
+ * A mail to each row of source, whose text a worker of given.outbox makes (outbox/request.h), and an event. lifetime:
+ * an interval; name: the event's. All are SQL texts.
  */
 #define TELL(source, template, lifetime, name) \
     "mail AS (" \
-    "  INSERT INTO cloudep.outbox (tenant_id, uid, channel, target, language, template, expires_at)" \
-    "  SELECT " source ".tenant_id, " source ".uid, 'mail', " source ".email, " source ".language, '" template "'," \
-    "         now() + interval " lifetime \
-    "  FROM " source \
+    "  INSERT INTO cloudep.outbox (tenant_id, uid, outbox, channel, target, language, template, expires_at)" \
+    "  SELECT " source ".tenant_id, " source ".uid, given.outbox, 'mail', " source ".email, " source ".language," \
+    "         '" template "', now() + interval " lifetime \
+    "  FROM " source ", given" \
     "), event AS (" \
     "  INSERT INTO cloudep.events (tenant_id, uid, name, outcome, method)" \
     "  SELECT " source ".tenant_id, " source ".uid, " name ", 'done', 'cloudepctl'" \
@@ -115,6 +115,8 @@ static const cloudep_statement_t statements[] = {
             "  WHERE tenant_id = %s::uuid"
             "    AND (uid = %s::uuid OR email = %s)"
             "  FOR UPDATE"
+            "), given AS ("
+            "  SELECT %s::text AS outbox"
             "), before AS ("
             "  SELECT totp.tenant_id, totp.uid, found.email, found.language, totp.enrolled_at IS NOT NULL AS enrolled"
             "  FROM found"
@@ -161,6 +163,8 @@ static const cloudep_statement_t statements[] = {
             "  FROM cloudep.members"
             "  WHERE tenant_id = %s::uuid"
             "    AND (uid = %s::uuid OR email = %s)"
+            "), given AS ("
+            "  SELECT %s::text AS outbox"
             "), reset AS ("
             "  SELECT tenant_id, uid, email, language"
             "  FROM found"
@@ -246,17 +250,17 @@ apr_status_t cloudep_operator_member_step(cloudep_db_t *db, apr_pool_t *p, cloud
 }
 
 apr_status_t cloudep_operator_totp_reset(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_reset_t *reset,
-                                         const cloudep_operator_member_name_t *who)
+                                         const cloudep_operator_member_name_t *who, const char *outbox)
 {
     return cloudep_record_one(reset, p, db, &cloudep_operator_reset_record, &statements[TOTP_RESET],
-                              CLOUDEP_ARGS(who->tenant_id, who->uid, who->email));
+                              CLOUDEP_ARGS(who->tenant_id, who->uid, who->email, outbox));
 }
 
 apr_status_t cloudep_operator_password_reset(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_reset_t *reset,
-                                             const cloudep_operator_member_name_t *who)
+                                             const cloudep_operator_member_name_t *who, const char *outbox)
 {
     return cloudep_record_one(reset, p, db, &cloudep_operator_reset_record, &statements[PASSWORD_RESET],
-                              CLOUDEP_ARGS(who->tenant_id, who->uid, who->email));
+                              CLOUDEP_ARGS(who->tenant_id, who->uid, who->email, outbox));
 }
 
 apr_status_t cloudep_operator_session_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list,

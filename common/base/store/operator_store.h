@@ -230,14 +230,14 @@ extern const cloudep_record_t cloudep_operator_reset_record;
 
 /**
  * Removes a member's TOTP and backup codes, also one that is being enrolled, has no session count as proved by it, and
- * forgets wrong codes. A server mails the notice.
+ * forgets wrong codes. A server of that outbox (NULL: the main one) mails the notice.
  * @return APR_NOTFOUND: no such member
  */
 apr_status_t cloudep_operator_totp_reset(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_reset_t *reset,
-                                         const cloudep_operator_member_name_t *who);
+                                         const cloudep_operator_member_name_t *who, const char *outbox);
 /** Asks for a link to set a new password, which a server makes and mails. @return APR_NOTFOUND: no such member */
 apr_status_t cloudep_operator_password_reset(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_reset_t *reset,
-                                             const cloudep_operator_member_name_t *who);
+                                             const cloudep_operator_member_name_t *who, const char *outbox);
 /** @return APR_NOTFOUND: no such member */
 apr_status_t cloudep_operator_member_show(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_member_details_t *member,
                                           const cloudep_operator_member_name_t *who);
