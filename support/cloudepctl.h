@@ -95,6 +95,9 @@ int cloudepctl_option_switch(cloudepctl_t *ctl, const char **boolean, const char
 /** Prints the help of one command. Returns an exit code. */
 int cloudepctl_command_help(cloudepctl_t *ctl, const cloudepctl_command_t *command);
 
+/** --outbox, the name of one; *outbox NULL when it was not given. Returns an exit code. */
+int cloudepctl_outbox(cloudepctl_t *ctl, const char **outbox);
+
 /* ---- Time ----------------------------------------------------------------------------------------------- */
 
 /**

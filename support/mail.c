@@ -18,8 +18,7 @@ static const cloudepctl_column_t columns[] = {
     {"state", "STATE"}, {"age_seconds", "AGE/S"}, {"attempts", "ATTEMPTS"}, {"last_error", "LAST ERROR"},
     {NULL, NULL}};
 
-/* --outbox, NULL when it was not given. */
-static int outbox_of(cloudepctl_t *ctl, const char **outbox)
+int cloudepctl_outbox(cloudepctl_t *ctl, const char **outbox)
 {
     *outbox = cloudepctl_option(ctl, "outbox");
     if (*outbox && (!**outbox || !cloudep_is_printable(*outbox) || strlen(*outbox) > CLOUDEP_OUTBOX_NAME_MAX)) {
@@ -47,7 +46,7 @@ static const cloudepctl_list_t messages = {
 static int list(cloudepctl_t *ctl)
 {
     const char *outbox;
-    const int code = outbox_of(ctl, &outbox);
+    const int code = cloudepctl_outbox(ctl, &outbox);
 
     return code ? code : cloudepctl_list(ctl, &messages);
 }
@@ -109,7 +108,7 @@ static int retry_messages(cloudepctl_t *ctl)
     if (id && !is_message_id(id)) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--id must be a message's id");
     }
-    if ((code = outbox_of(ctl, &outbox)) || (id && (code = check_hurry(ctl, id)))) {
+    if ((code = cloudepctl_outbox(ctl, &outbox)) || (id && (code = check_hurry(ctl, id)))) {
         return code;
     }
     rv = cloudep_operator_outbox_retry(&ctl->db, ctl->pool, &count, id, all, outbox);
@@ -176,7 +175,8 @@ static int test(cloudepctl_t *ctl)
     int code;
     apr_status_t rv;
 
-    if ((code = outbox_of(ctl, &outbox)) || (code = cloudepctl_option_number(ctl, &seconds, "wait", 1, WAIT_MAX))) {
+    if ((code = cloudepctl_outbox(ctl, &outbox)) ||
+        (code = cloudepctl_option_number(ctl, &seconds, "wait", 1, WAIT_MAX))) {
         return code;
     }
     if (!cloudep_is_mail_address(to)) {

@@ -168,6 +168,53 @@ static int delete_member(cloudepctl_t *ctl)
                       gone ? "" : "; a running server now removes it at the identity provider and then here");
 }
 
+typedef apr_status_t reset_fn(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_reset_t *reset,
+                              const cloudep_operator_member_name_t *who, const char *outbox);
+
+/* Resets something of the member. Refused when there was nothing to reset: nothing says what is not there. */
+static int reset_member(cloudepctl_t *ctl, cloudep_operator_reset_t *done, reset_fn *reset, const char *nothing)
+{
+    cloudep_operator_member_name_t who;
+    const char *outbox;
+    apr_status_t rv;
+    int code;
+
+    if ((code = cloudepctl_outbox(ctl, &outbox)) || (code = cloudepctl_member_named(ctl, &who))) {
+        return code;
+    }
+    rv = reset(&ctl->db, ctl->pool, done, &who, outbox);
+    if (rv == APR_NOTFOUND) {
+        return cloudepctl_no_member(ctl, &who);
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    return done->done
+               ? CLOUDEPCTL_DONE
+               : cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the member is %s and has no %s", done->status, nothing);
+}
+
+static int reset_totp(cloudepctl_t *ctl)
+{
+    cloudep_operator_reset_t done;
+    const int code = reset_member(ctl, &done, cloudep_operator_totp_reset, "TOTP");
+
+    return code ? code
+                : cloudepctl_print_done(ctl, "member", cloudepctl_json(ctl, &cloudep_operator_reset_record, &done),
+                                        "TOTP of %s is off; a running server mails the notice. %d session%s on",
+                                        done.email, (int)done.sessions, done.sessions == 1 ? " goes" : "s go");
+}
+
+static int reset_password(cloudepctl_t *ctl)
+{
+    cloudep_operator_reset_t done;
+    const int code = reset_member(ctl, &done, cloudep_operator_password_reset, "password here that could be reset");
+
+    return code ? code
+                : cloudepctl_print_done(ctl, "member", cloudepctl_json(ctl, &cloudep_operator_reset_record, &done),
+                                        "a running server mails %s a link to set a new password", done.email);
+}
+
 #define MEMBER_OPTIONS                                                                                                 \
     CLOUDEPCTL_TENANT_OPTION, {"uid", "UID", "the member's id, or", 0},                                                \
     {                                                                                                                  \
@@ -180,6 +227,10 @@ static const cloudepctl_option_t list_options[] = {
     CLOUDEPCTL_PAGE_OPTIONS,
     {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t member_options[] = {MEMBER_OPTIONS, {NULL, NULL, NULL, 0}};
+static const cloudepctl_option_t reset_options[] = {
+    MEMBER_OPTIONS,
+    {"outbox", "NAME", "the CloudEPOutbox of the server that mails it (the main server's)", 0},
+    {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t delete_options[] = {
     MEMBER_OPTIONS, {"wait", "SECONDS", "wait until the member is gone", 0}, {NULL, NULL, NULL, 0}};
 
@@ -192,6 +243,18 @@ const cloudepctl_command_t cloudepctl_member_commands[] = {
      "  cloudepctl member suspend --tenant acme --email ann@example.com\n", suspend},
     {"member", "resume", "Lets a suspended member in again; it has to log in anew.", member_options, NULL,
      "  cloudepctl member resume --tenant acme --email ann@example.com\n", resume},
+    {"member", "totp-reset", "Turns a member's TOTP off, for one who has lost it.", reset_options,
+     "Authenticator and backup codes go, and wrong codes are forgotten. Make sure that it is the member who asks: "
+     "until\n"
+     "they enrol again the password alone lets in. The member is told by mail. Sessions go on; if somebody else may "
+     "have\n"
+     "enrolled it, end them as well with cloudepctl session revoke.\n",
+     "  cloudepctl member totp-reset --tenant acme --email ann@example.com\n", reset_totp},
+    {"member", "password-reset", "Mails a member a link to set a new password.", reset_options,
+     "Only the request is written here. A running server makes the link and mails it; it is good for an hour and "
+     "once,\n"
+     "and needs CloudEPAccountURL. The password stays until it is used.\n",
+     "  cloudepctl member password-reset --tenant acme --email ann@example.com\n", reset_password},
     {"member", "delete", "Deletes a member for good and ends all its sessions at once.", delete_options,
      "The member is marked, and its sessions end. A running server then removes the user at the identity provider and\n"
      "after that the row, so that no orphan stays there. --wait watches for that; it fails with 1 when time is up,\n"

@@ -12,8 +12,8 @@ my $matrix = CloudEP::Matrix->new(contract => 't/responses.tsv', seen => "$suite
 diag("\n", $matrix->table);
 
 # What the design adds to the contract. Anywhere: what httpd itself refuses (scope 10), throttles, overload, a part that
-# fails or is not configured. To single operations: what is wrong with an invite, a locked challenge, and the step-up
-# that CloudEPStepUp asks for.
+# fails or is not configured. To single operations: what is wrong with an invite, a locked challenge, and the
+# fresh proof that CloudEPFreshness asks for.
 my $anywhere = qr/^(?:\d{3} 10\d{6}|429 2[89]604000|500 2[89]601000|501 2[89]605000|503 2[89]603000)$/;
 my %added = (
     'POST /api/v1/auth/register'                => { '404 28301000' => 1, '400 28101000' => 1 },

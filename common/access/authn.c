@@ -137,7 +137,7 @@ static apr_status_t ask_whether_alive(cloudep_context_t *ctx, const unsigned cha
         }
     }
     principal->amr = liveness->amr;
-    principal->mfa_at = liveness->mfa_at;
+    principal->proofs = liveness->proofs;
     return APR_SUCCESS;
 }
 
@@ -150,7 +150,7 @@ static apr_status_t look_up(cloudep_context_t *ctx, const cloudep_access_t *acce
 
     principal->member = live.member;
     principal->amr = live.amr;
-    principal->mfa_at = live.mfa_at;
+    principal->proofs = live.proofs;
     return rv;
 }
 

@@ -159,6 +159,14 @@ const char *cloudep_add_row(cmd_parms *cmd, void *place, int count, char *const 
     return NULL;
 }
 
+const char *cloudep_refuse_renamed(cmd_parms *cmd, void *place, const char *args)
+{
+    (void)place;
+    (void)args;
+    return apr_pstrcat(cmd->pool, cmd->cmd->name, " is called ", (const char *)cmd->info,
+                       " now: see doc/upgrading.md for what has changed with the name", NULL);
+}
+
 #define AT(member) offsetof(cloudep_config_t, member)
 #define PLAIN(member, ...) {AT(member), 0, 0},
 #define BOUNDED(member, directive, value, low, high, help) {AT(member), low, high},

@@ -39,6 +39,8 @@ const char *cloudep_set_filename(cmd_parms *cmd, void *place, const char *arg);
 const char *cloudep_add_to_list(cmd_parms *cmd, void *place, const char *arg);
 const char *cloudep_add_row(cmd_parms *cmd, void *place, int count, char *const words[]);
 
+const char *cloudep_refuse_renamed(cmd_parms *cmd, void *place, const char *args);
+
 /* httpd keeps a writable pointer that the setters only read. */
 #define CLOUDEP_INFO(member) ((void *)(apr_uintptr_t)&cloudep_settings[CLOUDEP_SETTING_##member])
 #define CLOUDEP_COMMAND_FLAG(member, directive, value, help)                                                           \
@@ -56,8 +58,13 @@ const char *cloudep_add_row(cmd_parms *cmd, void *place, int count, char *const 
 #define CLOUDEP_COMMAND_ROWS(member, directive, low, high, help)                                                       \
     AP_INIT_TAKE_ARGV(directive, cloudep_add_row, CLOUDEP_INFO(member), RSRC_CONF, help),
 
-/* All of CLOUDEP_SETTINGS; a comma is behind the last one. */
+#define CLOUDEP_COMMAND_RENAMED(directive, present)                                                                    \
+    AP_INIT_RAW_ARGS(directive, cloudep_refuse_renamed, (void *)(apr_uintptr_t)(present), RSRC_CONF,                   \
+                     "is " present " now"),
+
+/* All of CLOUDEP_SETTINGS and CLOUDEP_RENAMED_SETTINGS; a comma is behind the last one. */
 #define CLOUDEP_SERVER_COMMANDS                                                                                        \
+    CLOUDEP_RENAMED_SETTINGS(CLOUDEP_COMMAND_RENAMED)                                                                  \
     CLOUDEP_SETTINGS(CLOUDEP_COMMAND_FLAG, CLOUDEP_COMMAND_NUMBER, CLOUDEP_COMMAND_SECONDS, CLOUDEP_COMMAND_TEXT,      \
                      CLOUDEP_COMMAND_FILENAME, CLOUDEP_COMMAND_LIST, CLOUDEP_COMMAND_ROWS)
 

@@ -44,6 +44,7 @@
     REASON(TENANT_MISMATCH, "tenant_mismatch")                                                                         \
     REASON(SECOND_FACTOR_TOO_OLD, "second_factor_too_old")                                                             \
     REASON(FRESH_PROOF_NEEDED, "fresh_proof_needed")                                                                   \
+    REASON(MAILED_CODE_REFUSED, "mailed_code_refused")                                                                 \
     /* tenants, invites, registration */                                                                               \
     REASON(TENANT_UNKNOWN, "tenant_unknown")                                                                           \
     REASON(REGISTRATION_CLOSED, "registration_closed")                                                                 \
@@ -90,6 +91,9 @@
     REASON(TOTP_ENROLLED, "totp_enrolled")                                                                             \
     REASON(TOTP_NOT_ENROLLED, "totp_not_enrolled")                                                                     \
     REASON(ENROLMENT_UNKNOWN, "enrolment_unknown")                                                                     \
+    REASON(SECOND_FACTOR_NEEDED, "second_factor_needed")                                                               \
+    /* one-time links */                                                                                               \
+    REASON(LINK_GONE, "link_gone")                                                                                     \
     /* accounts */                                                                                                     \
     REASON(MEMBER_UNKNOWN, "member_unknown")                                                                           \
     REASON(ACCOUNT_UNKNOWN, "account_unknown")                                                                         \

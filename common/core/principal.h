@@ -4,7 +4,7 @@
 #ifndef CLOUDEP_PRINCIPAL_H
 #define CLOUDEP_PRINCIPAL_H
 
-#include "base/store/member_store.h"
+#include "base/store/session_store.h"
 
 typedef struct cloudep_principal_t {
     const char *tenant_id;
@@ -12,7 +12,7 @@ typedef struct cloudep_principal_t {
     const char *tenant_slug;        /* NULL with development headers */
     const char *session_id;         /* NULL with development headers */
     const char *amr;                /* space separated, RFC 8176 */
-    apr_int64_t mfa_at;             /* Unix seconds of the session's last second factor, 0: none */
+    cloudep_proofs_t proofs;        /* nothing with development headers */
     const cloudep_member_t *member; /* NULL: the member's row is gone, or was not asked for (guarded Locations) */
 } cloudep_principal_t;
 

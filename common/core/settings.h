@@ -35,6 +35,7 @@
     FILENAME(signing_file, "CloudEPSigningKeys", "Key set that signs and verifies tokens (cloudepctl key)")            \
     FILENAME(sealing_file, "CloudEPSealingKeys", "Key set that seals secrets at rest (cloudepctl key)")                \
     TEXT(issuer, "CloudEPIssuer", NULL, "iss of our tokens: the public https URL of this server")                      \
+    TEXT(account_url, "CloudEPAccountURL", NULL, "https URL of the account pages, which mailed links lead to")         \
     TEXT(audience, "CloudEPAudience", "cloudep", "aud of our tokens")                                                  \
     SECONDS(access_lifetime, "CloudEPAccessTokenLifetime", 900, 10, 86400, "Life of an access token")                  \
     SECONDS(refresh_idle, "CloudEPSessionIdleTimeout", 30 * 86400, 60, 366 * 86400,                                    \
@@ -55,8 +56,8 @@
            "Wrong second factors of an account before the next try has to wait")                                       \
     SECONDS(mfa_wait, "CloudEPMFAWait", 30, 1, 3600, "The first such wait; every further failure doubles it")          \
     SECONDS(mfa_longest_wait, "CloudEPMFALongestWait", 3600, 1, 86400, "The longest such wait")                        \
-    SECONDS(step_up, "CloudEPStepUp", 0, 0, 86400,                                                                     \
-            "Removing TOTP or renewing backup codes takes a second factor proved within this time; 0: off")            \
+    SECONDS(freshness, "CloudEPFreshness", 900, 0, 86400,                                                              \
+            "What changes a credential takes a login, second factor or reauthenticate within this time; 0: off")       \
     NUMBER(login_attempts, "CloudEPLoginAttempts", 5, 0, 100,                                                          \
            "Wrong passwords of an account before the next try has to wait; 0: no limit")                               \
     SECONDS(login_wait, "CloudEPLoginWait", 1, 1, 3600, "The first such wait; every further failure doubles it")       \
@@ -158,6 +159,9 @@
     FLAG(conceal_accounts, "CloudEPConcealAccounts", 0, "On: never tell whether an email is registered")               \
     FLAG(dev_identity_headers, "CloudEPDevIdentityHeaders", 0,                                                         \
          "On: believe X-Tenant-ID and X-UID from loopback; for development only")
+
+/* Directives that have another name now: httpd does not start with the old one and is told the new one. */
+#define CLOUDEP_RENAMED_SETTINGS(RENAMED) RENAMED("CloudEPStepUp", "CloudEPFreshness")
 
 /* What post_config and child_init make of the settings; shared by servers with equal settings. */
 typedef struct cloudep_runtime_t {

@@ -9,10 +9,13 @@
 #include <stddef.h>
 #include <string.h>
 #include "base/status.h"
+#include "core/needs.h"
+#include "core/settings.h"
 #include "flow/purpose.h"
 #include "service/account.h"
 #include "service/code.h"
 #include "service/decoy.h"
+#include "service/one_time_link.h"
 #include "service/password.h"
 
 /* Whether the member may reset a password here. A member who has not confirmed the address resumes instead. */
@@ -24,7 +27,7 @@ static cloudep_outcome_t check_member(const cloudep_member_t *member)
     if (member->status == CLOUDEP_MEMBER_SUSPENDED) {
         return cloudep_refuse(CLOUDEP_SUSPENDED);
     }
-    if (!member->has_password && !member->password_due && strcmp(member->origin, "platform_native")) {
+    if (!member->has_password && !member->password_due) {
         return cloudep_refuse(CLOUDEP_PASSWORD_ELSEWHERE);
     }
     return cloudep_done();
@@ -163,4 +166,64 @@ cloudep_outcome_t cloudep_reset_password(cloudep_context_t *ctx, const cloudep_r
     }
     outcome = find_member(ctx, challenge, &member);
     return cloudep_failed(outcome) ? outcome : finish(ctx, in, tenant, challenge, member);
+}
+
+/* ---- by a link ---- */
+
+/* The member of a link and their tenant. A first password is for whoever has none; a reset, for whom it may be. */
+static cloudep_outcome_t find_by_link(cloudep_context_t *ctx, const cloudep_link_t *link,
+                                      const cloudep_tenant_t **tenant, const cloudep_member_t **member)
+{
+    const int first = !strcmp(link->kind, CLOUDEP_LINK_FIRST_PASSWORD);
+    cloudep_outcome_t outcome = cloudep_find_tenant_by_id(ctx, link->tenant_id, tenant);
+    apr_status_t rv;
+
+    if (cloudep_failed(outcome) || (!first && strcmp(link->kind, CLOUDEP_LINK_RESET))) {
+        return cloudep_refuse(CLOUDEP_LINK_GONE);
+    }
+    rv = cloudep_member_by_uid(cloudep_database(ctx), ctx->p, member, link->tenant_id, link->uid);
+    if (rv != APR_SUCCESS) {
+        return rv == APR_NOTFOUND ? cloudep_refuse(CLOUDEP_LINK_GONE)
+                                  : cloudep_failure(ctx, rv, "looking up the member");
+    }
+    return first && (*member)->status == CLOUDEP_MEMBER_ACTIVE ? cloudep_done() : check_member(*member);
+}
+
+/* The link is used up first, so that of parallel requests one sets its password; what fails gives it back. */
+static cloudep_outcome_t finish_by_link(cloudep_context_t *ctx, const cloudep_link_reset_t *in,
+                                        const cloudep_link_t *link, const cloudep_tenant_t *tenant,
+                                        const cloudep_member_t *member)
+{
+    const cloudep_password_change_t change = {.email = member->email, .reason = "password_reset"};
+    cloudep_outcome_t outcome = cloudep_use_link(ctx, link);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = cloudep_set_password(ctx, tenant, member, offsetof(cloudep_link_reset_t, new_password), in->new_password,
+                                   &change);
+    if (cloudep_failed(outcome)) {
+        cloudep_restore_link(ctx, link);
+        return outcome.reason == CLOUDEP_CREDENTIALS_CHANGED ? cloudep_refuse(CLOUDEP_LINK_GONE) : outcome;
+    }
+    if (!(ctx->config->off & CLOUDEP_NEEDS_CACHE)) {
+        (void)cloudep_challenge_invalidate(cloudep_challenges(ctx), tenant->id, member->uid);
+    }
+    return cloudep_done();
+}
+
+cloudep_outcome_t cloudep_reset_by_link(cloudep_context_t *ctx, const cloudep_link_reset_t *in)
+{
+    cloudep_link_t link;
+    const cloudep_tenant_t *tenant;
+    const cloudep_member_t *member;
+    cloudep_outcome_t outcome = cloudep_find_link(ctx, in->token, &link);
+
+    if (cloudep_failed(outcome) || cloudep_failed(outcome = find_by_link(ctx, &link, &tenant, &member))) {
+        return outcome;
+    }
+    const char *const words[] = {member->email, tenant->slug, member->display_name, NULL};
+
+    outcome = cloudep_check_password_rules(ctx, offsetof(cloudep_link_reset_t, new_password), in->new_password, words);
+    return cloudep_failed(outcome) ? outcome : finish_by_link(ctx, in, &link, tenant, member);
 }

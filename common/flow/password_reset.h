@@ -37,4 +37,15 @@ typedef struct cloudep_reset_t {
  */
 CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_reset_password(cloudep_context_t *ctx, const cloudep_reset_t *in);
 
+typedef struct cloudep_link_reset_t {
+    const char *token;
+    const char *new_password;
+} cloudep_link_reset_t;
+
+/**
+ * The same by a one-time link, a first password too. LINK_GONE, FIELD_INVALID (new_password), SUSPENDED,
+ * ACCOUNT_UNKNOWN, PASSWORD_ELSEWHERE. What fails leaves the link good.
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_reset_by_link(cloudep_context_t *ctx, const cloudep_link_reset_t *in);
+
 #endif

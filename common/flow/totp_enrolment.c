@@ -7,6 +7,7 @@
 #include <string.h>
 #include "service/freshness.h"
 #include "service/notice.h"
+#include "service/one_time_link.h"
 #include "service/second_factor.h"
 
 #define CODES_TRIES 3 /* sets of backup codes; one that shares a code with the old set is not stored */
@@ -62,6 +63,9 @@ cloudep_outcome_t cloudep_start_totp(cloudep_context_t *ctx, const cloudep_princ
     if (totp->secret) {
         return cloudep_refuse(CLOUDEP_TOTP_ENROLLED);
     }
+    if (cloudep_failed(outcome = cloudep_require_fresh(ctx, who))) {
+        return outcome;
+    }
     if (cloudep_failed(outcome = cloudep_totp_new_secret(ctx, who->tenant_id, who->uid, &sealed))) {
         return outcome;
     }
@@ -107,15 +111,29 @@ static cloudep_outcome_t explain_unconfirmed(cloudep_context_t *ctx, const cloud
     return cloudep_factor_wrong(code);
 }
 
+/* The notice, with the link that undoes the enrolment where there are pages for it. */
+static cloudep_outcome_t tell_of_enrolment(cloudep_context_t *ctx, const cloudep_totp_t *totp, cloudep_new_link_t *undo,
+                                           const cloudep_message_t **notice)
+{
+    cloudep_outcome_t outcome = cloudep_new_link(ctx, totp->tenant->id, CLOUDEP_LINK_UNDO, undo);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    return undo->url ? cloudep_notice_with_link(ctx, notice, totp->tenant, totp->member, "totp_enabled_undo", undo->url)
+                     : cloudep_notice_new(ctx, notice, totp->tenant, totp->member, "totp_enabled", 0);
+}
+
 /* Makes the pending secret the one that counts, by the step of its code, and stores the first backup codes. */
 static cloudep_outcome_t store_enrolment(cloudep_context_t *ctx, const cloudep_principal_t *who,
                                          const cloudep_totp_t *totp, const char *code, apr_int64_t step,
                                          apr_array_header_t **codes)
 {
     const cloudep_message_t *notice;
+    cloudep_new_link_t undo;
     const char *kept;
     apr_status_t rv = CLOUDEP_ECONFLICT;
-    cloudep_outcome_t outcome = cloudep_notice_new(ctx, &notice, totp->tenant, totp->member, "totp_enabled", 0);
+    cloudep_outcome_t outcome = tell_of_enrolment(ctx, totp, &undo, &notice);
 
     if (cloudep_failed(outcome)) {
         return outcome;
@@ -124,7 +142,7 @@ static cloudep_outcome_t store_enrolment(cloudep_context_t *ctx, const cloudep_p
         if (cloudep_failed(outcome = cloudep_new_backup_codes(ctx, totp, codes, &kept))) {
             return outcome;
         }
-        rv = cloudep_totp_confirm(cloudep_database(ctx), ctx->p, totp, step, kept, notice);
+        rv = cloudep_totp_confirm(cloudep_database(ctx), ctx->p, totp, step, kept, undo.digest, notice);
     }
     if (rv == APR_NOTFOUND) {
         return explain_unconfirmed(ctx, who, totp, code);
@@ -160,13 +178,13 @@ cloudep_outcome_t cloudep_confirm_totp(cloudep_context_t *ctx, const cloudep_pri
 
 /* ---- enrolled ---- */
 
-cloudep_outcome_t cloudep_verify_totp(cloudep_context_t *ctx, const cloudep_principal_t *who,
-                                      const cloudep_totp_code_t *in)
+cloudep_outcome_t cloudep_prove_second_factor(cloudep_context_t *ctx, const cloudep_principal_t *who, apr_size_t field,
+                                              const char *code)
 {
     const cloudep_totp_t *totp;
     const cloudep_message_t *notice;
     cloudep_totp_proof_t proof;
-    cloudep_outcome_t outcome = cloudep_factor_format(offsetof(cloudep_totp_code_t, code), in->code);
+    cloudep_outcome_t outcome = cloudep_factor_format(field, code);
     apr_status_t rv;
 
     if (cloudep_failed(outcome)) {
@@ -181,18 +199,24 @@ cloudep_outcome_t cloudep_verify_totp(cloudep_context_t *ctx, const cloudep_prin
     if (cloudep_failed(outcome = cloudep_factor_guess(ctx, totp))) {
         return outcome;
     }
-    if (cloudep_failed(outcome = cloudep_factor_check(ctx, totp, in->code, &proof, &notice))) {
+    if (cloudep_failed(outcome = cloudep_factor_check(ctx, totp, code, &proof, &notice))) {
         return outcome;
     }
     rv = cloudep_totp_step_up(cloudep_database(ctx), ctx->p, totp, &proof, who->session_id, notice);
     if (rv == APR_NOTFOUND) {
-        return cloudep_factor_wrong(in->code);
+        return cloudep_factor_wrong(code);
     }
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "accepting the second factor");
     }
     ctx->message_committed = 1;
     return outcome;
+}
+
+cloudep_outcome_t cloudep_verify_totp(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                      const cloudep_totp_code_t *in)
+{
+    return cloudep_prove_second_factor(ctx, who, offsetof(cloudep_totp_code_t, code), in->code);
 }
 
 /* Puts new backup codes in place of the old. TOTP_NOT_ENROLLED: TOTP was removed a moment ago. */

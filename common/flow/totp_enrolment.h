@@ -29,7 +29,7 @@ typedef struct cloudep_totp_start_t {
     int expires_in; /* seconds */
 } cloudep_totp_start_t;
 
-/** Begins an enrolment, or begins it again. SUBJECT_GONE, TOTP_ENROLLED. */
+/** Begins an enrolment, or begins it again. SUBJECT_GONE, TOTP_ENROLLED, FRESH_PROOF_NEEDED. */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_start_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_totp_start_t *out);
 
@@ -49,6 +49,10 @@ cloudep_confirm_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, con
  */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_verify_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, const cloudep_totp_code_t *in);
+
+/** The same for a flow whose input has the code at field (an offsetof). */
+cloudep_outcome_t cloudep_prove_second_factor(cloudep_context_t *ctx, const cloudep_principal_t *who, apr_size_t field,
+                                              const char *code);
 
 /** New backup codes; the old ones are dead. MEMBER_UNKNOWN, TOTP_NOT_ENROLLED, FRESH_PROOF_NEEDED. */
 CLOUDEP_DECLARE(cloudep_outcome_t)

@@ -1,5 +1,5 @@
 /*
- * require.c - "Require cloudep-tenant", "cloudep-mfa" and "cloudep-claim".
+ * require.c - "Require cloudep-tenant", "cloudep-mfa", "cloudep-fresh" and "cloudep-claim".
  */
 #include "guard/guard.h"
 
@@ -9,8 +9,12 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include "base/text/validate.h"
+#include "core/request.h"
+#include "core/settings.h"
+#include "service/freshness.h"
 
-#define LONGEST_MFA (10 * 366 * 86400) /* seconds: no session is older */
+#define LONGEST (10 * 366 * 86400) /* seconds: no session is older */
+#define USUAL_FRESHNESS 900        /* seconds, for cloudep-fresh where CloudEPFreshness is 0 */
 
 /* A line's arguments, split when the configuration is read. */
 typedef struct words_t {
@@ -48,18 +52,32 @@ static const char *parse_tenants(cmd_parms *cmd, const char *line, const void **
     return words->list->nelts ? NULL : "Require cloudep-tenant needs at least one tenant slug";
 }
 
-static const char *parse_seconds(cmd_parms *cmd, const char *line, const void **parsed)
+/* Whether a line is one number of seconds, which is in words->seconds then. */
+static int has_seconds(words_t *words)
 {
-    words_t *words = split(cmd, line);
     char *end = NULL;
 
-    *parsed = words;
     if (words->list->nelts == 1) {
         words->seconds = apr_strtoi64(APR_ARRAY_IDX(words->list, 0, const char *), &end, 10);
     }
-    return end && !*end && words->seconds > 0 && words->seconds <= LONGEST_MFA
-               ? NULL
-               : "Require cloudep-mfa needs a number of seconds";
+    return end && !*end && words->seconds > 0 && words->seconds <= LONGEST;
+}
+
+static const char *parse_mfa(cmd_parms *cmd, const char *line, const void **parsed)
+{
+    words_t *words = split(cmd, line);
+
+    *parsed = words;
+    return has_seconds(words) ? NULL : "Require cloudep-mfa needs a number of seconds";
+}
+
+static const char *parse_fresh(cmd_parms *cmd, const char *line, const void **parsed)
+{
+    words_t *words = split(cmd, line);
+
+    *parsed = words;
+    return !words->list->nelts || has_seconds(words) ? NULL
+                                                     : "Require cloudep-fresh takes a number of seconds, or none";
 }
 
 static const char *parse_claim(cmd_parms *cmd, const char *line, const void **parsed)
@@ -103,14 +121,32 @@ static authz_status check_tenant(request_rec *r, const char *line, const void *p
 static authz_status check_mfa(request_rec *r, const char *line, const void *parsed)
 {
     const cloudep_principal_t *principal = cloudep_guard_principal(r);
+    apr_int64_t at;
 
     (void)line;
     if (!principal) {
         return AUTHZ_DENIED_NO_USER;
     }
-    return principal->mfa_at && apr_time_sec(r->request_time) - principal->mfa_at <= ((const words_t *)parsed)->seconds
-               ? AUTHZ_GRANTED
-               : AUTHZ_DENIED;
+    at = principal->proofs.mfa_at;
+    return at && apr_time_sec(r->request_time) - at <= ((const words_t *)parsed)->seconds ? AUTHZ_GRANTED
+                                                                                          : AUTHZ_DENIED;
+}
+
+/* The seconds of the line; or else those of CloudEPFreshness, or, where that asks for nothing, the usual ones. */
+static authz_status check_fresh(request_rec *r, const char *line, const void *parsed)
+{
+    const cloudep_principal_t *principal = cloudep_guard_principal(r);
+    const cloudep_context_t *ctx = cloudep_request_context(r);
+    apr_int64_t seconds = ((const words_t *)parsed)->seconds;
+
+    (void)line;
+    if (!principal) {
+        return AUTHZ_DENIED_NO_USER;
+    }
+    if (!seconds) {
+        seconds = ctx->config->freshness ? ctx->config->freshness : USUAL_FRESHNESS;
+    }
+    return cloudep_is_fresh(ctx, principal, seconds) ? AUTHZ_GRANTED : AUTHZ_DENIED;
 }
 
 /* amr is a list: one of its words has to be the value. */
@@ -149,7 +185,8 @@ static authz_status check_claim(request_rec *r, const char *line, const void *pa
 }
 
 static const authz_provider tenant_provider = {check_tenant, parse_tenants};
-static const authz_provider mfa_provider = {check_mfa, parse_seconds};
+static const authz_provider mfa_provider = {check_mfa, parse_mfa};
+static const authz_provider fresh_provider = {check_fresh, parse_fresh};
 static const authz_provider claim_provider = {check_claim, parse_claim};
 
 void cloudep_require_register(apr_pool_t *p)
@@ -157,6 +194,8 @@ void cloudep_require_register(apr_pool_t *p)
     ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, "cloudep-tenant", AUTHZ_PROVIDER_VERSION, &tenant_provider,
                               AP_AUTH_INTERNAL_PER_CONF);
     ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, "cloudep-mfa", AUTHZ_PROVIDER_VERSION, &mfa_provider,
+                              AP_AUTH_INTERNAL_PER_CONF);
+    ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, "cloudep-fresh", AUTHZ_PROVIDER_VERSION, &fresh_provider,
                               AP_AUTH_INTERNAL_PER_CONF);
     ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, "cloudep-claim", AUTHZ_PROVIDER_VERSION, &claim_provider,
                               AP_AUTH_INTERNAL_PER_CONF);

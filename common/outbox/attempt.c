@@ -5,6 +5,7 @@
 
 #include "base/crypto/seal.h"
 #include "base/text/json.h"
+#include "outbox/request.h"
 
 static cloudep_verdict_e open_params(json_t **params, const cloudep_worker_t *worker, apr_pool_t *p,
                                      const cloudep_outbox_row_t *row, const char **error)
@@ -18,9 +19,12 @@ static cloudep_verdict_e open_params(json_t **params, const cloudep_worker_t *wo
         *params = NULL;
         return CLOUDEP_SENT;
     }
-    *error = "the message has no content";
     if (!row->params) {
-        return CLOUDEP_MESSAGE_REFUSED;
+        rv = cloudep_outbox_fulfil(params, p, worker->config, row, error);
+        if (rv == CLOUDEP_EDATA) {
+            return CLOUDEP_MESSAGE_REFUSED;
+        }
+        return rv == APR_SUCCESS ? CLOUDEP_SENT : CLOUDEP_LATER;
     }
     *error = "the message's seal cannot be opened";
     rv = cloudep_unseal(&plain, &len, p, worker->config->run->sealing, row->params,

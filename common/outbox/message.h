@@ -3,11 +3,14 @@
  *
  * Templates and the members of params that they need (everything else is ignored):
  *
- *     registration, password_reset, business_email (mail)  code, minutes, tenant_name
+ *     registration, password_reset, reauthentication, business_email (mail)  code, minutes, tenant_name
  *     business_phone (SMS)                                 code, minutes, tenant_name
  *     registration_exists, password_changed, totp_enabled, totp_disabled, backup_codes_renewed, business_email_changed,
  *     business_phone_changed (mail)                        tenant_name; display_name if there is one
- *     backup_code_used (mail)                              tenant_name, remaining; display_name if there is one
+ *     totp_undone, totp_reset (mail)                       the same
+ *     password_reset_link (mail)                           tenant_name, link
+ *     totp_enabled_undo (mail)                             the same and link
+ *     backup_code_used (mail)                              the same and remaining
  *     test (mail), of "cloudepctl mail test"               nothing, no params at all
  *
  * Texts or integers. Codes go to addresses that nobody has confirmed, so those templates have nothing in them that

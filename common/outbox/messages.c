@@ -18,6 +18,8 @@
 /* What a message may say. Codes go to addresses nobody has confirmed, so nothing a stranger wrote may stand there. */
 static const char *const code_names[] = {"code", "minutes", "tenant_name", "target", "time", NULL};
 static const char *const notice_names[] = {"tenant_name", "display_name", "target", "time", NULL};
+static const char *const link_names[] = {"tenant_name", "display_name", "link", "target", "time", NULL};
+static const char *const reset_names[] = {"tenant_name", "link", "target", "time", NULL};
 static const char *const used_names[] = {"tenant_name", "display_name", "remaining", "target", "time", NULL};
 /* Written by the operator's tool, which has no key to seal params with. */
 static const char *const test_names[] = {"target", "time", NULL};
@@ -32,12 +34,17 @@ typedef struct message_t {
 static const message_t known[] = {
     {"registration", CLOUDEP_CHANNEL_MAIL, code_names},
     {"password_reset", CLOUDEP_CHANNEL_MAIL, code_names},
+    {"reauthentication", CLOUDEP_CHANNEL_MAIL, code_names},
     {"business_email", CLOUDEP_CHANNEL_MAIL, code_names},
     {"business_phone", CLOUDEP_CHANNEL_SMS, code_names},
     {"registration_exists", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"password_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"totp_enabled", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"totp_enabled_undo", CLOUDEP_CHANNEL_MAIL, link_names},
     {"totp_disabled", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"totp_undone", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {CLOUDEP_TEMPLATE_TOTP_RESET, CLOUDEP_CHANNEL_MAIL, notice_names},
+    {CLOUDEP_TEMPLATE_RESET_LINK, CLOUDEP_CHANNEL_MAIL, reset_names},
     {"backup_codes_renewed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"backup_code_used", CLOUDEP_CHANNEL_MAIL, used_names},
     {"business_email_changed", CLOUDEP_CHANNEL_MAIL, notice_names},

@@ -62,7 +62,7 @@ static void answer(waiter_t *waiter, const cloudep_session_state_t *state)
     waiter->answer = state->live ? APR_SUCCESS : APR_NOTFOUND;
     if (state->live) {
         apr_cpystrn(waiter->liveness->amr, state->amr, sizeof(waiter->liveness->amr));
-        waiter->liveness->mfa_at = state->mfa_at;
+        waiter->liveness->proofs = state->proofs;
     }
 }
 

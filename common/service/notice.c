@@ -11,9 +11,10 @@
 /* Seconds after which a notice is not sent any more: a mail server may be away for a weekend. */
 #define NOTICE_LIFETIME (3 * 86400)
 
-cloudep_outcome_t cloudep_notice_new(cloudep_context_t *ctx, const cloudep_message_t **message,
-                                     const cloudep_tenant_t *tenant, const cloudep_member_t *member,
-                                     const char *template, int remaining)
+/* param and value: what the template may show beside the names. */
+static cloudep_outcome_t write_notice(cloudep_context_t *ctx, const cloudep_message_t **message,
+                                      const cloudep_tenant_t *tenant, const cloudep_member_t *member,
+                                      const char *template, const char *param, const char *value)
 {
     static const cloudep_message_t none = {0}; /* not CLOUDEP_NO_MESSAGE, which lives as long as this block */
     apr_table_t *params;
@@ -28,7 +29,7 @@ cloudep_outcome_t cloudep_notice_new(cloudep_context_t *ctx, const cloudep_messa
     if (member->display_name) {
         apr_table_setn(params, "display_name", member->display_name);
     }
-    apr_table_setn(params, "remaining", apr_itoa(ctx->p, remaining));
+    apr_table_setn(params, param, value);
     draft = (cloudep_draft_t){.tenant_id = tenant->id,
                               .uid = member->uid,
                               .channel = CLOUDEP_CHANNEL_MAIL,
@@ -38,4 +39,18 @@ cloudep_outcome_t cloudep_notice_new(cloudep_context_t *ctx, const cloudep_messa
                               .params = params,
                               .lifetime = NOTICE_LIFETIME};
     return cloudep_message_new(ctx, message, &draft);
+}
+
+cloudep_outcome_t cloudep_notice_new(cloudep_context_t *ctx, const cloudep_message_t **message,
+                                     const cloudep_tenant_t *tenant, const cloudep_member_t *member,
+                                     const char *template, int remaining)
+{
+    return write_notice(ctx, message, tenant, member, template, "remaining", apr_itoa(ctx->p, remaining));
+}
+
+cloudep_outcome_t cloudep_notice_with_link(cloudep_context_t *ctx, const cloudep_message_t **message,
+                                           const cloudep_tenant_t *tenant, const cloudep_member_t *member,
+                                           const char *template, const char *link)
+{
+    return write_notice(ctx, message, tenant, member, template, "link", link);
 }

@@ -16,4 +16,9 @@ cloudep_outcome_t cloudep_notice_new(cloudep_context_t *ctx, const cloudep_messa
                                      const cloudep_tenant_t *tenant, const cloudep_member_t *member,
                                      const char *template, int remaining);
 
+/** The same for a template that shows a link. */
+cloudep_outcome_t cloudep_notice_with_link(cloudep_context_t *ctx, const cloudep_message_t **message,
+                                           const cloudep_tenant_t *tenant, const cloudep_member_t *member,
+                                           const char *template, const char *link);
+
 #endif

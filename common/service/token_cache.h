@@ -11,6 +11,7 @@
 #include <apr_pools.h>
 #include <apr_time.h>
 #include "base/status.h"
+#include "base/store/session_store.h"
 
 typedef struct cloudep_token_cache_t cloudep_token_cache_t;
 
@@ -20,7 +21,7 @@ typedef struct cloudep_token_cache_t cloudep_token_cache_t;
 /* What a guarded request needs to know of a session. */
 typedef struct cloudep_liveness_t {
     char amr[64];
-    apr_int64_t mfa_at; /* Unix seconds, 0: none */
+    cloudep_proofs_t proofs;
 } cloudep_liveness_t;
 
 /* A verified access token. */

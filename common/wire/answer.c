@@ -20,6 +20,7 @@ const char *cloudep_bearer_error(cloudep_reason_e reason)
         return "invalid_token";
     case CLOUDEP_TENANT_MISMATCH:
     case CLOUDEP_SECOND_FACTOR_TOO_OLD:
+    case CLOUDEP_FRESH_PROOF_NEEDED:
         return "insufficient_scope";
     default:
         return NULL;

@@ -5,9 +5,11 @@
 
 #include "flow/login_second_factor.h"
 #include "flow/password_reset.h"
+#include "flow/reauthentication.h"
 #include "flow/registration.h"
 #include "flow/social_login.h"
 #include "flow/token_exchange.h"
+#include "flow/undo.h"
 
 #define LIVE (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_VERIFYING)
 #define STORED (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_SIGNING)
@@ -42,6 +44,14 @@ const cloudep_operation_t auth_operations[] = {
      .run = run_password_forgot},
     {"POST", "/password/reset", "auth.password.reset", CODES | CLOUDEP_NEEDS_PROVIDER, 0,
      INPUT(reset_fields, cloudep_reset_t), .run = run_password_reset},
+    {"POST", "/reauthenticate/start", "auth.reauthenticate.start",
+     LIVE | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING | CLOUDEP_NEEDS_MAIL, CLOUDEP_OPERATION_MEMBER,
+     INPUT(reauthenticate_start_fields, cloudep_reauthentication_start_t), .run = run_reauthenticate_start},
+    /* What a proof needs beyond these, its flow asks for. */
+    {"POST", "/reauthenticate", "auth.reauthenticate", LIVE, CLOUDEP_OPERATION_MEMBER,
+     INPUT(reauthenticate_fields, cloudep_reauthentication_t), .run = run_reauthenticate},
+    {"POST", "/undo", "auth.undo", CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_PROVIDER, 0,
+     INPUT(undo_fields, cloudep_undo_t), .run = run_undo},
     {"POST", "/token/refresh", "auth.token.refresh", STORED, 0, INPUT(refresh_fields, refresh_t),
      .run = run_token_refresh},
     {"POST", "/token/exchange", "auth.token.exchange", STORED | CLOUDEP_NEEDS_EXCHANGE, 0,

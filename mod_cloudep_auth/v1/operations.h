@@ -30,6 +30,15 @@ extern const cloudep_field_t forgot_fields[], reset_fields[];
 cloudep_outcome_t run_password_forgot(cloudep_call_t *call);
 cloudep_outcome_t run_password_reset(cloudep_call_t *call);
 
+/* reauthenticate.c */
+extern const cloudep_field_t reauthenticate_start_fields[], reauthenticate_fields[];
+cloudep_outcome_t run_reauthenticate_start(cloudep_call_t *call);
+cloudep_outcome_t run_reauthenticate(cloudep_call_t *call);
+
+/* undo.c */
+extern const cloudep_field_t undo_fields[];
+cloudep_outcome_t run_undo(cloudep_call_t *call);
+
 /* token.c */
 typedef struct refresh_t {
     const char *refresh_token;
@@ -53,6 +62,7 @@ cloudep_outcome_t run_token_exchange(cloudep_call_t *call);
 typedef struct verify_t {
     const char *tenant;    /* slug; NULL: any */
     const char *mfa;       /* seconds since the last second factor, at most; NULL: none is needed */
+    const char *fresh;     /* seconds since the last proof, at most; NULL: any session will do */
     const char *preflight; /* "on": CORS preflights pass without a token; NULL: they do not */
 } verify_t;
 extern const cloudep_field_t verify_fields[];

@@ -79,7 +79,7 @@ for my $status (qw(reserved pending deleting)) {
 }
 set_member($stranger, "status = 'suspended'");
 outcome(ask($stranger), 403, 28505000, 'a suspended member');
-set_member($stranger, "status = 'active', origin = 'google'");
+set_member($stranger, "status = 'active', origin = 'google', has_password = false");
 outcome(ask($stranger), 403, 28505000, 'a member of another identity provider');
 
 # ---- reset: 400

@@ -72,7 +72,7 @@ is(ask('', Connection => 'close, authorization')->status, 204, 'nor what Connect
 is(client()->get("$verify?access_token=$member->{access}")->status, 401, 'a token in the query means nothing');
 
 # ---- a demand that is not understood is no demand that is met
-for my $query ('?tennant=x', '?Tenant=x', '?tenant', '?tenant=', '?mfa=', '?mfa', '?mfa=5m', '?mfa=-1', '?mfa=1e9', '?mfa=9999999999', '?tenant=A', '?tenant=a,b',
+for my $query ('?tennant=x', '?Tenant=x', '?tenant', '?tenant=', '?mfa=', '?mfa', '?mfa=5m', '?mfa=-1', '?mfa=1e9', '?fresh=', '?fresh', '?fresh=5m', '?mfa=9999999999', '?tenant=A', '?tenant=a,b',
     '?tenant=a%00b', "?tenant=$tenant->{slug}&tenant=$tenant->{slug}", "?tenant=$tenant->{slug};mfa=1", "?tenant=$tenant->{slug}&x=y", "?tenant=$tenant->{slug}&=",
     "?%74enant=$tenant->{slug}", "?access_token=$member->{access}") {
     outcome(ask($query), 400, 10101000, "refused: $query");
@@ -89,6 +89,18 @@ for my $case ([0, 204], [50, 204], [70, 403]) {
 like(ask('?mfa=60')->header('WWW-Authenticate'), qr/error="insufficient_scope"/, 'which is insufficient');
 is(ask('?mfa=999999999')->status, 204, 'long ago is enough for some');
 is(ask('?mfa=0')->status, 403, 'never for 0');
+
+# ---- so does the last proof
+for my $case ([50, 204], [70, 403]) {
+    server()->psql("UPDATE cloudep.sessions SET mfa_at = NULL, fresh_at = NULL, auth_time = now() - make_interval(secs => :'age') WHERE uid = :'uid'",
+        uid => $member->{uid}, age => $case->[0]);
+    is(ask('?fresh=60')->status, $case->[1], "opened $case->[0] seconds ago");
+}
+my $stale = outcome(ask('?fresh=60'), 403, 29505001, 'which is to be proved anew');
+is($stale->json->{reason}, 'fresh_proof_needed', 'as the reason says');
+like($stale->header('WWW-Authenticate'), qr/error="insufficient_scope"/, 'and insufficient');
+server()->psql("UPDATE cloudep.sessions SET fresh_at = now() WHERE uid = :'uid'", uid => $member->{uid});
+is(ask('?fresh=60')->status, 204, 'and was');
 
 # ---- public keys
 my $KEYS = '/.well-known/jwks.json';

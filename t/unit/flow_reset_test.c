@@ -51,10 +51,12 @@ static void test_who(void)
                "a member who has not confirmed the address resumes instead");
     postgres_sql("UPDATE cloudep.members SET status = 'suspended' WHERE email = 'who@rst.test'");
     is_outcome(forgot(at, "who@rst.test", &challenge), CLOUDEP_SUSPENDED, "a member who is suspended");
-    postgres_sql("UPDATE cloudep.members SET status = 'active', origin = 'google' WHERE email = 'who@rst.test'");
+    postgres_sql("UPDATE cloudep.members SET status = 'active', origin = 'google', has_password = false WHERE email = "
+                 "'who@rst.test'");
     is_outcome(forgot(at, "who@rst.test", &challenge), CLOUDEP_PASSWORD_ELSEWHERE,
                "a member whose password is another provider's");
-    postgres_sql("UPDATE cloudep.members SET origin = 'platform_native' WHERE email = 'who@rst.test'");
+    postgres_sql(
+        "UPDATE cloudep.members SET origin = 'platform_native', has_password = true WHERE email = 'who@rst.test'");
     is_str(flow_code(at, "who@rst.test", "password_reset"), "", "none of them was mailed a code");
     is_outcome(forgot(at, "who@rst.test", &challenge), CLOUDEP_DONE, "an active member gets one");
     flow_end(at);

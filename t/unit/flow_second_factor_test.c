@@ -62,7 +62,8 @@ static person_t enrol(const char *email)
     person.who = (cloudep_principal_t){.tenant_id = apr_pstrdup(flow.pool, session->tenant_id),
                                        .uid = apr_pstrdup(flow.pool, session->uid),
                                        .session_id = apr_pstrdup(flow.pool, session->id),
-                                       .amr = "otp"};
+                                       .amr = "otp",
+                                       .proofs.auth_time = apr_time_sec(at->ctx->now)};
     if (cloudep_failed(cloudep_start_totp(at->ctx, &person.who, &start))) {
         flow_bail_out("no enrolment");
     }
@@ -122,7 +123,10 @@ static void test_enrolment(void)
     const char *code, *first;
 
     flow_member(at, SLUG, person.email, &session);
-    person.who = (cloudep_principal_t){.tenant_id = session->tenant_id, .uid = session->uid, .session_id = session->id};
+    person.who = (cloudep_principal_t){.tenant_id = session->tenant_id,
+                                       .uid = session->uid,
+                                       .session_id = session->id,
+                                       .proofs.auth_time = apr_time_sec(at->ctx->now)};
     is_outcome(confirm(at, &person, "123456", &codes), CLOUDEP_ENROLMENT_UNKNOWN, "nothing to confirm yet");
     is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_DONE, "an enrolment begins");
     is_str(start.account, person.email, "the authenticator shows the login address");
@@ -328,22 +332,24 @@ static void test_fresh_proof(void)
     const cloudep_totp_code_t again = {.code = code_of(at, &person, 0)};
     apr_array_header_t *codes;
 
-    flow.config.step_up = 300;
+    flow.config.freshness = 300;
+    person.who.proofs.second_factor = 1;
     is_outcome(cloudep_remove_totp(at->ctx, &person.who), CLOUDEP_FRESH_PROOF_NEEDED,
                "TOTP is not removed by a session without a second factor");
     is_outcome(cloudep_verify_totp(at->ctx, &person.who, &in), CLOUDEP_DONE, "the session proves one");
     is_outcome(cloudep_verify_totp(at->ctx, &person.who, &again), CLOUDEP_TOTP_WRONG, "the same code a second time");
     is_value("t", "the session's row has it", "SELECT mfa_at IS NOT NULL FROM cloudep.sessions WHERE id = $1::uuid",
              person.who.session_id);
-    person.who.mfa_at = apr_time_sec(at->ctx->now); /* as the next request's look-up finds it */
+    person.who.proofs.mfa_at = apr_time_sec(at->ctx->now); /* as the next request's look-up finds it */
     at->ctx->now += apr_time_from_sec(299);
     is_outcome(cloudep_renew_backup_codes(at->ctx, &person.who, &codes), CLOUDEP_DONE,
                "a proof of 299 seconds ago is fresh, of 300");
     at->ctx->now += apr_time_from_sec(1);
     is_outcome(cloudep_renew_backup_codes(at->ctx, &person.who, &codes), CLOUDEP_FRESH_PROOF_NEEDED,
                "a proof of 300 seconds ago is not");
-    flow.config.step_up = 0;
-    is_outcome(cloudep_remove_totp(at->ctx, &person.who), CLOUDEP_DONE, "without CloudEPStepUp none is needed");
+    flow.config.freshness = 0;
+    is_outcome(cloudep_remove_totp(at->ctx, &person.who), CLOUDEP_DONE, "with CloudEPFreshness 0 none is needed");
+    flow.config.freshness = 900;
     is_outcome(cloudep_remove_totp(at->ctx, &person.who), CLOUDEP_DONE, "that there is none is no failure");
     is_outcome(cloudep_verify_totp(at->ctx, &person.who, &in), CLOUDEP_TOTP_NOT_ENROLLED, "nothing is left to prove");
     is_value("1", "one mail told that TOTP is off",

@@ -298,7 +298,8 @@ static void test_mfa_method(void)
                  session.id);
         is_int(cloudep_session_principal(db, p, &live, tenant->id, session.id, uid), APR_SUCCESS,
                "the session that was opened lives");
-        ok(!live.mfa_at == !cases[i].method, "its principal has a second factor if, and only if, a method was told");
+        ok(!live.proofs.mfa_at == !cases[i].method,
+           "its principal has a second factor if, and only if, a method was told");
     }
 }
 
@@ -349,10 +350,10 @@ static void test_liveness(void)
     keys[1] = (cloudep_session_key_t){tenant->id, one.id, uuid()};
     keys[2] = (cloudep_session_key_t){tenant->id, one.id, uid};
     is_int(cloudep_sessions_look_up(states, p, db, keys, 3), APR_SUCCESS, "three sessions are looked up");
-    ok(states[0].live && states[0].mfa_at > 0 && !strcmp(states[0].amr, "pwd otp mfa"),
+    ok(states[0].live && states[0].proofs.mfa_at > 0 && !strcmp(states[0].amr, "pwd otp mfa"),
        "the session with a second factor lives and has it");
     ok(!states[1].live, "a session asked for with another uid does not live");
-    ok(states[2].live && states[2].mfa_at == 0 && !strcmp(states[2].amr, "pwd"),
+    ok(states[2].live && states[2].proofs.mfa_at == 0 && !strcmp(states[2].amr, "pwd"),
        "the session without a second factor lives without one");
     is_int(cloudep_session_end(db, p, tenant->id, two.id, "logout"), APR_SUCCESS,
            "the session with a second factor is ended");
@@ -373,8 +374,9 @@ static void test_totp(void)
     is_int(cloudep_totp_load(db, p, &totp, tenant->id, uid), APR_SUCCESS, "an enrolment under way is loaded");
     ok(!totp->secret && !totp->enrolled_at && totp->codes->nelts == 0, "an enrolment under way does not count yet");
     is_str(totp->pending_secret, "sealed", "the secret of an enrolment under way is pending");
-    is_int(cloudep_totp_confirm(db, p, totp, 1, "c1 c2", notice(uid)), APR_SUCCESS, "an enrolment is confirmed");
-    is_int(cloudep_totp_confirm(db, p, totp, 2, "c1 c2", notice(uid)), APR_NOTFOUND, "an enrolment is confirmed once");
+    is_int(cloudep_totp_confirm(db, p, totp, 1, "c1 c2", NULL, notice(uid)), APR_SUCCESS, "an enrolment is confirmed");
+    is_int(cloudep_totp_confirm(db, p, totp, 2, "c1 c2", NULL, notice(uid)), APR_NOTFOUND,
+           "an enrolment is confirmed once");
     is_int(cloudep_totp_begin(db, p, tenant->id, uid, "other"), CLOUDEP_ECONFLICT,
            "no other enrolment begins beside one that counts");
     is_int(cloudep_totp_renew_codes(db, p, tenant->id, uid, "c3 c4 c5", notice(uid)), APR_SUCCESS,

@@ -20,7 +20,7 @@ static const cloudep_statement_t statements[] = {
     [LIVE] = {
         .label = "sessions_alive",
         .sql =
-            "SELECT asked.place, session.amr, " CLOUDEP_SQL_SECONDS("session.mfa_at")
+            "SELECT asked.place, session.amr, " CLOUDEP_SQL_PROOFS("session", "totp")
             " FROM unnest((SELECT %s::uuid[]), (SELECT %s::uuid[]), (SELECT %s::uuid[]))"
             "      WITH ORDINALITY AS asked (tenant_id, id, uid, place)"
             " JOIN cloudep.sessions AS session"
@@ -30,6 +30,7 @@ static const cloudep_statement_t statements[] = {
             " JOIN cloudep.members AS member"
             "   ON member.tenant_id = session.tenant_id"
             "   AND member.uid = session.uid"
+            CLOUDEP_SQL_JOIN_TOTP("totp", "session")
             " WHERE " CLOUDEP_SQL_LIVE("session")
             "   AND member.status = 'active'"
             "   AND " CLOUDEP_SQL_CURRENT("session", "member"),
@@ -37,7 +38,7 @@ static const cloudep_statement_t statements[] = {
     },
 };
 /* clang-format on */
-enum { PLACE, AMR, MFA_AT };
+enum { PLACE, AMR, PROOFS };
 const cloudep_statement_list_t cloudep_liveness_statements = CLOUDEP_STATEMENT_LIST(statements);
 
 /* "{a,b,c}" of one member of each key; UUIDs need no quotes. */
@@ -63,12 +64,11 @@ apr_status_t cloudep_sessions_look_up(cloudep_session_state_t *states, apr_pool_
     memset(states, 0, sizeof(*states) * (apr_size_t)n);
     for (int row = 0; rv == APR_SUCCESS && row < rows->count; row++) {
         const apr_int64_t i = apr_atoi64(cloudep_cell(rows, row, PLACE)) - 1;
-        const char *mfa_at = cloudep_cell(rows, row, MFA_AT);
 
         if (i >= 0 && i < n) {
             states[i].live = 1;
             states[i].amr = cloudep_cell(rows, row, AMR);
-            states[i].mfa_at = mfa_at ? apr_atoi64(mfa_at) : 0;
+            cloudep_record_read(&states[i].proofs, p, &cloudep_proofs_record, rows, row, PROOFS);
         }
     }
     return rv;

@@ -4,7 +4,7 @@
 #ifndef CLOUDEP_LIVENESS_STORE_H
 #define CLOUDEP_LIVENESS_STORE_H
 
-#include "base/store/db.h"
+#include "base/store/session_store.h"
 
 /* A session that is asked about; all three are UUIDs. */
 typedef struct cloudep_session_key_t {
@@ -14,9 +14,9 @@ typedef struct cloudep_session_key_t {
 } cloudep_session_key_t;
 
 typedef struct cloudep_session_state_t {
-    int live;           /* the session goes on and its member is active; else the rest is not set */
-    const char *amr;    /* space separated, RFC 8176 */
-    apr_int64_t mfa_at; /* Unix seconds of the last second factor, 0: none */
+    int live;        /* the session goes on and its member is active; else the rest is not set */
+    const char *amr; /* space separated, RFC 8176 */
+    cloudep_proofs_t proofs;
 } cloudep_session_state_t;
 
 /**

@@ -5,6 +5,7 @@
 #include "base/store/operator_store.h"
 #include "base/store/sql.h"
 #include "base/store/statements.h"
+#include "base/store/totp_store.h"
 
 #define MEMBER(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_member_t, kind, name)
 static const cloudep_column_t member_columns[] = {CLOUDEP_OPERATOR_MEMBER_COLUMNS(MEMBER, MEMBER, "")};
@@ -23,8 +24,14 @@ const cloudep_record_t cloudep_operator_step_record = CLOUDEP_RECORD(cloudep_ope
 static const cloudep_column_t session_columns[] = {CLOUDEP_OPERATOR_SESSION_COLUMNS(SESSION, SESSION, "", "")};
 const cloudep_record_t cloudep_operator_session_record = CLOUDEP_RECORD(cloudep_operator_session_t, session_columns);
 
+#define RESET(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_reset_t, kind, name)
+static const cloudep_column_t reset_columns[] = {CLOUDEP_OPERATOR_RESET_COLUMNS(RESET, RESET, "", "")};
+const cloudep_record_t cloudep_operator_reset_record = CLOUDEP_RECORD(cloudep_operator_reset_t, reset_columns);
+
 enum {
     END_OF_MEMBER = CLOUDEP_OPERATOR_DELETE + 1,
+    TOTP_RESET,
+    PASSWORD_RESET,
     MEMBER_LIST,
     MEMBER_SHOW,
     SESSION_LIST,
@@ -60,6 +67,22 @@ enum {
     " SELECT " CLOUDEP_OPERATOR_STEP_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "before", to) \
     " FROM before"
 
+/*
+ * A mail to each row of source, whose text a worker of given.outbox makes (outbox/request.h), and an event. lifetime:
+ * an interval; name: the event's. All are SQL texts.
+ */
+#define TELL(source, template, lifetime, name) \
+    "mail AS (" \
+    "  INSERT INTO cloudep.outbox (tenant_id, uid, outbox, channel, target, language, template, expires_at)" \
+    "  SELECT " source ".tenant_id, " source ".uid, given.outbox, 'mail', " source ".email, " source ".language," \
+    "         '" template "', now() + interval " lifetime \
+    "  FROM " source ", given" \
+    "), event AS (" \
+    "  INSERT INTO cloudep.events (tenant_id, uid, name, outcome, method)" \
+    "  SELECT " source ".tenant_id, " source ".uid, " name ", 'done', 'cloudepctl'" \
+    "  FROM " source \
+    ")"
+
 static const cloudep_statement_t statements[] = {
     [CLOUDEP_OPERATOR_SUSPEND] = {
         .label = "operator_member_suspend",
@@ -80,6 +103,74 @@ static const cloudep_statement_t statements[] = {
         .sql =
             "WITH " CLOUDEP_SQL_END_SESSIONS("member.tenant_id = %s::uuid AND (member.uid = %s::uuid OR member.email = %s)")
             " SELECT count(*) FROM ended WHERE over",
+    },
+    [TOTP_RESET] = {
+        .label = "operator_totp_reset",
+        .sql =
+            "WITH found AS ("
+            "  UPDATE cloudep.members AS member"
+            "  SET " CLOUDEP_SQL_RAISE("member")
+            "  WHERE member.tenant_id = %s::uuid"
+            "    AND (member.uid = %s::uuid OR member.email = %s)"
+            "  RETURNING member.tenant_id, member.uid, member.email, member.language, member.status"
+            "), given AS ("
+            "  SELECT %s::text AS outbox"
+            "), before AS ("
+            "  SELECT totp.tenant_id, totp.uid, found.email, found.language, totp.enrolled_at IS NOT NULL AS enrolled"
+            "  FROM found"
+            "  JOIN cloudep.totp AS totp"
+            "    ON totp.tenant_id = found.tenant_id"
+            "    AND totp.uid = found.uid"
+            "  FOR UPDATE OF totp"
+            "), cleared AS ("
+            "  UPDATE cloudep.totp AS totp"
+            "  SET secret = NULL,"
+            "      enrolled_at = NULL,"
+            "      pending_secret = NULL,"
+            "      pending_expires_at = NULL,"
+            "      backup_generation = totp.backup_generation + 1"
+            "  FROM before"
+            "  WHERE totp.tenant_id = before.tenant_id"
+            "    AND totp.uid = before.uid"
+            "), codes AS ("
+            "  DELETE FROM cloudep.backup_codes AS code"
+            "  USING before"
+            "  WHERE code.tenant_id = before.tenant_id"
+            "    AND code.uid = before.uid"
+            "), proofs AS ("
+            "  UPDATE cloudep.sessions AS session"
+            "  SET mfa_at = NULL, mfa_method = NULL"
+            "  FROM before"
+            "  WHERE session.tenant_id = before.tenant_id"
+            "    AND session.uid = before.uid"
+            "    AND session.mfa_at IS NOT NULL"
+            "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "found")
+            "), reset AS ("
+            "  SELECT tenant_id, uid, email, language"
+            "  FROM before"
+            "  WHERE enrolled"
+            "), " TELL("reset", CLOUDEP_TEMPLATE_TOTP_RESET, "'3 days'", "'operator.member.totp-reset'")
+            " SELECT " CLOUDEP_OPERATOR_RESET_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "found", "reset")
+            " FROM found",
+    },
+    [PASSWORD_RESET] = {
+        .label = "operator_password_reset",
+        .sql =
+            "WITH found AS ("
+            "  SELECT tenant_id, uid, email, language, status, origin, has_password, password_due"
+            "  FROM cloudep.members"
+            "  WHERE tenant_id = %s::uuid"
+            "    AND (uid = %s::uuid OR email = %s)"
+            "), given AS ("
+            "  SELECT %s::text AS outbox"
+            "), reset AS ("
+            "  SELECT tenant_id, uid, email, language"
+            "  FROM found"
+            "  WHERE status = 'active'"
+            "    AND (" CLOUDEP_SQL_HAS_PASSWORD("found") " OR password_due)"
+            "), " TELL("reset", CLOUDEP_TEMPLATE_RESET_LINK, "'1 day'", "'operator.member.password-reset'")
+            " SELECT " CLOUDEP_OPERATOR_RESET_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "found", "reset")
+            " FROM found",
     },
     [MEMBER_LIST] = {
         .label = "operator_member_list",
@@ -196,6 +287,20 @@ apr_status_t cloudep_operator_member_step(cloudep_db_t *db, apr_pool_t *p, cloud
         step->sessions_ended = apr_atoi64(cloudep_cell(steps[1].rows, 0, 0));
     }
     return rv;
+}
+
+apr_status_t cloudep_operator_totp_reset(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_reset_t *reset,
+                                         const cloudep_operator_member_name_t *who, const char *outbox)
+{
+    return cloudep_record_one(reset, p, db, &cloudep_operator_reset_record, &statements[TOTP_RESET],
+                              CLOUDEP_ARGS(who->tenant_id, who->uid, who->email, outbox));
+}
+
+apr_status_t cloudep_operator_password_reset(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_reset_t *reset,
+                                             const cloudep_operator_member_name_t *who, const char *outbox)
+{
+    return cloudep_record_one(reset, p, db, &cloudep_operator_reset_record, &statements[PASSWORD_RESET],
+                              CLOUDEP_ARGS(who->tenant_id, who->uid, who->email, outbox));
 }
 
 apr_status_t cloudep_operator_session_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list,

@@ -219,6 +219,31 @@ extern const cloudep_record_t cloudep_operator_step_record;
 apr_status_t cloudep_operator_member_step(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_step_t *step,
                                           const cloudep_operator_member_name_t *who,
                                           cloudep_operator_member_step_e what);
+/* What the operator did to a member's way in. */
+#define CLOUDEP_OPERATOR_RESET_COLUMNS(FIRST, NEXT, member, reset) \
+    FIRST(TEXT, email, member ".email") \
+    NEXT(TEXT, uid, member ".uid") \
+    NEXT(TEXT, status, member ".status") \
+    NEXT(BOOLEAN, done, "EXISTS (SELECT FROM " reset ")") /* else there was nothing to reset */ \
+    NEXT(NUMBER, sessions, /* that go on */ \
+         "(SELECT count(*) FROM cloudep.sessions AS session WHERE session.tenant_id = " member ".tenant_id" \
+         " AND session.uid = " member ".uid AND session.revoked_at IS NULL AND session.expires_at > now())")
+
+typedef struct cloudep_operator_reset_t {
+    CLOUDEP_OPERATOR_RESET_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "", "")
+} cloudep_operator_reset_t;
+extern const cloudep_record_t cloudep_operator_reset_record;
+
+/**
+ * Removes a member's TOTP and backup codes, also one that is being enrolled, has no session count as proved by it, and
+ * forgets wrong codes. A server of that outbox (NULL: the main one) mails the notice.
+ * @return APR_NOTFOUND: no such member
+ */
+apr_status_t cloudep_operator_totp_reset(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_reset_t *reset,
+                                         const cloudep_operator_member_name_t *who, const char *outbox);
+/** Asks for a link to set a new password, which a server makes and mails. @return APR_NOTFOUND: no such member */
+apr_status_t cloudep_operator_password_reset(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_reset_t *reset,
+                                             const cloudep_operator_member_name_t *who, const char *outbox);
 /** @return APR_NOTFOUND: no such member */
 apr_status_t cloudep_operator_member_show(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_member_details_t *member,
                                           const cloudep_operator_member_name_t *who);

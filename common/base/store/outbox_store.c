@@ -14,7 +14,7 @@
 static const cloudep_column_t columns[] = {CLOUDEP_OUTBOX_COLUMNS(ROW, ROW, "")};
 static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_outbox_row_t, columns);
 
-enum { ENQUEUE, CLAIM, DELIVERED, RETRY, GIVE_UP, RELEASE, SEEN };
+enum { ENQUEUE, CLAIM, RECIPIENT, DELIVERED, RETRY, GIVE_UP, RELEASE, SEEN };
 
 /* clang-format off */
 static const cloudep_statement_t statements[] = {
@@ -66,6 +66,21 @@ static const cloudep_statement_t statements[] = {
             " SELECT " CLOUDEP_OUTBOX_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "leased")
             " FROM leased"
             " ORDER BY leased.due_at",
+    },
+    [RECIPIENT] = {
+        .label = "outbox_recipient",
+        .sql =
+            "SELECT member.uid, tenant.name, member.display_name"
+            " FROM cloudep.outbox AS message"
+            " JOIN cloudep.members AS member"
+            "   ON member.tenant_id = message.tenant_id"
+            "   AND member.uid = message.uid"
+            "   AND member.status IN ('active', 'suspended')"
+            " JOIN cloudep.tenants AS tenant"
+            "   ON tenant.id = member.tenant_id"
+            " WHERE message.tenant_id = %s::uuid"
+            "   AND message.id = %s::uuid",
+        .repeatable = 1,
     },
     [DELIVERED] = {
         .label = "outbox_delivered",
@@ -162,6 +177,20 @@ apr_status_t cloudep_outbox_claim(cloudep_db_t *db, apr_pool_t *p, apr_array_hea
 apr_status_t cloudep_outbox_seen(cloudep_db_t *db, apr_pool_t *p, const char *name)
 {
     return cloudep_db_run(db, p, NULL, &statements[SEEN], CLOUDEP_ARGS(name));
+}
+
+apr_status_t cloudep_outbox_recipient(cloudep_db_t *db, apr_pool_t *p, cloudep_outbox_recipient_t *recipient,
+                                      const char *tenant_id, const char *id)
+{
+    cloudep_rows_t *rows;
+    apr_status_t rv = cloudep_db_run_one(db, p, &rows, &statements[RECIPIENT], CLOUDEP_ARGS(tenant_id, id));
+
+    if (rv == APR_SUCCESS) {
+        recipient->uid = cloudep_cell(rows, 0, 0);
+        recipient->tenant_name = cloudep_cell(rows, 0, 1);
+        recipient->display_name = cloudep_cell(rows, 0, 2);
+    }
+    return rv;
 }
 
 apr_status_t cloudep_outbox_delivered(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *id)

@@ -15,7 +15,9 @@
 
 #define CLOUDEP_CHANNEL_MAIL "mail"
 #define CLOUDEP_CHANNEL_SMS "sms"
-#define CLOUDEP_TEMPLATE_TEST "test"                /* of "cloudepctl mail test"; has no params */
+#define CLOUDEP_TEMPLATE_TEST "test"                      /* of "cloudepctl mail test"; has no params */
+#define CLOUDEP_TEMPLATE_RESET_LINK "password_reset_link" /* its link is made when it is sent */
+#define CLOUDEP_TEMPLATE_TOTP_RESET "totp_reset"
 #define CLOUDEP_DECOY_TARGET "nobody@decoy.invalid" /* of messages to nobody, which expire unsent */
 
 /* Bytes that the name of an outbox may have. */
@@ -87,6 +89,17 @@ apr_status_t cloudep_outbox_claim(cloudep_db_t *db, apr_pool_t *p, apr_array_hea
 
 /** Writes that a worker of that name is there; once a minute. */
 apr_status_t cloudep_outbox_seen(cloudep_db_t *db, apr_pool_t *p, const char *name);
+
+/* Whom a message is to, for one that has no params. */
+typedef struct cloudep_outbox_recipient_t {
+    const char *uid;
+    const char *tenant_name;
+    const char *display_name; /* or NULL */
+} cloudep_outbox_recipient_t;
+
+/** @return APR_NOTFOUND: it is of no member who is active or suspended; else as cloudep_db_run */
+apr_status_t cloudep_outbox_recipient(cloudep_db_t *db, apr_pool_t *p, cloudep_outbox_recipient_t *recipient,
+                                      const char *tenant_id, const char *id);
 
 /** Marks a message as delivered, and erases its params. May be repeated. */
 apr_status_t cloudep_outbox_delivered(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *id);

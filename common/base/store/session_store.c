@@ -11,7 +11,11 @@
 static const cloudep_column_t columns[] = {CLOUDEP_SESSION_COLUMNS(SESSION, SESSION, "")};
 static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_session_t, columns);
 
-enum { OPEN, AGAIN, PRINCIPAL, ROTATE, END };
+#define PROOF(kind, name, sql) CLOUDEP_COLUMN(cloudep_proofs_t, kind, name)
+static const cloudep_column_t proof_columns[] = {CLOUDEP_PROOF_COLUMNS(PROOF, PROOF, "", "")};
+const cloudep_record_t cloudep_proofs_record = CLOUDEP_RECORD(cloudep_proofs_t, proof_columns);
+
+enum { OPEN, AGAIN, PRINCIPAL, ROTATE, REAUTHENTICATE, END };
 
 /* clang-format off */
 
@@ -53,7 +57,7 @@ static const cloudep_statement_t statements[] = {
     [PRINCIPAL] = {
         .label = "session_principal",
         .sql =
-            "SELECT session.amr, " CLOUDEP_SQL_SECONDS("session.mfa_at") ","
+            "SELECT session.amr, " CLOUDEP_SQL_PROOFS("session", "totp") ","
             "       " CLOUDEP_SQL_MEMBER("member", "totp")
             " FROM cloudep.sessions AS session"
             " LEFT JOIN cloudep.members AS member"
@@ -107,6 +111,23 @@ static const cloudep_statement_t statements[] = {
             "           session.amr,"
             "           " CLOUDEP_SQL_SESSION("session"),
     },
+    [REAUTHENTICATE] = {
+        .label = "session_reauthenticate",
+        .sql =
+            "UPDATE cloudep.sessions AS session"
+            " SET fresh_at = now()"
+            " FROM cloudep.members AS member"
+            " WHERE session.tenant_id = %s::uuid"
+            "   AND session.id = %s::uuid"
+            "   AND session.uid = %s::uuid"
+            "   AND " CLOUDEP_SQL_LIVE("session")
+            "   AND member.tenant_id = session.tenant_id"
+            "   AND member.uid = session.uid"
+            "   AND member.status = 'active'"
+            "   AND " CLOUDEP_SQL_CURRENT("session", "member")
+            " RETURNING session.id",
+        .repeatable = 1,
+    },
     [END] = {
         .label = "session_end",
         .sql =
@@ -123,7 +144,7 @@ static const cloudep_statement_t statements[] = {
 /* The columns of OPEN, of AGAIN, of PRINCIPAL, and of ROTATE. */
 enum { ALLOWED, OPENED_SESSION = ALLOWED + 2 };
 enum { AMR_OF_FIRST, AS_OPENED, FIRST_SESSION };
-enum { AMR, MFA_AT, MEMBER };
+enum { AMR, PROOFS, MEMBER = PROOFS + CLOUDEP_PROOF_COLUMN_COUNT };
 enum { REUSED, TURNED, AMR_OF_ROTATED, ROTATED_SESSION };
 const cloudep_statement_list_t cloudep_session_statements = CLOUDEP_STATEMENT_LIST(statements);
 
@@ -185,7 +206,6 @@ apr_status_t cloudep_session_again(cloudep_db_t *db, apr_pool_t *p, cloudep_sess
 apr_status_t cloudep_session_principal(cloudep_db_t *db, apr_pool_t *p, cloudep_live_session_t *live,
                                        const char *tenant_id, const char *session_id, const char *uid)
 {
-    const char *mfa_at;
     cloudep_rows_t *rows;
     apr_status_t rv =
         cloudep_db_run_one(db, p, &rows, &statements[PRINCIPAL], CLOUDEP_ARGS(tenant_id, session_id, uid));
@@ -194,8 +214,7 @@ apr_status_t cloudep_session_principal(cloudep_db_t *db, apr_pool_t *p, cloudep_
         return rv;
     }
     live->amr = cloudep_cell(rows, 0, AMR);
-    mfa_at = cloudep_cell(rows, 0, MFA_AT);
-    live->mfa_at = mfa_at ? apr_atoi64(mfa_at) : 0;
+    cloudep_record_read(&live->proofs, p, &cloudep_proofs_record, rows, 0, PROOFS);
     rv = cloudep_member_of_row(p, &live->member, rows, 0, MEMBER);
     if (rv == APR_SUCCESS && live->member && live->member->status != CLOUDEP_MEMBER_ACTIVE) {
         return APR_NOTFOUND;
@@ -225,6 +244,12 @@ apr_status_t cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_ses
                : cloudep_cell_true(rows, 0, TURNED) ? CLOUDEP_ROTATED
                                                     : CLOUDEP_ROTATION_REPEATED;
     return APR_SUCCESS;
+}
+
+apr_status_t cloudep_session_reauthenticated(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id,
+                                             const char *session_id, const char *uid)
+{
+    return cloudep_db_run_one(db, p, NULL, &statements[REAUTHENTICATE], CLOUDEP_ARGS(tenant_id, session_id, uid));
 }
 
 apr_status_t cloudep_session_end(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id,

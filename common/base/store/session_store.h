@@ -31,6 +31,20 @@
     NEXT(NUMBER, idle_expires_at, /* when it ends if nothing happens; never after its lifetime */ \
          CLOUDEP_SQL_SECONDS(session ".idle_expires_at"))
 
+/* When a session proved whose it is. Unix seconds; 0: never. */
+#define CLOUDEP_PROOF_COLUMNS(FIRST, NEXT, session, totp)                                                              \
+    FIRST(NUMBER, auth_time, CLOUDEP_SQL_SECONDS(session ".auth_time")) /* it was opened */                            \
+    NEXT(NUMBER, mfa_at, CLOUDEP_SQL_SECONDS(session ".mfa_at"))        /* the last second factor */                   \
+    NEXT(NUMBER, fresh_at, CLOUDEP_SQL_SECONDS(session ".fresh_at"))    /* the last reauthentication */                \
+    NEXT(BOOLEAN, second_factor, totp ".enrolled_at IS NOT NULL")       /* the member has one: less proves nothing */
+
+typedef struct cloudep_proofs_t {
+    CLOUDEP_PROOF_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "", "")
+} cloudep_proofs_t;
+
+extern const cloudep_record_t cloudep_proofs_record;
+#define CLOUDEP_PROOF_COLUMN_COUNT (0 CLOUDEP_PROOF_COLUMNS(CLOUDEP_COLUMN_ONE, CLOUDEP_COLUMN_ONE, "", ""))
+
 typedef struct cloudep_session_t {
     const char *tenant_id;
     const char *id;
@@ -74,7 +88,7 @@ apr_status_t cloudep_session_again(cloudep_db_t *db, apr_pool_t *p, cloudep_sess
 typedef struct cloudep_live_session_t {
     const cloudep_member_t *member; /* NULL: the session lives but the member's row is gone */
     const char *amr;
-    apr_int64_t mfa_at; /* Unix seconds of the last second factor, 0: none */
+    cloudep_proofs_t proofs;
 } cloudep_live_session_t;
 
 /**
@@ -99,6 +113,13 @@ typedef enum {
  */
 apr_status_t cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session, int seq, int grace,
                                     cloudep_rotation_e *outcome);
+
+/**
+ * Notes on a live session of an active member, and on no other, that it was reauthenticated.
+ * @return APR_NOTFOUND: it is over, or the member may not act; else as cloudep_db_run
+ */
+apr_status_t cloudep_session_reauthenticated(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id,
+                                             const char *session_id, const char *uid);
 
 /** Ends a session. @return APR_NOTFOUND: it was over already; else as cloudep_db_run */
 apr_status_t cloudep_session_end(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *session_id,

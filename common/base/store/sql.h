@@ -27,8 +27,10 @@
 #define CLOUDEP_SQL_MEMBER(member, totp) \
     CLOUDEP_MEMBER_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, member, totp)
 #define CLOUDEP_SQL_SESSION(session) CLOUDEP_SESSION_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, session)
+#define CLOUDEP_SQL_PROOFS(session, totp) \
+    CLOUDEP_PROOF_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, session, totp)
 
-/* The row of cloudep.totp that CLOUDEP_SQL_MEMBER looks at. */
+/* The row of cloudep.totp that CLOUDEP_SQL_MEMBER and CLOUDEP_SQL_PROOFS look at. */
 #define CLOUDEP_SQL_JOIN_TOTP(totp, member) \
     " LEFT JOIN cloudep.totp AS " totp \
     "   ON " totp ".tenant_id = " member ".tenant_id" \
@@ -38,6 +40,9 @@
 
 /* A session that a request can still use. */
 #define CLOUDEP_SQL_LIVE(session) session ".revoked_at IS NULL AND " session ".expires_at > now()"
+
+/* A one-time link that is neither used nor over. */
+#define CLOUDEP_SQL_GOOD_LINK(link) link ".used_at IS NULL AND " link ".expires_at > now()"
 
 /*
  * Seconds that a lockout still makes wait, rounded up. clock_timestamp() instead of now(): see lockout_store.c.

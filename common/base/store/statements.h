@@ -26,6 +26,7 @@ typedef struct cloudep_statement_list_t {
     X(event)                                                                                                           \
     X(generation)                                                                                                      \
     X(identity)                                                                                                        \
+    X(link)                                                                                                            \
     X(liveness)                                                                                                        \
     X(lockout)                                                                                                         \
     X(member)                                                                                                          \

@@ -4,6 +4,7 @@
 #include "base/store/totp_store.h"
 
 #include <apr_strings.h>
+#include "base/store/link_store.h"
 #include "base/store/lockout_store.h"
 #include "base/store/sql.h"
 #include "base/store/statements.h"
@@ -86,6 +87,32 @@ enum { LOAD, BEGIN, CONFIRM, RENEW_CODES, REMOVE, STEP_UP_BY_STEP, STEP_UP_BY_CO
     " SELECT uid FROM burned"
 
 /*
+ * The undo of an enrolment dies when its factor was used in a login beside a credential that is older than it: that
+ * was the owner. A code of the mailbox, or a passkey alone, is no such credential.
+ */
+#define SPEND_UNDO(opened) \
+    "UPDATE cloudep.links AS link" \
+    " SET used_at = now()" \
+    " FROM " opened \
+    " WHERE link.tenant_id = " opened ".tenant_id" \
+    "   AND link.uid = " opened ".uid" \
+    "   AND link.undoes = '" CLOUDEP_UNDOES_TOTP "'" \
+    "   AND link.used_at IS NULL" \
+    "   AND CASE split_part(" opened ".opened_with, ':', 1)" \
+    "       WHEN '" CLOUDEP_OPENED_PASSWORD "' THEN NOT EXISTS (" \
+    "         SELECT FROM cloudep.credentials AS credential" \
+    "         WHERE credential.tenant_id = link.tenant_id" \
+    "           AND credential.uid = link.uid" \
+    "           AND credential.updated_at >= link.undoes_at)" \
+    "       WHEN 'identity' THEN EXISTS (" \
+    "         SELECT FROM cloudep.identities AS identity" \
+    "         WHERE identity.tenant_id = link.tenant_id" \
+    "           AND identity.uid = link.uid" \
+    "           AND identity.id = split_part(" opened ".opened_with, ':', 2)::uuid" \
+    "           AND identity.created_at < link.undoes_at)" \
+    "       ELSE false END"
+
+/*
  * One row, with or without a session in it, to tell a member who is gone from a proof that is used. Arguments:
  * ACTIVE_MEMBER's, OF_GENERATION's, the burn's, ENQUEUE's, OPEN_SESSION's.
  */
@@ -95,7 +122,8 @@ enum { LOAD, BEGIN, CONFIRM, RENEW_CODES, REMOVE, STEP_UP_BY_STEP, STEP_UP_BY_CO
     "), burned AS (" burn("member") \
     "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "burned") \
     "), mail AS (" CLOUDEP_SQL_ENQUEUE("burned") \
-    "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("burned") ")" \
+    "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("burned") \
+    "), spent AS (" SPEND_UNDO("opened") ")" \
     " SELECT EXISTS (SELECT FROM active), EXISTS (SELECT FROM member), " CLOUDEP_SQL_SESSION("opened") \
     " FROM (SELECT) AS always" \
     " LEFT JOIN opened ON true"
@@ -151,7 +179,13 @@ static const cloudep_statement_t statements[] = {
             "    AND totp.last_step < proof.step"
             "  RETURNING totp.tenant_id, totp.uid, totp.backup_generation"
             "), " NEW_CODES("enrolled")
-            ", mail AS (" CLOUDEP_SQL_ENQUEUE("enrolled") ")"
+            ", undo AS ("
+            "  INSERT INTO cloudep.links (tenant_id, uid, digest, kind, undoes, undoes_at, expires_at)"
+            "  SELECT enrolled.tenant_id, enrolled.uid, link.digest,"
+            "         '" CLOUDEP_LINK_UNDO "', '" CLOUDEP_UNDOES_TOTP "', now(), now() + link.lifetime"
+            "  FROM enrolled, (SELECT %s::text AS digest, %s::interval AS lifetime) AS link"
+            "  WHERE link.digest IS NOT NULL"
+            "), mail AS (" CLOUDEP_SQL_ENQUEUE("enrolled") ")"
             " SELECT uid FROM enrolled",
     },
     [RENEW_CODES] = {
@@ -258,10 +292,11 @@ apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *ten
 }
 
 apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, apr_int64_t step,
-                                  const char *codes, const cloudep_message_t *message)
+                                  const char *codes, const char *undo, const cloudep_message_t *message)
 {
-    cloudep_args_t *args = CLOUDEP_ARGS(totp->member->tenant_id, totp->member->uid, cloudep_arg_number(p, step),
-                                        totp->pending_secret, codes);
+    cloudep_args_t *args =
+        CLOUDEP_ARGS(totp->member->tenant_id, totp->member->uid, cloudep_arg_number(p, step), totp->pending_secret,
+                     codes, undo, cloudep_arg_seconds(p, CLOUDEP_UNDO_LIFETIME));
 
     cloudep_message_args(args, message);
     return cloudep_db_run_one(db, p, NULL, &statements[CONFIRM], args);

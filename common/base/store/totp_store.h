@@ -60,12 +60,12 @@ apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *ten
 
 /**
  * Makes the pending secret of totp the one that counts, burns the step of the code that proved it and stores a new set
- * of backup codes. message: the notice.
+ * of backup codes. undo: the digest of the link that takes it back (link_store.h), NULL: none. message: the notice.
  * @return APR_NOTFOUND: the step was used, or the enrolment is no longer the one that was loaded; CLOUDEP_ECONFLICT: a
  *         new code hit an old one, make others; else as cloudep_db_run
  */
 apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, apr_int64_t step,
-                                  const char *codes, const cloudep_message_t *message);
+                                  const char *codes, const char *undo, const cloudep_message_t *message);
 
 /** A new set of backup codes; the old ones are dead. @return APR_NOTFOUND: not enrolled; else as cloudep_totp_confirm
  */

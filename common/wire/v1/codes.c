@@ -79,8 +79,11 @@ static const row_t rows[] = {
     [CLOUDEP_SECOND_FACTOR_TOO_OLD] = {403, AUTH, 505, 0, {
         "a more recent second factor is needed", "需要較新的第二因素驗證"}},
     [CLOUDEP_FRESH_PROOF_NEEDED] = {403, MEMBER, 505, 1, {
-        "step_up_required: prove a second factor first, by POST /me/totp/verify",
-        "step_up_required: 請先以 POST /me/totp/verify 驗證第二因素"}},
+        "prove first that it is you: POST /api/v1/auth/reauthenticate",
+        "請先以 POST /api/v1/auth/reauthenticate 驗證身分"}},
+    [CLOUDEP_MAILED_CODE_REFUSED] = {403, OWN, 505, 0, {
+        "this account proves itself by its password or second factor, not by a mailed code",
+        "此帳號須以密碼或第二因素驗證,不能使用郵寄的驗證碼"}},
     /* tenants, invites, registration */
     [CLOUDEP_TENANT_UNKNOWN] = {404, MEMBER, 301, 0, {
         "no such tenant", "沒有這個租戶"}},
@@ -172,6 +175,11 @@ static const row_t rows[] = {
         "TOTP is not enrolled", "TOTP 尚未註冊"}},
     [CLOUDEP_ENROLMENT_UNKNOWN] = {404, MEMBER, 301, 0, {
         "no enrolment is under way, or it is over", "沒有進行中的 TOTP 註冊,或它已結束"}},
+    [CLOUDEP_SECOND_FACTOR_NEEDED] = {403, OWN, 505, 0, {
+        "the second factor is needed as well: send code", "還需要第二因素:請傳送 code"}},
+    /* one-time links */
+    [CLOUDEP_LINK_GONE] = {404, MEMBER, 301, 0, {
+        "no such link, or it is over", "沒有這個連結,或它已失效"}},
     /* accounts */
     [CLOUDEP_MEMBER_UNKNOWN] = {404, MEMBER, 301, 0, {
         "no such member", "沒有這個會員"}},
@@ -208,6 +216,8 @@ static const exception_t exceptions[] = {
         "the account's credentials were changed a moment ago: log in again", "帳號的登入憑證剛剛已變更:請重新登入"}},
     {"auth.login.social.callback", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_LOGIN_REFUSED, .messages = {
         "the account's credentials were changed a moment ago: log in again", "帳號的登入憑證剛剛已變更:請重新登入"}},
+    {"auth.reauthenticate", CLOUDEP_FRESH_PROOF_NEEDED, .messages = {
+        "this account proves itself by its second factor: send code", "此帳號須以第二因素驗證:請傳送 code"}},
     /* These have no code for a failed database. */
     {"auth.password.forgot", CLOUDEP_DATABASE_FAILED, .as = CLOUDEP_INTERNAL_ERROR},
     {"auth.password.reset", CLOUDEP_DATABASE_FAILED, .as = CLOUDEP_INTERNAL_ERROR},

@@ -1,0 +1,169 @@
+/*
+ * link_store.c - see link_store.h.
+ */
+#include "base/store/link_store.h"
+
+#include "base/store/lockout_store.h"
+#include "base/store/password_store.h"
+#include "base/store/sql.h"
+#include "base/store/statements.h"
+#include "base/store/totp_store.h"
+
+#define LINK_COLUMNS(FIRST, NEXT, link)                                                                                \
+    FIRST(TEXT, tenant_id, link ".tenant_id")                                                                          \
+    NEXT(TEXT, digest, link ".digest")                                                                                 \
+    NEXT(TEXT, uid, link ".uid")                                                                                       \
+    NEXT(TEXT, kind, link ".kind")                                                                                     \
+    NEXT(TEXT, undoes, link ".undoes")                                                                                 \
+    NEXT(NUMBER, undoes_at, CLOUDEP_SQL_MILLISECONDS(link ".undoes_at"))
+
+#define LINK(kind, name, sql) CLOUDEP_COLUMN(cloudep_link_t, kind, name)
+static const cloudep_column_t columns[] = {LINK_COLUMNS(LINK, LINK, "")};
+static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_link_t, columns);
+
+enum { ADD, FIND, USE, RESTORE, UNDO };
+
+/* clang-format off */
+static const cloudep_statement_t statements[] = {
+    [ADD] = {
+        .label = "link_add",
+        .sql =
+            "INSERT INTO cloudep.links (tenant_id, uid, digest, kind, expires_at)"
+            " SELECT member.tenant_id, member.uid, given.digest, given.kind, now() + given.lifetime"
+            " FROM cloudep.members AS member,"
+            "      (SELECT %s::text AS digest, %s::text AS kind, %s::interval AS lifetime) AS given"
+            " WHERE member.tenant_id = %s::uuid"
+            "   AND member.uid = %s::uuid"
+            " RETURNING digest",
+    },
+    [FIND] = {
+        .label = "link_find",
+        .sql =
+            "SELECT " LINK_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "link")
+            " FROM cloudep.links AS link"
+            " WHERE link.tenant_id = %s::uuid"
+            "   AND link.digest = %s"
+            "   AND " CLOUDEP_SQL_GOOD_LINK("link"),
+        .repeatable = 1,
+    },
+    [USE] = {
+        .label = "link_use",
+        .sql =
+            "UPDATE cloudep.links AS link"
+            " SET used_at = now()"
+            " WHERE link.tenant_id = %s::uuid"
+            "   AND link.digest = %s"
+            "   AND " CLOUDEP_SQL_GOOD_LINK("link")
+            " RETURNING link.uid",
+    },
+    [RESTORE] = {
+        .label = "link_restore",
+        .sql =
+            "UPDATE cloudep.links"
+            " SET used_at = NULL"
+            " WHERE tenant_id = %s::uuid"
+            "   AND digest = %s",
+        .repeatable = 1,
+    },
+    /*
+     * The member's row is locked before the link's, as a login has it (totp_store.c): of an undo and a login that makes
+     * the link void one comes first. The link's own columns are compared as they are then.
+     */
+    [UNDO] = {
+        .label = "link_undo",
+        .sql =
+            "WITH locked AS ("
+            "  SELECT tenant_id, uid"
+            "  FROM cloudep.members"
+            "  WHERE tenant_id = %s::uuid"
+            "    AND uid = %s::uuid"
+            "    AND status IN ('active', 'suspended')"
+            "  FOR UPDATE"
+            "), used AS ("
+            "  UPDATE cloudep.links AS link"
+            "  SET used_at = now()"
+            "  FROM locked"
+            "  WHERE link.tenant_id = locked.tenant_id"
+            "    AND link.uid = locked.uid"
+            "    AND link.digest = %s"
+            "    AND link.kind = '" CLOUDEP_LINK_UNDO "'"
+            "    AND " CLOUDEP_SQL_GOOD_LINK("link")
+            "  RETURNING link.tenant_id, link.uid, link.undoes, link.undoes_at"
+            "), undone AS ("
+            "  UPDATE cloudep.totp AS totp"
+            "  SET secret = NULL,"
+            "      enrolled_at = NULL,"
+            "      pending_secret = NULL,"
+            "      pending_expires_at = NULL,"
+            "      backup_generation = totp.backup_generation + 1"
+            "  FROM used"
+            "  WHERE totp.tenant_id = used.tenant_id"
+            "    AND totp.uid = used.uid"
+            "    AND used.undoes = '" CLOUDEP_UNDOES_TOTP "'"
+            "    AND totp.enrolled_at >= used.undoes_at"
+            "  RETURNING totp.tenant_id, totp.uid"
+            "), codes AS ("
+            "  DELETE FROM cloudep.backup_codes AS code"
+            "  USING undone"
+            "  WHERE code.tenant_id = undone.tenant_id"
+            "    AND code.uid = undone.uid"
+            "), due AS ("
+            "  UPDATE cloudep.members AS member"
+            "  SET " CLOUDEP_SQL_RAISE_AND_END("member") ","
+            "      has_password = false,"
+            "      password_due = true,"
+            "      ways_in = member.ways_in + CASE WHEN " CLOUDEP_SQL_HAS_PASSWORD("member")
+            "                                        OR member.password_due THEN 0 ELSE 1 END,"
+            "      updated_at = now()"
+            "  FROM used"
+            "  WHERE member.tenant_id = used.tenant_id"
+            "    AND member.uid = used.uid"
+            "), password AS ("
+            "  DELETE FROM cloudep.credentials AS credential"
+            "  USING used"
+            "  WHERE credential.tenant_id = used.tenant_id"
+            "    AND credential.uid = used.uid"
+            "), passwords AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_PASSWORD, "used")
+            "), factors AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "used")
+            "), mail AS (" CLOUDEP_SQL_ENQUEUE("used") ")"
+            " SELECT uid FROM used",
+    },
+};
+/* clang-format on */
+const cloudep_statement_list_t cloudep_link_statements = CLOUDEP_STATEMENT_LIST(statements);
+
+apr_status_t cloudep_link_add(cloudep_db_t *db, apr_pool_t *p, const cloudep_link_t *link)
+{
+    return cloudep_db_run_one(db, p, NULL, &statements[ADD],
+                              CLOUDEP_ARGS(link->digest, link->kind, cloudep_arg_seconds(p, CLOUDEP_LINK_LIFETIME),
+                                           link->tenant_id, link->uid));
+}
+
+apr_status_t cloudep_link_find(cloudep_db_t *db, apr_pool_t *p, cloudep_link_t *link, const char *tenant_id,
+                               const char *digest)
+{
+    return cloudep_record_one(link, p, db, &record, &statements[FIND], CLOUDEP_ARGS(tenant_id, digest));
+}
+
+apr_status_t cloudep_link_use(cloudep_db_t *db, apr_pool_t *p, const cloudep_link_t *link)
+{
+    return cloudep_db_run_one(db, p, NULL, &statements[USE], CLOUDEP_ARGS(link->tenant_id, link->digest));
+}
+
+apr_status_t cloudep_link_restore(cloudep_db_t *db, apr_pool_t *p, const cloudep_link_t *link)
+{
+    return cloudep_db_run(db, p, NULL, &statements[RESTORE], CLOUDEP_ARGS(link->tenant_id, link->digest));
+}
+
+apr_status_t cloudep_link_undo(cloudep_db_t *db, apr_pool_t *p, const cloudep_link_t *link,
+                               const cloudep_message_t *notice)
+{
+    cloudep_args_t *args = CLOUDEP_ARGS(link->tenant_id, link->uid, link->digest);
+    cloudep_step_t steps[] = {
+        {.st = &statements[UNDO], .args = args},
+        {.st = cloudep_end_sessions(), .args = CLOUDEP_ARGS(NULL, "undone", link->tenant_id, link->uid)},
+    };
+
+    cloudep_message_args(args, notice);
+    return cloudep_db_transact(db, p, steps, 2);
+}

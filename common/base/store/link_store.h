@@ -1,0 +1,55 @@
+/*
+ * link_store.h - one-time links as they are kept, and what undoing does.
+ *
+ * used_at says that a link serves no more: it was used, or what it undoes is beyond doubt (CLOUDEP_SQL_SPEND_UNDO).
+ */
+#ifndef CLOUDEP_LINK_STORE_H
+#define CLOUDEP_LINK_STORE_H
+
+#include "base/store/member_store.h"
+
+/* Kinds. They are also the word before the token in the address. */
+#define CLOUDEP_LINK_RESET "reset"
+#define CLOUDEP_LINK_FIRST_PASSWORD "first_password"
+#define CLOUDEP_LINK_UNDO "undo"
+
+#define CLOUDEP_UNDOES_TOTP "totp"
+
+/* Seconds that a link is good for. */
+#define CLOUDEP_LINK_LIFETIME 3600
+#define CLOUDEP_UNDO_LIFETIME (72 * 3600)
+
+/* A link that is still good. */
+typedef struct cloudep_link_t {
+    const char *tenant_id;
+    const char *digest;
+    const char *uid;
+    const char *kind;
+    const char *undoes;    /* with CLOUDEP_LINK_UNDO */
+    apr_int64_t undoes_at; /* when that was done, Unix milliseconds */
+} cloudep_link_t;
+
+/** Adds a link of a member, for CLOUDEP_LINK_LIFETIME. @return APR_NOTFOUND: no such member; else as cloudep_db_run */
+apr_status_t cloudep_link_add(cloudep_db_t *db, apr_pool_t *p, const cloudep_link_t *link);
+
+/** The link of a digest. @return APR_NOTFOUND: none, used, dead or expired; else as cloudep_db_run */
+apr_status_t cloudep_link_find(cloudep_db_t *db, apr_pool_t *p, cloudep_link_t *link, const char *tenant_id,
+                               const char *digest);
+
+/** Uses a link up: of all who try, one succeeds. @return APR_NOTFOUND: another one was first, or it expired */
+apr_status_t cloudep_link_use(cloudep_db_t *db, apr_pool_t *p, const cloudep_link_t *link);
+
+/** Puts a link back, for the one who used it, when the step after that failed. It expires when it would have. */
+apr_status_t cloudep_link_restore(cloudep_db_t *db, apr_pool_t *p, const cloudep_link_t *link);
+
+/**
+ * Uses a link up and undoes what it is for: with CLOUDEP_UNDOES_TOTP that enrolment, or one that took its place since.
+ * The password goes (it is due: a reset sets the next), all sessions end, lockouts are forgotten, the notice is
+ * enqueued.
+ * @return APR_NOTFOUND: another one was first, it died or expired, or its member is neither active nor suspended:
+ *         nothing was done; else as cloudep_db_run
+ */
+apr_status_t cloudep_link_undo(cloudep_db_t *db, apr_pool_t *p, const cloudep_link_t *link,
+                               const cloudep_message_t *notice);
+
+#endif

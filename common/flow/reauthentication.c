@@ -1,0 +1,183 @@
+/*
+ * reauthentication.c - see reauthentication.h.
+ *
+ * A mailed code proves the mailbox, and whoever holds a stolen token may be reading that as well. So it is for members
+ * who have nothing better, and of those with a second factor only that factor counts.
+ */
+#include "flow/reauthentication.h"
+
+#include <stddef.h>
+#include <string.h>
+#include "core/needs.h"
+#include "core/settings.h"
+#include "flow/purpose.h"
+#include "flow/totp_enrolment.h"
+#include "service/account.h"
+#include "service/code.h"
+#include "service/password.h"
+
+#define FIELD(member) offsetof(cloudep_reauthentication_t, member)
+
+/* Whether this server has what a proof needs. */
+static cloudep_outcome_t check_parts(const cloudep_context_t *ctx, unsigned needs)
+{
+    return ctx->config->off & needs ? cloudep_refuse(CLOUDEP_NOT_CONFIGURED) : cloudep_done();
+}
+
+/* Development headers have no session that could be marked. */
+static cloudep_outcome_t check_session(const cloudep_principal_t *who)
+{
+    if (!who->session_id) {
+        return cloudep_refuse(CLOUDEP_TOKEN_MISSING);
+    }
+    return who->member ? cloudep_done() : cloudep_refuse(CLOUDEP_SUBJECT_GONE);
+}
+
+/* Whether the member has something better than the mailbox. */
+static cloudep_outcome_t check_mailed_code(const cloudep_principal_t *who)
+{
+    return who->member->has_password || who->member->totp_enrolled ? cloudep_refuse(CLOUDEP_MAILED_CODE_REFUSED)
+                                                                   : cloudep_done();
+}
+
+cloudep_outcome_t cloudep_start_reauthentication(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                                 const cloudep_reauthentication_start_t *in,
+                                                 cloudep_reauthentication_challenge_t *out)
+{
+    cloudep_code_receiver_t receiver = {.channel = CLOUDEP_CHANNEL_MAIL, .uid = who->uid};
+    cloudep_challenge_t *challenge;
+    cloudep_outcome_t outcome = check_session(who);
+
+    (void)in; /* there is one method */
+    if (cloudep_failed(outcome) || cloudep_failed(outcome = check_mailed_code(who))) {
+        return outcome;
+    }
+    receiver.target = who->member->email;
+    receiver.language = who->member->language;
+    outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &receiver.tenant);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = cloudep_claim_cooldown(ctx, who->tenant_id, receiver.target);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = cloudep_send_code(ctx, &receiver, CLOUDEP_PURPOSE_REAUTHENTICATION, &challenge);
+    if (cloudep_failed(outcome)) {
+        cloudep_release_cooldown(ctx, who->tenant_id, receiver.target);
+        return outcome;
+    }
+    out->challenge_id = challenge->id;
+    out->expires_in = cloudep_challenge_remaining(challenge);
+    return cloudep_done();
+}
+
+/* ---- the proofs ---- */
+
+static cloudep_outcome_t mark_session(cloudep_context_t *ctx, const cloudep_principal_t *who)
+{
+    apr_status_t rv =
+        cloudep_session_reauthenticated(cloudep_database(ctx), ctx->p, who->tenant_id, who->session_id, who->uid);
+
+    if (rv == APR_NOTFOUND) {
+        return cloudep_refuse(CLOUDEP_TOKEN_INVALID);
+    }
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "marking the session");
+}
+
+static cloudep_outcome_t by_password(cloudep_context_t *ctx, const cloudep_principal_t *who, const char *password)
+{
+    cloudep_idp_user_t user = {.uid = who->uid, .email = who->member->email};
+    cloudep_outcome_t outcome = check_parts(ctx, CLOUDEP_NEEDS_PROVIDER);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (who->member->totp_enrolled) {
+        return cloudep_refuse(CLOUDEP_FRESH_PROOF_NEEDED);
+    }
+    outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &user.tenant);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = cloudep_compare_password(ctx, &user, password, 1);
+    if (outcome.reason == CLOUDEP_CREDENTIALS_WRONG) {
+        return cloudep_refuse(CLOUDEP_PASSWORD_WRONG);
+    }
+    return cloudep_failed(outcome) ? outcome : mark_session(ctx, who);
+}
+
+static cloudep_outcome_t by_factor(cloudep_context_t *ctx, const cloudep_principal_t *who, const char *code)
+{
+    cloudep_outcome_t outcome = check_parts(ctx, CLOUDEP_NEEDS_SEALING);
+
+    return cloudep_failed(outcome) ? outcome : cloudep_prove_second_factor(ctx, who, FIELD(code), code);
+}
+
+/* The challenge is used up first, so that of parallel requests one counts; what fails afterwards gives it back. */
+static cloudep_outcome_t by_mailed_code(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                        const cloudep_reauthentication_t *in)
+{
+    cloudep_challenge_t *challenge;
+    cloudep_outcome_t outcome = check_parts(ctx, CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING);
+
+    if (cloudep_failed(outcome) || cloudep_failed(outcome = check_mailed_code(who))) {
+        return outcome;
+    }
+    outcome =
+        cloudep_find_challenge(ctx, who->tenant_id, CLOUDEP_PURPOSE_REAUTHENTICATION, in->challenge_id, &challenge);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (strcmp(challenge->spec.uid, who->uid)) {
+        return cloudep_refuse(CLOUDEP_CHALLENGE_MISMATCH);
+    }
+    if (cloudep_failed(outcome = cloudep_check_code(ctx, challenge, in->mailed_code)) ||
+        cloudep_failed(outcome = cloudep_consume_challenge(ctx, challenge))) {
+        return outcome;
+    }
+    outcome = mark_session(ctx, who);
+    if (cloudep_failed(outcome)) {
+        cloudep_restore_challenge(ctx, challenge);
+    }
+    return outcome;
+}
+
+static cloudep_outcome_t missing(apr_size_t field, const char *why)
+{
+    return (cloudep_outcome_t){
+        .reason = CLOUDEP_FIELD_MISSING, .field = field, .rule = CLOUDEP_RULE_REQUIRED, .why = why};
+}
+
+/* Exactly one proof: with two it would be unclear which of them failed. */
+static cloudep_outcome_t check_input(const cloudep_reauthentication_t *in)
+{
+    const int proofs = !!in->password + !!in->code + (in->challenge_id || in->mailed_code);
+
+    if (!proofs) {
+        return missing(FIELD(password), "is required, or code, or challenge_id and mailed_code");
+    }
+    if (proofs > 1) {
+        return cloudep_invalid(in->code ? FIELD(code) : FIELD(challenge_id), CLOUDEP_RULE_NOT_ALLOWED,
+                               "is one proof too many");
+    }
+    if (in->challenge_id && !in->mailed_code) {
+        return missing(FIELD(mailed_code), "is required with challenge_id");
+    }
+    return in->mailed_code && !in->challenge_id ? missing(FIELD(challenge_id), "is required with mailed_code")
+                                                : cloudep_done();
+}
+
+cloudep_outcome_t cloudep_reauthenticate(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                         const cloudep_reauthentication_t *in)
+{
+    cloudep_outcome_t outcome = check_session(who);
+
+    if (cloudep_failed(outcome) || cloudep_failed(outcome = check_input(in))) {
+        return outcome;
+    }
+    if (in->password) {
+        return by_password(ctx, who, in->password);
+    }
+    return in->code ? by_factor(ctx, who, in->code) : by_mailed_code(ctx, who, in);
+}

@@ -1,0 +1,126 @@
+/*
+ * undo.c - see undo.h.
+ */
+#include "flow/undo.h"
+
+#include <apr_strings.h>
+#include <stddef.h>
+#include <string.h>
+#include "base/crypto/random.h"
+#include "core/needs.h"
+#include "core/settings.h"
+#include "idp/idp.h"
+#include "outbox/message.h"
+#include "service/notice.h"
+#include "service/one_time_link.h"
+#include "service/second_factor.h"
+
+#define KINDS "Aa1!" /* of each kind of characters that a provider's rules may want */
+
+/* The member of the link, as they are now, with what is enrolled. */
+static cloudep_outcome_t load(cloudep_context_t *ctx, const cloudep_link_t *link, const cloudep_totp_t **totp)
+{
+    apr_status_t rv = cloudep_totp_load(cloudep_database(ctx), ctx->p, totp, link->tenant_id, link->uid);
+
+    if (rv == APR_NOTFOUND || strcmp(link->kind, CLOUDEP_LINK_UNDO)) {
+        return cloudep_refuse(CLOUDEP_LINK_GONE);
+    }
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "looking up the member");
+}
+
+/*
+ * A factor from before the change is the owner's, and the mailbox alone does not go round it. The one that is undone is
+ * never asked for.
+ */
+static cloudep_outcome_t prove_older_factor(cloudep_context_t *ctx, const cloudep_undo_t *in,
+                                            const cloudep_link_t *link, const cloudep_totp_t *totp)
+{
+    const cloudep_message_t *notice;
+    cloudep_totp_proof_t proof;
+    cloudep_outcome_t outcome;
+    apr_status_t rv;
+
+    if (!totp->secret || totp->enrolled_at >= link->undoes_at) {
+        return cloudep_done();
+    }
+    if (!in->code) {
+        return cloudep_refuse(CLOUDEP_SECOND_FACTOR_NEEDED);
+    }
+    if (cloudep_failed(outcome = cloudep_factor_format(offsetof(cloudep_undo_t, code), in->code)) ||
+        cloudep_failed(outcome = cloudep_factor_guess(ctx, totp)) ||
+        cloudep_failed(outcome = cloudep_factor_check(ctx, totp, in->code, &proof, &notice))) {
+        return outcome;
+    }
+    rv = cloudep_totp_step_up(cloudep_database(ctx), ctx->p, totp, &proof, NULL, notice);
+    if (rv == APR_NOTFOUND) {
+        return cloudep_factor_wrong(in->code);
+    }
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "accepting the second factor");
+}
+
+/*
+ * Where the provider keeps the passwords, it gets one that nobody knows, before anything is undone here: if it cannot,
+ * the link is still good.
+ */
+static cloudep_outcome_t take_password(cloudep_context_t *ctx, const cloudep_totp_t *totp)
+{
+    const cloudep_member_t *member = totp->member;
+    cloudep_idp_context_t at;
+    const cloudep_idp_t *idp = cloudep_idp(ctx, &at);
+    const cloudep_idp_user_t user = {.tenant = totp->tenant,
+                                     .uid = member->uid,
+                                     .email = member->email,
+                                     .display_name = member->display_name,
+                                     .language = member->language};
+    const char *reason;
+    const char *phc;
+    const char *random;
+    apr_status_t rv;
+
+    if (idp == &cloudep_idp_local || !member->has_password) {
+        return cloudep_done(); /* its row goes with the undoing; or there is none */
+    }
+    rv = cloudep_random_id(&random, ctx->p);
+    if (rv == APR_SUCCESS) {
+        rv = idp->set_password(&at, &user, apr_pstrcat(ctx->p, KINDS, random, NULL), &phc, &reason);
+    }
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "taking the password away");
+}
+
+static cloudep_outcome_t undo(cloudep_context_t *ctx, const cloudep_link_t *link, const cloudep_totp_t *totp)
+{
+    const cloudep_message_t *notice;
+    cloudep_outcome_t outcome = cloudep_notice_new(ctx, &notice, totp->tenant, totp->member, "totp_undone", 0);
+    apr_status_t rv;
+
+    if (cloudep_failed(outcome) || cloudep_failed(outcome = take_password(ctx, totp))) {
+        return outcome;
+    }
+    rv = cloudep_link_undo(cloudep_database(ctx), ctx->p, link, notice);
+    if (rv == APR_NOTFOUND) {
+        return cloudep_refuse(CLOUDEP_LINK_GONE);
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "undoing");
+    }
+    cloudep_outbox_wake(ctx);
+    return cloudep_done();
+}
+
+cloudep_outcome_t cloudep_undo(cloudep_context_t *ctx, const cloudep_undo_t *in)
+{
+    cloudep_link_t link;
+    const cloudep_totp_t *totp;
+    cloudep_outcome_t outcome = cloudep_find_link(ctx, in->token, &link);
+
+    if (cloudep_failed(outcome) || cloudep_failed(outcome = load(ctx, &link, &totp)) ||
+        cloudep_failed(outcome = prove_older_factor(ctx, in, &link, totp)) ||
+        cloudep_failed(outcome = undo(ctx, &link, totp))) {
+        return outcome;
+    }
+    /* A login under way by the old password; where none can be, there is no memcached. */
+    if (!(ctx->config->off & CLOUDEP_NEEDS_CACHE)) {
+        (void)cloudep_challenge_invalidate(cloudep_challenges(ctx), link.tenant_id, link.uid);
+    }
+    return outcome;
+}

@@ -1,0 +1,56 @@
+/*
+ * reauthenticate.c - POST /reauthenticate, /reauthenticate/start.
+ */
+#include "operations.h"
+
+#include "flow/reauthentication.h"
+#include "wire/v1/fields.h"
+
+static const char *const methods[] = {"code", NULL};
+
+const cloudep_field_t reauthenticate_start_fields[] = {
+    {.name = "method",
+     .type = CLOUDEP_FIELD_CHOICE,
+     .flags = CLOUDEP_FIELD_REQUIRED,
+     .choices = methods,
+     .at = offsetof(cloudep_reauthentication_start_t, method)},
+    CLOUDEP_V1_FIELDS_END,
+};
+
+cloudep_outcome_t run_reauthenticate_start(cloudep_call_t *call)
+{
+    cloudep_reauthentication_challenge_t challenge = {0};
+    cloudep_outcome_t outcome = cloudep_start_reauthentication(call->ctx, call->principal, call->in, &challenge);
+
+    if (!cloudep_failed(outcome)) {
+        call->data = json_pack("{ss,sI}", "challenge_id", challenge.challenge_id, "expires_in",
+                               (json_int_t)challenge.expires_in);
+    }
+    return outcome;
+}
+
+const cloudep_field_t reauthenticate_fields[] = {
+    {.name = "password",
+     .type = CLOUDEP_FIELD_PASSWORD,
+     .min = 8,
+     .max = 128,
+     .at = offsetof(cloudep_reauthentication_t, password)},
+    {.name = "code", .type = CLOUDEP_FIELD_CODE, .min = 6, .max = 8, .at = offsetof(cloudep_reauthentication_t, code)},
+    {.name = "challenge_id", .type = CLOUDEP_FIELD_ID, .at = offsetof(cloudep_reauthentication_t, challenge_id)},
+    {.name = "mailed_code",
+     .type = CLOUDEP_FIELD_CODE,
+     .min = CLOUDEP_CODE_DIGITS,
+     .max = CLOUDEP_CODE_DIGITS,
+     .at = offsetof(cloudep_reauthentication_t, mailed_code)},
+    CLOUDEP_V1_FIELDS_END,
+};
+
+cloudep_outcome_t run_reauthenticate(cloudep_call_t *call)
+{
+    cloudep_outcome_t outcome = cloudep_reauthenticate(call->ctx, call->principal, call->in);
+
+    if (!cloudep_failed(outcome)) {
+        call->data = json_pack("{sb}", "ok", 1);
+    }
+    return outcome;
+}

@@ -1,0 +1,28 @@
+/*
+ * undo.c - POST /undo.
+ */
+#include "operations.h"
+
+#include <stddef.h>
+#include "flow/undo.h"
+#include "wire/v1/fields.h"
+
+const cloudep_field_t undo_fields[] = {
+    {.name = "token",
+     .type = CLOUDEP_FIELD_TOKEN,
+     .flags = CLOUDEP_FIELD_REQUIRED,
+     .max = 128,
+     .at = offsetof(cloudep_undo_t, token)},
+    {.name = "code", .type = CLOUDEP_FIELD_CODE, .min = 6, .max = 8, .at = offsetof(cloudep_undo_t, code)},
+    CLOUDEP_V1_FIELDS_END,
+};
+
+cloudep_outcome_t run_undo(cloudep_call_t *call)
+{
+    cloudep_outcome_t outcome = cloudep_undo(call->ctx, call->in);
+
+    if (!cloudep_failed(outcome)) {
+        call->data = json_pack("{sb}", "ok", 1);
+    }
+    return outcome;
+}

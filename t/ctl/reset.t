@@ -1,0 +1,78 @@
+# cloudepctl member totp-reset and password-reset: what an operator does for a member who has lost the way in.
+use strict;
+use warnings;
+use CloudEP::Ctl;
+use CloudEP::Process qw(wait_until);
+use CloudEP::Test;
+use CloudEP::Totp;
+use Digest::SHA qw(sha256_base64);
+
+my $pg = own_postgres();    # only this server's workers take what is asked for here
+my $server = own_server(pg => $pg, values => { CloudEPAccountURL => 'https://id.example/account/' })->start;
+my $ctl = CloudEP::Ctl->new(database => $pg->dsn('cloudep_owner'));
+my $tenant = tenant(server => $server);
+my ($ann, $bob) = map { register_member(tenant => $tenant, display_name => $_) } qw(Ann Bob);
+my @ann = ('--tenant', $tenant->{slug}, '--email', $ann->{email});
+my @bob = ('--tenant', $tenant->{slug}, '--uid', $bob->{uid});
+my $event = sub { $pg->value("SELECT count(*) FROM cloudep.events WHERE name = :'name' AND uid = :'uid' AND method = 'cloudepctl'", name => $_[0], uid => $_[1]{uid}) };
+
+# ---- totp-reset
+
+$ctl->fails(1, qr/the member is active and has no TOTP/, 'there is nothing to reset', qw(member totp-reset), @ann);
+is($event->('operator.member.totp-reset', $ann), 0, 'and no event of it');
+totp_enroll($_, $server) for $ann, $bob;
+$ann->{client}->post('/api/v1/members/me/totp/verify', { code => totp_code($ann->{totp}) });
+$pg->psql("INSERT INTO cloudep.lockouts (tenant_id, kind, subject, failures, blocked_until) SELECT tenant_id, 'mfa', uid::text, 20, now() + interval '1 hour'"
+    . " FROM cloudep.members WHERE uid = :'uid'", uid => $ann->{uid});
+ok(login($ann)->data->{mfa_required}, 'Ann is asked for a code that she has lost');
+my $done = $ctl->json('member totp-reset', qw(member totp-reset), @ann)->{member};
+is_deeply([@{$done}{qw(email uid status done sessions)}], [$ann->{email}, $ann->{uid}, 'active', JSON::PP::true, 1], 'says what it did');
+ok(login($ann)->data->{access_token}, 'her password is enough now');
+ok(login($bob)->data->{mfa_required}, "Bob's is not");
+is($pg->value("SELECT count(*) FROM cloudep.backup_codes WHERE uid = :'uid'", uid => $ann->{uid}), 0, 'her backup codes are gone');
+is($pg->value("SELECT count(*) FROM cloudep.sessions WHERE uid = :'uid' AND mfa_at IS NOT NULL", uid => $ann->{uid}), 0, 'no session counts as proved by it');
+is($pg->value("SELECT count(*) FROM cloudep.lockouts WHERE kind = 'mfa' AND subject = :'uid'", uid => $ann->{uid}), 0, 'her wrong codes are forgotten');
+is($event->('operator.member.totp-reset', $ann), 1, 'it is among the events');
+my ($notice) = grep { $_->{headers}{subject} =~ /was reset/ } $server->mails($ann->{email}, 3);
+like($notice->{text}, qr/^Hello Ann,.*the people who run Tenant \Q$tenant->{slug}\E/s, 'she is told, by name');
+$ctl->fails(1, qr/has no TOTP/, 'once', qw(member totp-reset), @ann);
+outcome($ann->{client}->post('/api/v1/members/me/totp/enroll-start'), 200, 102000, 'she enrols again');
+like($ctl->done('for people', qw(member totp-reset), @bob), qr/^TOTP of \Q$bob->{email}\E is off;.* 1 session goes on$/, 'in words');
+$ctl->fails(1, qr/has no member/, 'nobody', qw(member totp-reset --tenant), $tenant->{slug}, qw(--email nobody@example.com));
+$ctl->fails(2, qr/by --uid or by --email/, 'a member without a name', qw(member totp-reset --tenant), $tenant->{slug});
+
+# ---- password-reset
+
+$ctl->done('member password-reset', qw(member password-reset), @ann);
+my ($mail) = grep { $_->{text} =~ /#reset=/ } $server->mails($ann->{email}, 4);
+my ($token) = $mail->{text} =~ m{^\s+https://id\.example/account/#reset=([A-Za-z0-9_-]{64})$}m;
+ok($token, 'a running server mails a link');
+secret($token);
+my $row = $pg->psql("SELECT digest, kind, used_at IS NULL, extract(epoch FROM expires_at - created_at)::integer FROM cloudep.links"
+    . " WHERE uid = :'uid' AND kind = 'reset'", uid => $ann->{uid});
+is_deeply($row, [[sha256_base64($token) =~ tr{+/}{-_}r, 'reset', 't', 3600]], 'good for an hour, kept as the digest of its token');
+is($pg->value("SELECT params IS NULL FROM cloudep.outbox WHERE uid = :'uid' AND template = 'password_reset_link'", uid => $ann->{uid}), 't',
+    'the request never had it');
+ok(login($ann)->data->{access_token}, 'until it is used the password stays');
+is($event->('operator.member.password-reset', $ann), 1, 'it is among the events');
+$pg->psql("UPDATE cloudep.members SET origin = 'google' WHERE uid = :'uid'", uid => $bob->{uid});
+$ctl->fails(1, qr/the member is active and has no password here/, 'whose password is elsewhere', qw(member password-reset), @bob);
+$pg->psql("UPDATE cloudep.members SET password_due = true WHERE uid = :'uid'", uid => $bob->{uid});
+$ctl->done('unless an undo took one away', qw(member password-reset), @bob);
+ok($server->mails($bob->{email}, 4), 'he gets a link');
+$ctl->done('suspended', qw(member suspend), @ann);
+$ctl->fails(1, qr/the member is suspended and has no password/, 'a suspended member', qw(member password-reset), @ann);
+
+$ctl->done('for another server', qw(member password-reset --outbox shop.example), @bob);
+is($pg->value("SELECT outbox FROM cloudep.outbox WHERE uid = :'uid' ORDER BY created_at DESC LIMIT 1", uid => $bob->{uid}), 'shop.example', 'the row names it');
+$ctl->fails(2, qr/--outbox must be/, 'an outbox that can be none', qw(member password-reset --outbox), "a\nb", @bob);
+
+# Without pages there is nothing that a link could lead to, which the row says.
+my $elsewhere = own_postgres();
+my $plain = own_server(pg => $elsewhere)->start;
+my $cem = register_member(tenant => tenant(server => $plain));
+CloudEP::Ctl->new(database => $elsewhere->dsn('cloudep_owner'))->done('a request', qw(member password-reset --tenant), $cem->{slug}, '--uid', $cem->{uid});
+ok(wait_until(30, sub { ($elsewhere->value("SELECT last_error FROM cloudep.outbox WHERE template = 'password_reset_link'") // '') =~ /CloudEPAccountURL is not set/ }),
+    'is given up without CloudEPAccountURL');
+
+finish();

@@ -1,0 +1,166 @@
+/*
+ * flow_link_test.c - one-time links: a new password by one, and what a link that is used, over or another's does.
+ */
+#include "flow.h"
+#include "base/crypto/link_token.h"
+#include "base/store/link_store.h"
+#include "flow/password_reset.h"
+#include "service/one_time_link.h"
+
+#define SLUG "lnk"
+#define NEW_PASSWORD "an entirely different phrase"
+
+/* A member and the token of a link of that kind. */
+static const char *linked(flow_case_t *at, const char *email, const char *kind, const cloudep_session_t **session)
+{
+    cloudep_link_token_t token;
+    cloudep_link_t link = {.kind = kind};
+
+    flow_member(at, SLUG, email, session);
+    flow_must(cloudep_link_token_make(&token, at->p, (*session)->tenant_id), "a token");
+    link.tenant_id = (*session)->tenant_id;
+    link.uid = (*session)->uid;
+    link.digest = token.digest;
+    flow_must(cloudep_link_add(flow.run.db, at->p, &link), "a link");
+    return token.text;
+}
+
+static cloudep_outcome_t reset(flow_case_t *at, const char *token, const char *password)
+{
+    const cloudep_link_reset_t in = {.token = token, .new_password = password};
+
+    return cloudep_reset_by_link(at->ctx, &in);
+}
+
+static void test_reset(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    const char *token = linked(at, "reset@link.test", CLOUDEP_LINK_RESET, &session);
+    cloudep_login_result_t result;
+
+    is_invalid(reset(at, token, "reset@link.test"), offsetof(cloudep_link_reset_t, new_password), CLOUDEP_RULE_PASSWORD,
+               "a password that the rules refuse");
+    is_outcome(flow_login(at, SLUG, "reset@link.test", FLOW_PASSWORD, &result), CLOUDEP_DONE,
+               "until a link is used the password stays");
+    is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_DONE, "a link sets the password, also after a refused one");
+    is_value("0", "no session goes on",
+             "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid AND revoked_at IS NULL", session->uid);
+    is_outcome(flow_login(at, SLUG, "reset@link.test", FLOW_PASSWORD, &result), CLOUDEP_CREDENTIALS_WRONG,
+               "the old password is wrong");
+    is_outcome(flow_login(at, SLUG, "reset@link.test", NEW_PASSWORD, &result), CLOUDEP_DONE, "the new one is right");
+    is_outcome(reset(at, token, FLOW_PASSWORD), CLOUDEP_LINK_GONE, "a link serves once");
+    is_value("1", "one mail told of the new password",
+             "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'password_changed'",
+             "reset@link.test");
+    flow_end(at);
+}
+
+static void test_gone(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session, *other;
+    const char *token = linked(at, "gone@link.test", CLOUDEP_LINK_RESET, &session);
+    const char *undo = linked(at, "undo@link.test", CLOUDEP_LINK_RESET, &other);
+    cloudep_link_token_t foreign;
+
+    is_outcome(reset(at, "no token at all", NEW_PASSWORD), CLOUDEP_LINK_GONE, "what can be no token");
+    flow_must(cloudep_link_token_make(&foreign, at->p, session->tenant_id), "a token");
+    is_outcome(reset(at, foreign.text, NEW_PASSWORD), CLOUDEP_LINK_GONE, "a token that nobody was sent");
+    flow_must(cloudep_link_token_make(&foreign, at->p, "00000000-0000-4000-8000-000000000000"), "a token");
+    is_outcome(reset(at, apr_pstrcat(at->p, apr_pstrndup(at->p, foreign.text, 21), token + 21, NULL), NEW_PASSWORD),
+               CLOUDEP_LINK_GONE, "a token under another tenant");
+    free(postgres_value("UPDATE cloudep.links SET kind = 'undo', undoes = 'totp', undoes_at = now()"
+                        " WHERE uid = $1::uuid",
+                        other->uid, NULL));
+    is_outcome(reset(at, undo, NEW_PASSWORD), CLOUDEP_LINK_GONE, "a link of another kind sets no password");
+    free(postgres_value("UPDATE cloudep.links SET expires_at = now() WHERE uid = $1::uuid", session->uid, NULL));
+    is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_LINK_GONE, "a link whose time is over");
+    free(postgres_value("UPDATE cloudep.links SET expires_at = now() + interval '1 minute' WHERE uid = $1::uuid",
+                        session->uid, NULL));
+    free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", session->uid, NULL));
+    is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_SUSPENDED, "the link of a suspended member");
+    free(postgres_value("UPDATE cloudep.members SET status = 'active', origin = 'google' WHERE uid = $1::uuid",
+                        session->uid, NULL));
+    is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_PASSWORD_ELSEWHERE, "of one whose password is elsewhere");
+    free(postgres_value("UPDATE cloudep.members SET password_due = true WHERE uid = $1::uuid", session->uid, NULL));
+    is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_DONE, "of one whose password an undo took away");
+    is_value("f", "whose password is not due any more", "SELECT password_due FROM cloudep.members WHERE uid = $1::uuid",
+             session->uid);
+    flow_end(at);
+}
+
+/* A first password is for one who came by a social provider, too. */
+static void test_first(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    const char *token = linked(at, "first@link.test", CLOUDEP_LINK_FIRST_PASSWORD, &session);
+
+    free(postgres_value("UPDATE cloudep.members SET origin = 'google' WHERE uid = $1::uuid", session->uid, NULL));
+    is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_DONE, "a link for a first password");
+    flow_end(at);
+}
+
+static void test_restored(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    const char *token = linked(at, "restored@link.test", CLOUDEP_LINK_RESET, &session);
+
+    flow_revoke("INSERT ON cloudep.outbox");
+    is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_DATABASE_FAILED, "a reset that the database cannot finish");
+    flow_grant("INSERT ON cloudep.outbox");
+    is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_DONE, "the same link serves once the database can");
+    flow_end(at);
+}
+
+static cloudep_outcome_t use(flow_case_t *at, int number, void *token)
+{
+    (void)number;
+    return reset(at, token, NEW_PASSWORD);
+}
+
+static void test_at_once(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    flow_crowd_t crowd = {.run = use};
+
+    crowd.baton = apr_pstrdup(at->p, linked(at, "crowd@link.test", CLOUDEP_LINK_RESET, &session));
+    flow_crowd(&crowd, TEST_THREADS);
+    is_int(flow_ended(&crowd, TEST_THREADS, CLOUDEP_DONE), 1, "of many uses of a link at once one sets a password");
+    is_int(flow_ended(&crowd, TEST_THREADS, CLOUDEP_LINK_GONE), TEST_THREADS - 1, "the others find it gone");
+    flow_end(at);
+}
+
+static void test_address(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_new_link_t link;
+
+    flow_member(at, SLUG, "address@link.test", &session);
+    is_outcome(cloudep_new_link(at->ctx, session->tenant_id, CLOUDEP_LINK_UNDO, &link), CLOUDEP_DONE,
+               "without CloudEPAccountURL");
+    ok(!link.url && !link.digest, "there is no link");
+    flow.config.account_url = "https://id.test/account/";
+    is_outcome(cloudep_new_link(at->ctx, session->tenant_id, CLOUDEP_LINK_UNDO, &link), CLOUDEP_DONE, "with it");
+    ok(link.url && !strncmp(link.url, "https://id.test/account/#undo=", 30), "the token is in the fragment: %s",
+       link.url);
+    flow.config.account_url = NULL;
+    flow_end(at);
+}
+
+int main(void)
+{
+    flow_start();
+    flow_tenant(SLUG);
+    test_reset();
+    test_gone();
+    test_first();
+    test_restored();
+    test_at_once();
+    test_address();
+    return done_testing();
+}
