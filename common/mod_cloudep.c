@@ -15,7 +15,7 @@
 #include <apr_strings.h>
 #include "access/place.h"
 #include "core/config.h"
-#include "core/db_lender.h"
+#include "core/db_pool.h"
 #include "core/http.h"
 #include "core/keys.h"
 #include "core/memcached.h"
@@ -50,7 +50,7 @@ static int has_database(const cloudep_config_t *config)
     return config->database;
 }
 
-/* The lent connections, and what asks through them for many requests at once. */
+/* The pool of connections, and what asks through them for many requests at once. */
 static apr_status_t make_database(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild)
 {
     cloudep_runtime_t *run = config->run;

@@ -57,19 +57,19 @@ typedef struct cloudep_rows_t {
     const char **cells; /* count * columns texts; NULL is SQL NULL */
 } cloudep_rows_t;
 
-/* One lent connection. */
+/* One connection, leased for a statement. */
 typedef struct cloudep_db_lease_t {
     const apr_dbd_driver_t *driver;
     apr_dbd_t *handle;
     apr_pool_t *pool; /* the connection's own */
-    void *owner;      /* the lender's */
+    void *owner;      /* the pool's slot */
     int cut_off;      /* its server did not answer: set by watch */
 } cloudep_db_lease_t;
 
 /* Where connections come from: mod_dbd's pool in httpd, one connection in cloudepctl. */
 typedef struct cloudep_db_t {
     void *baton;
-    /* Lends a connection, or CLOUDEP_EDATABASE / CLOUDEP_EOVERLOAD within a bounded time. */
+    /* Leases a connection, or CLOUDEP_EDATABASE / CLOUDEP_EOVERLOAD within a bounded time. */
     apr_status_t (*acquire)(void *baton, cloudep_db_lease_t *lease, apr_pool_t *p);
     void (*release)(void *baton, cloudep_db_lease_t *lease);
     /* Told of the socket before a statement goes out and (socket -1) after; may be NULL. Waits in between may be ended

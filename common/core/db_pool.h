@@ -1,8 +1,8 @@
 /*
- * db_lender.h - the database of a server in a child: mod_dbd's connections, lent for one statement each.
+ * db_pool.h - the database of a server in a child: mod_dbd's connections, leased for one statement each.
  */
-#ifndef CLOUDEP_DB_LENDER_H
-#define CLOUDEP_DB_LENDER_H
+#ifndef CLOUDEP_DB_POOL_H
+#define CLOUDEP_DB_POOL_H
 
 #include <httpd.h>
 #include "base/store/db.h"

@@ -1,0 +1,226 @@
+/*
+ * db_pool.c - leases mod_dbd's pooled connections, with a bound on every wait for one and for its answer.
+ *
+ * mod_dbd waits for a free connection without limit and connects under its pool's lock, so a slot is taken first,
+ * and one thread at a time asks mod_dbd. libpq waits for an answer without limit: the watchdog cuts that off. Once
+ * PostgreSQL has failed, one request at a time tries it and the others are answered at once, until one succeeded.
+ */
+#include "core/db_pool.h"
+
+#include <mod_dbd.h>
+#include <apr_strings.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+#include <libpq-fe.h>
+#include "base/status.h"
+#include "core/module.h"
+#include "core/watchdog.h"
+
+/* How long the server itself has to cancel a statement, before the watchdog does. */
+#define CANCEL_TIME apr_time_from_sec(1)
+/* How long others wait for the request that tries whether PostgreSQL is back. */
+#define PROBE_WAIT apr_time_from_msec(250)
+/* A second try is not worth it when the first one failed as slowly as this: nobody answers there. */
+#define SLOW_FAILURE apr_time_from_msec(500)
+
+/* The right to use a connection: there are as many slots as CloudEPDatabaseConnections says. */
+typedef struct slot_t {
+    struct slot_t *next;
+    ap_dbd_t *dbd;
+    int number; /* its slot at the watchdog */
+    int probe;
+    int watched;
+} slot_t;
+
+typedef struct db_pool_t {
+    server_rec *s;
+    APR_OPTIONAL_FN_TYPE(ap_dbd_open) * open; /* mod_dbd may not be loaded at all */
+    APR_OPTIONAL_FN_TYPE(ap_dbd_close) * close;
+    apr_thread_mutex_t *mutex;
+    apr_thread_cond_t *changed;
+    slot_t *free;
+    int opening; /* somebody is in mod_dbd, perhaps connecting */
+    int suspect; /* the last that was heard of PostgreSQL is a failure */
+    int probing; /* somebody tries whether it still is */
+    int waiting;
+    apr_interval_time_t wait;
+    cloudep_watchdog_t *watchdog;
+} db_pool_t;
+
+static int may_take(const db_pool_t *pool)
+{
+    return pool->free && !pool->opening && !(pool->suspect && pool->probing);
+}
+
+static apr_status_t take_slot(db_pool_t *pool, slot_t **slot)
+{
+    apr_time_t entered = apr_time_now();
+    apr_status_t rv = APR_SUCCESS;
+
+    apr_thread_mutex_lock(pool->mutex);
+    pool->waiting++;
+    while (!may_take(pool) && rv == APR_SUCCESS) {
+        apr_interval_time_t left = entered + (pool->suspect ? PROBE_WAIT : pool->wait) - apr_time_now();
+
+        rv = left > 0 ? apr_thread_cond_timedwait(pool->changed, pool->mutex, left) : CLOUDEP_EOVERLOAD;
+        rv = APR_STATUS_IS_TIMEUP(rv) ? APR_SUCCESS : rv; /* it may be free all the same */
+    }
+    pool->waiting--;
+    if (rv == APR_SUCCESS) {
+        *slot = pool->free;
+        pool->free = (*slot)->next;
+        pool->opening = 1;
+        (*slot)->probe = pool->suspect;
+        pool->probing |= pool->suspect;
+    }
+    else if (pool->suspect) {
+        rv = CLOUDEP_EDATABASE;
+    }
+    apr_thread_mutex_unlock(pool->mutex);
+    return rv;
+}
+
+/* Call it with the mutex held. Nobody is woken for nothing: with many in line, that is half of all that httpd does. */
+static void tell(db_pool_t *pool, int all)
+{
+    if (pool->waiting && all) {
+        apr_thread_cond_broadcast(pool->changed);
+    }
+    else if (pool->waiting && may_take(pool)) {
+        apr_thread_cond_signal(pool->changed);
+    }
+}
+
+static void opened(db_pool_t *pool)
+{
+    apr_thread_mutex_lock(pool->mutex);
+    pool->opening = 0;
+    tell(pool, 0);
+    apr_thread_mutex_unlock(pool->mutex);
+}
+
+static void give_back(db_pool_t *pool, slot_t *slot, int failed)
+{
+    apr_thread_mutex_lock(pool->mutex);
+    slot->next = pool->free;
+    pool->free = slot;
+    if (slot->probe) {
+        pool->probing = 0;
+    }
+    tell(pool, failed || pool->suspect);
+    pool->suspect = failed;
+    apr_thread_mutex_unlock(pool->mutex);
+}
+
+static ap_dbd_t *open_connection(db_pool_t *pool, apr_pool_t *p)
+{
+    apr_time_t began = apr_time_now();
+    ap_dbd_t *dbd = pool->open(p, pool->s);
+
+    /* After one broken connection mod_dbd gives up without trying another. */
+    return dbd || apr_time_now() - began > SLOW_FAILURE ? dbd : pool->open(p, pool->s);
+}
+
+static apr_status_t acquire(void *baton, cloudep_db_lease_t *lease, apr_pool_t *p)
+{
+    db_pool_t *pool = baton;
+    slot_t *slot;
+    apr_status_t rv = take_slot(pool, &slot);
+
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->s, CENO(140) "%s",
+                     rv == CLOUDEP_EDATABASE ? "the database has failed and nobody could reach it again yet"
+                                             : "no database connection was free in time");
+        return rv;
+    }
+    slot->dbd = open_connection(pool, p);
+    opened(pool);
+    if (!slot->dbd) {
+        give_back(pool, slot, 1);
+        return CLOUDEP_EDATABASE;
+    }
+    lease->driver = slot->dbd->driver;
+    lease->handle = slot->dbd->handle;
+    lease->pool = slot->dbd->pool;
+    lease->owner = slot;
+    return APR_SUCCESS;
+}
+
+static void release(void *baton, cloudep_db_lease_t *lease)
+{
+    db_pool_t *pool = baton;
+    slot_t *slot = lease->owner;
+    int failed = PQstatus(apr_dbd_native_handle(lease->driver, lease->handle)) != CONNECTION_OK;
+
+    pool->close(pool->s, slot->dbd);
+    give_back(pool, slot, failed);
+}
+
+static void watch(void *baton, cloudep_db_lease_t *lease, int socket)
+{
+    db_pool_t *pool = baton;
+    slot_t *slot = lease->owner;
+
+    if (socket >= 0) {
+        slot->watched = cloudep_watchdog_begin(pool->watchdog, slot->number, socket) == APR_SUCCESS;
+    }
+    else if (slot->watched) {
+        slot->watched = 0;
+        lease->cut_off = cloudep_watchdog_end(pool->watchdog, slot->number);
+        if (lease->cut_off) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, pool->s, CENO(142) "PostgreSQL did not answer in time");
+        }
+    }
+}
+
+static void report(void *baton, const char *label, const char *sqlstate, const char *message)
+{
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, ((db_pool_t *)baton)->s, CENO(141) "statement %s: %s %s", label, sqlstate,
+                 message);
+}
+
+/* Makes the slots, the watchdog and what guards them. */
+static apr_status_t equip(db_pool_t *pool, const cloudep_config_t *config, apr_pool_t *pchild)
+{
+    apr_status_t rv = apr_thread_mutex_create(&pool->mutex, APR_THREAD_MUTEX_DEFAULT, pchild);
+    slot_t *slots = apr_pcalloc(pchild, sizeof(*slots) * (apr_size_t)config->database_connections);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_cond_create(&pool->changed, pchild);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = cloudep_watchdog_create(&pool->watchdog, pchild, config->database_connections,
+                                     apr_time_from_msec(config->statement_timeout) + CANCEL_TIME);
+    }
+    for (int i = config->database_connections - 1; i >= 0; i--) {
+        slots[i].number = i;
+        slots[i].next = pool->free;
+        pool->free = &slots[i];
+    }
+    return rv;
+}
+
+cloudep_db_t *cloudep_db_create(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild)
+{
+    cloudep_db_t *db = apr_pcalloc(pchild, sizeof(*db));
+    db_pool_t *pool = apr_pcalloc(pchild, sizeof(*pool));
+
+    pool->s = s;
+    pool->open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
+    pool->close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
+    if (!pool->open || !pool->close) {
+        return NULL; /* post_config has refused this already */
+    }
+    if (equip(pool, config, pchild) != APR_SUCCESS) {
+        return NULL;
+    }
+    pool->wait = (apr_interval_time_t)config->database_wait * 1000;
+    db->baton = pool;
+    db->acquire = acquire;
+    db->release = release;
+    db->watch = watch;
+    db->report = report;
+    db->statement_timeout = config->statement_timeout;
+    db->lock_timeout = config->lock_timeout;
+    return db;
+}
