@@ -3,7 +3,11 @@
  *
  * A step of business is one data-modifying statement, so there are no transactions here. A connection is
  * held only around the statement. What callers need not know: prepared statements that die with a
- * reconnect, NULL, SQLSTATE, and connections that the server closed while they were idle.
+ * reconnect, NULL, SQLSTATE, settings of the role, and connections that the server closed while they were idle.
+ *
+ * A statement is tried again, within statement_timeout, where that can do no harm: on a new connection when the old one
+ * is of no use (closed, or its server takes no writes any more) and the statement is repeatable or was certainly not
+ * carried out; and, up to five times in all, after a deadlock or a serialization failure.
  */
 #ifndef CLOUDEP_DB_H
 #define CLOUDEP_DB_H
@@ -75,10 +79,12 @@ typedef struct cloudep_db_t {
     /* Told of the socket before a statement goes out and (socket -1) after; may be NULL. Waits in between may be ended
      * by shutting it down. Connecting is not watched: connect_timeout bounds that. */
     void (*watch)(void *baton, cloudep_db_lease_t *lease, int socket);
-    /* Told of a failure: SQLSTATE ("" if unknown) and the server's first line. Never row data. */
+    /* Told of a failure that no other try mended: SQLSTATE ("" if unknown) and the server's first line. Never row data.
+     */
     void (*report)(void *baton, const char *label, const char *sqlstate, const char *message);
-    int statement_timeout; /* ms */
-    int lock_timeout;      /* ms */
+    int statement_timeout;   /* ms */
+    int lock_timeout;        /* ms */
+    const char *application; /* application_name of sessions that have none; NULL: leave it empty */
 } cloudep_db_t;
 
 /**
