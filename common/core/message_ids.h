@@ -56,6 +56,12 @@
     MESSAGE(704, "warning")                                                                                            \
     MESSAGE(705, "info")                                                                                               \
     MESSAGE(706, "warning, debug")                                                                                     \
-    MESSAGE(707, "crit")
+    MESSAGE(707, "crit")                                                                                               \
+    MESSAGE(1240, "err")                                                                                               \
+    MESSAGE(1241, "notice")                                                                                            \
+    MESSAGE(1242, "err")                                                                                               \
+    MESSAGE(1243, "err")                                                                                               \
+    MESSAGE(1244, "err")                                                                                               \
+    MESSAGE(1245, "notice")
 
 #endif

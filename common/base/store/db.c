@@ -396,3 +396,26 @@ apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *labe
     db->release(db->baton, &lease);
     return rv;
 }
+
+int cloudep_db_awaits_standby(const cloudep_db_lease_t *lease, int backend, apr_pool_t *p)
+{
+    PGconn *pg = apr_dbd_native_handle(lease->driver, lease->handle);
+    const char *const values[] = {apr_itoa(p, backend)};
+    PGresult *result;
+    int waits;
+
+    if (revive(lease, p, pg) != APR_SUCCESS) {
+        return 0;
+    }
+    /* clang-format off */
+    result = PQexecParams(pg,
+        "SELECT"
+        " FROM pg_catalog.pg_stat_activity"
+        " WHERE pid = $1::integer"
+        "   AND wait_event = 'SyncRep'",
+        1, NULL, values, NULL, NULL, 0);
+    /* clang-format on */
+    waits = PQntuples(result) > 0;
+    PQclear(result);
+    return waits;
+}

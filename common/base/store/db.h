@@ -116,6 +116,14 @@ apr_status_t cloudep_db_number(int *number, apr_pool_t *p, cloudep_db_t *db, con
 /** Runs SQL text of several statements without parameters, in one transaction (migrations). */
 apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *label, const char *sql);
 
+/**
+ * Whether a server process still waits for a synchronous standby to confirm its commit: neither statement_timeout nor
+ * the end of its connection ends that. Asks on a connection of the same role, outside of any statement.
+ * @param backend the id of the process
+ * @return 0 also where it could not be asked
+ */
+int cloudep_db_awaits_standby(const cloudep_db_lease_t *lease, int backend, apr_pool_t *p);
+
 /** The text in a cell, NULL for SQL NULL. */
 static inline const char *cloudep_cell(const cloudep_rows_t *rows, int row, int column)
 {
