@@ -69,16 +69,20 @@ static const char *argument(const server_rec *s, const char *name, apr_pool_t *p
     return ap_getword_conf(p, &words);
 }
 
-/* Appends "host=..." to the target. */
-static void describe(cloudep_dbd_t *dbd, const PQconninfoOption *option, apr_pool_t *p)
+/* "host=... port=..." */
+static const char *describe(const PQconninfoOption *options, apr_pool_t *p)
 {
     static const char *const told[] = {"host", "hostaddr", "port", "dbname", "user", "target_session_attrs"};
+    const char *text = "";
 
     for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
-        if (!strcmp(option->keyword, told[i])) {
-            dbd->target = apr_pstrcat(p, dbd->target, *dbd->target ? " " : "", told[i], "=", option->val, NULL);
+        for (const PQconninfoOption *option = options; option && option->keyword; option++) {
+            if (option->val && *option->val && !strcmp(option->keyword, told[i])) {
+                text = apr_pstrcat(p, text, *text ? " " : "", told[i], "=", option->val, NULL);
+            }
         }
     }
+    return text;
 }
 
 void cloudep_dbd_read(cloudep_dbd_t *dbd, const server_rec *s, apr_pool_t *p)
@@ -87,15 +91,12 @@ void cloudep_dbd_read(cloudep_dbd_t *dbd, const server_rec *s, apr_pool_t *p)
     PQconninfoOption *options;
 
     dbd->params = params ? params : "";
-    dbd->target = "";
     dbd->passfile = apr_pstrdup(p, getenv("PGPASSFILE")); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
     options = PQconninfoParse(dbd->params, NULL);
+    dbd->target = describe(options, p);
     for (const PQconninfoOption *option = options; option && option->keyword; option++) {
-        if (option->val && *option->val) {
-            describe(dbd, option, p);
-            if (!strcmp(option->keyword, "passfile")) {
-                dbd->passfile = apr_pstrdup(p, option->val);
-            }
+        if (option->val && *option->val && !strcmp(option->keyword, "passfile")) {
+            dbd->passfile = apr_pstrdup(p, option->val);
         }
     }
     PQconninfoFree(options);

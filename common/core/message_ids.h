@@ -60,7 +60,6 @@
     MESSAGE(1240, "err")                                                                                               \
     MESSAGE(1241, "notice")                                                                                            \
     MESSAGE(1242, "err")                                                                                               \
-    MESSAGE(1243, "err")                                                                                               \
     MESSAGE(1244, "err")                                                                                               \
     MESSAGE(1245, "notice")
 
