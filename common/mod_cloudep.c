@@ -13,6 +13,8 @@
 #include <http_request.h>
 #include <apr_strings.h>
 #include "access/place.h"
+#include "base/text/icu.h"
+#include "base/version.h"
 #include "core/config.h"
 #include "core/db_pool.h"
 #include "core/dbd.h"
@@ -87,22 +89,6 @@ static int has_provider(const cloudep_config_t *config)
     return config->run->idp != NULL;
 }
 
-static apr_status_t prepare_outbox(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error)
-{
-    (void)s;
-    return cloudep_outbox_prepare(&config->run->outbox_setup, pconf, config, error);
-}
-
-static int has_mail(const cloudep_config_t *config)
-{
-    return cloudep_outbox_has_mail(config->run->outbox_setup);
-}
-
-static int has_sms(const cloudep_config_t *config)
-{
-    return cloudep_outbox_has_sms(config->run->outbox_setup);
-}
-
 static apr_status_t start_sweep(server_rec *main_server, apr_pool_t *pchild)
 {
     cloudep_sweep_start(main_server, pchild);
@@ -123,6 +109,7 @@ static const cloudep_part_t parts[] = {
     {"signing key", "CloudEPSigningKeys", CLOUDEP_NEEDS_SIGNING, cloudep_signing_keys_prepare, cloudep_can_sign},
     {"verifying key", NULL, CLOUDEP_NEEDS_VERIFYING, .is_on = cloudep_can_verify},
     {"sealing key", "CloudEPSealingKeys", CLOUDEP_NEEDS_SEALING, cloudep_sealing_keys_prepare, cloudep_can_seal},
+    {"refresh tokens", .needs = CLOUDEP_NEEDS_SIGNING, .prepare = cloudep_refresh_keys_prepare},
     {"outgoing HTTP", .child_init = make_http},
     {"verified tokens", .needs = CLOUDEP_NEEDS_VERIFYING, .child_init = make_token_cache},
     {"password hashing", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_hasher_prepare,
@@ -130,8 +117,8 @@ static const cloudep_part_t parts[] = {
     {"identity provider", "CloudEPIdentityProvider", CLOUDEP_NEEDS_PROVIDER, find_provider, has_provider},
     {"ZITADEL", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_zitadel_prepare,
      .child_init = cloudep_zitadel_child_init},
-    {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, prepare_outbox, has_mail},
-    {"SMS", "CloudEPSMSTransport", CLOUDEP_NEEDS_SMS, .is_on = has_sms},
+    {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, cloudep_outbox_prepare, cloudep_outbox_has_mail},
+    {"SMS", "CloudEPSMSTransport", CLOUDEP_NEEDS_SMS, .is_on = cloudep_outbox_has_sms},
     {"social login", "CloudEPSocialProvider", CLOUDEP_NEEDS_SOCIAL, cloudep_oidc_prepare, cloudep_oidc_has_social,
      cloudep_oidc_child_init},
     {"token/exchange", "CloudEPExchangeIssuer", CLOUDEP_NEEDS_EXCHANGE, .is_on = cloudep_oidc_has_exchange},
@@ -209,10 +196,24 @@ static int speaks(const server_rec *s, const server_rec *main_server)
     return config->is_set;
 }
 
+/* What holds over several servers, once each is prepared. */
+static int check_servers(server_rec *main_server, apr_pool_t *ptemp)
+{
+    const char *error = NULL;
+
+    if (cloudep_outbox_check_names(ptemp, main_server, &error) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main_server, CENO(709) "%s", error);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
 {
     (void)plog;
-    /* 1. libcurl's global state, while there is one thread; its cleanup runs after those of its users. */
+    /* 1. What lives as long as the process: ICU, and libcurl's global state, while there is one thread. libcurl's
+     * cleanup runs after those of its users. */
+    cloudep_icu_keep_loaded();
     if (cloudep_http_startup(pconf) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -224,11 +225,18 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
             return problem;
         }
     }
-    /* 3. Say once what is off. */
-    for (server_rec *s = main_server; s && ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG;
-         s = s->next) {
+    if (check_servers(main_server, ptemp) != OK) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    /* 3. Say once which version this is, and what is off. */
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK;
+    }
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, main_server, CENO(12) "CloudEP %s", CLOUDEP_VERSION);
+    for (server_rec *s = main_server; s; s = s->next) {
         if (speaks(s, main_server)) {
             tell_what_is_off(s, cloudep_config_of(s), ptemp);
+            cloudep_outbox_tell(s);
         }
     }
     return OK;

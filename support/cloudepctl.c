@@ -2,6 +2,7 @@
  * cloudepctl.c - the operator's tool: finds the command, runs it, and turns its end into an exit code.
  */
 #include "cloudepctl.h"
+#include "base/version.h"
 
 #include <apr_dbd.h>
 #include <apr_general.h>
@@ -11,8 +12,9 @@
 #include <string.h>
 
 static const cloudepctl_command_t *const groups[] = {
-    cloudepctl_migrate_commands, cloudepctl_tenant_commands, cloudepctl_invite_commands, cloudepctl_member_commands,
-    cloudepctl_session_commands, cloudepctl_watch_commands,  cloudepctl_key_commands,    NULL};
+    cloudepctl_migrate_commands, cloudepctl_tenant_commands,  cloudepctl_invite_commands,
+    cloudepctl_member_commands,  cloudepctl_session_commands, cloudepctl_watch_commands,
+    cloudepctl_mail_commands,    cloudepctl_key_commands,     NULL};
 
 static const cloudepctl_command_t *find(const char *noun, const char *verb, int *noun_known)
 {
@@ -82,7 +84,7 @@ static int run(cloudepctl_t *ctl, int argc, const char *const *argv)
 
     ctl->json = has_word(argc, argv, "--json");
     if (!strcmp(noun, "--version")) {
-        return cloudepctl_print_text(ctl, "cloudepctl " CLOUDEPCTL_VERSION "\n");
+        return cloudepctl_print_text(ctl, "cloudepctl " CLOUDEP_VERSION "\n");
     }
     if (!strcmp(noun, "--help") || !strcmp(noun, "-h") || !strcmp(noun, "help")) {
         return overview(ctl, NULL);

@@ -14,8 +14,6 @@
 #include <jansson.h>
 #include "base/store/operator_store.h"
 
-#define CLOUDEPCTL_VERSION "1.0.0"
-
 /* Exit codes. */
 enum {
     CLOUDEPCTL_DONE = 0,
@@ -62,6 +60,7 @@ extern const cloudepctl_command_t cloudepctl_invite_commands[];
 extern const cloudepctl_command_t cloudepctl_member_commands[];
 extern const cloudepctl_command_t cloudepctl_session_commands[];
 extern const cloudepctl_command_t cloudepctl_watch_commands[]; /* lockout and event */
+extern const cloudepctl_command_t cloudepctl_mail_commands[];
 extern const cloudepctl_command_t cloudepctl_key_commands[];
 
 /* Rows of option tables that several commands have. */
@@ -136,6 +135,8 @@ int cloudepctl_print_done(cloudepctl_t *ctl, const char *name, const json_t *res
 
 /** The failure that ctl->error holds: on stderr, and as {"error": {...}} when JSON is asked for. */
 void cloudepctl_print_error(cloudepctl_t *ctl, int code);
+/** A line on standard error that begins with "cloudepctl: warning: "; whatever it does not show is escaped. */
+void cloudepctl_warn(const cloudepctl_t *ctl, const char *text);
 
 /** Lines of ours as they are (help). */
 int cloudepctl_print_text(cloudepctl_t *ctl, const char *text);
@@ -162,7 +163,13 @@ int cloudepctl_member_named(cloudepctl_t *ctl, cloudep_operator_member_name_t *w
 /** Says that the tenant has no such member. Returns an exit code. */
 int cloudepctl_no_member(cloudepctl_t *ctl, const cloudep_operator_member_name_t *who);
 
-/* ---- Commands that are alike ----------------------------------------------------------------------------- */
+/**
+ * The tenant that --tenant names, and the uid of the member that --uid or --email names: one named by email is looked
+ * up. Without --tenant *tenant_id stays as it is; without a member *uid is NULL. Returns an exit code.
+ */
+int cloudepctl_scope(cloudepctl_t *ctl, const char **tenant_id, const char **uid);
+
+/* ---- Commands that list, and commands that end ------------------------------------------------------------ */
 
 /* A command that lists things: {name: [...], "next": cursor or null}. */
 typedef struct cloudepctl_list_t {
@@ -176,8 +183,8 @@ typedef struct cloudepctl_list_t {
 } cloudepctl_list_t;
 
 /**
- * Runs it with whichever of --tenant, --uid, --email, --status, --name, --all, --limit and --after the command takes.
- * Returns an exit code.
+ * Runs it with whichever of --tenant, --uid, --email, --status, --name, --outbox, --all, --limit and --after the
+ * command takes. Returns an exit code.
  */
 int cloudepctl_list(cloudepctl_t *ctl, const cloudepctl_list_t *list);
 

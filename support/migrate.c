@@ -291,10 +291,34 @@ static int apply_pending(cloudepctl_t *ctl, apr_array_header_t *list)
     return cloudepctl_print_text(ctl, *text ? text : "nothing to do: the database is up to date\n");
 }
 
+/* What no migration can mend. It is told on standard error and makes no run fail. */
+static int warn(cloudepctl_t *ctl)
+{
+    apr_array_header_t *list;
+    apr_status_t rv = cloudep_operator_migration_warnings(&ctl->db, ctl->pool, &list);
+
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    for (int i = 0; i < list->nelts; i++) {
+        cloudepctl_warn(ctl, APR_ARRAY_IDX(list, i, cloudep_operator_warning_t).text);
+    }
+    return CLOUDEPCTL_DONE;
+}
+
+static int print_status(cloudepctl_t *ctl, const apr_array_header_t *list)
+{
+    json_t *states = cloudepctl_own(ctl, json_array());
+
+    for (int i = 0; i < list->nelts; i++) {
+        (void)json_array_append_new(states, migration_json(&APR_ARRAY_IDX(list, i, migration_t)));
+    }
+    return cloudepctl_print_list(ctl, "migrations", columns, states, NULL);
+}
+
 static int migrate(cloudepctl_t *ctl)
 {
     apr_array_header_t *list = apr_array_make(ctl->pool, 16, sizeof(migration_t));
-    json_t *states = cloudepctl_own(ctl, json_array());
     const int status_only = cloudepctl_option(ctl, "status") != NULL;
     apr_status_t rv;
     int table = 0;
@@ -314,13 +338,8 @@ static int migrate(cloudepctl_t *ctl)
     if (table && (code = read_applied(ctl, list))) {
         return code;
     }
-    if (!status_only) {
-        return apply_pending(ctl, list);
-    }
-    for (int i = 0; i < list->nelts; i++) {
-        (void)json_array_append_new(states, migration_json(&APR_ARRAY_IDX(list, i, migration_t)));
-    }
-    return cloudepctl_print_list(ctl, "migrations", columns, states, NULL);
+    code = status_only ? print_status(ctl, list) : apply_pending(ctl, list);
+    return code ? code : warn(ctl);
 }
 
 static const cloudepctl_option_t options[] = {
@@ -332,7 +351,7 @@ const cloudepctl_command_t cloudepctl_migrate_commands[] = {
     {"migrate", NULL, "Brings the schema up to date, as the schema's owner.", options,
      "Once before the first run, a database administrator runs setup.sql with psql: it makes the roles and the\n"
      "schema. Each migration is one transaction together with the note that it was applied. Several runs at the same\n"
-     "time do no harm.\n",
+     "time do no harm. Settings and rights of the role cloudep_app that do harm are told on standard error.\n",
      "  cloudepctl migrate --database 'host=db.example.org dbname=cloudep user=cloudep_owner'\n"
      "  cloudepctl migrate --status\n",
      migrate},

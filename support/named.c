@@ -46,3 +46,33 @@ int cloudepctl_no_member(cloudepctl_t *ctl, const cloudep_operator_member_name_t
 {
     return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has no member %s", who->uid ? who->uid : who->email);
 }
+
+int cloudepctl_scope(cloudepctl_t *ctl, const char **tenant_id, const char **uid)
+{
+    cloudep_operator_member_name_t who;
+    cloudep_operator_member_details_t member;
+    apr_status_t rv;
+    int code;
+
+    *uid = NULL;
+    if (!cloudepctl_option(ctl, "uid") && !cloudepctl_option(ctl, "email")) {
+        return cloudepctl_option(ctl, "tenant") ? cloudepctl_tenant_id(ctl, tenant_id) : CLOUDEPCTL_DONE;
+    }
+    if ((code = cloudepctl_member_named(ctl, &who))) {
+        return code;
+    }
+    *tenant_id = who.tenant_id;
+    *uid = who.uid;
+    if (!who.email) {
+        return CLOUDEPCTL_DONE;
+    }
+    rv = cloudep_operator_member_show(&ctl->db, ctl->pool, &member, &who);
+    if (rv == APR_NOTFOUND) {
+        return cloudepctl_no_member(ctl, &who);
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    *uid = member.uid;
+    return CLOUDEPCTL_DONE;
+}

@@ -305,3 +305,8 @@ void cloudepctl_print_error(cloudepctl_t *ctl, int code)
     }
     (void)fprintf(stderr, "cloudepctl: %s\n", message);
 }
+
+void cloudepctl_warn(const cloudepctl_t *ctl, const char *text)
+{
+    (void)fprintf(stderr, "cloudepctl: warning: %s\n", escaped(ctl->pool, text, NULL));
+}

@@ -1,5 +1,5 @@
 /*
- * background.c - see background.h. The thread waits with a timeout, and is joined before what its turns use goes.
+ * background.c - see background.h. The thread waits with a timeout, and is joined before what it uses goes.
  */
 #include "core/background.h"
 
@@ -14,11 +14,11 @@
 struct cloudep_background_t {
     cloudep_background_t *next; /* of the same child */
     apr_interval_time_t interval;
-    cloudep_turn_fn turn;
+    cloudep_work_fn work;
     void *baton;
     apr_pool_t *pool; /* the thread's own: pchild belongs to the thread that runs child_init */
     apr_thread_t *thread;
-    apr_interval_time_t wait;  /* the thread's: until its next turn */
+    apr_interval_time_t wait;  /* the thread's: until its next run */
     apr_uint32_t stop;         /* atomic */
     apr_thread_mutex_t *mutex; /* of what follows */
     apr_thread_cond_t *changed;
@@ -26,8 +26,8 @@ struct cloudep_background_t {
     int ended;
 };
 
-/* Returns whether the turn that comes is the last. */
-static int wait_for_turn(cloudep_background_t *background)
+/* Returns whether the next run is the last. */
+static int wait_for_run(cloudep_background_t *background)
 {
     const apr_time_t due = apr_time_now() + background->wait;
     apr_interval_time_t left;
@@ -57,8 +57,8 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *backgroundv)
 
     (void)apr_setup_signal_thread(); /* signals are for the child's main thread */
     do {
-        last = wait_for_turn(background);
-        background->turn(background->baton, background->pool, last);
+        last = wait_for_run(background);
+        background->work(background->baton, background->pool, last);
         apr_pool_clear(background->pool);
     } while (!last);
     notify(background, &background->ended);
@@ -66,7 +66,7 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *backgroundv)
     return NULL;
 }
 
-/* Waits until the thread has had its last turn, or the deadline; it is given back or left behind. */
+/* Waits until the thread has ended, or until the deadline. A thread that has ended is joined and its pool destroyed. */
 static void join(cloudep_background_t *background, apr_time_t deadline)
 {
     apr_interval_time_t left;
@@ -85,7 +85,7 @@ static void join(cloudep_background_t *background, apr_time_t deadline)
     }
 }
 
-/* All threads of a child together: those that hang must not take the time of the others. */
+/* All threads of a child have the same deadline: one that hangs does not take the time of the others. */
 static apr_status_t stop_all(void *firstv)
 {
     cloudep_background_t **first = firstv;
@@ -129,7 +129,7 @@ static apr_status_t start(cloudep_background_t *background, apr_pool_t *pchild)
 }
 
 apr_status_t cloudep_background_start(cloudep_background_t **started, apr_pool_t *pchild, apr_interval_time_t interval,
-                                      cloudep_turn_fn turn, void *baton)
+                                      cloudep_work_fn work, void *baton)
 {
     cloudep_background_t **list = list_of(pchild);
     cloudep_background_t *background = apr_pcalloc(pchild, sizeof(*background));
@@ -140,9 +140,9 @@ apr_status_t cloudep_background_start(cloudep_background_t **started, apr_pool_t
         return rv;
     }
     background->interval = background->wait = interval;
-    background->turn = turn;
+    background->work = work;
     background->baton = baton;
-    *started = background; /* the first turn may use it */
+    *started = background; /* the first run may use it */
     rv = start(background, pchild);
     if (rv != APR_SUCCESS) {
         *started = NULL;

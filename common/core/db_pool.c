@@ -1,12 +1,12 @@
 /*
- * db_pool.c - leases mod_dbd's pooled connections, with a bound on every wait for one and for its answer.
+ * db_pool.c - leases of mod_dbd's pooled connections, with a bound on every wait for one and for its answer.
  *
- * mod_dbd waits for a free connection without limit and connects under its pool's lock, so a slot is taken first,
- * and one thread at a time asks mod_dbd. libpq waits for an answer without limit: the watchdog cuts that off. Once
- * PostgreSQL has failed, one request at a time tries it and the others are answered at once, until one succeeded.
+ * mod_dbd waits for a free connection without limit, and connects under its pool's lock. So a request takes a slot
+ * first, and one thread at a time asks mod_dbd. libpq waits for an answer without limit; the watchdog ends that wait.
+ * Once PostgreSQL has failed, one request at a time tries it, and the others fail at once until one has succeeded.
  *
- * A commit that waits for a synchronous standby hangs on in its server process after it was cut off. Its slot hangs
- * with it, so that these processes do not pile up.
+ * A commit that waits for a synchronous standby hangs on in its server process after the watchdog has ended the wait
+ * for it. Its slot hangs with it, so that these processes do not pile up.
  */
 #include "core/db_pool.h"
 
@@ -25,15 +25,15 @@
 #define CANCEL_TIME apr_time_from_sec(1)
 /* How long others wait for the request that tries whether PostgreSQL is back. */
 #define PROBE_WAIT apr_time_from_msec(250)
-/* A second try is not worth it when the first one failed as slowly as this: nobody answers there. */
+/* After a first try that took this long there is no second one: the server does not answer. */
 #define SLOW_FAILURE apr_time_from_msec(500)
 
-/* The right to use a connection: there are as many slots as CloudEPDatabaseConnections says. */
+/* Leave to use one connection. There are as many as CloudEPDatabaseConnections says. */
 typedef struct slot_t {
     struct slot_t *next;
     ap_dbd_t *dbd;
     int number; /* its slot at the watchdog */
-    int probe;
+    int probe;  /* this request tries whether PostgreSQL is back */
     int watched;
     int backend; /* the server process that was asked last */
     int hung;    /* the one that was given up and may still wait for a standby; 0: none */
@@ -46,11 +46,11 @@ typedef struct db_pool_t {
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *changed;
     slot_t *free;
-    slot_t *hung; /* their server processes may still wait for a synchronous standby */
-    int opening;  /* somebody is in mod_dbd, perhaps connecting */
-    int suspect;  /* the last that was heard of PostgreSQL is a failure */
-    int probing;  /* somebody tries whether it still is */
-    int waiting;
+    slot_t *hung;    /* their server processes may still wait for a synchronous standby */
+    int opening;     /* a thread is in mod_dbd, perhaps connecting */
+    int failed_last; /* the last connection failed */
+    int probing;     /* a request tries whether PostgreSQL is back */
+    int waiting;     /* threads that wait for a slot */
     apr_interval_time_t wait;
     cloudep_watchdog_t *watchdog;
     cloudep_dbd_t dbd;    /* what mod_dbd was told, for messages */
@@ -58,9 +58,9 @@ typedef struct db_pool_t {
     int standby_told;
 } db_pool_t;
 
-static int may_take(const db_pool_t *pool)
+static int has_slot(const db_pool_t *pool)
 {
-    return (pool->free || pool->hung) && !pool->opening && !(pool->suspect && pool->probing);
+    return (pool->free || pool->hung) && !pool->opening && !(pool->failed_last && pool->probing);
 }
 
 static apr_status_t take_slot(db_pool_t *pool, slot_t **slot)
@@ -70,50 +70,50 @@ static apr_status_t take_slot(db_pool_t *pool, slot_t **slot)
 
     apr_thread_mutex_lock(pool->mutex);
     pool->waiting++;
-    while (!may_take(pool) && rv == APR_SUCCESS) {
-        apr_interval_time_t left = entered + (pool->suspect ? PROBE_WAIT : pool->wait) - apr_time_now();
+    while (!has_slot(pool) && rv == APR_SUCCESS) {
+        apr_interval_time_t left = entered + (pool->failed_last ? PROBE_WAIT : pool->wait) - apr_time_now();
 
         rv = left > 0 ? apr_thread_cond_timedwait(pool->changed, pool->mutex, left) : CLOUDEP_EOVERLOAD;
-        rv = APR_STATUS_IS_TIMEUP(rv) ? APR_SUCCESS : rv; /* it may be free all the same */
+        rv = APR_STATUS_IS_TIMEUP(rv) ? APR_SUCCESS : rv; /* a slot may be free by now */
     }
     pool->waiting--;
     if (rv == APR_SUCCESS) {
         /* A hung slot answers what a failure was: the server, or only a standby. */
-        slot_t **list = pool->hung && (pool->suspect || !pool->free) ? &pool->hung : &pool->free;
+        slot_t **list = pool->hung && (pool->failed_last || !pool->free) ? &pool->hung : &pool->free;
 
         *slot = *list;
         *list = (*slot)->next;
         pool->opening = 1;
-        (*slot)->probe = pool->suspect;
-        pool->probing |= pool->suspect;
+        (*slot)->probe = pool->failed_last;
+        pool->probing |= pool->failed_last;
     }
-    else if (pool->suspect) {
+    else if (pool->failed_last) {
         rv = CLOUDEP_EDATABASE;
     }
     apr_thread_mutex_unlock(pool->mutex);
     return rv;
 }
 
-/* Call it with the mutex held. Nobody is woken for nothing: with many in line, that is half of all that httpd does. */
-static void tell(db_pool_t *pool, int all)
+/* The caller holds the mutex. Only threads that can go on are woken: waking all of many took half of httpd's time. */
+static void wake(db_pool_t *pool, int all)
 {
     if (pool->waiting && all) {
         apr_thread_cond_broadcast(pool->changed);
     }
-    else if (pool->waiting && may_take(pool)) {
+    else if (pool->waiting && has_slot(pool)) {
         apr_thread_cond_signal(pool->changed);
     }
 }
 
-static void opened(db_pool_t *pool)
+static void end_opening(db_pool_t *pool)
 {
     apr_thread_mutex_lock(pool->mutex);
     pool->opening = 0;
-    tell(pool, 0);
+    wake(pool, 0);
     apr_thread_mutex_unlock(pool->mutex);
 }
 
-static void give_back(db_pool_t *pool, slot_t *slot, int failed)
+static void return_slot(db_pool_t *pool, slot_t *slot, int failed)
 {
     slot_t **list = slot->hung ? &pool->hung : &pool->free;
 
@@ -123,8 +123,8 @@ static void give_back(db_pool_t *pool, slot_t *slot, int failed)
     if (slot->probe) {
         pool->probing = 0;
     }
-    tell(pool, failed || pool->suspect);
-    pool->suspect = failed;
+    wake(pool, failed || pool->failed_last);
+    pool->failed_last = failed;
     apr_thread_mutex_unlock(pool->mutex);
 }
 
@@ -144,7 +144,7 @@ static void release(void *baton, cloudep_db_lease_t *lease)
     int failed = PQstatus(apr_dbd_native_handle(lease->driver, lease->handle)) != CONNECTION_OK;
 
     pool->close(pool->s, slot->dbd);
-    give_back(pool, slot, failed);
+    return_slot(pool, slot, failed);
 }
 
 static void watch(void *baton, cloudep_db_lease_t *lease, int socket)
@@ -223,8 +223,8 @@ static apr_status_t acquire(void *baton, cloudep_db_lease_t *lease, apr_pool_t *
     slot->dbd = open_connection(pool, p);
     if (!slot->dbd) {
         tell_unreachable(pool, p);
-        opened(pool);
-        give_back(pool, slot, 1);
+        end_opening(pool);
+        return_slot(pool, slot, 1);
         return CLOUDEP_EDATABASE;
     }
     tell_reached(pool);
@@ -233,11 +233,11 @@ static apr_status_t acquire(void *baton, cloudep_db_lease_t *lease, apr_pool_t *
     lease->pool = slot->dbd->pool;
     lease->owner = slot;
     if (slot->hung && !is_usable(pool, slot, lease, p)) {
-        opened(pool);
+        end_opening(pool);
         release(pool, lease);
         return CLOUDEP_EOVERLOAD;
     }
-    opened(pool);
+    end_opening(pool);
     return APR_SUCCESS;
 }
 

@@ -1,5 +1,5 @@
 /*
- * keys.h - the key sets of a server: those that sign and verify tokens, and those that seal secrets.
+ * keys.h - the key sets of a server: those that sign and verify tokens, those that seal secrets, and what is derived.
  */
 #ifndef CLOUDEP_KEYS_H
 #define CLOUDEP_KEYS_H
@@ -12,6 +12,9 @@
 apr_status_t cloudep_signing_keys_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf,
                                           const char **error);
 apr_status_t cloudep_sealing_keys_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf,
+                                          const char **error);
+/** After the other two. CloudEPRefreshTokens: which key refresh tokens are signed with. */
+apr_status_t cloudep_refresh_keys_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf,
                                           const char **error);
 
 /** Whether there is a private key that signs. */

@@ -13,6 +13,7 @@
     MESSAGE(1, "crit")                                                                                                 \
     MESSAGE(10, "notice")                                                                                              \
     MESSAGE(11, "warning")                                                                                             \
+    MESSAGE(12, "notice")                                                                                              \
     MESSAGE(21, "crit")                                                                                                \
     MESSAGE(101, "err")                                                                                                \
     MESSAGE(102, "info")                                                                                               \
@@ -57,6 +58,10 @@
     MESSAGE(705, "info")                                                                                               \
     MESSAGE(706, "warning, debug")                                                                                     \
     MESSAGE(707, "crit")                                                                                               \
+    MESSAGE(708, "notice")                                                                                             \
+    MESSAGE(709, "crit")                                                                                               \
+    MESSAGE(1160, "info")                                                                                              \
+    MESSAGE(1161, "warning")                                                                                           \
     MESSAGE(1240, "err")                                                                                               \
     MESSAGE(1241, "notice")                                                                                            \
     MESSAGE(1242, "err")                                                                                               \

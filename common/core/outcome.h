@@ -52,9 +52,11 @@
     REASON(INVITE_USED_UP, "invite_used_up")                                                                           \
     REASON(INVITE_BUSY, "invite_busy")                                                                                 \
     REASON(EMAIL_TAKEN, "email_taken")                                                                                 \
+    REASON(REGISTRATION_PENDING, "registration_pending")                                                               \
     REASON(ACCOUNT_EXISTS, "account_exists")                                                                           \
     REASON(REGISTRATION_UNKNOWN, "registration_unknown")                                                               \
     REASON(REGISTRATION_NOT_PENDING, "registration_not_pending")                                                       \
+    REASON(REGISTRATION_BUSY, "registration_busy")                                                                     \
     REASON(ALREADY_CONFIRMED, "already_confirmed")                                                                     \
     /* login */                                                                                                        \
     REASON(CREDENTIALS_WRONG, "credentials_wrong")                                                                     \
@@ -133,6 +135,6 @@ static inline int cloudep_failed(cloudep_outcome_t outcome)
 }
 
 /** The stable word of a reason, e.g. "email_taken". */
-const char *cloudep_reason_word(cloudep_reason_e reason);
+CLOUDEP_DECLARE(const char *) cloudep_reason_word(cloudep_reason_e reason);
 
 #endif

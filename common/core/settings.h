@@ -43,6 +43,8 @@
             "A session ends after this long, refreshed or not")                                                        \
     SECONDS(refresh_grace, "CloudEPRefreshGrace", 10, 0, 300,                                                          \
             "The same refresh token again within this time gets the same successor")                                   \
+    TEXT(refresh_tokens, "CloudEPRefreshTokens", NULL,                                                                 \
+         "hmac: refresh tokens under a key that only CloudEP has; signed: under CloudEPSigningKeys, as 1.0 does")      \
     SECONDS(session_cache, "CloudEPSessionCache", 0, 0, 3600,                                                          \
             "A guarded Location may take a session for alive for this long after a look; 0: look each time")           \
     SECONDS(clock_leeway, "CloudEPClockLeeway", 5, 0, 300, "How far the clocks of our nodes may differ")               \
@@ -70,7 +72,7 @@
            "Codes an hour that one client address may cause in a tenant; 0: no limit")                                 \
     NUMBER(codes_per_tenant, "CloudEPCodesPerTenant", 10000, 0, 100000000,                                             \
            "Mails, and text messages, with codes an hour of one tenant; 0: no limit")                                  \
-    SECONDS(event_retention, "CloudEPEventRetention", 90 * 86400, 1, 3660 * 86400,                                     \
+    SECONDS(event_retention, "CloudEPEventRetention", 90 * 86400, 86400, 3660 * 86400,                                 \
             "Events are removed after this long")                                                                      \
     SECONDS(pending_lifetime, "CloudEPPendingLifetime", 7 * 86400, 1, 366 * 86400,                                     \
             "A registration that was not confirmed is removed after this long and its invite's use given back")        \
@@ -103,10 +105,16 @@
     NUMBER(zitadel_failures, "CloudEPZitadelFailures", 5, 1, 1000,                                                     \
            "Failed calls in a row after which ZITADEL is left alone for a while")                                      \
     SECONDS(zitadel_pause, "CloudEPZitadelPause", 10, 1, 3600, "That while; then one call tries")                      \
+    TEXT(outbox, "CloudEPOutbox", NULL,                                                                                \
+         "Name of this server's mails and SMS; default: a virtual host's ServerName, none for the main server")        \
     TEXT(mail_transport, "CloudEPMailTransport", NULL, "smtp://host[:port], smtps://host[:port] or spool:/folder")     \
     TEXT(mail_from, "CloudEPMailFrom", NULL, "Sender, e.g. \"Example <no-reply@example.com>\"")                        \
     TEXT(mail_user, "CloudEPMailUser", NULL, "SMTP login name")                                                        \
     FILENAME(mail_password_file, "CloudEPMailPasswordFile", "File that holds the SMTP password")                       \
+    LIST(mail_auth, "CloudEPMailAuth",                                                                                 \
+         "Mechanisms that the SMTP login may use; default: PLAIN LOGIN CRAM-MD5 DIGEST-MD5")                           \
+    TEXT(mail_hello, "CloudEPMailHello", NULL,                                                                         \
+         "Name in EHLO; default: ServerName if it has a dot, else the host's name")                                    \
     FLAG(mail_starttls, "CloudEPMailStartTLS", CLOUDEP_UNSET,                                                          \
          "On: insist on STARTTLS; Off: do without; unset: insist unless the mail server is on loopback")               \
     TEXT(sms_transport, "CloudEPSMSTransport", NULL, "https://... of an SMS gateway, or spool:/folder")                \
@@ -155,9 +163,11 @@
 typedef struct cloudep_runtime_t {
     const struct cloudep_jwks_t *signing; /* NULL: not configured */
     const struct cloudep_jwks_t *sealing;
-    const struct cloudep_idp_t *idp;                   /* NULL: not configured */
+    const struct cloudep_jwks_t *refresh;    /* derived from sealing, in no JWKS; empty without sealing keys */
+    const struct cloudep_jwk_t *refresh_key; /* what refresh tokens are signed with; NULL: nothing */
+    const struct cloudep_idp_t *idp;         /* NULL: not configured */
     const struct cloudep_outbox_setup_t *outbox_setup; /* NULL: neither mail nor SMS is configured */
-    struct cloudep_outbox_t *outbox;                   /* the child's delivery thread */
+    struct cloudep_outbox_t *outbox;                   /* the child's delivery threads */
     struct cloudep_db_t *db;                           /* NULL: not configured; made in the child */
     cloudep_challenges_t challenges;                   /* cache NULL: not configured; made in the child */
     struct cloudep_http_t *http;                       /* outgoing HTTP; made in the child */

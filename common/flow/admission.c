@@ -20,7 +20,7 @@ static cloudep_outcome_t judge(const cloudep_context_t *ctx, const cloudep_admis
         return cloudep_refuse(CLOUDEP_INVITE_USED_UP);
     }
     if (admission->email_taken && !cloudep_conceals(ctx)) {
-        return cloudep_refuse(CLOUDEP_EMAIL_TAKEN);
+        return cloudep_refuse(admission->email_pending ? CLOUDEP_REGISTRATION_PENDING : CLOUDEP_EMAIL_TAKEN);
     }
     return cloudep_done();
 }

@@ -11,7 +11,8 @@
  * Looks at tenant, invite and email, in the order that tells nobody without an invite who is registered, and takes
  * nothing.
  * @param email NULL: not known yet
- * @return TENANT_UNKNOWN, REGISTRATION_CLOSED, INVITE_UNKNOWN, INVITE_EXPIRED, INVITE_USED_UP, EMAIL_TAKEN
+ * @return TENANT_UNKNOWN, REGISTRATION_CLOSED, INVITE_UNKNOWN, INVITE_EXPIRED, INVITE_USED_UP, EMAIL_TAKEN,
+ *         REGISTRATION_PENDING
  */
 cloudep_outcome_t cloudep_check_admission(cloudep_context_t *ctx, const char *slug, const char *invite_code,
                                           const char *email, cloudep_admission_t *admission);

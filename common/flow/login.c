@@ -13,7 +13,7 @@
 #include "service/decoy.h"
 #include "service/throttle.h"
 
-/* What the provider says of a password, as far as it may count. */
+/* What the provider says of a password, but for what must not be told. */
 static apr_status_t compare(cloudep_context_t *ctx, const cloudep_idp_user_t *user, const cloudep_member_t *member,
                             const char *password)
 {
@@ -22,10 +22,10 @@ static apr_status_t compare(cloudep_context_t *ctx, const cloudep_idp_user_t *us
     apr_status_t rv = idp->verify(&at, user, password);
 
     if (rv == APR_SUCCESS && !user->uid) {
-        return CLOUDEP_EFORGED; /* whatever the provider says: nobody has no right password */
+        return CLOUDEP_EFORGED; /* an account that does not exist has no right password, whatever the provider says */
     }
     if (rv == APR_SUCCESS && member->status == CLOUDEP_MEMBER_PENDING && cloudep_conceals(ctx)) {
-        return CLOUDEP_EFORGED; /* else the password given at a registration would tell whether the email was free */
+        return CLOUDEP_EFORGED; /* else the password of a registration would tell whether the email was free */
     }
     return rv;
 }
@@ -77,7 +77,8 @@ static cloudep_outcome_t check_state(const cloudep_tenant_t *tenant, const cloud
 }
 
 cloudep_outcome_t cloudep_complete_login(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
-                                         const cloudep_member_t *member, const char *amr, cloudep_login_result_t *out)
+                                         const cloudep_member_t *member, const cloudep_first_factor_t *first,
+                                         cloudep_login_result_t *out)
 {
     cloudep_session_t *session;
     cloudep_outcome_t outcome = check_state(tenant, member);
@@ -87,13 +88,20 @@ cloudep_outcome_t cloudep_complete_login(cloudep_context_t *ctx, const cloudep_t
         return outcome;
     }
     if (member->totp_enrolled) {
-        return cloudep_ask_second_factor(ctx, tenant, member, amr, out);
+        return cloudep_ask_second_factor(ctx, tenant, member, first->amr, out);
     }
-    outcome = cloudep_session_new(ctx, &session, tenant->id, member->uid, amr);
+    outcome = cloudep_session_new(ctx, &session, tenant->id, member->uid, first->amr);
     if (cloudep_failed(outcome)) {
         return outcome;
     }
+    session->id = first->session_id ? first->session_id : session->id;
     rv = cloudep_session_open(cloudep_database(ctx), ctx->p, session);
+    if (rv == CLOUDEP_ECONFLICT && first->session_id) {
+        rv = cloudep_session_again(cloudep_database(ctx), ctx->p, session);
+    }
+    if (rv == CLOUDEP_EREFUSED) {
+        return cloudep_refuse(CLOUDEP_ID_TOKEN_INVALID); /* its session went on without whoever repeats the token */
+    }
     if (rv == APR_NOTFOUND) {
         return cloudep_refuse(CLOUDEP_LOGIN_REFUSED);
     }
@@ -106,6 +114,7 @@ cloudep_outcome_t cloudep_complete_login(cloudep_context_t *ctx, const cloudep_t
 
 cloudep_outcome_t cloudep_login(cloudep_context_t *ctx, const cloudep_login_t *in, cloudep_login_result_t *out)
 {
+    static const cloudep_first_factor_t first = {.amr = "pwd"};
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
     cloudep_outcome_t outcome = cloudep_find_account(ctx, in->tenant_slug, in->email, &tenant, &member);
@@ -117,5 +126,6 @@ cloudep_outcome_t cloudep_login(cloudep_context_t *ctx, const cloudep_login_t *i
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    return member ? cloudep_complete_login(ctx, tenant, member, "pwd", out) : cloudep_refuse(CLOUDEP_CREDENTIALS_WRONG);
+    return member ? cloudep_complete_login(ctx, tenant, member, &first, out)
+                  : cloudep_refuse(CLOUDEP_CREDENTIALS_WRONG);
 }

@@ -13,7 +13,7 @@ typedef struct cloudep_login_t {
     const char *password;
 } cloudep_login_t;
 
-/* A login that is through, or one that lacks the second factor. */
+/* A login that is complete, or one that lacks the second factor. */
 typedef struct cloudep_login_result_t {
     const cloudep_session_t *session; /* NULL: the second factor is missing */
     const char *mfa_challenge_id;     /* for cloudep_login_second_factor() */
@@ -27,11 +27,19 @@ typedef struct cloudep_login_result_t {
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_login(cloudep_context_t *ctx, const cloudep_login_t *in, cloudep_login_result_t *out);
 
+/* The first factor of a login, which was right. */
+typedef struct cloudep_first_factor_t {
+    const char *amr; /* how it was done (RFC 8176) */
+    const char
+        *session_id; /* what the session is to be called; one that is called so answers again; NULL: a new name */
+} cloudep_first_factor_t;
+
 /**
- * A login after its first factor, done as amr says (RFC 8176): tells who may not log in, asks for the second factor, or
- * opens the session. TENANT_CLOSED, EMAIL_UNCONFIRMED, SUSPENDED, LOGIN_REFUSED.
+ * A login after its first factor: tells who may not log in, asks for the second factor, or opens the session.
+ * TENANT_CLOSED, EMAIL_UNCONFIRMED, SUSPENDED, LOGIN_REFUSED; with a session_id ID_TOKEN_INVALID.
  */
 cloudep_outcome_t cloudep_complete_login(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
-                                         const cloudep_member_t *member, const char *amr, cloudep_login_result_t *out);
+                                         const cloudep_member_t *member, const cloudep_first_factor_t *first,
+                                         cloudep_login_result_t *out);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * login_second_factor.c - see login_second_factor.h.
  *
- * Until it is through there is no session and no token. A guess is counted twice before it is compared: for the
- * account, in the database, and for the challenge. The challenge is consumed by one request; the same statement then
- * burns the code and opens the session.
+ * Until the second factor is right there is no session and no token. A guess is counted twice before it is compared:
+ * for the account, in the database, and for the challenge. The challenge is consumed by one request; the same statement
+ * then burns the code and opens the session.
  */
 #include "flow/login_second_factor.h"
 
@@ -17,7 +17,7 @@
 #include "service/code.h"
 #include "service/second_factor.h"
 
-#define PASSWORD_ONLY "pwd" /* how the first half was done, kept in the challenge */
+#define PASSWORD_ONLY "pwd" /* how the first factor was proved, in challenges that do not say it */
 
 cloudep_outcome_t cloudep_ask_second_factor(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
                                             const cloudep_member_t *member, const char *amr,

@@ -18,7 +18,7 @@
 #include "service/decoy.h"
 #include "service/notice.h"
 
-/* Whether the password of that member is ours to reset. One who has not confirmed the address resumes instead. */
+/* Whether the member may reset a password here. A member who has not confirmed the address resumes instead. */
 static cloudep_outcome_t check_member(const cloudep_member_t *member)
 {
     if (!member || (member->status != CLOUDEP_MEMBER_ACTIVE && member->status != CLOUDEP_MEMBER_SUSPENDED)) {
@@ -78,7 +78,7 @@ cloudep_outcome_t cloudep_forgot_password(cloudep_context_t *ctx, const cloudep_
     return cloudep_done();
 }
 
-/* member NULL: nobody has proved anything yet, and whether a name is right is not for everybody to find out. */
+/* member NULL: the code was not checked yet. The name is left out then, or a refusal would confirm a guess at it. */
 static cloudep_outcome_t check_rules(cloudep_context_t *ctx, const cloudep_reset_t *in,
                                      const cloudep_challenge_t *challenge, const cloudep_member_t *member)
 {
@@ -87,7 +87,7 @@ static cloudep_outcome_t check_rules(cloudep_context_t *ctx, const cloudep_reset
     return cloudep_check_password_rules(ctx, offsetof(cloudep_reset_t, new_password), in->new_password, words);
 }
 
-/* Whoever has the code is told what became of the account meanwhile. */
+/* The member of the challenge. Whoever has the code is told what became of the account meanwhile. */
 static cloudep_outcome_t find_member(cloudep_context_t *ctx, const cloudep_challenge_t *challenge,
                                      const cloudep_member_t **member)
 {

@@ -7,7 +7,7 @@
 #include "core/context.h"
 #include "core/principal.h"
 
-/** Reading costs no round trip: the check of who asks has brought the row. MEMBER_UNKNOWN. */
+/** The own profile, without a round trip: authentication has read the row. MEMBER_UNKNOWN. */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_get_profile(cloudep_context_t *ctx, const cloudep_principal_t *who, const cloudep_member_t **member);
 

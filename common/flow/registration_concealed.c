@@ -1,9 +1,10 @@
 /*
  * registration_concealed.c - registering and resuming without telling whether an email is taken.
  *
- * Whoever registers a taken email gets a registration all the same: a pending member under an address that does not
- * exist, made at the provider, with a use of the invite and a challenge. So uid, challenge, invite and time are those
- * of anybody; only the mail differs, and no code is right. The sweep removes it like any registration never confirmed.
+ * A registration of a taken email makes a decoy: a pending member under an address that does not exist, created at the
+ * provider, with a use of the invite and a challenge. So the uid, the challenge, the invite and the time are as for a
+ * free email. Only the mail differs, and no code is right. The sweep removes the decoy as it removes every registration
+ * that was not confirmed.
  */
 #include "flow/registration_steps.h"
 #include "service/account.h"
@@ -29,7 +30,12 @@ static int is_pending(const cloudep_member_t *member)
     return member && member->status == CLOUDEP_MEMBER_PENDING;
 }
 
-/* Somebody who can be told. */
+static int is_taken(cloudep_outcome_t outcome)
+{
+    return outcome.reason == CLOUDEP_EMAIL_TAKEN || outcome.reason == CLOUDEP_REGISTRATION_PENDING;
+}
+
+/* The member, where there is one who can be told by mail. */
 static const cloudep_member_t *owner_of(const cloudep_member_t *member)
 {
     return member && (member->status == CLOUDEP_MEMBER_ACTIVE || member->status == CLOUDEP_MEMBER_SUSPENDED) ? member
@@ -37,21 +43,13 @@ static const cloudep_member_t *owner_of(const cloudep_member_t *member)
 }
 
 /*
- * A member who is pending already gets another code. Their row is not written: an email that nobody registered has no
- * row whose writing could take as long.
+ * A member who is pending already gets one more attempt. The member's row is not updated: an email that nobody
+ * registered has no row, and the time of the update would tell the two apart. An attempt is stored for both.
  */
 static void use_pending(cloudep_registrant_t *who, const cloudep_member_t *member)
 {
-    who->receiver.uid = member->uid;
+    who->attempt.member_uid = member->uid;
     who->receiver.language = member->language;
-    who->stored = 0;
-}
-
-/* A decoy without a row, for an email that nobody ever registered. */
-static cloudep_outcome_t use_nobody(cloudep_context_t *ctx, cloudep_registrant_t *who)
-{
-    who->stored = 0;
-    return cloudep_decoy_receiver(ctx, &who->receiver);
 }
 
 cloudep_outcome_t cloudep_find_concealed(cloudep_context_t *ctx, const cloudep_member_t *member,
@@ -71,22 +69,22 @@ cloudep_outcome_t cloudep_find_concealed(cloudep_context_t *ctx, const cloudep_m
     who->receiver.decoy = 1;
     if (is_pending(decoy)) {
         use_pending(who, decoy);
-        return cloudep_done();
     }
-    return use_nobody(ctx, who);
+    return cloudep_done();
 }
 
-/* The hash that a new registration costs, where none is made. */
-static void equalise_time(cloudep_context_t *ctx, const cloudep_registration_t *in, const cloudep_idp_user_t *user)
+/* Stores one more attempt. Takes as long as a new registration. */
+static cloudep_outcome_t add_attempt(cloudep_context_t *ctx, const cloudep_registration_t *in,
+                                     const cloudep_idp_user_t *user, cloudep_registrant_t *who,
+                                     cloudep_challenge_answer_t *out)
 {
     cloudep_idp_context_t at;
-    const cloudep_idp_t *idp = cloudep_idp(ctx, &at);
-    const cloudep_idp_user_t nobody = {.tenant = user->tenant, .email = user->email};
 
-    (void)idp->verify(&at, &nobody, in->password);
+    cloudep_idp(ctx, &at)->pretend(&at, user, in->password);
+    return cloudep_send_attempt_code(ctx, who, out);
 }
 
-/* The decoy's part, for an email that is somebody's already. */
+/* The registration of an email that is taken. */
 static cloudep_outcome_t enrol_decoy(cloudep_context_t *ctx, const cloudep_registration_t *in, cloudep_idp_user_t *user,
                                      cloudep_registrant_t *who, const char *email, const cloudep_member_t *decoy,
                                      cloudep_challenge_answer_t *out)
@@ -97,17 +95,14 @@ static cloudep_outcome_t enrol_decoy(cloudep_context_t *ctx, const cloudep_regis
     if (!decoy) {
         user->email = email;
         outcome = cloudep_enrol(ctx, in, user, who, out);
-        if (outcome.reason != CLOUDEP_EMAIL_TAKEN) {
+        if (!is_taken(outcome)) {
             return outcome;
         }
     }
-    equalise_time(ctx, in, user);
     if (is_pending(decoy)) {
         use_pending(who, decoy);
-        return cloudep_send_registration_code(ctx, who, out);
     }
-    outcome = use_nobody(ctx, who);
-    return cloudep_failed(outcome) ? outcome : cloudep_send_registration_code(ctx, who, out);
+    return add_attempt(ctx, in, user, who, out);
 }
 
 cloudep_outcome_t cloudep_enrol_concealed(cloudep_context_t *ctx, const cloudep_registration_t *in,
@@ -129,14 +124,13 @@ cloudep_outcome_t cloudep_enrol_concealed(cloudep_context_t *ctx, const cloudep_
     }
     if (!member) {
         outcome = cloudep_enrol(ctx, in, user, who, out);
-        if (outcome.reason != CLOUDEP_EMAIL_TAKEN) {
+        if (!is_taken(outcome)) {
             return outcome; /* else taken by another request, or at the provider */
         }
     }
     if (is_pending(member)) {
-        equalise_time(ctx, in, user);
         use_pending(who, member);
-        return cloudep_send_registration_code(ctx, who, out);
+        return add_attempt(ctx, in, user, who, out);
     }
     who->owner = owner_of(member);
     return enrol_decoy(ctx, in, user, who, email, decoy, out);

@@ -9,7 +9,7 @@
 #include "service/account.h"
 #include "service/token.h"
 
-/* The generation a refresh token is of: its jti is "session.generation". 0: not one of ours. */
+/* The generation of a refresh token; its jti is "session.generation". 0: it is none of ours. */
 static int generation(const cloudep_claims_t *claims)
 {
     const char *dot = strrchr(claims->jti, '.');

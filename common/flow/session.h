@@ -8,7 +8,8 @@
 #include "core/context.h"
 #include "core/principal.h"
 
-/** Turns a refresh token in for the next; within the grace the same one again. REFRESH_TOKEN_INVALID. */
+/** Exchanges a refresh token for its successor; within the grace for the same successor again. REFRESH_TOKEN_INVALID.
+ */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_refresh(cloudep_context_t *ctx, const char *refresh_token, const cloudep_session_t **session);
 

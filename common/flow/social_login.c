@@ -1,8 +1,8 @@
 /*
  * social_login.c - see social_login.h.
  *
- * The provider says who somebody is: issuer and subject. Its email address is believed for a registration only, where
- * it is nobody's yet; nobody ever becomes somebody's member by an address alone.
+ * The provider says who has logged in, by issuer and subject. Its email address is used for a registration only, and
+ * only where no member has it: an address alone never opens an existing account.
  */
 #include "flow/social_login.h"
 
@@ -45,8 +45,8 @@ static cloudep_outcome_t begin(cloudep_context_t *ctx, const cloudep_social_t *s
     return outcome;
 }
 
-static cloudep_outcome_t come_back(cloudep_context_t *ctx, const char *purpose, const cloudep_social_callback_t *in,
-                                   const cloudep_social_login_t **login)
+static cloudep_outcome_t return_from_provider(cloudep_context_t *ctx, const char *purpose,
+                                              const cloudep_social_callback_t *in, const cloudep_social_login_t **login)
 {
     return cloudep_social_return(ctx, purpose, in->state, in->browser, in->session_id, in->issuer, login);
 }
@@ -82,7 +82,7 @@ cloudep_outcome_t cloudep_social_register_start(cloudep_context_t *ctx, const cl
     return begin(ctx, &social, in->browser, out);
 }
 
-/* The invite was good at the start; what has become of it is told as it would have been then. */
+/* The invite was good at the start. What has become of it since is told with the same reasons as at a start. */
 static cloudep_outcome_t explain_refusal(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
                                          const cloudep_social_t *social)
 {
@@ -138,7 +138,7 @@ cloudep_outcome_t cloudep_social_register_finish(cloudep_context_t *ctx, const c
     const cloudep_social_t *social;
     const cloudep_tenant_t *tenant;
     cloudep_social_account_t account;
-    cloudep_outcome_t outcome = come_back(ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, in, &login);
+    cloudep_outcome_t outcome = return_from_provider(ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, in, &login);
 
     if (cloudep_failed(outcome)) {
         return outcome;
@@ -186,11 +186,12 @@ cloudep_outcome_t cloudep_social_login_start(cloudep_context_t *ctx, const cloud
 cloudep_outcome_t cloudep_social_login_finish(cloudep_context_t *ctx, const cloudep_social_callback_t *in,
                                               cloudep_login_result_t *out)
 {
+    static const cloudep_first_factor_t first = {.amr = AMR};
     const cloudep_social_login_t *login;
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
     cloudep_social_account_t account;
-    cloudep_outcome_t outcome = come_back(ctx, CLOUDEP_PURPOSE_SOCIAL_LOGIN, in, &login);
+    cloudep_outcome_t outcome = return_from_provider(ctx, CLOUDEP_PURPOSE_SOCIAL_LOGIN, in, &login);
     apr_status_t rv;
 
     if (cloudep_failed(outcome)) {
@@ -208,5 +209,5 @@ cloudep_outcome_t cloudep_social_login_finish(cloudep_context_t *ctx, const clou
         return cloudep_failure(ctx, rv, "looking up the member");
     }
     cloudep_note(ctx, NULL, member->uid, NULL);
-    return cloudep_complete_login(ctx, tenant, member, AMR, out);
+    return cloudep_complete_login(ctx, tenant, member, &first, out);
 }

@@ -1,9 +1,9 @@
 /*
  * hasher.c - a bound on the passwords hashed at once, and the memory that they are hashed in.
  *
- * Each hash takes a processor and 19 MiB for tens of milliseconds. More at once than processors only makes
- * everything slower, so the rest wait in line, and those that would wait too long are told to come back.
- * The blocks are kept: malloc() would keep one in each of its arenas, many times as many, and find none of them warm.
+ * Each hash takes a processor and 19 MiB for tens of milliseconds. More at once than there are processors only makes
+ * all of them slower, so the others wait, and those that would wait too long are answered 503. The memory is kept from
+ * hash to hash: malloc() would keep a block in each of its arenas, many times as many, none of them in the cache.
  */
 #include "idp/hasher.h"
 
@@ -18,7 +18,7 @@
 struct cloudep_hasher_t {
     cloudep_semaphore_t *semaphore;
     apr_thread_mutex_t *mutex;                /* of what follows */
-    const cloudep_password_memory_t **unused; /* a stack of blocks, as many as permits: the warmest is on top */
+    const cloudep_password_memory_t **unused; /* a stack of blocks, as many as permits: the one used last is on top */
     int unused_count;
 };
 
@@ -60,7 +60,7 @@ static cloudep_semaphore_limits_t limits_of(const cloudep_config_t *config)
 
         limits.permits = processors > 0 ? (int)processors : 1;
     }
-    /* A child whose threads all waited here could tell nobody to come back: requests would pile up unaccepted. */
+    /* If all threads of a child waited here, none could answer 503, and new requests would wait unaccepted. */
     if (!limits.queue && ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) == APR_SUCCESS) {
         limits.queue = threads / 4 > 0 ? threads / 4 : 1;
     }

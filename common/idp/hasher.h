@@ -18,10 +18,10 @@ cloudep_password_params_t cloudep_hasher_params(const cloudep_config_t *config);
 apr_status_t cloudep_hasher_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error);
 apr_status_t cloudep_hasher_child_init(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild);
 
-/** Waits for a turn and for the memory to hash in. @return CLOUDEP_EOVERLOAD: queue full or waited too long */
+/** Waits for a permit and takes memory to hash in. @return CLOUDEP_EOVERLOAD: queue full or waited too long */
 apr_status_t cloudep_hasher_enter(const cloudep_password_memory_t **memory, cloudep_hasher_t *hasher);
 
-/** Ends the turn and gives its memory back. */
+/** Returns permit and memory. */
 void cloudep_hasher_leave(cloudep_hasher_t *hasher, const cloudep_password_memory_t *memory);
 
 #endif

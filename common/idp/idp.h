@@ -20,6 +20,7 @@ typedef struct cloudep_idp_user_t {
     const char *email;
     const char *display_name;
     const char *language;
+    int proved; /* the address is: another user of that name there is no hindrance */
 } cloudep_idp_user_t;
 
 /*
@@ -42,11 +43,24 @@ typedef struct cloudep_idp_context_t {
  */
 typedef struct cloudep_idp_t {
     const char *name;
+    /** What keep() makes is a PHC string that is stored with the member's row; create and remove have nothing to do. */
+    int stored_here;
     /** Whether this server's configuration is enough for it. */
     int (*configured)(const cloudep_config_t *config);
-    /** Creates the user with its password; again for the same uid: success. */
-    apr_status_t (*create)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+    /**
+     * What is kept of a registrant's password until the address is confirmed, when create() needs it.
+     * @param kept text from ctx->p that nobody reads the password from who has the database alone
+     */
+    apr_status_t (*keep)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                         const char **kept, const char **reason);
+    /**
+     * Creates the user with the password of which that was kept; again for the same uid: success.
+     * @param kept NULL: with a password that nobody knows
+     */
+    apr_status_t (*create)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *kept,
                            const char **reason);
+    /** Takes as long as create() for somebody who is not to be created. */
+    void (*pretend)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password);
     /** Checks a password. Takes the same time whether or not the user exists. */
     apr_status_t (*verify)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password);
     /** Sets a new password and lifts the provider's own lock. */
@@ -66,6 +80,10 @@ const cloudep_idp_t *cloudep_idp(const cloudep_context_t *ctx, cloudep_idp_conte
  * fails here is finished by the sweep.
  */
 void cloudep_undo_registration(cloudep_context_t *ctx, const cloudep_idp_user_t *user);
+
+/** Removes users at the provider. @param uids array of const char * */
+apr_status_t cloudep_remove_users(const cloudep_idp_context_t *at, const cloudep_tenant_t *tenant,
+                                  const apr_array_header_t *uids);
 
 /** Removes an abandoned or deleted member at the provider and then here. */
 apr_status_t cloudep_finish_removal(const cloudep_idp_context_t *at, const cloudep_idp_user_t *user);

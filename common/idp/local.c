@@ -35,6 +35,32 @@ static apr_status_t hash(const cloudep_idp_context_t *ctx, const char **phc, con
     return rv;
 }
 
+static apr_status_t keep(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                         const char **kept, const char **reason)
+{
+    (void)user;
+    *reason = NULL;
+    return hash(ctx, kept, password);
+}
+
+/* The credential comes with the member's row: keep() has taken the time. */
+static apr_status_t create(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *kept,
+                           const char **reason)
+{
+    (void)ctx;
+    (void)user;
+    (void)kept;
+    *reason = NULL;
+    return APR_SUCCESS;
+}
+
+static void pretend(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password)
+{
+    (void)ctx;
+    (void)user;
+    (void)password;
+}
+
 static apr_status_t set_password(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
                                  const char **reason)
 {
@@ -64,7 +90,7 @@ static apr_status_t verify(const cloudep_idp_context_t *ctx, const cloudep_idp_u
     const cloudep_password_memory_t *memory;
     const char *phc = NULL;
     int decoy = 0;
-    /* The unknown take the same two steps: a look-up that finds nothing, and a hash. */
+    /* An unknown account costs the same two steps: a look-up, which finds nothing, and a hash. */
     apr_status_t rv = cloudep_credential_get(run->db, ctx->p, &phc, user->tenant->id,
                                              user->uid ? user->uid : "00000000-0000-0000-0000-000000000000");
 
@@ -100,7 +126,10 @@ static apr_status_t nothing_to_do(const cloudep_idp_context_t *ctx, const cloude
 const cloudep_idp_t cloudep_idp_local = {
     .name = "local",
     .configured = configured,
-    .create = set_password,
+    .stored_here = 1,
+    .keep = keep,
+    .create = create,
+    .pretend = pretend,
     .verify = verify,
     .set_password = set_password,
     .confirm = nothing_to_do,

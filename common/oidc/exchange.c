@@ -1,13 +1,16 @@
 /*
- * exchange.c - whose id_token it is that a client turns in at token/exchange.
+ * exchange.c - the member that an id_token at token/exchange stands for.
  *
- * The token was made for somebody else's session and lives for hours, so more is asked of it than of one that we
- * fetched ourselves: it has to be fresh, of the tenant's own organisation, and it serves once.
+ * The token was made for another application's session and lives for hours, so it is checked more strictly than one
+ * that we fetched ourselves: it has to be fresh, of the tenant's own organisation, and it serves once. The same one
+ * again within CloudEPRefreshGrace is a client whose answer was lost, or two tabs: it is answered with the same
+ * session.
  */
 #include "oidc/exchange.h"
 
 #include <string.h>
 #include <openssl/evp.h>
+#include "base/crypto/random.h"
 #include "base/store/identity_store.h"
 #include "base/text/b64.h"
 #include "oidc/oidc.h"
@@ -63,7 +66,7 @@ static cloudep_outcome_t check_organization(cloudep_context_t *ctx, const cloude
     return strcmp(organization, tenant->organization) ? refuse(ctx, "of another organisation") : cloudep_done();
 }
 
-/* Of header and claims, as they are signed: a signature may have more than one spelling. */
+/* The digest of header and claims, without the signature, which can be encoded in more than one way. */
 static apr_status_t digest_of(const char **digest, apr_pool_t *p, const char *token)
 {
     unsigned char bytes[DIGEST_BYTES];
@@ -76,9 +79,9 @@ static apr_status_t digest_of(const char **digest, apr_pool_t *p, const char *to
     return APR_SUCCESS;
 }
 
-/* Notes the token for as long as it would be accepted. */
+/* Notes the token for as long as it would be accepted. *session_id: what the session is called that it opens. */
 static cloudep_outcome_t use_up(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, const char *token,
-                                const cloudep_idtoken_t *idtoken)
+                                const cloudep_idtoken_t *idtoken, const char **session_id)
 {
     const cloudep_config_t *config = ctx->config;
     apr_int64_t end = cloudep_now(ctx) + config->exchange_max_age + config->oidc_leeway;
@@ -87,16 +90,19 @@ static cloudep_outcome_t use_up(cloudep_context_t *ctx, const cloudep_tenant_t *
 
     end = end < idtoken->exp ? end : idtoken->exp;
     if (rv == APR_SUCCESS) {
+        rv = cloudep_random_uuid(session_id, ctx->p);
+    }
+    if (rv == APR_SUCCESS) {
         rv = cloudep_identity_use_token(cloudep_database(ctx), ctx->p, tenant->id, digest,
-                                        end + 2 * (apr_int64_t)config->oidc_leeway);
+                                        end + 2 * (apr_int64_t)config->oidc_leeway, config->refresh_grace, session_id);
     }
     if (rv == CLOUDEP_ECONFLICT) {
-        return refuse(ctx, "it was turned in before");
+        return refuse(ctx, "it was used before");
     }
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "noting the id_token");
 }
 
-/* The identity provider by our own uid, if the token is from the very ZITADEL that it uses. */
+/* The identity provider whose user ids are our uids, if the token is from the ZITADEL that it uses; else NULL. */
 static const char *provisioned_by(const cloudep_config_t *config)
 {
     const char *url = config->zitadel_url;
@@ -129,7 +135,7 @@ static cloudep_outcome_t find_member(cloudep_context_t *ctx, const cloudep_tenan
 }
 
 cloudep_outcome_t cloudep_exchange_member(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, const char *id_token,
-                                          const cloudep_member_t **member)
+                                          const cloudep_member_t **member, const char **session_id)
 {
     const cloudep_idtoken_t *idtoken;
     const cloudep_jwt_t *jwt;
@@ -147,5 +153,5 @@ cloudep_outcome_t cloudep_exchange_member(cloudep_context_t *ctx, const cloudep_
     if (cloudep_failed(outcome = find_member(ctx, tenant, idtoken, member))) {
         return outcome;
     }
-    return ctx->config->exchange_single_use ? use_up(ctx, tenant, id_token, idtoken) : cloudep_done();
+    return ctx->config->exchange_single_use ? use_up(ctx, tenant, id_token, idtoken, session_id) : cloudep_done();
 }

@@ -1,5 +1,5 @@
 /*
- * exchange.h - whose id_token it is that a client turns in at token/exchange.
+ * exchange.h - the member that an id_token at token/exchange stands for.
  */
 #ifndef CLOUDEP_OIDC_EXCHANGE_H
 #define CLOUDEP_OIDC_EXCHANGE_H
@@ -7,8 +7,12 @@
 #include "base/store/member_store.h"
 #include "core/context.h"
 
-/** The member that an id_token of CloudEPExchangeIssuer means. ID_TOKEN_INVALID; MEMBER_UNKNOWN: nobody here. */
+/**
+ * The member that an id_token of CloudEPExchangeIssuer means. ID_TOKEN_INVALID; MEMBER_UNKNOWN: nobody here.
+ * @param session_id set to what the session that it opens is to be called, the same for the same token within
+ *        CloudEPRefreshGrace; left as it is where CloudEPExchangeSingleUse is Off
+ */
 cloudep_outcome_t cloudep_exchange_member(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, const char *id_token,
-                                          const cloudep_member_t **member);
+                                          const cloudep_member_t **member, const char **session_id);
 
 #endif

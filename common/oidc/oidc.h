@@ -83,7 +83,7 @@ typedef struct cloudep_oidc_return_t {
 } cloudep_oidc_return_t;
 
 /**
- * Turns an authorization code in (RFC 6749, section 4.1.3) and finds out whom the provider means by it.
+ * Redeems an authorization code (RFC 6749, section 4.1.3) and finds out whom the provider means by it.
  * @param subject and profile in p
  * @return CLOUDEP_EFORGED: the provider does not know the code, or it is of another login; CLOUDEP_EPROVIDER: no
  *         answer, or one that cannot be believed

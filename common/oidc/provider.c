@@ -14,7 +14,7 @@ static void complain(const cloudep_oidc_provider_t *provider, const char *url, c
                  url, why);
 }
 
-/* A client that is refused for what it asks must not shut others out. */
+/* A refusal that a client's own input caused must not open the breaker. */
 static cloudep_breaker_end_e health(apr_status_t rv, const cloudep_http_response_t *response)
 {
     if (rv != APR_SUCCESS || response->status >= 500 || response->status == HTTP_TOO_MANY_REQUESTS) {

@@ -1,5 +1,5 @@
 /*
- * redeem.c - an authorization code for the user it stands for: token endpoint, id_token, userinfo.
+ * redeem.c - redeems an authorization code for the user that it stands for: token endpoint, id_token, userinfo.
  */
 #include "oidc/oidc.h"
 
@@ -9,7 +9,7 @@
 #include "base/text/json.h"
 #include "core/module.h"
 
-/* A code that is being turned in. */
+/* A code that is being redeemed. */
 typedef struct redeem_t {
     const cloudep_oidc_provider_t *provider;
     const cloudep_oidc_metadata_t *metadata;

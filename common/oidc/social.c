@@ -1,10 +1,10 @@
 /*
  * social.c - a login at a social provider from its start to the return: what is remembered meanwhile, and who may
- * come back with it.
+ * return with it.
  *
  * state is <id>.<expires>.<MAC>: genuine, or not, whatever memcached knows. The record under the id is sealed and
- * serves once. Only whoever started may finish: a browser proves it by its cookie, and a client without cookies by the
- * session_id that it was given. Else an attacker could have a victim finish the attacker's login, and use their
+ * serves once. Only the client that started may finish: a browser proves it by its cookie, and a client without cookies
+ * by the session_id that it was given. Else an attacker could have a victim finish the attacker's login, and use their
  * account.
  */
 #include "oidc/social.h"

@@ -1,478 +1,153 @@
 /*
- * delivery.c - the threads that deliver, one a channel, so that a slow SMS gateway holds up no mail.
- *
- * A message is sent at least once and, as far as can be known, at most once: what was acknowledged but could not be
- * marked, because the database had gone, is remembered and marked before anything else is claimed. While a server
- * cannot be used at all, one message at a time probes it, and the others keep their attempts.
+ * delivery.c - the threads that deliver: one for each channel of each server, so that a slow SMS gateway holds up no
+ * mail, and one virtual host's mail server no other's.
  */
-#include "core/module.h"
-#include "core/runtime.h"
 #include "outbox/outbox_private.h"
 
 #include <apr_atomic.h>
-#include <apr_signal.h>
-#include <apr_strings.h>
-#include <apr_thread_cond.h>
-#include <apr_thread_mutex.h>
-#include <apr_thread_proc.h>
-#include "base/text/json.h"
-#include "base/crypto/seal.h"
+#include <string.h>
+#include "core/background.h"
+#include "core/module.h"
+#include "core/runtime.h"
 
 #define POLL apr_time_from_sec(2)
-#define BATCH 16
-/* A claim may not run out under a transfer, which takes 30 s at most. */
-#define LAST_START apr_time_from_sec(CLOUDEP_OUTBOX_CLAIM - 35)
-/* At a day's worth of tries a message is given up, whatever its lifetime. */
-#define MAX_ATTEMPTS 100
-/* Who has something to mark is back at the database sooner than who only wants to claim. */
-#define MARK_AGAIN apr_time_from_msec(250)
-#define CLAIM_AGAIN_FIRST apr_time_from_sec(1)
-#define CLAIM_AGAIN_MAX apr_time_from_sec(8)
-#define PROBE_FIRST apr_time_from_sec(1)
-#define PROBE_MAX apr_time_from_sec(10)
 
-/* A delivered message whose row does not know it yet. */
-typedef struct unmarked_t {
-    char tenant_id[37];
-    char id[37];
-} unmarked_t;
-
-/* One channel of one server. */
-typedef struct outlet_t {
-    server_rec *s;
-    const cloudep_config_t *config;
-    cloudep_mailer_t *mailer;     /* mail only */
-    apr_array_header_t *unmarked; /* of unmarked_t */
-    apr_time_t not_before;
-    apr_interval_time_t pause;      /* 0: the mail server or gateway could be used last time */
-    apr_interval_time_t claim_wait; /* 0: the database could */
-} outlet_t;
-
-typedef struct lane_t {
-    cloudep_outbox_t *outbox;
-    const char *channel;
-    apr_pool_t *pool;
-    apr_array_header_t *outlets; /* of outlet_t */
-    apr_thread_t *thread;
-    int woken;
-    int running;
-} lane_t;
-
-enum { MAIL, SMS, LANES };
+/* A worker and its thread. */
+typedef struct delivery_t {
+    cloudep_worker_t worker;
+    apr_pool_t *pool;                 /* the worker's own */
+    cloudep_background_t *background; /* NULL: it does not run */
+    apr_uint32_t woken;               /* atomic: by a request */
+} delivery_t;
 
 struct cloudep_outbox_t {
-    apr_thread_mutex_t *mutex; /* woken and running of all lanes */
-    apr_thread_cond_t *changed;
-    apr_uint32_t stop; /* atomic */
-    lane_t lanes[LANES];
+    apr_pool_t *pool;
+    apr_array_header_t *deliveries; /* of delivery_t * */
 };
 
-/* ---- One message ---------------------------------------------------------------------------------------- */
+/* ---- A turn --------------------------------------------------------------------------------------------- */
 
-static apr_status_t open_params(json_t **params, const outlet_t *outlet, apr_pool_t *p, const cloudep_outbox_row_t *row,
-                                const char **error)
+static void take_turn(void *baton, apr_pool_t *p, int last)
 {
-    const unsigned char *plain;
-    const char *reason;
-    apr_size_t len;
-    apr_status_t rv;
+    delivery_t *delivery = baton;
+    cloudep_worker_t *worker = &delivery->worker;
+    apr_interval_time_t wait;
 
-    *error = "the message has no content";
-    if (!row->params) {
-        return CLOUDEP_EDATA;
-    }
-    *error = "the message's seal cannot be opened";
-    rv = cloudep_unseal(&plain, &len, p, outlet->config->run->sealing, row->params,
-                        cloudep_outbox_aad(p, row->tenant_id, row->target, row->template));
-    if (rv == APR_SUCCESS) {
-        return cloudep_json_parse(params, &reason, (const char *)plain, len, p) == APR_SUCCESS ? APR_SUCCESS
-                                                                                               : CLOUDEP_EDATA;
-    }
-    /* Another node may have the key that this one lacks. */
-    return rv == APR_NOTFOUND ? CLOUDEP_EPROVIDER : CLOUDEP_EDATA;
-}
-
-static apr_status_t transfer(outlet_t *outlet, apr_pool_t *p, const cloudep_outbox_row_t *row,
-                             const cloudep_text_t *text, apr_uint32_t *stop, int more, const char **error)
-{
-    if (outlet->mailer) {
-        cloudep_mail_t mail = {.to = row->target,
-                               .subject = text->subject,
-                               .text = text->text,
-                               .html = text->html,
-                               .language = text->language,
-                               .id = row->id,
-                               .date = row->created_at};
-
-        return cloudep_mailer_send(outlet->mailer, p, &mail, more, error);
-    }
-    return cloudep_sms_send(outlet->config->run->outbox_setup->sms, outlet->config->run->http, p,
-                            &(const cloudep_sms_t){.to = row->target, .text = text->text, .id = row->id}, stop, error);
-}
-
-/* Unseals, renders and sends. The result is one of cloudep_mailer_send()'s. */
-static apr_status_t deliver(outlet_t *outlet, apr_pool_t *p, const cloudep_outbox_row_t *row, apr_uint32_t *stop,
-                            int more, const char **error)
-{
-    const cloudep_outbox_setup_t *setup = outlet->config->run->outbox_setup;
-    cloudep_text_t text;
-    json_t *params;
-    apr_status_t rv = open_params(&params, outlet, p, row, error);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    *error = "the message cannot be put into words";
-    if (cloudep_messages_render(&text, outlet->mailer ? setup->mail_messages : setup->sms_messages, p, row->template,
-                                row->language, params, row->target, row->created_at) != APR_SUCCESS) {
-        return CLOUDEP_EDATA;
-    }
-    return transfer(outlet, p, row, &text, stop, more, error);
-}
-
-/* ---- What became of it ---------------------------------------------------------------------------------- */
-
-static void remember(outlet_t *outlet, const cloudep_outbox_row_t *row)
-{
-    unmarked_t *unmarked = apr_array_push(outlet->unmarked);
-
-    apr_cpystrn(unmarked->tenant_id, row->tenant_id, sizeof(unmarked->tenant_id));
-    apr_cpystrn(unmarked->id, row->id, sizeof(unmarked->id));
-}
-
-/* The first wait, then twice the last one, up to a limit. */
-static apr_interval_time_t next_wait(apr_interval_time_t last, apr_interval_time_t first, apr_interval_time_t max)
-{
-    if (!last) {
-        return first;
-    }
-    return last * 2 < max ? last * 2 : max;
-}
-
-static void wait_for_database(outlet_t *outlet)
-{
-    outlet->claim_wait = next_wait(outlet->claim_wait, CLAIM_AGAIN_FIRST, CLAIM_AGAIN_MAX);
-    outlet->not_before = apr_time_now() + (outlet->unmarked->nelts ? MARK_AGAIN : outlet->claim_wait);
-}
-
-static void note_transport(outlet_t *outlet, const cloudep_outbox_row_t *row, int usable, const char *error)
-{
-    if (usable) {
-        if (outlet->pause) {
-            ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, outlet->s, CENO(701) "%s can be delivered again", row->channel);
-        }
-        outlet->pause = 0;
+    worker->stop = cloudep_background_stop(delivery->background);
+    if (last) {
+        (void)cloudep_worker_mark(worker, p);
+        apr_pool_destroy(delivery->pool);
         return;
     }
-    if (!outlet->pause) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, outlet->s, CENO(702) "%s cannot be delivered at present: %s",
-                     row->channel, error);
+    /* The request that woke us has just used the database. */
+    if (apr_atomic_xchg32(&delivery->woken, 0) && worker->db_wait && !worker->rest) {
+        worker->not_before = 0;
     }
-    outlet->pause = next_wait(outlet->pause, PROBE_FIRST, PROBE_MAX);
-    outlet->not_before = apr_time_now() + outlet->pause;
+    if (cloudep_worker_round(worker, p)) {
+        cloudep_background_next(delivery->background, 0);
+    }
+    else if ((wait = worker->not_before - apr_time_now()) > 0 && wait < POLL) {
+        cloudep_background_next(delivery->background, wait);
+    }
 }
 
-/* Writes down how a try ended. */
-static apr_status_t mark(outlet_t *outlet, apr_pool_t *p, const cloudep_outbox_row_t *row, apr_status_t outcome,
-                         const char *error)
+void cloudep_delivery_wake(cloudep_outbox_t *outbox, const cloudep_config_t *config)
 {
-    cloudep_db_t *db = outlet->config->run->db;
+    for (int i = 0; outbox && i < outbox->deliveries->nelts; i++) {
+        delivery_t *delivery = APR_ARRAY_IDX(outbox->deliveries, i, delivery_t *);
 
-    if (outcome == APR_SUCCESS) {
-        apr_status_t rv = cloudep_outbox_delivered(db, p, row->tenant_id, row->id);
-
-        ap_log_error(APLOG_MARK, APLOG_INFO, 0, outlet->s, CENO(703) "%s %s (%s) delivered, attempt %d", row->channel,
-                     row->id, row->template, row->attempts);
-        if (rv != APR_SUCCESS) {
-            remember(outlet, row);
+        if (delivery->background && delivery->worker.config->run == config->run) {
+            apr_atomic_set32(&delivery->woken, 1);
+            cloudep_background_wake(delivery->background);
         }
-        return rv;
     }
-    if (outcome == APR_EINTR) {
-        return cloudep_outbox_release(db, p, row->tenant_id, row->id);
-    }
-    if (outcome == CLOUDEP_EREFUSED || outcome == CLOUDEP_EDATA || row->attempts >= MAX_ATTEMPTS) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, outlet->s, CENO(704) "%s %s (%s) given up, attempt %d: %s",
-                     row->channel, row->id, row->template, row->attempts, error);
-        return cloudep_outbox_give_up(db, p, row->tenant_id, row->id, error);
-    }
-    ap_log_error(APLOG_MARK, APLOG_INFO, 0, outlet->s, CENO(705) "%s %s (%s) put off, attempt %d: %s", row->channel,
-                 row->id, row->template, row->attempts, error);
-    return cloudep_outbox_retry(db, p, row->tenant_id, row->id, error);
 }
 
-/* Whether an outcome says something of the server rather than of the message. */
-static int is_about_server(apr_status_t outcome)
+/* ---- Start ---------------------------------------------------------------------------------------------- */
+
+/* What a worker needs beside its settings. On failure *error is a sentence for the operator. */
+static apr_status_t equip(cloudep_worker_t *worker, apr_pool_t *pool, const char **error)
 {
-    return outcome != APR_SUCCESS && outcome != CLOUDEP_EREFUSED && outcome != CLOUDEP_EDATA &&
-           outcome != CLOUDEP_EPROVIDER && outcome != APR_EINTR;
+    const cloudep_runtime_t *run = worker->config->run;
+
+    if (!strcmp(worker->share.channel, CLOUDEP_CHANNEL_SMS)) {
+        return cloudep_sms_check(run->outbox_setup->sms, pool, error);
+    }
+    return cloudep_mailer_create(&worker->mailer, pool, run->outbox_setup->mail, run->http, error);
 }
 
-/* ---- One turn of an outlet ------------------------------------------------------------------------------ */
-
-static apr_status_t mark_remembered(outlet_t *outlet, apr_pool_t *p)
+static void add_worker(cloudep_outbox_t *outbox, server_rec *s, const cloudep_config_t *config, const char *channel)
 {
-    while (outlet->unmarked->nelts) {
-        const unmarked_t *last = &APR_ARRAY_IDX(outlet->unmarked, outlet->unmarked->nelts - 1, unmarked_t);
-        apr_status_t rv = cloudep_outbox_delivered(outlet->config->run->db, p, last->tenant_id, last->id);
+    delivery_t *delivery = apr_pcalloc(outbox->pool, sizeof(*delivery));
+    const char *error = "out of memory";
+    apr_status_t rv = apr_pool_create_unmanaged_ex(&delivery->pool, NULL, NULL);
 
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-        outlet->unmarked->nelts--;
-    }
-    return APR_SUCCESS;
-}
-
-/* Delivers claimed rows one after the other. What there is no time or no server for is handed back. */
-static apr_status_t work_off(outlet_t *outlet, apr_pool_t *p, const apr_array_header_t *rows, apr_time_t claimed_at,
-                             apr_uint32_t *stop)
-{
-    apr_status_t failed = APR_SUCCESS;
-    int down = 0;
-
-    for (int i = 0; i < rows->nelts; i++) {
-        const cloudep_outbox_row_t *row = &APR_ARRAY_IDX(rows, i, cloudep_outbox_row_t);
-        const char *error = "";
-        apr_status_t outcome = APR_EINTR;
-        apr_status_t rv;
-
-        if (row->expired) {
-            /* A decoy's was never meant to arrive. */
-            ap_log_error(APLOG_MARK, strcmp(row->target, CLOUDEP_DECOY_TARGET) ? APLOG_WARNING : APLOG_DEBUG, 0,
-                         outlet->s, CENO(706) "%s %s (%s) expired after %d attempts", row->channel, row->id,
-                         row->template, row->attempts);
-            continue;
-        }
-        if (!apr_atomic_read32(stop) && !down && failed == APR_SUCCESS && apr_time_now() - claimed_at < LAST_START) {
-            outcome = deliver(outlet, p, row, stop, i + 1 < rows->nelts, &error);
-        }
-        rv = mark(outlet, p, row, outcome, error);
-        if (outcome != APR_EINTR && outcome != CLOUDEP_EDATA) {
-            down = is_about_server(outcome);
-            note_transport(outlet, row, !down, error);
-        }
-        if (rv != APR_SUCCESS && failed != APR_SUCCESS) {
-            break; /* the database has gone: the other claims run out by themselves */
-        }
-        failed = rv == APR_SUCCESS ? failed : rv;
-    }
-    if (outlet->mailer) {
-        cloudep_mailer_rest(outlet->mailer);
-    }
-    return failed;
-}
-
-/* Returns whether there may be more to do at once. */
-static int serve(lane_t *lane, outlet_t *outlet, apr_pool_t *p)
-{
-    cloudep_db_t *db = outlet->config->run->db;
-    apr_array_header_t *rows = NULL;
-    int limit = outlet->pause ? 1 : BATCH;
-    apr_interval_time_t pause = outlet->pause;
-    apr_time_t now = apr_time_now();
-    apr_status_t rv;
-
-    if (now < outlet->not_before) {
-        return 0;
-    }
-    rv = mark_remembered(outlet, p);
     if (rv == APR_SUCCESS) {
-        rv = cloudep_outbox_claim(db, p, &rows, lane->channel, limit);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = work_off(outlet, p, rows, now, &lane->outbox->stop);
+        cloudep_worker_init(&delivery->worker, delivery->pool, s, config, channel);
+        rv = equip(&delivery->worker, delivery->pool, &error);
     }
     if (rv != APR_SUCCESS) {
-        wait_for_database(outlet);
-        return 0;
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, CENO(707) "this child cannot send %s: %s", channel, error);
     }
-    outlet->claim_wait = 0;
-    return rows->nelts && (rows->nelts == limit || pause) && !outlet->pause;
-}
-
-/* ---- Threads -------------------------------------------------------------------------------------------- */
-
-/* Waits until there may be something to do. Returns 0 when the lane has to end. */
-static int wait_for_work(lane_t *lane, int more)
-{
-    cloudep_outbox_t *outbox = lane->outbox;
-    apr_time_t until = apr_time_now() + POLL;
-    apr_interval_time_t left;
-    int woken;
-
-    for (int i = 0; i < lane->outlets->nelts; i++) {
-        apr_time_t next = APR_ARRAY_IDX(lane->outlets, i, outlet_t).not_before;
-
-        until = next > apr_time_now() && next < until ? next : until;
+    /* A folder that cannot be written to now may be mended while we run. */
+    if (rv != APR_ENOMEM && rv != CLOUDEP_EUNSET) {
+        APR_ARRAY_PUSH(outbox->deliveries, delivery_t *) = delivery;
     }
-    (void)apr_thread_mutex_lock(outbox->mutex);
-    while (!more && !lane->woken && !apr_atomic_read32(&outbox->stop) && (left = until - apr_time_now()) > 0) {
-        (void)apr_thread_cond_timedwait(outbox->changed, outbox->mutex, left);
-    }
-    woken = lane->woken;
-    lane->woken = 0;
-    (void)apr_thread_mutex_unlock(outbox->mutex);
-    for (int i = 0; woken && i < lane->outlets->nelts; i++) {
-        outlet_t *outlet = &APR_ARRAY_IDX(lane->outlets, i, outlet_t);
-
-        /* Who woke us has just used the database. */
-        if (outlet->claim_wait && !outlet->pause) {
-            outlet->not_before = 0;
-        }
-    }
-    return !apr_atomic_read32(&outbox->stop);
-}
-
-static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *baton)
-{
-    lane_t *lane = baton;
-    cloudep_outbox_t *outbox = lane->outbox;
-    apr_pool_t *turn;
-    int more = 1;
-
-    /* Signals are for the child's main thread. */
-    (void)apr_setup_signal_thread();
-    apr_pool_create(&turn, lane->pool);
-    while (wait_for_work(lane, more)) {
-        more = 0;
-        for (int i = 0; i < lane->outlets->nelts && !apr_atomic_read32(&outbox->stop); i++) {
-            more |= serve(lane, &APR_ARRAY_IDX(lane->outlets, i, outlet_t), turn);
-            apr_pool_clear(turn);
-        }
-    }
-    for (int i = 0; i < lane->outlets->nelts; i++) {
-        (void)mark_remembered(&APR_ARRAY_IDX(lane->outlets, i, outlet_t), turn);
-    }
-    apr_pool_destroy(turn);
-    (void)apr_thread_mutex_lock(outbox->mutex);
-    lane->running = 0;
-    (void)apr_thread_cond_broadcast(outbox->changed);
-    (void)apr_thread_mutex_unlock(outbox->mutex);
-    apr_thread_exit(thread, APR_SUCCESS);
-    return NULL;
-}
-
-void cloudep_delivery_wake(cloudep_outbox_t *outbox)
-{
-    /* A worker that a hard stop left behind must not touch what is being taken down. */
-    if (!outbox || apr_atomic_read32(&outbox->stop)) {
-        return;
-    }
-    (void)apr_thread_mutex_lock(outbox->mutex);
-    for (int i = 0; i < LANES; i++) {
-        outbox->lanes[i].woken = 1;
-    }
-    (void)apr_thread_cond_broadcast(outbox->changed);
-    (void)apr_thread_mutex_unlock(outbox->mutex);
-}
-
-/*
- * A transfer ends within a second of the stop; a statement on a database that hangs may not, and the end of this child
- * is not worth waiting for that.
- */
-static apr_status_t stop_lanes(void *baton)
-{
-    cloudep_outbox_t *outbox = baton;
-    apr_time_t deadline = apr_time_now() + apr_time_from_msec(2500);
-    apr_interval_time_t left;
-    apr_status_t ended;
-
-    apr_atomic_set32(&outbox->stop, 1);
-    (void)apr_thread_mutex_lock(outbox->mutex);
-    (void)apr_thread_cond_broadcast(outbox->changed);
-    for (int i = 0; i < LANES; i++) {
-        while (outbox->lanes[i].running && (left = deadline - apr_time_now()) > 0) {
-            (void)apr_thread_cond_timedwait(outbox->changed, outbox->mutex, left);
-        }
-    }
-    (void)apr_thread_mutex_unlock(outbox->mutex);
-    for (int i = 0; i < LANES; i++) {
-        if (!outbox->lanes[i].running) {
-            if (outbox->lanes[i].thread) {
-                (void)apr_thread_join(&ended, outbox->lanes[i].thread);
-            }
-            apr_pool_destroy(outbox->lanes[i].pool);
-        }
-    }
-    return APR_SUCCESS;
-}
-
-static void add_outlet(lane_t *lane, server_rec *s, const cloudep_config_t *config, cloudep_mailer_t *mailer)
-{
-    outlet_t *outlet = apr_array_push(lane->outlets);
-
-    *outlet = (outlet_t){.s = s, .config = config, .mailer = mailer};
-    outlet->unmarked = apr_array_make(lane->pool, BATCH, sizeof(unmarked_t));
 }
 
 static void add_server(server_rec *s, const cloudep_config_t *config, void *baton)
 {
     cloudep_outbox_t *outbox = baton;
     cloudep_runtime_t *run = config->run;
-    lane_t *mail = &outbox->lanes[MAIL];
-    cloudep_mailer_t *mailer;
 
     if (!run->db || !run->sealing || !run->outbox_setup) {
         return;
     }
     run->outbox = outbox;
     if (run->outbox_setup->mail) {
-        if (cloudep_mailer_create(&mailer, mail->pool, run->outbox_setup->mail, run->http, &outbox->stop) !=
-            APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, CENO(707) "this child cannot send mail");
-            return;
-        }
-        add_outlet(mail, s, config, mailer);
+        add_worker(outbox, s, config, CLOUDEP_CHANNEL_MAIL);
     }
     if (run->outbox_setup->sms) {
-        add_outlet(&outbox->lanes[SMS], s, config, NULL);
+        add_worker(outbox, s, config, CLOUDEP_CHANNEL_SMS);
     }
 }
 
-static apr_status_t make_lane(lane_t *lane, cloudep_outbox_t *outbox, const char *channel)
+/*
+ * Chooses the worker that sends what is the main server's. Where the main server lacks that channel, it is one of the
+ * first virtual host of the configuration that has it: httpd's list has those in reverse.
+ */
+static void choose_main(const cloudep_outbox_t *outbox, const char *channel)
 {
-    apr_allocator_t *allocator;
-    apr_status_t rv = apr_allocator_create(&allocator);
+    cloudep_worker_t *chosen = NULL;
 
-    /* With an allocator of its own, as pools of other threads must not be touched. */
-    if (rv == APR_SUCCESS) {
-        rv = apr_pool_create_unmanaged_ex(&lane->pool, NULL, allocator);
+    for (int i = 0; i < outbox->deliveries->nelts; i++) {
+        cloudep_worker_t *worker = &APR_ARRAY_IDX(outbox->deliveries, i, delivery_t *)->worker;
+
+        if (!strcmp(worker->share.channel, channel) && (!chosen || chosen->s->is_virtual)) {
+            chosen = worker;
+        }
     }
-    if (rv == APR_SUCCESS) {
-        apr_allocator_owner_set(allocator, lane->pool);
-        lane->outbox = outbox;
-        lane->channel = channel;
-        lane->outlets = apr_array_make(lane->pool, 2, sizeof(outlet_t));
+    if (chosen) {
+        chosen->share.is_main = 1;
     }
-    return rv;
 }
 
 apr_status_t cloudep_outbox_child_init(server_rec *main_server, apr_pool_t *pchild)
 {
-    static const char *const channels[LANES] = {CLOUDEP_CHANNEL_MAIL, CLOUDEP_CHANNEL_SMS};
     cloudep_outbox_t *outbox = apr_pcalloc(pchild, sizeof(*outbox));
-    apr_status_t rv = apr_thread_mutex_create(&outbox->mutex, APR_THREAD_MUTEX_DEFAULT, pchild);
+    apr_status_t rv = APR_SUCCESS;
 
-    if (rv == APR_SUCCESS) {
-        rv = apr_thread_cond_create(&outbox->changed, pchild);
-    }
-    for (int i = 0; rv == APR_SUCCESS && i < LANES; i++) {
-        rv = make_lane(&outbox->lanes[i], outbox, channels[i]);
-    }
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
+    outbox->pool = pchild;
+    outbox->deliveries = apr_array_make(pchild, 4, sizeof(delivery_t *));
     cloudep_each_runtime(main_server, add_server, outbox);
-    /* Before the cleanups of what the threads use: mod_dbd's pool, the HTTP handles. */
-    apr_pool_pre_cleanup_register(pchild, outbox, stop_lanes);
-    for (int i = 0; rv == APR_SUCCESS && i < LANES; i++) {
-        if (outbox->lanes[i].outlets->nelts) {
-            outbox->lanes[i].running = 1;
-            rv = apr_thread_create(&outbox->lanes[i].thread, NULL, run, &outbox->lanes[i], pchild);
-        }
-        if (rv != APR_SUCCESS) {
-            outbox->lanes[i].running = 0;
+    choose_main(outbox, CLOUDEP_CHANNEL_MAIL);
+    choose_main(outbox, CLOUDEP_CHANNEL_SMS);
+    for (int i = 0; rv == APR_SUCCESS && i < outbox->deliveries->nelts; i++) {
+        delivery_t *delivery = APR_ARRAY_IDX(outbox->deliveries, i, delivery_t *);
+
+        rv = cloudep_background_start(&delivery->background, pchild, POLL, take_turn, delivery);
+        if (rv == APR_SUCCESS) {
+            cloudep_background_wake(delivery->background);
         }
     }
     return rv;

@@ -1,49 +1,143 @@
 /*
- * mail.c - SMTP by libcurl.
+ * mail.c - what the mail directives mean, and the two ways a mail can go: SMTP or a folder.
  *
- * TLS is insisted on and verified unless the server is on this machine. What a server answers can hold addresses, so
- * only its number goes into errors. A 5xx is final only where it is about this mail: to the login or to the greeting
- * it is the operator's to mend, and the mail waits.
+ * TLS is insisted on and verified unless the server is on this machine.
  */
 #include "outbox/mail.h"
 
+#include <apr_lib.h>
+#include <apr_network_io.h>
 #include <apr_strings.h>
 #include <string.h>
-#include <sys/socket.h>
 #include "core/secret_file.h"
+#include "outbox/smtp.h"
 #include "outbox/spool.h"
-
-#define CONNECT_TIMEOUT 5000
-#define TOTAL_TIMEOUT 30000
-#define ANSWER_TIMEOUT 15L /* s */
 
 struct cloudep_mail_setup_t {
     const char *spool; /* or NULL */
-    const char *url;
     cloudep_mailbox_t from;
-    const char *user; /* or NULL */
-    const char *password;
-    const char *ca_file;
-    long use_ssl; /* CURLUSESSL_... */
+    cloudep_smtp_setup_t smtp; /* without spool */
 };
 
 struct cloudep_mailer_t {
     const cloudep_mail_setup_t *setup;
-    cloudep_http_t *http;
-    apr_uint32_t *stop;
-    CURL *curl; /* NULL: not connected */
+    cloudep_smtp_t *smtp; /* NULL: mails go to the folder */
 };
-
-/* What is still to be sent of a mail. */
-typedef struct source_t {
-    const char *bytes;
-    apr_size_t left;
-} source_t;
 
 /* ---- Setup ---------------------------------------------------------------------------------------------- */
 
-static apr_status_t prepare_smtp(cloudep_mail_setup_t *setup, apr_pool_t *pconf, const cloudep_config_t *config,
-                                 const char **error)
+/* What a login may use unless CloudEPMailAuth says so: what needs nothing but user and password. */
+static const char *const usual_mechanisms[] = {"PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5"};
+
+static const struct {
+    const char *name;
+    int feature; /* of libcurl, 0: always there */
+} mechanisms[] = {{"PLAIN", 0},
+                  {"LOGIN", 0},
+                  {"CRAM-MD5", 0},
+                  {"DIGEST-MD5", 0},
+                  {"NTLM", CURL_VERSION_NTLM},
+                  {"SCRAM-SHA-1", CURL_VERSION_GSASL},
+                  {"SCRAM-SHA-256", CURL_VERSION_GSASL}};
+
+static int has_mechanism(const char *name)
+{
+    const int features = curl_version_info(CURLVERSION_NOW)->features;
+
+    for (size_t i = 0; i < sizeof(mechanisms) / sizeof(mechanisms[0]); i++) {
+        if (!strcmp(mechanisms[i].name, name)) {
+            return (features & mechanisms[i].feature) == mechanisms[i].feature;
+        }
+    }
+    return 0;
+}
+
+static apr_status_t prepare_login(cloudep_smtp_setup_t *smtp, apr_pool_t *pconf, const cloudep_config_t *config,
+                                  const char **error)
+{
+    const apr_array_header_t *list = config->mail_auth;
+    const int count = list ? list->nelts : (int)(sizeof(usual_mechanisms) / sizeof(usual_mechanisms[0]));
+
+    smtp->login_options = "";
+    smtp->mechanisms = "";
+    for (int i = 0; i < count; i++) {
+        const char *name = list ? APR_ARRAY_IDX(list, i, const char *) : usual_mechanisms[i];
+
+        if (!has_mechanism(name)) {
+            *error = apr_psprintf(pconf,
+                                  "CloudEPMailAuth %s: not one of PLAIN, LOGIN, CRAM-MD5, DIGEST-MD5, NTLM, "
+                                  "SCRAM-SHA-1 and SCRAM-SHA-256, or this libcurl cannot do it",
+                                  name);
+            return CLOUDEP_EMALFORMED;
+        }
+        smtp->login_options = apr_pstrcat(pconf, smtp->login_options, i ? ";" : "", "AUTH=", name, NULL);
+        smtp->mechanisms = apr_pstrcat(pconf, smtp->mechanisms, i ? " " : "", name, NULL);
+    }
+    smtp->user = config->mail_user;
+    return cloudep_secret_line(&smtp->password, pconf, "CloudEPMailPasswordFile", config->mail_password_file, error);
+}
+
+/* The name of a host, or an address as EHLO takes it (RFC 5321 4.1.3). */
+static const char *hello_of_host(apr_pool_t *pool, const char *host)
+{
+    if (strspn(host, "0123456789.") == strlen(host)) {
+        return apr_pstrcat(pool, "[", host, "]", NULL);
+    }
+    return strchr(host, ':') ? apr_pstrcat(pool, "[IPv6:", host, "]", NULL) : host;
+}
+
+/* CloudEPMailHello; else ServerName where it is fully qualified; else the host's name. NULL: it is none. */
+static const char *find_hello(apr_pool_t *pconf, const server_rec *s, const cloudep_config_t *config)
+{
+    char host[APRMAXHOSTLEN + 1];
+    const char *hello = config->mail_hello;
+
+    if (!hello && s->server_hostname && strpbrk(s->server_hostname, ".:")) {
+        hello = hello_of_host(pconf, s->server_hostname);
+    }
+    if (!hello) {
+        hello = apr_gethostname(host, sizeof(host), pconf) == APR_SUCCESS ? apr_pstrdup(pconf, host) : "localhost";
+    }
+    for (const char *c = hello; *c; c++) {
+        if (!apr_isalnum(*c) && !strchr("-._:[]", *c)) {
+            return NULL;
+        }
+    }
+    return *hello && strlen(hello) <= 255 ? hello : NULL;
+}
+
+static const char *url_part(CURLU *url, CURLUPart part, apr_pool_t *pool)
+{
+    char *text = NULL;
+    const char *copy = curl_url_get(url, part, &text, CURLU_DEFAULT_PORT) == CURLUE_OK ? apr_pstrdup(pool, text) : NULL;
+
+    curl_free(text);
+    return copy;
+}
+
+/* The transport's URL with the name for EHLO as its path, which is where libcurl looks for it. */
+static apr_status_t prepare_url(cloudep_smtp_setup_t *smtp, apr_pool_t *pconf, const char *transport)
+{
+    CURLU *url = curl_url();
+    const char *port = NULL;
+    const char *host = NULL;
+
+    if (url && curl_url_set(url, CURLUPART_URL, transport, CURLU_DISALLOW_USER) == CURLUE_OK &&
+        curl_url_set(url, CURLUPART_PATH, apr_pstrcat(pconf, "/", smtp->hello, NULL), 0) == CURLUE_OK) {
+        smtp->url = url_part(url, CURLUPART_URL, pconf);
+        host = url_part(url, CURLUPART_HOST, pconf);
+        port = url_part(url, CURLUPART_PORT, pconf);
+    }
+    curl_url_cleanup(url);
+    if (!smtp->url || !host || !port) {
+        return CLOUDEP_EMALFORMED;
+    }
+    smtp->server = apr_pstrcat(pconf, host, ":", port, NULL);
+    return APR_SUCCESS;
+}
+
+static apr_status_t prepare_smtp(cloudep_smtp_setup_t *smtp, apr_pool_t *pconf, const server_rec *s,
+                                 const cloudep_config_t *config, const char **error)
 {
     const char *scheme;
     const char *host;
@@ -54,26 +148,34 @@ static apr_status_t prepare_smtp(cloudep_mail_setup_t *setup, apr_pool_t *pconf,
         *error = "CloudEPMailTransport is none of smtp://host[:port], smtps://host[:port] and spool:/folder";
         return CLOUDEP_EMALFORMED;
     }
+    smtp->hello = find_hello(pconf, s, config);
+    if (!smtp->hello) {
+        *error = "CloudEPMailHello, or the host's name that stands in for it, is neither a host name nor an address "
+                 "such as [192.0.2.1]";
+        return CLOUDEP_EMALFORMED;
+    }
+    if ((rv = prepare_url(smtp, pconf, config->mail_transport)) != APR_SUCCESS) {
+        *error = "CloudEPMailTransport is not a URL";
+        return rv;
+    }
     loopback = cloudep_http_is_loopback(host);
-    setup->url = config->mail_transport;
-    setup->ca_file = config->ca_file;
-    setup->use_ssl =
+    smtp->ca_file = config->ca_file;
+    smtp->use_ssl =
         !strcmp(scheme, "smtps") || config->mail_starttls == 1 || (config->mail_starttls == CLOUDEP_UNSET && !loopback)
             ? CURLUSESSL_ALL
             : CURLUSESSL_NONE;
     if (!config->mail_user) {
         return APR_SUCCESS;
     }
-    if (setup->use_ssl == CURLUSESSL_NONE && !loopback) {
+    if (smtp->use_ssl == CURLUSESSL_NONE && !loopback) {
         *error = "CloudEPMailUser with CloudEPMailStartTLS Off would send the password in the clear";
         return CLOUDEP_EREFUSED;
     }
-    setup->user = config->mail_user;
-    return cloudep_secret_line(&setup->password, pconf, "CloudEPMailPasswordFile", config->mail_password_file, error);
+    return prepare_login(smtp, pconf, config, error);
 }
 
-apr_status_t cloudep_mail_prepare(const cloudep_mail_setup_t **out, apr_pool_t *pconf, const cloudep_config_t *config,
-                                  const char **error)
+apr_status_t cloudep_mail_prepare(const cloudep_mail_setup_t **out, apr_pool_t *pconf, const server_rec *s,
+                                  const cloudep_config_t *config, const char **error)
 {
     cloudep_mail_setup_t *setup = apr_pcalloc(pconf, sizeof(*setup));
     apr_status_t rv;
@@ -85,162 +187,63 @@ apr_status_t cloudep_mail_prepare(const cloudep_mail_setup_t **out, apr_pool_t *
         *error = "CloudEPMailFrom is not set to an address or \"Name <address>\"";
         return CLOUDEP_EMALFORMED;
     }
+    setup->smtp.sender = setup->from.address;
     rv = cloudep_spool_folder(&setup->spool, pconf, config->mail_transport, error);
     if (rv == APR_NOTFOUND) {
-        rv = prepare_smtp(setup, pconf, config, error);
+        rv = prepare_smtp(&setup->smtp, pconf, s, config, error);
     }
     *out = setup;
     return rv;
 }
 
+const char *cloudep_mail_hello(const cloudep_mail_setup_t *setup)
+{
+    return setup->smtp.hello;
+}
+
 /* ---- Sending -------------------------------------------------------------------------------------------- */
 
-/*
- * Without its socket a handle goes at once; else libcurl would wait up to two minutes for a hung server to answer
- * the QUIT that it sends.
- */
-static void disconnect(cloudep_mailer_t *mailer)
-{
-    curl_socket_t socket = CURL_SOCKET_BAD;
-
-    if (mailer->curl) {
-        if (curl_easy_getinfo(mailer->curl, CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK && socket != CURL_SOCKET_BAD) {
-            (void)shutdown(socket, SHUT_RDWR);
-        }
-        curl_easy_cleanup(mailer->curl);
-        mailer->curl = NULL;
-    }
-}
-
-void cloudep_mailer_rest(cloudep_mailer_t *mailer)
-{
-    disconnect(mailer);
-}
-
-static apr_status_t cleanup_mailer(void *mailer)
-{
-    disconnect(mailer);
-    return APR_SUCCESS;
-}
-
 apr_status_t cloudep_mailer_create(cloudep_mailer_t **out, apr_pool_t *pool, const cloudep_mail_setup_t *setup,
-                                   cloudep_http_t *http, apr_uint32_t *stop)
+                                   cloudep_http_t *http, const char **error)
 {
     cloudep_mailer_t *mailer = apr_pcalloc(pool, sizeof(*mailer));
 
     mailer->setup = setup;
-    mailer->http = http;
-    mailer->stop = stop;
-    apr_pool_cleanup_register(pool, mailer, cleanup_mailer, apr_pool_cleanup_null);
     *out = mailer;
-    return http || setup->spool ? APR_SUCCESS : CLOUDEP_EUNSET;
+    if (setup->spool) {
+        return cloudep_spool_check(pool, setup->spool, error);
+    }
+    if (!http) {
+        *error = "libcurl cannot be used";
+        return CLOUDEP_EUNSET;
+    }
+    mailer->smtp = cloudep_smtp_create(pool, &setup->smtp, http);
+    return APR_SUCCESS;
 }
 
-static size_t give(char *to, size_t size, size_t count, void *baton)
-{
-    source_t *source = baton;
-    apr_size_t len = size * count < source->left ? size * count : source->left;
-
-    memcpy(to, source->bytes, len);
-    source->bytes += len;
-    source->left -= len;
-    return len;
-}
-
-static int connect_options(CURL *curl, const cloudep_mail_setup_t *setup)
-{
-    int failed = 0;
-
-    failed |= curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps") != CURLE_OK;
-    failed |= curl_easy_setopt(curl, CURLOPT_URL, setup->url) != CURLE_OK;
-    failed |= curl_easy_setopt(curl, CURLOPT_PROXY, "") != CURLE_OK;
-    failed |= curl_easy_setopt(curl, CURLOPT_USE_SSL, setup->use_ssl) != CURLE_OK;
-    failed |= curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, ANSWER_TIMEOUT) != CURLE_OK;
-    failed |= curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L) != CURLE_OK;
-    failed |= curl_easy_setopt(curl, CURLOPT_READFUNCTION, give) != CURLE_OK;
-    failed |= curl_easy_setopt(curl, CURLOPT_MAIL_FROM, setup->from.address) != CURLE_OK;
-    if (setup->user) {
-        failed |= curl_easy_setopt(curl, CURLOPT_USERNAME, setup->user) != CURLE_OK;
-        failed |= curl_easy_setopt(curl, CURLOPT_PASSWORD, setup->password) != CURLE_OK;
-    }
-    return failed ? -1 : 0;
-}
-
-static int mail_options(CURL *curl, struct curl_slist *receiver, source_t *source, int more)
-{
-    int failed = 0;
-
-    failed |= curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, receiver) != CURLE_OK;
-    failed |= curl_easy_setopt(curl, CURLOPT_READDATA, source) != CURLE_OK;
-    failed |= curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)source->left) != CURLE_OK;
-    failed |= curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, more ? 0L : 1L) != CURLE_OK;
-    return failed ? -1 : 0;
-}
-
-/* What a failed transfer means for the mail. answer: the server's last number, 0 if none. */
-static apr_status_t verdict(CURLcode code, long answer, int all_sent)
-{
-    /* libcurl says SEND_ERROR for a refused sender or receiver, and WEIRD_SERVER_REPLY for a refused text, but that
-     * also for an unfriendly greeting. */
-    if (code == CURLE_SEND_ERROR || (code == CURLE_WEIRD_SERVER_REPLY && all_sent)) {
-        if (answer >= 550 && answer <= 556) {
-            return CLOUDEP_EREFUSED;
-        }
-        if (answer >= 400 && answer <= 499 && answer != 421) {
-            return CLOUDEP_EPROVIDER;
-        }
-    }
-    return cloudep_http_status(code);
-}
-
-static apr_status_t send_smtp(cloudep_mailer_t *mailer, apr_pool_t *p, const cloudep_mail_t *mail, source_t *source,
-                              int more, const char **error)
-{
-    const cloudep_mail_setup_t *setup = mailer->setup;
-    struct curl_slist *receiver = curl_slist_append(NULL, mail->to);
-    CURLcode code = CURLE_OUT_OF_MEMORY;
-    long answer = 0;
-    apr_status_t rv;
-
-    if (!mailer->curl) {
-        mailer->curl = cloudep_http_handle(mailer->http, setup->ca_file, CONNECT_TIMEOUT, TOTAL_TIMEOUT, mailer->stop);
-        if (mailer->curl && connect_options(mailer->curl, setup)) {
-            disconnect(mailer);
-        }
-    }
-    if (mailer->curl && receiver && !mail_options(mailer->curl, receiver, source, more)) {
-        code = curl_easy_perform(mailer->curl);
-        (void)curl_easy_getinfo(mailer->curl, CURLINFO_RESPONSE_CODE, &answer);
-    }
-    rv = verdict(code, answer, source->left == 0);
-    if (rv != APR_SUCCESS) {
-        *error = answer >= 400 ? apr_psprintf(p, "SMTP %ld: %s", answer, curl_easy_strerror(code))
-                               : curl_easy_strerror(code);
-    }
-    if (rv != APR_SUCCESS || !more) {
-        disconnect(mailer);
-    }
-    curl_slist_free_all(receiver);
-    return rv;
-}
-
-apr_status_t cloudep_mailer_send(cloudep_mailer_t *mailer, apr_pool_t *p, const cloudep_mail_t *mail, int more,
-                                 const char **error)
+cloudep_verdict_e cloudep_mailer_send(cloudep_mailer_t *mailer, apr_pool_t *p, const cloudep_mail_t *mail, int more,
+                                      apr_uint32_t *stop, const char **error)
 {
     cloudep_mail_t complete = *mail;
-    source_t source;
-    apr_status_t rv;
+    const char *bytes;
+    apr_size_t len;
 
     complete.from = mailer->setup->from;
-    rv = cloudep_mime_compose(&source.bytes, &source.left, p, &complete);
-    if (rv != APR_SUCCESS) {
+    if (cloudep_mime_compose(&bytes, &len, p, &complete) != APR_SUCCESS) {
         *error = "not a mail that can be written";
-        return rv;
+        return CLOUDEP_MESSAGE_REFUSED;
     }
-    if (mailer->setup->spool) {
-        rv = cloudep_spool_write(p, mailer->setup->spool, mail->id, ".eml", source.bytes, source.left);
-        *error = "could not write to the spool folder";
-        return rv;
+    if (!mailer->smtp) {
+        return cloudep_spool_write(p, mailer->setup->spool, mail->id, ".eml", bytes, len, error) == APR_SUCCESS
+                   ? CLOUDEP_SENT
+                   : CLOUDEP_SERVER_DOWN;
     }
-    return send_smtp(mailer, p, &complete, &source, more, error);
+    return cloudep_smtp_send(mailer->smtp, p, mail->to, bytes, len, more, stop, error);
+}
+
+void cloudep_mailer_disconnect(cloudep_mailer_t *mailer)
+{
+    if (mailer->smtp) {
+        cloudep_smtp_disconnect(mailer->smtp);
+    }
 }

@@ -10,6 +10,7 @@
 #include "base/text/json.h"
 #include "core/settings.h"
 #include "outbox/messages.h"
+#include "outbox/setup.h"
 
 /* The params as the JSON object that is sealed. */
 static json_t *params_of(const cloudep_draft_t *draft)
@@ -48,6 +49,14 @@ static apr_status_t seal_params(cloudep_context_t *ctx, cloudep_message_t *messa
                         cloudep_outbox_aad(ctx->p, message->tenant_id, message->target, message->template));
 }
 
+/* Where there is no setup, as in a test of a flow, nobody sends either. */
+static const char *outbox_of(const cloudep_context_t *ctx)
+{
+    const cloudep_outbox_setup_t *setup = ctx->config->run->outbox_setup;
+
+    return setup ? setup->name : NULL;
+}
+
 cloudep_outcome_t cloudep_message_new(cloudep_context_t *ctx, const cloudep_message_t **out,
                                       const cloudep_draft_t *draft)
 {
@@ -58,6 +67,7 @@ cloudep_outcome_t cloudep_message_new(cloudep_context_t *ctx, const cloudep_mess
 
     message->tenant_id = draft->tenant_id;
     message->uid = draft->uid;
+    message->outbox = outbox_of(ctx);
     message->channel = draft->channel;
     message->target = draft->target;
     message->language = draft->language;

@@ -8,6 +8,7 @@
  *     registration_exists, password_changed, totp_enabled, totp_disabled, backup_codes_renewed, business_email_changed,
  *     business_phone_changed (mail)                        tenant_name; display_name if there is one
  *     backup_code_used (mail)                              tenant_name, remaining; display_name if there is one
+ *     test (mail), of "cloudepctl mail test"               nothing, no params at all
  *
  * Texts or integers. Codes go to addresses that nobody has confirmed, so those templates have nothing in them that
  * a stranger could write.

@@ -37,9 +37,13 @@ apr_status_t cloudep_messages_load(const cloudep_messages_t **messages, apr_pool
 apr_status_t cloudep_messages_check(const char *channel, const char *name, apr_pool_t *pool, const json_t *params,
                                     const char **lacking);
 
+/** Whether a message takes nothing of params: it may go without. */
+int cloudep_messages_needs_nothing(const char *channel, const char *name);
+
 /**
  * Renders a message in the language nearest to the one given (NULL: the default).
- * target and created fill {{target}} and {{time}}. Fails as cloudep_messages_check() and cloudep_template_render() do.
+ * target and created fill {{target}} and {{time}}. params may be NULL where a message needs nothing. Fails as
+ * cloudep_messages_check() and cloudep_template_render() do; APR_NOTFOUND also when the folder has no such message.
  */
 apr_status_t cloudep_messages_render(cloudep_text_t *out, const cloudep_messages_t *messages, apr_pool_t *pool,
                                      const char *name, const char *language, const json_t *params, const char *target,

@@ -1,8 +1,9 @@
 /*
  * outbox.h - from a committed row of the outbox to a mail or SMS that is on its way.
  *
- * One thread a channel in each child process delivers: woken by the request that committed a message, and every two
- * seconds for what others left. Any node may deliver any message.
+ * In each child process one thread for each channel of each server delivers: woken by the request that committed a
+ * message, and every two seconds for what others left. Any node may deliver a message, by a server of the same
+ * CloudEPOutbox.
  */
 #ifndef CLOUDEP_OUTBOX_H
 #define CLOUDEP_OUTBOX_H
@@ -10,27 +11,31 @@
 #include <httpd.h>
 #include "core/settings.h"
 
-/* The templates and transports of one server; immutable. */
-typedef struct cloudep_outbox_setup_t cloudep_outbox_setup_t;
-
 /* The delivery threads of one child process. */
 typedef struct cloudep_outbox_t cloudep_outbox_t;
 
 /**
- * Reads the templates and checks the transports of a server, in post_config (also on the dry run).
- * *setup: NULL when the server has neither a mail nor an SMS transport. CLOUDEP_EMALFORMED and other failures: *error
- * is a sentence for the operator.
+ * The prepare step of parts.h: reads the templates and checks the transports of a server. config->run->outbox_setup
+ * stays NULL when the server has neither a mail nor an SMS transport.
  */
-apr_status_t cloudep_outbox_prepare(const cloudep_outbox_setup_t **setup, apr_pool_t *pconf,
-                                    const cloudep_config_t *config, const char **error);
+apr_status_t cloudep_outbox_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error);
 
-/** Whether that channel can be delivered. setup may be NULL. */
-int cloudep_outbox_has_mail(const cloudep_outbox_setup_t *setup);
-int cloudep_outbox_has_sms(const cloudep_outbox_setup_t *setup);
+/**
+ * Whether servers of one CloudEPOutbox send alike; call it when all are prepared. CLOUDEP_ECONFLICT: not so, *error is
+ * a sentence that names both.
+ */
+apr_status_t cloudep_outbox_check_names(apr_pool_t *p, const server_rec *main_server, const char **error);
+
+/** Logs how a server sends its mails, where that is not in the configuration: under which name it greets. */
+void cloudep_outbox_tell(const server_rec *s);
+
+/** Whether that channel can be delivered. */
+int cloudep_outbox_has_mail(const cloudep_config_t *config);
+int cloudep_outbox_has_sms(const cloudep_config_t *config);
 
 /**
  * Starts the delivery threads for the servers that have a database, a sealing key and a transport, and tells their
- * runtimes of them. They are stopped, within about two seconds, when pchild goes.
+ * runtimes of them. They end with pchild, as background.h says.
  */
 apr_status_t cloudep_outbox_child_init(server_rec *main_server, apr_pool_t *pchild);
 

@@ -3,7 +3,7 @@
  *
  * Values are escaped for the place they stand in. A gateway's answer can hold the number and the text, so only its
  * status goes into errors. No answer, or one that is not the agreed success, is tried again: a gateway that minds
- * gets {{id}}.
+ * gets {{id}}. A 4xx is about the SMS, and holds up no other; a 5xx and silence are about the gateway.
  */
 #include "outbox/sms.h"
 
@@ -28,6 +28,7 @@ enum { TO, TO_DIGITS, TO_LOCAL, TEXT, SECRET, ID, VALUES };
 struct cloudep_sms_setup_t {
     const char *spool; /* or NULL */
     const char *method;
+    const char *gateway; /* host[:port], for errors */
     const cloudep_template_t *url;
     const apr_array_header_t *headers; /* of const cloudep_template_t * */
     const cloudep_template_t *body;    /* or NULL */
@@ -88,6 +89,7 @@ static apr_status_t prepare_url(cloudep_sms_setup_t *setup, apr_pool_t *pconf, c
         cloudep_http_split(&scheme, &host, pconf, url) != APR_SUCCESS) {
         return CLOUDEP_EMALFORMED;
     }
+    setup->gateway = apr_pstrmemdup(pconf, authority + 3, strcspn(authority + 3, "/?#"));
     return !strcmp(scheme, "https") || (!strcmp(scheme, "http") && cloudep_http_is_loopback(host)) ? APR_SUCCESS
                                                                                                    : CLOUDEP_EMALFORMED;
 }
@@ -220,18 +222,20 @@ static const char *local_number(apr_pool_t *p, const cloudep_sms_setup_t *setup,
     return len && !strncmp(to + 1, setup->home_code, len) ? apr_pstrcat(p, "0", to + 1 + len, NULL) : to + 1;
 }
 
-static apr_status_t spool(const cloudep_sms_setup_t *setup, apr_pool_t *p, const cloudep_sms_t *sms)
+static cloudep_verdict_e spool(const cloudep_sms_setup_t *setup, apr_pool_t *p, const cloudep_sms_t *sms,
+                               const char **error)
 {
     json_t *object = cloudep_json_own(json_pack("{s:s, s:s, s:s}", "id", sms->id, "to", sms->to, "text", sms->text), p);
     char *text = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
     apr_status_t rv;
 
     if (!text) {
-        return CLOUDEP_EDATA;
+        *error = "not an SMS that can be written";
+        return CLOUDEP_MESSAGE_REFUSED;
     }
-    rv = cloudep_spool_write(p, setup->spool, sms->id, ".json", text, strlen(text));
+    rv = cloudep_spool_write(p, setup->spool, sms->id, ".json", text, strlen(text), error);
     free(text);
-    return rv;
+    return rv == APR_SUCCESS ? CLOUDEP_SENT : CLOUDEP_SERVER_DOWN;
 }
 
 static apr_status_t make_request(cloudep_http_request_t *request, const cloudep_sms_setup_t *setup, apr_pool_t *p,
@@ -257,34 +261,74 @@ static apr_status_t make_request(cloudep_http_request_t *request, const cloudep_
     return rv;
 }
 
-static apr_status_t judge(const cloudep_sms_setup_t *setup, apr_pool_t *p, const cloudep_http_response_t *response,
-                          const char **error)
+/* Statuses that are final for this SMS. Others below 500 can be about the account or the number: that is not known. */
+static int is_final(int status)
+{
+    return status == 400 || status == 413 || status == 414 || status == 415 || status == 422;
+}
+
+static cloudep_verdict_e judge(const cloudep_sms_setup_t *setup, apr_pool_t *p, const cloudep_http_response_t *response,
+                               const char **error)
 {
     int status = response->status;
 
     if (status >= 200 && status <= 299) {
-        *error = "the gateway's answer does not match CloudEPSMSSuccess";
-        return !setup->success || !ap_regexec(setup->success, response->body, 0, NULL, 0) ? APR_SUCCESS
-                                                                                          : CLOUDEP_EPROVIDER;
+        *error = apr_psprintf(p, "%s: the gateway's answer does not match CloudEPSMSSuccess", setup->gateway);
+        return !setup->success || !ap_regexec(setup->success, response->body, 0, NULL, 0) ? CLOUDEP_SENT
+                                                                                          : CLOUDEP_LATER;
     }
-    *error = apr_psprintf(p, "the gateway answered HTTP %d", status);
-    /* These are about this request; whatever else is wrong can be mended without it. */
-    return status == 400 || status == 413 || status == 415 || status == 422 ? CLOUDEP_EREFUSED : APR_EGENERAL;
+    *error = apr_psprintf(p, "%s: the gateway answered HTTP %d", setup->gateway, status);
+    if (status >= 500) {
+        return CLOUDEP_SERVER_DOWN;
+    }
+    return is_final(status) ? CLOUDEP_MESSAGE_REFUSED : CLOUDEP_LATER;
 }
 
-static const char *describe(apr_status_t rv)
+/* An exchange that brought no answer. */
+static cloudep_verdict_e judge_failure(const cloudep_sms_setup_t *setup, apr_pool_t *p, apr_status_t rv,
+                                       const char **error)
 {
-    if (rv == APR_TIMEUP) {
-        return "the gateway took too long";
+    const char *what = "the exchange with the gateway failed";
+
+    switch (rv) {
+    case APR_EINTR:
+        return CLOUDEP_NOT_TRIED;
+    case CLOUDEP_EREFUSED: /* by us: its values make no URL, or no header */
+        *error = "the gateway's templates cannot be filled in";
+        return CLOUDEP_MESSAGE_REFUSED;
+    case APR_TIMEUP:
+        what = "the gateway took too long";
+        break;
+    case APR_ECONNREFUSED:
+        what = "the gateway could not be reached";
+        break;
+    case CLOUDEP_EFORGED:
+        what = "the gateway's certificate is not trusted";
+        break;
+    default:
+        break;
     }
-    if (rv == APR_ECONNREFUSED) {
-        return "the gateway could not be reached";
-    }
-    return rv == CLOUDEP_EFORGED ? "the gateway's certificate is not trusted" : "the exchange with the gateway failed";
+    *error = apr_psprintf(p, "%s: %s", setup->gateway, what);
+    return CLOUDEP_SERVER_DOWN;
 }
 
-apr_status_t cloudep_sms_send(const cloudep_sms_setup_t *setup, cloudep_http_t *http, apr_pool_t *p,
-                              const cloudep_sms_t *sms, apr_uint32_t *stop, const char **error)
+apr_status_t cloudep_sms_check(const cloudep_sms_setup_t *setup, apr_pool_t *p, const char **error)
+{
+    return setup->spool ? cloudep_spool_check(p, setup->spool, error) : APR_SUCCESS;
+}
+
+static void set_values(const char **values, const cloudep_sms_setup_t *setup, apr_pool_t *p, const cloudep_sms_t *sms)
+{
+    values[TO] = sms->to;
+    values[TO_DIGITS] = sms->to + 1;
+    values[TO_LOCAL] = local_number(p, setup, sms->to);
+    values[TEXT] = sms->text;
+    values[SECRET] = setup->secret;
+    values[ID] = sms->id;
+}
+
+cloudep_verdict_e cloudep_sms_send(const cloudep_sms_setup_t *setup, cloudep_http_t *http, apr_pool_t *p,
+                                   const cloudep_sms_t *sms, apr_uint32_t *stop, const char **error)
 {
     const char *values[VALUES];
     cloudep_http_request_t request = {.method = setup->method,
@@ -300,27 +344,16 @@ apr_status_t cloudep_sms_send(const cloudep_sms_setup_t *setup, cloudep_http_t *
 
     if (!cloudep_is_phone(sms->to)) {
         *error = "not a phone number";
-        return CLOUDEP_EDATA;
+        return CLOUDEP_MESSAGE_REFUSED;
     }
     if (setup->spool) {
-        *error = "could not write to the spool folder";
-        return spool(setup, p, sms);
+        return spool(setup, p, sms, error);
     }
-    values[TO] = sms->to;
-    values[TO_DIGITS] = sms->to + 1;
-    values[TO_LOCAL] = local_number(p, setup, sms->to);
-    values[TEXT] = sms->text;
-    values[SECRET] = setup->secret;
-    values[ID] = sms->id;
+    set_values(values, setup, p, sms);
     if (make_request(&request, setup, p, values) != APR_SUCCESS) {
         *error = "the gateway's templates cannot be filled in";
-        return CLOUDEP_EDATA;
+        return CLOUDEP_MESSAGE_REFUSED;
     }
     rv = cloudep_http_exchange(&response, http, p, &request);
-    if (rv == APR_SUCCESS) {
-        return judge(setup, p, response, error);
-    }
-    *error = describe(rv);
-    /* A refusal of ours is not the gateway's. */
-    return rv == CLOUDEP_EREFUSED || rv == CLOUDEP_EMALFORMED ? APR_EGENERAL : rv;
+    return rv == APR_SUCCESS ? judge(setup, p, response, error) : judge_failure(setup, p, rv, error);
 }

@@ -11,6 +11,7 @@
 
 #include "core/config.h"
 #include "core/http.h"
+#include "outbox/verdict.h"
 
 /* How a server sends SMS; immutable. */
 typedef struct cloudep_sms_setup_t cloudep_sms_setup_t;
@@ -28,14 +29,14 @@ typedef struct cloudep_sms_t {
 apr_status_t cloudep_sms_prepare(const cloudep_sms_setup_t **setup, apr_pool_t *pconf, const cloudep_config_t *config,
                                  const char **error);
 
+/** What can only be checked in a child: its spool folder, if there is one. On failure *error is a sentence. */
+apr_status_t cloudep_sms_check(const cloudep_sms_setup_t *setup, apr_pool_t *p, const char **error);
+
 /**
  * Sends one SMS; stop (atomic) ends it soon. p is for scratch and *error.
- * @param error  on failure why, for the operator; never a number, a secret or the gateway's words
- * @return APR_SUCCESS: the gateway has taken it. CLOUDEP_EREFUSED: it never will. CLOUDEP_EDATA: this is no SMS.
- *         CLOUDEP_EPROVIDER: not this one, not now. APR_EINTR: stop was set. Anything else: the gateway cannot be used
- *         at present.
+ * @param error  unless sent: why, for the operator; never a number, a secret or the gateway's words
  */
-apr_status_t cloudep_sms_send(const cloudep_sms_setup_t *setup, cloudep_http_t *http, apr_pool_t *p,
-                              const cloudep_sms_t *sms, apr_uint32_t *stop, const char **error);
+cloudep_verdict_e cloudep_sms_send(const cloudep_sms_setup_t *setup, cloudep_http_t *http, apr_pool_t *p,
+                                   const cloudep_sms_t *sms, apr_uint32_t *stop, const char **error);
 
 #endif

@@ -6,7 +6,9 @@
 #include <apr_file_info.h>
 #include <apr_file_io.h>
 #include <apr_strings.h>
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SCHEME "spool:"
 #define OTHERS_MAY_ENTER                                                                                               \
@@ -37,6 +39,24 @@ apr_status_t cloudep_spool_folder(const char **folder, apr_pool_t *pool, const c
     return APR_SUCCESS;
 }
 
+static const char *cannot_write(apr_pool_t *pool, const char *folder, apr_status_t rv)
+{
+    char reason[128];
+
+    return apr_psprintf(pool, "the spool folder %s cannot be written to: %s", folder,
+                        apr_strerror(rv, reason, sizeof(reason)));
+}
+
+apr_status_t cloudep_spool_check(apr_pool_t *pool, const char *folder, const char **error)
+{
+    apr_status_t rv = access(folder, W_OK | X_OK) ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
+
+    if (rv != APR_SUCCESS) {
+        *error = cannot_write(pool, folder, rv);
+    }
+    return rv;
+}
+
 static apr_status_t write_file(apr_pool_t *pool, const char *path, const char *bytes, apr_size_t len)
 {
     apr_file_t *file;
@@ -56,7 +76,7 @@ static apr_status_t write_file(apr_pool_t *pool, const char *path, const char *b
 }
 
 apr_status_t cloudep_spool_write(apr_pool_t *pool, const char *folder, const char *id, const char *suffix,
-                                 const char *bytes, apr_size_t len)
+                                 const char *bytes, apr_size_t len, const char **error)
 {
     apr_time_exp_t t;
     const char *name;
@@ -74,6 +94,7 @@ apr_status_t cloudep_spool_write(apr_pool_t *pool, const char *folder, const cha
         rv = apr_file_rename(hidden, path, pool);
     }
     if (rv != APR_SUCCESS) {
+        *error = cannot_write(pool, folder, rv);
         (void)apr_file_remove(hidden, pool);
     }
     return rv;

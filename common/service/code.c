@@ -122,7 +122,7 @@ cloudep_outcome_t cloudep_start_code(cloudep_context_t *ctx, const cloudep_code_
                                            .purpose = purpose,
                                            .uid = receiver->uid,
                                            .target = receiver->target,
-                                           .extra = receiver->decoy ? CLOUDEP_DECOY_MARK : NULL};
+                                           .extra = receiver->decoy ? CLOUDEP_DECOY_MARK : receiver->attempt};
     const char *code;
     apr_status_t rv = cloudep_challenge_start(challenge, &code, cloudep_challenges(ctx), &spec,
                                               (apr_uint32_t)ctx->config->code_lifetime,

@@ -15,6 +15,7 @@ typedef struct cloudep_code_receiver_t {
     const char *target;   /* email address or E.164 number */
     const char *language; /* NULL: the server's default */
     int decoy;            /* nobody gets the code, and no guess is right */
+    const char *attempt;  /* what a registration's code confirms, the uid of an attempt; NULL: nothing of that kind */
 } cloudep_code_receiver_t;
 
 /**

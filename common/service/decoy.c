@@ -1,9 +1,9 @@
 /*
  * decoy.c - CloudEPConcealAccounts: receivers that do not exist.
  *
- * A decoy is derived from the email with a key that no client has: asked again it is the same, as somebody real would
- * be, and it runs through the very code that serves somebody real. Its challenges count, lock and expire like any
- * other; no guess is right. Its messages are written and expire unsent.
+ * A decoy is derived from the email with a key that no client has. So it is the same each time, as a member would be,
+ * and it takes the same path through the code. Its challenges count, lock and expire like any other, but no guess is
+ * right. Its messages are written and expire unsent.
  */
 #include "service/decoy.h"
 

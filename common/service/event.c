@@ -37,7 +37,7 @@ typedef struct cloudep_events_t {
     apr_thread_mutex_t *mutex; /* of what follows */
     queue_t queue;
     int dropped;
-    int closed; /* the thread has had its last turn */
+    int closed; /* the thread has run for the last time */
 } cloudep_events_t;
 
 /* ---- In the request ---- */
@@ -116,7 +116,7 @@ static void discard(queue_t *queue)
     *queue = (queue_t){0};
 }
 
-/* Takes all that is there; what comes after the last turn is dropped. */
+/* Takes all that is there; what comes after the last run is dropped. */
 static queue_t take(cloudep_events_t *events, cloudep_context_t *ctx, int last)
 {
     queue_t queue;
@@ -136,7 +136,7 @@ static queue_t take(cloudep_events_t *events, cloudep_context_t *ctx, int last)
     return queue;
 }
 
-/* What could not be stored comes before what has come since. */
+/* Puts back what could not be stored, before what has come since. */
 static void put_back(cloudep_events_t *events, queue_t *queue)
 {
     apr_thread_mutex_lock(events->mutex);

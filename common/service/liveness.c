@@ -1,9 +1,9 @@
 /*
  * liveness.c - one statement for all requests that ask at the same time.
  *
- * Who comes while no statement is under way leads: it takes everybody who waits, itself included, asks once, hands out
- * the answers, and names the first of those who came meanwhile as the next leader. Two statements at once would share
- * less: PostgreSQL worked half as much again for a request.
+ * A request that finds no statement under way becomes the leader: it takes all that wait, itself included, runs one
+ * statement and hands out the answers. Then it makes the first of those that came meanwhile the next leader. With two
+ * statements at once fewer requests share one: PostgreSQL then worked half as much again for each request.
  */
 #include "service/liveness.h"
 
@@ -19,7 +19,7 @@ typedef struct waiter_t {
     const cloudep_access_t *access;
     cloudep_liveness_t *liveness;
     apr_status_t answer;
-    int lead; /* woken to lead, not answered */
+    int lead; /* woken to become the leader, without an answer */
     sem_t woken;
     struct waiter_t *next;
 } waiter_t;
@@ -101,7 +101,7 @@ static void lead(cloudep_checker_t *checker, apr_pool_t *p, waiter_t *self)
     apr_thread_mutex_unlock(checker->mutex);
     ask(checker, p, batch, n);
     for (int i = 1; i < n; i++) {
-        (void)sem_post(&batch[i]->woken); /* from here on the waiter's stack is its own again */
+        (void)sem_post(&batch[i]->woken); /* the waiter returns now: its stack frame must not be used any more */
     }
     apr_thread_mutex_lock(checker->mutex);
     next = dequeue(checker);

@@ -8,7 +8,7 @@
 #include "core/needs.h"
 #include "outbox/message.h"
 
-/* Seconds that a notice is worth sending: long enough for a mail server's weekend. */
+/* Seconds after which a notice is not sent any more: a mail server may be away for a weekend. */
 #define NOTICE_LIFETIME (3 * 86400)
 
 cloudep_outcome_t cloudep_notice_new(cloudep_context_t *ctx, const cloudep_message_t **message,

@@ -16,7 +16,7 @@
 
 #define FORGET_AFTER 86400 /* seconds: a failure a day is no attack */
 
-/* What a sealed secret belongs to: moved to another row it does not open. */
+/* What a sealed secret is bound to: in another member's row it cannot be unsealed. */
 static const char *owner_of(cloudep_context_t *ctx, const char *tenant_id, const char *uid)
 {
     return apr_pstrcat(ctx->p, "totp:", tenant_id, ":", uid, NULL);

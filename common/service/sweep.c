@@ -1,11 +1,15 @@
 /*
  * sweep.c - the thread that finishes what a crash or an absent provider left half done.
  *
- * Members that never arrived or were told to leave are claimed by one node at a time, removed at the identity
- * provider, and only then here, so that no orphan stays there. Rows whose time is over go as well.
+ * Members whose registration was never completed, or who are being removed, are claimed by one node at a time. They are
+ * removed at the identity provider first, so that no orphan stays there, and then here. Rows whose time is over are
+ * removed as well.
  */
 #include "service/sweep.h"
 
+#include "base/crypto/random.h"
+#include "base/status.h"
+#include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
 #include "core/background.h"
 #include "core/settings.h"
@@ -13,6 +17,36 @@
 #include "idp/idp.h"
 
 #define BATCH 50
+
+/* Members whose confirmation never came to its end: nobody is left at the provider, and the next one begins anew. */
+static void clear_stale(const cloudep_idp_context_t *at, const cloudep_context_t *log)
+{
+    cloudep_db_t *db = at->config->run->db;
+    apr_array_header_t *members;
+    const char *lease;
+    apr_status_t rv = cloudep_random_uuid(&lease, at->p);
+
+    if (rv == APR_SUCCESS) {
+        rv = cloudep_registration_take_over(db, at->p, &members, lease, at->config->reserved_lifetime, BATCH);
+    }
+    for (int i = 0; rv == APR_SUCCESS && i < members->nelts; i++) {
+        const cloudep_stale_t *member = &APR_ARRAY_IDX(members, i, cloudep_stale_t);
+        const cloudep_tenant_t tenant = {.id = member->tenant_id, .organization = member->organization};
+        apr_status_t done = cloudep_remove_users(at, &tenant, member->users);
+
+        if (done == APR_SUCCESS) {
+            done = cloudep_registration_cleared(db, at->p, member, lease);
+        }
+        if (done == APR_SUCCESS) {
+            CLOUDEP_LOG(log, INFO, 0, CENO(1160) "member %s of tenant %s: an interrupted confirmation was undone",
+                        member->uid, member->tenant_id);
+        }
+        else {
+            CLOUDEP_LOG(log, WARNING, 0, CENO(1161) "member %s of tenant %s: undoing an interrupted confirmation: %s",
+                        member->uid, member->tenant_id, cloudep_status_name(done));
+        }
+    }
+}
 
 static void sweep_one(struct server_rec *s, const cloudep_config_t *config, void *baton)
 {
@@ -30,8 +64,11 @@ static void sweep_one(struct server_rec *s, const cloudep_config_t *config, void
         const cloudep_unfinished_t *member = &APR_ARRAY_IDX(members, i, cloudep_unfinished_t);
         cloudep_tenant_t tenant = {.id = member->tenant_id, .organization = member->organization};
         cloudep_idp_user_t user = {.tenant = &tenant, .uid = member->uid, .email = member->email};
-        apr_status_t done = cloudep_finish_removal(&ctx, &user);
+        apr_status_t done = cloudep_remove_users(&ctx, &tenant, member->others);
 
+        if (done == APR_SUCCESS) {
+            done = cloudep_finish_removal(&ctx, &user);
+        }
         if (done == APR_SUCCESS) {
             CLOUDEP_LOG(log, INFO, 0, CENO(162) "member %s of tenant %s: removal finished", user.uid, tenant.id);
         }
@@ -41,6 +78,8 @@ static void sweep_one(struct server_rec *s, const cloudep_config_t *config, void
         }
     }
     if (rv == APR_SUCCESS) {
+        clear_stale(&ctx, log);
+        (void)cloudep_registration_remove_old(config->run->db, ctx.p, config->pending_lifetime);
         (void)cloudep_sweep_remove_old(config->run->db, ctx.p);
     }
 }

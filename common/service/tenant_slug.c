@@ -1,5 +1,5 @@
 /*
- * tenant_slug.c - a table of fixed size: a tenant has one place, and the last one to come has it.
+ * tenant_slug.c - a table of fixed size: a tenant can be in one place only, and takes it from the one before.
  */
 #include "service/tenant_slug.h"
 

@@ -2,10 +2,10 @@
  * throttle.c - who may try again when: failed passwords by account and by client address, and caps on codes sent and
  * social logins begun.
  *
- * Failures are in PostgreSQL: whoever loses them lets a guesser go on. They are counted after the comparison, in the
- * order in which their statements lock the row, and a right password is looked at in that order too: so however many
- * guesses run at the same time, those beyond the limit are all answered with 429, the right one among them. Members
- * who log in at many places at once are not held up by that.
+ * Failures are in PostgreSQL: losing them would let a guesser go on. They are counted after the comparison, in the
+ * order in which their statements lock the row, and a right password takes its place in that order too. So however many
+ * guesses run at the same time, all of those beyond the limit are refused, the right one among them. Members who log in
+ * at many places at once do not wait for each other.
  *
  * Caps are counters in memcached, an hour each: losing one gives that hour's mails or logins again.
  */
@@ -24,7 +24,7 @@
 
 /* ---- Passwords ------------------------------------------------------------------------------------------ */
 
-/* What nobody's failures are counted under. Without a sealing key it is a plain hash: still no list of addresses. */
+/* The subject of failures for an email that nobody has. Without a sealing key it is a plain hash, still no address. */
 static apr_status_t subject_of_nobody(cloudep_context_t *ctx, const char **subject, const char *tenant_id,
                                       const char *email)
 {
@@ -142,7 +142,7 @@ static cloudep_outcome_t claim(cloudep_context_t *ctx, const cap_t *cap, const c
 
 cloudep_outcome_t cloudep_claim_sending(cloudep_context_t *ctx, const char *tenant_id, const char *target)
 {
-    /* The address first: whoever is refused for it uses up nothing of anybody else's. */
+    /* The network first: a client that is refused for it uses up none of the other two caps. */
     const cap_t caps[] = {{"address", ctx->network, ctx->config->codes_per_address},
                           {"target", target, ctx->config->codes_per_target},
                           {"tenant", tenant_id, ctx->config->codes_per_tenant}};

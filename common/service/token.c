@@ -20,11 +20,15 @@ static apr_array_header_t *words(apr_pool_t *p, const char *text)
     return list;
 }
 
+/* An access token is for others to verify; whoever holds our public keys must not take a refresh token for one. */
 static apr_status_t sign(cloudep_context_t *ctx, const char **token, cloudep_token_kind_t kind,
                          const cloudep_claims_t *claims)
 {
-    return cloudep_claims_sign(token, ctx->p, cloudep_jwks_active(ctx->config->run->signing, CLOUDEP_KEY_SIGN), kind,
-                               claims);
+    const cloudep_runtime_t *run = ctx->config->run;
+    const cloudep_jwk_t *key =
+        kind == CLOUDEP_TOKEN_REFRESH ? run->refresh_key : cloudep_jwks_active(run->signing, CLOUDEP_KEY_SIGN);
+
+    return cloudep_claims_sign(token, ctx->p, key, kind, claims);
 }
 
 /* Never after the session's end, whether it is refreshed or not. */
@@ -68,6 +72,28 @@ cloudep_outcome_t cloudep_issue_tokens(cloudep_context_t *ctx, const cloudep_ses
     return cloudep_done();
 }
 
+/* A refresh token is under one of the derived keys; that of 1.0, or with CloudEPRefreshTokens signed, is as access
+ * tokens are. */
+static apr_status_t verify(cloudep_context_t *ctx, cloudep_token_kind_t kind, const char *token,
+                           const cloudep_jwt_t **jwt, const char **reason)
+{
+    const cloudep_runtime_t *run = ctx->config->run;
+    const char *why = NULL;
+    apr_status_t derived = APR_NOTFOUND, rv;
+
+    if (kind == CLOUDEP_TOKEN_REFRESH) {
+        derived = cloudep_jwt_verify(jwt, ctx->p, run->refresh, token, CLOUDEP_JWT_NEED_KID, &why);
+        if (derived == APR_SUCCESS) {
+            return APR_SUCCESS;
+        }
+    }
+    rv = cloudep_jwt_verify(jwt, ctx->p, run->signing, token, CLOUDEP_JWT_NEED_KID, reason);
+    if (rv == APR_NOTFOUND && derived != APR_NOTFOUND) {
+        *reason = why; /* it names a derived key */
+    }
+    return rv;
+}
+
 /* Our own token of that kind, if it is one; NULL and a reason for the log otherwise. */
 static const cloudep_claims_t *read_token(cloudep_context_t *ctx, cloudep_token_kind_t kind, const char *token,
                                           const char **reason)
@@ -80,8 +106,7 @@ static const cloudep_claims_t *read_token(cloudep_context_t *ctx, cloudep_token_
                                   .now = cloudep_now(ctx),
                                   .leeway = ctx->config->clock_leeway};
 
-    if (cloudep_jwt_verify(&jwt, ctx->p, ctx->config->run->signing, token, CLOUDEP_JWT_NEED_KID, reason) !=
-            APR_SUCCESS ||
+    if (verify(ctx, kind, token, &jwt, reason) != APR_SUCCESS ||
         cloudep_claims_check(&claims, ctx->p, jwt, &rule, reason) != APR_SUCCESS) {
         return NULL;
     }

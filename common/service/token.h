@@ -16,8 +16,8 @@ typedef struct cloudep_tokens_t {
 } cloudep_tokens_t;
 
 /** The two tokens of a stored session. */
-cloudep_outcome_t cloudep_issue_tokens(cloudep_context_t *ctx, const cloudep_session_t *session,
-                                       cloudep_tokens_t *tokens);
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_issue_tokens(cloudep_context_t *ctx, const cloudep_session_t *session, cloudep_tokens_t *tokens);
 
 /** Reads a refresh token: signature, lifetime, type. REFRESH_TOKEN_INVALID; the reason is logged, not told. */
 cloudep_outcome_t cloudep_read_refresh_token(cloudep_context_t *ctx, const char *token,

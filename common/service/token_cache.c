@@ -1,8 +1,8 @@
 /*
- * token_cache.c - a table of fixed size: a token has one set of a few places, and the last to come have them.
+ * token_cache.c - a table of fixed size: a token can be in one set of a few places only; new tokens replace older ones.
  *
- * Keys are SHA-256, so nobody can aim many tokens at one set without finding them by chance, and all that a
- * displaced token costs is one more verification.
+ * Keys are SHA-256, so nobody can choose tokens that fall into one set. A token that was replaced costs one more
+ * verification.
  */
 #include "service/token_cache.h"
 
@@ -21,7 +21,7 @@ typedef struct place_t {
 
 typedef struct set_t {
     place_t places[WAYS];
-    unsigned next; /* whose turn it is to be displaced */
+    unsigned next; /* the place that is replaced next */
 } set_t;
 
 struct cloudep_token_cache_t {

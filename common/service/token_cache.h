@@ -1,9 +1,9 @@
 /*
  * token_cache.h - access tokens whose signature this child has verified already.
  *
- * A signature costs more than everything else that a guarded request needs, and the same token comes again and
- * again. What is remembered is whose token it is and until when; whether its session lives is asked each time,
- * unless CloudEPSessionCache says otherwise. Bounded: a new token takes the place of an older one.
+ * Verifying a signature costs more than everything else that a guarded request needs, and the same token comes again
+ * and again. What is kept is whose token it is and until when. Whether its session lives is looked up each time, unless
+ * CloudEPSessionCache says otherwise. The cache is bounded: a new token takes the place of an older one.
  */
 #ifndef CLOUDEP_TOKEN_CACHE_H
 #define CLOUDEP_TOKEN_CACHE_H

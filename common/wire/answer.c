@@ -58,7 +58,7 @@ int cloudep_send(request_rec *r, const cloudep_answer_t *answer, cloudep_outcome
     }
     r->status = answer->status;
     cloudep_answer_headers(r, r->headers_out, answer->status, outcome);
-    apr_table_unset(r->headers_in, "Range"); /* a part of an answer is no answer */
+    apr_table_unset(r->headers_in, "Range"); /* no part of a JSON object is of use */
     ap_set_content_type(r, answer->type);
     ap_set_content_length(r, (apr_off_t)strlen(answer->text));
     ap_rputs(answer->text, r);

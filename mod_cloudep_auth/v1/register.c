@@ -46,10 +46,19 @@ const cloudep_field_t confirm_fields[] = {CLOUDEP_V1_TENANT(cloudep_confirmation
 
 cloudep_outcome_t run_register_confirm(cloudep_call_t *call)
 {
-    const cloudep_session_t *session = NULL;
-    cloudep_outcome_t outcome = cloudep_confirm_registration(call->ctx, call->in, &session);
+    cloudep_confirmed_t confirmed = {0};
+    cloudep_outcome_t outcome = cloudep_confirm_registration(call->ctx, call->in, &confirmed);
 
-    return cloudep_failed(outcome) ? outcome : cloudep_v1_tokens(call, session);
+    if (!cloudep_failed(outcome)) {
+        outcome = cloudep_v1_tokens(call, confirmed.session);
+    }
+    if (!cloudep_failed(outcome) && confirmed.password_required) {
+        json_object_set_new(call->data, "password_required", json_true());
+    }
+    if (!cloudep_failed(outcome) && confirmed.terms_required) {
+        json_object_set_new(call->data, "terms_required", json_true());
+    }
+    return outcome;
 }
 
 const cloudep_field_t resend_fields[] = {CLOUDEP_V1_TENANT(cloudep_resend_t), CLOUDEP_V1_CHALLENGE(cloudep_resend_t),
@@ -67,7 +76,8 @@ cloudep_outcome_t run_register_resend(cloudep_call_t *call)
 }
 
 const cloudep_field_t resume_fields[] = {CLOUDEP_V1_TENANT(cloudep_resume_t), CLOUDEP_V1_EMAIL(cloudep_resume_t),
-                                         CLOUDEP_V1_FIELDS_END};
+                                         CLOUDEP_V1_OPTIONAL_PASSWORD(cloudep_resume_t, password),
+                                         CLOUDEP_V1_OPTIONAL_TERMS(cloudep_resume_t), CLOUDEP_V1_FIELDS_END};
 
 cloudep_outcome_t run_register_resume(cloudep_call_t *call)
 {

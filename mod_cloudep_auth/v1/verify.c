@@ -13,7 +13,7 @@
 
 const cloudep_field_t verify_fields[] = {
     {.name = "tenant", .type = CLOUDEP_FIELD_SLUG, .at = offsetof(verify_t, tenant)},
-    {.name = "mfa", .type = CLOUDEP_FIELD_CODE, .min = 1, .max = 9, .at = offsetof(verify_t, mfa)},
+    {.name = "mfa", .type = CLOUDEP_FIELD_NUMBER, .min = 1, .max = 9, .at = offsetof(verify_t, mfa)},
     {.name = NULL},
 };
 

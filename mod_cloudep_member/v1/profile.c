@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include "flow/profile.h"
+#include "wire/v1/fields.h"
 
 const cloudep_field_t profile_fields[] = {
     {.name = "display_name",
@@ -28,6 +29,7 @@ const cloudep_field_t profile_fields[] = {
      .type = CLOUDEP_FIELD_PHONE,
      .flags = CLOUDEP_FIELD_ALLOW_EMPTY,
      .at = offsetof(cloudep_profile_t, phone)},
+    CLOUDEP_V1_OPTIONAL_TERMS(cloudep_profile_t),
     {.name = NULL},
 };
 

@@ -2,11 +2,10 @@
 # and what they hand out for nobody behaves like the real thing and leads nowhere.
 use strict;
 use warnings;
-use CloudEP::Process qw(wait_until slurp);
+use CloudEP::Challenge;
+use CloudEP::Process qw(wait_until);
 use CloudEP::Test;
-use Digest::SHA qw(hmac_sha256 sha256_hex);
 use JSON::PP qw(decode_json encode_json);
-use MIME::Base64 qw(decode_base64url encode_base64url);
 
 my $server = own_server(values => { CloudEPConcealAccounts => 'On', CloudEPCodeCooldown => 0, CloudEPSweepInterval => 1,
     CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0 })->start;
@@ -25,6 +24,9 @@ sub confirm_with { return $client->post("$path/register/confirm", { tenant_slug 
 sub reset_with { return $client->post("$path/password/reset",
     { tenant_slug => $slug, challenge_id => $_[0], code => $_[1], new_password => fresh_password() }) }
 sub set_status { $server->psql("UPDATE cloudep.members SET status = '$_[1]' WHERE uid = :'uid'", uid => $_[0]{uid}) }
+
+# How many passwords were hashed for attempts at an address: each has a salt of its own.
+sub hashes { return $server->value("SELECT count(DISTINCT password) FROM cloudep.registration_attempts WHERE email = :'email'", email => $_[0]) }
 sub uses { return $server->value("SELECT uses FROM cloudep.invites WHERE code = :'code'", code => $tenant->{invite}) }
 
 # All that two answers may not differ in: everything but ids, dates and the seconds left.
@@ -62,7 +64,7 @@ my %twice = map { $_->[0] => forgot($_->[1]) } ['active', $active->{email}], ['n
 is($twice{$_}->data->{challenge_id}, $forgot{$_}->data->{challenge_id}, "asked again, the challenge of $_ is the same") for sort keys %twice;
 isnt(forgot(fresh_email())->data->{challenge_id}, $forgot{nobody}->data->{challenge_id}, 'that of somebody else is not');
 outcome(forgot('nobody'), 400, 10101000, 'what is no email is told');
-outcome($client->post("$path/password/forgot", { tenant_slug => 'nobody-knows', email => $nobody }), 404, 29301000, 'and what is no tenant');
+outcome($client->post("$path/password/forgot", { tenant_slug => 'nobody-knows', email => $nobody }), 404, 29301000, 'a tenant that does not exist is told also with concealed accounts');
 
 # ---- reset
 my $right = secret(CloudEP::Mail::code((grep { $_->{headers}{subject} =~ /reset code/ } $server->mails($active->{email}, 3))[-1]));
@@ -89,23 +91,12 @@ outcome(reset_with($decoy, '123456'), 403, 29505000, 'a guess');
 my $marked = again();
 my $own = forgot($marked->{email})->data->{challenge_id};
 $right = secret(CloudEP::Mail::code(($server->mails($marked->{email}, 2))[-1]));
-my $key = 'cloudep:' . sha256_hex("challenge\0$own\0");
-my ($flags, $record) = $server->memcached->command("get $key") =~ /^VALUE \S+ (\d+) \d+\r\n(.*?)\r\n/s or die 'no record';
-(my $written, $record) = split /\n/, $record, 2;
+my ($written, $record) = challenge_read($server, $own);
 $record = encode_json({ %{ decode_json($record) }, extra => 'decoy' });
-sub put { my ($text) = @_; $server->memcached->command("set $key $flags 600 " . length($text) . "\r\n$text") }
-put("$written\n$record");
+challenge_write($server, $own, $written, $record);
 outcome(reset_with($own, $right), 500, 28601000, 'what somebody changed in memcached is believed by nobody');
-put(signed($own, $record));
+challenge_write($server, $own, challenge_sign($server, $own, $record), $record);
 outcome(reset_with($own, $right), 403, 29505000, 'the very code of a decoy is wrong');
-
-# A record as the server writes it: with its keyed hash, under the key derived for that (RFC 5869).
-sub signed {
-    my ($id, $record) = @_;
-    my ($sealing) = grep { $_->{use} eq 'enc' } @{ decode_json(slurp("$server->{keys}/sealing.jwks"))->{keys} };
-    my $derived = hmac_sha256("cloudep challenge\x01", hmac_sha256(decode_base64url($sealing->{k}), "\0" x 32));
-    return "$sealing->{kid}." . encode_base64url(hmac_sha256("$id\n$record", $derived)) . "\n$record";
-}
 
 # ---- resume
 my %resume = (pending => resume($pending->{email}), active => resume($active->{email}), nobody => resume($nobody),
@@ -113,7 +104,16 @@ my %resume = (pending => resume($pending->{email}), active => resume($active->{e
 outcome($resume{$_}, 200, 102000, "resume: $_") for sort keys %resume;
 alike('resume', %resume);
 like($_->data->{uid}, $UUID, 'with a uid like any other') for values %resume;
-is_deeply(resume($nobody)->data->{uid}, $resume{nobody}->data->{uid}, 'asked again, nobody has the same uid');
+for my $who (['nobody', $nobody], ['pending', $pending->{email}], ['active', $active->{email}]) {
+    isnt(resume($who->[1])->data->{$_}, $resume{ $who->[0] }->data->{$_}, "asked again, $who->[0] has another $_") for qw(uid challenge_id);
+}
+my $given = fresh_password();
+my %given = map { $_->[0] => $client->post("$path/register/resume", { tenant_slug => $slug, email => $_->[1], password => $given,
+    accept_terms_version => '1' }) } ['pending', $pending->{email}], ['active', $active->{email}], ['nobody', $nobody];
+outcome($given{$_}, 200, 102000, "resume with a password: $_") for sort keys %given;
+alike('resume with a password', %given);
+alike('resume with a weak password', map { $_->[0] => $client->post("$path/register/resume", { tenant_slug => $slug, email => $_->[1],
+    password => 'password1234' }) } ['pending', $pending->{email}], ['active', $active->{email}], ['nobody', $nobody]);
 isnt($resume{active}->data->{uid}, $active->{uid}, 'no account tells its uid');
 
 # ---- register
@@ -126,28 +126,29 @@ is(uses() - $before, 3, 'each takes a use of the invite');
 my %once_more = (free => register_as($fresh), taken => register_as($active->{email}), suspended => register_as($suspended->{email}));
 alike('register again', %once_more);
 for my $who (sort keys %register) {
-    is_deeply([@{ $once_more{$who}->data }{qw(uid challenge_id)}], [@{ $register{$who}->data }{qw(uid challenge_id)}],
-        "registered again, $who has the same uid and challenge");
+    isnt($once_more{$who}->data->{$_}, $register{$who}->data->{$_}, "registered again, $who has another $_") for qw(uid challenge_id);
 }
-is(uses() - $before, 3, 'and takes no further use');
+is(uses() - $before, 3, 'a decoy that is there takes no further use of the invite');
 my %resumed = (free => resume($fresh), taken => resume($active->{email}));
-is($resumed{$_}->data->{uid}, $register{$_}->data->{uid}, "resumed, $_ has the same uid") for sort keys %resumed;
+isnt($resumed{$_}->data->{uid}, $register{$_}->data->{uid}, "resumed, $_ has another uid") for sort keys %resumed;
+is(hashes($active->{email}) - 1, hashes($fresh), 'who registers a taken email has as many passwords hashed');
+is(hashes($pending->{email}) - 1, hashes($nobody), 'as has who resumes what is nobody\'s');
 alike('resend', free => resend($register{free}->data->{challenge_id}), taken => resend($register{taken}->data->{challenge_id}),
     nobody => resend($resume{nobody}->data->{challenge_id}));
 outcome(resend($register{taken}->data->{challenge_id}), 200, 102000, 'a decoy is resent as often as anybody');
-outcome(register_as(fresh_email(), invite_code => 'wrong'), 404, 28301000, 'without an invite: nothing');
-outcome(register_as($active->{email}, invite_code => 'wrong'), 404, 28301000, 'for a taken email neither');
+outcome(register_as(fresh_email(), invite_code => 'wrong'), 404, 28301000, 'a free email without an invite is told of the invite');
+outcome(register_as($active->{email}, invite_code => 'wrong'), 404, 28301000, 'a taken email without an invite is told of the invite');
 outcome(register_as($active->{email}, password => 'password1234'), 400, 10101000, 'a weak password is told for a taken email too');
 
 # Who owns the address is told; who owns none gets no mail, and nobody gets a code for somebody else's registration.
 my ($told) = grep { $_->{headers}{subject} =~ /account already/ } $server->mails($active->{email}, 4);
-ok($told, 'the owner is told by mail that somebody tried') and unlike($told->{text}, qr/(?<!\w)\d{6}(?!\w)/, 'without a code');
+ok($told, 'the owner is told by mail that somebody tried') and unlike($told->{text}, qr/(?<!\w)\d{6}(?!\w)/, 'the notice to the owner has no code');
 is(scalar(grep { $_->{headers}{subject} =~ /registration code/ } $server->mails_now($active->{email})), 1,
     'and gets no code but that of the own registration');
 is(scalar($server->mails_now($nobody)), 0, 'nobody gets no mail');
 my $expired = wait_until(10, sub { !$server->value("SELECT count(*) FROM cloudep.outbox WHERE target = 'nobody\@decoy.invalid' AND failed_at IS NULL") });
 ok($expired, 'what was written for decoys expires unsent');
-unlike($server->log, qr/expired after/, 'and nobody is warned of it');
+unlike($server->log, qr/expired after/, 'no warning tells of a decoy that expired');
 
 # ---- confirm
 my @confirm = map { my $c = $_; map { confirm_with($register{$c}->data->{challenge_id}, $_) } '000000', '000001' } qw(free taken);
@@ -181,8 +182,10 @@ my $decoys = "SELECT count(*) FROM cloudep.members WHERE email LIKE '%\@decoy.in
 my $there = $server->value($decoys);
 cmp_ok($there, '>=', 2, 'there are decoys');
 $server->psql("UPDATE cloudep.members SET updated_at = now() - interval '8 days' WHERE email LIKE '%\@decoy.invalid'");
+$server->psql("UPDATE cloudep.registration_attempts a SET created_at = now() - interval '8 days' FROM cloudep.members m"
+    . " WHERE m.tenant_id = a.tenant_id AND m.uid = a.member_uid AND m.email LIKE '%\@decoy.invalid'");
 ok(wait_until(15, sub { !$server->value($decoys) }), 'the sweep removes them');
-is($before - uses(), $there, 'and the invite has its uses again');
+is($before - uses(), $there, 'the invite has the uses of removed decoys again');
 
 expect_log(qr{CE101: loading the challenge failed \(impossible data\)});
 finish();

@@ -20,7 +20,7 @@ my ($body, $uid, $sent) = pending();
 my $spaced = { %$body, code => join ' ', $body->{code} =~ /(...)(...)/ };
 my $answer = outcome(client()->post($path, $spaced), 200, 102000, 'the code, with a space in it');
 my $data = $answer->data;
-is($data->{uid}, $uid, 'the same uid');
+is($data->{uid}, $uid, 'confirm answers with the uid of the registration');
 is($data->{token_type}, 'Bearer', 'token_type');
 is($data->{expires_in}, 900, 'expires_in');
 outcome(client(token => $data->{access_token})->get('/api/v1/members/me'), 200, 102000, 'the access token works');
@@ -51,7 +51,7 @@ outcome(client()->post($path, $body), 200, 102000, 'the right one after a wrong 
 ($body, $uid) = pending();
 outcome(client()->post($path, { %$body, code => wrong($body->{code}) }), 403, 29505000, "wrong guess $_") for 1 .. 5;
 outcome(client()->post($path, { %$body, code => wrong($body->{code}) }), 409, 29309000, 'the sixth is not compared');
-outcome(client()->post($path, $body), 409, 29309000, 'nor is the right code any more');
+outcome(client()->post($path, $body), 409, 29309000, 'the right code is refused while the challenge is locked');
 
 # ---- 409: no longer pending
 ($body, $uid) = pending();

@@ -15,18 +15,18 @@ for my $method (qw(GET PUT DELETE PATCH TRACE PROPFIND FROBNICATE HEAD)) {
     my $answer = client()->request($method => $login);
     if ($method eq 'HEAD') {
         is($answer->status, 405, 'HEAD has the status of the method not allowed');
-        is($answer->body, '', 'and no body');
+        is($answer->body, '', 'HEAD of a method not allowed has no body');
         next;
     }
     outcome($answer, 405, 10105000, "$method is not allowed");
     is($answer->header('Allow'), 'OPTIONS, POST', "$method: Allow lists what is");
 }
 is(client()->request(OPTIONS => $login)->header('Allow'), 'OPTIONS, POST', 'OPTIONS tells the methods');
-is($member->{client}->request(OPTIONS => '/api/v1/members/me')->header('Allow'), 'OPTIONS, GET, HEAD, PATCH', 'of each path');
+is($member->{client}->request(OPTIONS => '/api/v1/members/me')->header('Allow'), 'OPTIONS, GET, HEAD, PATCH', 'OPTIONS tells the methods of each path');
 my $head = $member->{client}->request(HEAD => '/api/v1/members/me');
 is($head->status, 200, 'HEAD of a GET route');
-is($head->body, '', 'has no body');
-cmp_ok($head->header('Content-Length'), '>', 100, 'but its length');
+is($head->body, '', 'HEAD of a GET route has no body');
+cmp_ok($head->header('Content-Length'), '>', 100, 'HEAD of a GET route has its length');
 for my $callback (map { "/api/v1/auth/$_/social/callback" } qw(register login)) {
     my $answer = client()->request(HEAD => "$callback?code=x&state=x");
     is($answer->status, 405, "HEAD of $callback, which would do something, is not allowed");
@@ -42,7 +42,7 @@ my $large = '{"tenant_slug":"' . 'x' x 17_000 . '"}';
 outcome(client()->post($login, $large), 413, 10103000, 'a body over the limit, by its length');
 sub chunked { my ($body) = @_; return sprintf("%x\r\n%s\r\n0\r\n\r\n", length $body, $body) }
 my @chunked = ('Transfer-Encoding' => 'chunked', 'Content-Length' => undef);
-outcome(client()->post($login, chunked($large), @chunked), 413, 10103000, 'and by counting');
+outcome(client()->post($login, chunked($large), @chunked), 413, 10103000, 'a body over the limit, by counting');
 outcome(client()->post($login, chunked('{}'), @chunked), 400, 10104000, 'a chunked body is read');
 outcome(client()->post($login, $_), 400, 10101000, 'not a JSON object: ' . substr $_, 0, 20)
     for '', 'null', '7', '"x"', '[]', '{"a":1,}', "{\"a\":\"\xff\"}", '{"a":"\u0000"}', '{"a":1}{"b":2}', '[' x 5000, '{"a":' x 2000,

@@ -55,10 +55,12 @@ my $code = secret($server->mail_code($sent->{email}));
 my $wrong = sprintf '%06d', ($code + 1) % 1_000_000;
 event($client->post('/api/v1/auth/register/confirm', { %$start, code => $wrong }), 'auth.register.confirm', uid => $uid, method => 'otp');
 event($client->post('/api/v1/auth/register/resend', $start), 'auth.register.resend', uid => $uid);
-event($client->post('/api/v1/auth/register/resume', { tenant_slug => $slug, email => $sent->{email} }), 'auth.register.resume', uid => $uid);
+my $resumed = $client->post('/api/v1/auth/register/resume', { tenant_slug => $slug, email => $sent->{email}, password => $sent->{password} });
+event($resumed, 'auth.register.resume', uid => $uid);
 event($client->post('/api/v1/auth/register/resume', { tenant_slug => $slug, email => fresh_email() }), 'auth.register.resume', uid => undef);
 $code = secret($server->mail_code($sent->{email}, 3));
-my $confirmed = $client->post('/api/v1/auth/register/confirm', { %$start, code => $code });
+my $confirmed = $client->post('/api/v1/auth/register/confirm', { %$start, challenge_id => $resumed->data->{challenge_id}, code => $code });
+$uid = $resumed->data->{uid};
 event($confirmed, 'auth.register.confirm', uid => $uid, method => 'otp');
 my $member = { slug => $slug, email => $sent->{email}, password => $sent->{password}, uid => $uid, client =>
     $client->with(token => $confirmed->data->{access_token}) };

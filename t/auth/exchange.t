@@ -46,14 +46,27 @@ subtest 'who gets in' => sub {
     is_deeply([sort keys %$data], [qw(access_token expires_in refresh_token token_type uid)], 'gives tokens');
     is($data->{uid}, $member->{uid}, 'of the member whose issuer and subject it names');
     is($client->with(token => $data->{access_token})->get('/api/v1/members/me')->data->{uid}, $member->{uid}, 'which work');
-    refused('the same once more', $token);
+
+    # A repeat within CloudEPRefreshGrace is answered as refresh answers one: with the same session.
+    my $claims = sub { (CloudEP::Jwt::parts($_[0]->data->{refresh_token}))[1] };
+    my $same = outcome(exchange($token), 200, 102000, 'the same once more');
+    is_deeply($claims->($same), (CloudEP::Jwt::parts($data->{refresh_token}))[1], 'is answered with the same session');
     my $again = id_token();
     my @answers = $client->parallel(map { ['POST', '/api/v1/auth/token/exchange', { tenant_slug => $tenant->{slug}, id_token => $again }] } 1 .. 8);
-    is(scalar(grep { $_->status == 200 } @answers), 1, 'of eight at once one gets through');
+    is(scalar(grep { $_->status == 200 } @answers), 8, 'eight at once get through');
+    my %sessions = map { $claims->($_)->{sid} => 1 } @answers;
+    is(scalar keys %sessions, 1, 'into one session');
     my $malleable = id_token(key => 'es');
-    is(exchange($malleable)->status, 200, 'ES256');
+    is((my $first = exchange($malleable))->status, 200, 'ES256');
     my ($signed, $signature) = $malleable =~ /^(.*)\.([^.]+)$/;
-    refused('the same with the other spelling of its signature', "$signed." . other_spelling($signature));
+    my $other = outcome(exchange("$signed." . other_spelling($signature)), 200, 102000, 'the same with the other spelling of its signature');
+    is($claims->($other)->{sid}, $claims->($first)->{sid}, 'is no other token');
+    outcome($client->post('/api/v1/auth/token/refresh', { refresh_token => $other->data->{refresh_token} }), 200, 102000, 'its session goes on');
+    refused('then a repeat is refused', $malleable);
+    is($client->with(token => $same->data->{access_token})->post('/api/v1/auth/logout', undef)->status, 200, 'and so it is');
+    refused('when the session is over', $token);
+    $server->psql("UPDATE cloudep.used_id_tokens SET used_at = used_at - interval '11 seconds'");
+    refused('a repeat after the grace', $again);
 
     outcome($client->post('/api/v1/auth/token/exchange', { tenant_slug => $tenant->{slug} }), 400, 10104000, 'no id_token');
     outcome(exchange('a b'), 400, 10101000, 'not a token');

@@ -23,17 +23,17 @@ outcome(client(token => $_)->get('/api/v1/members/me'), 200, 102000, 'each login
     for $data->{access_token}, $again->{access_token};
 
 # ---- 400
-outcome(client()->post($path, 'x'), 400, 10101000, 'not JSON');
-outcome(login($member, email => 'nobody'), 400, 10101000, 'not an email');
+outcome(client()->post($path, 'x'), 400, 10101000, 'a body that is not JSON');
+outcome(login($member, email => 'nobody'), 400, 10101000, 'a login with an email that is none');
 outcome(login($member, password => 'x' x 129), 400, 10101000, 'a password that is too long to be one');
-outcome(login($member, password => undef), 400, 10104000, 'without a password');
-outcome(login($member, tenant_slug => ''), 400, 10104000, 'with an empty tenant');
+outcome(login($member, password => undef), 400, 10104000, 'a login without a password');
+outcome(login($member, tenant_slug => ''), 400, 10104000, 'a login with an empty tenant');
 
 # ---- 401, told by nothing else
 my $wrong = outcome(login($member, password => fresh_password()), 401, 28501000, 'a wrong password');
 my $unknown = outcome(login($member, email => fresh_email()), 401, 28501000, 'an unknown email');
 sub seen { my ($answer) = @_; return join "\n", $answer->json->{message}, join ',', grep { !/date|request-id/ } sort keys %{ $answer->headers } }
-is(seen($unknown), seen($wrong), 'the same answer');
+is(seen($unknown), seen($wrong), 'an unknown email gets the answer of a wrong password');
 
 # ---- 403, after the right password only
 for my $status (qw(pending suspended)) {
@@ -58,7 +58,7 @@ finish();
 sub local_hashes {
     my $bare = register_member(tenant => $tenant);
     server()->psql("DELETE FROM cloudep.credentials WHERE uid = :'uid'", uid => $bare->{uid});
-    is(seen(outcome(login($bare), 401, 28501000, 'an account with no password')), seen($wrong), 'the same answer');
+    is(seen(outcome(login($bare), 401, 28501000, 'an account with no password')), seen($wrong), 'an account with no password gets the answer of a wrong password');
     server()->psql("UPDATE cloudep.credentials SET phc = 'none' WHERE uid = :'uid'", uid => $member->{uid});
     expect_log(qr/checking the password failed/);
     outcome(login($member), 500, 28601000, 'a hash that cannot be');
@@ -69,5 +69,5 @@ sub local_hashes {
     my $stronger = own_server(values => { CloudEPPasswordPasses => 2 })->start;
     outcome(login({ %$renewed, client => client(server => $stronger) }), 200, 102000, 'a login with other parameters');
     like(server()->value($hash, uid => $renewed->{uid}), qr/t=2/, 'renews the hash');
-    outcome(login($renewed), 200, 102000, 'which is still that of the password');
+    outcome(login($renewed), 200, 102000, 'the renewed hash is of the same password');
 }

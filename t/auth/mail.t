@@ -97,7 +97,9 @@ subtest 'a mail does not wait until somebody looks for mails' => sub {
 };
 
 subtest 'language' => sub {
-    for my $case (['zh-TW', 'zh-TW'], ['zh-Hant-HK', 'zh-TW'], ['en-GB', 'en'], ['de-DE', 'en'], ['zh-CN', 'en']) {
+    for my $case (['zh-TW', 'zh-TW'], ['zh-Hant-HK', 'zh-TW'], ['zh-HK', 'zh-TW'], ['zh-MO', 'zh-TW'], ['en-GB', 'en'], ['de-DE', 'en'],
+        ['zh-CN', 'en'])
+    {
         my ($language, $expected) = @$case;
         my ($mail) = $server->mails(send_code(language => $language));
         is($mail->{headers}{'content-language'}, $expected, "$language gets $expected");
@@ -141,7 +143,7 @@ subtest 'put off and refused' => sub {
     my $email = send_code();
     ok(row_becomes($email, 'last_error IS NOT NULL'), 'a 451 is noted');
     my ($error, $wait) = row($email, 'last_error', 'round(extract(epoch FROM next_attempt_at - now()))');
-    like($error, qr/^SMTP 451: /, 'with its number');
+    is($error, $smtp->address . ': RCPT TO was answered 451', 'with server, stage and reply');
     ok($wait > 0 && $wait <= 7, "the next attempt is in about five seconds ($wait)");
     $smtp->behave('ok');
     is(scalar($server->mails($email, 1, 60)), 1, 'and then it succeeds');
@@ -195,14 +197,16 @@ subtest 'children that die or leave in the middle of a transfer' => sub {
     ok(row_becomes($email, 'delivered_at IS NOT NULL', 60), 'another child delivers it when the claim runs out');
 
     $smtp->behave('slow 60');
+    $smtp->seen('forget');
     $email = send_code();
-    ok(row_becomes($email, 'attempts > 0'), 'a child is at another one');
+    ok(wait_until(20, sub { $smtp->seen =~ /^RCPT/m }), 'a child is at another one');
+    $smtp->behave('ok');    # for those who come later
     my @before = children($server->pid);
     $server->graceful;
     my $gone = wait_until(30, sub { my %now = map { $_ => 1 } children($server->pid); !grep { $now{$_} } @before });
     ok($gone, 'a graceful restart does not wait for the transfer, which takes a minute');
-    $smtp->behave('ok');
     ok(row_becomes($email, 'delivered_at IS NOT NULL', 60), 'the message is handed back and delivered by the next child');
+    is((row($email, 'attempts'))[0], 1, 'for which the broken off attempt does not count');
     is(scalar($server->mails_now($email)), 1, 'once');
 };
 
@@ -258,7 +262,7 @@ subtest 'STARTTLS and login' => sub {
     $secure->{values} = { %values };
     $secure->start;
     hurry($sent->{email});
-    ok(row_becomes($sent->{email}, "last_error LIKE 'SMTP 535:%'"), 'a refused login is noted, and not final');
+    ok(row_becomes($sent->{email}, "last_error LIKE '%: AUTH was answered 535 5.7.8'"), 'a refused login is noted, and not final');
     is((row($sent->{email}, 'failed_at'))[0], undef, 'as the operator can mend it');
     write_secret($password, 'mail-secret-1');
     $secure->graceful;
@@ -267,6 +271,101 @@ subtest 'STARTTLS and login' => sub {
     chmod 0644, $password;
     $secure->stop;
     like(refusal($secure), qr/CloudEPMailPasswordFile .*mode/, 'a password file that everybody may read is refused');
+};
+
+# A server of its own for a relay, with a login unless told otherwise; registers and returns the address.
+sub registered_at {
+    my ($relay, %values) = @_;
+    my $password = "$relay->{run}/password";
+    write_secret($password, 'mail-secret-1');
+    my $other = own_server(pg => $pg, smtp => $relay, values => { CloudEPMailUser => 'cloudep', CloudEPMailPasswordFile => "\"$password\"", %values });
+    $other->{without} = [grep { !defined $values{$_} } keys %values];
+    $other->start;
+    my ($answer, $sent) = register(client => client(server => $other), tenant => $tenant);
+    outcome($answer, 200, 102000, 'a registration');
+    return ($other, $sent->{email});
+}
+
+# What a mail that cannot go is noted with.
+sub error_of {
+    my ($email) = @_;
+    ok(row_becomes($email, 'last_error IS NOT NULL'), 'it is noted');
+    is((row($email, 'failed_at'))[0], undef, 'and not final');
+    return (row($email, 'last_error'))[0];
+}
+
+subtest 'a mail server without TLS' => sub {
+    my $plain = own_smtp(login => 'cloudep:mail-secret-1');
+    my ($other, $email) = registered_at($plain, CloudEPMailStartTLS => 'On');
+    is(error_of($email), $plain->address . ': does not offer STARTTLS (CloudEPMailStartTLS)', 'where STARTTLS is insisted on');
+    unlike($plain->seen, qr/^(?:AUTH|MAIL)/m, 'gets neither a login nor a mail');
+    $other->stop;
+};
+
+subtest 'a certificate for another name' => sub {
+    my $named = own_smtp(tls => 1, login => 'cloudep:mail-secret-1', name => 'other.example');
+    my ($other, $email) = registered_at($named, CloudEPMailStartTLS => 'On', CloudEPCAFile => '"' . $named->certificate . '"');
+    like(error_of($email), qr/^\Q${\$named->address}\E: STARTTLS: .*certificate/, 'of an authority that is trusted');
+    unlike($named->seen, qr/^(?:AUTH|MAIL)/m, 'gets neither a login nor a mail');
+    $other->stop;
+};
+
+subtest 'mechanisms of the login' => sub {
+    my @cases = (    # offered; allowed; used, or what is said
+        ['GSSAPI NTLM LOGIN', undef, 'LOGIN'],
+        ['XOAUTH2 PLAIN LOGIN', undef, 'PLAIN'],
+        ['PLAIN LOGIN', 'LOGIN', 'LOGIN'],
+        ['GSSAPI XOAUTH2', undef, qr/offers AUTH GSSAPI XOAUTH2, none of which is one of CloudEPMailAuth: PLAIN LOGIN CRAM-MD5 DIGEST-MD5$/],
+        ['PLAIN', 'LOGIN', qr/offers AUTH PLAIN, none of which is one of CloudEPMailAuth: LOGIN$/],
+        ['', undef, qr/offers no AUTH, but CloudEPMailUser is set: nothing was sent$/],
+    );
+    for my $case (@cases) {
+        my ($offer, $allowed, $expected) = @$case;
+        my $relay = own_smtp(login => 'cloudep:mail-secret-1', offer => $offer);
+        my ($other, $email) = registered_at($relay, CloudEPMailAuth => $allowed);
+        my $name = "\"$offer\" is offered" . ($allowed ? ", $allowed allowed" : '');
+        if (ref $expected) {
+            like(error_of($email), qr/^\Q${\$relay->address}\E: $expected/, $name);
+            unlike($relay->seen, qr/^(?:AUTH|MAIL)/m, 'and neither a login nor a mail is tried');
+        }
+        else {
+            is(scalar($other->mails($email)), 1, $name);
+            like($relay->seen, qr/^AUTH $expected$/m, "$expected is used");
+        }
+        $other->stop;
+        $relay->stop;
+        $pg->psql("UPDATE cloudep.outbox SET failed_at = now() WHERE target = :'email' AND delivered_at IS NULL", email => $email);
+    }
+};
+
+subtest 'the name in EHLO' => sub {
+    my $relay = own_smtp();
+    my $host = `uname -n` =~ s/\n//r;
+    for my $case ([[], '[127.0.0.1]'], [['ServerName id.example.org'], 'id.example.org'], [['ServerName id'], $host]) {
+        my ($with, $expected) = @$case;
+        my $other = own_server(pg => $pg, smtp => $relay, with => $with);
+        $relay->seen('forget');
+        $other->start;
+        my ($answer, $sent) = register(client => client(server => $other), tenant => $tenant);
+        $other->mails($sent->{email});
+        is($relay->seen =~ s/\n.*//sr, "EHLO $expected", "default: @$with");
+        like($other->log, qr/CE708: .*greeted with EHLO \Q$expected\E/, 'and told at start');
+        $other->stop;
+    }
+    my ($other, $email) = registered_at($relay, CloudEPMailHello => 'mail-7.example.org', map { $_ => undef } qw(CloudEPMailUser CloudEPMailPasswordFile));
+    $other->mails($email);
+    like($relay->seen, qr/^EHLO mail-7\.example\.org\n/m, 'CloudEPMailHello');
+    $other->stop;
+};
+
+subtest 'CloudEPDefaultLanguage' => sub {
+    my ($other, $email) = registered_at($smtp, CloudEPDefaultLanguage => 'zh-TW', map { $_ => undef } qw(CloudEPMailUser CloudEPMailPasswordFile));
+    is(($other->mails($email))[0]{headers}{'content-language'}, 'zh-TW', 'is that of members who named none');
+    my ($answer, $sent) = register(client => client(server => $other), tenant => $tenant, language => 'de');
+    is(($other->mails($sent->{email}))[0]{headers}{'content-language'}, 'zh-TW', 'and of those whose language we have not');
+    ($answer, $sent) = register(client => client(server => $other), tenant => $tenant, language => 'en');
+    is(($other->mails($sent->{email}))[0]{headers}{'content-language'}, 'en', 'not of those who want another');
+    $other->stop;
 };
 
 expect_log(qr/CE1: /);
@@ -297,10 +396,21 @@ subtest 'mistakes are told at start' => sub {
     for my $case (
         ['CloudEPMailFrom', '"Nobody"', qr/CloudEPMailFrom/], ['CloudEPMailTransport', 'http://localhost/', qr/CloudEPMailTransport/],
         ['CloudEPMailTransport', 'spool:/no/such/folder', qr/no such folder/], ['CloudEPMailTransport', 'spool:relative', qr/absolute/],
+        ['CloudEPMailHello', '"two words"', qr/CloudEPMailHello/], ['CloudEPMailHello', '"a/b"', qr/CloudEPMailHello/],
     ) {
         my ($name, $value, $expected) = @$case;
         my $wrong = own_server(pg => $pg, smtp => $smtp, values => { $name => $value });
         like(refusal($wrong), $expected, "$name $value");
+    }
+    my %login = (CloudEPMailUser => 'cloudep', CloudEPMailPasswordFile => "\"$smtp->{run}/password\"");
+    write_secret("$smtp->{run}/password", 'mail-secret-1');
+    for my $case (
+        ['smtp://mail.example.org', { CloudEPMailStartTLS => 'Off' }, qr/CloudEPMailStartTLS Off would send the password in the clear/],
+        ['smtp://mail.example.org', { CloudEPMailAuth => 'PLAIN XOAUTH2' }, qr/CloudEPMailAuth XOAUTH2: not one of/],
+    ) {
+        my ($transport, $values, $expected) = @$case;
+        my $wrong = own_server(pg => $pg, smtp => $smtp, values => { CloudEPMailTransport => $transport, %login, %$values });
+        like(refusal($wrong), $expected, join ' ', $transport, %$values);
     }
 };
 
@@ -312,6 +422,14 @@ subtest 'spool folder' => sub {
     like(CloudEP::Mail::code($mail), qr/^\d{6}$/, 'the mail is a file');
     my ($file) = glob "$spool->{dir}/spool/mail/*.eml";
     is(sprintf('%04o', (stat $file)[2] & 07777), '0600', 'that only its owner may read');
+    chmod 0500, "$spool->{dir}/spool/mail";
+    ($answer, $sent) = register(client => client(server => $spool), tenant => $tenant);
+    is(error_of($sent->{email}), "the spool folder $spool->{dir}/spool/mail cannot be written to: Permission denied", 'a folder that cannot be written to');
+    expect_log(qr/CE707: this child cannot send mail: the spool folder \S+ cannot be written to: Permission denied/);
+    $spool->graceful;
+    ok(wait_until(20, sub { $spool->log =~ /CE707: / }), 'is told of at start');
+    chmod 0700, "$spool->{dir}/spool/mail";
+    $spool->mails($sent->{email});
     $spool->stop;
     chmod 0750, "$spool->{dir}/spool/mail";
     like(refusal($spool), qr/mode lets others in/, 'a folder that others may enter is refused');

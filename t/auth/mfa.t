@@ -33,13 +33,13 @@ ok(login($member)->data->{access_token}, 'without TOTP the password is enough');
 my $me = '/api/v1/members/me/totp';
 my $url = $member->{client}->post("$me/enroll-start")->data->{otpauth_url};
 secret(totp_secret_text($url));
-ok(login($member)->data->{access_token}, 'as long as the enrolment is not confirmed');
+ok(login($member)->data->{access_token}, 'an enrolment that is not confirmed asks for nothing');
 my $secret = totp_secret($url);
 my $enrolled_with = totp_code($secret);
 my $backup = $member->{client}->post("$me/enroll-confirm", { code => $enrolled_with })->data->{backup_codes};
 my $asked = outcome(login($member), 200, 102000, 'then it is not')->data;
 is_deeply([sort keys %$asked], [qw(mfa_challenge_id mfa_expires_in mfa_required)], 'there is no token yet');
-ok($asked->{mfa_required} && $asked->{mfa_expires_in} > 590 && $asked->{mfa_expires_in} <= 600, 'but a challenge for ten minutes');
+ok($asked->{mfa_required} && $asked->{mfa_expires_in} > 590 && $asked->{mfa_expires_in} <= 600, 'a member with TOTP gets a challenge for ten minutes');
 outcome(login($member, password => 'not-the-password'), 401, 28501000, 'nobody is asked who does not know the password');
 
 # ---- what is not let in
@@ -58,7 +58,7 @@ outcome(try($challenge, totp_code($secret, 1), tenant_slug => $other->{slug}), 4
 my ($pending) = register(tenant => $member->{tenant});
 outcome(try($pending->data->{challenge_id}, totp_code($secret, 1)), 403, 28505000, 'a challenge for something else');
 my $confirm = '/api/v1/auth/register/confirm';
-outcome($anybody->post($confirm, body($challenge, '123456')), 403, 28505000, 'nor does this one serve another operation');
+outcome($anybody->post($confirm, body($challenge, '123456')), 403, 28505000, 'a challenge of a login serves no other operation');
 
 # ---- what is
 
@@ -66,18 +66,18 @@ my $next = totp_code($secret, 1);
 my $tokens = outcome(try($challenge, substr($next, 0, 3) . ' ' . substr $next, 3), 200, 102000,
     'the next code, with a space in it')->data;
 is_deeply(claims($tokens->{access_token})->{amr}, [qw(pwd otp mfa)], 'the token tells how it was earned');
-is($member->{client}->with(token => $tokens->{access_token})->get('/api/v1/members/me')->status, 200, 'it is a good one');
+is($member->{client}->with(token => $tokens->{access_token})->get('/api/v1/members/me')->status, 200, 'the access token is good');
 is($anybody->post('/api/v1/auth/token/refresh', { refresh_token => $tokens->{refresh_token} })->status, 200,
-    'as is the refresh token');
+    'the refresh token is good');
 outcome(try($challenge, totp_code($secret, 1)), 404, 28301000, 'the challenge is used up');
 outcome(try(challenge(), $next), 403, 28505000, 'the code as well');
 totp_rewind($server, $member);
 outcome($anybody->post($mfa, body(challenge(), $backup->[0])), 200, 102000, 'a backup code');
 is_deeply(claims(try(challenge(), $backup->[1])->data->{access_token})->{amr}, [qw(pwd mfa)], 'tells the same way');
-outcome(try(challenge(), $backup->[0]), 403, 29505000, 'once');
+outcome(try(challenge(), $backup->[0]), 403, 29505000, 'a backup code serves once');
 my @used = grep { $_->{text} =~ /\b[89]\b/ } $server->mails($member->{email}, 4);
 is(scalar(@used), 2, 'each use is mailed');
-is($member->{client}->get($me)->data->{backup_codes_remaining}, 8, 'and counted');
+is($member->{client}->get($me)->data->{backup_codes_remaining}, 8, 'used backup codes are counted');
 
 # ---- many at once
 
@@ -103,12 +103,12 @@ outcome(try($challenge, totp_code($secret)), 404, 28301000, 'the challenge is go
 $challenge = challenge();
 outcome(try($challenge, totp_wrong_code($secret)), 403, 28505000, "guess $_ of the next") for 7 .. 10;
 my $wait = outcome(try($challenge, totp_code($secret)), 429, 28604000, 'a new challenge is no new budget: the account has to wait');
-ok($wait->header('retry-after') > 0 && $wait->header('retry-after') <= 30, 'not for long');
-outcome($member->{client}->post("$me/verify", { code => totp_code($secret) }), 429, 29604000, 'at totp/verify, too');
+ok($wait->header('retry-after') > 0 && $wait->header('retry-after') <= 30, 'the wait is not for long');
+outcome($member->{client}->post("$me/verify", { code => totp_code($secret) }), 429, 29604000, 'the wait holds at totp/verify too');
 $server->psql("UPDATE cloudep.lockouts SET blocked_until = now() WHERE subject = :'uid'", uid => $member->{uid});
-outcome(try($challenge, totp_code($secret)), 200, 102000, 'then the same challenge lets in');
+outcome(try($challenge, totp_code($secret)), 200, 102000, 'after the wait the same challenge lets in');
 is($server->value("SELECT count(*) FROM cloudep.lockouts WHERE kind = 'mfa' AND subject = :'uid'", uid => $member->{uid}), 0,
-    'and the failures are forgotten');
+    'a right code forgets the failures');
 totp_rewind($server, $member);
 @challenges = map { challenge() } 1 .. 16;
 @answers = $anybody->parallel(map { my $id = $_; map { ['POST', $mfa, body($id, totp_wrong_code($secret))] } 1 .. 4 } @challenges);
@@ -130,8 +130,8 @@ for my $one (@crowd) {
 }
 is(scalar(grep { $_ == 403 } @statuses), 50, 'an address has fifty wrong codes, whosever they are');
 $wait = outcome($own_address->post($mfa, { tenant_slug => $tenant->{slug}, challenge_id => login($crowd[5])->data->{mfa_challenge_id},
-    code => totp_code($crowd[5]{totp}, 1) }), 429, 28604000, 'then it has to wait');
-ok($wait->header('retry-after') <= 20, 'for its own sake, not for that of the account');
+    code => totp_code($crowd[5]{totp}, 1) }), 429, 28604000, 'after too many failures the address has to wait');
+ok($wait->header('retry-after') <= 20, 'the wait is the address\'s, not the account\'s');
 
 # ---- what changed between password and second factor
 
@@ -147,6 +147,6 @@ $set->('tenants', 'login = true', 'slug', $member->{slug});
 $challenge = challenge();
 $member->{client}->delete($me);
 outcome(try($challenge, totp_code($secret, 1)), 404, 28301000, 'TOTP removed meanwhile: log in again');
-ok(login($member)->data->{access_token}, 'which the password is enough for');
+ok(login($member)->data->{access_token}, 'after the removal of TOTP the password is enough');
 
 finish();

@@ -37,7 +37,7 @@ my $second = login($member)->data;
 my $began = outcome(ask($member, email => uc $member->{email}), 200, 102000, 'a code is sent')->data;
 like($began->{challenge_id}, qr/^[\w-]{22}$/, 'challenge_id');
 is($began->{expires_in}, 600, 'expires_in');
-is(join(',', sort keys %$began), 'challenge_id,expires_in', 'and nothing else');
+is(join(',', sort keys %$began), 'challenge_id,expires_in', 'forgot answers with challenge and lifetime only');
 my $mail = ($server->mails($member->{email}, 2))[-1];
 like($mail->{headers}{subject}, qr/password/i, 'the mail is about the password');
 my $code = secret(CloudEP::Mail::code($mail));
@@ -52,22 +52,22 @@ is_deeply($done->data, { ok => JSON::PP::true }, 'no tokens are issued');
 outcome($client->with(token => $_)->get('/api/v1/members/me'), 401, 29501000, 'every session is over')
     for $member->{access}, $second->{access_token};
 outcome($client->post('/api/v1/auth/token/refresh', { refresh_token => $second->{refresh_token} }), 401, 28501000,
-    'and cannot be renewed');
+    'a session from before the reset cannot be renewed');
 outcome(login($member, password => $new), 200, 102000, 'the new password is right, and the account need not wait');
 outcome(login($member), 401, 28501000, 'the old one is not');
 my $notice = ($server->mails($member->{email}, 3))[-1];
 like($notice->{headers}{subject}, qr/was changed/, 'the member is told by mail');
 like($notice->{text}, qr/Ann/, 'by name');
-unlike($notice->{raw}, qr/\Q$new\E/, 'without the password');
+unlike($notice->{raw}, qr/\Q$new\E/, 'the notice does not have the password');
 outcome(answer_with($began->{challenge_id}, $code), 404, 29301000, 'the code works once');
 is($server->value("SELECT string_agg(DISTINCT revoke_reason, ',') FROM cloudep.sessions WHERE uid = :'uid' AND revoked_at IS NOT NULL",
     uid => $member->{uid}), 'password_reset', 'the sessions say why they ended');
 
 # ---- forgot: 400, 404, 403
 outcome($client->post($forgot, '{'), 400, 10101000, 'cut JSON');
-outcome(ask($member, email => 'nobody'), 400, 10101000, 'not an email');
-outcome($client->post($forgot, { tenant_slug => $slug }), 400, 10104000, 'without email');
-outcome($client->post($forgot, { email => $member->{email} }), 400, 10104000, 'without tenant');
+outcome(ask($member, email => 'nobody'), 400, 10101000, 'forgot with an email that is none');
+outcome($client->post($forgot, { tenant_slug => $slug }), 400, 10104000, 'forgot without email');
+outcome($client->post($forgot, { email => $member->{email} }), 400, 10104000, 'forgot without tenant');
 outcome(ask($member, tenant_slug => 'nobody-knows'), 404, 29301000, 'no such tenant');
 outcome(ask($member, email => fresh_email()), 404, 29301000, 'no such account');
 my $elsewhere = tenant(server => $server);
@@ -85,8 +85,8 @@ outcome(ask($stranger), 403, 28505000, 'a member of another identity provider');
 # ---- reset: 400
 my ($challenge, $right) = challenge($member, 4);
 outcome($client->post($reset, '{'), 400, 10101000, 'cut JSON');
-outcome(answer_with($challenge, $right, code => undef), 400, 10104000, 'without code');
-outcome(answer_with($challenge, $right, new_password => undef), 400, 10104000, 'without new_password');
+outcome(answer_with($challenge, $right, code => undef), 400, 10104000, 'reset without code');
+outcome(answer_with($challenge, $right, new_password => undef), 400, 10104000, 'reset without new_password');
 outcome(answer_with($challenge, '12345'), 400, 10101000, 'five digits');
 outcome(answer_with($challenge, $right, new_password => 'Short-1'), 400, 10101000, 'a short password');
 for my $weak ('password1234', $member->{email}, $slug) {
@@ -101,7 +101,7 @@ outcome(answer_with($challenge, $right, tenant_slug => $elsewhere->{slug}), 403,
 my ($registered, $sent) = register(client => $client, tenant => $tenant);
 outcome(answer_with($registered->data->{challenge_id}, '123456'), 403, 28505000, "a registration's challenge");
 outcome($client->post('/api/v1/auth/register/confirm', { tenant_slug => $slug, challenge_id => $challenge, code => $right }),
-    403, 28505000, 'nor is this one for a registration');
+    403, 28505000, 'a challenge of a reset does not confirm a registration');
 outcome(answer_with($challenge, $right, tenant_slug => 'nobody-knows'), 404, 29301000, 'no such tenant');
 outcome(answer_with('A' x 22, $right), 404, 29301000, 'no such challenge');
 outcome(answer_with($challenge, other($right)), 403, 29505000, "wrong guess $_") for 1 .. 5;
@@ -157,8 +157,8 @@ outcome(answer_with($challenge, $right, new_password => $changed = fresh_passwor
 my $mfa = sub { $client->post('/api/v1/auth/login/mfa', { tenant_slug => $slug, challenge_id => $_[0], code => $backup->[0] }) };
 outcome($mfa->($half_login), 404, 28301000, 'ends a login that waits for its second factor');
 my $asked = outcome(login($guarded, password => $changed), 200, 102000, 'the new password')->data;
-ok($asked->{mfa_required} && !$asked->{access_token}, 'is asked for the second factor');
-outcome($mfa->($asked->{mfa_challenge_id}), 200, 102000, 'which is as it was');
+ok($asked->{mfa_required} && !$asked->{access_token}, 'after a reset a member with TOTP is asked for it');
+outcome($mfa->($asked->{mfa_challenge_id}), 200, 102000, 'the second factor is as it was before the reset');
 
 # ---- parallel: one reset for one code
 my $racer = member();
@@ -168,7 +168,7 @@ my @answers = $client->parallel(map { ['POST', $reset, { tenant_slug => $slug, c
     new_password => $_ }] } @passwords[0 .. 3]);
 my @won = grep { $answers[$_]->status == 200 } 0 .. $#answers;
 is(scalar @won, 1, 'of four at the same instant one sets its password');
-outcome(login($racer, password => $passwords[ $won[0] ]), 200, 102000, 'which is the one that counts');
+outcome(login($racer, password => $passwords[ $won[0] ]), 200, 102000, 'the password of the reset that won counts');
 is(scalar(() = $server->mails($racer->{email}, 3)), 3, 'one notice is sent');
 
 # ---- failures lose nothing
@@ -183,7 +183,7 @@ $server->psql('ALTER TABLE cloudep.sessions RENAME TO sessions_away');
 outcome(answer_with($challenge, $right), 500, 28601000, 'the sessions cannot be ended');
 $server->psql('ALTER TABLE cloudep.sessions_away RENAME TO sessions');
 my $last = fresh_password();
-outcome(answer_with($challenge, $right, new_password => $last), 200, 102000, 'the same code finishes the work');
+outcome(answer_with($challenge, $right, new_password => $last), 200, 102000, 'after a failure the same code finishes the reset');
 outcome($unlucky->{client}->get('/api/v1/members/me'), 401, 29501000, 'the session is over');
 outcome(login($unlucky, password => $last), 200, 102000, 'the new password is right');
 $server->psql('ALTER TABLE cloudep.outbox RENAME TO outbox_away');

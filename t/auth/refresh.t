@@ -16,32 +16,32 @@ my $member = register_member(server => $server);
 my $next = outcome(refresh($member->{refresh}), 200, 102000, 'a refresh')->data;
 is($next->{uid}, $member->{uid}, 'uid');
 isnt(claims($next->{refresh_token})->{jti}, claims($member->{refresh})->{jti}, 'another generation');
-is(claims($next->{refresh_token})->{sid}, claims($member->{refresh})->{sid}, 'of the same session');
+is(claims($next->{refresh_token})->{sid}, claims($member->{refresh})->{sid}, 'the successor is of the same session');
 outcome(me($next->{access_token}), 200, 102000, 'the new access token works');
-my $same = outcome(refresh($member->{refresh}), 200, 102000, 'again within the grace')->data;
-is_deeply(claims($same->{refresh_token}), claims($next->{refresh_token}), 'is answered with the same successor');
-my $third = outcome(refresh($same->{refresh_token}), 200, 102000, 'which can be turned in')->data;
+my $same = outcome(refresh($member->{refresh}), 200, 102000, 'the same token again within the grace')->data;
+is_deeply(claims($same->{refresh_token}), claims($next->{refresh_token}), 'the same token within the grace gets the same successor');
+my $third = outcome(refresh($same->{refresh_token}), 200, 102000, 'the successor can be exchanged')->data;
 
 # ---- reuse ends the session
 sleep 3;
-outcome(refresh($member->{refresh}), 401, 28501000, 'an old one later');
-outcome(refresh($third->{refresh_token}), 401, 28501000, 'has ended the session');
-outcome(me($third->{access_token}), 401, 29501000, 'with its access tokens');
+outcome(refresh($member->{refresh}), 401, 28501000, 'the first token after its grace');
+outcome(refresh($third->{refresh_token}), 401, 28501000, 'the reuse has ended the session');
+outcome(me($third->{access_token}), 401, 29501000, 'the reuse has ended the access tokens');
 is($server->value("SELECT revoke_reason FROM cloudep.sessions WHERE uid = :'uid'", uid => $member->{uid}),
-    'refresh token reused', 'and says why');
+    'refresh token reused', 'the session says that a token was reused');
 
 # ---- 400 and 401
 outcome(client(server => $server)->post($path, '{'), 400, 10101000, 'cut JSON');
 outcome(client(server => $server)->post($path, { refresh_token => 7 }), 400, 10101000, 'a number');
-outcome(client(server => $server)->post($path, {}), 400, 10104000, 'without a token');
+outcome(client(server => $server)->post($path, {}), 400, 10104000, 'a refresh without a token');
 outcome(refresh(''), 400, 10104000, 'an empty token');
-outcome(refresh('a.b.c'), 401, 28501000, 'not a token of ours');
+outcome(refresh('a.b.c'), 401, 28501000, 'a refresh with what is no token of ours');
 $member = register_member(server => $server);
 outcome(refresh($member->{access}), 401, 28501000, 'an access token');
-outcome(me($member->{refresh}), 401, 29501000, 'nor is a refresh token an access token');
+outcome(me($member->{refresh}), 401, 29501000, 'a refresh token is no access token');
 $server->ctl(qw(member suspend --tenant), $member->{slug}, '--uid', $member->{uid});
-outcome(refresh($member->{refresh}), 401, 28501000, 'a suspended member');
-outcome(me($member->{access}), 401, 29501000, 'is refused everywhere');
+outcome(refresh($member->{refresh}), 401, 28501000, 'the refresh token of a suspended member is refused');
+outcome(me($member->{access}), 401, 29501000, 'the access token of a suspended member is refused');
 
 # ---- idle and absolute lifetime
 $member = register_member(server => $server);
@@ -49,8 +49,8 @@ $server->psql("UPDATE cloudep.sessions SET idle_expires_at = now() WHERE uid = :
 outcome(refresh($member->{refresh}), 401, 28501000, 'idle for too long');
 $member = register_member(server => $server);
 $server->psql("UPDATE cloudep.sessions SET expires_at = now() WHERE uid = :'uid'", uid => $member->{uid});
-outcome(refresh($member->{refresh}), 401, 28501000, 'at its end');
-outcome(me($member->{access}), 401, 29501000, 'also for the access token');
+outcome(refresh($member->{refresh}), 401, 28501000, 'a refresh at the end of the session');
+outcome(me($member->{access}), 401, 29501000, 'an access token at the end of the session');
 
 # ---- an access token is not good for longer than its session without a refresh
 for my $limit (qw(CloudEPSessionIdleTimeout CloudEPSessionLifetime)) {
@@ -58,8 +58,8 @@ for my $limit (qw(CloudEPSessionIdleTimeout CloudEPSessionLifetime)) {
     my $short_lived = login(register_member(server => $short))->data;
     my ($access, $refresh) = map { claims($short_lived->{$_}) } qw(access_token refresh_token);
     is($access->{exp}, $refresh->{exp}, "both tokens end with $limit");
-    is($short_lived->{expires_in}, $access->{exp} - $access->{iat}, 'as expires_in says');
-    cmp_ok(abs($short_lived->{expires_in} - 3600), '<', 30, 'which is what is left of the session');
+    is($short_lived->{expires_in}, $access->{exp} - $access->{iat}, 'expires_in is the life of the access token');
+    cmp_ok(abs($short_lived->{expires_in} - 3600), '<', 30, 'an access token ends with its session');
 }
 
 # ---- logout, seen by another node at once
@@ -68,10 +68,10 @@ my $out = $member->{client}->post('/api/v1/auth/logout', undef);
 outcome($out, 200, 102000, 'logout');
 is_deeply($out->data, { ok => JSON::PP::true() }, 'says ok');
 outcome(me($member->{access}), 401, 29501000, 'the access token is refused');
-outcome(client(token => $member->{access})->get('/api/v1/members/me'), 401, 29501000, 'on every node');
-outcome(refresh($member->{refresh}), 401, 28501000, 'and so is the refresh token');
+outcome(client(token => $member->{access})->get('/api/v1/members/me'), 401, 29501000, 'the access token is refused on every node');
+outcome(refresh($member->{refresh}), 401, 28501000, 'the refresh token is refused after the logout');
 outcome($member->{client}->post('/api/v1/auth/logout', undef), 401, 28501000, 'logging out twice');
-my $bare = outcome(client(server => $server)->post('/api/v1/auth/logout', undef), 401, 28501000, 'without a token');
+my $bare = outcome(client(server => $server)->post('/api/v1/auth/logout', undef), 401, 28501000, 'a logout without a token');
 is($bare->header('WWW-Authenticate'), 'Bearer realm="CloudEP"', 'names no error');
 like(outcome(me('x'), 401, 29501000, 'with a wrong one')->header('WWW-Authenticate'), qr/error="invalid_token"/, 'names it');
 

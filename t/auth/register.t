@@ -71,9 +71,11 @@ server()->ctl(qw(invite revoke --tenant), $slug, '--code', invite("GONE-$slug"))
 outcome((register(tenant => $tenant, invite_code => "GONE-$slug"))[0], 404, 28301000, 'a revoked invite');
 
 # ---- 409: the email, whatever its case, also while pending
-outcome((register(tenant => $tenant, email => uc $sent->{email}))[0], 409, 28303000, 'an email that is pending');
+is(outcome((register(tenant => $tenant, email => uc $sent->{email}))[0], 409, 28303000, 'an email that is pending')->json->{reason},
+    'registration_pending', 'is told as such');
 my $member = register_member(tenant => $tenant);
-outcome((register(tenant => $tenant, email => $member->{email}))[0], 409, 28303000, 'an email that is registered');
+is(outcome((register(tenant => $tenant, email => $member->{email}))[0], 409, 28303000, 'an email that is registered')->json->{reason},
+    'email_taken', 'is told as such');
 outcome((register(tenant => $other, email => $member->{email}))[0], 200, 102000, 'the same email in another tenant');
 
 # ---- 429
@@ -97,6 +99,6 @@ my $held = invite("HELD-$slug", '--uses', 5);
 my $pid = server()->pg->hold(6, "SELECT uses FROM cloudep.invites WHERE code = :'code' FOR UPDATE", code => $held);
 outcome((register(tenant => $tenant, invite_code => $held))[0], 423, 28313000, "the invite's row stays locked: the registration does not wait until it is free");
 waitpid $pid, 0;
-outcome((register(tenant => $tenant, invite_code => $held))[0], 200, 102000, 'and is free again later');
+outcome((register(tenant => $tenant, invite_code => $held))[0], 200, 102000, 'an invite that was held is free again later');
 
 finish();

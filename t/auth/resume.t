@@ -25,7 +25,7 @@ my $first = secret($server->mail_code($sent->{email}));
 like($early->header('Retry-After'), qr/^[1-4]$/, 'Retry-After says how long');
 sleep 4;
 my $second = outcome(again($data), 200, 102000, 'a new code')->data;
-is($second->{uid}, $data->{uid}, 'for the same uid');
+is($second->{$_}, $data->{$_}, "resend answers with the same $_") for qw(uid challenge_id);
 my $code = secret($server->mail_code($sent->{email}, 2));
 SKIP_SAME: {
     last SKIP_SAME if $code eq $first; # one in a million
@@ -35,7 +35,7 @@ outcome(confirm_with($second, $code), 200, 102000, 'the new one works');
 outcome(again($second), 404, 29301000, 'a challenge that was consumed');
 
 outcome($client->post($resend, '{'), 400, 10101000, 'cut JSON');
-outcome($client->post($resend, { tenant_slug => $slug }), 400, 10104000, 'without challenge_id');
+outcome($client->post($resend, { tenant_slug => $slug }), 400, 10104000, 'resend without challenge_id');
 outcome($client->post($resend, { tenant_slug => 'nobody-knows', challenge_id => 'x' }), 404, 29301000, 'no such tenant');
 outcome($client->post($resend, { tenant_slug => $slug, challenge_id => 'A' x 22 }), 404, 29301000, 'no such challenge');
 ($data, $sent) = pending();
@@ -58,8 +58,9 @@ outcome(confirm_with($data, $wrong), 403, 29505000, "wrong guess $_") for 4 .. 5
 outcome(confirm_with($data, $code), 409, 29309000, 'five in all lock the challenge');
 sleep 4;
 outcome(again($data), 429, 28604000, 'a locked challenge gets no new code');
-outcome($client->post($resume, { tenant_slug => $slug, email => $sent->{email} }), 429, 28604000,
-    'and resuming does not give fresh guesses');
+outcome($client->post($resume, { tenant_slug => $slug, email => $sent->{email} }), 200, 102000,
+    'resume makes another challenge beside a locked one');
+outcome(confirm_with($data, $code), 409, 29309000, 'resume does not unlock the locked challenge');
 
 # ---- resume
 ($data, $sent) = pending();
@@ -67,12 +68,12 @@ outcome($client->post($resume, { tenant_slug => $slug, email => $sent->{email} }
 sleep 4;
 my $resumed = outcome($client->post($resume, { tenant_slug => $slug, email => uc $sent->{email} }), 200, 102000,
     'a registration is resumed by its email')->data;
-is($resumed->{uid}, $data->{uid}, 'for the same uid');
+isnt($resumed->{$_}, $data->{$_}, "resume makes an attempt with a $_ of its own") for qw(uid challenge_id);
 outcome(confirm_with($resumed, secret($server->mail_code($sent->{email}, 2))), 200, 102000, 'its code works');
 outcome($client->post($resume, { tenant_slug => $slug, email => $sent->{email} }), 409, 28309000, 'confirmed already');
 outcome($client->post($resume, { tenant_slug => $slug, email => fresh_email() }), 404, 29301000, 'nothing to resume');
 outcome($client->post($resume, { tenant_slug => 'nobody-knows', email => fresh_email() }), 404, 29301000, 'no such tenant');
-outcome($client->post($resume, { tenant_slug => $slug, email => 'nobody' }), 400, 10101000, 'not an email');
-outcome($client->post($resume, { tenant_slug => $slug }), 400, 10104000, 'without email');
+outcome($client->post($resume, { tenant_slug => $slug, email => 'nobody' }), 400, 10101000, 'resume with an email that is none');
+outcome($client->post($resume, { tenant_slug => $slug }), 400, 10104000, 'resume without email');
 
 finish();

@@ -2,6 +2,7 @@
 # a callback must refuse, and whom a provider's word makes whom.
 use strict;
 use warnings;
+use CloudEP::Process qw(wait_until);
 use CloudEP::Social;
 use CloudEP::Test;
 use CloudEP::Totp;
@@ -14,7 +15,7 @@ my $peer = CloudEP::Social::peer($dir, [$APP, $APP2]);
 
 my $pg = own_postgres();
 my $memcached = own_memcached();
-my $server = own_server(pg => $pg, memcached => $memcached, with => [
+my $server = own_server(pg => $pg, memcached => $memcached, values => { CloudEPSweepInterval => 1 }, with => [
     CloudEP::Social::directive(google => $peer, 'web', $dir, 'prompt=login', 'hd=example.com'),
     CloudEP::Social::directive(post => $peer, 'es', $dir, '"scope=openid email"'),
     CloudEP::Social::directive(public => $peer, 'spa', $dir),
@@ -188,6 +189,27 @@ subtest 'whom to believe' => sub {
     is($server->value("SELECT count(*) FROM cloudep.identities WHERE uid = :'uid'", uid => $native->{uid}), 0, 'nor links the two');
     is($client->post('/api/v1/auth/login', { tenant_slug => $tenant->{slug}, password => fresh_password(),
         email => $server->value("SELECT email FROM cloudep.members WHERE uid = :'uid'", uid => $uid) })->status, 401, 'no password gets in');
+};
+
+subtest 'the email of a registration that nobody has confirmed' => sub {
+    my ($answer, $sent) = register(client => $client, tenant => $tenant, display_name => 'Mallory');
+    my $code = secret($server->mail_code($sent->{email}));
+    my $before = uses();
+    my $owner = account(email => $sent->{email}, name => 'Olivia');
+    my $data = outcome($register->run($owner), 200, 102000, 'is the owner\'s, for whom the provider vouches')->data;
+    isnt($data->{uid}, $answer->data->{uid}, 'as another member');
+    is(join(' ', @{ $server->psql("SELECT uid, status, display_name FROM cloudep.members WHERE email = :'email'", email => $sent->{email})->[0] }),
+        "$data->{uid} active Olivia", 'with nothing of the one before');
+    my $theirs = { tenant_slug => $tenant->{slug}, email => $sent->{email}, password => $sent->{password} };
+    outcome($client->post('/api/v1/auth/login', $theirs), 401, 28501000, 'whose password gets nobody in');
+    outcome($client->post('/api/v1/auth/register/confirm', { tenant_slug => $tenant->{slug}, code => $code,
+        challenge_id => $answer->data->{challenge_id} }), 409, 28309000, 'and whose code is worth nothing');
+    outcome($login->run($owner), 200, 102000, 'the owner logs in');
+    $server->psql("UPDATE cloudep.members SET updated_at = now() - interval '1 hour' WHERE status = 'deleting'");
+    ok(wait_until(40, sub { !$server->value("SELECT count(*) FROM cloudep.members WHERE uid = :'uid'", uid => $answer->data->{uid}) }),
+        'the sweep removes what was before');
+    is($server->value("SELECT count(*) FROM cloudep.registration_attempts WHERE email = :'email'", email => $sent->{email}), 0, 'with its attempts');
+    is(uses(), $before, 'and gives its use of the invite back');
 };
 
 subtest 'account and tenant' => sub {

@@ -22,7 +22,7 @@ for my $case (['an account', register_member(tenant => $tenant)], ['an email tha
     forget_all();
     outcome(try_password($member->{email}), 401, 28501000, "$what, failure $_") for 1 .. 5;
     my $blocked = outcome(try_password($member->{email}), 429, 28604000, 'the next one waits');
-    is($blocked->header('Retry-After'), 1, 'for a second');
+    is($blocked->header('Retry-After'), 1, 'the first wait is a second');
     sleep 1.1;
     for my $wait (2, 4, 8) {
         outcome(try_password(uc $member->{email}), 401, 28501000, 'the wait ends by itself');
@@ -41,7 +41,7 @@ for my $case (['an account', register_member(tenant => $tenant)], ['an email tha
     next if !$member->{password};
     end_waits();
     outcome(login($member), 200, 102000, 'the right password is let in after the wait');
-    is($server->value("SELECT count(*) FROM $lockouts AND kind = 'password'", slug => $slug), 0, 'and forgets the failures');
+    is($server->value("SELECT count(*) FROM $lockouts AND kind = 'password'", slug => $slug), 0, 'a right password forgets the failures');
     outcome(try_password($member->{email}), 401, 28501000, "failure $_ of five new ones") for 1 .. 5;
     outcome(try_password($member->{email}), 429, 28604000, 'waits');
     outcome(login($member, email => register_member(tenant => $tenant)->{email}), 401, 28501000, 'another account does not');
@@ -66,7 +66,7 @@ my @guesses = map { ['POST', '/api/v1/auth/login', { tenant_slug => $slug, email
 my @answers = $parallel->parallel(@guesses);
 is(scalar(grep { $_->status == 401 } @answers), 5, 'of 40 parallel guesses five are answered');
 is(scalar(grep { $_->status == 429 && $_->header('Retry-After') } @answers), 35, 'the others are told to wait');
-is($server->value("SELECT failures FROM $lockouts AND kind = 'password'", slug => $slug), 5, 'and do not make the wait longer');
+is($server->value("SELECT failures FROM $lockouts AND kind = 'password'", slug => $slug), 5, 'guesses over the limit do not make the wait longer');
 
 # The right one among many wrong ones is let in only before the limit, never after.
 for my $round (1 .. 6) {
@@ -97,11 +97,11 @@ my $refused = outcome(try_password($target->{email}, $target->{password}, client
 is($refused->header('Retry-After'), 1, 'a second');
 outcome(try_password($target->{email}, $target->{password}, client => $neighbour), 200, 102000, 'another address does not wait');
 sleep 1.1;
-outcome(try_password($target->{email}, $target->{password}, client => $guesser), 200, 102000, 'then it is let in');
+outcome(try_password($target->{email}, $target->{password}, client => $guesser), 200, 102000, 'after the wait the address is let in');
 outcome(try_password(fresh_email(), undef, client => $guesser), 401, 28501000, 'a success does not forget the failures of an address');
 my ($subject, $failures) = @{ $server->psql("SELECT subject, failures FROM $lockouts AND kind = 'address'", slug => $slug)->[0] };
 is($failures, 9, 'nine are counted');
-is($subject, CloudEP::Client::own_address(), 'for the address');
+is($subject, CloudEP::Client::own_address(), 'the failures are counted for the address');
 
 # ---- 0 switches a limit off
 my $open = own_server(values => { CloudEPLoginAttempts => 0, CloudEPAddressAttempts => 0 })->start;
@@ -122,7 +122,7 @@ outcome($from->('2001:db8:1:2:ffff::9'), 429, 28604000, 'its fourth host waits')
 outcome($from->('2001:db8:1:3::1'), 401, 28501000, 'the next /64 does not');
 outcome($from->('::ffff:192.0.2.7'), 401, 28501000, 'an IPv4 address in IPv6 clothes');
 is_deeply([map { $_->[0] } @{ $server->psql("SELECT subject FROM $lockouts AND kind = 'address' ORDER BY 1", slug => $slug) }],
-    ['192.0.2.7', '2001:db8:1:2::/64', '2001:db8:1:3::/64'], 'is counted as what it is');
+    ['192.0.2.7', '2001:db8:1:2::/64', '2001:db8:1:3::/64'], 'each address is counted as what it is');
 
 # ---- codes: three an hour to one target, though the cooldown is off
 my $forgot = sub { my ($who, $by) = @_; return ($by // $client)->post('/api/v1/auth/password/forgot',
@@ -151,7 +151,7 @@ stay_within(3600, 30);
 my @registered = map { (register(client => client(server => $small), tenant => $crowd))[0] } 1 .. 3;
 outcome($registered[$_], 200, 102000, 'code ' . ($_ + 1) . ' of a tenant') for 0 .. 1;
 outcome($registered[2], 429, 28604000, 'the third has to wait');
-is($small->value("SELECT uses FROM cloudep.invites WHERE code = :'code'", code => $crowd->{invite}), 2, 'and takes no use of the invite');
+is($small->value("SELECT uses FROM cloudep.invites WHERE code = :'code'", code => $crowd->{invite}), 2, 'a code over the cap takes no use of the invite');
 
 # ---- who cannot be counted is not let in
 my $pg = own_postgres();

@@ -97,11 +97,12 @@ $ctl->fails(2, qr/say which/, 'clearing without saying which', qw(lockout clear)
 $ctl->done('clear all', qw(lockout clear --all), @tenant);
 is_deeply($keys->('--all'), [], 'nothing is left');
 
-server->psql(q(INSERT INTO cloudep.events (tenant_id, name, outcome, uid)
-    SELECT t.id, 'test.' || n, 'ok', :'uid' FROM cloudep.tenants t, generate_series(1, 3) n WHERE slug = :'slug'),
+server->psql(q(INSERT INTO cloudep.events (tenant_id, name, outcome, reason, uid)
+    SELECT t.id, 'test.' || n, '29505000', 'code_wrong', :'uid' FROM cloudep.tenants t, generate_series(1, 3) n WHERE slug = :'slug'),
     uid => $cem->{uid}, slug => $tenant->{slug});
 my $events = $ctl->json('event list', qw(event list --limit 2), @tenant, '--uid', $cem->{uid});
 is_deeply([map { $_->{name} } @{ $events->{events} }], ['test.3', 'test.2'], 'the newest first');
+is($events->{events}[0]{reason}, 'code_wrong', 'an event has its reason');
 is($ctl->json('older ones', qw(event list --limit 1), @tenant, '--uid', $cem->{uid}, '--after', $events->{next})->{events}[0]{name}, 'test.1',
     'and on from there');
 is(scalar @{ $ctl->json('by name', qw(event list --name test.2), @tenant)->{events} }, 1, 'by name');
@@ -116,6 +117,14 @@ is_deeply([@{$done}{qw(changed gone)}], [JSON::PP::true, JSON::PP::true], 'waits
 ok(wait_until(60, sub { !server->value(q(SELECT count(*) FROM cloudep.members WHERE uid = :'uid'), uid => $cem->{uid}) }),
     'the running server removes those that nobody waits for, too');
 $ctl->fails(1, qr/has no member/, 'and it is', qw(member show), @tenant, '--uid', $bob->{uid});
+
+# ---- nothing that is kept names who was deleted
+for my $table (map { $_->[0] } @{ server->psql(q(SELECT tablename FROM pg_tables WHERE schemaname = 'cloudep' ORDER BY 1)) }) {
+    is(server->value("SELECT count(*) FROM cloudep.$table AS kept WHERE kept::text LIKE '%' || :'uid' || '%' OR kept::text LIKE '%' || :'email' || '%'",
+        uid => $bob->{uid}, email => $bob->{email}), 0, "cloudep.$table knows neither uid nor address");
+}
+is(server->value(q(SELECT count(*) FROM cloudep.events JOIN cloudep.tenants t ON t.id = tenant_id WHERE slug = :'slug' AND events.name = 'member.erased'),
+    slug => $tenant->{slug}), 2, 'an event says of each that they were erased');
 
 # Nobody sweeps here, so the wait ends unfulfilled.
 my $pg = own_postgres();

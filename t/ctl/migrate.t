@@ -42,6 +42,33 @@ like($ctl->done('--status for people', @migrate, '--status'), qr/^VERSION .*\n1 
 my $application = CloudEP::Ctl->new(database => $pg->dsn('cloudep_app'));
 $application->fails(1, qr/may not change the schema cloudep/, 'the role of httpd may not migrate', @migrate);
 
+# ---- what no migration mends is told
+sub warned {
+    my ($name, $sql, $pattern, $undo) = @_;
+    $pg->psql($sql);
+    my ($status, $output, $errors) = $ctl->run(@migrate, '--status');
+    is($status, 0, "$name: no failure");
+    like($errors, qr/^cloudepctl: warning: $pattern/m, 'and a warning');
+    is(() = $errors =~ /warning/g, 1, 'one');
+    like(($ctl->run(@migrate))[2], qr/warning: $pattern/, 'migrate says it, too');
+    $pg->psql($undo);
+}
+for my $setting ("default_transaction_isolation = 'repeatable read'", 'default_transaction_read_only = on', "statement_timeout = '1ms'",
+    'search_path = public', 'synchronous_commit = off') {
+    my ($name) = split / /, $setting;
+    warned("the role's $name", "ALTER ROLE cloudep_app SET $setting", qr/the role cloudep_app has \Q$name\E=/, "ALTER ROLE cloudep_app RESET $name");
+}
+warned("the database's setting", 'ALTER DATABASE cloudep SET lock_timeout = 1', qr/this database has lock_timeout=1,/, 'ALTER DATABASE cloudep RESET lock_timeout');
+warned('temporary tables', 'GRANT TEMPORARY ON DATABASE cloudep TO cloudep_app', qr/the role cloudep_app may make temporary tables/,
+    'REVOKE TEMPORARY ON DATABASE cloudep FROM cloudep_app');
+warned('large objects', 'GRANT EXECUTE ON FUNCTION lo_create(oid) TO PUBLIC', qr/the role cloudep_app may make large objects/,
+    'REVOKE EXECUTE ON FUNCTION lo_create(oid) FROM PUBLIC');
+warned('events', 'GRANT DELETE ON cloudep.events TO cloudep_app', qr/the role cloudep_app may delete events/, 'REVOKE DELETE ON cloudep.events FROM cloudep_app');
+warned('attributes', 'ALTER ROLE cloudep_app CREATEDB', qr/the role cloudep_app has attributes/, 'ALTER ROLE cloudep_app NOCREATEDB');
+warned('another role', 'GRANT pg_read_all_data TO cloudep_app', qr/the role cloudep_app is a member of another role/, 'REVOKE pg_read_all_data FROM cloudep_app');
+$pg->psql("ALTER ROLE cloudep_app SET log_statement = 'none'");
+is($ctl->done('a setting that does no harm', @migrate), "nothing to do: the database is up to date\n", 'is not told');
+
 # ---- whole or not at all
 my $next = 1 + $ctl->json('what is there', @migrate, '--status')->{migrations}[-1]{version};
 my $file = sub { sprintf '%s/%04d_%s.sql', $folder, $next + $_[0], $_[1] };

@@ -8,6 +8,7 @@
  *                  fields: [{name, type, required, clear, min, max}]}]
  *     reasons     [word]
  *     rules       [word]
+ *     version     [number]
  *
  * A table that is to be shown is a function and a row of sections[].
  */
@@ -18,6 +19,7 @@
 
 #include "access/place_settings.h"
 #include "base/text/rule.h"
+#include "base/version.h"
 #include "core/message_ids.h"
 #include "core/settings.h"
 #include "describe.h"
@@ -95,6 +97,11 @@ static json_t *messages(void)
     return list;
 }
 
+static json_t *version(void)
+{
+    return json_pack("[s]", CLOUDEP_VERSION);
+}
+
 static json_t *rules(void)
 {
     return json_pack("[ssssss]", CLOUDEP_RULE_REQUIRED, CLOUDEP_RULE_FORMAT, CLOUDEP_RULE_LENGTH, CLOUDEP_RULE_CHOICE,
@@ -106,7 +113,7 @@ static const struct {
     json_t *(*make)(void);
 } sections[] = {
     {"directives", directives},    {"messages", messages}, {"operations", describe_operations},
-    {"reasons", describe_reasons}, {"rules", rules},
+    {"reasons", describe_reasons}, {"rules", rules},       {"version", version},
 };
 
 int main(void)

@@ -1,4 +1,5 @@
-# Signing keys are rotated, as doc/operations.md says, under clients that never pause: nobody is logged out, no request
+# Signing keys are rotated, as doc/operations.md says, under clients that never pause, with refresh tokens that are signed by
+# them too (CloudEPRefreshTokens signed): nobody is logged out, no request
 # is lost, and what the old key has signed is good until it is retired and not a moment longer.
 use strict;
 use warnings;
@@ -9,7 +10,7 @@ use CloudEP::Test;
 use File::Path qw(make_path);
 
 my @ALGORITHMS = qw(EdDSA ES384 RS256 ES256); # of the new keys, in turn
-my $server = own_server(keys => undef, with => ['<Location /guarded>', 'AuthType CloudEP', 'AuthName x', 'Require valid-user', '</Location>'])->start;
+my $server = own_server(keys => undef, values => { CloudEPRefreshTokens => 'signed' }, with => ['<Location /guarded>', 'AuthType CloudEP', 'AuthName x', 'Require valid-user', '</Location>'])->start;
 my $dir = $server->{dir};
 my @file = ('--file', "$server->{keys}/signing.jwks");
 make_path("$dir/htdocs/guarded");

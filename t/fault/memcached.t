@@ -30,7 +30,7 @@ my $server = own_server(memcached => $memcached, values => { CloudEPIssuer => se
     with => ['StartServers 1', 'ServerLimit 1', 'MaxRequestWorkers 32', 'MinSpareThreads 1', 'MaxSpareThreads 32'])->start;
 my $address = $memcached->address;
 my $client = client(server => $server)->with(watch => undef);
-my @look_up = ('POST', '/api/v1/auth/register/confirm', { tenant_slug => 'demo', challenge_id => 'A' x 22, code => '000000' });
+my @look_up = ('POST', '/api/v1/auth/register/confirm', { tenant_slug => tenant()->{slug}, challenge_id => 'A' x 22, code => '000000' });
 my ($outages, $returns) = (0, 0);
 sub told { my ($id) = @_; return $server->log =~ /(\(?[^\]\n]*CE$id: .*)/g }
 

@@ -2,11 +2,12 @@
 # successor, a second factor is accepted once. Who comes too late may be told 503, but nothing else than the truth.
 use strict;
 use warnings;
+use CloudEP::Attempts;
 use CloudEP::Test;
 use CloudEP::Totp;
 use MIME::Base64 qw(decode_base64url);
 
-my $server = own_server(values => { CloudEPCodesPerAddress => 0, CloudEPCodesPerTarget => 0, CloudEPMFAAttempts => 100,
+my $server = own_server(values => { CloudEPCodeCooldown => 0, CloudEPCodesPerAddress => 0, CloudEPCodesPerTarget => 0, CloudEPMFAAttempts => 100,
     CloudEPAddressAttempts => 0 })->start;
 my $client = client(server => $server);
 my $confirm = '/api/v1/auth/register/confirm';
@@ -66,6 +67,29 @@ sub challenges {
     outcome($client->post($confirm, { %$body, code => $right }), 409, 29309000, 'as does the right one');
 }
 
+# Two people at one address, each with a code of their own, and many requests of both.
+sub attempts {
+    my ($many) = @_;
+    my $at = { server => $server, tenant => tenant(server => $server) };
+    my $first = attempt_register($at, display_name => 'First');
+    my $second = attempt_resume($at, $first->{email}, password => fresh_password(), accept_terms_version => 'second');
+    my @answers = $client->parallel(map { ['POST', $confirm, { tenant_slug => $_->{slug}, challenge_id => $_->{challenge_id},
+        code => $_->{code} }] } (($first, $second) x ($many / 2)));
+    my $count = tally(@answers);
+    is($count->{'200 102000'}, 1, "$many confirms of two attempts: 1 succeeds") or diag(explain $count);
+    is(1 + ($count->{'409 28309000'} // 0) + ($count->{'404 29301000'} // 0) + ($count->{'409 29309000'} // 0) + overloaded($count), $many,
+        'the others are told why not') or diag(explain $count);
+    my ($won) = grep { $_->status == 200 } @answers;
+    my ($winner, $loser) = $won->data->{uid} eq $first->{uid} ? ($first, $second) : ($second, $first);
+    is($server->value("SELECT string_agg(uid || ' ' || status || ' ' || terms_version, ',') FROM cloudep.members WHERE email = :'email'",
+        email => $first->{email}), "$winner->{uid} active " . ($winner == $first ? '2026-01' : 'second'), 'there is one member, with what the winner typed');
+    is($server->value("SELECT count(*) FROM cloudep.sessions WHERE uid IN (:'one', :'two')", one => $first->{uid}, two => $second->{uid}), 1,
+        'and one session');
+    is(login($winner)->status, 200, "with the winner's password");
+    is(login($loser)->status, 401, 'and no other');
+    is($server->value("SELECT count(*) FROM cloudep.registration_attempts WHERE email = :'email'", email => $first->{email}), 0, 'no attempt is left');
+}
+
 sub refreshes {
     my ($many) = @_;
     my $member = register_member(server => $server);
@@ -91,7 +115,7 @@ sub second_factors {
 }
 
 for my $many (64, 256) {
-    $_->($many) for \&invites, \&challenges, \&refreshes, \&second_factors;
+    $_->($many) for \&invites, \&challenges, \&attempts, \&refreshes, \&second_factors;
 }
 
 expect_log(qr/CE101: .* failed \(overload\)/,

@@ -32,6 +32,8 @@ for my $part (@parts) {
     my $server = own_server(without => $without, values => { CloudEPIssuer => server()->url })->start;
     my $client = client(server => $server);
     my @told = $server->log =~ /CE10: (.*)/g;
+    my @version = $server->log =~ /CE12: CloudEP (\d+\.\d+\.\d+)$/mg;
+    is(scalar @version, 1, "the start without @$without says once which version this is") or diag($server->log);
     is(scalar @told, 1, "the start without @$without says once what is off") or diag(join "\n", @told);
     like($told[0], qr/^main server: not configured, .*[:,] \Q$said\E(?:,|$)/, "and names @$without");
     for my $path (sort { ($a eq '/logout') <=> ($b eq '/logout') } sort keys %body) {

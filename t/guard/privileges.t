@@ -51,7 +51,8 @@ my @refused = (
         'DELETE FROM cloudep.tenants', q(INSERT INTO cloudep.invites DEFAULT VALUES), 'DELETE FROM cloudep.invites',
     (map { "UPDATE cloudep.invites SET $_->[0] = $_->[0]" } grep { $_->[0] ne 'uses' }
         @{ $pg->psql(q(SELECT column_name FROM information_schema.columns WHERE table_schema = 'cloudep' AND table_name = 'invites')) }),
-    'UPDATE cloudep.events SET name = name',
+    'UPDATE cloudep.events SET name = name', 'DELETE FROM cloudep.events',
+    'CREATE TEMPORARY TABLE x (a int)', 'SELECT lo_create(0)', 'SELECT lo_creat(-1)', q(SELECT lo_from_bytea(0, 'x')),
 );
 for my $sql (@refused) {
     is(app($sql), '42501', "refused: $sql");
@@ -59,6 +60,16 @@ for my $sql (@refused) {
 is($pg->value(q(SELECT count(*) FROM pg_tables WHERE schemaname = 'cloudep')), scalar @tables, 'no table has come or gone');
 app("GRANT $_ TO PUBLIC") for 'USAGE ON SCHEMA cloudep', map { "SELECT ON cloudep.$_" } @tables; # PostgreSQL only warns that it grants nothing
 is($pg->value($ACL), $acl, 'and nobody has got more rights');
+
+# ---- events: removed by age alone, made nameless for those who leave alone
+$pg->psql(q(INSERT INTO cloudep.tenants (slug, name) VALUES ('t', 'T')));
+$pg->psql(q(INSERT INTO cloudep.members (tenant_id, uid, email, status) SELECT id, gen_random_uuid(), 'stays@example.com', 'active' FROM cloudep.tenants));
+$pg->psql(q(INSERT INTO cloudep.events (tenant_id, at, name, outcome, uid, address)
+    SELECT tenant_id, now() - age, 'x', '102000', uid, '192.0.2.1' FROM cloudep.members, (VALUES (interval '23 hours'), (interval '25 hours')) v (age)));
+is(app(q(SELECT cloudep.expire_events(interval '0'))), 'done', 'the role may have old events removed');
+is($pg->value('SELECT count(*) FROM cloudep.events'), 1, 'and those of the last day stay, whatever it says');
+is(app(q(SELECT cloudep.erase_events(tenant_id, uid) FROM cloudep.members)), 'done', 'it may have events made nameless');
+is($pg->value('SELECT count(*) FROM cloudep.events WHERE uid IS NOT NULL AND address IS NOT NULL'), 1, 'and those of a member who stays keep the name');
 
 # ---- files
 my $folder = CloudEP::Test::own_folder('files');

@@ -39,6 +39,9 @@ sub sms_server {
     return own_server(pg => $pg, smtp => $smtp, values => { %values });
 }
 
+# What errors call a gateway.
+sub place { "127.0.0.1:$_[0]{port}" }
+
 sub fresh_number { '+8869' . join '', map { int rand 10 } 1 .. 8 }
 
 # Has a code sent to a fresh number of a fresh member; returns the number.
@@ -105,7 +108,7 @@ subtest 'a gateway that fails' => sub {
     my $number = send_code($server);
     ok(row_becomes($number, 'last_error IS NOT NULL'), 'a 503 is noted');
     my ($error, $failed, $params) = row($number, qw(last_error failed_at params));
-    is($error, 'the gateway answered HTTP 503', 'with its number only');
+    is($error, place($gateway) . ': the gateway answered HTTP 503', 'with gateway and status only');
     is($failed, undef, 'and not final');
     like($params, qr/^v1\./, 'the message waits, sealed');
     $gateway->behave('ok');
@@ -119,7 +122,7 @@ subtest 'a gateway that fails' => sub {
     $gateway->behave('200 {"status":"no credit"}');
     $number = send_code($server);
     ok(row_becomes($number, 'last_error IS NOT NULL'), 'an answer that is not the agreed success is none');
-    is((row($number, 'last_error'))[0], 'the gateway\'s answer does not match CloudEPSMSSuccess', 'and that is noted');
+    is((row($number, 'last_error'))[0], place($gateway) . ': the gateway\'s answer does not match CloudEPSMSSuccess', 'and that is noted');
     $gateway->behave('ok');
     ok(row_becomes($number, 'delivered_at IS NOT NULL'), 'it is tried again');
     my %ids = map { $_->{headers}{'idempotency-key'} => 1 } $gateway->taken($number);
@@ -135,7 +138,7 @@ subtest 'a gateway that fails' => sub {
     $gateway->stop;
     $number = send_code($server);
     ok(row_becomes($number, 'last_error IS NOT NULL'), 'a gateway that is gone is noted');
-    is((row($number, 'last_error'))[0], 'the gateway could not be reached', 'as that');
+    is((row($number, 'last_error'))[0], place($gateway) . ': the gateway could not be reached', 'as that');
     $gateway->start;
     ok(row_becomes($number, 'delivered_at IS NOT NULL'), 'and all is well when it is back');
 };
@@ -225,8 +228,16 @@ subtest 'https' => sub {
     $https->start;
     $number = send_code($https);
     ok(row_becomes($number, 'last_error IS NOT NULL'), 'one that is not');
-    is((row($number, 'last_error'))[0], 'the gateway\'s certificate is not trusted', 'is noted');
+    is((row($number, 'last_error'))[0], place($tls) . ': the gateway\'s certificate is not trusted', 'is noted');
     is(scalar($tls->taken($number)), 0, 'and gets nothing');
+    $https->stop;
+    my $named = own_gateway(tls => 1, name => 'other.example');
+    $https->{values} = { %json, CloudEPSMSTransport => $named->url('/'), CloudEPCAFile => '"' . $named->certificate . '"' };
+    $https->start;
+    $number = send_code($https);
+    ok(row_becomes($number, 'last_error IS NOT NULL'), 'one that is trusted, but for another name');
+    is((row($number, 'last_error'))[0], place($named) . ': the gateway\'s certificate is not trusted', 'is none');
+    is(scalar($named->taken($number)), 0, 'and gets nothing');
     $https->stop;
 };
 

@@ -6,7 +6,8 @@ gateway.py [--port N] [--certificate F --key F] RUN_FOLDER
 What it takes becomes RUN_FOLDER/taken/<number>.json: method, path, query, headers and the body, decoded by its type.
 Writes its port to RUN_FOLDER/gateway.port. RUN_FOLDER/gateway.mode, read at each request, says how to behave: "ok",
 "<status> text" (the answer; a 2xx takes the SMS all the same), "slow <seconds>", "drop" (cuts the connection without
-an answer) or "deaf" (takes the SMS and cuts the connection).
+an answer) or "deaf" (takes the SMS and cuts the connection). RUN_FOLDER/gateway.rules has lines "number status text": what
+a request with that number in it is answered before all else.
 """
 import argparse
 import itertools
@@ -26,12 +27,19 @@ class Gateway(BaseHTTPRequestHandler):
     run = None
     numbers = itertools.count(1)
 
-    def mode(self):
+    def read(self, name):
         try:
-            with open(os.path.join(self.run, "gateway.mode"), encoding="utf-8") as file:
+            with open(os.path.join(self.run, "gateway." + name), encoding="utf-8") as file:
                 return file.read().strip()
         except FileNotFoundError:
-            return "ok"
+            return ""
+
+    def mode(self, raw):
+        for line in self.read("rules").splitlines():
+            number, answer = line.split(" ", 1)
+            if number in self.path or number.encode() in raw:
+                return answer
+        return self.read("mode") or "ok"
 
     def decoded(self, raw):
         kind = self.headers.get_content_type()
@@ -54,7 +62,7 @@ class Gateway(BaseHTTPRequestHandler):
 
     def answer(self):
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        mode = self.mode()
+        mode = self.mode(raw)
         status, text = 200, '{"status":"ok"}'
         if mode.startswith("slow "):
             time.sleep(float(mode.split()[1]))

@@ -13,9 +13,10 @@ sub symbols {
     return map { (split)[-1] =~ s/@.*//r } split /\n/, run(undef, 'nm', '-D', @options, $file);
 }
 
-# ---- exports: each module's record, and of the core what the content modules ask for
+# ---- exports: each module's record, and of the core what the content modules ask for, the one of t/wire among them
 my %exported = map { $_ => [grep { !/^__odr_asan\./ } symbols($modules{$_}, '--defined-only')] } keys %modules;
-my %asked = map { $_ => 1 } grep { /^cloudep_/ } map { symbols($modules{$_}, '--undefined-only') } qw(cloudep_auth cloudep_member);
+my %asked = map { $_ => 1 } grep { /^cloudep_/ } map { symbols($_, '--undefined-only') }
+    @modules{qw(cloudep_auth cloudep_member)}, "$build/mod_second_style.so";
 cmp_ok(scalar keys %asked, '>', 20, 'the content modules ask the core for functions');
 is_deeply([grep { !$asked{$_} } sort @{ $exported{cloudep} }], ['cloudep_module'],
     'the core shows its record and what the content modules ask for');

@@ -11,8 +11,7 @@ use Test::More;
 use YAML::XS ();
 
 chdir CloudEP::Httpd::top() or die;
-my ($config, $guide, $readme, $operations) =
-    map { slurp($_) } qw(httpd.conf.d/cloudep.conf doc/directives.md README.md doc/operations.md);
+my ($config, $guide, $operations) = map { slurp($_) } qw(httpd.conf.d/cloudep.conf doc/directives.md doc/operations.md);
 
 # Two lists of names are the same; the difference is told by name.
 sub same {
@@ -61,12 +60,6 @@ while ($guide =~ /^### (CloudEP\w+)\n\n.+?\n\n    Syntax:  (CloudEP\w+) .*\n    
 }
 is("@misplaced", '', 'doc/directives.md: syntax, default and context are each of their directive');
 defaults_are(\%described, 'doc/directives.md');
-
-my %listed;
-while ($readme =~ /^\| \[(CloudEP\w+)\]\(doc\/directives\.md#\w+\) \| (?:`([^|`]+)`)? ?\| (?:server|directory) \|/mg) {
-    $listed{$1} = defined $2 ? value_of($2) : undef;
-}
-defaults_are(\%listed, 'the table of README.md');
 
 # In the configuration what is commented out has its default behind it; what has none, or is in use, an example.
 my %shipped;
@@ -183,6 +176,12 @@ my ($head, @outcomes) = split /\n/, slurp('t/responses.tsv');
 is(join("\n", grep { !$documented{$_} } @outcomes), '', 'doc/openapi.yaml has a reason for every outcome of the contract');
 cmp_ok(scalar @outcomes, '==', 233, 'which are 233');
 
+# ---- the version
+my ($version) = described('version');
+is($api->{info}{version}, $version, 'doc/openapi.yaml has the version of common/base/version.h');
+my @releases = slurp('CHANGELOG.md') =~ /^## (\d+\.\d+\.\d+)(?=,| |$)/mg;
+is($releases[0], $version, 'CHANGELOG.md begins with the version of common/base/version.h');
+
 # Every reference leads somewhere.
 sub references {
     my ($node) = @_;
@@ -208,7 +207,7 @@ is(join("\n", @other), '', 'and says its level');
 # ---- links
 
 my @dead;
-for my $document ('README.md', 'SECURITY.md', glob('doc/*.md'), 't/oidc/README.md', 't/zitadel/README.md') {
+for my $document (glob('*.md'), glob('doc/*.md'), 'bench/README.md', 't/oidc/README.md', 't/zitadel/README.md') {
     my $text = slurp($document) =~ s/^```.*?^```$//msgr;
     for my $link ($text =~ /\]\(([^)\s]+)\)/g) {
         next if $link =~ /^https?:/;

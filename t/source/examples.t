@@ -4,6 +4,7 @@ use warnings;
 use CloudEP::Httpd;
 use CloudEP::Process qw(slurp spew);
 use CloudEP::Test;
+use JSON::PP ();
 
 # The indented blocks of a section, without their indentation.
 sub blocks {
@@ -33,8 +34,21 @@ for my $name (qw(DBDParams CloudEPMemcacheServer CloudEPSigningKeys CloudEPSeali
 $server->prepare;
 $server->httpd->configure(CloudEP::Httpd::load_modules(build => $server->{build}), "${minimal}CloudEPTemplateDir $values{CloudEPTemplateDir}\n");
 $server->httpd->start;
+my $client = client(server => $server);
 my $member = register_member(server => $server, tenant => { %{ tenant() }, server => $server });
 outcome($member->{client}->get('/api/v1/members/me'), 200, 102000, 'with the configuration of README.md somebody registers');
+
+# ---- the request of README.md, with its answer
+my ($request, @answers) = map { grep { /^curl|^\{/ } split /\n(?=\n?\{)/ } blocks('README.md', 'Try it');
+my ($path, $body) = $request =~ m{^curl http://\S+?(/\S+) .*?-d '(.+?)'}s or die 'README.md: no request';
+my ($answer, $refusal) = map { JSON::PP::decode_json($_) } @answers;
+my %sent = (%{ JSON::PP::decode_json($body) }, tenant_slug => $member->{slug}, invite_code => $member->{tenant}{invite});
+secret($sent{password});
+sub shape { my ($data) = @_; return ref $data eq 'HASH' ? { map { $_ => shape($data->{$_}) } keys %$data } : 'a value' }
+my $given = outcome($client->post($path, \%sent), 200, 102000, 'the request of README.md succeeds');
+is_deeply(shape($given->json), shape($answer), 'its answer has the members that README.md shows');
+my $again = outcome($client->post($path, \%sent), 409, $refusal->{code}, 'again it is refused with the code of README.md');
+is_deeply([@{ $again->json }{qw(reason message)}], [@{$refusal}{qw(reason message)}], 'and with its reason and message');
 $server->stop;
 
 for my $section ('Mail', 'Text messages', 'ZITADEL', 'Social providers') {

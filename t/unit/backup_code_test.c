@@ -67,11 +67,11 @@ static void test_making(const apr_array_header_t *codes, const apr_array_header_
             same += !strcmp(code, APR_ARRAY_IDX(codes, j, const char *));
         }
     }
-    is_int(codes->nelts, CLOUDEP_BACKUP_CODES, "ten codes");
-    is_int(stored->nelts, CLOUDEP_BACKUP_CODES, "ten texts to store");
-    is_int(shaped, CLOUDEP_BACKUP_CODES, "each of eight digits");
-    is_int(same, 0, "no two alike");
-    is_int(shown, 0, "none to be seen in what is stored");
+    is_int(codes->nelts, CLOUDEP_BACKUP_CODES, "ten codes are made");
+    is_int(stored->nelts, CLOUDEP_BACKUP_CODES, "ten texts are to be stored");
+    is_int(shaped, CLOUDEP_BACKUP_CODES, "each code has eight digits");
+    is_int(same, 0, "no two codes are alike");
+    is_int(shown, 0, "no code can be seen in what is stored");
 }
 
 int main(void)
@@ -91,20 +91,21 @@ int main(void)
     is_int(cloudep_backup_codes_make(&codes, &text, pool, keys, "t", "u"), APR_SUCCESS, "codes are made");
     stored = split(pool, text);
     test_making(codes, stored, text);
-    is_int(found(pool, keys, "t", "u", codes, stored), 10, "each is found, as the one it is");
-    is_int(found(pool, keys, "t", "v", codes, stored), 0, "by its own member only");
-    is_int(found(pool, keys, "s", "u", codes, stored), 0, "of its own tenant");
-    is_int(found(pool, rotated, "t", "u", codes, stored), 10, "also after the key was rotated");
-    is_int(found(pool, set_of(pool, NEW), "t", "u", codes, stored), 0, "but not once the key is gone");
+    is_int(found(pool, keys, "t", "u", codes, stored), 10, "each code is found, as the one it is");
+    is_int(found(pool, keys, "t", "v", codes, stored), 0, "another member's codes are not found");
+    is_int(found(pool, keys, "s", "u", codes, stored), 0, "another tenant's codes are not found");
+    is_int(found(pool, rotated, "t", "u", codes, stored), 10, "codes are found after the key was rotated");
+    is_int(found(pool, set_of(pool, NEW), "t", "u", codes, stored), 0, "codes are not found once their key is gone");
     is_int(cloudep_backup_code_find(&none, pool, keys, "t", "u", "", stored), CLOUDEP_EFORGED,
            "an empty code is wrong");
-    ok(none == NULL, "and nothing is found");
+    ok(none == NULL, "an empty code finds nothing");
     is_int(cloudep_backup_code_find(&none, pool, keys, "t", "u", APR_ARRAY_IDX(codes, 0, const char *),
                                     apr_array_make(pool, 1, sizeof(const char *))),
            CLOUDEP_EFORGED, "without codes every code is wrong");
     APR_ARRAY_PUSH(stored, const char *) = "not a text of ours";
     is_int(cloudep_backup_code_find(&none, pool, keys, "t", "u", "00000000", stored), CLOUDEP_EMALFORMED,
            "a broken text is told apart from a wrong code");
-    is_int(cloudep_backup_codes_make(&codes, &text, pool, NULL, "t", "u"), CLOUDEP_EUNSET, "no keys, no codes");
+    is_int(cloudep_backup_codes_make(&codes, &text, pool, NULL, "t", "u"), CLOUDEP_EUNSET,
+           "without keys no codes are made");
     return done_testing();
 }

@@ -43,10 +43,10 @@ static void test_bound(void)
     cloudep_breaker_t *breaker = make(2, 1, 30, 0);
 
     is_int(enter(breaker), APR_SUCCESS, "the first call goes");
-    is_int(enter(breaker), APR_SUCCESS, "the second too");
+    is_int(enter(breaker), APR_SUCCESS, "the second call goes too");
     is_int(enter(breaker), CLOUDEP_EOVERLOAD, "the third waits and is turned away");
-    is_int(cloudep_breaker_leave(breaker, 0, CLOUDEP_BREAKER_WORKED), CLOUDEP_BREAKER_AS_BEFORE, "one ends");
-    is_int(enter(breaker), APR_SUCCESS, "and makes room for another");
+    is_int(cloudep_breaker_leave(breaker, 0, CLOUDEP_BREAKER_WORKED), CLOUDEP_BREAKER_AS_BEFORE, "a call ends");
+    is_int(enter(breaker), APR_SUCCESS, "a call that ended makes room for another");
 }
 
 static void test_switch(void)
@@ -55,34 +55,38 @@ static void test_switch(void)
     int probe;
     int second;
 
-    is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE, "one failure");
-    is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE, "two");
-    is_int(call(breaker, CLOUDEP_BREAKER_WORKED), CLOUDEP_BREAKER_AS_BEFORE, "a success clears them");
-    is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE, "one again");
-    is_int(call(breaker, CLOUDEP_BREAKER_NEITHER), CLOUDEP_BREAKER_AS_BEFORE, "what says nothing changes nothing");
-    is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE, "two again");
+    is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE, "the first failure leaves it closed");
+    is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE, "the second failure leaves it closed");
+    is_int(call(breaker, CLOUDEP_BREAKER_WORKED), CLOUDEP_BREAKER_AS_BEFORE, "a success clears the failures");
+    is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE,
+           "after a success the first failure leaves it closed");
+    is_int(call(breaker, CLOUDEP_BREAKER_NEITHER), CLOUDEP_BREAKER_AS_BEFORE,
+           "an end that says nothing changes nothing");
+    is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE,
+           "after a success the second failure leaves it closed");
     is_int(cloudep_breaker_enter(&second, breaker), APR_SUCCESS, "a call that will fail late");
     is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_OPENED, "the third in a row opens it");
-    is_int(enter(breaker), CLOUDEP_EPROVIDER, "nobody calls");
+    is_int(enter(breaker), CLOUDEP_EPROVIDER, "an open breaker lets nobody call");
     is_int(cloudep_breaker_leave(breaker, second, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE,
            "the late failure changes nothing");
 
     apr_sleep(PAUSE + apr_time_from_msec(5));
-    is_int(cloudep_breaker_enter(&probe, breaker), APR_SUCCESS, "after the pause one goes");
-    is_int(probe, 1, "as the probe");
-    is_int(enter(breaker), CLOUDEP_EPROVIDER, "and nobody else");
-    is_int(cloudep_breaker_leave(breaker, probe, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE, "it fails");
-    is_int(enter(breaker), CLOUDEP_EPROVIDER, "so the pause begins anew");
+    is_int(cloudep_breaker_enter(&probe, breaker), APR_SUCCESS, "after the pause one call goes");
+    is_int(probe, 1, "the call after the pause is the probe");
+    is_int(enter(breaker), CLOUDEP_EPROVIDER, "beside the probe nobody calls");
+    is_int(cloudep_breaker_leave(breaker, probe, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE, "the probe fails");
+    is_int(enter(breaker), CLOUDEP_EPROVIDER, "after a failed probe the pause begins anew");
 
     apr_sleep(PAUSE + apr_time_from_msec(5));
     is_int(call(breaker, CLOUDEP_BREAKER_NEITHER), CLOUDEP_BREAKER_AS_BEFORE, "a probe that says nothing");
-    is_int(call(breaker, CLOUDEP_BREAKER_WORKED), CLOUDEP_BREAKER_CLOSED, "is followed by one that closes it");
-    is_int(enter(breaker), APR_SUCCESS, "all go again");
-    is_int(enter(breaker), APR_SUCCESS, "several at once");
+    is_int(call(breaker, CLOUDEP_BREAKER_WORKED), CLOUDEP_BREAKER_CLOSED,
+           "after a probe that says nothing the next one closes it");
+    is_int(enter(breaker), APR_SUCCESS, "a closed breaker lets a call go");
+    is_int(enter(breaker), APR_SUCCESS, "a closed breaker lets several calls go at once");
 }
 
 /* One thread that waits for the only call to end. */
-typedef struct {
+typedef struct waiter_t {
     cloudep_breaker_t *breaker;
     apr_uint32_t asks;
     apr_status_t result;
@@ -111,9 +115,9 @@ static void test_line(void)
     }
     apr_sleep(20000); /* it is most likely in line by now; the result is the same if not */
     is_int(cloudep_breaker_leave(waiter.breaker, 0, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_OPENED,
-           "its failure opens it");
+           "the only call's failure opens it");
     (void)apr_thread_join(&rv, thread);
-    is_int(waiter.result, CLOUDEP_EPROVIDER, "and whoever waits in line is told so");
+    is_int(waiter.result, CLOUDEP_EPROVIDER, "a call that waits is refused when it opens");
 }
 
 int main(void)

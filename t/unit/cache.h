@@ -14,7 +14,7 @@
 
 #define SECOND APR_USEC_PER_SEC
 
-typedef struct {
+typedef struct crowd_t {
     cloudep_cache_t *cache;
     cloudep_cache_key_t key;
     apr_status_t rv[TEST_THREADS];

@@ -294,7 +294,7 @@ static void test_closed(int port, pid_t pid, apr_pool_t *pool)
 }
 
 /* A server that answers every connection with the same words and hangs up. */
-typedef struct {
+typedef struct fake_t {
     int listener;
     const char *words;
 } fake_t;

@@ -45,7 +45,7 @@ static void test_keys(apr_pool_t *pool)
        "the path of a socket is read");
     is_int(cloudep_cache_parse_server(&server, "11211", pool), CLOUDEP_EMALFORMED, "a port alone is refused");
     is_int(cloudep_cache_parse_server(&server, "a:99999", pool), CLOUDEP_EMALFORMED, "a port too high is refused");
-    is_int(cloudep_cache_parse_server(&server, "", pool), CLOUDEP_EMALFORMED, "nothing is refused");
+    is_int(cloudep_cache_parse_server(&server, "", pool), CLOUDEP_EMALFORMED, "an empty server is refused");
 }
 
 static void test_values(cloudep_cache_t *cache, apr_pool_t *pool)
@@ -80,23 +80,24 @@ static void test_values(cloudep_cache_t *cache, apr_pool_t *pool)
     memset(big, 'k', 300);
     big[300] = '\0';
     is_int(set(cache, big, "long"), APR_SUCCESS, "a name of 300 bytes is stored");
-    is_int(get(cache, big, pool), APR_SUCCESS, "and found");
+    is_int(get(cache, big, pool), APR_SUCCESS, "a name of 300 bytes is found");
     is_int(set(cache, evil, "evil"), APR_SUCCESS, "a name with CR LF is stored");
-    is_int(get(cache, evil, pool), APR_SUCCESS, "and found");
-    is_int(get(cache, "a", pool), APR_NOTFOUND, "and nothing else was");
+    is_int(get(cache, evil, pool), APR_SUCCESS, "a name with CR LF is found");
+    is_int(get(cache, "a", pool), APR_NOTFOUND, "a name with CR LF stores nothing else");
 
     is_int(set(cache, "word", "word"), APR_SUCCESS, "a word is stored");
     number = 7;
     is_int(cloudep_cache_incr(&number, cache, key("word"), 60), CLOUDEP_ECACHE, "a word cannot be counted up");
-    is_int(number, 0, "and gives no number");
-    is_int(get(cache, "word", pool), APR_SUCCESS, "after which all is well");
+    is_int(number, 0, "a failed count gives no number");
+    is_int(get(cache, "word", pool), APR_SUCCESS, "the connection works after a failed count");
     is_int(cloudep_cache_incr(&number, cache, key("counter"), 0), APR_NOTFOUND, "a counter is not made unasked");
     ok(cloudep_cache_incr(&number, cache, key("counter"), 1) == APR_SUCCESS && number == 1, "a counter starts at 1");
-    ok(cloudep_cache_incr(&number, cache, key("counter"), 0) == APR_SUCCESS && number == 2, "and goes on with 2");
+    ok(cloudep_cache_incr(&number, cache, key("counter"), 0) == APR_SUCCESS && number == 2, "a counter goes on with 2");
     is_int(cloudep_cache_set(cache, key("short"), "x", 1, 1), APR_SUCCESS, "a value for one second");
     apr_sleep(2 * SECOND + SECOND / 10);
-    is_int(get(cache, "short", pool), APR_NOTFOUND, "is gone after two");
-    is_int(cloudep_cache_incr(&number, cache, key("counter"), 0), APR_NOTFOUND, "so is a counter");
+    is_int(get(cache, "short", pool), APR_NOTFOUND, "a value for one second is gone after two");
+    is_int(cloudep_cache_incr(&number, cache, key("counter"), 0), APR_NOTFOUND,
+           "a counter for one second is gone after two");
 }
 
 static void test_races(cloudep_cache_t *cache)
@@ -108,10 +109,10 @@ static void test_races(cloudep_cache_t *cache)
 
     in_threads(32, do_add, &crowd);
     is_int(count_of(crowd.rv, 32, APR_SUCCESS), 1, "one of 32 adds wins");
-    is_int(count_of(crowd.rv, 32, APR_EEXIST), 31, "the others are told so");
+    is_int(count_of(crowd.rv, 32, APR_EEXIST), 31, "the other 31 adds are told so");
     in_threads(32, do_delete, &crowd);
     is_int(count_of(crowd.rv, 32, APR_SUCCESS), 1, "one of 32 deletes wins");
-    is_int(count_of(crowd.rv, 32, APR_NOTFOUND), 31, "the others are told so");
+    is_int(count_of(crowd.rv, 32, APR_NOTFOUND), 31, "the other 31 deletes are told so");
     in_threads(32, do_incr, &crowd);
     is_int(count_of(crowd.rv, 32, APR_SUCCESS), 32, "32 count up a new counter");
     for (i = 0; i < 32; i++) {
@@ -137,11 +138,11 @@ static void test_socket(apr_pool_t *pool)
     APR_ARRAY_PUSH(servers, cloudep_cache_server_t) = (cloudep_cache_server_t){path, 0};
     pid = memcached_start_at(path);
     is_int(cloudep_cache_create(&cache, pool, servers, 4, SECOND), APR_SUCCESS, "a cache behind a Unix socket");
-    is_int(set(cache, "word", "x"), APR_SUCCESS, "stores");
-    is_int(get(cache, "word", pool), APR_SUCCESS, "and finds");
+    is_int(set(cache, "word", "x"), APR_SUCCESS, "a cache behind a Unix socket stores");
+    is_int(get(cache, "word", pool), APR_SUCCESS, "a cache behind a Unix socket finds");
     memcached_stop(pid);
     start = apr_time_now();
-    is_int(get(cache, "word", pool), CLOUDEP_ECACHE, "and when it is stopped,");
+    is_int(get(cache, "word", pool), CLOUDEP_ECACHE, "a stopped server behind a Unix socket is an outage");
     ok(since(start) < 2000, "ends in time (%d ms)", since(start));
     memcached_end(pid);
     unlink(path);

@@ -14,7 +14,7 @@
     "{\"keys\":[{\"kty\":\"oct\",\"use\":\"enc\",\"alg\":\"A256GCM\",\"kid\":\"k1\","                                  \
     "\"k\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"}]}"
 
-typedef struct {
+typedef struct crowd_t {
     const cloudep_challenges_t *in;
     const char *id;
     const char *code;
@@ -68,28 +68,33 @@ static void test_right(const cloudep_challenges_t *in, apr_pool_t *pool)
     const char *code;
     char *raw = NULL;
 
-    is_int(cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS, "a code is made");
-    ok(strlen(code) == 6 && strspn(code, "0123456789") == 6, "of six digits");
+    is_int(cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS,
+           "a challenge with a code is made");
+    ok(strlen(code) == 6 && strspn(code, "0123456789") == 6, "its code has six digits");
     is_int((long long)strlen(made->id), 22, "its id has 128 bits");
-    ok(cloudep_challenge_remaining(made) > 590 && cloudep_challenge_remaining(made) <= 600, "it lives for ten minutes");
+    ok(cloudep_challenge_remaining(made) > 590 && cloudep_challenge_remaining(made) <= 600,
+       "the challenge lives for ten minutes");
     cloudep_cache_get(&raw, NULL, in->cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(made->id)), pool);
     ok(raw && strstr(raw, "example.com") && !strstr(raw, code), "memcached has the record but not the code");
 
-    is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_SUCCESS, "it is found");
-    is_str(c->spec.tenant_id, "t1", "with its tenant");
-    is_str(c->spec.purpose, "register", "purpose");
-    is_str(c->spec.uid, "right", "member");
-    is_str(c->spec.target, spec.target, "target");
-    is_str(c->spec.extra, spec.extra, "and what the caller added");
-    is_int(cloudep_challenge_check(c, in, code, ATTEMPTS, pool), APR_SUCCESS, "the code is right");
-    is_int(cloudep_challenge_consume(c, in, pool), APR_SUCCESS, "it is consumed");
-    is_int(cloudep_challenge_consume(c, in, pool), APR_NOTFOUND, "once");
-    is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "and then gone");
-    is_int(cloudep_challenge_check(c, in, code, ATTEMPTS, pool), APR_NOTFOUND, "for who had loaded it as well");
+    is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_SUCCESS, "the challenge is found by its id");
+    is_str(c->spec.tenant_id, "t1", "it has its tenant");
+    is_str(c->spec.purpose, "register", "it has its purpose");
+    is_str(c->spec.uid, "right", "it has its member");
+    is_str(c->spec.target, spec.target, "it has its target");
+    is_str(c->spec.extra, spec.extra, "it has what the caller added");
+    is_int(cloudep_challenge_check(c, in, code, ATTEMPTS, pool), APR_SUCCESS, "the right code is accepted");
+    is_int(cloudep_challenge_consume(c, in, pool), APR_SUCCESS, "the challenge is consumed");
+    is_int(cloudep_challenge_consume(c, in, pool), APR_NOTFOUND, "it cannot be consumed twice");
+    is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "a consumed challenge is not found");
+    is_int(cloudep_challenge_check(c, in, code, ATTEMPTS, pool), APR_NOTFOUND,
+           "a request that loaded it before finds it consumed");
 
-    is_int(cloudep_challenge_load(&c, in, "", pool), APR_NOTFOUND, "no id is not found");
-    is_int(cloudep_challenge_load(&c, in, "../../../../../../../..", pool), APR_NOTFOUND, "nor is one of another form");
-    is_int(cloudep_challenge_load(&c, in, "AAAAAAAAAAAAAAAAAAAAAA", pool), APR_NOTFOUND, "nor one made up");
+    is_int(cloudep_challenge_load(&c, in, "", pool), APR_NOTFOUND, "an empty id is not found");
+    is_int(cloudep_challenge_load(&c, in, "../../../../../../../..", pool), APR_NOTFOUND,
+           "an id of another form is not found");
+    is_int(cloudep_challenge_load(&c, in, "AAAAAAAAAAAAAAAAAAAAAA", pool), APR_NOTFOUND,
+           "an id that was never made is not found");
 }
 
 static void test_wrong(const cloudep_challenges_t *in, apr_pool_t *pool)
@@ -108,13 +113,14 @@ static void test_wrong(const cloudep_challenges_t *in, apr_pool_t *pool)
                      : i == 1 ? "12345678"
                               : wrong(code, pool),
                      pool),
-               CLOUDEP_EFORGED, "a wrong code");
+               CLOUDEP_EFORGED, "one of five wrong codes is told to be wrong");
     }
-    is_int(guess(in, made->id, code, pool), CLOUDEP_ELOCKED, "after five even the right code is refused");
-    is_int(cloudep_challenge_locked(made, in, ATTEMPTS, pool), CLOUDEP_ELOCKED, "it is locked");
+    is_int(guess(in, made->id, code, pool), CLOUDEP_ELOCKED, "after five wrong codes the right one is refused");
+    is_int(cloudep_challenge_locked(made, in, ATTEMPTS, pool), CLOUDEP_ELOCKED, "the challenge is locked then");
     is_int(cloudep_challenge_start(&again, &next, in, &spec, 600, ATTEMPTS, pool), CLOUDEP_ELOCKED,
-           "and cannot be had again");
-    ok(again && !next && cloudep_challenge_remaining(again) > 590, "until its time is over");
+           "a locked challenge is not started anew");
+    ok(again && !next && cloudep_challenge_remaining(again) > 590,
+       "a locked challenge is told with its remaining time, and no code");
 }
 
 static void test_resend(const cloudep_challenges_t *in, apr_pool_t *pool)
@@ -132,12 +138,14 @@ static void test_resend(const cloudep_challenges_t *in, apr_pool_t *pool)
         guess(in, made->id, wrong(code, pool), pool);
     }
     do {
-        is_int(cloudep_challenge_start(&again, &next, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS, "a new code");
+        is_int(cloudep_challenge_start(&again, &next, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS,
+               "a resend makes a new code");
     } while (strcmp(code, next) == 0);
-    is_str(again->id, made->id, "has the old id");
-    is_int(guess(in, made->id, code, pool), CLOUDEP_EFORGED, "the old code is dead");
-    is_int(guess(in, made->id, wrong(next, pool), pool), CLOUDEP_EFORGED, "the fifth wrong guess");
-    is_int(guess(in, made->id, next, pool), CLOUDEP_ELOCKED, "is the last: a resend gives no new ones");
+    is_str(again->id, made->id, "a resend keeps the id");
+    is_int(guess(in, made->id, code, pool), CLOUDEP_EFORGED, "after a resend the old code is wrong");
+    is_int(guess(in, made->id, wrong(next, pool), pool), CLOUDEP_EFORGED,
+           "the fifth wrong guess, two of them after a resend");
+    is_int(guess(in, made->id, next, pool), CLOUDEP_ELOCKED, "a resend gives no new guesses");
 
     other.purpose = "password-reset";
     cloudep_challenge_start(&again, &next, in, &other, 600, ATTEMPTS, pool);
@@ -145,10 +153,10 @@ static void test_resend(const cloudep_challenges_t *in, apr_pool_t *pool)
     other.tenant_id = "t2";
     cloudep_challenge_start(&made, &code, in, &other, 600, ATTEMPTS, pool);
     ok(strcmp(again->id, made->id) != 0, "another tenant is another challenge");
-    is_int(guess(in, again->id, next, pool), APR_SUCCESS, "and each has its own code");
+    is_int(guess(in, again->id, next, pool), APR_SUCCESS, "challenges of two tenants have codes of their own");
     made->mac = again->mac;
     is_int(cloudep_challenge_check(made, in, next, ATTEMPTS, pool), CLOUDEP_EFORGED,
-           "whose hash is good for no other challenge");
+           "the hash of a code is good for no other challenge");
 }
 
 static void test_end(const cloudep_challenges_t *in, apr_pool_t *pool)
@@ -161,15 +169,18 @@ static void test_end(const cloudep_challenges_t *in, apr_pool_t *pool)
     cloudep_challenge_start(&made, &code, in, &spec, 1, ATTEMPTS, pool);
     is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_SUCCESS, "a challenge for one second");
     apr_sleep(SECOND + SECOND / 20);
-    is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_NOTFOUND, "is over after one");
-    is_int(cloudep_challenge_remaining(made), 0, "nothing remains");
-    is_int(cloudep_challenge_restore(made, in, pool), APR_NOTFOUND, "it cannot be put back");
-    is_int(cloudep_challenge_start(&c, &code, in, &spec, 0, ATTEMPTS, pool), APR_EINVAL, "no lifetime is refused");
-    is_int(cloudep_challenge_start(&c, &code, in, &spec, 3601, ATTEMPTS, pool), APR_EINVAL, "so is more than an hour");
+    is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_NOTFOUND, "a challenge of one second is over after it");
+    is_int(cloudep_challenge_remaining(made), 0, "no time remains of a challenge that is over");
+    is_int(cloudep_challenge_restore(made, in, pool), APR_NOTFOUND, "a challenge that is over cannot be restored");
+    is_int(cloudep_challenge_start(&c, &code, in, &spec, 0, ATTEMPTS, pool), APR_EINVAL, "a lifetime of 0 is refused");
+    is_int(cloudep_challenge_start(&c, &code, in, &spec, 3601, ATTEMPTS, pool), APR_EINVAL,
+           "a lifetime of more than an hour is refused");
     spec.target = "\xff";
-    is_int(cloudep_challenge_start(&c, &code, in, &spec, 600, ATTEMPTS, pool), APR_EINVAL, "and what is not UTF-8");
+    is_int(cloudep_challenge_start(&c, &code, in, &spec, 600, ATTEMPTS, pool), APR_EINVAL,
+           "a target that is not UTF-8 is refused");
     spec.uid = NULL;
-    is_int(cloudep_challenge_start(&c, &code, in, &spec, 600, ATTEMPTS, pool), APR_EINVAL, "and a code for nobody");
+    is_int(cloudep_challenge_start(&c, &code, in, &spec, 600, ATTEMPTS, pool), APR_EINVAL,
+           "a code for no member is refused");
 }
 
 static void use(int i, void *crowd_)
@@ -201,14 +212,16 @@ static void test_races(const cloudep_challenges_t *in, apr_pool_t *pool)
     crowd.id = made->id;
     in_threads(TEST_THREADS, use, &crowd);
     is_int(count_of(crowd.rv, TEST_THREADS, APR_SUCCESS), 1, "64 with the right code: one winner");
-    is_int(count_of(crowd.rv, TEST_THREADS, APR_NOTFOUND), TEST_THREADS - 1, "the others find nothing");
+    is_int(count_of(crowd.rv, TEST_THREADS, APR_NOTFOUND), TEST_THREADS - 1,
+           "the other 63 with the right code find nothing");
     cloudep_challenge_start(&made, &crowd.code, in, &spec, 600, ATTEMPTS, pool);
     crowd.id = made->id;
     crowd.code = wrong(crowd.code, pool);
     crowd.attempts = ATTEMPTS;
     in_threads(TEST_THREADS, use, &crowd);
     is_int(count_of(crowd.rv, TEST_THREADS, CLOUDEP_EFORGED), ATTEMPTS, "64 with a wrong one: five guesses");
-    is_int(count_of(crowd.rv, TEST_THREADS, CLOUDEP_ELOCKED), TEST_THREADS - ATTEMPTS, "the others are locked out");
+    is_int(count_of(crowd.rv, TEST_THREADS, CLOUDEP_ELOCKED), TEST_THREADS - ATTEMPTS,
+           "the other 59 with a wrong code are locked out");
     for (i = 0; i < TEST_THREADS; i++) {
         apr_pool_destroy(crowd.pool[i]);
     }
@@ -234,10 +247,11 @@ static void test_restore(const cloudep_challenges_t *in, apr_pool_t *pool)
         bad += cloudep_challenge_restore(c, in, pool) != APR_SUCCESS;
     }
     is_int(bad, 0, "right, consumed and put back three times, with one guess left");
-    is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_SUCCESS, "it is there");
-    ok(c->expires == made->expires && c->created == made->created, "with its old end");
-    is_int(guess(in, made->id, wrong(code, pool), pool), CLOUDEP_EFORGED, "the wrong guesses are still counted");
-    is_int(guess(in, made->id, code, pool), CLOUDEP_ELOCKED, "this was the last one");
+    is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_SUCCESS, "a restored challenge is found");
+    ok(c->expires == made->expires && c->created == made->created, "a restored challenge keeps its times");
+    is_int(guess(in, made->id, wrong(code, pool), pool), CLOUDEP_EFORGED,
+           "a restored challenge keeps its wrong guesses");
+    is_int(guess(in, made->id, code, pool), CLOUDEP_ELOCKED, "the guess after the last one is refused");
 }
 
 static void test_open(const cloudep_challenges_t *in, apr_pool_t *pool)
@@ -252,22 +266,26 @@ static void test_open(const cloudep_challenges_t *in, apr_pool_t *pool)
     int bad = 0;
 
     is_int(cloudep_challenge_open(&one, &keyless, &spec, 300, pool), APR_SUCCESS, "a challenge without a code");
-    is_int(cloudep_challenge_open(&two, &keyless, &spec, 300, pool), APR_SUCCESS, "and another of the same member");
-    ok(strcmp(one->id, two->id) != 0, "stand apart");
-    is_int(cloudep_challenge_load(&c, &keyless, one->id, pool), APR_SUCCESS, "the first is alive");
-    ok(!c->spec.target && !c->spec.extra, "without what it was not given");
+    is_int(cloudep_challenge_open(&two, &keyless, &spec, 300, pool), APR_SUCCESS,
+           "another challenge of the same member");
+    ok(strcmp(one->id, two->id) != 0, "two challenges without a code have two ids");
+    is_int(cloudep_challenge_load(&c, &keyless, one->id, pool), APR_SUCCESS, "the first stays alive beside the second");
+    ok(!c->spec.target && !c->spec.extra, "it has no target and nothing added");
     for (i = 0; i < ATTEMPTS; i++) {
         bad += cloudep_challenge_count(c, &keyless, ATTEMPTS) != APR_SUCCESS;
     }
-    is_int(bad, 0, "it takes five guesses");
-    is_int(cloudep_challenge_count(c, &keyless, ATTEMPTS), CLOUDEP_ELOCKED, "and not a sixth");
-    is_int(cloudep_challenge_check(two, in, "000000", ATTEMPTS, pool), CLOUDEP_EFORGED, "no code is its code");
-    is_int(cloudep_challenge_consume(two, &keyless, pool), APR_SUCCESS, "it can be consumed");
+    is_int(bad, 0, "a challenge without a code takes five guesses");
+    is_int(cloudep_challenge_count(c, &keyless, ATTEMPTS), CLOUDEP_ELOCKED,
+           "a challenge without a code takes no sixth guess");
+    is_int(cloudep_challenge_check(two, in, "000000", ATTEMPTS, pool), CLOUDEP_EFORGED,
+           "no code is right for a challenge without one");
+    is_int(cloudep_challenge_consume(two, &keyless, pool), APR_SUCCESS, "a challenge without a code can be consumed");
     spec.uid = NULL;
-    is_int(cloudep_challenge_open(&one, &keyless, &spec, 300, pool), APR_SUCCESS, "it may belong to nobody");
-    is_int(cloudep_challenge_load(&c, &keyless, one->id, pool), APR_SUCCESS, "and is found");
-    ok(!c->spec.uid, "without a member");
-    is_int(cloudep_challenge_consume(c, &keyless, pool), APR_SUCCESS, "and consumed");
+    is_int(cloudep_challenge_open(&one, &keyless, &spec, 300, pool), APR_SUCCESS,
+           "a challenge without a code may be of no member");
+    is_int(cloudep_challenge_load(&c, &keyless, one->id, pool), APR_SUCCESS, "a challenge of no member is found");
+    ok(!c->spec.uid, "a challenge of no member names none");
+    is_int(cloudep_challenge_consume(c, &keyless, pool), APR_SUCCESS, "a challenge of no member can be consumed");
     spec.uid = "open";
     is_int(cloudep_challenge_start(&c, &code, &keyless, &spec, 300, ATTEMPTS, pool), CLOUDEP_EUNSET,
            "a code needs a sealing key");
@@ -291,15 +309,18 @@ static void test_invalidate(const cloudep_challenges_t *in, apr_pool_t *pool)
     cloudep_challenge_open(&second, in, &mfa, 600, pool);
     cloudep_challenge_start(&others, &others_code, in, &other, 600, ATTEMPTS, pool);
     is_int(cloudep_challenge_invalidate(in, "t1", "reset"), APR_SUCCESS, "a member's challenges are ended");
-    is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "the code is not found");
-    is_int(cloudep_challenge_load(&next, in, second->id, pool), APR_NOTFOUND, "the second factor neither");
-    is_int(cloudep_challenge_consume(second, in, pool), APR_NOTFOUND, "nor can it be consumed by who has it");
-    is_int(guess(in, others->id, others_code, pool), APR_SUCCESS, "another member's is alive");
+    is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "after that the code's challenge is not found");
+    is_int(cloudep_challenge_load(&next, in, second->id, pool), APR_NOTFOUND,
+           "after that the second factor's challenge is not found");
+    is_int(cloudep_challenge_consume(second, in, pool), APR_NOTFOUND,
+           "after that a challenge loaded before cannot be consumed");
+    is_int(guess(in, others->id, others_code, pool), APR_SUCCESS, "another member's challenge stays alive");
     is_int(cloudep_challenge_start(&next, &next_code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS,
-           "a new one is made");
-    is_int(guess(in, next->id, next_code, pool), APR_SUCCESS, "and works");
-    is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "the old one stays dead");
-    is_int(cloudep_challenge_invalidate(in, "t1", "nobody"), APR_SUCCESS, "who has none has none");
+           "a new challenge can be made at once");
+    is_int(guess(in, next->id, next_code, pool), APR_SUCCESS, "the new challenge's code is right");
+    is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "the old challenge stays dead");
+    is_int(cloudep_challenge_invalidate(in, "t1", "nobody"), APR_SUCCESS,
+           "ending the challenges of a member without any");
 }
 
 /* Whatever single key memcached drops, nothing becomes easier. */
@@ -315,19 +336,21 @@ static void test_loss(const cloudep_challenges_t *in, apr_pool_t *pool)
 
     cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool);
     cloudep_cache_delete(in->cache, cloudep_cache_key("guesses", CLOUDEP_KEY_PARTS(made->id)));
-    is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "a lost counter is not a new one");
-    is_int(cloudep_challenge_start(&next, &code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS, "a new code");
-    ok(strcmp(next->id, made->id) != 0, "gets a new id");
-    is_int(cloudep_challenge_load(&made, in, made->id, pool), APR_NOTFOUND, "the old one is over");
-    is_int(cloudep_cache_delete(in->cache, slot), APR_SUCCESS, "the slot is lost");
-    is_int(guess(in, next->id, code, pool), APR_NOTFOUND, "so is the challenge");
-    is_int(cloudep_challenge_start(&next, &code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS, "until the next one");
-    is_int(guess(in, next->id, code, pool), APR_SUCCESS, "which works");
+    is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "a challenge whose counter was lost takes no guess");
+    is_int(cloudep_challenge_start(&next, &code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS,
+           "a new code after the loss of the counter");
+    ok(strcmp(next->id, made->id) != 0, "the new code has a new challenge");
+    is_int(cloudep_challenge_load(&made, in, made->id, pool), APR_NOTFOUND, "the challenge without a counter is over");
+    is_int(cloudep_cache_delete(in->cache, slot), APR_SUCCESS, "the member's slot is lost");
+    is_int(guess(in, next->id, code, pool), APR_NOTFOUND, "a challenge whose slot was lost is not found");
+    is_int(cloudep_challenge_start(&next, &code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS,
+           "a challenge is made after the loss of the slot");
+    is_int(guess(in, next->id, code, pool), APR_SUCCESS, "that challenge's code is right");
     cloudep_cache_set(in->cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(next->id)), "{}", 2, 60);
-    is_int(guess(in, next->id, code, pool), CLOUDEP_EDATA, "a record that is none");
+    is_int(guess(in, next->id, code, pool), CLOUDEP_EDATA, "an empty record is refused");
     cloudep_cache_set(in->cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(next->id)), nobodys, strlen(nobodys),
                       60);
-    is_int(guess(in, next->id, code, pool), CLOUDEP_EDATA, "one that nobody wrote");
+    is_int(guess(in, next->id, code, pool), CLOUDEP_EDATA, "a record without its keyed hash and guesses is refused");
 }
 
 /* Puts text where the record of id is. */
@@ -361,16 +384,16 @@ static void test_forged(const cloudep_challenges_t *in, apr_pool_t *pool)
         memcpy(text, "victim\\u", 8); /* as long as it was; JSON or not, it is not what was written */
     }
     put_record(in, mine->id, changed);
-    is_int(guess(in, mine->id, code, pool), CLOUDEP_EDATA, "a changed record is none");
+    is_int(guess(in, mine->id, code, pool), CLOUDEP_EDATA, "a changed record is refused");
     put_record(in, mine->id, strchr(record, '\n') + 1);
-    is_int(guess(in, mine->id, code, pool), CLOUDEP_EDATA, "nor one without its keyed hash");
+    is_int(guess(in, mine->id, code, pool), CLOUDEP_EDATA, "a record without its keyed hash is refused");
     put_record(in, theirs->id, record);
-    is_int(guess(in, theirs->id, code, pool), CLOUDEP_EDATA, "nor one of another id");
+    is_int(guess(in, theirs->id, code, pool), CLOUDEP_EDATA, "a record under another id is refused");
     put_record(in, mine->id, record);
-    is_int(guess(in, mine->id, code, pool), APR_SUCCESS, "the one that was written is");
+    is_int(guess(in, mine->id, code, pool), APR_SUCCESS, "the record as it was written is accepted");
     cloudep_challenge_open(&mine, &keyless, &own, 600, pool);
     is_int(cloudep_challenge_load(&c, in, mine->id, pool), CLOUDEP_EDATA,
-           "nor is one made without a key, where there is one");
+           "a record made without a key is refused where there is one");
 }
 
 /* One of two servers is lost: a challenge is whole or gone, and the two pairs of its keys go one by one. */
@@ -390,7 +413,7 @@ static void test_two_servers(const cloudep_challenges_t *one, apr_pool_t *pool)
 
         broken += cloudep_challenge_start(&made[i], &codes[i], &in, &spec, 600, ATTEMPTS, pool) != APR_SUCCESS;
     }
-    is_int(broken, 0, "400 challenges");
+    is_int(broken, 0, "400 challenges on two servers");
     memcached_end(pids[0]);
     for (int i = 0; i < 400; i++) {
         cloudep_challenge_t *c;
@@ -400,7 +423,7 @@ static void test_two_servers(const cloudep_challenges_t *one, apr_pool_t *pool)
         whole += found && rv == APR_SUCCESS;
         broken += found && rv != APR_SUCCESS;
     }
-    is_int(broken, 0, "with one dead, what is found is whole");
+    is_int(broken, 0, "with one server dead each challenge is whole or gone");
     ok(whole > 60, "a quarter of them is (%d)", whole);
     memcached_end(pids[1]);
 }
@@ -414,24 +437,30 @@ static void test_cooldown(const cloudep_challenges_t *in, apr_pool_t *pool)
     ok(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 60, pool) == APR_SUCCESS && wait == 0, "the first mail");
     is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 60, pool), APR_EEXIST, "the second is too early");
     ok(wait > 50 && wait <= 60, "by %u seconds", wait);
-    is_int(cloudep_cooldown_claim(&wait, in, "t2", "a@b", 60, pool), APR_SUCCESS, "not in another tenant");
-    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@c", 60, pool), APR_SUCCESS, "not to another address");
-    is_int(cloudep_cooldown_release(in, "t1", "a@b"), APR_SUCCESS, "it was not sent after all");
-    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 1, pool), APR_SUCCESS, "so it may be sent");
-    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 1, pool), APR_EEXIST, "once");
+    is_int(cloudep_cooldown_claim(&wait, in, "t2", "a@b", 60, pool), APR_SUCCESS,
+           "another tenant has a cooldown of its own");
+    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@c", 60, pool), APR_SUCCESS,
+           "another address has a cooldown of its own");
+    is_int(cloudep_cooldown_release(in, "t1", "a@b"), APR_SUCCESS, "a claim is given back");
+    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 1, pool), APR_SUCCESS,
+           "after that the next mail may be sent");
+    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 1, pool), APR_EEXIST,
+           "a second mail within its cooldown may not");
     apr_sleep(2 * SECOND + SECOND / 10);
-    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 1, pool), APR_SUCCESS, "and again when the time is over");
-    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 0, pool), APR_SUCCESS, "no cooldown, no wait");
-    is_int(cloudep_cooldown_release(in, "t1", "none"), APR_SUCCESS, "no claim, nothing to give back");
+    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 1, pool), APR_SUCCESS,
+           "a mail may be sent after the cooldown");
+    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 0, pool), APR_SUCCESS, "without a cooldown there is no wait");
+    is_int(cloudep_cooldown_release(in, "t1", "none"), APR_SUCCESS, "giving back what was not claimed is no failure");
 
     for (i = 0; i < 10; i++) {
         bad += cloudep_quota_claim(&wait, in, "t1", "u", "email", 10, pool) != APR_SUCCESS || wait != 0;
     }
-    is_int(bad, 0, "ten a day");
-    is_int(cloudep_quota_claim(&wait, in, "t1", "u", "email", 10, pool), CLOUDEP_EREFUSED, "not eleven");
+    is_int(bad, 0, "ten codes of a day are granted");
+    is_int(cloudep_quota_claim(&wait, in, "t1", "u", "email", 10, pool), CLOUDEP_EREFUSED,
+           "the eleventh code of a day is refused");
     ok(wait > 0 && wait <= 86400, "until tomorrow, %u seconds", wait);
     is_int(cloudep_quota_claim(&wait, in, "t1", "u", "phone", 10, pool), APR_SUCCESS, "another purpose counts apart");
-    is_int(cloudep_quota_claim(&wait, in, "t1", "v", "email", 10, pool), APR_SUCCESS, "another member too");
+    is_int(cloudep_quota_claim(&wait, in, "t1", "v", "email", 10, pool), APR_SUCCESS, "another member counts apart");
 }
 
 static void test_outage(const cloudep_challenges_t *in, pid_t pid, apr_pool_t *pool)
@@ -446,20 +475,23 @@ static void test_outage(const cloudep_challenges_t *in, pid_t pid, apr_pool_t *p
     cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool);
     memcached_end(pid);
     is_int(cloudep_challenge_load(&c, in, made->id, pool), CLOUDEP_ECACHE, "load without memcached");
-    is_int(cloudep_challenge_check(made, in, code, ATTEMPTS, pool), CLOUDEP_ECACHE, "check");
-    is_int(cloudep_challenge_count(made, in, ATTEMPTS), CLOUDEP_ECACHE, "count");
-    is_int(cloudep_challenge_locked(made, in, ATTEMPTS, pool), CLOUDEP_ECACHE, "locked");
-    is_int(cloudep_challenge_consume(made, in, pool), CLOUDEP_ECACHE, "consume");
-    is_int(cloudep_challenge_restore(made, in, pool), CLOUDEP_ECACHE, "restore");
-    is_int(cloudep_challenge_start(&c, &code, in, &spec, 600, ATTEMPTS, pool), CLOUDEP_ECACHE, "start");
-    ok(!c && !code, "gives nothing");
-    is_int(cloudep_challenge_open(&c, in, &spec, 600, pool), CLOUDEP_ECACHE, "open");
-    is_int(cloudep_challenge_invalidate(in, "t1", "outage"), CLOUDEP_ECACHE, "invalidate");
-    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 60, pool), CLOUDEP_ECACHE, "cooldown");
-    is_int(cloudep_cooldown_release(in, "t1", "a@b"), CLOUDEP_ECACHE, "release");
-    is_int(cloudep_quota_claim(&wait, in, "t1", "u", "email", 10, pool), CLOUDEP_ECACHE, "quota");
-    is_int(cloudep_challenge_load(&c, &unset, made->id, pool), CLOUDEP_EUNSET, "not configured is not an outage");
-    is_int(cloudep_cooldown_claim(&wait, &unset, "t1", "a@b", 60, pool), CLOUDEP_EUNSET, "for a cooldown either");
+    is_int(cloudep_challenge_check(made, in, code, ATTEMPTS, pool), CLOUDEP_ECACHE, "check without memcached");
+    is_int(cloudep_challenge_count(made, in, ATTEMPTS), CLOUDEP_ECACHE, "count without memcached");
+    is_int(cloudep_challenge_locked(made, in, ATTEMPTS, pool), CLOUDEP_ECACHE, "locked without memcached");
+    is_int(cloudep_challenge_consume(made, in, pool), CLOUDEP_ECACHE, "consume without memcached");
+    is_int(cloudep_challenge_restore(made, in, pool), CLOUDEP_ECACHE, "restore without memcached");
+    is_int(cloudep_challenge_start(&c, &code, in, &spec, 600, ATTEMPTS, pool), CLOUDEP_ECACHE,
+           "start without memcached");
+    ok(!c && !code, "start without memcached gives nothing");
+    is_int(cloudep_challenge_open(&c, in, &spec, 600, pool), CLOUDEP_ECACHE, "open without memcached");
+    is_int(cloudep_challenge_invalidate(in, "t1", "outage"), CLOUDEP_ECACHE, "invalidate without memcached");
+    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 60, pool), CLOUDEP_ECACHE, "a cooldown without memcached");
+    is_int(cloudep_cooldown_release(in, "t1", "a@b"), CLOUDEP_ECACHE, "a release without memcached");
+    is_int(cloudep_quota_claim(&wait, in, "t1", "u", "email", 10, pool), CLOUDEP_ECACHE, "a quota without memcached");
+    is_int(cloudep_challenge_load(&c, &unset, made->id, pool), CLOUDEP_EUNSET,
+           "load where no memcached is configured is no outage");
+    is_int(cloudep_cooldown_claim(&wait, &unset, "t1", "a@b", 60, pool), CLOUDEP_EUNSET,
+           "a cooldown where no memcached is configured is no outage");
 }
 
 int main(void)

@@ -89,16 +89,16 @@ static void test_kept(void)
 {
     cloudep_fetched_t *fetched = make(pool, 400, 150, 50);
 
-    is_int(get(fetched, NULL, pool), 1, "the first who asks has it read");
-    is_int(get(fetched, NULL, pool), 1, "the second gets the same");
+    is_int(get(fetched, NULL, pool), 1, "the first request has it read");
+    is_int(get(fetched, NULL, pool), 1, "the second request gets the same");
     apr_sleep(MS(420));
     is_int(get(fetched, NULL, pool), 2, "when it is too old it is read again");
     peer.result = CLOUDEP_EPROVIDER;
     apr_sleep(MS(420));
     is_int(get(fetched, NULL, pool), 2, "a reading that fails leaves what was there");
-    is_int(peer.reads, 3, "it was tried");
-    is_int(get(fetched, NULL, pool), 2, "the next one gets that at once");
-    is_int(peer.reads, 3, "without another try so soon");
+    is_int(peer.reads, 3, "a reading that fails was tried");
+    is_int(get(fetched, NULL, pool), 2, "the next request gets what was there at once");
+    is_int(peer.reads, 3, "the next request makes no other try so soon");
     apr_sleep(MS(170));
     peer.result = APR_SUCCESS;
     is_int(get(fetched, NULL, pool), 4, "later it is read again");
@@ -109,9 +109,9 @@ static void test_nothing(void)
     cloudep_fetched_t *fetched = make(pool, 1000, 20, 50);
 
     peer.result = CLOUDEP_EPROVIDER;
-    is_int(get(fetched, NULL, pool), -CLOUDEP_EPROVIDER, "with nothing there a failure is told");
-    is_int(get(fetched, NULL, pool), -CLOUDEP_EPROVIDER, "to the next one as well");
-    is_int(peer.reads, 1, "who does not try again at once");
+    is_int(get(fetched, NULL, pool), -CLOUDEP_EPROVIDER, "with nothing there a failed reading is told");
+    is_int(get(fetched, NULL, pool), -CLOUDEP_EPROVIDER, "the next request is told of the failure as well");
+    is_int(peer.reads, 1, "the next request does not try again at once");
     peer.result = APR_SUCCESS;
     apr_sleep(MS(1020));
     is_int(get(fetched, NULL, pool), 2, "a second later it is tried again");
@@ -122,19 +122,19 @@ static void test_renew(void)
     cloudep_fetched_t *fetched = make(pool, 10000, 200, 50);
     unsigned int generation, seen;
 
-    is_int(get(fetched, &generation, pool), 1, "read");
+    is_int(get(fetched, &generation, pool), 1, "the first generation is read");
     seen = generation;
     is_int(renew(fetched, &generation), -APR_NOTFOUND, "something newer cannot be had so soon");
-    is_int(peer.reads, 1, "and is not asked for");
+    is_int(peer.reads, 1, "something newer is not read so soon");
     apr_sleep(MS(220));
-    is_int(renew(fetched, &generation), 2, "but later");
-    ok(generation != seen, "it is another generation");
+    is_int(renew(fetched, &generation), 2, "something newer is read later");
+    ok(generation != seen, "what is newer is another generation");
     is_int(renew(fetched, &seen), 2, "who knew the old one only gets what is newer already");
-    is_int(peer.reads, 2, "without another reading");
+    is_int(peer.reads, 2, "what is newer already takes no other reading");
     peer.result = CLOUDEP_EPROVIDER;
     apr_sleep(MS(220));
     is_int(renew(fetched, &generation), -CLOUDEP_EPROVIDER, "a failure is not an answer");
-    is_int(renew(fetched, &generation), -CLOUDEP_EPROVIDER, "not a moment later either");
+    is_int(renew(fetched, &generation), -CLOUDEP_EPROVIDER, "a failure is no answer a moment later either");
     is_int(get(fetched, &generation, pool), 2, "what was there stays");
 }
 
@@ -199,11 +199,11 @@ static void test_threads(void)
 
     peer.takes = MS(100);
     is_int(all_ask(fetched, 0, 0, 1), 16, "sixteen who ask at once get the one reading");
-    is_int(peer.reads, 1, "of which there is one");
-    is_int(get(fetched, &generation, pool), 1, "it stays");
+    is_int(peer.reads, 1, "sixteen who ask at once cause one reading");
+    is_int(get(fetched, &generation, pool), 1, "the reading stays");
     apr_sleep(MS(20));
     is_int(all_ask(fetched, 1, generation, 2), 16, "sixteen who want a newer one get the same");
-    is_int(peer.reads, 2, "by one more reading");
+    is_int(peer.reads, 2, "sixteen who want a newer one cause one more reading");
     is_int(peer.most_at_once, 1, "never two at once");
 
     fetched = make(pool, 10000, 10, 20);

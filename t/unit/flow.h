@@ -17,6 +17,7 @@
 #include <stddef.h>
 
 #include "base/cache/cache.h"
+#include "base/crypto/mac.h"
 #include "base/crypto/seal.h"
 #include "base/jose/keyfile.h"
 #include "core/http.h"
@@ -106,6 +107,8 @@ static inline void flow_runtime(void)
     flow.run.signing = flow_keys("signing", "ES256");
     flow.run.sealing = flow_keys("sealing", "A256GCM");
     flow.run.challenges.keys = flow.run.sealing;
+    flow_must(cloudep_derive_jwks(&flow.run.refresh, flow.pool, flow.run.sealing, "refresh token"), "derived keys");
+    flow.run.refresh_key = cloudep_jwks_active(flow.run.refresh, CLOUDEP_KEY_SIGN);
     flow.run.idp = &cloudep_idp_local;
     flow.run.db = postgres_db(flow.pool, POSTGRES_APP);
     flow.run.db->lock_timeout = 300;
@@ -244,15 +247,17 @@ static inline void flow_member(flow_case_t *at, const char *slug, const char *em
                                        .terms_version = "1"};
     cloudep_challenge_answer_t challenge = {0};
     cloudep_confirmation_t confirmation = {.tenant_slug = slug};
+    cloudep_confirmed_t confirmed = {0};
 
     if (cloudep_failed(cloudep_register(at->ctx, &in, &challenge))) {
         flow_bail_out("a member could not be registered");
     }
     confirmation.challenge_id = challenge.challenge_id;
     confirmation.code = flow_code(at, email, "registration");
-    if (cloudep_failed(cloudep_confirm_registration(at->ctx, &confirmation, session))) {
+    if (cloudep_failed(cloudep_confirm_registration(at->ctx, &confirmation, &confirmed))) {
         flow_bail_out("a member could not be confirmed");
     }
+    *session = confirmed.session;
 }
 
 /** A login by password. */

@@ -113,8 +113,8 @@ static void test_changed_meanwhile(void)
     is_int(cloudep_member_by_email(flow.run.db, at->p, &tenant, &member, SLUG, "meanwhile@login.test"), APR_SUCCESS,
            "the member as the login has read it");
     set_status("meanwhile@login.test", "suspended");
-    is_outcome(cloudep_complete_login(at->ctx, tenant, member, "pwd", &result), CLOUDEP_LOGIN_REFUSED,
-               "a member who was suspended after the password was right gets no session");
+    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &(cloudep_first_factor_t){.amr = "pwd"}, &result),
+               CLOUDEP_LOGIN_REFUSED, "a member who was suspended after the password was right gets no session");
     ok(!result.session, "no session is told of");
     is_value("1", "no session was opened but the registration's",
              "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid", member->uid);
@@ -125,7 +125,8 @@ static cloudep_outcome_t guess(flow_case_t *at, int number, void *email)
 {
     cloudep_login_result_t result;
 
-    return flow_login(at, SLUG, email, number ? "a wrong pass phrase" : FLOW_PASSWORD, &result);
+    (void)number;
+    return flow_login(at, SLUG, email, "a wrong pass phrase", &result);
 }
 
 static void test_failures(void)
@@ -170,9 +171,9 @@ static void test_guesses_at_once(void)
     flow_crowd(&crowd, count);
     wrong = flow_ended(&crowd, count, CLOUDEP_CREDENTIALS_WRONG);
     held = flow_ended(&crowd, count, CLOUDEP_TOO_MANY_PASSWORDS);
-    ok(wrong < flow.config.login_attempts + 1, "of %d guesses at once at most %d are answered: %d", count,
+    ok(wrong <= flow.config.login_attempts, "of %d guesses at once at most %d are answered: %d", count,
        flow.config.login_attempts, wrong);
-    is_int(wrong + held + flow_ended(&crowd, count, CLOUDEP_DONE), count, "all other guesses are told to wait");
+    is_int(wrong + held, count, "all other guesses are told to wait");
     flow.config.login_wait = 1;
     postgres_sql("DELETE FROM cloudep.lockouts");
     flow_end(at);

@@ -27,16 +27,16 @@ static cloudep_outcome_t enter(flow_case_t *at, const char *email, const char *i
 static cloudep_outcome_t confirm(flow_case_t *at, const char *challenge_id, const char *code)
 {
     const cloudep_confirmation_t in = {.tenant_slug = SLUG, .challenge_id = challenge_id, .code = code};
-    const cloudep_session_t *session = NULL;
+    cloudep_confirmed_t confirmed = {0};
 
-    return cloudep_confirm_registration(at->ctx, &in, &session);
+    return cloudep_confirm_registration(at->ctx, &in, &confirmed);
 }
 
 static void test_straight(void)
 {
     flow_case_t *at = flow_begin();
     cloudep_challenge_answer_t answer;
-    const cloudep_session_t *session = NULL;
+    cloudep_confirmed_t confirmed = {0};
     cloudep_confirmation_t in = {.tenant_slug = SLUG};
 
     is_outcome(enter(at, "straight@reg.test", "open", &answer), CLOUDEP_DONE, "a registration with a good invite");
@@ -46,11 +46,13 @@ static void test_straight(void)
     ok(at->ctx->message_committed, "the delivery will be woken");
     in.challenge_id = answer.challenge_id;
     in.code = flow_code(at, "straight@reg.test", "registration");
-    is_outcome(cloudep_confirm_registration(at->ctx, &in, &session), CLOUDEP_DONE, "the code that was mailed confirms");
+    is_outcome(cloudep_confirm_registration(at->ctx, &in, &confirmed), CLOUDEP_DONE,
+               "the code that was mailed confirms");
     is_value("active", "the member is active then", "SELECT status FROM cloudep.members WHERE uid = $1::uuid",
              answer.uid);
-    is_str(session ? session->uid : NULL, answer.uid, "a session is open, of the uid that the registration told");
-    is_str(session ? session->amr : NULL, "otp", "the session says that a code opened it");
+    is_str(confirmed.session ? confirmed.session->uid : NULL, answer.uid,
+           "a session is open, of the uid that the registration told");
+    is_str(confirmed.session ? confirmed.session->amr : NULL, "otp", "the session says that a code opened it");
     is_outcome(confirm(at, in.challenge_id, in.code), CLOUDEP_CHALLENGE_GONE, "the same code a second time");
     is_str(at->ctx->note.uid, answer.uid, "the event is about the member");
     flow_end(at);
@@ -247,9 +249,9 @@ static void test_foreign_challenges(void)
     const cloudep_challenge_answer_t answer = pending(at, "foreign@reg.test");
     const char *code = flow_code(at, "foreign@reg.test", "registration");
     cloudep_confirmation_t in = {.tenant_slug = "other", .challenge_id = answer.challenge_id, .code = code};
-    const cloudep_session_t *session;
+    cloudep_confirmed_t confirmed = {0};
 
-    is_outcome(cloudep_confirm_registration(at->ctx, &in, &session), CLOUDEP_CHALLENGE_MISMATCH,
+    is_outcome(cloudep_confirm_registration(at->ctx, &in, &confirmed), CLOUDEP_CHALLENGE_MISMATCH,
                "the right code at another tenant");
     is_outcome(confirm(at, "AAAAAAAAAAAAAAAAAAAAAA", code), CLOUDEP_CHALLENGE_GONE, "a challenge that was never made");
     postgres_sql("UPDATE cloudep.members SET status = 'suspended' WHERE email = 'foreign@reg.test'");

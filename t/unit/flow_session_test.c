@@ -61,8 +61,8 @@ static void test_rotation(void)
     is_outcome(cloudep_refresh(at->ctx, second.refresh, &next), CLOUDEP_DONE, "the successor is turned in");
     is_int(next->refresh_seq, 3, "its successor is of the third generation");
     is_refused(at, first.refresh, "the first token, whose grace is over");
-    is_value("refresh token reused", "ends the session", "SELECT revoke_reason FROM cloudep.sessions WHERE id = $1::uuid",
-             session->id);
+    is_value("refresh token reused", "ends the session",
+             "SELECT revoke_reason FROM cloudep.sessions WHERE id = $1::uuid", session->id);
     is_refused(at, tokens_of(at, next).refresh, "the newest token of a session that a reuse has ended");
     flow_end(at);
 }

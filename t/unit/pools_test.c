@@ -66,7 +66,7 @@ static void test_token_places(apr_pool_t *pool)
 
 /* ---- turns in the background ----------------------------------------------------------------------------- */
 
-typedef struct {
+typedef struct work_t {
     cloudep_background_t *background;
     apr_uint32_t turns; /* all but the last */
     apr_uint32_t last;
@@ -150,7 +150,7 @@ static void test_background(apr_pool_t *parent)
 }
 
 /* A turn that does not end before it is let go. Not in the pool: it outlives that. */
-typedef struct {
+typedef struct stuck_t {
     apr_uint32_t began;
     apr_uint32_t let_go;
     apr_uint32_t ended;
@@ -244,13 +244,13 @@ static void test_watchdog(apr_pool_t *parent)
 #define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 /* A server with a thread for each connection, which answers whatever comes, three times at most. */
-typedef struct {
+typedef struct server_t {
     int listener;
     apr_uint32_t connections;
     apr_uint32_t serving;
 } server_t;
 
-typedef struct {
+typedef struct connection_t {
     server_t *server;
     int fd;
 } connection_t;
@@ -292,7 +292,7 @@ static void *accept_all(void *serverv)
     return NULL;
 }
 
-typedef struct {
+typedef struct client_t {
     cloudep_http_t *http;
     const char *url;
     const char *closed; /* where nobody listens */

@@ -190,24 +190,24 @@ typedef struct postgres_connection_t {
     struct postgres_connection_t *next;
 } postgres_connection_t;
 
-typedef struct postgres_lender_t {
+typedef struct postgres_connections_t {
     apr_pool_t *pool;
     apr_thread_mutex_t *mutex;
     const char *conninfo;
     const apr_dbd_driver_t *driver;
     postgres_connection_t *free;
-} postgres_lender_t;
+} postgres_connections_t;
 
 /* The caller holds the mutex. */
-static inline postgres_connection_t *postgres_open(postgres_lender_t *lender)
+static inline postgres_connection_t *postgres_open(postgres_connections_t *all)
 {
-    postgres_connection_t *connection = apr_pcalloc(lender->pool, sizeof(*connection));
+    postgres_connection_t *connection = apr_pcalloc(all->pool, sizeof(*connection));
     const char *error = NULL;
 
-    connection->lease.driver = lender->driver;
+    connection->lease.driver = all->driver;
     connection->lease.owner = connection;
-    if (apr_pool_create(&connection->lease.pool, lender->pool) != APR_SUCCESS ||
-        apr_dbd_open_ex(lender->driver, connection->lease.pool, lender->conninfo, &connection->lease.handle, &error) !=
+    if (apr_pool_create(&connection->lease.pool, all->pool) != APR_SUCCESS ||
+        apr_dbd_open_ex(all->driver, connection->lease.pool, all->conninfo, &connection->lease.handle, &error) !=
             APR_SUCCESS) {
         printf("# no connection: %s\n", error ? error : "");
         return NULL;
@@ -217,19 +217,19 @@ static inline postgres_connection_t *postgres_open(postgres_lender_t *lender)
 
 static inline apr_status_t postgres_acquire(void *baton, cloudep_db_lease_t *lease, apr_pool_t *p)
 {
-    postgres_lender_t *lender = baton;
+    postgres_connections_t *all = baton;
     postgres_connection_t *connection;
 
     (void)p;
-    (void)apr_thread_mutex_lock(lender->mutex);
-    connection = lender->free;
+    (void)apr_thread_mutex_lock(all->mutex);
+    connection = all->free;
     if (connection) {
-        lender->free = connection->next;
+        all->free = connection->next;
     }
     else {
-        connection = postgres_open(lender);
+        connection = postgres_open(all);
     }
-    (void)apr_thread_mutex_unlock(lender->mutex);
+    (void)apr_thread_mutex_unlock(all->mutex);
     if (!connection) {
         return CLOUDEP_EDATABASE;
     }
@@ -239,13 +239,13 @@ static inline apr_status_t postgres_acquire(void *baton, cloudep_db_lease_t *lea
 
 static inline void postgres_release(void *baton, cloudep_db_lease_t *lease)
 {
-    postgres_lender_t *lender = baton;
+    postgres_connections_t *all = baton;
     postgres_connection_t *connection = lease->owner;
 
-    (void)apr_thread_mutex_lock(lender->mutex);
-    connection->next = lender->free;
-    lender->free = connection;
-    (void)apr_thread_mutex_unlock(lender->mutex);
+    (void)apr_thread_mutex_lock(all->mutex);
+    connection->next = all->free;
+    all->free = connection;
+    (void)apr_thread_mutex_unlock(all->mutex);
 }
 
 static inline void postgres_report(void *baton, const char *label, const char *sqlstate, const char *message)
@@ -258,15 +258,15 @@ static inline void postgres_report(void *baton, const char *label, const char *s
 static inline cloudep_db_t *postgres_db(apr_pool_t *pool, const char *role)
 {
     cloudep_db_t *db = apr_pcalloc(pool, sizeof(*db));
-    postgres_lender_t *lender = apr_pcalloc(pool, sizeof(*lender));
+    postgres_connections_t *all = apr_pcalloc(pool, sizeof(*all));
 
-    lender->pool = pool;
-    lender->conninfo = apr_psprintf(pool, "host='%s' dbname=cloudep user=%s", postgres.dir, role);
-    if (apr_dbd_init(pool) != APR_SUCCESS || apr_dbd_get_driver(pool, "pgsql", &lender->driver) != APR_SUCCESS ||
-        apr_thread_mutex_create(&lender->mutex, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS) {
+    all->pool = pool;
+    all->conninfo = apr_psprintf(pool, "host='%s' dbname=cloudep user=%s", postgres.dir, role);
+    if (apr_dbd_init(pool) != APR_SUCCESS || apr_dbd_get_driver(pool, "pgsql", &all->driver) != APR_SUCCESS ||
+        apr_thread_mutex_create(&all->mutex, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS) {
         postgres_bail_out("APR's driver cannot be loaded");
     }
-    db->baton = lender;
+    db->baton = all;
     db->acquire = postgres_acquire;
     db->release = postgres_release;
     db->report = postgres_report;

@@ -255,6 +255,34 @@ static void test_derive(apr_pool_t *pool)
     is_int(cloudep_derive_key(a, NULL, NULL, "label"), CLOUDEP_EUNSET, "of no set");
 }
 
+/* The same keys as cloudep_derive_key gives, for signing, by kid; another label has others. */
+static void test_derived_jwks(apr_pool_t *pool)
+{
+    const cloudep_jwks_t *set = set_of(pool, NEW "," SIGNING "," OLD), *keys = NULL, *others = NULL;
+    unsigned char expected[CLOUDEP_MAC_LEN];
+    const char *kids[] = {"new", "old.1"};
+    apr_size_t len;
+
+    is_int(cloudep_derive_jwks(&keys, pool, set, "refresh token"), APR_SUCCESS, "keys are derived");
+    is_int(cloudep_derive_jwks(&others, pool, set, "another"), APR_SUCCESS, "others for another purpose");
+    is_int(cloudep_jwks_count(keys), 2, "one for each sealing key, none for a signing key");
+    for (int i = 0; i < 2; i++) {
+        const cloudep_jwk_t *key = cloudep_jwks_get(keys, i);
+
+        is_str(cloudep_jwk_kid(key), kids[i], "of its kid, in the same order");
+        is_str(cloudep_jwk_alg(key), "HS256", "which signs");
+        (void)cloudep_derive_key(expected, set, kids[i], "refresh token");
+        ok(!memcmp(cloudep_jwk_secret(key, &len), expected, CLOUDEP_MAC_LEN) && len == CLOUDEP_MAC_LEN,
+           "with what is derived for that label");
+        ok(memcmp(cloudep_jwk_secret(cloudep_jwks_get(others, i), &len), expected, CLOUDEP_MAC_LEN) != 0,
+           "and not what is derived for another");
+    }
+    is_str(cloudep_jwk_kid(cloudep_jwks_active(keys, CLOUDEP_KEY_SIGN)), "new", "the active sealing key's is active");
+    is_str(cloudep_jwks_public_json(keys, pool), "{\"keys\":[]}", "nothing of them may be published");
+    is_int(cloudep_derive_jwks(&keys, pool, NULL, "refresh token"), APR_SUCCESS, "without keys");
+    is_int(cloudep_jwks_count(keys), 0, "there are none");
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -268,6 +296,7 @@ int main(void)
     test_kdf_vectors(pool);
     test_mac(pool);
     test_derive(pool);
+    test_derived_jwks(pool);
     is_int((long long)ERR_peek_error(), 0, "nothing is left in OpenSSL's error queue");
     apr_pool_destroy(pool);
     apr_terminate();

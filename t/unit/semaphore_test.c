@@ -40,7 +40,7 @@ static void test_bound(void)
 }
 
 /* One thread that waits in line. */
-typedef struct {
+typedef struct waiter_t {
     cloudep_semaphore_t *semaphore;
     apr_thread_t *thread;
     apr_uint32_t asks;

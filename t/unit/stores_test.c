@@ -10,7 +10,9 @@
 #include "base/store/event_store.h"
 #include "base/store/identity_store.h"
 #include "base/store/liveness_store.h"
+#include "base/store/operator_store.h"
 #include "base/store/recovery_store.h"
+#include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
 #include "base/store/throttle_store.h"
 #include "base/store/totp_store.h"
@@ -79,16 +81,33 @@ static cloudep_applicant_t applicant_of(const char *uid, const char *email)
                                  .marketing_opt_in = 1};
 }
 
+/* An attempt at a member's row; its challenge is named after its uid. */
+static cloudep_registration_attempt_t attempt_of(const char *member_uid, const char *uid, const char *email)
+{
+    return (cloudep_registration_attempt_t){.tenant_id = tenant->id,
+                                            .uid = uid,
+                                            .member_uid = member_uid,
+                                            .email = email,
+                                            .challenge_id = uid,
+                                            .password = "phc",
+                                            .display_name = "A",
+                                            .language = "en",
+                                            .terms_version = "1",
+                                            .marketing_opt_in = 1};
+}
+
 /* An active member. */
 static const char *register_member(const char *email)
 {
     const char *uid = uuid();
     const cloudep_applicant_t applicant = applicant_of(uid, email);
+    const cloudep_registration_attempt_t attempt = attempt_of(uid, uid, email);
+    cloudep_confirming_t how = {0};
     cloudep_session_t session = session_of(uid, "otp", NULL);
 
     if (cloudep_member_reserve(db, p, &applicant) != APR_SUCCESS ||
-        cloudep_member_await_code(db, p, notice(uid)) != APR_SUCCESS ||
-        cloudep_member_activate(db, p, &session) != APR_SUCCESS) {
+        cloudep_registration_begin(db, p, &attempt, NULL, notice(uid)) != APR_SUCCESS ||
+        cloudep_registration_confirm(db, p, &how, &session) != APR_SUCCESS) {
         postgres_bail_out("no member");
     }
     return uid;
@@ -122,6 +141,8 @@ static void test_registration(void)
     const char *uid = uuid();
     const cloudep_applicant_t applicant = applicant_of(uid, "a@example.com");
     cloudep_applicant_t other = applicant_of(uuid(), "b@example.com");
+    const cloudep_registration_attempt_t attempt = attempt_of(uid, uid, "a@example.com");
+    cloudep_confirming_t how = {.stores_password = 1};
     cloudep_session_t session = session_of(uid, "otp", NULL);
     const cloudep_member_t *member = NULL;
     const cloudep_tenant_t *found = NULL;
@@ -132,11 +153,14 @@ static void test_registration(void)
     is_value("1", "a taken email costs no use", "SELECT uses FROM cloudep.invites WHERE code = $1", "CODE");
     other.invite_code = "OLD";
     is_int(cloudep_member_reserve(db, p, &other), APR_NOTFOUND, "an invite that is over lets nobody in");
-    is_int(cloudep_member_activate(db, p, &session), APR_NOTFOUND, "a reserved member is not activated");
-    is_int(cloudep_member_await_code(db, p, notice(uid)), APR_SUCCESS, "the member waits for a code");
+    is_int(cloudep_registration_confirm(db, p, &how, &session), APR_NOTFOUND, "a reserved member is not activated");
+    is_int(cloudep_registration_begin(db, p, &attempt, "phc", notice(uid)), APR_SUCCESS, "the member waits for a code");
+    is_int(cloudep_registration_begin(db, p, &attempt, "phc", notice(uid)), APR_NOTFOUND, "and does so once");
     is_value("notice", "the message with the code is enqueued",
              "SELECT template FROM cloudep.outbox WHERE uid = $1::uuid", uid);
-    is_int(cloudep_member_activate(db, p, &session), APR_SUCCESS, "the member is activated");
+    is_int(cloudep_member_activate(db, p, &session), APR_NOTFOUND, "not without its attempt");
+    is_int(cloudep_registration_confirm(db, p, &how, &session), APR_SUCCESS, "the member is activated");
+    ok(how.has_password && how.has_terms, "with the password and the terms of its attempt");
     ok(session.refresh_seq == 1 && session.auth_time > 0 && session.rotated_at == session.auth_time &&
            session.idle_expires_at == session.auth_time + 600,
        "the session has its generation and its times");
@@ -148,6 +172,78 @@ static void test_registration(void)
     is_int(cloudep_member_by_email(db, p, &found, &member, "acme", "nobody@example.com"), APR_SUCCESS,
            "the tenant is found with an email of nobody");
     ok(found && !member, "the tenant found with an email of nobody comes without a member");
+}
+
+/* Two people at one address: the one whose attempt is confirmed is the member, and nothing is left of the other. */
+static void test_attempts(void)
+{
+    const char *first = uuid();
+    const char *second = uuid();
+    const char *lease = uuid();
+    const char *later = uuid();
+    const cloudep_applicant_t applicant = applicant_of(first, "two@example.com");
+    const cloudep_registration_attempt_t theirs = attempt_of(first, first, "two@example.com");
+    cloudep_registration_attempt_t ours = attempt_of(first, second, "two@example.com");
+    cloudep_session_t session = session_of(second, "otp", NULL);
+    cloudep_confirming_t how = {.lease = later, .drops_password = 1};
+    cloudep_registration_state_t state = {0};
+    cloudep_leased_t leased = {0};
+    apr_array_header_t *stale;
+
+    ours.password = "sealed";
+    ours.display_name = ours.terms_version = NULL;
+    is_int(cloudep_member_reserve(db, p, &applicant), APR_SUCCESS, "the first one reserves the email");
+    is_int(cloudep_registration_begin(db, p, &theirs, "phc", notice(first)), APR_SUCCESS, "and waits for a code");
+    is_int(cloudep_registration_add(db, p, &ours, CLOUDEP_NO_MESSAGE), APR_SUCCESS, "the second one has an attempt");
+    is_int(cloudep_registration_by_challenge(db, p, &state, tenant->id, second, 60), APR_SUCCESS,
+           "an attempt is found by its challenge");
+    ok(state.pending && !strcmp(state.uid, second) && !strcmp(state.email, "two@example.com"), "with what it is for");
+    is_int(cloudep_registration_by_challenge(db, p, &state, tenant->id, second, 0), APR_NOTFOUND,
+           "one that is too old is not");
+    ours.challenge_id = "renewed";
+    is_int(cloudep_registration_renew(db, p, &ours, notice(second)), APR_SUCCESS, "it gets another challenge");
+    is_int(cloudep_registration_by_challenge(db, p, &state, tenant->id, second, 60), APR_NOTFOUND,
+           "and is not found by the old one any more");
+    is_int(cloudep_registration_by_challenge(db, p, &state, tenant->id, "renewed", 60), APR_SUCCESS, "but by the new");
+
+    is_int(cloudep_registration_lease(db, p, &leased, tenant->id, first, lease, 60), APR_SUCCESS, "a lease is taken");
+    ok(leased.user_is_there && leased.others->nelts == 0, "the first one's user is at the provider, and nobody else");
+    is_int(cloudep_registration_lease(db, p, &leased, tenant->id, second, later, 60), APR_NOTFOUND,
+           "while it lasts nobody else gets it");
+    is_int(cloudep_registration_release(db, p, tenant->id, first, lease, first), APR_SUCCESS,
+           "it is kept for its attempt");
+    is_int(cloudep_registration_lease(db, p, &leased, tenant->id, second, later, 60), APR_NOTFOUND,
+           "no other attempt gets it");
+    is_int(cloudep_registration_lease(db, p, &leased, tenant->id, first, lease, 60), APR_SUCCESS, "that one does");
+    is_int(cloudep_registration_release(db, p, tenant->id, first, lease, NULL), APR_SUCCESS, "it is given back");
+    is_int(cloudep_registration_lease(db, p, &leased, tenant->id, second, lease, 0), APR_SUCCESS,
+           "the second one takes it");
+    ok(!leased.user_is_there && leased.others->nelts == 1 &&
+           !strcmp(APR_ARRAY_IDX(leased.others, 0, const char *), first) && !strcmp(leased.password, "sealed") &&
+           !strcmp(leased.member_uid, first),
+       "and finds the first one's user in its way");
+    is_int(cloudep_registration_take_over(db, p, &stale, later, 60, 10), APR_SUCCESS, "a lease that ran out");
+    ok(stale->nelts == 1 && APR_ARRAY_IDX(stale, 0, cloudep_stale_t).users->nelts == 2,
+       "is taken over, with all users who may be there");
+    is_int(cloudep_registration_cleared(db, p, &APR_ARRAY_IDX(stale, 0, cloudep_stale_t), later), APR_SUCCESS,
+           "they are removed");
+    is_int(cloudep_registration_lease(db, p, &leased, tenant->id, second, later, 60), APR_SUCCESS, "the next one");
+    ok(!leased.user_is_there && leased.others->nelts == 0, "finds nobody there");
+    how.lease = lease;
+    is_int(cloudep_registration_confirm(db, p, &how, &session), APR_NOTFOUND, "a lease that was lost confirms nothing");
+    how.lease = later;
+    is_int(cloudep_registration_confirm(db, p, &how, &session), APR_SUCCESS, "the one that is held does");
+    ok(!how.has_password && !how.has_terms, "what the attempt lacks is told");
+    is_value("active - -", "the member has what the second one typed, and no password",
+             "SELECT status || ' ' || coalesce(display_name, '-') || ' ' || coalesce(phc, '-') FROM cloudep.members"
+             " LEFT JOIN cloudep.credentials USING (tenant_id, uid) WHERE uid = $1::uuid",
+             second);
+    is_value("0", "no attempt is left", "SELECT count(*) FROM cloudep.registration_attempts WHERE email = $1",
+             "two@example.com");
+    is_int(cloudep_registration_add(db, p, &theirs, CLOUDEP_NO_MESSAGE), APR_SUCCESS, "one that came too late");
+    is_int(cloudep_registration_remove_old(db, p, 0), APR_SUCCESS, "goes with the old ones");
+    is_value("0", "and is removed", "SELECT count(*) FROM cloudep.registration_attempts WHERE email = $1",
+             "two@example.com");
 }
 
 static void test_profile(void)
@@ -319,10 +415,81 @@ static void test_identity(void)
     is_int(cloudep_identity_member(db, p, &found, &member, tenant->id, &ours, "zitadel"), APR_SUCCESS,
            "the subject of another provider is looked up");
     ok(found && !member, "the subject of another provider is nobody's");
-    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800), APR_SUCCESS,
+}
+
+static void test_used_token(void)
+{
+    const char *first = uuid(), *again = uuid(), *late = uuid();
+    const char *opens = first;
+
+    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800, 10, &opens), APR_SUCCESS,
            "an id_token is turned in");
-    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800), CLOUDEP_ECONFLICT,
-           "an id_token is turned in once");
+    is_str(opens, first, "an id_token opens the session that it is turned in for");
+    opens = again;
+    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800, 10, &opens), APR_SUCCESS,
+           "an id_token counts again within the grace");
+    is_str(opens, first, "an id_token that counts again is for the first session");
+    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800, 0, &again), CLOUDEP_ECONFLICT,
+           "an id_token counts once without a grace");
+    postgres_sql("UPDATE cloudep.used_id_tokens SET used_at = now() - interval '11 seconds'");
+    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800, 10, &late), CLOUDEP_ECONFLICT,
+           "an id_token does not count again after the grace");
+    postgres_sql("UPDATE cloudep.used_id_tokens SET used_at = now(), session_id = NULL");
+    is_int(cloudep_identity_use_token(db, p, tenant->id, "digest", 4102444800, 10, &late), CLOUDEP_ECONFLICT,
+           "an id_token that 1.0 took does not count again");
+}
+
+static void test_erasure(void)
+{
+    const char *uid = register_member("erased@example.com");
+    const cloudep_event_t event = {.at = 1000000,
+                                   .name = "auth.erasure",
+                                   .success = 1,
+                                   .outcome = "102000",
+                                   .tenant_id = tenant->id,
+                                   .uid = uid,
+                                   .address = "192.0.2.1",
+                                   .user_agent = "Mine",
+                                   .request_id = "r"};
+    char *record = apr_pstrdup(p, cloudep_event_record(&event, p));
+
+    is_int(cloudep_events_store(db, p, &record, 1), APR_SUCCESS, "an event of a member is stored");
+    is_int(cloudep_events_erase(db, p, tenant->id, uid), APR_SUCCESS, "erasure is asked for");
+    is_value("1", "events of a member who stays are not erased",
+             "SELECT count(*) FROM cloudep.events WHERE name = 'auth.erasure' AND uid = $1::uuid", uid);
+    is_value("0", "no event says so", "SELECT count(*) FROM cloudep.events WHERE name = $1", "member.erased");
+    postgres_sql("UPDATE cloudep.members SET status = 'deleting' WHERE email = 'erased@example.com'");
+    is_int(cloudep_events_erase(db, p, tenant->id, uid), APR_SUCCESS, "events of a member who leaves are erased");
+    is_value("1", "an erased event stays without a name",
+             "SELECT count(*) FROM cloudep.events WHERE name = $1 AND uid IS NULL AND address IS NULL"
+             " AND user_agent IS NULL AND request_id IS NULL",
+             "auth.erasure");
+    is_value("1", "an event says that they were erased", "SELECT count(*) FROM cloudep.events WHERE name = $1",
+             "member.erased");
+    postgres_sql(apr_psprintf(
+        p, "INSERT INTO cloudep.lockouts (tenant_id, kind, subject) VALUES ('%s', 'password', '%s')", tenant->id, uid));
+    is_int(cloudep_outbox_enqueue(db, p, notice(uid)), APR_SUCCESS, "a message of the member is enqueued");
+    is_int(cloudep_member_purge(db, p, tenant->id, uid), APR_SUCCESS, "the member is purged");
+    is_value("0", "messages and lockouts of a purged member are gone",
+             "SELECT (SELECT count(*) FROM cloudep.outbox WHERE uid = $1::uuid)"
+             " + (SELECT count(*) FROM cloudep.lockouts WHERE subject = $1::text)",
+             uid);
+}
+
+/* Nobody's mistake or intrusion may take away what has just happened. */
+static void test_expiry_bound(void)
+{
+    const cloudep_event_t event = {.at = apr_time_now() - apr_time_from_sec(23 * 3600),
+                                   .name = "auth.recent",
+                                   .success = 1,
+                                   .outcome = "102000",
+                                   .tenant_id = tenant->id};
+    char *record = apr_pstrdup(p, cloudep_event_record(&event, p));
+
+    is_int(cloudep_events_store(db, p, &record, 1), APR_SUCCESS, "an event of 23 hours ago is stored");
+    is_int(cloudep_events_expire(db, p, 0), APR_SUCCESS, "all events are to be removed");
+    is_value("1", "an event of the last day stays", "SELECT count(*) FROM cloudep.events WHERE name = $1",
+             "auth.recent");
 }
 
 static void test_password(void)
@@ -372,6 +539,9 @@ static void test_lockout(void)
     is_int(wait, 0, "a cleared lockout makes nobody wait");
 }
 
+static const cloudep_outbox_share_t mail_of_main = {.channel = CLOUDEP_CHANNEL_MAIL, .is_main = 1};
+static const cloudep_outbox_share_t sms_of_main = {.channel = CLOUDEP_CHANNEL_SMS, .is_main = 1};
+
 static void test_outbox(void)
 {
     apr_array_header_t *rows = NULL;
@@ -379,9 +549,9 @@ static void test_outbox(void)
 
     postgres_sql("DELETE FROM cloudep.outbox");
     is_int(cloudep_outbox_enqueue(db, p, notice(NULL)), APR_SUCCESS, "a message of no member is enqueued");
-    is_int(cloudep_outbox_claim(db, p, &rows, CLOUDEP_CHANNEL_SMS, 10), APR_SUCCESS, "the other channel is asked");
+    is_int(cloudep_outbox_claim(db, p, &rows, &sms_of_main, 10), APR_SUCCESS, "the other channel is asked");
     is_int(rows->nelts, 0, "the other channel has no message");
-    is_int(cloudep_outbox_claim(db, p, &rows, CLOUDEP_CHANNEL_MAIL, 10), APR_SUCCESS, "the message's channel is asked");
+    is_int(cloudep_outbox_claim(db, p, &rows, &mail_of_main, 10), APR_SUCCESS, "the message's channel is asked");
     if (!is_int(rows->nelts, 1, "the message's channel has it")) {
         return;
     }
@@ -391,12 +561,12 @@ static void test_outbox(void)
        "a claimed message is as it was enqueued");
     ok(row->created_at > apr_time_now() - apr_time_from_sec(600) && row->created_at <= apr_time_now(),
        "a claimed message was created in the last minutes");
-    is_int(cloudep_outbox_claim(db, p, &rows, CLOUDEP_CHANNEL_MAIL, 10), APR_SUCCESS,
+    is_int(cloudep_outbox_claim(db, p, &rows, &mail_of_main, 10), APR_SUCCESS,
            "the channel of a claimed message is asked");
     is_int(rows->nelts, 0, "a claimed message is nobody else's");
     is_int(cloudep_outbox_retry(db, p, row->tenant_id, row->id, "why"), APR_SUCCESS, "a message is put off");
     is_int(cloudep_outbox_release(db, p, row->tenant_id, row->id), APR_SUCCESS, "a message is handed back");
-    is_int(cloudep_outbox_claim(db, p, &rows, CLOUDEP_CHANNEL_MAIL, 10), APR_SUCCESS,
+    is_int(cloudep_outbox_claim(db, p, &rows, &mail_of_main, 10), APR_SUCCESS,
            "a channel is asked after a message was handed back");
     is_int(rows->nelts, 1, "a message that was handed back is due at once");
     is_int(cloudep_outbox_delivered(db, p, row->tenant_id, row->id), APR_SUCCESS, "a message is marked as delivered");
@@ -406,6 +576,93 @@ static void test_outbox(void)
            "giving up a delivered message is no failure");
     is_value(NULL, "a delivered message did not fail", "SELECT failed_at FROM cloudep.outbox WHERE id = $1::uuid",
              row->id);
+}
+
+/* Leases what is due in a share, and hands it back. */
+static int leased(const cloudep_outbox_share_t *share)
+{
+    apr_array_header_t *rows = NULL;
+
+    if (cloudep_outbox_claim(db, p, &rows, share, 10) != APR_SUCCESS) {
+        return -1;
+    }
+    for (int i = 0; i < rows->nelts; i++) {
+        const cloudep_outbox_row_t *row = &APR_ARRAY_IDX(rows, i, cloudep_outbox_row_t);
+
+        (void)cloudep_outbox_release(db, p, row->tenant_id, row->id);
+    }
+    return rows->nelts;
+}
+
+static void test_outbox_names(void)
+{
+    const cloudep_outbox_share_t shop = {.channel = CLOUDEP_CHANNEL_MAIL, .name = "shop.example"};
+    const cloudep_outbox_share_t other = {.channel = CLOUDEP_CHANNEL_MAIL, .name = "other.example"};
+    cloudep_message_t message = *notice(NULL);
+
+    postgres_sql("DELETE FROM cloudep.outbox");
+    is_int(cloudep_outbox_enqueue(db, p, &message), APR_SUCCESS, "a message of the main server is enqueued");
+    is_int(leased(&shop), 0, "a message without a name is no virtual host's");
+    is_int(leased(&mail_of_main), 1, "a message without a name is the main server's");
+    postgres_sql("DELETE FROM cloudep.outbox");
+    message.outbox = "shop.example";
+    is_int(cloudep_outbox_enqueue(db, p, &message), APR_SUCCESS, "a message with a name is enqueued");
+    is_int(leased(&other), 0, "a message with a name is no other name's");
+    is_int(leased(&mail_of_main), 0, "a message with a name that was just written is not the main server's");
+    is_int(leased(&shop), 1, "a message with a name is that name's");
+    postgres_sql("UPDATE cloudep.outbox SET created_at = now() - interval '6 minutes'");
+    is_int(leased(&mail_of_main), 1, "an old message whose name nobody goes by is the main server's");
+    is_int(cloudep_outbox_seen(db, p, "shop.example"), APR_SUCCESS, "a worker says that it is there");
+    is_int(leased(&mail_of_main), 0, "an old message whose name somebody goes by is not the main server's");
+    is_int(leased(&shop), 1, "an old message whose name somebody goes by is that name's");
+    postgres_sql("UPDATE cloudep.outbox_workers SET seen_at = now() - interval '6 minutes'");
+    is_int(leased(&mail_of_main), 1, "a message whose name nobody has gone by for long is the main server's");
+    is_int(cloudep_outbox_seen(db, p, "shop.example"), APR_SUCCESS, "a worker says again that it is there");
+    is_int(leased(&mail_of_main), 0, "a worker that says again that it is there has its messages back");
+}
+
+static void test_operator_outbox(cloudep_db_t *owner)
+{
+    const cloudep_operator_filter_t none = {.outbox = "other.example", .limit = 10};
+    cloudep_operator_filter_t shop = {.outbox = "shop.example", .limit = 10};
+    cloudep_operator_message_t written;
+    cloudep_operator_message_t message;
+    apr_array_header_t *list = NULL;
+    int count = -1;
+
+    postgres_sql("DELETE FROM cloudep.outbox");
+    is_int(cloudep_operator_outbox_test(owner, p, &written, "shop.example", "a@example.com", "en"), APR_SUCCESS,
+           "a test mail is written");
+    ok(!strcmp(written.state, "waiting") && !strcmp(written.channel, CLOUDEP_CHANNEL_MAIL) && !written.tenant &&
+           !strcmp(written.outbox, "shop.example") && written.age_seconds == 0 && written.next_attempt_at,
+       "a test mail waits, is of no tenant and carries its outbox's name");
+    is_int(cloudep_operator_outbox_list(owner, p, &list, &none), APR_SUCCESS, "another outbox is listed");
+    is_int(list->nelts, 0, "another outbox has no message");
+    is_int(cloudep_operator_outbox_list(owner, p, &list, &shop), APR_SUCCESS, "its outbox is listed");
+    is_int(list->nelts, 1, "its outbox has the message");
+    shop.after = written.id;
+    is_int(cloudep_operator_outbox_list(owner, p, &list, &shop), APR_SUCCESS, "its outbox is listed behind it");
+    is_int(list->nelts, 0, "behind the only message there is none");
+    is_int(cloudep_operator_outbox_retry(owner, p, &count, written.id, 0, NULL), APR_SUCCESS,
+           "a message that is due is hurried");
+    is_int(count, 0, "a message that is due is left alone");
+    postgres_sql("UPDATE cloudep.outbox SET next_attempt_at = now() + interval '1 hour', attempts = 1");
+    is_int(cloudep_operator_outbox_retry(owner, p, &count, NULL, 1, "other.example"), APR_SUCCESS,
+           "all of another outbox are hurried");
+    is_int(count, 0, "another outbox has none to hurry");
+    is_int(cloudep_operator_outbox_retry(owner, p, &count, NULL, 1, "shop.example"), APR_SUCCESS,
+           "all of its outbox are hurried");
+    is_int(count, 1, "a message that was put off is due now");
+    postgres_sql("UPDATE cloudep.outbox SET delivered_at = now()");
+    is_int(cloudep_operator_outbox_show(owner, p, &message, written.id), APR_SUCCESS, "a message is shown");
+    ok(!strcmp(message.state, CLOUDEP_OPERATOR_DELIVERED) && !message.next_attempt_at,
+       "a delivered message has that state and no next attempt");
+    is_int(cloudep_operator_outbox_show(owner, p, &message, uuid()), APR_NOTFOUND, "an unknown message is not found");
+    is_int(cloudep_operator_outbox_workers(owner, p, &count, "shop.example"), APR_SUCCESS, "its workers are counted");
+    is_int(count, 1, "a worker that said so is there");
+    is_int(cloudep_operator_outbox_workers(owner, p, &count, "other.example"), APR_SUCCESS,
+           "the workers of another outbox are counted");
+    is_int(count, 0, "another outbox has no worker");
 }
 
 static void test_events(void)
@@ -508,16 +765,22 @@ int main(void)
     db = postgres_db(p, POSTGRES_APP);
     test_tenant();
     test_registration();
+    test_attempts();
     test_profile();
     test_mfa_method();
     test_session();
     test_liveness();
     test_totp();
     test_identity();
+    test_used_token();
     test_password();
     test_lockout();
     test_outbox();
+    test_outbox_names();
+    test_operator_outbox(postgres_db(p, POSTGRES_OWNER));
     test_events();
+    test_expiry_bound();
+    test_erasure();
     test_leaving();
     test_sweep();
     test_lists();

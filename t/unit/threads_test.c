@@ -30,7 +30,7 @@
 
 /* ---- the cache and the challenges in it ------------------------------------------------------------------ */
 
-typedef struct {
+typedef struct locked_t {
     cloudep_cache_t *cache;
     int held; /* by who holds the lock in the cache */
 } locked_t;
@@ -94,7 +94,7 @@ static void use_challenge(hammer_t *h, void *inv)
 
 /* ---- the breaker ----------------------------------------------------------------------------------------- */
 
-typedef struct {
+typedef struct guarded_t {
     cloudep_breaker_t *breaker;
     int calls; /* guarded by the breaker alone, which lets one in */
 } guarded_t;
@@ -130,7 +130,7 @@ static void test_breaker(apr_pool_t *pool)
 
 /* ---- what is fetched ------------------------------------------------------------------------------------- */
 
-typedef struct {
+typedef struct reading_t {
     apr_uint32_t first;
     apr_uint32_t last; /* the same number, written later */
 } reading_t;

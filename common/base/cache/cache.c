@@ -35,7 +35,7 @@ struct cloudep_cache_t {
 typedef enum { GET, SET, ADD, INCR, DELETE } verb_t;
 
 /* One operation; a member that its verb does not need is zero. */
-typedef struct {
+typedef struct request_t {
     verb_t verb;
     const cloudep_cache_key_t *key;
     union {

@@ -26,13 +26,13 @@
 typedef struct cloudep_cache_t cloudep_cache_t;
 
 /** One server, as cloudep_cache_parse_server() reads it. */
-typedef struct {
+typedef struct cloudep_cache_server_t {
     const char *host; /* name or address; or the path of a Unix socket, starting with '/' */
     apr_port_t port;  /* 0 with a Unix socket */
 } cloudep_cache_server_t;
 
 /** A key. Made by cloudep_cache_key() and cloudep_cache_key_near() only; passed by value. */
-typedef struct {
+typedef struct cloudep_cache_key_t {
     char text[80];      /* as it goes over the wire */
     apr_uint32_t place; /* private: which server has it */
 } cloudep_cache_key_t;

@@ -22,7 +22,7 @@ typedef enum {
 } cloudep_peer_verdict_t;
 
 /** One operation's hold on the connections. */
-typedef struct {
+typedef struct cloudep_peer_lease_t {
     apr_memcache_t *client;                       /* has this server only; its "not found" is the server's own word */
     struct cloudep_peer_generation_t *generation; /* private */
     int trial;                                    /* private: finds out whether the server is back */

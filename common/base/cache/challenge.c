@@ -196,7 +196,7 @@ apr_status_t cloudep_challenge_count(cloudep_challenge_t *c, const cloudep_chall
 }
 
 /* What is hashed: the id too, so that equal codes do not look equal. code has CLOUDEP_CODE_DIGITS characters. */
-typedef struct {
+typedef struct code_of_id_t {
     char text[ID_LENGTH + CLOUDEP_CODE_DIGITS];
 } code_of_id_t;
 

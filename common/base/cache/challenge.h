@@ -21,13 +21,13 @@
 #define CLOUDEP_CHALLENGE_MAX_LIFETIME 3600 /* seconds */
 
 /** What challenges are kept with. */
-typedef struct {
+typedef struct cloudep_challenges_t {
     cloudep_cache_t *cache;     /* NULL: every function answers CLOUDEP_EUNSET */
     const cloudep_jwks_t *keys; /* sealing keys; NULL: records are believed as they are, and codes CLOUDEP_EUNSET */
 } cloudep_challenges_t;
 
 /** What a new challenge is about. Strings of at most 1 KiB; extra of at most 16 KiB. */
-typedef struct {
+typedef struct cloudep_challenge_spec_t {
     const char *tenant_id;
     const char *purpose; /* "register", "password-reset", ...: a word of its own for each use */
     const char *uid;     /* the member; NULL when there is none yet (social states) */
@@ -36,7 +36,7 @@ typedef struct {
 } cloudep_challenge_spec_t;
 
 /** A challenge that exists. Strings are from the pool given to start, open or load. */
-typedef struct {
+typedef struct cloudep_challenge_t {
     const char *id; /* 22 characters of base64url */
     cloudep_challenge_spec_t spec;
     apr_time_t created;

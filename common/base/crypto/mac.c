@@ -12,6 +12,7 @@
 #include <openssl/params.h>
 #include <string.h>
 #include "base/text/b64.h"
+#include "base/text/json.h"
 
 apr_status_t cloudep_hmac_sha256(unsigned char out[CLOUDEP_MAC_LEN], const void *key, apr_size_t key_len,
                                  const void *data, apr_size_t len)
@@ -90,6 +91,37 @@ apr_status_t cloudep_derive_key(unsigned char out[CLOUDEP_MAC_LEN], const cloude
     const apr_status_t rv = sealing_key(&key, set, kid);
 
     return rv == APR_SUCCESS ? derive(out, key, label) : rv;
+}
+
+static apr_status_t append_derived(json_t *keys, apr_pool_t *pool, const cloudep_jwk_t *key, const char *label)
+{
+    unsigned char secret[CLOUDEP_MAC_LEN];
+    apr_status_t rv = derive(secret, key, label);
+
+    if (rv == APR_SUCCESS && json_array_append_new(keys, json_pack("{ss,ss,ss,ss,ss}", "kty", "oct", "alg", "HS256",
+                                                                   "use", "sig", "kid", cloudep_jwk_kid(key), "k",
+                                                                   cloudep_b64_encode(pool, secret, sizeof(secret))))) {
+        rv = APR_ENOMEM;
+    }
+    OPENSSL_cleanse(secret, sizeof(secret));
+    return rv;
+}
+
+apr_status_t cloudep_derive_jwks(const cloudep_jwks_t **derived, apr_pool_t *pool, const cloudep_jwks_t *set,
+                                 const char *label)
+{
+    json_t *document = cloudep_json_own(json_pack("{s[]}", "keys"), pool);
+    const char *ignored;
+    apr_status_t rv = document ? APR_SUCCESS : APR_ENOMEM;
+
+    for (int i = 0; rv == APR_SUCCESS && set && i < cloudep_jwks_count(set); i++) {
+        const cloudep_jwk_t *key = cloudep_jwks_get(set, i);
+
+        if (cloudep_jwk_use(key) == CLOUDEP_KEY_SEAL) {
+            rv = append_derived(json_object_get(document, "keys"), pool, key, label);
+        }
+    }
+    return rv == APR_SUCCESS ? cloudep_jwks_from_json(derived, pool, document, CLOUDEP_JWKS_OWN, &ignored) : rv;
 }
 
 apr_status_t cloudep_mac(const char **stored, apr_pool_t *pool, const cloudep_jwks_t *set, const char *kid,

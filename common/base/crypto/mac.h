@@ -1,5 +1,5 @@
 /*
- * mac.h - keyed hashes of short secrets (one-time codes, backup codes) and keys derived from sealing keys.
+ * mac.h - keyed hashes of short secrets (one-time codes, backup codes), and keys derived from sealing keys.
  *
  * A code of six digits cannot be kept as a plain hash: anyone with the table would try all of them. It is
  * kept as <kid>.<base64url(HMAC-SHA256)>; the HMAC key is derived from the sealing key named kid, so
@@ -27,6 +27,13 @@ apr_status_t cloudep_hkdf_sha256(unsigned char *out, apr_size_t out_len, const v
  */
 apr_status_t cloudep_derive_key(unsigned char out[CLOUDEP_MAC_LEN], const cloudep_jwks_t *set, const char *kid,
                                 const char *label);
+
+/**
+ * For each sealing key of set, in their order, an HS256 signing key of that kid, derived from it for one purpose
+ * (label); keys of another use are left out. The result lives as long as pool. set may be NULL: no keys.
+ */
+apr_status_t cloudep_derive_jwks(const cloudep_jwks_t **derived, apr_pool_t *pool, const cloudep_jwks_t *set,
+                                 const char *label);
 
 /**
  * The text to store for a secret. label: the purpose, e.g. "otp" (a secret stored for one purpose does

@@ -98,7 +98,7 @@ static void give_memory_back(uint8_t *block, size_t size)
 /* ---- A PHC string --------------------------------------------------------------------------------------- */
 
 /* Salt and tag of a hash; the salt is read from a PHC string or fresh, the tag read or computed. */
-typedef struct {
+typedef struct phc_t {
     cloudep_password_params_t params;
     unsigned char salt[PHC_MAX], tag[PHC_MAX];
     apr_size_t salt_size, tag_size;
@@ -117,13 +117,13 @@ static const char *write_phc(const phc_t *hash, apr_pool_t *pool)
 }
 
 /* One spelling only: what is not written as we write it is no hash. */
-static bool read_phc(phc_t *hash, const char *phc, apr_pool_t *pool)
+static int read_phc(phc_t *hash, const char *phc, apr_pool_t *pool)
 {
     const char *salt = read_params(&hash->params, phc);
     const char *tag = salt ? strchr(++salt, '$') : NULL;
 
     if (!tag) {
-        return false;
+        return 0;
     }
     tag++;
     return tag - salt > 1 && *tag &&
@@ -222,7 +222,7 @@ apr_status_t cloudep_password_verify(const char *password, const char *phc, cons
     return status_of(argon2id_verify_ctx(&context, (const char *)hash.tag));
 }
 
-bool cloudep_password_needs_rehash(const char *phc, const cloudep_password_params_t *params)
+int cloudep_password_needs_rehash(const char *phc, const cloudep_password_params_t *params)
 {
     cloudep_password_params_t made_with;
 
@@ -255,7 +255,7 @@ apr_status_t cloudep_password_decoy(const char **phc, const cloudep_password_par
 #define WORDS_MOST 32
 #define WORD_LEAST 3 /* shorter ones are parts of anything */
 
-typedef struct {
+typedef struct wordlist_t {
     const char *words[WORDS_MOST + 1]; /* ended by NULL, as libzxcvbn wants them */
     apr_size_t count;
 } wordlist_t;
@@ -296,16 +296,16 @@ static void collect_words(wordlist_t *list, const char *const words[], apr_pool_
 
 /* Whether the password is one of the user's texts or its part before the @, also when that is too long
  * for libzxcvbn. */
-static bool is_own_text(const char *password, const char *const words[])
+static int is_own_text(const char *password, const char *const words[])
 {
     const apr_size_t length = strlen(password);
 
     for (; words && *words; words++) {
         if (strncasecmp(password, *words, length) == 0 && ((*words)[length] == '\0' || (*words)[length] == '@')) {
-            return true;
+            return 1;
         }
     }
-    return false;
+    return 0;
 }
 
 /* The length of what the text repeats at least twice (the last time maybe cut short), else its own. */

@@ -7,15 +7,13 @@
 #ifndef CLOUDEP_PASSWORD_H
 #define CLOUDEP_PASSWORD_H
 
-#include <stdbool.h>
-
 #include <apr_errno.h>
 #include <apr_pools.h>
 
 #include "base/export.h"
 #include "base/status.h"
 
-typedef struct {
+typedef struct cloudep_password_params_t {
     apr_uint32_t memory; /* KiB */
     apr_uint32_t passes;
     apr_uint32_t lanes;
@@ -23,7 +21,7 @@ typedef struct {
 
 /* A block that hashes use one after the other, so that each finds it mapped; at least params.memory KiB, else they take
  * memory of their own. One hash at a time. */
-typedef struct {
+typedef struct cloudep_password_memory_t {
     void *block;
     apr_size_t size; /* bytes */
 } cloudep_password_memory_t;
@@ -66,7 +64,7 @@ apr_status_t cloudep_password_verify(const char *password, const char *phc, cons
 
 /** Whether a stored hash was made with other parameters, so that it is due for a new one. A string
  *  that is no argon2id hash needs one as well. */
-bool cloudep_password_needs_rehash(const char *phc, const cloudep_password_params_t *params);
+int cloudep_password_needs_rehash(const char *phc, const cloudep_password_params_t *params);
 
 /**
  * Make the hash of a random password that nobody knows. Verified in place of the hash of an unknown

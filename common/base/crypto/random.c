@@ -55,6 +55,15 @@ apr_status_t cloudep_random_id(const char **id, apr_pool_t *pool)
     return APR_SUCCESS;
 }
 
+apr_status_t cloudep_random_password(const char **password, apr_pool_t *pool)
+{
+    const char *id;
+    apr_status_t rv = cloudep_random_id(&id, pool);
+
+    *password = rv == APR_SUCCESS ? apr_pstrcat(pool, id, "aA1-", NULL) : NULL;
+    return rv;
+}
+
 apr_status_t cloudep_random_digits(const char **code, unsigned int digits, apr_pool_t *pool)
 {
     apr_uint64_t limit = 1, ceiling, number;

@@ -25,4 +25,10 @@ apr_status_t cloudep_random_id(const char **id, apr_pool_t *pool);
 /** A code of @a digits decimal digits (1 to 18, else APR_EINVAL), each as likely as any other. */
 apr_status_t cloudep_random_digits(const char **code, unsigned int digits, apr_pool_t *pool);
 
+/**
+ * A password that nobody is to know: 128 random bits as base64url, and one of each kind of character that rules for
+ * passwords ask for. 26 characters.
+ */
+apr_status_t cloudep_random_password(const char **password, apr_pool_t *pool);
+
 #endif

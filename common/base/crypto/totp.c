@@ -3,7 +3,6 @@
  */
 #include "base/crypto/totp.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 

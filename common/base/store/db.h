@@ -61,12 +61,12 @@ typedef struct cloudep_rows_t {
     const char **cells; /* count * columns texts; NULL is SQL NULL */
 } cloudep_rows_t;
 
-/* One connection, leased for a statement. */
+/* A lease of one connection. */
 typedef struct cloudep_db_lease_t {
     const apr_dbd_driver_t *driver;
     apr_dbd_t *handle;
     apr_pool_t *pool; /* the connection's own */
-    void *owner;      /* the pool's slot */
+    void *owner;      /* the pool's */
     int cut_off;      /* its server did not answer: set by watch */
 } cloudep_db_lease_t;
 

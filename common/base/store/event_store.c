@@ -10,7 +10,7 @@
 #include "base/store/statements.h"
 #include "base/text/json.h"
 
-enum { STORE, EXPIRE };
+enum { STORE, EXPIRE, ERASE };
 
 /* clang-format off */
 static const cloudep_statement_t statements[] = {
@@ -25,26 +25,15 @@ static const cloudep_statement_t statements[] = {
             "      (tenant_id uuid, at double precision, event text, outcome text, reason text, uid uuid,"
             "       method text, address text, user_agent text, request_id text)",
     },
-    /* By tenant, because that is how the index goes. */
+    /* The role of httpd may not delete events; the function does, from an age of a day on. */
     [EXPIRE] = {
         .label = "events_expire",
-        .sql =
-            "DELETE FROM cloudep.events AS event"
-            " USING ("
-            "   SELECT tenant.id AS tenant_id, oldest.id"
-            "   FROM cloudep.tenants AS tenant"
-            "   CROSS JOIN LATERAL ("
-            "     SELECT candidate.id"
-            "     FROM cloudep.events AS candidate"
-            "     WHERE candidate.tenant_id = tenant.id"
-            "       AND candidate.at < now() - %s::interval"
-            "     ORDER BY candidate.at"
-            "     LIMIT 2000"
-            "   ) AS oldest"
-            " ) AS old"
-            " WHERE event.tenant_id = old.tenant_id"
-            "   AND event.id = old.id",
+        .sql = "SELECT cloudep.expire_events(%s::interval)",
         .repeatable = 1,
+    },
+    [ERASE] = {
+        .label = "events_erase",
+        .sql = "SELECT cloudep.erase_events(%s::uuid, %s::uuid)",
     },
 };
 /* clang-format on */
@@ -112,4 +101,9 @@ apr_status_t cloudep_events_store(cloudep_db_t *db, apr_pool_t *p, char *const *
 apr_status_t cloudep_events_expire(cloudep_db_t *db, apr_pool_t *p, int seconds)
 {
     return cloudep_db_run(db, p, NULL, &statements[EXPIRE], CLOUDEP_ARGS(cloudep_arg_seconds(p, seconds)));
+}
+
+apr_status_t cloudep_events_erase(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid)
+{
+    return cloudep_db_run(db, p, NULL, &statements[ERASE], CLOUDEP_ARGS(tenant_id, uid));
 }

@@ -36,7 +36,14 @@ const char *cloudep_event_record(const cloudep_event_t *event, apr_pool_t *p);
 apr_status_t cloudep_events_store(cloudep_db_t *db, apr_pool_t *p, char *const *records, int count);
 
 /**
- * Removes events older than so many seconds, some thousand of each tenant at a time.
+ * Takes uid, address, user agent and request id from the events of a member that is being deleted, and writes an event
+ * (member.erased) of it; of any other member it does nothing.
+ * @return as cloudep_db_run
+ */
+apr_status_t cloudep_events_erase(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid);
+
+/**
+ * Removes events older than so many seconds, some thousand of each tenant at a time; never those of the last day.
  * @return as cloudep_db_run
  */
 apr_status_t cloudep_events_expire(cloudep_db_t *db, apr_pool_t *p, int seconds);

@@ -11,13 +11,29 @@ enum { REGISTER, BY_IDENTITY, USE_TOKEN };
 
 /* clang-format off */
 static const cloudep_statement_t statements[] = {
-    /* A unique violation, of the email or of the identity, undoes the whole statement, the invite's use with it. */
+    /*
+     * A unique violation, of the email or of the identity, undoes the whole statement, the invite's use with it.
+     * The condition on "replaced" is always true: it has the pending member lose the email before it is taken.
+     */
     [REGISTER] = {
         .label = "identity_register",
         .sql =
             "WITH applicant AS (" CLOUDEP_SQL_APPLICANT
             "), invite AS (" CLOUDEP_SQL_USE_INVITE("applicant")
-            "), member AS (" CLOUDEP_SQL_INSERT_MEMBER("applicant", "invite", "'active'", "now()")
+            "), replaced AS ("
+            "  UPDATE cloudep.members AS member"
+            "  SET status = 'deleting', email = member.uid || '@replaced.invalid', updated_at = now()"
+            "  FROM applicant, invite"
+            "  WHERE member.tenant_id = applicant.tenant_id"
+            "    AND member.email = applicant.email"
+            "    AND member.status = 'pending'"
+            "    AND (member.confirming_until IS NULL OR member.confirming_until < now())"
+            "  RETURNING member.uid"
+            "), admitted AS ("
+            "  SELECT invite.id"
+            "  FROM invite"
+            "  WHERE (SELECT count(*) FROM replaced) >= 0"
+            "), member AS (" CLOUDEP_SQL_INSERT_MEMBER("applicant", "admitted", "'active'", "now()", "NULL::uuid[]")
             "), identity AS ("
             "  INSERT INTO cloudep.identities (tenant_id, issuer, subject, uid)"
             "  SELECT member.tenant_id, %s, %s, member.uid"
@@ -51,7 +67,8 @@ static const cloudep_statement_t statements[] = {
         .label = "identity_use_token",
         .sql =
             "WITH given AS ("
-            "  SELECT %s::uuid AS tenant_id, %s::text AS digest, to_timestamp(%s::bigint) AS expires_at"
+            "  SELECT %s::uuid AS tenant_id, %s::text AS digest, to_timestamp(%s::bigint) AS expires_at,"
+            "         %s::uuid AS session_id, %s::interval AS grace"
             "), expired AS ("
             "  SELECT tenant_id, digest"
             "  FROM cloudep.used_id_tokens"
@@ -65,9 +82,14 @@ static const cloudep_statement_t statements[] = {
             "  WHERE used.tenant_id = expired.tenant_id"
             "    AND used.digest = expired.digest"
             ")"
-            " INSERT INTO cloudep.used_id_tokens (tenant_id, digest, expires_at)"
-            " SELECT given.tenant_id, given.digest, given.expires_at"
-            " FROM given",
+            " INSERT INTO cloudep.used_id_tokens AS used (tenant_id, digest, expires_at, session_id, used_at)"
+            " SELECT given.tenant_id, given.digest, given.expires_at, given.session_id, clock_timestamp()"
+            " FROM given"
+            " ON CONFLICT (tenant_id, digest) DO UPDATE"
+            " SET used_at = used.used_at"
+            " WHERE used.session_id IS NOT NULL"
+            "   AND used.used_at > clock_timestamp() - (SELECT given.grace FROM given)"
+            " RETURNING session_id",
     },
 };
 /* clang-format on */
@@ -108,8 +130,15 @@ apr_status_t cloudep_identity_member(cloudep_db_t *db, apr_pool_t *p, const clou
 }
 
 apr_status_t cloudep_identity_use_token(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *digest,
-                                        apr_int64_t exp)
+                                        apr_int64_t exp, int grace, const char **session_id)
 {
-    return cloudep_db_run(db, p, NULL, &statements[USE_TOKEN],
-                          CLOUDEP_ARGS(tenant_id, digest, cloudep_arg_number(p, exp)));
+    cloudep_rows_t *rows;
+    apr_status_t rv = cloudep_db_run_one(
+        db, p, &rows, &statements[USE_TOKEN],
+        CLOUDEP_ARGS(tenant_id, digest, cloudep_arg_number(p, exp), *session_id, cloudep_arg_seconds(p, grace)));
+
+    if (rv == APR_SUCCESS) {
+        *session_id = cloudep_cell(rows, 0, 0);
+    }
+    return rv == APR_NOTFOUND ? CLOUDEP_ECONFLICT : rv;
 }

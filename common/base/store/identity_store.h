@@ -13,7 +13,8 @@ typedef struct cloudep_identity_t {
 
 /**
  * A registration in one step: takes one use of the invite, creates the member as active with that identity, and opens
- * the session; or nothing of it.
+ * the session; or nothing of it. A member of that email who is still pending has to go: nobody has proved the address
+ * for it.
  * @param session of the applicant's tenant and uid; its times are set
  * @return CLOUDEP_ECONFLICT: the identity or the email is taken; APR_NOTFOUND: the invite is (no longer) good;
  *         CLOUDEP_ELOCKED: its row stayed locked; else as cloudep_db_run
@@ -31,12 +32,14 @@ apr_status_t cloudep_identity_member(cloudep_db_t *db, apr_pool_t *p, const clou
                                      const cloudep_identity_t *identity, const char *provisioned_by);
 
 /**
- * Notes that an id_token was turned in; what has expired goes meanwhile.
+ * Notes an id_token as turned in, for the session that it opens; what has expired goes meanwhile.
  * @param digest of the token; its signature is not part of it, as that may have two spellings
- * @param exp Unix seconds after which it is refused anyway
+ * @param exp when the note may go, Unix seconds
+ * @param grace seconds in which the same one counts again, 0: none
+ * @param session_id the id that its session is to have; set to that of the first time when it counts again
  * @return CLOUDEP_ECONFLICT: it was turned in before; else as cloudep_db_run
  */
 apr_status_t cloudep_identity_use_token(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *digest,
-                                        apr_int64_t exp);
+                                        apr_int64_t exp, int grace, const char **session_id);
 
 #endif

@@ -19,7 +19,7 @@ static const cloudep_record_t unfinished_record = CLOUDEP_RECORD(cloudep_unfinis
 #define STATUS(name, word) [CLOUDEP_MEMBER_##name] = (word),
 static const char *const status_words[] = {CLOUDEP_MEMBER_STATUSES(STATUS)};
 
-enum { BY_UID, BY_EMAIL, RESERVE, AWAIT_CODE, ACTIVATE, ABANDON, PURGE, CLAIM_UNFINISHED, UPDATE_PROFILE };
+enum { BY_UID, BY_EMAIL, RESERVE, ACTIVATE, ABANDON, PURGE, CLAIM_UNFINISHED, UPDATE_PROFILE };
 
 /* clang-format off */
 
@@ -56,20 +56,8 @@ static const cloudep_statement_t statements[] = {
         .sql =
             "WITH applicant AS (" CLOUDEP_SQL_APPLICANT
             "), invite AS (" CLOUDEP_SQL_USE_INVITE("applicant") ")"
-            " " CLOUDEP_SQL_INSERT_MEMBER("applicant", "invite", "'reserved'", "NULL"),
-    },
-    [AWAIT_CODE] = {
-        .label = "member_await_code",
-        .sql =
-            "WITH member AS ("
-            "  UPDATE cloudep.members"
-            "  SET status = 'pending', updated_at = now()"
-            "  WHERE tenant_id = %s::uuid"
-            "    AND uid = %s::uuid"
-            "    AND status IN ('reserved', 'pending')"
-            "  RETURNING tenant_id, uid"
-            ")"
-            " " CLOUDEP_SQL_ENQUEUE("member"),
+            " " CLOUDEP_SQL_INSERT_MEMBER("applicant", "invite", "'reserved'", "NULL",
+                                          "ARRAY[applicant.uid]"),
     },
     [ACTIVATE] = {
         .label = "member_activate",
@@ -80,6 +68,7 @@ static const cloudep_statement_t statements[] = {
             "  WHERE tenant_id = %s::uuid"
             "    AND uid = %s::uuid"
             "    AND status = 'pending'"
+            "    AND provider_uids IS NULL"
             "  RETURNING tenant_id, uid"
             "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("member") ")"
             " SELECT " CLOUDEP_SQL_SESSION("opened")
@@ -110,6 +99,21 @@ static const cloudep_statement_t statements[] = {
             "  USING member"
             "  WHERE session.tenant_id = member.tenant_id"
             "    AND session.uid = member.uid"
+            "), message AS ("
+            "  DELETE FROM cloudep.outbox AS message"
+            "  USING member"
+            "  WHERE message.tenant_id = member.tenant_id"
+            "    AND message.uid = member.uid"
+            "), lockout AS ("
+            "  DELETE FROM cloudep.lockouts AS lockout"
+            "  USING member"
+            "  WHERE lockout.tenant_id = member.tenant_id"
+            "    AND lockout.subject = member.uid::text"
+            "), given_up AS ("
+            "  DELETE FROM cloudep.registration_attempts AS attempt"
+            "  USING member"
+            "  WHERE attempt.tenant_id = member.tenant_id"
+            "    AND attempt.member_uid = member.uid"
             ")"
             " UPDATE cloudep.invites AS invite"
             " SET uses = invite.uses - 1"
@@ -132,6 +136,15 @@ static const cloudep_statement_t statements[] = {
             "          WHEN 'pending' THEN given.pending_age"
             "          WHEN 'deleting' THEN least(given.reserved_age, interval '10 seconds')"
             "          ELSE given.reserved_age END"
+            "    AND (member.status <> 'pending' OR ("
+            "      (member.confirming_until IS NULL OR member.confirming_until < now())"
+            "      AND NOT EXISTS ("
+            "        SELECT FROM cloudep.registration_attempts AS attempt"
+            "        WHERE attempt.tenant_id = member.tenant_id"
+            "          AND attempt.member_uid = member.uid"
+            "          AND attempt.created_at > now() - given.pending_age"
+            "      )"
+            "    ))"
             "  ORDER BY member.updated_at"
             "  LIMIT %s::integer"
             "  FOR UPDATE OF member SKIP LOCKED"
@@ -149,7 +162,7 @@ static const cloudep_statement_t statements[] = {
         .sql =
             "WITH given AS ("
             "  SELECT %s::text AS display_name, %s::text AS avatar, %s::text AS language, %s::text AS currency,"
-            "         %s::text AS phone"
+            "         %s::text AS phone, %s::text AS terms_version"
             "), member AS ("
             "  UPDATE cloudep.members AS member"
             "  SET " CHANGED("display_name") ","
@@ -157,6 +170,8 @@ static const cloudep_statement_t statements[] = {
             "      " CHANGED("language") ","
             "      " CHANGED("currency") ","
             "      " CHANGED("phone") ","
+            "      terms_version = coalesce(given.terms_version, member.terms_version),"
+            "      terms_accepted_at = CASE WHEN given.terms_version IS NULL THEN member.terms_accepted_at ELSE now() END,"
             "      updated_at = now()"
             "  FROM given"
             "  WHERE member.tenant_id = %s::uuid"
@@ -252,14 +267,6 @@ apr_status_t cloudep_member_reserve(cloudep_db_t *db, apr_pool_t *p, const cloud
     return cloudep_db_run_one(db, p, NULL, &statements[RESERVE], &args);
 }
 
-apr_status_t cloudep_member_await_code(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t *message)
-{
-    cloudep_args_t *args = CLOUDEP_ARGS(message->tenant_id, message->uid);
-
-    cloudep_message_args(args, message);
-    return cloudep_db_run_one(db, p, NULL, &statements[AWAIT_CODE], args);
-}
-
 apr_status_t cloudep_member_activate(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session)
 {
     cloudep_args_t *args = CLOUDEP_ARGS(session->tenant_id, session->uid);
@@ -295,8 +302,9 @@ apr_status_t cloudep_member_claim_unfinished(cloudep_db_t *db, apr_pool_t *p, ap
 apr_status_t cloudep_member_update_profile(cloudep_db_t *db, apr_pool_t *p, const cloudep_member_t **member,
                                            const char *tenant_id, const char *uid, const cloudep_profile_t *profile)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(profile->display_name, profile->avatar, profile->language,
-                                              profile->currency, profile->phone, tenant_id, uid);
+    const cloudep_args_t *args =
+        CLOUDEP_ARGS(profile->display_name, profile->avatar, profile->language, profile->currency, profile->phone,
+                     profile->terms_version, tenant_id, uid);
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run_one(db, p, &rows, &statements[UPDATE_PROFILE], args);
 

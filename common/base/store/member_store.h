@@ -94,11 +94,10 @@ typedef struct cloudep_applicant_t {
  */
 apr_status_t cloudep_member_reserve(cloudep_db_t *db, apr_pool_t *p, const cloudep_applicant_t *applicant);
 
-/** reserved -> pending, with the message that tells the code. @return APR_NOTFOUND: not reserved; else as
- * cloudep_db_run */
-apr_status_t cloudep_member_await_code(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t *message);
-
-/** pending -> active, and opens the session. @return APR_NOTFOUND: not pending; else as cloudep_db_run */
+/**
+ * pending -> active, of a registration that a node of 1.0.0 began: without attempts. Opens the session.
+ * @return APR_NOTFOUND: not pending, or not such a one; else as cloudep_db_run
+ */
 apr_status_t cloudep_member_activate(cloudep_db_t *db, apr_pool_t *p, struct cloudep_session_t *session);
 
 /** reserved (or deleting) -> deleting: nobody else finishes it now. @return APR_NOTFOUND: neither */
@@ -114,7 +113,9 @@ apr_status_t cloudep_member_purge(cloudep_db_t *db, apr_pool_t *p, const char *t
     FIRST(TEXT, tenant_id, member ".tenant_id") \
     NEXT(TEXT, uid, member ".uid") \
     NEXT(TEXT, email, member ".email") \
-    NEXT(TEXT, organization, tenant ".organization") /* the tenant's, NULL: none */
+    NEXT(TEXT, organization, tenant ".organization") /* the tenant's, NULL: none */ \
+    NEXT(LIST, others, /* users beside uid who may be at the identity provider */ \
+         "array_remove(" member ".provider_uids, " member ".uid)::text[]")
 
 typedef struct cloudep_unfinished_t {
     CLOUDEP_UNFINISHED_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "", "")
@@ -123,8 +124,9 @@ typedef struct cloudep_unfinished_t {
 /* clang-format on */
 
 /**
- * Claims members that never arrived (reserved longer than reserved_age, pending longer than pending_age seconds) or
- * never left (deleting, untouched for reserved_age seconds or freshly marked by the operator) and marks them deleting.
+ * Claims members that never arrived (reserved longer than reserved_age, pending longer than pending_age seconds,
+ * without an attempt that is younger and none being confirmed) or never left (deleting, untouched for reserved_age
+ * seconds or freshly marked by the operator) and marks them deleting.
  * @param members array of cloudep_unfinished_t, maybe empty; from p
  * @return as cloudep_db_run
  */
@@ -138,6 +140,7 @@ typedef struct cloudep_profile_t {
     const char *language;
     const char *currency;
     const char *phone;
+    const char *terms_version; /* accepted now; never "" */
 } cloudep_profile_t;
 
 /** Changes a profile and returns the member as it is then. @return APR_NOTFOUND: no such member; else as cloudep_db_run

@@ -1,6 +1,6 @@
 /*
  * operator_store.h - what only the operator asks of the database: tenants, invites, members, sessions, lockouts,
- * events and migrations, one statement a step.
+ * events, mail and migrations, one statement a step.
  *
  * Rows come as structs, each with a record that names its columns, so that a tool can write them as JSON. Times in them
  * are RFC 3339 in UTC, NULL where there is none. Texts and lists live in p.
@@ -22,6 +22,7 @@ typedef struct cloudep_operator_filter_t {
     const char *uid;    /* NULL: any member's */
     const char *status; /* NULL: any */
     const char *name;   /* NULL: any */
+    const char *outbox; /* NULL: any */
     int over;           /* those that are over, too */
     const char *after;  /* the cursor to go on behind; NULL: from the start */
     int limit;          /* at most so many rows */
@@ -275,6 +276,7 @@ cloudep_operator_end_t cloudep_operator_lockout_clear;
     NEXT(TEXT, at, CLOUDEP_SQL_RFC3339(event ".at")) \
     NEXT(TEXT, name, event ".name") \
     NEXT(TEXT, outcome, event ".outcome") \
+    NEXT(TEXT, reason, event ".reason") \
     NEXT(TEXT, uid, event ".uid") \
     NEXT(TEXT, method, event ".method") \
     NEXT(TEXT, address, event ".address") \
@@ -288,6 +290,57 @@ extern const cloudep_record_t cloudep_operator_event_record;
 
 /** Newest first, by id, which is the cursor; of one member or of all, of one name or of any. */
 cloudep_operator_list_t cloudep_operator_event_list;
+
+/* ---- Mail and SMS ------------------------------------------------------------------------------------------- */
+
+/* The states that a message does not leave. */
+#define CLOUDEP_OPERATOR_DELIVERED "delivered"
+#define CLOUDEP_OPERATOR_GIVEN_UP "given up"
+
+#define CLOUDEP_OPERATOR_MESSAGE_COLUMNS(FIRST, NEXT, message) \
+    FIRST(TEXT, id, message ".id") \
+    NEXT(TEXT, tenant, /* its slug; NULL: of no tenant */ \
+         "(SELECT tenant.slug FROM cloudep.tenants AS tenant WHERE tenant.id = " message ".tenant_id)") \
+    NEXT(TEXT, outbox, message ".outbox") \
+    NEXT(TEXT, channel, message ".channel") \
+    NEXT(TEXT, template, message ".template") \
+    NEXT(TEXT, target, message ".target") \
+    NEXT(TEXT, state, \
+         "CASE WHEN " message ".delivered_at IS NOT NULL THEN '" CLOUDEP_OPERATOR_DELIVERED "'" \
+         "     WHEN " message ".failed_at IS NOT NULL THEN '" CLOUDEP_OPERATOR_GIVEN_UP "'" \
+         "     WHEN " message ".attempts = 0 THEN 'waiting'" \
+         "     ELSE 'put off' END") \
+    NEXT(INTEGER, attempts, message ".attempts") \
+    NEXT(NUMBER, age_seconds, CLOUDEP_SQL_SECONDS("now() - " message ".created_at")) \
+    NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(message ".created_at")) \
+    NEXT(TEXT, next_attempt_at, /* NULL: there will be none */ \
+         "CASE WHEN " message ".delivered_at IS NULL AND " message ".failed_at IS NULL" \
+         "     THEN " CLOUDEP_SQL_RFC3339(message ".next_attempt_at") " END") \
+    NEXT(TEXT, expires_at, CLOUDEP_SQL_RFC3339(message ".expires_at")) \
+    NEXT(TEXT, last_error, message ".last_error")
+
+typedef struct cloudep_operator_message_t {
+    CLOUDEP_OPERATOR_MESSAGE_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
+} cloudep_operator_message_t;
+extern const cloudep_record_t cloudep_operator_message_record;
+
+/** Newest first; the id is the cursor; of one tenant or of any (NULL), of one outbox or of any; without those that are
+ * delivered, unless over is set. */
+cloudep_operator_list_t cloudep_operator_outbox_list;
+/** @return APR_NOTFOUND: no such message */
+apr_status_t cloudep_operator_outbox_show(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_message_t *message,
+                                          const char *id);
+/**
+ * Makes the message of that id due now, or (all set) every one; of that outbox or (NULL) of any. Those that are due
+ * within a minute are left alone: a worker may have them in hand. *count: how many there were.
+ */
+apr_status_t cloudep_operator_outbox_retry(cloudep_db_t *db, apr_pool_t *p, int *count, const char *id, int all,
+                                           const char *outbox);
+/** Writes a test mail. outbox NULL: the main server's. language NULL: the server's default. */
+apr_status_t cloudep_operator_outbox_test(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_message_t *message,
+                                          const char *outbox, const char *target, const char *language);
+/** *count: 1 when a worker of that outbox was there within five minutes, else 0. */
+apr_status_t cloudep_operator_outbox_workers(cloudep_db_t *db, apr_pool_t *p, int *count, const char *outbox);
 
 /* ---- Migrations --------------------------------------------------------------------------------------------- */
 
@@ -310,6 +363,13 @@ typedef struct cloudep_operator_schema_t {
     NEXT(TEXT, checksum, migration ".checksum") \
     NEXT(TEXT, applied_at, CLOUDEP_SQL_RFC3339(migration ".applied_at"))
 
+/* What is not as it should be with the role of httpd. */
+#define CLOUDEP_OPERATOR_WARNING_COLUMNS(FIRST, NEXT) FIRST(TEXT, text, "warning.text")
+
+typedef struct cloudep_operator_warning_t {
+    CLOUDEP_OPERATOR_WARNING_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER)
+} cloudep_operator_warning_t;
+
 typedef struct cloudep_operator_migration_t {
     CLOUDEP_OPERATOR_MIGRATION_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
 } cloudep_operator_migration_t;
@@ -322,6 +382,11 @@ apr_status_t cloudep_operator_schema(cloudep_db_t *db, apr_pool_t *p, cloudep_op
 apr_status_t cloudep_operator_migration_table(cloudep_db_t *db, apr_pool_t *p);
 /** Applied ones by version. @param list array of cloudep_operator_migration_t */
 apr_status_t cloudep_operator_migration_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list);
+/**
+ * Settings of the role cloudep_app that our statements suffer from, and rights that it should not have.
+ * @param list array of cloudep_operator_warning_t
+ */
+apr_status_t cloudep_operator_migration_warnings(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list);
 /**
  * Applies one migration and writes its row in the same transaction, waiting for other runs.
  * @param name [a-z0-9_]+, without the number

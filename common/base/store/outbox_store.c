@@ -2,7 +2,7 @@
  * outbox_store.c - claims messages and writes down what became of them.
  *
  * All times are the database's: nodes need not agree on the hour. A row is due while it is neither delivered nor
- * failed; a claim only moves its next attempt into the future, so a node that dies gives its claims back by that.
+ * failed; a lease only moves its next attempt into the future, so a node that dies gives its rows back by that.
  */
 #include "base/store/outbox_store.h"
 
@@ -11,10 +11,10 @@
 #include "base/store/statements.h"
 
 #define ROW(kind, name, sql) CLOUDEP_COLUMN(cloudep_outbox_row_t, kind, name)
-static const cloudep_column_t columns[] = {CLOUDEP_OUTBOX_COLUMNS(ROW, ROW, "", "")};
+static const cloudep_column_t columns[] = {CLOUDEP_OUTBOX_COLUMNS(ROW, ROW, "")};
 static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_outbox_row_t, columns);
 
-enum { ENQUEUE, CLAIM, DELIVERED, RETRY, GIVE_UP, RELEASE };
+enum { ENQUEUE, CLAIM, DELIVERED, RETRY, GIVE_UP, RELEASE, SEEN };
 
 /* clang-format off */
 static const cloudep_statement_t statements[] = {
@@ -26,31 +26,46 @@ static const cloudep_statement_t statements[] = {
             ")"
             " " CLOUDEP_SQL_ENQUEUE("recipient"),
     },
+    /* Whoever wrote a row was there then, so its own age counts as a sign of life of its name. */
     [CLAIM] = {
         .label = "outbox_claim",
         .sql =
             "WITH due AS ("
-            "  SELECT tenant_id, id, expires_at <= now() AS late"
-            "  FROM cloudep.outbox"
-            "  WHERE delivered_at IS NULL"
-            "    AND failed_at IS NULL"
-            "    AND next_attempt_at <= now()"
-            "    AND (channel = %s OR expires_at <= now())"
-            "  ORDER BY next_attempt_at"
+            "  SELECT message.tenant_id, message.id, message.next_attempt_at AS due_at,"
+            "         message.expires_at <= now() AS late"
+            "  FROM cloudep.outbox AS message"
+            "  WHERE message.delivered_at IS NULL"
+            "    AND message.failed_at IS NULL"
+            "    AND message.next_attempt_at <= now()"
+            "    AND (message.expires_at <= now()"
+            "      OR (message.channel = %s"
+            "        AND (message.outbox = %s"
+            "          OR (%s::boolean"
+            "            AND (message.outbox IS NULL"
+            "              OR (message.created_at < now() - interval '5 minutes'"
+            "                AND NOT EXISTS ("
+            "                  SELECT FROM cloudep.outbox_workers AS worker"
+            "                  WHERE worker.name = message.outbox"
+            "                    AND worker.seen_at >= now() - interval '5 minutes')))))))"
+            "  ORDER BY message.next_attempt_at"
             "  LIMIT %s::integer"
-            "  FOR UPDATE SKIP LOCKED"
+            "  FOR UPDATE OF message SKIP LOCKED"
+            "), leased AS ("
+            "  UPDATE cloudep.outbox AS message"
+            "  SET attempts = message.attempts + CASE WHEN due.late THEN 0 ELSE 1 END,"
+            "      next_attempt_at = now() + %s::interval,"
+            "      failed_at = CASE WHEN due.late THEN now() END,"
+            "      params = CASE WHEN due.late THEN NULL ELSE message.params END,"
+            "      last_error = CASE WHEN due.late THEN coalesce('expired; ' || message.last_error, 'expired')"
+            "                        ELSE message.last_error END"
+            "  FROM due"
+            "  WHERE message.tenant_id = due.tenant_id"
+            "    AND message.id = due.id"
+            "  RETURNING message.*, due.due_at, due.late"
             ")"
-            " UPDATE cloudep.outbox AS message"
-            " SET attempts = message.attempts + CASE WHEN due.late THEN 0 ELSE 1 END,"
-            "     next_attempt_at = now() + %s::interval,"
-            "     failed_at = CASE WHEN due.late THEN now() END,"
-            "     params = CASE WHEN due.late THEN NULL ELSE message.params END,"
-            "     last_error = CASE WHEN due.late THEN coalesce('expired; ' || message.last_error, 'expired')"
-            "                       ELSE message.last_error END"
-            " FROM due"
-            " WHERE message.tenant_id = due.tenant_id"
-            "   AND message.id = due.id"
-            " RETURNING " CLOUDEP_OUTBOX_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "message", "due"),
+            " SELECT " CLOUDEP_OUTBOX_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "leased")
+            " FROM leased"
+            " ORDER BY leased.due_at",
     },
     [DELIVERED] = {
         .label = "outbox_delivered",
@@ -97,12 +112,24 @@ static const cloudep_statement_t statements[] = {
             "   AND delivered_at IS NULL"
             "   AND failed_at IS NULL",
     },
+    /* Every child says so: one write in half a minute is enough. */
+    [SEEN] = {
+        .label = "outbox_seen",
+        .sql =
+            "INSERT INTO cloudep.outbox_workers AS worker (name)"
+            " VALUES (%s)"
+            " ON CONFLICT (name) DO UPDATE"
+            " SET seen_at = now()"
+            " WHERE worker.seen_at < now() - interval '30 seconds'",
+        .repeatable = 1,
+    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_outbox_statements = CLOUDEP_STATEMENT_LIST(statements);
 
 void cloudep_message_args(cloudep_args_t *args, const cloudep_message_t *message)
 {
+    cloudep_arg(args, message->outbox);
     cloudep_arg(args, message->channel);
     cloudep_arg(args, message->target);
     cloudep_arg(args, message->language);
@@ -124,11 +151,17 @@ const char *cloudep_outbox_aad(apr_pool_t *p, const char *tenant_id, const char 
     return apr_pstrcat(p, "outbox:", tenant_id, ":", target, ":", template, NULL);
 }
 
-apr_status_t cloudep_outbox_claim(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **rows, const char *channel,
-                                  int limit)
+apr_status_t cloudep_outbox_claim(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **rows,
+                                  const cloudep_outbox_share_t *share, int limit)
 {
     return cloudep_record_list(rows, p, db, &record, &statements[CLAIM],
-                               CLOUDEP_ARGS(channel, apr_itoa(p, limit), cloudep_arg_seconds(p, CLOUDEP_OUTBOX_CLAIM)));
+                               CLOUDEP_ARGS(share->channel, share->name, cloudep_arg_boolean(share->is_main),
+                                            apr_itoa(p, limit), cloudep_arg_seconds(p, CLOUDEP_OUTBOX_LEASE)));
+}
+
+apr_status_t cloudep_outbox_seen(cloudep_db_t *db, apr_pool_t *p, const char *name)
+{
+    return cloudep_db_run(db, p, NULL, &statements[SEEN], CLOUDEP_ARGS(name));
 }
 
 apr_status_t cloudep_outbox_delivered(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *id)

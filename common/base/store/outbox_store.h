@@ -2,8 +2,9 @@
  * outbox_store.h - the table of mails and SMS to be sent.
  *
  * A message is enqueued by the same statement that makes true what it tells of, so neither can be there without the
- * other: put CLOUDEP_SQL_ENQUEUE (sql.h) into that statement. Afterwards a row is claimed for a while, and then marked
- * delivered, put off or given up. A row loses its params, which hold the code, at its end.
+ * other: put CLOUDEP_SQL_ENQUEUE (sql.h) into that statement. Afterwards a row is leased to a worker for a while, and
+ * then marked delivered, put off or given up. A row loses its params, which hold the code, at its end. Only workers of
+ * the row's outbox send it, so that it goes out as the server that wrote it would have it.
  */
 #ifndef CLOUDEP_OUTBOX_STORE_H
 #define CLOUDEP_OUTBOX_STORE_H
@@ -14,12 +15,17 @@
 
 #define CLOUDEP_CHANNEL_MAIL "mail"
 #define CLOUDEP_CHANNEL_SMS "sms"
+#define CLOUDEP_TEMPLATE_TEST "test"                /* of "cloudepctl mail test"; has no params */
 #define CLOUDEP_DECOY_TARGET "nobody@decoy.invalid" /* of messages to nobody, which expire unsent */
+
+/* Bytes that the name of an outbox may have. */
+#define CLOUDEP_OUTBOX_NAME_MAX 255
 
 /* A message about to be enqueued. */
 typedef struct cloudep_message_t {
     const char *tenant_id;
     const char *uid;      /* NULL: of no member */
+    const char *outbox;   /* CloudEPOutbox of the server that writes it; NULL: the main server's */
     const char *channel;  /* NULL: there is no message, and nothing is enqueued */
     const char *target;   /* email address or E.164 number */
     const char *language; /* BCP 47, or NULL: the server's default */
@@ -40,36 +46,47 @@ const char *cloudep_outbox_aad(apr_pool_t *p, const char *tenant_id, const char 
 
 /* clang-format off */
 
-/* A claimed row. */
-#define CLOUDEP_OUTBOX_COLUMNS(FIRST, NEXT, row, due) \
-    FIRST(TEXT, tenant_id, row ".tenant_id") \
-    NEXT(TEXT, id, row ".id") /* UUID; the same for every try */ \
-    NEXT(TEXT, channel, row ".channel") \
-    NEXT(TEXT, target, row ".target") \
-    NEXT(TEXT, language, row ".language") /* or NULL */ \
-    NEXT(TEXT, template, row ".template") \
-    NEXT(TEXT, params, row ".params") /* sealed, or NULL */ \
-    NEXT(INTEGER, attempts, row ".attempts") /* with this one */ \
-    NEXT(BOOLEAN, expired, due ".late") /* its time was over: it has been given up, do not send it */ \
-    NEXT(NUMBER, created_at, CLOUDEP_SQL_SECONDS(row ".created_at") " * 1000000") /* apr_time_t of whole seconds, by \
-        the database's clock */
+/* A leased row. */
+#define CLOUDEP_OUTBOX_COLUMNS(FIRST, NEXT, leased) \
+    FIRST(TEXT, tenant_id, leased ".tenant_id") \
+    NEXT(TEXT, id, leased ".id") /* UUID; the same for every try */ \
+    NEXT(TEXT, channel, leased ".channel") \
+    NEXT(TEXT, target, leased ".target") \
+    NEXT(TEXT, language, leased ".language") /* or NULL */ \
+    NEXT(TEXT, template, leased ".template") \
+    NEXT(TEXT, params, leased ".params") /* sealed, or NULL */ \
+    NEXT(INTEGER, attempts, leased ".attempts") /* with this one */ \
+    NEXT(BOOLEAN, expired, leased ".late") /* its time was over: it has been given up, do not send it */ \
+    NEXT(NUMBER, created_at, CLOUDEP_SQL_SECONDS(leased ".created_at") " * 1000000") /* apr_time_t of whole seconds, \
+        by the database's clock */
 
 typedef struct cloudep_outbox_row_t {
-    CLOUDEP_OUTBOX_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "", "")
+    CLOUDEP_OUTBOX_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
 } cloudep_outbox_row_t;
 
 /* clang-format on */
 
-/* How long a claim holds, in seconds: longer than any try, as afterwards another node takes the message. */
-#define CLOUDEP_OUTBOX_CLAIM 60
+/* How long a lease holds, in seconds: longer than any try, as afterwards another node takes the message. */
+#define CLOUDEP_OUTBOX_LEASE 60
+
+/* Which rows are a worker's. */
+typedef struct cloudep_outbox_share_t {
+    const char *channel;
+    const char *name; /* CloudEPOutbox of its server, or NULL */
+    int is_main;      /* the main server's: also those without a name, and those whose name no worker has written for
+                         five minutes */
+} cloudep_outbox_share_t;
 
 /**
- * Claims up to limit messages of one channel and any tenant that are due, oldest first. Nobody else gets them for
- * CLOUDEP_OUTBOX_CLAIM seconds. Those whose time is over come back as given up, whatever their channel.
+ * Leases up to limit messages of that share and any tenant that are due, oldest first. Nobody else gets
+ * them for CLOUDEP_OUTBOX_LEASE seconds. Those whose time is over come back as given up, whosever they are.
  * @param rows  array of cloudep_outbox_row_t, maybe empty; from p
  */
-apr_status_t cloudep_outbox_claim(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **rows, const char *channel,
-                                  int limit);
+apr_status_t cloudep_outbox_claim(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **rows,
+                                  const cloudep_outbox_share_t *share, int limit);
+
+/** Writes that a worker of that name is there; once a minute. */
+apr_status_t cloudep_outbox_seen(cloudep_db_t *db, apr_pool_t *p, const char *name);
 
 /** Marks a message as delivered, and erases its params. May be repeated. */
 apr_status_t cloudep_outbox_delivered(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *id);
@@ -85,7 +102,7 @@ apr_status_t cloudep_outbox_retry(cloudep_db_t *db, apr_pool_t *p, const char *t
 apr_status_t cloudep_outbox_give_up(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *id,
                                     const char *error);
 
-/** Hands a claimed message back untried: it is due at once, and the attempt does not count. */
+/** Hands a leased message back untried: it is due at once, and the attempt does not count. */
 apr_status_t cloudep_outbox_release(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *id);
 
 #endif

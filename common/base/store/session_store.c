@@ -11,7 +11,7 @@
 static const cloudep_column_t columns[] = {CLOUDEP_SESSION_COLUMNS(SESSION, SESSION, "")};
 static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_session_t, columns);
 
-enum { OPEN, PRINCIPAL, ROTATE, END };
+enum { OPEN, AGAIN, PRINCIPAL, ROTATE, END };
 
 /* clang-format off */
 
@@ -26,6 +26,18 @@ static const cloudep_statement_t statements[] = {
             "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("member") ")"
             " SELECT " CLOUDEP_SQL_SESSION("opened")
             " FROM opened",
+    },
+    [AGAIN] = {
+        .label = "session_again",
+        .sql =
+            "SELECT session.amr,"
+            "       session.refresh_seq = 1 AND " CLOUDEP_SQL_LIVE("session") " AND session.idle_expires_at > now(),"
+            "       " CLOUDEP_SQL_SESSION("session")
+            " FROM cloudep.sessions AS session"
+            " WHERE session.tenant_id = %s::uuid"
+            "   AND session.id = %s::uuid"
+            "   AND session.uid = %s::uuid",
+        .repeatable = 1,
     },
     /*
      * A session is found by its primary key. Its uid is compared by IS NOT DISTINCT FROM, which no index serves, so
@@ -97,7 +109,8 @@ static const cloudep_statement_t statements[] = {
     },
 };
 /* clang-format on */
-/* The columns of PRINCIPAL, and those of ROTATE. */
+/* The columns of AGAIN, those of PRINCIPAL, and those of ROTATE. */
+enum { AMR_OF_FIRST, AS_OPENED, OPENED_SESSION };
 enum { AMR, MFA_AT, MEMBER };
 enum { REUSED, TURNED, AMR_OF_ROTATED, ROTATED_SESSION };
 const cloudep_statement_list_t cloudep_session_statements = CLOUDEP_STATEMENT_LIST(statements);
@@ -124,6 +137,20 @@ apr_status_t cloudep_session_open(cloudep_db_t *db, apr_pool_t *p, cloudep_sessi
 
     cloudep_session_args(args, p, session);
     return cloudep_record_one(session, p, db, &record, &statements[OPEN], args);
+}
+
+apr_status_t cloudep_session_again(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session)
+{
+    cloudep_rows_t *rows;
+    apr_status_t rv = cloudep_db_run_one(db, p, &rows, &statements[AGAIN],
+                                         CLOUDEP_ARGS(session->tenant_id, session->id, session->uid));
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    session->amr = cloudep_cell(rows, 0, AMR_OF_FIRST);
+    cloudep_session_of_row(session, p, rows, 0, OPENED_SESSION);
+    return cloudep_cell_true(rows, 0, AS_OPENED) ? APR_SUCCESS : CLOUDEP_EREFUSED;
 }
 
 apr_status_t cloudep_session_principal(cloudep_db_t *db, apr_pool_t *p, cloudep_live_session_t *live,

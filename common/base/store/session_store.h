@@ -42,8 +42,17 @@ typedef struct cloudep_session_t {
 /** Reads CLOUDEP_SQL_SESSION (sql.h) from a row, beginning at column. */
 void cloudep_session_of_row(cloudep_session_t *session, apr_pool_t *p, const cloudep_rows_t *rows, int row, int column);
 
-/** Opens a session for an active member. @return APR_NOTFOUND: not active (any more); else as cloudep_db_run */
+/**
+ * Opens a session for an active member.
+ * @return APR_NOTFOUND: not active (any more); CLOUDEP_ECONFLICT: there is one of that id; else as cloudep_db_run
+ */
 apr_status_t cloudep_session_open(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session);
+
+/**
+ * A session that was opened a moment ago, as it was then. Fills the rest of *session (tenant_id, id, uid are given).
+ * @return APR_NOTFOUND: there is none; CLOUDEP_EREFUSED: it is over, or was refreshed since; else as cloudep_db_run
+ */
+apr_status_t cloudep_session_again(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session);
 
 /* Whom a live session speaks for. */
 typedef struct cloudep_live_session_t {

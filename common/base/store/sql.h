@@ -78,12 +78,12 @@
 /* Enqueues a message for each row of source. Returns id. Arguments: cloudep_message_args. */
 #define CLOUDEP_SQL_ENQUEUE(source) \
     "INSERT INTO cloudep.outbox" \
-    " (tenant_id, uid, channel, target, language, template, params, expires_at)" \
+    " (tenant_id, uid, outbox, channel, target, language, template, params, expires_at)" \
     " SELECT " source ".tenant_id, " source ".uid," \
-    " message.channel, message.target, message.language, message.template, message.params," \
+    " message.outbox, message.channel, message.target, message.language, message.template, message.params," \
     " now() + message.lifetime * interval '1 second'" \
     " FROM " source "," \
-    " (SELECT %s::text AS channel, %s::text AS target, %s::text AS language," \
+    " (SELECT %s::text AS outbox, %s::text AS channel, %s::text AS target, %s::text AS language," \
     " %s::text AS template, %s::text AS params, %s::integer AS lifetime) AS message" \
     " WHERE message.channel IS NOT NULL" \
     " RETURNING id"
@@ -118,14 +118,17 @@
     " %s::text AS origin, %s::text AS provider, %s::text AS display_name, %s::text AS language," \
     " %s::text AS terms_version, %s::boolean AS marketing_opt_in"
 
-/* Makes a member of an applicant who used the invite (with the column id), in that status. No arguments. */
-#define CLOUDEP_SQL_INSERT_MEMBER(applicant, invite, status, activated_at) \
+/*
+ * Makes a member of an applicant who used the invite (with the column id), in that status. provider_uids: whom the
+ * identity provider may have for a member who is not active yet. No arguments.
+ */
+#define CLOUDEP_SQL_INSERT_MEMBER(applicant, invite, status, activated_at, provider_uids) \
     "INSERT INTO cloudep.members" \
     " (tenant_id, uid, email, invite_id, origin, provider, display_name, language," \
-    " terms_version, marketing_opt_in, terms_accepted_at, status, activated_at)" \
+    " terms_version, marketing_opt_in, terms_accepted_at, status, activated_at, provider_uids)" \
     " SELECT " applicant ".tenant_id, " applicant ".uid, " applicant ".email, " invite ".id, " applicant ".origin," \
     " " applicant ".provider, " applicant ".display_name, " applicant ".language," \
-    " " applicant ".terms_version, " applicant ".marketing_opt_in, now(), " status ", " activated_at \
+    " " applicant ".terms_version, " applicant ".marketing_opt_in, now(), " status ", " activated_at ", " provider_uids \
     " FROM " applicant ", " invite \
     " RETURNING tenant_id, uid"
 

@@ -31,9 +31,11 @@ typedef struct cloudep_statement_list_t {
     X(operator)                                                                                                        \
     X(operator_member)                                                                                                 \
     X(operator_migration)                                                                                              \
+    X(operator_outbox)                                                                                                 \
     X(operator_watch)                                                                                                  \
     X(outbox)                                                                                                          \
     X(recovery)                                                                                                        \
+    X(registration)                                                                                                    \
     X(session)                                                                                                         \
     X(sweep)                                                                                                           \
     X(tenant)                                                                                                          \

@@ -37,22 +37,22 @@ static const cloudep_statement_t statements[] = {
             "       invite.id IS NOT NULL,"
             "       coalesce(invite.expires_at <= now(), false),"
             "       coalesce(invite.uses >= invite.max_uses, false),"
-            "       EXISTS ("
-            "         SELECT FROM cloudep.members AS member"
-            "         WHERE member.tenant_id = tenant.id"
-            "           AND member.email = %s"
-            "       )"
+            "       member.uid IS NOT NULL,"
+            "       coalesce(member.status IN ('reserved', 'pending'), false)"
             " FROM cloudep.tenants AS tenant"
             " LEFT JOIN cloudep.invites AS invite"
             "   ON invite.tenant_id = tenant.id"
             "   AND invite.code = %s"
             "   AND invite.revoked_at IS NULL"
+            " LEFT JOIN cloudep.members AS member"
+            "   ON member.tenant_id = tenant.id"
+            "   AND member.email = %s"
             " WHERE tenant.slug = %s",
         .repeatable = 1,
     },
 };
 /* The columns of ADMISSION. */
-enum { INVITE_KNOWN = CLOUDEP_TENANT_COLUMN_COUNT, INVITE_EXPIRED, INVITE_USED_UP, EMAIL_TAKEN };
+enum { INVITE_KNOWN = CLOUDEP_TENANT_COLUMN_COUNT, INVITE_EXPIRED, INVITE_USED_UP, EMAIL_TAKEN, EMAIL_PENDING };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_tenant_statements = CLOUDEP_STATEMENT_LIST(statements);
 
@@ -94,7 +94,7 @@ apr_status_t cloudep_tenant_admission(cloudep_db_t *db, apr_pool_t *p, cloudep_a
                                       const char *invite_code, const char *email)
 {
     cloudep_rows_t *rows;
-    apr_status_t rv = cloudep_db_run_one(db, p, &rows, &statements[ADMISSION], CLOUDEP_ARGS(email, invite_code, slug));
+    apr_status_t rv = cloudep_db_run_one(db, p, &rows, &statements[ADMISSION], CLOUDEP_ARGS(invite_code, email, slug));
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -104,5 +104,6 @@ apr_status_t cloudep_tenant_admission(cloudep_db_t *db, apr_pool_t *p, cloudep_a
     admission->invite_expired = cloudep_cell_true(rows, 0, INVITE_EXPIRED);
     admission->invite_used_up = cloudep_cell_true(rows, 0, INVITE_USED_UP);
     admission->email_taken = cloudep_cell_true(rows, 0, EMAIL_TAKEN);
+    admission->email_pending = cloudep_cell_true(rows, 0, EMAIL_PENDING);
     return APR_SUCCESS;
 }

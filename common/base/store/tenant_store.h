@@ -35,6 +35,7 @@ typedef struct cloudep_admission_t {
     int invite_expired;
     int invite_used_up;
     int email_taken;
+    int email_pending; /* by a registration that nobody has confirmed */
 } cloudep_admission_t;
 
 /** @return APR_NOTFOUND: no tenant of that slug; else as cloudep_db_run */

@@ -160,6 +160,8 @@ static const char *judge(const char **value, const char **rule, const cloudep_fi
     case CLOUDEP_FIELD_EMAIL:
         (void)cloudep_normalize_email(value, &reason, text, pool);
         return reason;
+    case CLOUDEP_FIELD_NUMBER:
+        return strspn(text, "0123456789") == strlen(text) ? NULL : "must be digits";
     case CLOUDEP_FIELD_TOKEN:
         return cloudep_is_token(text) ? NULL : "must be printable ASCII without spaces";
     case CLOUDEP_FIELD_ID:

@@ -72,7 +72,7 @@ cloudep_breaker_end_e zitadel_health(apr_status_t rv, const zitadel_answer_t *an
     if (rv == APR_SUCCESS) {
         return CLOUDEP_BREAKER_WORKED;
     }
-    /* No permission, no such route, not valid: it is well, and nobody may shut others out by asking for such things. */
+    /* No permission, no such route, not valid: ZITADEL works. A client must not open the breaker by such requests. */
     return answer->status == 501 ||
                    (answer->status >= 400 && answer->status < 500 && answer->status != 401 && answer->status != 429)
                ? CLOUDEP_BREAKER_NEITHER
@@ -81,7 +81,7 @@ cloudep_breaker_end_e zitadel_health(apr_status_t rv, const zitadel_answer_t *an
 
 /* ---- One exchange --------------------------------------------------------------------------------------- */
 
-/* Whether the request can be under way there although we know of no answer. */
+/* Whether ZITADEL may still carry the request out, though no answer of its own was received. */
 static int may_be_done_yet(apr_status_t rv, int status)
 {
     if (rv == APR_SUCCESS) {
@@ -154,7 +154,7 @@ static apr_status_t transmit(zitadel_answer_t *answer, const cloudep_idp_context
     return APR_SUCCESS;
 }
 
-/* Whether ZITADEL itself has answered to what was asked. */
+/* Whether the answer is ZITADEL's own, to this request. */
 static int is_to_the_point(const zitadel_answer_t *answer)
 {
     if (!answer->body) {
@@ -163,7 +163,7 @@ static int is_to_the_point(const zitadel_answer_t *answer)
     if (zitadel_is_2xx(answer)) {
         return 1;
     }
-    /* The service account is no member of anything: a 404, but not of what was looked for. */
+    /* AUTH...: the service account is no member of the organization. That is a 404 too, but not of the user. */
     return *answer->id && strncmp(answer->id, "AUTH", 4) &&
            (answer->status == 400 || answer->status == 404 || answer->status == 409);
 }
@@ -204,10 +204,10 @@ apr_status_t zitadel_exchange(zitadel_answer_t *answer, const cloudep_idp_contex
         free(body);
     }
     if (rv == CLOUDEP_EPROVIDER) {
-        return rv; /* there was no token: said already */
+        return rv; /* there was no token: that is logged already */
     }
     if (rv == APR_EINTR) {
-        return CLOUDEP_EPROVIDER; /* the child ends: that says nothing of ZITADEL */
+        return CLOUDEP_EPROVIDER; /* the child ends: no sign of a failure of ZITADEL */
     }
     if (rv != APR_SUCCESS) {
         LOG(ctx, APLOG_WARNING, CENO(613) "ZITADEL: no answer to %s %s: %s", request->method, request->path,

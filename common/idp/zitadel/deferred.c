@@ -1,8 +1,9 @@
 /*
  * deferred.c - calls to ZITADEL that no request waits for: that a session is over and that an address is confirmed.
  *
- * One thread a child and server makes them, one a turn. A session ends by itself after a minute, so its end is told
- * once. An address is told until ZITADEL takes it, for some minutes; a child that stops tells what is left first.
+ * One thread of each child and server makes them, one in each run. A session ends by itself after a minute, so its end
+ * is told once. An address is told until ZITADEL takes it, for some minutes; a child that stops tells what is left
+ * first.
  */
 #include "idp/zitadel/zitadel.h"
 
@@ -14,7 +15,7 @@
 #define CALLS_MAX 256
 #define ATTEMPTS 8
 #define FIRST_DELAY apr_time_from_sec(2)    /* doubled each time: about eight minutes in all */
-#define LAST_START apr_time_from_msec(1500) /* calls of the last turn begin no later than this after it */
+#define LAST_START apr_time_from_msec(1500) /* calls of the last run begin no later than this after it */
 #define IDLE apr_time_from_sec(60)
 #define ID_SIZE 64
 #define EMAIL_SIZE 320

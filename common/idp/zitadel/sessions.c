@@ -1,10 +1,10 @@
 /*
- * sessions.c - the password check: ZITADEL has no password grant, a check is the begin of a session.
+ * sessions.c - the password check: ZITADEL has no password grant, so a check starts a session.
  *
- * ZITADEL tells in milliseconds that there is no such user and takes about a second to refuse a password. So whoever is
- * refused without a password having been compared waits as long as others did lately, with the same call made (so that
- * an outage looks the same for all) and the same permit taken (so that such requests are as bounded as the others). A
- * user to check against instead would be one in every organization that nobody asked for, and could be locked.
+ * ZITADEL tells in milliseconds that there is no such user, and takes about a second to refuse a password. So a request
+ * that is refused without a comparison waits as long as others took lately. It makes the same call, so that an outage
+ * looks the same for all, and holds the same permit, so that such requests are as bounded as the others. The
+ * alternative, a user to compare with, would be an extra user in every organization, and could be locked.
  */
 #include "idp/zitadel/zitadel.h"
 
@@ -16,7 +16,7 @@
 
 #define NOBODY "00000000-0000-0000-0000-000000000000"
 #define LIFETIME "60s"
-/* What bcrypt takes with the cost that ZITADEL uses by default; until there is something to go by. */
+/* What bcrypt takes with ZITADEL's default cost; used until a time was measured. */
 #define USUAL_TIME apr_time_from_sec(1)
 
 /* ---- Equal time ----------------------------------------------------------------------------------------- */
@@ -28,7 +28,7 @@ static void note_time(zitadel_times_t *times, apr_interval_time_t took)
     apr_atomic_set32(&times->took[n % ZITADEL_TIMES], took < APR_UINT32_MAX ? (apr_uint32_t)took : APR_UINT32_MAX);
 }
 
-/* One of the times of late, so that not only the mean is alike. */
+/* One of the times measured lately, so that the distribution is alike and not only the mean. */
 static apr_interval_time_t usual_time(zitadel_times_t *times)
 {
     const apr_uint32_t count = apr_atomic_read32(&times->count);
@@ -55,7 +55,7 @@ static apr_status_t check(zitadel_answer_t *answer, const cloudep_idp_context_t 
     if (rv != APR_SUCCESS || answer->status != 404 || !uid) {
         return rv;
     }
-    /* This look brings ZITADEL's own view up to date. */
+    /* This look-up brings ZITADEL's projection up to date. */
     rv = zitadel_exchange(answer, ctx, &get);
     return rv == APR_SUCCESS && zitadel_is_2xx(answer) ? zitadel_exchange(answer, ctx, &post) : rv;
 }

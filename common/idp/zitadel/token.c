@@ -15,7 +15,7 @@
 
 #define KEY_FILE_MAX 16384
 #define ASSERTION_LIFETIME 300 /* seconds */
-#define ASSERTION_BACKDATED 5  /* ZITADEL takes no assertion of the future */
+#define ASSERTION_BACKDATED 5  /* ZITADEL refuses an assertion that was issued in the future */
 #define RETRY apr_time_from_sec(30)
 #define API_SCOPE "openid%20urn:zitadel:iam:org:project:id:zitadel:aud"
 #define JWT_BEARER "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -156,13 +156,13 @@ apr_status_t zitadel_token_init(zitadel_token_t *token, apr_pool_t *pchild)
     return rv == APR_SUCCESS ? apr_thread_cond_create(&token->done, pchild) : rv;
 }
 
-/* Under the mutex: a token that nobody has refused. */
+/* Under the mutex: whether there is a token that has not expired and was not refused. */
 static int is_good(const zitadel_token_t *cache, const char *refused, apr_time_t now)
 {
     return cache->text && now < cache->expires && !(refused && !strcmp(cache->text, refused));
 }
 
-/* Under the mutex, which it leaves while it fetches. A failure leaves a good token in use. */
+/* Under the mutex, which is unlocked during the fetch. After a failure a token that is still good stays in use. */
 static void renew(const cloudep_idp_context_t *ctx)
 {
     zitadel_token_t *cache = &zitadel_of(ctx)->token;

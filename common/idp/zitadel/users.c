@@ -9,6 +9,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
+#include "base/crypto/seal.h"
 #include "base/text/json.h"
 
 /* ---- Create --------------------------------------------------------------------------------------------- */
@@ -161,9 +162,12 @@ apr_status_t zitadel_create(const cloudep_idp_context_t *ctx, const cloudep_idp_
     rv = rv == APR_SUCCESS ? created(ctx, &answer, reason) : rv;
     /*
      * User names are unique in all of a ZITADEL by default, while an email is a member's in each tenant. Where another
-     * organization has it, the user is named by its uid, which nobody ever needs to type.
+     * organization has it, or a member who has proved the address meets a user who has not, the user is named by its
+     * uid, which nobody ever needs to type.
      */
-    if (rv == CLOUDEP_ECONFLICT && (rv = name_is_in_organization(&taken, ctx, user)) == APR_SUCCESS) {
+    taken = 0;
+    if (rv == CLOUDEP_ECONFLICT &&
+        (rv = user->proved ? APR_SUCCESS : name_is_in_organization(&taken, ctx, user)) == APR_SUCCESS) {
         rv = CLOUDEP_ECONFLICT;
         if (!taken) {
             rv = post_user(&answer, &in_doubt, ctx, new_user(ctx, user, user->uid, password));
@@ -171,6 +175,33 @@ apr_status_t zitadel_create(const cloudep_idp_context_t *ctx, const cloudep_idp_
         }
     }
     return in_doubt && rv != APR_SUCCESS && rv != CLOUDEP_EREFUSED && rv != CLOUDEP_ECONFLICT ? APR_INCOMPLETE : rv;
+}
+
+/* ---- Passwords of attempts ------------------------------------------------------------------------------ */
+
+static const char *attempt_aad(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user)
+{
+    return apr_pstrcat(ctx->p, "registration_attempts:", user->tenant->id, ":", user->uid, NULL);
+}
+
+apr_status_t zitadel_keep(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                          const char **kept, const char **reason)
+{
+    if (too_long(password, reason)) {
+        return CLOUDEP_EREFUSED;
+    }
+    return cloudep_seal(kept, ctx->p, ctx->config->run->sealing, password, strlen(password), attempt_aad(ctx, user));
+}
+
+apr_status_t zitadel_unkeep(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *kept,
+                            const char **password)
+{
+    const unsigned char *plain;
+    apr_size_t length;
+    apr_status_t rv = cloudep_unseal(&plain, &length, ctx->p, ctx->config->run->sealing, kept, attempt_aad(ctx, user));
+
+    *password = (const char *)plain;
+    return rv == CLOUDEP_EFORGED || rv == CLOUDEP_EMALFORMED || rv == APR_NOTFOUND ? CLOUDEP_EDATA : rv;
 }
 
 /* ---- Password, address, removal ------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <apr_shm.h>
 #include <apr_strings.h>
 #include <string.h>
+#include "base/crypto/random.h"
 #include "core/secret_file.h"
 
 static int configured(const cloudep_config_t *config)
@@ -57,7 +58,7 @@ static apr_status_t share_times(cloudep_zitadel_t *zitadel, apr_pool_t *pconf, c
     apr_status_t rv = apr_shm_create(&shm, sizeof(*zitadel->times), NULL, pconf);
 
     if (rv != APR_SUCCESS) {
-        *error = "there is no shared memory to be had";
+        *error = "there is no shared memory";
         return rv;
     }
     zitadel->times = apr_shm_baseaddr_get(shm);
@@ -112,8 +113,8 @@ apr_status_t cloudep_zitadel_child_init(server_rec *s, const cloudep_config_t *c
 /* ---- The provider --------------------------------------------------------------------------------------- */
 
 /*
- * ZITADEL learns that the address is confirmed when it can; what counts for us is the member's own status. So nobody
- * waits for it, and it is tried for some minutes.
+ * The member's own status decides what is confirmed. ZITADEL is told later, by a thread that tries for some minutes,
+ * and no request waits for that.
  */
 static apr_status_t confirm(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user)
 {
@@ -122,10 +123,30 @@ static apr_status_t confirm(const cloudep_idp_context_t *ctx, const cloudep_idp_
     return rv == APR_SUCCESS ? APR_SUCCESS : zitadel_mark_verified(ctx, user->uid, user->email, 0);
 }
 
+static apr_status_t create(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *kept,
+                           const char **reason)
+{
+    const char *password;
+    apr_status_t rv = kept ? zitadel_unkeep(ctx, user, kept, &password) : cloudep_random_password(&password, ctx->p);
+
+    *reason = NULL;
+    return rv == APR_SUCCESS ? zitadel_create(ctx, user, password, reason) : rv;
+}
+
+/* To refuse a password takes as long as to hash one for a new user. */
+static void pretend(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password)
+{
+    const cloudep_idp_user_t nobody = {.tenant = user->tenant, .email = user->email};
+
+    (void)zitadel_verify(ctx, &nobody, password);
+}
+
 const cloudep_idp_t cloudep_idp_zitadel = {
     .name = "zitadel",
     .configured = configured,
-    .create = zitadel_create,
+    .keep = zitadel_keep,
+    .create = create,
+    .pretend = pretend,
     .verify = zitadel_verify,
     .set_password = zitadel_set_password,
     .confirm = confirm,

@@ -146,6 +146,13 @@ apr_status_t zitadel_token(const char **token, const cloudep_idp_context_t *ctx,
 
 /* ---- users.c */
 
+/** Seals a password for an attempt of that uid. @return CLOUDEP_EREFUSED: too long (*reason); CLOUDEP_EUNSET: no key */
+apr_status_t zitadel_keep(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                          const char **kept, const char **reason);
+/** Opens it again. @return CLOUDEP_EDATA: it is not one of that uid, or its key is gone */
+apr_status_t zitadel_unkeep(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *kept,
+                            const char **password);
+
 apr_status_t zitadel_create(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
                             const char **reason);
 apr_status_t zitadel_set_password(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user,

@@ -96,12 +96,18 @@ static const row_t rows[] = {
         "the invite is in use, try again", "邀請碼使用中,請再試一次"}},
     [CLOUDEP_EMAIL_TAKEN] = {409, AUTH, 303, 0, {
         "the email is registered already", "此電子郵件已註冊"}},
+    [CLOUDEP_REGISTRATION_PENDING] = {409, AUTH, 303, 0, {
+        "the email has a registration that is not confirmed yet: resume it",
+        "此電子郵件的註冊尚未確認:請繼續該註冊"}},
     [CLOUDEP_ACCOUNT_EXISTS] = {409, AUTH, 303, 0, {
         "the account exists already: log in", "帳號已存在:請直接登入"}},
     [CLOUDEP_REGISTRATION_UNKNOWN] = {404, MEMBER, 301, 0, {
         "no registration to resume", "沒有可以繼續的註冊"}},
     [CLOUDEP_REGISTRATION_NOT_PENDING] = {409, AUTH, 309, 0, {
         "the registration is no longer pending", "此註冊已不在等待確認狀態"}},
+    [CLOUDEP_REGISTRATION_BUSY] = {409, AUTH, 309, 0, {
+        "the registration is being confirmed by another request, try again",
+        "此註冊正由另一個請求確認中,請再試一次"}},
     [CLOUDEP_ALREADY_CONFIRMED] = {409, AUTH, 309, 0, {
         "the account is confirmed already", "帳號已確認"}},
     /* login */
@@ -124,7 +130,7 @@ static const row_t rows[] = {
     [CLOUDEP_STATE_INVALID] = {400, AUTH, 101, 0, {
         "the state is not valid, or was used", "state 無效或已使用過"}},
     [CLOUDEP_LOGIN_LOST] = {404, AUTH, 301, 0, {
-        "the session is not there any more: start again", "登入流程已不存在:請重新開始"}},
+        "the login was lost, start again", "登入流程已不存在:請重新開始"}},
     [CLOUDEP_EMAIL_UNVERIFIED] = {403, AUTH, 505, 0, {
         "the provider has not verified the email address", "供應商尚未驗證此電子郵件"}},
     [CLOUDEP_IDENTITY_UNKNOWN] = {404, MEMBER, 301, 0, {
@@ -166,7 +172,7 @@ static const row_t rows[] = {
     [CLOUDEP_ACCOUNT_UNKNOWN] = {404, MEMBER, 301, 0, {
         "no such account", "沒有這個帳號"}},
     [CLOUDEP_PASSWORD_ELSEWHERE] = {403, AUTH, 505, 0, {
-        "the account belongs to another identity provider, its password is not ours",
+        "the account logs in at another provider, its password cannot be reset here",
         "此帳號屬於其他身分供應商,密碼不由我們管理"}},
 };
 /* clang-format on */

@@ -21,8 +21,12 @@
     {.name = "email", .type = CLOUDEP_FIELD_EMAIL, .flags = CLOUDEP_FIELD_REQUIRED, .at = offsetof(input, email)}
 
 /* member: password or new_password, which is also its name on the wire */
-#define CLOUDEP_V1_PASSWORD(input, member) \
-    {.name = #member, .type = CLOUDEP_FIELD_PASSWORD, .flags = CLOUDEP_FIELD_REQUIRED, .min = 8, .max = 128, \
+#define CLOUDEP_V1_PASSWORD(input, member) CLOUDEP_V1_PASSWORD_IF(input, member, CLOUDEP_FIELD_REQUIRED)
+
+#define CLOUDEP_V1_OPTIONAL_PASSWORD(input, member) CLOUDEP_V1_PASSWORD_IF(input, member, 0)
+
+#define CLOUDEP_V1_PASSWORD_IF(input, member, required) \
+    {.name = #member, .type = CLOUDEP_FIELD_PASSWORD, .flags = (required), .min = 8, .max = 128, \
      .at = offsetof(input, member)}
 
 #define CLOUDEP_V1_CHALLENGE(input) \
@@ -42,8 +46,12 @@
 #define CLOUDEP_V1_LANGUAGE(input) \
     {.name = "language", .type = CLOUDEP_FIELD_LANGUAGE, .at = offsetof(input, language)}
 
-#define CLOUDEP_V1_TERMS(input) \
-    {.name = "accept_terms_version", .type = CLOUDEP_FIELD_TEXT, .flags = CLOUDEP_FIELD_REQUIRED, .min = 1, .max = 64, \
+#define CLOUDEP_V1_TERMS(input) CLOUDEP_V1_TERMS_IF(input, CLOUDEP_FIELD_REQUIRED)
+
+#define CLOUDEP_V1_OPTIONAL_TERMS(input) CLOUDEP_V1_TERMS_IF(input, 0)
+
+#define CLOUDEP_V1_TERMS_IF(input, required) \
+    {.name = "accept_terms_version", .type = CLOUDEP_FIELD_TEXT, .flags = (required), .min = 1, .max = 64, \
      .at = offsetof(input, terms_version)}
 
 #define CLOUDEP_V1_MARKETING(input) \

@@ -9,7 +9,8 @@ use CloudEP::Process qw(spawn finish alive wait_until free_port run slurp spew);
 use File::Path qw(make_path);
 use JSON::PP ();
 
-# run => folder for its files, log => file; tls => 1: it speaks https
+# run => folder for its files, log => file; tls => 1: it speaks https; name => whom its certificate is for in place of
+# 127.0.0.1
 sub new {
     my ($class, %self) = @_;
     return bless \%self, $class;
@@ -34,7 +35,8 @@ sub start {
 sub certificate {
     my ($self) = @_;
     my $file = "$self->{run}/gateway.crt";
-    run(undef, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext), 'subjectAltName=IP:127.0.0.1',
+    my $name = $self->{name} ? "DNS:$self->{name}" : 'IP:127.0.0.1';
+    run(undef, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -addext), "subjectAltName=$name",
         '-keyout', "$self->{run}/gateway.key", '-out', $file) unless -s $file;
     return $file;
 }
@@ -50,6 +52,12 @@ sub stop {
 sub behave {
     my ($self, $how) = @_;
     spew("$self->{run}/gateway.mode", $how);
+}
+
+# What single numbers are answered: lines "number status text".
+sub rules {
+    my ($self, @rules) = @_;
+    spew("$self->{run}/gateway.rules", join '', map { "$_\n" } @rules);
 }
 
 # What it has taken, oldest first; with a pattern, only what has that in its body or query.

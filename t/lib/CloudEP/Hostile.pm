@@ -51,7 +51,7 @@ my %LIMIT = (SLUG => 63, EMAIL => 254, ID => 128, URL => 2048, PHONE => 16, TOKE
 sub good {
     my ($field) = @_;
     my %value = (
-        SLUG => 'hostile', EMAIL => word(12) . '@example.com', PASSWORD => 'Horse-' . word(14), CODE => '000000',
+        SLUG => 'hostile', EMAIL => word(12) . '@example.com', PASSWORD => 'Horse-' . word(14), CODE => '000000', NUMBER => '0',
         TOKEN => word(30),
         ID => word(22), URL => 'https://app.example/' . word(5), LANGUAGE => 'en', CURRENCY => 'EUR',
         PHONE => '+88691' . int(1_000_000 + rand 8_999_999), BOOL => JSON::PP::true(), TEXT => word(10), CHOICE => 'google',

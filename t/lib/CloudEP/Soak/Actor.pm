@@ -189,7 +189,10 @@ sub confirm {
     my ($self) = @_;
     my $member = $self->{member};
     my ($answer, $doubt) = $self->redeem($REGISTRATION, $member->{challenge}, sub {
-        my ($resumed) = $self->insist('resume', POST => 'auth/register/resume', { tenant_slug => $member->{slug}, email => $member->{email} });
+        # An attempt has a uid of its own: which one is confirmed in the end is the member's.
+        delete $member->{uid};
+        my ($resumed) = $self->insist('resume', POST => 'auth/register/resume', { tenant_slug => $member->{slug}, email => $member->{email},
+            password => $member->{password}[0], accept_terms_version => '1' });
         $member->{resumed}++;
         return $resumed->status == 200 ? $resumed->data->{challenge_id} : undef;
     }, sub { ('confirm', POST => 'auth/register/confirm', { tenant_slug => $member->{slug}, challenge_id => $_[0], code => $_[1] }) });
@@ -269,8 +272,10 @@ sub login {
     my ($self) = @_;
     my $member = $self->{member};
     my ($answer) = $self->attempt;
-    $self->expect($answer, 'login', 200, $member->{status} eq 'unknown' ? 403 : ());
-    if ($answer->status == 403) { # the confirmation was not carried out after all
+    # A confirmation that was not carried out after all, and may have got as far as the provider: 403, or 401 where the
+    # password of the first attempt is not there any more.
+    $self->expect($answer, 'login', 200, $member->{status} eq 'unknown' ? (401, 403) : ());
+    if ($answer->status != 200) {
         $member->{status} = 'pending';
         return;
     }
