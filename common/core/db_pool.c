@@ -191,12 +191,18 @@ static void tell_reached(db_pool_t *pool)
  * those, with the connections in use, than it has slots. */
 static int is_usable(db_pool_t *pool, slot_t *slot, cloudep_db_lease_t *lease, apr_pool_t *p)
 {
+    int awaits;
+
     watch(pool, lease, PQsocket(apr_dbd_native_handle(lease->driver, lease->handle)));
-    if (!cloudep_db_awaits_standby(lease, slot->hung, p)) {
+    awaits = cloudep_db_awaits_standby(lease, slot->hung, p);
+    watch(pool, lease, -1);
+    if (lease->cut_off) {
+        return 0; /* this server answers nothing */
+    }
+    if (!awaits) {
         slot->hung = 0;
         pool->standby_told = 0;
     }
-    watch(pool, lease, -1);
     if (slot->hung && !pool->standby_told) {
         pool->standby_told = 1;
         ap_log_error(
@@ -235,7 +241,7 @@ static apr_status_t acquire(void *baton, cloudep_db_lease_t *lease, apr_pool_t *
     if (slot->hung && !is_usable(pool, slot, lease, p)) {
         end_opening(pool);
         release(pool, lease);
-        return CLOUDEP_EOVERLOAD;
+        return lease->cut_off ? CLOUDEP_EDATABASE : CLOUDEP_EOVERLOAD;
     }
     end_opening(pool);
     return APR_SUCCESS;
