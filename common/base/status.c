@@ -6,8 +6,9 @@
 const char *cloudep_status_name(apr_status_t status)
 {
     static const char *const names[] = {
-        "malformed", "forged",    "expired",           "refused",  "conflict",        "lock timeout",
-        "database",  "memcached", "identity provider", "overload", "impossible data", "not configured",
+        "malformed",       "forged",         "expired",           "refused",           "conflict",
+        "lock timeout",    "database",       "memcached",         "identity provider", "overload",
+        "impossible data", "not configured", "changed meanwhile",
     };
     int i = status - CLOUDEP_STATUS(1);
 

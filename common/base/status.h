@@ -23,6 +23,7 @@
 #define CLOUDEP_EOVERLOAD CLOUDEP_STATUS(10) /* no capacity within the wait; retry later */
 #define CLOUDEP_EDATA CLOUDEP_STATUS(11)     /* stored data that cannot be */
 #define CLOUDEP_EUNSET CLOUDEP_STATUS(12)    /* the part is not configured */
+#define CLOUDEP_ECHANGED CLOUDEP_STATUS(13)  /* is not any more what it was when it was read */
 
 /** A status in a few words for a log; constant text, also for APR's own values. */
 const char *cloudep_status_name(apr_status_t status);

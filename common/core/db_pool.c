@@ -137,6 +137,19 @@ static ap_dbd_t *open_connection(db_pool_t *pool, apr_pool_t *p)
     return dbd || apr_time_now() - began > SLOW_FAILURE ? dbd : pool->open(p, pool->s);
 }
 
+static void tell_reached(db_pool_t *pool)
+{
+    int told;
+
+    apr_thread_mutex_lock(pool->mutex);
+    told = pool->unreachable_told;
+    pool->unreachable_told = 0;
+    apr_thread_mutex_unlock(pool->mutex);
+    if (told) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->s, CENO(1241) "PostgreSQL can be reached again");
+    }
+}
+
 static void release(void *baton, cloudep_db_lease_t *lease)
 {
     db_pool_t *pool = baton;
@@ -145,6 +158,9 @@ static void release(void *baton, cloudep_db_lease_t *lease)
 
     pool->close(pool->s, slot->dbd);
     return_slot(pool, slot, failed);
+    if (!failed) {
+        tell_reached(pool);
+    }
 }
 
 static void watch(void *baton, cloudep_db_lease_t *lease, int socket)
@@ -169,21 +185,17 @@ static void watch(void *baton, cloudep_db_lease_t *lease, int socket)
 static void tell_unreachable(db_pool_t *pool, apr_pool_t *p)
 {
     const char *passfile = cloudep_dbd_passfile_fault(&pool->dbd, p);
+    int told;
 
-    if (!pool->unreachable_told) {
-        pool->unreachable_told = 1;
+    apr_thread_mutex_lock(pool->mutex);
+    told = pool->unreachable_told;
+    pool->unreachable_told = 1;
+    apr_thread_mutex_unlock(pool->mutex);
+    if (!told) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, pool->s,
                      CENO(1240) "PostgreSQL cannot be reached: DBDParams (%s) lead to no server that takes writes, or "
                                 "it refuses them; mod_dbd's message before this one has its words%s%s",
                      pool->dbd.target, passfile ? ". " : "", passfile ? passfile : "");
-    }
-}
-
-static void tell_reached(db_pool_t *pool)
-{
-    if (pool->unreachable_told) {
-        pool->unreachable_told = 0;
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->s, CENO(1241) "PostgreSQL can be reached again");
     }
 }
 
@@ -233,7 +245,6 @@ static apr_status_t acquire(void *baton, cloudep_db_lease_t *lease, apr_pool_t *
         return_slot(pool, slot, 1);
         return CLOUDEP_EDATABASE;
     }
-    tell_reached(pool);
     lease->driver = slot->dbd->driver;
     lease->handle = slot->dbd->handle;
     lease->pool = slot->dbd->pool;

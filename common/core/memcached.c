@@ -66,18 +66,26 @@ apr_status_t cloudep_memcached_prepare(server_rec *s, cloudep_config_t *config, 
 static void tell(void *baton, const char *server, apr_status_t cause)
 {
     const server_rec *s = baton;
+    const char *why;
+    char text[128];
 
     if (cause == APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, CENO(1245) "memcached %s answers again", server);
         return;
     }
-    ap_log_error(APLOG_MARK, APLOG_ERR, cause == APR_EGENERAL || APR_STATUS_IS_EAGAIN(cause) ? 0 : cause, s,
-                 CENO(1244) "memcached %s (CloudEPMemcacheServer) cannot be asked%s; this is told once, until it "
+    if (APR_STATUS_IS_EAGAIN(cause)) {
+        why = "no answer within CloudEPMemcacheTimeout";
+    }
+    else if (cause == APR_EGENERAL) {
+        why = "it hung up, or what answers there is no memcached";
+    }
+    else {
+        why = apr_strerror(cause, text, sizeof(text));
+    }
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                 CENO(1244) "memcached %s (CloudEPMemcacheServer) cannot be asked: %s; this is told once, until it "
                             "answers again",
-                 server,
-                 APR_STATUS_IS_EAGAIN(cause) ? ": no answer within CloudEPMemcacheTimeout"
-                 : cause == APR_EGENERAL     ? ": it hung up, or what answers there is no memcached"
-                                             : "");
+                 server, why);
 }
 
 int cloudep_memcached_is_on(const cloudep_config_t *config)

@@ -60,6 +60,8 @@
     MESSAGE(707, "crit")                                                                                               \
     MESSAGE(708, "notice")                                                                                             \
     MESSAGE(709, "crit")                                                                                               \
+    MESSAGE(1120, "warning")                                                                                           \
+    MESSAGE(1121, "err")                                                                                               \
     MESSAGE(1160, "info")                                                                                              \
     MESSAGE(1161, "warning")                                                                                           \
     MESSAGE(1240, "err")                                                                                               \

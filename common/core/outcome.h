@@ -64,6 +64,7 @@
     REASON(EMAIL_UNCONFIRMED, "email_unconfirmed")                                                                     \
     REASON(SUSPENDED, "suspended")                                                                                     \
     REASON(LOGIN_REFUSED, "login_refused")                                                                             \
+    REASON(CREDENTIALS_CHANGED, "credentials_changed")                                                                 \
     REASON(TOO_MANY_PASSWORDS, "too_many_passwords")                                                                   \
     REASON(TOO_MANY_FACTORS, "too_many_factors")                                                                       \
     REASON(TOO_MANY_STARTS, "too_many_starts")                                                                         \
@@ -90,6 +91,7 @@
     /* accounts */                                                                                                     \
     REASON(MEMBER_UNKNOWN, "member_unknown")                                                                           \
     REASON(ACCOUNT_UNKNOWN, "account_unknown")                                                                         \
+    REASON(PASSWORD_WRONG, "password_wrong")                                                                           \
     REASON(PASSWORD_ELSEWHERE, "password_elsewhere")
 
 #define CLOUDEP_REASON_NAME(name, word) CLOUDEP_##name,

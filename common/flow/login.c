@@ -8,27 +8,9 @@
 
 #include "base/status.h"
 #include "flow/login_second_factor.h"
-#include "idp/idp.h"
 #include "service/account.h"
 #include "service/decoy.h"
-#include "service/throttle.h"
-
-/* What the provider says of a password, but for what must not be told. */
-static apr_status_t compare(cloudep_context_t *ctx, const cloudep_idp_user_t *user, const cloudep_member_t *member,
-                            const char *password)
-{
-    cloudep_idp_context_t at;
-    const cloudep_idp_t *idp = cloudep_idp(ctx, &at);
-    apr_status_t rv = idp->verify(&at, user, password);
-
-    if (rv == APR_SUCCESS && !user->uid) {
-        return CLOUDEP_EFORGED; /* an account that does not exist has no right password, whatever the provider says */
-    }
-    if (rv == APR_SUCCESS && member->status == CLOUDEP_MEMBER_PENDING && cloudep_conceals(ctx)) {
-        return CLOUDEP_EFORGED; /* else the password of a registration would tell whether the email was free */
-    }
-    return rv;
-}
+#include "service/password.h"
 
 static cloudep_outcome_t verify_password(cloudep_context_t *ctx, const cloudep_login_t *in,
                                          const cloudep_tenant_t *tenant, const cloudep_member_t *member)
@@ -36,24 +18,10 @@ static cloudep_outcome_t verify_password(cloudep_context_t *ctx, const cloudep_l
     const int somebody =
         member && member->status != CLOUDEP_MEMBER_RESERVED && member->status != CLOUDEP_MEMBER_DELETING;
     const cloudep_idp_user_t user = {.tenant = tenant, .uid = somebody ? member->uid : NULL, .email = in->email};
-    cloudep_attempt_t attempt;
-    cloudep_outcome_t outcome = cloudep_attempt_begin(ctx, &attempt, tenant->id, user.uid, user.email);
-    apr_status_t rv;
+    /* Else the password given at a registration would tell whether the email was free. */
+    const int concealed = somebody && member->status == CLOUDEP_MEMBER_PENDING && cloudep_conceals(ctx);
 
-    if (cloudep_failed(outcome)) {
-        return outcome;
-    }
-    rv = compare(ctx, &user, member, in->password);
-    switch (rv) {
-    case APR_SUCCESS:
-        return cloudep_attempt_passed(ctx, &attempt);
-    case CLOUDEP_EFORGED:
-        return cloudep_attempt_failed(ctx, &attempt);
-    case CLOUDEP_EREFUSED:
-        return cloudep_refuse(CLOUDEP_LOGIN_REFUSED);
-    default:
-        return cloudep_failure(ctx, rv, "checking the password");
-    }
+    return cloudep_compare_password(ctx, &user, in->password, !concealed);
 }
 
 static cloudep_outcome_t check_state(const cloudep_tenant_t *tenant, const cloudep_member_t *member)
@@ -76,6 +44,21 @@ static cloudep_outcome_t check_state(const cloudep_tenant_t *tenant, const cloud
     return cloudep_refuse(CLOUDEP_LOGIN_REFUSED);
 }
 
+/* The session that the same proof has opened before, as an answer that got lost would have told it. */
+static cloudep_outcome_t open_again(cloudep_context_t *ctx, cloudep_session_t *session, cloudep_login_result_t *out)
+{
+    apr_status_t rv = cloudep_session_again(cloudep_database(ctx), ctx->p, session);
+
+    if (rv == CLOUDEP_EREFUSED || rv == APR_NOTFOUND) {
+        return cloudep_refuse(CLOUDEP_ID_TOKEN_INVALID); /* its session went on without whoever repeats the token */
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "looking up the session");
+    }
+    out->session = session;
+    return cloudep_done();
+}
+
 cloudep_outcome_t cloudep_complete_login(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
                                          const cloudep_member_t *member, const cloudep_first_factor_t *first,
                                          cloudep_login_result_t *out)
@@ -88,22 +71,23 @@ cloudep_outcome_t cloudep_complete_login(cloudep_context_t *ctx, const cloudep_t
         return outcome;
     }
     if (member->totp_enrolled) {
-        return cloudep_ask_second_factor(ctx, tenant, member, first->amr, out);
+        return cloudep_ask_second_factor(ctx, tenant, member, first, out);
     }
-    outcome = cloudep_session_new(ctx, &session, tenant->id, member->uid, first->amr);
+    outcome = cloudep_session_new(ctx, &session, tenant->id, member->uid, first->amr, first->opened_with);
     if (cloudep_failed(outcome)) {
         return outcome;
     }
+    session->generation = member->generation;
     session->id = first->session_id ? first->session_id : session->id;
     rv = cloudep_session_open(cloudep_database(ctx), ctx->p, session);
     if (rv == CLOUDEP_ECONFLICT && first->session_id) {
-        rv = cloudep_session_again(cloudep_database(ctx), ctx->p, session);
+        return open_again(ctx, session, out);
     }
     if (rv == CLOUDEP_EREFUSED) {
-        return cloudep_refuse(CLOUDEP_ID_TOKEN_INVALID); /* its session went on without whoever repeats the token */
-    }
-    if (rv == APR_NOTFOUND) {
         return cloudep_refuse(CLOUDEP_LOGIN_REFUSED);
+    }
+    if (rv == CLOUDEP_ECHANGED) {
+        return cloudep_refuse(CLOUDEP_CREDENTIALS_CHANGED);
     }
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "opening the session");
@@ -114,7 +98,7 @@ cloudep_outcome_t cloudep_complete_login(cloudep_context_t *ctx, const cloudep_t
 
 cloudep_outcome_t cloudep_login(cloudep_context_t *ctx, const cloudep_login_t *in, cloudep_login_result_t *out)
 {
-    static const cloudep_first_factor_t first = {.amr = "pwd"};
+    static const cloudep_first_factor_t first = {.amr = "pwd", .opened_with = CLOUDEP_OPENED_PASSWORD};
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
     cloudep_outcome_t outcome = cloudep_find_account(ctx, in->tenant_slug, in->email, &tenant, &member);

@@ -22,21 +22,25 @@ typedef struct cloudep_login_result_t {
 
 /**
  * Logs in by email and password. The state of an account is told only to whoever knows its password.
- * TENANT_UNKNOWN, CREDENTIALS_WRONG, TOO_MANY_PASSWORDS, TENANT_CLOSED, EMAIL_UNCONFIRMED, SUSPENDED, LOGIN_REFUSED.
+ * TENANT_UNKNOWN, CREDENTIALS_WRONG, TOO_MANY_PASSWORDS, TENANT_CLOSED, EMAIL_UNCONFIRMED, SUSPENDED, LOGIN_REFUSED,
+ * CREDENTIALS_CHANGED.
  */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_login(cloudep_context_t *ctx, const cloudep_login_t *in, cloudep_login_result_t *out);
 
 /* The first factor of a login, which was right. */
 typedef struct cloudep_first_factor_t {
-    const char *amr; /* how it was done (RFC 8176) */
+    const char *amr;         /* how it was done (RFC 8176) */
+    const char *opened_with; /* which credential it was, see session_store.h */
     const char
         *session_id; /* what the session is to be called; one that is called so answers again; NULL: a new name */
 } cloudep_first_factor_t;
 
 /**
  * A login after its first factor: tells who may not log in, asks for the second factor, or opens the session.
- * TENANT_CLOSED, EMAIL_UNCONFIRMED, SUSPENDED, LOGIN_REFUSED; with a session_id ID_TOKEN_INVALID.
+ * TENANT_CLOSED, EMAIL_UNCONFIRMED, SUSPENDED, LOGIN_REFUSED, CREDENTIALS_CHANGED; with a session_id
+ * ID_TOKEN_INVALID.
+ * @param member as it was read before the first factor was compared
  */
 cloudep_outcome_t cloudep_complete_login(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
                                          const cloudep_member_t *member, const cloudep_first_factor_t *first,

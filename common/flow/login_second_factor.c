@@ -8,6 +8,7 @@
 #include "flow/login_second_factor.h"
 
 #include <stddef.h>
+#include <string.h>
 #include <apr_strings.h>
 #include "base/status.h"
 #include "core/settings.h"
@@ -20,11 +21,15 @@
 #define PASSWORD_ONLY "pwd" /* how the first factor was proved, in challenges that do not say it */
 
 cloudep_outcome_t cloudep_ask_second_factor(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
-                                            const cloudep_member_t *member, const char *amr,
+                                            const cloudep_member_t *member, const cloudep_first_factor_t *first,
                                             cloudep_login_result_t *out)
 {
-    const cloudep_challenge_spec_t spec = {
-        .tenant_id = tenant->id, .purpose = CLOUDEP_PURPOSE_LOGIN_MFA, .uid = member->uid, .extra = amr};
+    const cloudep_challenge_spec_t spec = {.tenant_id = tenant->id,
+                                           .purpose = CLOUDEP_PURPOSE_LOGIN_MFA,
+                                           .uid = member->uid,
+                                           .extra = first->amr,
+                                           .generation = member->generation,
+                                           .opened_with = first->opened_with};
     cloudep_challenge_t *challenge;
     apr_status_t rv = cloudep_challenge_open(&challenge, cloudep_challenges(ctx), &spec,
                                              (apr_uint32_t)ctx->config->code_lifetime, ctx->p);
@@ -44,6 +49,12 @@ static cloudep_outcome_t remove_challenge(cloudep_context_t *ctx, const cloudep_
     return cloudep_refuse(CLOUDEP_CHALLENGE_GONE);
 }
 
+/* What the member's credentials were when the first factor was compared. A node of 1.0.0 does not say. */
+static const char *generation_of(const cloudep_challenge_t *challenge, const cloudep_totp_t *totp)
+{
+    return challenge->spec.generation ? challenge->spec.generation : totp->member->generation;
+}
+
 /* The member who began the login, as they are now. */
 static cloudep_outcome_t load(cloudep_context_t *ctx, const cloudep_challenge_t *challenge, const cloudep_totp_t **totp)
 {
@@ -59,8 +70,10 @@ static cloudep_outcome_t load(cloudep_context_t *ctx, const cloudep_challenge_t 
     if ((*totp)->member->status != CLOUDEP_MEMBER_ACTIVE || !(*totp)->tenant->login) {
         return cloudep_refuse(CLOUDEP_LOGIN_REFUSED);
     }
-    /* Removed since: the login has to begin again, without it. */
-    return (*totp)->secret ? cloudep_done() : remove_challenge(ctx, challenge);
+    /* Removed since, or the first factor may not be right any more: the login has to begin again. */
+    return (*totp)->secret && !strcmp(generation_of(challenge, *totp), (*totp)->member->generation)
+               ? cloudep_done()
+               : remove_challenge(ctx, challenge);
 }
 
 static cloudep_outcome_t count_guess(cloudep_context_t *ctx, cloudep_challenge_t *challenge)
@@ -76,13 +89,14 @@ static cloudep_outcome_t count_guess(cloudep_context_t *ctx, cloudep_challenge_t
 
 /* The winner of the challenge burns the proof and opens the session; if that fails, the challenge is put back. */
 static cloudep_outcome_t open_session(cloudep_context_t *ctx, const cloudep_challenge_t *challenge,
-                                      const cloudep_totp_proof_t *proof, const char *code,
+                                      const cloudep_totp_t *totp, const cloudep_totp_proof_t *proof, const char *code,
                                       const cloudep_message_t *notice, cloudep_session_t **session)
 {
     const char *first = challenge->spec.extra ? challenge->spec.extra : PASSWORD_ONLY;
+    const char *opened_with = challenge->spec.opened_with ? challenge->spec.opened_with : CLOUDEP_OPENED_PASSWORD;
     cloudep_outcome_t outcome =
         cloudep_session_new(ctx, session, challenge->spec.tenant_id, challenge->spec.uid,
-                            apr_pstrcat(ctx->p, first, proof->secret ? " otp mfa" : " mfa", NULL));
+                            apr_pstrcat(ctx->p, first, proof->secret ? " otp mfa" : " mfa", NULL), opened_with);
     apr_status_t rv;
 
     if (cloudep_failed(outcome)) {
@@ -92,10 +106,14 @@ static cloudep_outcome_t open_session(cloudep_context_t *ctx, const cloudep_chal
     if (cloudep_failed(outcome)) {
         return outcome;
     }
+    (*session)->generation = generation_of(challenge, totp);
     (*session)->mfa_method = cloudep_factor_method(proof);
     rv = cloudep_totp_login(cloudep_database(ctx), ctx->p, proof, *session, notice);
     if (rv == CLOUDEP_EREFUSED) {
         return cloudep_refuse(CLOUDEP_LOGIN_REFUSED);
+    }
+    if (rv == CLOUDEP_ECHANGED) {
+        return cloudep_refuse(CLOUDEP_CHALLENGE_GONE);
     }
     if (rv != APR_SUCCESS) {
         cloudep_restore_challenge(ctx, challenge);
@@ -148,7 +166,7 @@ cloudep_outcome_t cloudep_login_second_factor(cloudep_context_t *ctx, const clou
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    outcome = open_session(ctx, challenge, &proof, in->code, notice, &opened);
+    outcome = open_session(ctx, challenge, totp, &proof, in->code, notice, &opened);
     *session = opened;
     return outcome;
 }

@@ -6,9 +6,9 @@
 
 #include "flow/login.h"
 
-/** Answers a right first factor with the challenge for the second. amr: how the first was done (RFC 8176). */
+/** Answers a right first factor with the challenge for the second. member: as for cloudep_complete_login(). */
 cloudep_outcome_t cloudep_ask_second_factor(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
-                                            const cloudep_member_t *member, const char *amr,
+                                            const cloudep_member_t *member, const cloudep_first_factor_t *first,
                                             cloudep_login_result_t *out);
 
 typedef struct cloudep_login_factor_t {

@@ -9,14 +9,11 @@
 #include <stddef.h>
 #include <string.h>
 #include "base/status.h"
-#include "base/store/recovery_store.h"
 #include "flow/purpose.h"
-#include "idp/idp.h"
-#include "outbox/message.h"
 #include "service/account.h"
 #include "service/code.h"
 #include "service/decoy.h"
-#include "service/notice.h"
+#include "service/password.h"
 
 /* Whether the member may reset a password here. A member who has not confirmed the address resumes instead. */
 static cloudep_outcome_t check_member(const cloudep_member_t *member)
@@ -27,7 +24,7 @@ static cloudep_outcome_t check_member(const cloudep_member_t *member)
     if (member->status == CLOUDEP_MEMBER_SUSPENDED) {
         return cloudep_refuse(CLOUDEP_SUSPENDED);
     }
-    if (strcmp(member->origin, "platform_native")) {
+    if (!member->has_password && !member->password_due && strcmp(member->origin, "platform_native")) {
         return cloudep_refuse(CLOUDEP_PASSWORD_ELSEWHERE);
     }
     return cloudep_done();
@@ -100,60 +97,24 @@ static cloudep_outcome_t find_member(cloudep_context_t *ctx, const cloudep_chall
     return rv == APR_SUCCESS ? check_member(*member) : cloudep_failure(ctx, rv, "looking up the member");
 }
 
-static cloudep_outcome_t set_at_provider(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
-                                         const cloudep_member_t *member, const char *password)
-{
-    cloudep_idp_context_t at;
-    const cloudep_idp_t *idp = cloudep_idp(ctx, &at);
-    const cloudep_idp_user_t user = {.tenant = tenant,
-                                     .uid = member->uid,
-                                     .email = member->email,
-                                     .display_name = member->display_name,
-                                     .language = member->language};
-    const char *reason = NULL;
-    apr_status_t rv = idp->set_password(&at, &user, password, &reason);
-
-    if (rv == CLOUDEP_EREFUSED) {
-        return cloudep_invalid(offsetof(cloudep_reset_t, new_password), CLOUDEP_RULE_PASSWORD,
-                               reason ? reason : "is refused by the identity provider");
-    }
-    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "setting the password");
-}
-
-/* One statement: every session ends, the lockout goes, the notice is on its way. */
-static cloudep_outcome_t end_sessions(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
-                                      const cloudep_member_t *member)
-{
-    const cloudep_message_t *notice;
-    cloudep_outcome_t outcome = cloudep_notice_new(ctx, &notice, tenant, member, "password_changed", 0);
-    apr_status_t rv;
-
-    if (cloudep_failed(outcome)) {
-        return outcome;
-    }
-    rv = cloudep_recovery_finish(cloudep_database(ctx), ctx->p, tenant->id, member->uid, notice);
-    if (rv == APR_NOTFOUND) {
-        return cloudep_refuse(CLOUDEP_ACCOUNT_UNKNOWN);
-    }
-    if (rv != APR_SUCCESS) {
-        return cloudep_failure(ctx, rv, "ending the sessions");
-    }
-    cloudep_outbox_wake(ctx);
-    return cloudep_done();
-}
-
-/* What may fail and be tried again with the same code. */
+/*
+ * What may fail and be tried again with the same code. The code proves the address, so it has to be the member's still.
+ * The generation is not asked for: a code opens no session, and whoever holds a session of the member's could put the
+ * owner's reset off for as long as they like by changing something else again and again.
+ */
 static cloudep_outcome_t change_password(cloudep_context_t *ctx, const cloudep_reset_t *in,
                                          const cloudep_tenant_t *tenant, const cloudep_challenge_t *challenge,
                                          const cloudep_member_t *member)
 {
+    const cloudep_password_change_t change = {.email = challenge->spec.target, .reason = "password_reset"};
     cloudep_outcome_t outcome = member->display_name ? check_rules(ctx, in, challenge, member) : cloudep_done();
 
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    outcome = set_at_provider(ctx, tenant, member, in->new_password);
-    return cloudep_failed(outcome) ? outcome : end_sessions(ctx, tenant, member);
+    outcome =
+        cloudep_set_password(ctx, tenant, member, offsetof(cloudep_reset_t, new_password), in->new_password, &change);
+    return outcome.reason == CLOUDEP_CREDENTIALS_CHANGED ? cloudep_refuse(CLOUDEP_ACCOUNT_UNKNOWN) : outcome;
 }
 
 /*

@@ -83,8 +83,9 @@ static cloudep_outcome_t place_user(cloudep_context_t *ctx, confirming_t *confir
     if (rv == APR_SUCCESS) {
         rv = idp->create(&at, &user, confirming->leased.password, &reason);
     }
-    if (rv == CLOUDEP_EREFUSED && confirming->leased.password) {
-        confirming->how.drops_password = 1; /* the address is proved all the same */
+    /* A password that is refused, or whose sealing key is gone, does not undo the proof of the address. */
+    if ((rv == CLOUDEP_EREFUSED || rv == CLOUDEP_EDATA) && confirming->leased.password) {
+        confirming->how.drops_password = 1;
         rv = idp->create(&at, &user, NULL, &reason);
     }
     confirming->in_doubt = rv == APR_INCOMPLETE;
@@ -215,8 +216,8 @@ static cloudep_outcome_t use_challenge(cloudep_context_t *ctx, const cloudep_ten
 {
     confirming_t confirming = {.tenant = tenant, .challenge = challenge, .uid = challenge->spec.extra};
     cloudep_session_t *session;
-    cloudep_outcome_t outcome =
-        cloudep_session_new(ctx, &session, tenant->id, confirming.uid ? confirming.uid : challenge->spec.uid, "otp");
+    cloudep_outcome_t outcome = cloudep_session_new(
+        ctx, &session, tenant->id, confirming.uid ? confirming.uid : challenge->spec.uid, "otp", CLOUDEP_OPENED_OTP);
 
     if (cloudep_failed(outcome)) {
         return outcome;

@@ -33,7 +33,7 @@ cloudep_outcome_t cloudep_refresh(cloudep_context_t *ctx, const char *refresh_to
     if (!generation(claims)) {
         return cloudep_refuse(CLOUDEP_REFRESH_TOKEN_INVALID);
     }
-    outcome = cloudep_session_new(ctx, &session, claims->tid, claims->sub, NULL);
+    outcome = cloudep_session_new(ctx, &session, claims->tid, claims->sub, NULL, NULL);
     if (cloudep_failed(outcome)) {
         return outcome;
     }

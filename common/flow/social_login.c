@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <apr_strings.h>
 #include "flow/admission.h"
 #include "flow/purpose.h"
 #include "oidc/social.h"
@@ -104,6 +105,7 @@ static cloudep_outcome_t create(cloudep_context_t *ctx, const cloudep_tenant_t *
                                      .language = social->language,
                                      .terms_version = social->terms_version,
                                      .marketing_opt_in = social->marketing_opt_in};
+    cloudep_identity_t identity = account->identity;
     cloudep_session_t *session;
     cloudep_outcome_t outcome = cloudep_new_uid(ctx, &applicant.uid);
     apr_status_t rv;
@@ -111,11 +113,16 @@ static cloudep_outcome_t create(cloudep_context_t *ctx, const cloudep_tenant_t *
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    if (cloudep_failed(outcome = cloudep_session_new(ctx, &session, tenant->id, applicant.uid, AMR))) {
+    if (cloudep_failed(outcome = cloudep_new_uid(ctx, &identity.id))) {
+        return outcome;
+    }
+    outcome = cloudep_session_new(ctx, &session, tenant->id, applicant.uid, AMR,
+                                  apr_pstrcat(ctx->p, CLOUDEP_OPENED_IDENTITY, identity.id, NULL));
+    if (cloudep_failed(outcome)) {
         return outcome;
     }
     cloudep_note(ctx, NULL, applicant.uid, NULL);
-    rv = cloudep_identity_register(cloudep_database(ctx), ctx->p, &applicant, &account->identity, session);
+    rv = cloudep_identity_register(cloudep_database(ctx), ctx->p, &applicant, &identity, session);
     switch (rv) {
     case APR_SUCCESS:
         *out = session;
@@ -186,11 +193,11 @@ cloudep_outcome_t cloudep_social_login_start(cloudep_context_t *ctx, const cloud
 cloudep_outcome_t cloudep_social_login_finish(cloudep_context_t *ctx, const cloudep_social_callback_t *in,
                                               cloudep_login_result_t *out)
 {
-    static const cloudep_first_factor_t first = {.amr = AMR};
     const cloudep_social_login_t *login;
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
     cloudep_social_account_t account;
+    cloudep_first_factor_t first = {.amr = AMR};
     cloudep_outcome_t outcome = return_from_provider(ctx, CLOUDEP_PURPOSE_SOCIAL_LOGIN, in, &login);
     apr_status_t rv;
 
@@ -209,5 +216,6 @@ cloudep_outcome_t cloudep_social_login_finish(cloudep_context_t *ctx, const clou
         return cloudep_failure(ctx, rv, "looking up the member");
     }
     cloudep_note(ctx, NULL, member->uid, NULL);
+    first.opened_with = apr_pstrcat(ctx->p, CLOUDEP_OPENED_IDENTITY, account.identity.id, NULL);
     return cloudep_complete_login(ctx, tenant, member, &first, out);
 }

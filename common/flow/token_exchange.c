@@ -17,7 +17,8 @@ cloudep_outcome_t cloudep_exchange_token(cloudep_context_t *ctx, const cloudep_e
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    if (cloudep_failed(outcome = cloudep_exchange_member(ctx, tenant, in->id_token, &member, &first.session_id))) {
+    if (cloudep_failed(outcome = cloudep_exchange_member(ctx, tenant, in->id_token, &member, &first.opened_with,
+                                                         &first.session_id))) {
         return outcome;
     }
     return cloudep_complete_login(ctx, tenant, member, &first, out);

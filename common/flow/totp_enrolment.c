@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 #include <string.h>
-#include "core/settings.h"
+#include "service/freshness.h"
 #include "service/notice.h"
 #include "service/second_factor.h"
 
@@ -21,15 +21,6 @@ static cloudep_outcome_t load(cloudep_context_t *ctx, const cloudep_principal_t 
         return cloudep_refuse(gone);
     }
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "looking up the second factor");
-}
-
-/* CloudEPStepUp: whether this session has proved a second factor lately. */
-static cloudep_outcome_t check_step_up(const cloudep_context_t *ctx, const cloudep_principal_t *who)
-{
-    const int step_up = ctx->config->step_up;
-
-    return step_up && who->mfa_at <= cloudep_now(ctx) - step_up ? cloudep_refuse(CLOUDEP_FRESH_PROOF_NEEDED)
-                                                                : cloudep_done();
 }
 
 cloudep_outcome_t cloudep_get_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_totp_status_t *out)
@@ -244,7 +235,7 @@ cloudep_outcome_t cloudep_renew_backup_codes(cloudep_context_t *ctx, const cloud
     if (!totp->secret) {
         return cloudep_refuse(CLOUDEP_TOTP_NOT_ENROLLED);
     }
-    if (cloudep_failed(outcome = check_step_up(ctx, who))) {
+    if (cloudep_failed(outcome = cloudep_require_fresh(ctx, who))) {
         return outcome;
     }
     return store_new_codes(ctx, totp, codes);
@@ -260,7 +251,7 @@ cloudep_outcome_t cloudep_remove_totp(cloudep_context_t *ctx, const cloudep_prin
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    if (totp->secret && cloudep_failed(outcome = check_step_up(ctx, who))) {
+    if (totp->secret && cloudep_failed(outcome = cloudep_require_fresh(ctx, who))) {
         return outcome;
     }
     if (cloudep_failed(outcome = cloudep_notice_new(ctx, &notice, totp->tenant, totp->member, "totp_disabled", 0))) {

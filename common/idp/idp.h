@@ -20,7 +20,8 @@ typedef struct cloudep_idp_user_t {
     const char *email;
     const char *display_name;
     const char *language;
-    int proved; /* the address is: another user of that name there is no hindrance */
+    int proved;         /* the address is: another user of that name there is no hindrance */
+    int first_password; /* for set_password: they have none yet, so the provider may not know them */
 } cloudep_idp_user_t;
 
 /*
@@ -63,9 +64,12 @@ typedef struct cloudep_idp_t {
     void (*pretend)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password);
     /** Checks a password. Takes the same time whether or not the user exists. */
     apr_status_t (*verify)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password);
-    /** Sets a new password and lifts the provider's own lock. */
+    /**
+     * Sets a new password and lifts the provider's own lock. *phc NULL: that is done. Else nothing has changed yet: it
+     * counts once cloudep_password_change() has stored *phc, in the statement that ends what the old one let in.
+     */
     apr_status_t (*set_password)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
-                                 const char **reason);
+                                 const char **phc, const char **reason);
     /** Marks the email as confirmed. */
     apr_status_t (*confirm)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
     /** Removes the user; gone already: success. */

@@ -62,14 +62,11 @@ static void pretend(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *
 }
 
 static apr_status_t set_password(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
-                                 const char **reason)
+                                 const char **phc, const char **reason)
 {
-    const char *phc;
-    apr_status_t rv = hash(ctx, &phc, password);
-
+    (void)user;
     *reason = NULL;
-    return rv == APR_SUCCESS ? cloudep_credential_put(ctx->config->run->db, ctx->p, user->tenant->id, user->uid, phc)
-                             : rv;
+    return hash(ctx, phc, password);
 }
 
 /* A hash made with other parameters is replaced at the first right login; failing to is no failure of the login. */

@@ -9,6 +9,7 @@
 #include "oidc/exchange.h"
 
 #include <string.h>
+#include <apr_strings.h>
 #include <openssl/evp.h>
 #include "base/crypto/random.h"
 #include "base/store/identity_store.h"
@@ -117,9 +118,10 @@ static const char *provisioned_by(const cloudep_config_t *config)
 
 /* The member that issuer and subject of the token name. */
 static cloudep_outcome_t find_member(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
-                                     const cloudep_idtoken_t *idtoken, const cloudep_member_t **member)
+                                     const cloudep_idtoken_t *idtoken, const cloudep_member_t **member,
+                                     const char **opened_with)
 {
-    const cloudep_identity_t identity = {ctx->config->exchange_issuer, idtoken->subject};
+    cloudep_identity_t identity = {.issuer = ctx->config->exchange_issuer, .subject = idtoken->subject};
     const cloudep_tenant_t *same; /* comes with the member */
     apr_status_t rv = cloudep_identity_member(cloudep_database(ctx), ctx->p, &same, member, tenant->id, &identity,
                                               provisioned_by(ctx->config));
@@ -130,12 +132,15 @@ static cloudep_outcome_t find_member(cloudep_context_t *ctx, const cloudep_tenan
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "looking up the member");
     }
+    *opened_with =
+        identity.id ? apr_pstrcat(ctx->p, CLOUDEP_OPENED_IDENTITY, identity.id, NULL) : CLOUDEP_OPENED_EXCHANGE;
     cloudep_note(ctx, NULL, (*member)->uid, "id_token");
     return cloudep_done();
 }
 
 cloudep_outcome_t cloudep_exchange_member(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, const char *id_token,
-                                          const cloudep_member_t **member, const char **session_id)
+                                          const cloudep_member_t **member, const char **opened_with,
+                                          const char **session_id)
 {
     const cloudep_idtoken_t *idtoken;
     const cloudep_jwt_t *jwt;
@@ -150,7 +155,7 @@ cloudep_outcome_t cloudep_exchange_member(cloudep_context_t *ctx, const cloudep_
     if (cloudep_failed(outcome = check_organization(ctx, tenant, jwt))) {
         return outcome;
     }
-    if (cloudep_failed(outcome = find_member(ctx, tenant, idtoken, member))) {
+    if (cloudep_failed(outcome = find_member(ctx, tenant, idtoken, member, opened_with))) {
         return outcome;
     }
     return ctx->config->exchange_single_use ? use_up(ctx, tenant, id_token, idtoken, session_id) : cloudep_done();

@@ -54,7 +54,7 @@ cloudep_outcome_t cloudep_find_account(cloudep_context_t *ctx, const char *slug,
 }
 
 cloudep_outcome_t cloudep_session_new(cloudep_context_t *ctx, cloudep_session_t **out, const char *tenant_id,
-                                      const char *uid, const char *amr)
+                                      const char *uid, const char *amr, const char *opened_with)
 {
     cloudep_session_t *session = apr_pcalloc(ctx->p, sizeof(*session));
     apr_status_t rv = cloudep_random_uuid(&session->id, ctx->p);
@@ -65,6 +65,7 @@ cloudep_outcome_t cloudep_session_new(cloudep_context_t *ctx, cloudep_session_t 
     session->tenant_id = tenant_id;
     session->uid = uid;
     session->amr = amr;
+    session->opened_with = opened_with;
     session->address = ctx->address;
     session->user_agent = ctx->user_agent;
     session->idle = ctx->config->refresh_idle;

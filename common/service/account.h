@@ -25,9 +25,10 @@ cloudep_outcome_t cloudep_find_account(cloudep_context_t *ctx, const char *slug,
  * A session about to begin, with an id, its lifetimes from the settings and the client's address; from the context's
  * pool. Nothing is stored yet.
  * @param amr how the member proved who they are (RFC 8176)
+ * @param opened_with by which credential, see session_store.h
  */
 cloudep_outcome_t cloudep_session_new(cloudep_context_t *ctx, cloudep_session_t **session, const char *tenant_id,
-                                      const char *uid, const char *amr);
+                                      const char *uid, const char *amr, const char *opened_with);
 
 /**
  * What the password rules say. words: NULL-ended, what an attacker tries first. FIELD_INVALID at the member field (an

@@ -13,7 +13,7 @@
 
 #include <apr_strings.h>
 #include "base/crypto/mac.h"
-#include "base/store/recovery_store.h"
+#include "base/store/password_store.h"
 #include "base/store/throttle_store.h"
 #include "core/settings.h"
 

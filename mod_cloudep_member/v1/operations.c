@@ -4,6 +4,7 @@
 #include "operations.h"
 
 #include "flow/contact_verification.h"
+#include "flow/password_change.h"
 #include "flow/profile.h"
 #include "flow/totp_enrolment.h"
 
@@ -21,6 +22,8 @@ const cloudep_operation_t member_operations[] = {
     {"GET", "/me", "members.me", LIVE, QUIET, .run = run_get_profile},
     {"PATCH", "/me", "members.me.patch", LIVE, MEMBER, INPUT(profile_fields, cloudep_profile_t),
      .run = run_update_profile},
+    {"POST", "/me/password", "members.me.password", LIVE | CLOUDEP_NEEDS_PROVIDER, MEMBER,
+     INPUT(password_fields, cloudep_own_password_t), .run = run_password_change},
     {"POST", "/me/verifications/email/start", "members.me.verifications.email.start", CODES | CLOUDEP_NEEDS_MAIL,
      MEMBER, INPUT(email_start_fields, cloudep_contact_start_t), .run = run_email_start},
     {"POST", "/me/verifications/email/confirm", "members.me.verifications.email.confirm", CODES | CLOUDEP_NEEDS_MAIL,

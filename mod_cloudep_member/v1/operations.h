@@ -14,6 +14,10 @@ extern const cloudep_field_t profile_fields[];
 cloudep_outcome_t run_get_profile(cloudep_call_t *call);
 cloudep_outcome_t run_update_profile(cloudep_call_t *call);
 
+/* password.c */
+extern const cloudep_field_t password_fields[];
+cloudep_outcome_t run_password_change(cloudep_call_t *call);
+
 /* verification.c */
 extern const cloudep_field_t email_start_fields[], phone_start_fields[], contact_confirm_fields[];
 cloudep_outcome_t run_email_start(cloudep_call_t *call);

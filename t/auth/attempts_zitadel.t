@@ -58,6 +58,15 @@ subtest 'a password that ZITADEL refuses' => sub {
     is(outcome($long, 400, 10101000, 'one that is known to be too long')->errors->[0]{field}, 'password', 'is told at once');
 };
 
+subtest 'a password that cannot be opened any more' => sub {
+    my ($theirs, $mine) = pair();
+    $server->psql("UPDATE cloudep.registration_attempts SET password = (SELECT password FROM cloudep.registration_attempts WHERE uid = :'other')"
+        . " WHERE uid = :'uid'", uid => $mine->{uid}, other => $theirs->{uid});
+    my $data = outcome(attempt_confirm($mine), 200, 102000, 'as another attempt sealed it')->data;
+    ok($data->{password_required}, 'is asked for again');
+    outcome(login($_), 401, 28501000, 'and lets nobody in') for $mine, $theirs;
+};
+
 subtest 'ZITADEL fails' => sub {
     my ($theirs, $mine) = pair();
     expect_log(qr/CE101: creating the user at the identity provider failed \(identity provider\)/);

@@ -24,13 +24,15 @@ $ctl->fails(1, qr/no tenant no-such/, 'an unknown tenant', @$_) for [qw(tenant s
     [qw(tenant set --login on --slug no-such)], [qw(invite add --tenant no-such)], [qw(member list --tenant no-such)];
 
 my $changed = $ctl->json('tenant set', qw(tenant set --slug), $slug, qw(--login off --registration off --totp-issuer Acme
-    --organization 42 --redirect-uri https://b.example/ --redirect-uri https://a.example/cb --remove-redirect-uri),
+    --exchange-password on --organization 42 --redirect-uri https://b.example/ --redirect-uri https://a.example/cb --remove-redirect-uri),
     'http://localhost:3000/cb?x=1')->{tenant};
 is_deeply($changed->{redirect_uris}, ['https://a.example/cb', 'https://b.example/'], 'adds once, removes, keeps the order');
-is_deeply([@{$changed}{qw(login registration totp_issuer organization name)}], [JSON::PP::false, JSON::PP::false, 'Acme', '42', $name],
+is_deeply([@{$changed}{qw(login registration exchange_password totp_issuer organization name)}],
+    [JSON::PP::false, JSON::PP::false, JSON::PP::true, 'Acme', '42', $name],
     'changes what was given and nothing else');
-$changed = $ctl->json('tenant set back', qw(tenant set --slug), $slug, qw(--login on --registration on --totp-issuer), '',
+$changed = $ctl->json('tenant set back', qw(tenant set --slug), $slug, qw(--login on --registration on --exchange-password off --totp-issuer), '',
     '--organization', '')->{tenant};
+ok(!$changed->{exchange_password}, 'and back');
 is_deeply([@{$changed}{qw(totp_issuer organization)}], [undef, undef], 'the empty text clears');
 $ctl->fails(2, qr/nothing to set/, 'set without anything to set', qw(tenant set --slug), $slug);
 

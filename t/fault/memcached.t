@@ -34,7 +34,7 @@ my @look_up = ('POST', '/api/v1/auth/register/confirm', { tenant_slug => tenant(
 my ($outages, $returns) = (0, 0);
 sub told { my ($id) = @_; return $server->log =~ /(\(?[^\]\n]*CE$id: .*)/g }
 
-for my $way (['stop', 'start', qr/Connection refused.*CE1244: memcached \Q$address\E \(CloudEPMemcacheServer\)/, 'refuses connections'],
+for my $way (['stop', 'start', qr/CE1244: memcached \Q$address\E \(CloudEPMemcacheServer\) cannot be asked: Connection refused/, 'refuses connections'],
     ['freeze', 'thaw', qr/CE1244: memcached \Q$address\E .*no answer within CloudEPMemcacheTimeout/, 'does not answer']) {
     my ($away, $back, $said, $name) = @$way;
     is($client->post(@look_up[1, 2])->status, 404, "memcached answers before it $name");

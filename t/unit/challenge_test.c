@@ -39,7 +39,9 @@ static cloudep_challenge_spec_t spec_of(const char *uid)
                                       .purpose = "register",
                                       .uid = uid,
                                       .target = "\xc3\xa9@example.com",
-                                      .extra = "{\"a\":\"\\u0001\"}"};
+                                      .extra = "{\"a\":\"\\u0001\"}",
+                                      .generation = "9007199254740993",
+                                      .opened_with = "identity:1"};
 }
 
 /* A code that is not the right one. */
@@ -83,6 +85,8 @@ static void test_right(const cloudep_challenges_t *in, apr_pool_t *pool)
     is_str(c->spec.uid, "right", "it has its member");
     is_str(c->spec.target, spec.target, "it has its target");
     is_str(c->spec.extra, spec.extra, "it has what the caller added");
+    is_str(c->spec.generation, spec.generation, "it has the generation of the member's credentials, however large");
+    is_str(c->spec.opened_with, spec.opened_with, "it has what the login was begun with");
     is_int(cloudep_challenge_check(c, in, code, ATTEMPTS, pool), APR_SUCCESS, "the right code is accepted");
     is_int(cloudep_challenge_consume(c, in, pool), APR_SUCCESS, "the challenge is consumed");
     is_int(cloudep_challenge_consume(c, in, pool), APR_NOTFOUND, "it cannot be consumed twice");
@@ -270,7 +274,8 @@ static void test_open(const cloudep_challenges_t *in, apr_pool_t *pool)
            "another challenge of the same member");
     ok(strcmp(one->id, two->id) != 0, "two challenges without a code have two ids");
     is_int(cloudep_challenge_load(&c, &keyless, one->id, pool), APR_SUCCESS, "the first stays alive beside the second");
-    ok(!c->spec.target && !c->spec.extra, "it has no target and nothing added");
+    ok(!c->spec.target && !c->spec.extra && !c->spec.generation && !c->spec.opened_with,
+       "it has nothing that it was not given");
     for (i = 0; i < ATTEMPTS; i++) {
         bad += cloudep_challenge_count(c, &keyless, ATTEMPTS) != APR_SUCCESS;
     }

@@ -74,6 +74,50 @@ static void test_failures(cloudep_db_t *db, apr_pool_t *p)
     ok(!strncmp(told, "test_broken 42P01 ", 18), "a statement that does not prepare is reported: %s", told);
 }
 
+/* Two statements of which the second sees what was committed while the first waited. */
+static void test_transaction(cloudep_db_t *db, apr_pool_t *p)
+{
+    static const cloudep_statement_t rename = {
+        .label = "test_rename", .sql = "UPDATE cloudep.tenants SET name = %s WHERE slug = %s RETURNING slug"};
+    static const cloudep_statement_t name_of = {.label = "test_name_of",
+                                                .sql = "SELECT name FROM cloudep.tenants WHERE slug = %s"};
+    static const cloudep_statement_t broken = {.label = "test_divide", .sql = "SELECT 1 / %s::integer"};
+    static const cloudep_statement_t timeout = {.label = "test_timeout",
+                                                .sql = "SELECT current_setting('statement_timeout')"};
+    static const char end_connections[] =
+        "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE usename = $1";
+    cloudep_step_t both[] = {{.st = &rename, .args = CLOUDEP_ARGS("two", "twice")},
+                             {.st = &name_of, .args = CLOUDEP_ARGS("twice")}};
+    cloudep_step_t nobody[] = {{.st = &rename, .args = CLOUDEP_ARGS("three", "nobody")},
+                               {.st = &rename, .args = CLOUDEP_ARGS("three", "twice")}};
+    cloudep_step_t fails[] = {{.st = &rename, .args = CLOUDEP_ARGS("four", "twice")},
+                              {.st = &broken, .args = CLOUDEP_ARGS("0")}};
+    cloudep_rows_t *rows = NULL;
+
+    is_int(cloudep_db_transact(db, p, both, 2), APR_SUCCESS, "two statements run in one transaction");
+    is_str(cloudep_cell(both[0].rows, 0, 0), "twice", "the first returns its rows");
+    is_str(cloudep_cell(both[1].rows, 0, 0), "two", "the second sees what the first has done");
+    is_int(cloudep_db_transact(db, p, nobody, 2), APR_NOTFOUND, "a first statement without a row is APR_NOTFOUND");
+    is_int(cloudep_db_run(db, p, &rows, &name_of, CLOUDEP_ARGS("twice")), APR_SUCCESS,
+           "the connection is good after it");
+    is_str(cloudep_cell(rows, 0, 0), "two", "the second was not run after a first without a row");
+    is_int(cloudep_db_transact(db, p, fails, 2), CLOUDEP_EDATABASE, "a second statement that fails is a failure");
+    ok(!strncmp(told, "test_divide 22012 ", 18), "the statement that failed is reported: %s", told);
+    is_int(cloudep_db_run(db, p, &rows, &name_of, CLOUDEP_ARGS("twice")), APR_SUCCESS,
+           "the connection is good after a failed transaction");
+    is_str(cloudep_cell(rows, 0, 0), "two", "what the first has done is undone with a second that fails");
+    is_int(cloudep_db_transact(db, p, &(cloudep_step_t){.st = &name_of, .args = CLOUDEP_ARGS("nobody")}, 1),
+           APR_SUCCESS, "one statement without a row is a success");
+    free(postgres_value(end_connections, POSTGRES_OWNER, NULL));
+    is_int(cloudep_db_transact(db, p, both, 2), APR_SUCCESS,
+           "a transaction on a connection whose server process ended");
+    free(postgres_value(end_connections, POSTGRES_OWNER, NULL));
+    is_int(cloudep_db_transact(db, p, fails, 2), CLOUDEP_EDATABASE, "one that fails on a new connection");
+    is_int(cloudep_db_run(db, p, &rows, &timeout, NULL), APR_SUCCESS, "the settings of a connection are read");
+    ok(strcmp(cloudep_cell(rows, 0, 0), "0") != 0,
+       "a transaction that was undone has not undone the settings of its connection");
+}
+
 static void test_reconnect(cloudep_db_t *db, apr_pool_t *p)
 {
     static const cloudep_statement_t pid = {.label = "test_pid", .sql = "SELECT pg_backend_pid()", .repeatable = 1};
@@ -231,6 +275,7 @@ int main(void)
     test_arguments(db, pool);
     test_one(db, pool);
     test_failures(db, pool);
+    test_transaction(db, pool);
     test_reconnect(db, pool);
     test_retries(db, pool);
     test_settings(db, pool);

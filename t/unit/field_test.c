@@ -105,6 +105,30 @@ static void test_typed(apr_pool_t *pool)
     is_str(v[PHONE].text, "+886912345678", "a phone number");
 }
 
+static void test_default_true(apr_pool_t *pool)
+{
+    static const cloudep_field_t keep[] = {
+        {.name = "keep", .type = CLOUDEP_FIELD_BOOL, .flags = CLOUDEP_FIELD_DEFAULT_TRUE}, {.name = NULL}};
+    static const struct {
+        const char *json;
+        bool flag;
+        const char *name;
+    } cases[] = {{"{}", true, "a Boolean whose default is true is true when absent"},
+                 {"{\"keep\":null}", true, "and when null"},
+                 {"{\"keep\":true}", true, "and when true"},
+                 {"{\"keep\":false}", false, "and false when false"}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_t *object = json_loads(cases[i].json, 0, NULL);
+        cloudep_field_value_t *values;
+        apr_array_header_t *errors;
+
+        is_int(cloudep_field_check_json(&values, &errors, keep, object, pool), APR_SUCCESS, cases[i].name);
+        ok(values[0].flag == cases[i].flag, "%s, as flag", cases[i].name);
+        json_decref(object);
+    }
+}
+
 static void test_absent(apr_pool_t *pool)
 {
     apr_array_header_t *errors;
@@ -319,6 +343,7 @@ int main(void)
     test_all_good(pool);
     test_typed(pool);
     test_absent(pool);
+    test_default_true(pool);
     test_types(pool);
     test_forms(pool);
     test_lengths(pool);

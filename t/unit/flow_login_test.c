@@ -107,14 +107,19 @@ static void test_changed_meanwhile(void)
     const cloudep_session_t *session;
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
+    const cloudep_first_factor_t first = {.amr = "pwd", .opened_with = CLOUDEP_OPENED_PASSWORD};
     cloudep_login_result_t result = {0};
 
     flow_member(at, SLUG, "meanwhile@login.test", &session);
     is_int(cloudep_member_by_email(flow.run.db, at->p, &tenant, &member, SLUG, "meanwhile@login.test"), APR_SUCCESS,
            "the member as the login has read it");
     set_status("meanwhile@login.test", "suspended");
-    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &(cloudep_first_factor_t){.amr = "pwd"}, &result),
-               CLOUDEP_LOGIN_REFUSED, "a member who was suspended after the password was right gets no session");
+    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &first, &result), CLOUDEP_LOGIN_REFUSED,
+               "a member who was suspended after the password was right gets no session");
+    set_status("meanwhile@login.test", "active");
+    postgres_sql("UPDATE cloudep.members SET generation = generation + 1 WHERE email = 'meanwhile@login.test'");
+    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &first, &result), CLOUDEP_CREDENTIALS_CHANGED,
+               "a member whose credentials were changed after the password was right gets no session");
     ok(!result.session, "no session is told of");
     is_value("1", "no session was opened but the registration's",
              "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid", member->uid);

@@ -52,6 +52,7 @@ static void test_straight(void)
              answer.uid);
     is_str(confirmed.session ? confirmed.session->uid : NULL, answer.uid,
            "a session is open, of the uid that the registration told");
+    ok(!confirmed.password_required && !confirmed.terms_required, "nothing is missing of what was typed");
     is_str(confirmed.session ? confirmed.session->amr : NULL, "otp", "the session says that a code opened it");
     is_outcome(confirm(at, in.challenge_id, in.code), CLOUDEP_CHALLENGE_GONE, "the same code a second time");
     is_str(at->ctx->note.uid, answer.uid, "the event is about the member");
@@ -139,7 +140,8 @@ static void test_email_at_once(void)
     flow_invite(SLUG, "same", "100", "infinity");
     flow_crowd(&crowd, count);
     is_int(flow_ended(&crowd, count, CLOUDEP_DONE), 1, "of eight registrations of an email at once one succeeds");
-    is_int(flow_ended(&crowd, count, CLOUDEP_EMAIL_TAKEN), count - 1, "the others are told that it is taken");
+    is_int(flow_ended(&crowd, count, CLOUDEP_EMAIL_TAKEN) + flow_ended(&crowd, count, CLOUDEP_REGISTRATION_PENDING),
+           count - 1, "the others are told that it is taken, or that somebody registers with it");
     is_value("1", "one use of the invite was taken", "SELECT uses::text FROM cloudep.invites WHERE code = 'same'");
     flow.run.db->lock_timeout = 300;
 }
@@ -191,7 +193,7 @@ static void test_undone(void)
     flow_end(at);
 }
 
-/* As when the sweep takes a registration that lasted too long: here at the moment when its password is stored. */
+/* As when the sweep takes a registration that lasts too long: here right after its row was reserved. */
 static void test_swept_meanwhile(void)
 {
     flow_case_t *at = flow_begin();
@@ -200,11 +202,11 @@ static void test_swept_meanwhile(void)
     flow_invite(SLUG, "swept", "5", "infinity");
     postgres_sql("CREATE FUNCTION cloudep.sweep_now() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
                  "  UPDATE cloudep.members SET status = 'deleting' WHERE uid = NEW.uid; RETURN NEW; END $$;"
-                 "CREATE TRIGGER sweep_now AFTER INSERT ON cloudep.credentials"
+                 "CREATE TRIGGER sweep_now AFTER INSERT ON cloudep.members"
                  "  FOR EACH ROW EXECUTE FUNCTION cloudep.sweep_now()");
     is_outcome(enter(at, "swept@reg.test", "swept", &answer), CLOUDEP_REGISTRATION_NOT_PENDING,
                "a registration that was undone before its code could be sent");
-    postgres_sql("DROP TRIGGER sweep_now ON cloudep.credentials; DROP FUNCTION cloudep.sweep_now()");
+    postgres_sql("DROP TRIGGER sweep_now ON cloudep.members; DROP FUNCTION cloudep.sweep_now()");
     is_str(flow_code(at, "swept@reg.test", "registration"), "", "no code was mailed for it");
     is_value("0", "and the invite has its use back", "SELECT uses::text FROM cloudep.invites WHERE code = 'swept'");
     flow_end(at);
@@ -309,16 +311,48 @@ static void test_resend(void)
     const char *next;
 
     is_outcome(cloudep_resend_registration(at->ctx, &resend, &second), CLOUDEP_DONE, "a code is sent again");
-    is_str(second.uid, first.uid, "it is of the same member");
+    is_str(second.uid, first.uid, "it is of the same attempt");
+    is_str(second.challenge_id, first.challenge_id, "its challenge is the same");
     next = flow_code(at, "resend@reg.test", "registration");
     if (strcmp(next, code) != 0) {
         is_outcome(confirm(at, second.challenge_id, code), CLOUDEP_CODE_WRONG, "the code before is dead");
     }
     is_outcome(cloudep_resume_registration(at->ctx, &resume, &third), CLOUDEP_DONE, "resumed by the email alone");
+    ok(strcmp(third.uid, first.uid) != 0 && strcmp(third.challenge_id, first.challenge_id) != 0,
+       "what is resumed is an attempt of its own");
     next = flow_code(at, "resend@reg.test", "registration");
     is_outcome(confirm(at, third.challenge_id, next), CLOUDEP_DONE, "the code of the resumption confirms");
     is_outcome(cloudep_resume_registration(at->ctx, &resume, &third), CLOUDEP_ALREADY_CONFIRMED,
                "a registration that is confirmed cannot be resumed");
+    flow_end(at);
+}
+
+/* Somebody registers with an address of somebody else, who then resumes. */
+static void test_stranger(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_challenge_answer_t strangers = pending(at, "owner2@reg.test");
+    const char *strangers_code = flow_code(at, "owner2@reg.test", "registration");
+    const cloudep_resume_t resume = {.tenant_slug = SLUG, .email = "owner2@reg.test"};
+    cloudep_confirmation_t in = {.tenant_slug = SLUG};
+    cloudep_challenge_answer_t owners = {0};
+    cloudep_confirmed_t confirmed = {0};
+    cloudep_login_result_t result;
+
+    is_outcome(flow_login(at, SLUG, "owner2@reg.test", FLOW_PASSWORD, &result), CLOUDEP_EMAIL_UNCONFIRMED,
+               "the password of a registration that nobody has confirmed opens nothing");
+    is_outcome(cloudep_resume_registration(at->ctx, &resume, &owners), CLOUDEP_DONE,
+               "the owner of the address resumes");
+    in.challenge_id = owners.challenge_id;
+    in.code = flow_code(at, "owner2@reg.test", "registration");
+    is_outcome(cloudep_confirm_registration(at->ctx, &in, &confirmed), CLOUDEP_DONE, "the owner's code confirms");
+    ok(confirmed.password_required && confirmed.terms_required, "what the owner has not typed is asked for");
+    is_str(confirmed.session ? confirmed.session->uid : NULL, owners.uid,
+           "the member has the uid of the owner's attempt");
+    is_outcome(flow_login(at, SLUG, "owner2@reg.test", FLOW_PASSWORD, &result), CLOUDEP_CREDENTIALS_WRONG,
+               "the password that the stranger typed is none of the member's");
+    is_outcome(confirm(at, strangers.challenge_id, strangers_code), CLOUDEP_REGISTRATION_NOT_PENDING,
+               "the code of the stranger's attempt confirms nothing any more");
     flow_end(at);
 }
 
@@ -371,7 +405,7 @@ static void test_concealed(void)
              "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'registration'", "owner@reg.test");
     is_outcome(confirm(at, decoy.challenge_id, "123456"), CLOUDEP_CODE_WRONG, "a guess at a decoy's code is wrong");
     is_outcome(enter(at, "owner@reg.test", "hidden", &same), CLOUDEP_DONE, "concealed: the taken email again");
-    is_str(same.uid, decoy.uid, "a decoy is the same each time, as a pending member is");
+    ok(strcmp(same.uid, decoy.uid) != 0, "each answer has a uid of its own, as attempts of a pending member have");
     is_value("2", "a registration that is pending takes no second use",
              "SELECT uses::text FROM cloudep.invites WHERE code = 'hidden'");
     flow.config.conceal_accounts = 0;
@@ -389,7 +423,7 @@ static void test_concealed_resume(void)
     is_outcome(cloudep_resume_registration(at->ctx, &in, &first), CLOUDEP_DONE,
                "concealed: an email that nobody registers with is resumed");
     is_outcome(cloudep_resume_registration(at->ctx, &in, &second), CLOUDEP_DONE, "concealed: it is resumed again");
-    is_str(second.uid, first.uid, "concealed: both answers have the same uid");
+    ok(strcmp(second.uid, first.uid) != 0, "concealed: each answer has a uid of its own");
     for (int i = 1; i <= flow.config.code_attempts; i++) {
         is_outcome(confirm(at, second.challenge_id, "123456"), CLOUDEP_CODE_WRONG,
                    apr_psprintf(at->p, "concealed: guess number %d at nobody's code", i));
@@ -431,6 +465,7 @@ int main(void)
     test_confirm_at_once();
     test_confirm_restored();
     test_resend();
+    test_stranger();
     test_resume_refused();
     test_concealed();
     test_concealed_resume();

@@ -11,7 +11,7 @@
 #include "base/store/identity_store.h"
 #include "base/store/liveness_store.h"
 #include "base/store/operator_store.h"
-#include "base/store/recovery_store.h"
+#include "base/store/password_store.h"
 #include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
 #include "base/store/throttle_store.h"
@@ -62,6 +62,8 @@ static cloudep_session_t session_of(const char *uid, const char *amr, const char
                                .uid = uid,
                                .amr = amr,
                                .mfa_method = mfa_method,
+                               .generation = "0",
+                               .opened_with = CLOUDEP_OPENED_PASSWORD,
                                .address = "127.0.0.1",
                                .idle = 600,
                                .lifetime = 3600};
@@ -308,8 +310,13 @@ static void test_session(void)
     cloudep_rotation_e outcome;
     cloudep_live_session_t live;
 
-    is_int(cloudep_session_open(db, p, &nobodys), APR_NOTFOUND, "nobody's session is not opened");
+    is_int(cloudep_session_open(db, p, &nobodys), CLOUDEP_EREFUSED, "nobody's session is not opened");
+    session.generation = "1";
+    is_int(cloudep_session_open(db, p, &session), CLOUDEP_ECHANGED, "a session of another generation is not opened");
+    session.generation = "0";
     is_int(cloudep_session_open(db, p, &session), APR_SUCCESS, "a member's session is opened");
+    is_value("0 password", "a session keeps its generation and what it was opened with",
+             "SELECT concat_ws(' ', generation, opened_with) FROM cloudep.sessions WHERE id = $1::uuid", session.id);
     is_int(cloudep_session_rotate(db, p, &session, 1, 10, &outcome), APR_SUCCESS, "its first token is turned in");
     ok(outcome == CLOUDEP_ROTATED && session.refresh_seq == 2, "turning in the first token gives generation two");
     is_int(cloudep_session_rotate(db, p, &session, 1, 10, &outcome), APR_SUCCESS,
@@ -375,6 +382,9 @@ static void test_totp(void)
     is_int(cloudep_totp_load(db, p, &totp, tenant->id, uid), APR_SUCCESS, "an enrolment that counts is loaded");
     ok(totp->enrolled_at > 0 && totp->codes->nelts == 3 && totp->member->totp_enrolled && !totp->pending_secret,
        "an enrolment that counts has the three new codes");
+    is_int(cloudep_totp_login(db, p, &step, &session, notice(uid)), CLOUDEP_ECHANGED,
+           "a step opens no session of a generation from before the enrolment");
+    session.generation = second.generation = totp->member->generation;
     is_int(cloudep_totp_login(db, p, &step, &session, notice(uid)), APR_SUCCESS, "a step opens a session");
     ok(session.refresh_seq == 1 && session.auth_time > 0, "a session opened by a step has its times");
     is_int(cloudep_totp_login(db, p, &step, &second, notice(uid)), APR_NOTFOUND, "a step is used once");
@@ -394,8 +404,9 @@ static void test_totp(void)
 
 static void test_identity(void)
 {
-    const cloudep_identity_t identity = {"https://issuer.example", "subject"};
-    const cloudep_identity_t ours = {"https://issuer.example", register_member("provisioned@example.com")};
+    cloudep_identity_t identity = {uuid(), "https://issuer.example", "subject"};
+    cloudep_identity_t ours = {NULL, "https://issuer.example", register_member("provisioned@example.com")};
+    const char *id = identity.id;
     const char *uid = uuid();
     const cloudep_applicant_t applicant = applicant_of(uid, "identity@example.com");
     cloudep_session_t session = session_of(uid, "fed", NULL);
@@ -409,9 +420,11 @@ static void test_identity(void)
     is_int(cloudep_identity_member(db, p, &found, &member, tenant->id, &identity, NULL), APR_SUCCESS,
            "an identity is looked up");
     is_str(member ? member->uid : NULL, uid, "an identity is that of the member who registered with it");
+    is_str(identity.id, id, "an identity that was looked up has its id");
     is_int(cloudep_identity_member(db, p, &found, &member, tenant->id, &ours, "local"), APR_SUCCESS,
            "a subject that a provider made is looked up");
     is_str(member ? member->uid : NULL, ours.subject, "a subject that a provider made is a member's uid");
+    is_str(ours.id, NULL, "a subject that a provider made has no row of its own");
     is_int(cloudep_identity_member(db, p, &found, &member, tenant->id, &ours, "zitadel"), APR_SUCCESS,
            "the subject of another provider is looked up");
     ok(found && !member, "the subject of another provider is nobody's");
@@ -496,6 +509,8 @@ static void test_password(void)
 {
     const char *uid = register_member("password@example.com");
     const char *phc = NULL;
+    cloudep_password_state_t state = {0};
+    cloudep_password_change_t change;
 
     is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_NOTFOUND, "a member has no password at first");
     is_int(cloudep_credential_put(db, p, tenant->id, uid, "one"), APR_SUCCESS, "a password is put");
@@ -503,11 +518,32 @@ static void test_password(void)
            "renewing a password that is another one is no failure");
     is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_SUCCESS, "the password is there");
     is_str(phc, "one", "a password that was another one is not renewed");
-    is_int(cloudep_recovery_finish(db, p, tenant->id, uid, notice(uid)), APR_SUCCESS, "a reset is finished");
-    is_value("password_reset", "a reset ends the sessions",
+    change = (cloudep_password_change_t){
+        .tenant_id = tenant->id, .uid = uid, .phc = "two", .email = "other@example.com", .reason = "password_reset"};
+    is_int(cloudep_password_change(db, p, &change, notice(uid)), CLOUDEP_ECHANGED,
+           "a password for another address is not stored");
+    change.email = "password@example.com";
+    is_int(cloudep_password_change(db, p, &change, notice(uid)), APR_SUCCESS, "a password is stored");
+    is_value("password_reset", "a new password ends the sessions",
              "SELECT revoke_reason FROM cloudep.sessions WHERE uid = $1::uuid", uid);
-    is_int(cloudep_recovery_finish(db, p, tenant->id, uuid(), notice(uid)), APR_NOTFOUND,
-           "a reset of nobody is not finished");
+    is_value("1 1 1 t", "a new password raises the generation",
+             "SELECT concat_ws(' ', generation, sessions_from, ways_in, has_password) FROM cloudep.members"
+             " WHERE uid = $1::uuid",
+             uid);
+    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_SUCCESS, "the new password is there");
+    is_str(phc, "two", "the new password is the one that was stored");
+    change.sessions_from = "0";
+    is_int(cloudep_password_change(db, p, &change, notice(uid)), CLOUDEP_ECHANGED,
+           "a password is not stored when something that ends sessions was first");
+    change = (cloudep_password_change_t){.tenant_id = tenant->id, .uid = uid, .due = 1, .reason = "undo"};
+    is_int(cloudep_password_change(db, p, &change, notice(uid)), APR_SUCCESS, "a password is taken away");
+    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_NOTFOUND, "a password that is taken away is gone");
+    is_int(cloudep_password_load(db, p, &state, tenant->id, uid, NULL), APR_SUCCESS, "what there is is looked up");
+    ok(!state.member->has_password && state.member->password_due && !state.elsewhere,
+       "the next password of a member whose password was taken away is due");
+    change.uid = uuid();
+    is_int(cloudep_password_change(db, p, &change, notice(uid)), CLOUDEP_ECHANGED,
+           "nobody's password is not taken away");
 }
 
 static void test_lockout(void)

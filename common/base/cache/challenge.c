@@ -73,7 +73,8 @@ static int fits(const char *text, apr_size_t most)
 static int is_spec(const cloudep_challenge_spec_t *spec, apr_uint32_t lifetime)
 {
     return spec->tenant_id && spec->purpose && fits(spec->tenant_id, MAX_TEXT) && fits(spec->purpose, MAX_TEXT) &&
-           fits(spec->uid, MAX_TEXT) && fits(spec->target, MAX_TEXT) && fits(spec->extra, MAX_EXTRA) && lifetime > 0 &&
+           fits(spec->uid, MAX_TEXT) && fits(spec->target, MAX_TEXT) && fits(spec->extra, MAX_EXTRA) &&
+           fits(spec->generation, MAX_TEXT) && fits(spec->opened_with, MAX_TEXT) && lifetime > 0 &&
            lifetime <= CLOUDEP_CHALLENGE_MAX_LIFETIME;
 }
 
@@ -86,6 +87,8 @@ static cloudep_challenge_t *describe(const cloudep_challenge_spec_t *spec, apr_u
     c->spec.uid = apr_pstrdup(pool, spec->uid);
     c->spec.target = apr_pstrdup(pool, spec->target);
     c->spec.extra = apr_pstrdup(pool, spec->extra);
+    c->spec.generation = apr_pstrdup(pool, spec->generation);
+    c->spec.opened_with = apr_pstrdup(pool, spec->opened_with);
     c->created = apr_time_now();
     c->expires = c->created + apr_time_from_sec(lifetime);
     return c;

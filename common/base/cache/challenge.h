@@ -29,10 +29,12 @@ typedef struct cloudep_challenges_t {
 /** What a new challenge is about. Strings of at most 1 KiB; extra of at most 16 KiB. */
 typedef struct cloudep_challenge_spec_t {
     const char *tenant_id;
-    const char *purpose; /* "register", "password-reset", ...: a word of its own for each use */
-    const char *uid;     /* the member; NULL when there is none yet (social states) */
-    const char *target;  /* the address or number the code goes to; or NULL */
-    const char *extra;   /* anything the caller wants back, in the clear: seal secrets first; or NULL */
+    const char *purpose;     /* "register", "password-reset", ...: a word of its own for each use */
+    const char *uid;         /* the member; NULL when there is none yet (social states) */
+    const char *target;      /* the address or number the code goes to; or NULL */
+    const char *extra;       /* anything the caller wants back, in the clear: seal secrets first; or NULL */
+    const char *generation;  /* of the member's credentials when it was made; or NULL */
+    const char *opened_with; /* what the session that it leads to will have been opened with; or NULL */
 } cloudep_challenge_spec_t;
 
 /** A challenge that exists. Strings are from the pool given to start, open or load. */

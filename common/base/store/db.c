@@ -32,6 +32,7 @@ typedef struct session_t {
 
 /* Why a statement failed. */
 typedef struct failure_t {
+    const char *label;    /* of the statement */
     const char *sqlstate; /* "" if unknown */
     const char *line;     /* the server's first line */
     int sent;             /* the statement was on its way */
@@ -254,7 +255,7 @@ static apr_status_t execute(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_poo
     if (apr_dbd_pselect(lease->driver, p, lease->handle, &results, prepared->statement, 1, args->count, args->values)) {
         return failed(failure, lease, p);
     }
-    return rows ? copy_rows(lease, p, results, rows) : APR_SUCCESS;
+    return copy_rows(lease, p, results, rows);
 }
 
 /* So that libpq, and with it apr_dbd and mod_dbd, make a new connection before the next use. */
@@ -267,10 +268,10 @@ static void close_connection(PGconn *pg)
 }
 
 /* Whether another try may help: the connection, or somebody else's statement, was at fault. */
-static retry_t judge(const cloudep_statement_t *st, const cloudep_db_lease_t *lease, const failure_t *failure)
+static retry_t judge(int repeatable, const cloudep_db_lease_t *lease, const failure_t *failure)
 {
     PGconn *pg = apr_dbd_native_handle(lease->driver, lease->handle);
-    int undone = st->repeatable || !failure->sent;
+    int undone = repeatable || !failure->sent;
     size_t at = 0;
 
     while (at < FAULTS && strncmp(faults[at].sqlstate, failure->sqlstate, strlen(faults[at].sqlstate)) != 0) {
@@ -288,40 +289,97 @@ static retry_t judge(const cloudep_statement_t *st, const cloudep_db_lease_t *le
     return undone && PQstatus(pg) != CONNECTION_OK && !lease->cut_off ? RETRY_CONNECTION : RETRY_NEVER;
 }
 
-/* One try, watched. */
-static apr_status_t attempt(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_rows_t **rows,
-                            const cloudep_statement_t *st, cloudep_args_t *args, failure_t *failure, retry_t *retry)
+/* The same, watched. */
+static apr_status_t execute_watched(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_step_t *step,
+                                    failure_t *failure)
 {
-    PGconn *pg = apr_dbd_native_handle(lease->driver, lease->handle);
-    apr_status_t rv = revive(lease, p, pg);
+    cloudep_args_t none = {0};
+    /* apr_dbd wants a writable array, yet only reads it. */
+    cloudep_args_t args = step->args ? *step->args : none;
+    apr_status_t rv;
 
-    *retry = RETRY_NEVER;
-    *failure = (failure_t){"", "no connection", 0};
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
+    failure->label = step->st->label;
     if (db->watch) {
-        db->watch(db->baton, lease, PQsocket(pg));
+        db->watch(db->baton, lease, PQsocket(apr_dbd_native_handle(lease->driver, lease->handle)));
     }
-    rv = execute(db, lease, p, rows, st, args, failure);
+    rv = execute(db, lease, p, &step->rows, step->st, &args, failure);
     if (db->watch) {
         db->watch(db->baton, lease, -1);
-    }
-    if (rv == CLOUDEP_EDATABASE) {
-        *retry = judge(st, lease, failure);
     }
     return rv;
 }
 
-apr_status_t cloudep_db_run(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const cloudep_statement_t *st,
-                            const cloudep_args_t *args)
+/* BEGIN, COMMIT or ROLLBACK, which apr_dbd's own transactions get wrong: one that failed ends as a success there. */
+static apr_status_t command(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, const char *sql,
+                            failure_t *failure)
+{
+    int affected;
+    int error;
+
+    failure->label = sql;
+    if (db->watch) {
+        db->watch(db->baton, lease, PQsocket(apr_dbd_native_handle(lease->driver, lease->handle)));
+    }
+    error = apr_dbd_query(lease->driver, lease->handle, &affected, sql);
+    if (db->watch) {
+        db->watch(db->baton, lease, -1);
+    }
+    return error ? failed(failure, lease, p) : APR_SUCCESS;
+}
+
+/* All steps, or nothing. failure->sent: it may have been committed. */
+static apr_status_t transact(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_step_t *steps,
+                             int count, failure_t *failure)
+{
+    session_t *session;
+    failure_t unused = {0};
+    apr_status_t rv;
+
+    failure->label = steps->st->label;
+    if (session_of(db, lease, p, &session) != APR_SUCCESS) { /* its SETs must not be undone with the transaction */
+        return failed(failure, lease, p);
+    }
+    rv = command(db, lease, p, "BEGIN", failure);
+    for (int i = 0; i < count && rv == APR_SUCCESS; i++) {
+        rv = execute_watched(db, lease, p, &steps[i], failure);
+        if (rv == APR_SUCCESS && i == 0 && steps[i].rows->count == 0) {
+            rv = APR_NOTFOUND;
+        }
+    }
+    failure->sent = rv == APR_SUCCESS;
+    if (rv == APR_SUCCESS) {
+        return command(db, lease, p, "COMMIT", failure);
+    }
+    if (PQstatus(apr_dbd_native_handle(lease->driver, lease->handle)) == CONNECTION_OK) {
+        (void)command(db, lease, p, "ROLLBACK", &unused);
+    }
+    return rv;
+}
+
+/* One try. */
+static apr_status_t attempt(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_step_t *steps,
+                            int count, failure_t *failure, retry_t *retry)
+{
+    apr_status_t rv = revive(lease, p, apr_dbd_native_handle(lease->driver, lease->handle));
+
+    *retry = RETRY_NEVER;
+    *failure = (failure_t){steps->st->label, "", "no connection", 0};
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = count == 1 ? execute_watched(db, lease, p, steps, failure) : transact(db, lease, p, steps, count, failure);
+    if (rv == CLOUDEP_EDATABASE) {
+        *retry = judge(count == 1 && steps->st->repeatable, lease, failure);
+    }
+    return rv;
+}
+
+apr_status_t cloudep_db_transact(cloudep_db_t *db, apr_pool_t *p, cloudep_step_t *steps, int count)
 {
     cloudep_db_lease_t lease = {0};
     failure_t failure;
     retry_t retry;
     int tries = 0;
-    /* apr_dbd wants a writable array, yet only reads it. */
-    cloudep_args_t copy = args ? *args : (cloudep_args_t){0};
     const apr_time_t last = apr_time_now() + apr_time_from_msec(db->statement_timeout);
     apr_status_t rv = db->acquire(db->baton, &lease, p);
 
@@ -329,13 +387,25 @@ apr_status_t cloudep_db_run(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **ro
         return rv;
     }
     do {
-        rv = attempt(db, &lease, p, rows, st, &copy, &failure, &retry);
+        rv = attempt(db, &lease, p, steps, count, &failure, &retry);
         tries++;
     } while (rv != APR_SUCCESS && tries < (int)retry && apr_time_now() < last);
     if (rv == CLOUDEP_EDATABASE && db->report) {
-        db->report(db->baton, st->label, failure.sqlstate, failure.line);
+        db->report(db->baton, failure.label, failure.sqlstate, failure.line);
     }
     db->release(db->baton, &lease);
+    return rv;
+}
+
+apr_status_t cloudep_db_run(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t **rows, const cloudep_statement_t *st,
+                            const cloudep_args_t *args)
+{
+    cloudep_step_t step = {.st = st, .args = args};
+    apr_status_t rv = cloudep_db_transact(db, p, &step, 1);
+
+    if (rv == APR_SUCCESS && rows) {
+        *rows = step.rows;
+    }
     return rv;
 }
 

@@ -1,9 +1,11 @@
 /*
  * db.h - one statement on PostgreSQL through apr_dbd, without its traps.
  *
- * A step of business is one data-modifying statement, so there are no transactions here. A connection is
- * held only around the statement. What callers need not know: prepared statements that die with a
- * reconnect, NULL, SQLSTATE, settings of the role, and connections that the server closed while they were idle.
+ * A step of business is one data-modifying statement. Where its second half has to see what others committed while the
+ * first waited for a lock, it is two statements in one transaction: the parts of one statement all see what was before
+ * the wait (PostgreSQL, READ COMMITTED). A connection is held only around a step. What callers need not know: prepared
+ * statements that die with a reconnect, NULL, SQLSTATE,
+ * settings of the role, and connections that the server closed while they were idle.
  *
  * A statement is tried again, within statement_timeout, where that can do no harm: on a new connection when the old one
  * is of no use (closed, or its server takes no writes any more) and the statement is repeatable or was certainly not
@@ -112,6 +114,21 @@ apr_status_t cloudep_db_run_one(cloudep_db_t *db, apr_pool_t *p, cloudep_rows_t 
  */
 apr_status_t cloudep_db_number(int *number, apr_pool_t *p, cloudep_db_t *db, const cloudep_statement_t *st,
                                const cloudep_args_t *args);
+
+/* One statement of a transaction. */
+typedef struct cloudep_step_t {
+    const cloudep_statement_t *st;
+    const cloudep_args_t *args; /* NULL: none */
+    cloudep_rows_t *rows;       /* set on success: what it returned; lives in the pool */
+} cloudep_step_t;
+
+/**
+ * Runs statements in one transaction, one after the other: each sees what was committed before it began.
+ * @param count 1 is a statement by itself, whose rows nobody looks at
+ * @return APR_NOTFOUND: of several, the first returned no row, and nothing was done; else as cloudep_db_run. What
+ * failed was undone, unless the connection broke while the end was being committed
+ */
+apr_status_t cloudep_db_transact(cloudep_db_t *db, apr_pool_t *p, cloudep_step_t *steps, int count);
 
 /** Runs SQL text of several statements without parameters, in one transaction (migrations). */
 apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *label, const char *sql);

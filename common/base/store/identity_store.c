@@ -35,8 +35,8 @@ static const cloudep_statement_t statements[] = {
             "  WHERE (SELECT count(*) FROM replaced) >= 0"
             "), member AS (" CLOUDEP_SQL_INSERT_MEMBER("applicant", "admitted", "'active'", "now()", "NULL::uuid[]")
             "), identity AS ("
-            "  INSERT INTO cloudep.identities (tenant_id, issuer, subject, uid)"
-            "  SELECT member.tenant_id, %s, %s, member.uid"
+            "  INSERT INTO cloudep.identities (tenant_id, id, issuer, subject, uid)"
+            "  SELECT member.tenant_id, %s::uuid, %s, %s, member.uid"
             "  FROM member"
             "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("member") ")"
             " SELECT " CLOUDEP_SQL_SESSION("opened")
@@ -45,7 +45,7 @@ static const cloudep_statement_t statements[] = {
     [BY_IDENTITY] = {
         .label = "identity_member",
         .sql =
-            "SELECT " CLOUDEP_SQL_TENANT("tenant") ", " CLOUDEP_SQL_MEMBER("member", "totp")
+            "SELECT identity.id, " CLOUDEP_SQL_TENANT("tenant") ", " CLOUDEP_SQL_MEMBER("member", "totp")
             " FROM ("
             "   SELECT %s::uuid AS tenant_id, %s::text AS issuer, %s::text AS subject,"
             "          %s::uuid AS uid, %s::text AS provider"
@@ -93,6 +93,8 @@ static const cloudep_statement_t statements[] = {
     },
 };
 /* clang-format on */
+/* The columns of BY_IDENTITY. */
+enum { IDENTITY, TENANT, MEMBER = TENANT + CLOUDEP_TENANT_COLUMN_COUNT };
 const cloudep_statement_list_t cloudep_identity_statements = CLOUDEP_STATEMENT_LIST(statements);
 
 apr_status_t cloudep_identity_register(cloudep_db_t *db, apr_pool_t *p, const cloudep_applicant_t *applicant,
@@ -103,6 +105,7 @@ apr_status_t cloudep_identity_register(cloudep_db_t *db, apr_pool_t *p, const cl
     apr_status_t rv;
 
     cloudep_applicant_args(&args, applicant);
+    cloudep_arg(&args, identity->id);
     cloudep_arg(&args, identity->issuer);
     cloudep_arg(&args, identity->subject);
     cloudep_session_args(&args, p, session);
@@ -115,7 +118,7 @@ apr_status_t cloudep_identity_register(cloudep_db_t *db, apr_pool_t *p, const cl
 
 apr_status_t cloudep_identity_member(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant,
                                      const cloudep_member_t **member, const char *tenant_id,
-                                     const cloudep_identity_t *identity, const char *provisioned_by)
+                                     cloudep_identity_t *identity, const char *provisioned_by)
 {
     const char *uid = provisioned_by && cloudep_is_uuid(identity->subject) ? identity->subject : NULL;
     const cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, identity->issuer, identity->subject, uid, provisioned_by);
@@ -125,8 +128,9 @@ apr_status_t cloudep_identity_member(cloudep_db_t *db, apr_pool_t *p, const clou
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    *tenant = cloudep_tenant_of_row(p, rows, 0, 0);
-    return cloudep_member_of_row(p, member, rows, 0, CLOUDEP_TENANT_COLUMN_COUNT);
+    identity->id = cloudep_cell(rows, 0, IDENTITY);
+    *tenant = cloudep_tenant_of_row(p, rows, 0, TENANT);
+    return cloudep_member_of_row(p, member, rows, 0, MEMBER);
 }
 
 apr_status_t cloudep_identity_use_token(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *digest,

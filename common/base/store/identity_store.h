@@ -7,6 +7,7 @@
 #include "base/store/session_store.h"
 
 typedef struct cloudep_identity_t {
+    const char *id; /* of our row, a UUID; NULL: not known */
     const char *issuer;
     const char *subject;
 } cloudep_identity_t;
@@ -15,6 +16,7 @@ typedef struct cloudep_identity_t {
  * A registration in one step: takes one use of the invite, creates the member as active with that identity, and opens
  * the session; or nothing of it. A member of that email who is still pending has to go: nobody has proved the address
  * for it.
+ * @param identity with an id that was made for it
  * @param session of the applicant's tenant and uid; its times are set
  * @return CLOUDEP_ECONFLICT: the identity or the email is taken; APR_NOTFOUND: the invite is (no longer) good;
  *         CLOUDEP_ELOCKED: its row stayed locked; else as cloudep_db_run
@@ -23,13 +25,14 @@ apr_status_t cloudep_identity_register(cloudep_db_t *db, apr_pool_t *p, const cl
                                        const cloudep_identity_t *identity, cloudep_session_t *session);
 
 /**
- * The member with that identity, and the tenant, in one round trip. *member NULL: nobody.
+ * The member with that identity, and the tenant, in one round trip. *member NULL: nobody. Sets identity->id, NULL where
+ * it is the uid that names the member.
  * @param provisioned_by NULL, or the identity provider whose users have their uid as subject
  * @return APR_NOTFOUND: no such tenant; else as cloudep_db_run, or CLOUDEP_EDATA
  */
 apr_status_t cloudep_identity_member(cloudep_db_t *db, apr_pool_t *p, const cloudep_tenant_t **tenant,
                                      const cloudep_member_t **member, const char *tenant_id,
-                                     const cloudep_identity_t *identity, const char *provisioned_by);
+                                     cloudep_identity_t *identity, const char *provisioned_by);
 
 /**
  * Notes an id_token as turned in, for the session that it opens; what has expired goes meanwhile.

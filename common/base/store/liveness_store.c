@@ -31,7 +31,8 @@ static const cloudep_statement_t statements[] = {
             "   ON member.tenant_id = session.tenant_id"
             "   AND member.uid = session.uid"
             " WHERE " CLOUDEP_SQL_LIVE("session")
-            "   AND member.status = 'active'",
+            "   AND member.status = 'active'"
+            "   AND " CLOUDEP_SQL_CURRENT("session", "member"),
         .repeatable = 1,
     },
 };

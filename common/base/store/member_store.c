@@ -69,7 +69,7 @@ static const cloudep_statement_t statements[] = {
             "    AND uid = %s::uuid"
             "    AND status = 'pending'"
             "    AND provider_uids IS NULL"
-            "  RETURNING tenant_id, uid"
+            "  RETURNING tenant_id, uid, generation"
             "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("member") ")"
             " SELECT " CLOUDEP_SQL_SESSION("opened")
             " FROM opened",

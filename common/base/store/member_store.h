@@ -40,7 +40,11 @@ typedef enum { CLOUDEP_MEMBER_STATUSES(CLOUDEP_MEMBER_STATUS) CLOUDEP_MEMBER_STA
     NEXT(BOOLEAN, business_phone_verified, member ".business_phone_verified_at IS NOT NULL") \
     NEXT(BOOLEAN, totp_enrolled, totp ".enrolled_at IS NOT NULL") \
     NEXT(NUMBER, created_at, CLOUDEP_SQL_MILLISECONDS(member ".created_at")) /* Unix milliseconds */ \
-    NEXT(NUMBER, updated_at, CLOUDEP_SQL_MILLISECONDS(member ".updated_at"))
+    NEXT(NUMBER, updated_at, CLOUDEP_SQL_MILLISECONDS(member ".updated_at")) \
+    NEXT(TEXT, generation, member ".generation") /* of the credentials: a number; see generation_store.h */ \
+    NEXT(TEXT, sessions_from, member ".sessions_from") /* the least one whose sessions live: a number */ \
+    NEXT(BOOLEAN, has_password, CLOUDEP_SQL_HAS_PASSWORD(member)) \
+    NEXT(BOOLEAN, password_due, member ".password_due") /* it was taken away, and a reset sets the next */
 
 typedef struct cloudep_member_t {
     cloudep_member_status_e status;
@@ -95,7 +99,9 @@ typedef struct cloudep_applicant_t {
 apr_status_t cloudep_member_reserve(cloudep_db_t *db, apr_pool_t *p, const cloudep_applicant_t *applicant);
 
 /**
- * pending -> active, of a registration that a node of 1.0.0 began: without attempts. Opens the session.
+ * pending -> active, of a registration that a node of 1.0.0 began: without attempts. Opens the session, of whatever
+ * generation the member is: nothing changes the credentials of one who is pending, and no second request finds it
+ * pending.
  * @return APR_NOTFOUND: not pending, or not such a one; else as cloudep_db_run
  */
 apr_status_t cloudep_member_activate(cloudep_db_t *db, apr_pool_t *p, struct cloudep_session_t *session);

@@ -16,67 +16,70 @@ const cloudep_record_t cloudep_operator_member_details_record =
     CLOUDEP_RECORD(cloudep_operator_member_details_t, details_columns);
 
 #define STEP(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_step_t, kind, name)
-static const cloudep_column_t step_columns[] = {CLOUDEP_OPERATOR_STEP_COLUMNS(STEP, STEP, "", "", "", "")};
+static const cloudep_column_t step_columns[] = {CLOUDEP_OPERATOR_STEP_COLUMNS(STEP, STEP, "", "")};
 const cloudep_record_t cloudep_operator_step_record = CLOUDEP_RECORD(cloudep_operator_step_t, step_columns);
 
 #define SESSION(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_session_t, kind, name)
-static const cloudep_column_t session_columns[] = {CLOUDEP_OPERATOR_SESSION_COLUMNS(SESSION, SESSION, "")};
+static const cloudep_column_t session_columns[] = {CLOUDEP_OPERATOR_SESSION_COLUMNS(SESSION, SESSION, "", "")};
 const cloudep_record_t cloudep_operator_session_record = CLOUDEP_RECORD(cloudep_operator_session_t, session_columns);
 
-enum { MEMBER_LIST = CLOUDEP_OPERATOR_DELETE + 1, MEMBER_SHOW, SESSION_LIST, SESSION_REVOKE };
+enum {
+    END_OF_MEMBER = CLOUDEP_OPERATOR_DELETE + 1,
+    MEMBER_LIST,
+    MEMBER_SHOW,
+    SESSION_LIST,
+    SESSION_REVOKE,
+    RAISE_MEMBERS,
+    END_OF_MEMBERS
+};
 
 /* clang-format off */
 
 /*
- * A member in one of the statuses from goes to the status to, and its sessions end in the same statement. They end
- * too when it was there already: a login that ran beside the first time may have left one.
+ * A member in one of the statuses from goes to the status to, and no session of before is good any more; nor where it was
+ * there already: a login that ran beside the first time may have left one. END_OF_MEMBER comes after it, in the same
+ * transaction.
  */
-#define CHANGE_STATUS(from, to, reason, ends) \
+#define CHANGE_STATUS(from, to, ends) \
     "WITH before AS (" \
-    "  SELECT tenant_id, uid, email, status" \
+    "  SELECT tenant_id, uid, email, status, status IN (" from ") AS changes" \
     "  FROM cloudep.members" \
     "  WHERE tenant_id = %s::uuid" \
     "    AND (uid = %s::uuid OR email = %s)" \
     "  FOR UPDATE" \
     "), changed AS (" \
     "  UPDATE cloudep.members AS member" \
-    "  SET status = " to ", updated_at = now()" \
+    "  SET " CLOUDEP_SQL_RAISE_AND_END("member") "," \
+    "      status = CASE WHEN before.changes THEN " to " ELSE member.status END," \
+    "      updated_at = CASE WHEN before.changes THEN now() ELSE member.updated_at END" \
     "  FROM before" \
     "  WHERE member.tenant_id = before.tenant_id" \
     "    AND member.uid = before.uid" \
-    "    AND before.status IN (" from ")" \
-    "  RETURNING member.uid" \
-    "), ended AS (" \
-    "  UPDATE cloudep.sessions AS session" \
-    "  SET revoked_at = now(), revoke_reason = " reason \
-    "  FROM before" \
-    "  WHERE session.tenant_id = before.tenant_id" \
-    "    AND session.uid = before.uid" \
     "    AND before.status IN (" ends ")" \
-    "    AND " CLOUDEP_SQL_LIVE("session") \
-    "  RETURNING session.id" \
     ")" \
-    " SELECT " CLOUDEP_OPERATOR_STEP_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, \
-                                             "before", "changed", "ended", to) \
+    " SELECT " CLOUDEP_OPERATOR_STEP_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "before", to) \
     " FROM before"
 
 static const cloudep_statement_t statements[] = {
     [CLOUDEP_OPERATOR_SUSPEND] = {
         .label = "operator_member_suspend",
-        .sql = CHANGE_STATUS("'active'", "'suspended'", "'member suspended'", "'active', 'suspended'"),
-        .repeatable = 1,
+        .sql = CHANGE_STATUS("'active'", "'suspended'", "'active', 'suspended'"),
     },
     /* Nobody can have logged in since, so a session that lives here slipped through the suspension. */
     [CLOUDEP_OPERATOR_RESUME] = {
         .label = "operator_member_resume",
-        .sql = CHANGE_STATUS("'suspended'", "'active'", "'member suspended'", "'suspended'"),
-        .repeatable = 1,
+        .sql = CHANGE_STATUS("'suspended'", "'active'", "'suspended'"),
     },
     [CLOUDEP_OPERATOR_DELETE] = {
         .label = "operator_member_delete",
-        .sql = CHANGE_STATUS("'reserved', 'pending', 'active', 'suspended'", "'deleting'", "'member deleted'",
+        .sql = CHANGE_STATUS("'reserved', 'pending', 'active', 'suspended'", "'deleting'",
                              "'reserved', 'pending', 'active', 'suspended', 'deleting'"),
-        .repeatable = 1,
+    },
+    [END_OF_MEMBER] = {
+        .label = "operator_member_end_sessions",
+        .sql =
+            "WITH " CLOUDEP_SQL_END_SESSIONS("member.tenant_id = %s::uuid AND (member.uid = %s::uuid OR member.email = %s)")
+            " SELECT count(*) FROM ended WHERE over",
     },
     [MEMBER_LIST] = {
         .label = "operator_member_list",
@@ -102,11 +105,16 @@ static const cloudep_statement_t statements[] = {
     [SESSION_LIST] = {
         .label = "operator_session_list",
         .sql =
-            "SELECT " CLOUDEP_OPERATOR_SESSION_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "session")
+            "SELECT " CLOUDEP_OPERATOR_SESSION_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL,
+                                                        "session", "member")
             " FROM cloudep.sessions AS session"
+            " LEFT JOIN cloudep.members AS member"
+            "   ON member.tenant_id = session.tenant_id"
+            "   AND member.uid = session.uid"
             " WHERE session.tenant_id = %s::uuid"
             "   AND session.uid = coalesce(%s::uuid, session.uid)"
-            "   AND (%s::boolean OR " CLOUDEP_SQL_LIVE("session") ")"
+            "   AND (%s::boolean OR (" CLOUDEP_SQL_LIVE("session")
+            "        AND " CLOUDEP_SQL_CURRENT("session", "member") "))"
             "   AND (%s IS NULL OR session.id > %s::uuid)"
             " ORDER BY session.id"
             " LIMIT %s::integer",
@@ -119,12 +127,36 @@ static const cloudep_statement_t statements[] = {
             "  UPDATE cloudep.sessions AS session"
             "  SET revoked_at = now(), revoke_reason = 'operator'"
             "  WHERE session.tenant_id = %s::uuid"
-            "    AND (session.id = %s::uuid OR session.uid = %s::uuid OR %s::boolean)"
+            "    AND session.id = %s::uuid"
             "    AND " CLOUDEP_SQL_LIVE("session")
             "  RETURNING session.id"
             ")"
             " SELECT count(*) FROM ended",
         .repeatable = 1,
+    },
+    /* Of all members those who have a session: whoever logs in beside this is not to be kept out. */
+    [RAISE_MEMBERS] = {
+        .label = "operator_members_raise",
+        .sql =
+            "WITH raised AS ("
+            "  UPDATE cloudep.members AS member"
+            "  SET " CLOUDEP_SQL_RAISE_AND_END("member")
+            "  WHERE member.tenant_id = %s::uuid"
+            "    AND (member.uid = %s::uuid OR (%s::boolean AND EXISTS ("
+            "      SELECT FROM cloudep.sessions AS session"
+            "      WHERE session.tenant_id = member.tenant_id"
+            "        AND session.uid = member.uid"
+            "        AND " CLOUDEP_SQL_LIVE("session") " AND " CLOUDEP_SQL_CURRENT("session", "member")
+            "    )))"
+            "  RETURNING member.uid"
+            ")"
+            " SELECT count(*) FROM raised",
+    },
+    [END_OF_MEMBERS] = {
+        .label = "operator_members_end_sessions",
+        .sql =
+            "WITH " CLOUDEP_SQL_END_SESSIONS("member.tenant_id = %s::uuid AND (member.uid = %s::uuid OR %s::boolean)")
+            " SELECT count(*) FROM ended WHERE over",
     },
 };
 /* clang-format on */
@@ -149,8 +181,21 @@ apr_status_t cloudep_operator_member_step(cloudep_db_t *db, apr_pool_t *p, cloud
                                           const cloudep_operator_member_name_t *who,
                                           cloudep_operator_member_step_e what)
 {
-    return cloudep_record_one(step, p, db, &cloudep_operator_step_record, &statements[what],
-                              CLOUDEP_ARGS(who->tenant_id, who->uid, who->email));
+    static const char *const reasons[] = {[CLOUDEP_OPERATOR_SUSPEND] = "member suspended",
+                                          [CLOUDEP_OPERATOR_RESUME] = "member suspended",
+                                          [CLOUDEP_OPERATOR_DELETE] = "member deleted"};
+    cloudep_step_t steps[] = {
+        {.st = &statements[what], .args = CLOUDEP_ARGS(who->tenant_id, who->uid, who->email)},
+        {.st = &statements[END_OF_MEMBER],
+         .args = CLOUDEP_ARGS(NULL, reasons[what], who->tenant_id, who->uid, who->email)},
+    };
+    apr_status_t rv = cloudep_db_transact(db, p, steps, 2);
+
+    if (rv == APR_SUCCESS) {
+        cloudep_record_read(step, p, &cloudep_operator_step_record, steps[0].rows, 0, 0);
+        step->sessions_ended = apr_atoi64(cloudep_cell(steps[1].rows, 0, 0));
+    }
+    return rv;
 }
 
 apr_status_t cloudep_operator_session_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list,
@@ -164,7 +209,19 @@ apr_status_t cloudep_operator_session_list(cloudep_db_t *db, apr_pool_t *p, apr_
 apr_status_t cloudep_operator_session_revoke(cloudep_db_t *db, apr_pool_t *p, int *count,
                                              const cloudep_operator_selection_t *selection)
 {
-    return cloudep_db_number(
-        count, p, db, &statements[SESSION_REVOKE],
-        CLOUDEP_ARGS(selection->tenant_id, selection->own, selection->uid, cloudep_arg_boolean(selection->all)));
+    const char *all = cloudep_arg_boolean(selection->all);
+    cloudep_step_t steps[] = {
+        {.st = &statements[RAISE_MEMBERS], .args = CLOUDEP_ARGS(selection->tenant_id, selection->uid, all)},
+        {.st = &statements[END_OF_MEMBERS],
+         .args = CLOUDEP_ARGS(NULL, "operator", selection->tenant_id, selection->uid, all)},
+    };
+    apr_status_t rv;
+
+    if (selection->own) {
+        return cloudep_db_number(count, p, db, &statements[SESSION_REVOKE],
+                                 CLOUDEP_ARGS(selection->tenant_id, selection->own));
+    }
+    rv = cloudep_db_transact(db, p, steps, 2);
+    *count = rv == APR_SUCCESS ? (int)apr_atoi64(cloudep_cell(steps[1].rows, 0, 0)) : 0;
+    return rv;
 }

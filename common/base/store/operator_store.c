@@ -26,9 +26,9 @@ static const cloudep_statement_t statements[] = {
         .label = "operator_tenant_add",
         .sql =
             "INSERT INTO cloudep.tenants AS tenant"
-            " (slug, name, registration, login, totp_issuer, organization, redirect_uris)"
+            " (slug, name, registration, login, totp_issuer, organization, exchange_password, redirect_uris)"
             " VALUES (%s, %s, coalesce(%s::boolean, true), coalesce(%s::boolean, true),"
-            "         nullif(%s, ''), nullif(%s, ''), %s::text[])"
+            "         nullif(%s, ''), nullif(%s, ''), coalesce(%s::boolean, false), %s::text[])"
             " RETURNING " TENANT_OF("tenant"),
     },
     /* What is added keeps its order behind what is there, once each. What is removed goes last, so that it is gone. */
@@ -41,6 +41,7 @@ static const cloudep_statement_t statements[] = {
             "     login = coalesce(%s::boolean, tenant.login),"
             "     totp_issuer = nullif(coalesce(%s, tenant.totp_issuer), ''),"
             "     organization = nullif(coalesce(%s, tenant.organization), ''),"
+            "     exchange_password = coalesce(%s::boolean, tenant.exchange_password),"
             "     redirect_uris = ARRAY("
             "       SELECT listed.uri"
             "       FROM unnest(tenant.redirect_uris || %s::text[]) WITH ORDINALITY AS listed (uri, place)"
@@ -108,7 +109,7 @@ apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloude
 {
     const cloudep_args_t *args =
         CLOUDEP_ARGS(change->slug, change->name, change->registration, change->login, change->totp_issuer,
-                     change->organization, cloudep_arg_list(p, change->add_uris));
+                     change->organization, change->exchange_password, cloudep_arg_list(p, change->add_uris));
 
     return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_ADD], args);
 }
@@ -118,7 +119,8 @@ apr_status_t cloudep_operator_tenant_set(cloudep_db_t *db, apr_pool_t *p, cloude
 {
     const cloudep_args_t *args =
         CLOUDEP_ARGS(change->name, change->registration, change->login, change->totp_issuer, change->organization,
-                     cloudep_arg_list(p, change->add_uris), cloudep_arg_list(p, change->remove_uris), change->slug);
+                     change->exchange_password, cloudep_arg_list(p, change->add_uris),
+                     cloudep_arg_list(p, change->remove_uris), change->slug);
 
     return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_SET], args);
 }

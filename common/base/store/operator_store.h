@@ -10,6 +10,7 @@
 #ifndef CLOUDEP_OPERATOR_STORE_H
 #define CLOUDEP_OPERATOR_STORE_H
 
+#include "base/store/generation_store.h"
 #include "base/store/record.h"
 
 /* clang-format off */
@@ -55,6 +56,7 @@ typedef apr_status_t cloudep_operator_end_t(cloudep_db_t *db, apr_pool_t *p, int
     NEXT(LIST, redirect_uris, tenant ".redirect_uris") \
     NEXT(TEXT, totp_issuer, tenant ".totp_issuer") \
     NEXT(TEXT, organization, tenant ".organization") \
+    NEXT(BOOLEAN, exchange_password, tenant ".exchange_password") \
     NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(tenant ".created_at")) \
     NEXT(TEXT, updated_at, CLOUDEP_SQL_RFC3339(tenant ".updated_at"))
 
@@ -71,6 +73,7 @@ typedef struct cloudep_operator_tenant_change_t {
     const char *login;                     /* "true" or "false" */
     const char *totp_issuer;               /* "": none */
     const char *organization;              /* "": none */
+    const char *exchange_password;         /* "true" or "false" */
     const apr_array_header_t *add_uris;    /* const char * */
     const apr_array_header_t *remove_uris; /* const char * */
 } cloudep_operator_tenant_change_t;
@@ -163,6 +166,9 @@ extern const cloudep_record_t cloudep_operator_member_record;
     NEXT(LIST, identities, /* issuer and subject, a space between */ \
          "ARRAY(SELECT identity.issuer || ' ' || identity.subject FROM cloudep.identities AS identity" \
          " WHERE identity.tenant_id = " member ".tenant_id AND identity.uid = " member ".uid)") \
+    NEXT(BOOLEAN, password, CLOUDEP_SQL_HAS_PASSWORD(member)) \
+    NEXT(BOOLEAN, password_due, member ".password_due") /* it was taken away, and a reset sets the next */ \
+    NEXT(INTEGER, ways_in, member ".ways_in") \
     NEXT(BOOLEAN, totp, /* enrolled */ \
          "EXISTS (SELECT FROM cloudep.totp AS totp" \
          " WHERE totp.tenant_id = " member ".tenant_id AND totp.uid = " member ".uid" \
@@ -170,7 +176,7 @@ extern const cloudep_record_t cloudep_operator_member_record;
     NEXT(NUMBER, sessions, /* live ones */ \
          "(SELECT count(*) FROM cloudep.sessions AS session" \
          " WHERE session.tenant_id = " member ".tenant_id AND session.uid = " member ".uid" \
-         " AND " CLOUDEP_SQL_LIVE("session") ")") \
+         " AND " CLOUDEP_SQL_LIVE("session") " AND " CLOUDEP_SQL_CURRENT("session", member) ")") \
     NEXT(TEXT, activated_at, CLOUDEP_SQL_RFC3339(member ".activated_at")) \
     NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(member ".created_at")) \
     NEXT(TEXT, updated_at, CLOUDEP_SQL_RFC3339(member ".updated_at"))
@@ -195,17 +201,17 @@ typedef enum {
 } cloudep_operator_member_step_e;
 
 /* What a step did. */
-#define CLOUDEP_OPERATOR_STEP_COLUMNS(FIRST, NEXT, member, updated, revoked, status_after) \
+#define CLOUDEP_OPERATOR_STEP_COLUMNS(FIRST, NEXT, member, status_after) \
     FIRST(TEXT, email, member ".email") \
     NEXT(TEXT, uid, member ".uid") \
     NEXT(TEXT, before, member ".status") /* the step */ \
     NEXT(TEXT, status, /* after it; the same as before where the step does not begin from there */ \
-         "CASE WHEN EXISTS (SELECT FROM " updated ") THEN " status_after " ELSE " member ".status END") \
-    NEXT(BOOLEAN, changed, "EXISTS (SELECT FROM " updated ")") \
-    NEXT(NUMBER, sessions_ended, "(SELECT count(*) FROM " revoked ")")
+         "CASE WHEN " member ".changes THEN " status_after " ELSE " member ".status END") \
+    NEXT(BOOLEAN, changed, member ".changes") \
+    NEXT(NUMBER, sessions_ended, "0") /* told by the statement after it */
 
 typedef struct cloudep_operator_step_t {
-    CLOUDEP_OPERATOR_STEP_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "", "", "", "")
+    CLOUDEP_OPERATOR_STEP_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "", "")
 } cloudep_operator_step_t;
 extern const cloudep_record_t cloudep_operator_step_record;
 
@@ -221,14 +227,13 @@ cloudep_operator_list_t cloudep_operator_member_list;
 
 /* ---- Sessions ----------------------------------------------------------------------------------------------- */
 
-#define CLOUDEP_OPERATOR_SESSION_COLUMNS(FIRST, NEXT, session) \
+#define CLOUDEP_OPERATOR_SESSION_COLUMNS(FIRST, NEXT, session, member) \
     FIRST(TEXT, id, session ".id") \
     NEXT(TEXT, uid, session ".uid") \
-    NEXT(TEXT, email, /* NULL: its member is gone */ \
-         "(SELECT member.email FROM cloudep.members AS member" \
-         " WHERE member.tenant_id = " session ".tenant_id AND member.uid = " session ".uid)") \
+    NEXT(TEXT, email, member ".email") /* NULL: its member is gone */ \
     NEXT(TEXT, state, \
          "CASE WHEN " session ".revoked_at IS NOT NULL THEN 'revoked'" \
+         "     WHEN NOT " CLOUDEP_SQL_CURRENT(session, member) " THEN 'revoked'" \
          "     WHEN " session ".expires_at <= now() THEN 'expired'" \
          "     WHEN " session ".idle_expires_at <= now() THEN 'idle'" \
          "     ELSE 'live' END") \
@@ -242,7 +247,7 @@ cloudep_operator_list_t cloudep_operator_member_list;
     NEXT(TEXT, revoke_reason, session ".revoke_reason")
 
 typedef struct cloudep_operator_session_t {
-    CLOUDEP_OPERATOR_SESSION_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
+    CLOUDEP_OPERATOR_SESSION_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "", "")
 } cloudep_operator_session_t;
 extern const cloudep_record_t cloudep_operator_session_record;
 

@@ -22,10 +22,13 @@ static const cloudep_statement_t statements[] = {
     [OPEN] = {
         .label = "session_open",
         .sql =
-            "WITH member AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE")
+            "WITH active AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE")
+            "), member AS (" CLOUDEP_SQL_OF_GENERATION("active")
             "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("member") ")"
-            " SELECT " CLOUDEP_SQL_SESSION("opened")
-            " FROM opened",
+            " SELECT EXISTS (SELECT FROM active), EXISTS (SELECT FROM member),"
+            "        " CLOUDEP_SQL_SESSION("opened")
+            " FROM (SELECT) AS always"
+            " LEFT JOIN opened ON true",
     },
     [AGAIN] = {
         .label = "session_again",
@@ -56,7 +59,8 @@ static const cloudep_statement_t statements[] = {
             " WHERE session.tenant_id = %s::uuid"
             "   AND session.id = %s::uuid"
             "   AND session.uid IS NOT DISTINCT FROM %s::uuid"
-            "   AND " CLOUDEP_SQL_LIVE("session"),
+            "   AND " CLOUDEP_SQL_LIVE("session")
+            "   AND " CLOUDEP_SQL_CURRENT("session", "member"),
         .repeatable = 1,
     },
     /*
@@ -91,6 +95,7 @@ static const cloudep_statement_t statements[] = {
             "   AND member.tenant_id = session.tenant_id"
             "   AND member.uid = session.uid"
             "   AND member.status = 'active'"
+            "   AND " CLOUDEP_SQL_CURRENT("session", "member")
             " RETURNING session.revoked_at IS NOT NULL,"
             "           coalesce(session.rotated_at = now(), false),"
             "           session.amr,"
@@ -109,8 +114,9 @@ static const cloudep_statement_t statements[] = {
     },
 };
 /* clang-format on */
-/* The columns of AGAIN, those of PRINCIPAL, and those of ROTATE. */
-enum { AMR_OF_FIRST, AS_OPENED, OPENED_SESSION };
+/* The columns of OPEN, of AGAIN, of PRINCIPAL, and of ROTATE. */
+enum { ALLOWED, OPENED_SESSION = ALLOWED + 2 };
+enum { AMR_OF_FIRST, AS_OPENED, FIRST_SESSION };
 enum { AMR, MFA_AT, MEMBER };
 enum { REUSED, TURNED, AMR_OF_ROTATED, ROTATED_SESSION };
 const cloudep_statement_list_t cloudep_session_statements = CLOUDEP_STATEMENT_LIST(statements);
@@ -120,6 +126,7 @@ void cloudep_session_args(cloudep_args_t *args, apr_pool_t *p, const cloudep_ses
     cloudep_arg(args, session->id);
     cloudep_arg(args, session->amr);
     cloudep_arg(args, session->mfa_method);
+    cloudep_arg(args, session->opened_with);
     cloudep_arg(args, session->address);
     cloudep_arg(args, session->user_agent);
     cloudep_arg(args, cloudep_arg_seconds(p, session->idle));
@@ -131,12 +138,28 @@ void cloudep_session_of_row(cloudep_session_t *session, apr_pool_t *p, const clo
     cloudep_record_read(session, p, &record, rows, row, column);
 }
 
+apr_status_t cloudep_session_allowed(const cloudep_rows_t *rows, int row, int column)
+{
+    if (!cloudep_cell_true(rows, row, column)) {
+        return CLOUDEP_EREFUSED;
+    }
+    return cloudep_cell_true(rows, row, column + 1) ? APR_SUCCESS : CLOUDEP_ECHANGED;
+}
+
 apr_status_t cloudep_session_open(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session)
 {
-    cloudep_args_t *args = CLOUDEP_ARGS(session->tenant_id, session->uid);
+    cloudep_args_t *args = CLOUDEP_ARGS(session->tenant_id, session->uid, session->generation);
+    cloudep_rows_t *rows;
+    apr_status_t rv;
 
     cloudep_session_args(args, p, session);
-    return cloudep_record_one(session, p, db, &record, &statements[OPEN], args);
+    if ((rv = cloudep_db_run(db, p, &rows, &statements[OPEN], args)) != APR_SUCCESS) {
+        return rv;
+    }
+    if ((rv = cloudep_session_allowed(rows, 0, ALLOWED)) == APR_SUCCESS) {
+        cloudep_session_of_row(session, p, rows, 0, OPENED_SESSION);
+    }
+    return rv;
 }
 
 apr_status_t cloudep_session_again(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session)
@@ -149,7 +172,7 @@ apr_status_t cloudep_session_again(cloudep_db_t *db, apr_pool_t *p, cloudep_sess
         return rv;
     }
     session->amr = cloudep_cell(rows, 0, AMR_OF_FIRST);
-    cloudep_session_of_row(session, p, rows, 0, OPENED_SESSION);
+    cloudep_session_of_row(session, p, rows, 0, FIRST_SESSION);
     return cloudep_cell_true(rows, 0, AS_OPENED) ? APR_SUCCESS : CLOUDEP_EREFUSED;
 }
 

@@ -13,6 +13,13 @@
 #define CLOUDEP_MFA_TOTP "totp"
 #define CLOUDEP_MFA_BACKUP_CODE "backup_code"
 
+/* Words for opened_with, by which removing a credential ends what it opened. With an id behind it where a member may
+ * have several. */
+#define CLOUDEP_OPENED_PASSWORD "password"
+#define CLOUDEP_OPENED_OTP "otp"           /* a code sent to the login address */
+#define CLOUDEP_OPENED_EXCHANGE "exchange" /* an id_token that names the member by our own uid */
+#define CLOUDEP_OPENED_IDENTITY "identity:"
+
 /* clang-format off */
 
 /* What the database sets and moves; times are Unix seconds. */
@@ -30,6 +37,8 @@ typedef struct cloudep_session_t {
     const char *uid;
     const char *amr;        /* space separated, RFC 8176 */
     const char *mfa_method; /* the second factor it is opened with, CLOUDEP_MFA_...; NULL: none, so mfa_at is not set */
+    const char *generation; /* of the member's credentials, read before the one it is opened with was compared */
+    const char *opened_with; /* that one: CLOUDEP_OPENED_... */
     const char *address;    /* the client's, as mod_remoteip sees it */
     const char *user_agent; /* NULL: none */
     int idle;               /* seconds that it lives without a refresh */
@@ -39,12 +48,19 @@ typedef struct cloudep_session_t {
 
 /* clang-format on */
 
+/**
+ * Reads from a row whether a member was found active, and of the generation that was demanded: two Booleans.
+ * @return APR_SUCCESS; CLOUDEP_EREFUSED: not active; CLOUDEP_ECHANGED: of another generation
+ */
+apr_status_t cloudep_session_allowed(const cloudep_rows_t *rows, int row, int column);
+
 /** Reads CLOUDEP_SQL_SESSION (sql.h) from a row, beginning at column. */
 void cloudep_session_of_row(cloudep_session_t *session, apr_pool_t *p, const cloudep_rows_t *rows, int row, int column);
 
 /**
- * Opens a session for an active member.
- * @return APR_NOTFOUND: not active (any more); CLOUDEP_ECONFLICT: there is one of that id; else as cloudep_db_run
+ * Opens a session for an active member whose credentials are still of the session's generation.
+ * @return CLOUDEP_EREFUSED: not active (any more); CLOUDEP_ECHANGED: a credential was changed since;
+ *         CLOUDEP_ECONFLICT: there is one of that id; else as cloudep_db_run
  */
 apr_status_t cloudep_session_open(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session);
 

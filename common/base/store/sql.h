@@ -15,6 +15,7 @@
 #ifndef CLOUDEP_SQL_H
 #define CLOUDEP_SQL_H
 
+#include "base/store/generation_store.h"
 #include "base/store/record.h"
 #include "base/store/session_store.h"
 
@@ -48,10 +49,10 @@
 
 /*
  * The member if it is active, its row locked (lock: "SHARE" or "NO KEY UPDATE") so that a suspension comes before or
- * after. Returns tenant_id, uid. Arguments: tenant_id, uid.
+ * after. Returns tenant_id, uid, generation. Arguments: tenant_id, uid.
  */
 #define CLOUDEP_SQL_ACTIVE_MEMBER(lock) \
-    "SELECT tenant_id, uid" \
+    "SELECT tenant_id, uid, generation" \
     " FROM cloudep.members" \
     " WHERE tenant_id = %s::uuid" \
     "   AND uid = %s::uuid" \
@@ -59,18 +60,26 @@
     " FOR " lock
 
 /*
- * Opens a session for each row of source. Returns rows of cloudep.sessions, for CLOUDEP_SQL_SESSION. Arguments:
+ * Of source, a CTE of CLOUDEP_SQL_ACTIVE_MEMBER("SHARE"), the member whose credentials are still of that generation:
+ * nobody else gets a session. Returns tenant_id, uid, generation. Argument: generation.
+ */
+#define CLOUDEP_SQL_OF_GENERATION(source) \
+    "SELECT tenant_id, uid, generation FROM " source " WHERE generation = %s::bigint"
+
+/*
+ * Opens a session for each row of source, with the columns tenant_id, uid, generation. Returns rows of cloudep.sessions, for CLOUDEP_SQL_SESSION. Arguments:
  * cloudep_session_args.
  */
 #define CLOUDEP_SQL_OPEN_SESSION(source) \
     "INSERT INTO cloudep.sessions" \
-    " (tenant_id, uid, id, amr, mfa_method, mfa_at, address, user_agent, idle_expires_at, expires_at)" \
-    " SELECT " source ".tenant_id, " source ".uid, given.id, given.amr," \
+    " (tenant_id, uid, generation, id, amr, mfa_method, mfa_at, opened_with, address, user_agent," \
+    " idle_expires_at, expires_at)" \
+    " SELECT " source ".tenant_id, " source ".uid, " source ".generation, given.id, given.amr," \
     " given.mfa_method, CASE WHEN given.mfa_method IS NOT NULL THEN now() END," \
-    " given.address, given.user_agent," \
+    " given.opened_with, given.address, given.user_agent," \
     " now() + least(given.idle, given.lifetime), now() + given.lifetime" \
     " FROM " source "," \
-    " (SELECT %s::uuid AS id, %s::text AS amr, %s::text AS mfa_method," \
+    " (SELECT %s::uuid AS id, %s::text AS amr, %s::text AS mfa_method, %s::text AS opened_with," \
     " %s::text AS address, %s::text AS user_agent," \
     " %s::interval AS idle, %s::interval AS lifetime) AS given" \
     " RETURNING sessions.*"
@@ -130,7 +139,7 @@
     " " applicant ".provider, " applicant ".display_name, " applicant ".language," \
     " " applicant ".terms_version, " applicant ".marketing_opt_in, now(), " status ", " activated_at ", " provider_uids \
     " FROM " applicant ", " invite \
-    " RETURNING tenant_id, uid"
+    " RETURNING tenant_id, uid, generation"
 
 /* clang-format on */
 

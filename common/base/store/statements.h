@@ -24,6 +24,7 @@ typedef struct cloudep_statement_list_t {
     X(contact)                                                                                                         \
     X(credential)                                                                                                      \
     X(event)                                                                                                           \
+    X(generation)                                                                                                      \
     X(identity)                                                                                                        \
     X(liveness)                                                                                                        \
     X(lockout)                                                                                                         \
@@ -34,7 +35,7 @@ typedef struct cloudep_statement_list_t {
     X(operator_outbox)                                                                                                 \
     X(operator_watch)                                                                                                  \
     X(outbox)                                                                                                          \
-    X(recovery)                                                                                                        \
+    X(password)                                                                                                        \
     X(registration)                                                                                                    \
     X(session)                                                                                                         \
     X(sweep)                                                                                                           \

@@ -16,6 +16,17 @@ enum { LOAD, BEGIN, CONFIRM, RENEW_CODES, REMOVE, STEP_UP_BY_STEP, STEP_UP_BY_CO
 
 /* clang-format off */
 
+/*
+ * The member, whose generation is raised: a login that began before with fewer factors comes to nothing. Its row is locked
+ * first, as wherever a proof is used, so that nobody waits for the other's. Arguments: tenant_id, uid.
+ */
+#define RAISED_MEMBER \
+    "UPDATE cloudep.members AS member" \
+    " SET " CLOUDEP_SQL_RAISE("member") \
+    " WHERE member.tenant_id = %s::uuid" \
+    "   AND member.uid = %s::uuid" \
+    " RETURNING member.tenant_id, member.uid"
+
 /* A new set of backup codes for the rows of totp, whose generation has just been raised; two CTEs. Argument: texts with
  * a space between two. */
 #define NEW_CODES(totp) \
@@ -32,7 +43,7 @@ enum { LOAD, BEGIN, CONFIRM, RENEW_CODES, REMOVE, STEP_UP_BY_STEP, STEP_UP_BY_CO
 
 /*
  * What burns a proof of the member: a row for the one who was first, none for others. The row's columns are tenant_id,
- * uid. Arguments of the first: step, sealed secret; of the second: the code's stored text.
+ * uid, generation. Arguments of the first: step, sealed secret; of the second: the code's stored text.
  */
 #define BURN_STEP(member) \
     "UPDATE cloudep.totp AS totp" \
@@ -43,7 +54,7 @@ enum { LOAD, BEGIN, CONFIRM, RENEW_CODES, REMOVE, STEP_UP_BY_STEP, STEP_UP_BY_CO
     "   AND totp.enrolled_at IS NOT NULL" \
     "   AND totp.secret = proof.secret" \
     "   AND totp.last_step < proof.step" \
-    " RETURNING totp.tenant_id, totp.uid"
+    " RETURNING totp.tenant_id, totp.uid, " member ".generation"
 #define BURN_CODE(member) \
     "UPDATE cloudep.backup_codes AS code" \
     " SET used_at = now()" \
@@ -56,7 +67,7 @@ enum { LOAD, BEGIN, CONFIRM, RENEW_CODES, REMOVE, STEP_UP_BY_STEP, STEP_UP_BY_CO
     "   AND code.generation = totp.backup_generation" \
     "   AND code.mac = %s" \
     "   AND code.used_at IS NULL" \
-    " RETURNING code.tenant_id, code.uid"
+    " RETURNING code.tenant_id, code.uid, " member ".generation"
 
 /* Arguments: ACTIVE_MEMBER's, the burn's, ENQUEUE's, the method, the session's id. */
 #define STEP_UP(burn) \
@@ -76,15 +87,16 @@ enum { LOAD, BEGIN, CONFIRM, RENEW_CODES, REMOVE, STEP_UP_BY_STEP, STEP_UP_BY_CO
 
 /*
  * One row, with or without a session in it, to tell a member who is gone from a proof that is used. Arguments:
- * ACTIVE_MEMBER's, the burn's, ENQUEUE's, OPEN_SESSION's.
+ * ACTIVE_MEMBER's, OF_GENERATION's, the burn's, ENQUEUE's, OPEN_SESSION's.
  */
 #define LOGIN(burn) \
-    "WITH member AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE") \
+    "WITH active AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE") \
+    "), member AS (" CLOUDEP_SQL_OF_GENERATION("active") \
     "), burned AS (" burn("member") \
     "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "burned") \
     "), mail AS (" CLOUDEP_SQL_ENQUEUE("burned") \
     "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("burned") ")" \
-    " SELECT EXISTS (SELECT FROM member), " CLOUDEP_SQL_SESSION("opened") \
+    " SELECT EXISTS (SELECT FROM active), EXISTS (SELECT FROM member), " CLOUDEP_SQL_SESSION("opened") \
     " FROM (SELECT) AS always" \
     " LEFT JOIN opened ON true"
 
@@ -119,7 +131,8 @@ static const cloudep_statement_t statements[] = {
     [CONFIRM] = {
         .label = "totp_confirm",
         .sql =
-            "WITH proof AS ("
+            "WITH member AS (" RAISED_MEMBER
+            "), proof AS ("
             "  SELECT %s::bigint AS step, %s::text AS secret"
             "), enrolled AS ("
             "  UPDATE cloudep.totp AS totp"
@@ -129,9 +142,9 @@ static const cloudep_statement_t statements[] = {
             "      pending_secret = NULL,"
             "      pending_expires_at = NULL,"
             "      backup_generation = totp.backup_generation + 1"
-            "  FROM proof"
-            "  WHERE totp.tenant_id = %s::uuid"
-            "    AND totp.uid = %s::uuid"
+            "  FROM member, proof"
+            "  WHERE totp.tenant_id = member.tenant_id"
+            "    AND totp.uid = member.uid"
             "    AND totp.enrolled_at IS NULL"
             "    AND totp.pending_secret = proof.secret"
             "    AND totp.pending_expires_at > now()"
@@ -144,13 +157,15 @@ static const cloudep_statement_t statements[] = {
     [RENEW_CODES] = {
         .label = "totp_renew_codes",
         .sql =
-            "WITH renewed AS ("
-            "  UPDATE cloudep.totp"
-            "  SET backup_generation = backup_generation + 1"
-            "  WHERE tenant_id = %s::uuid"
-            "    AND uid = %s::uuid"
-            "    AND enrolled_at IS NOT NULL"
-            "  RETURNING tenant_id, uid, backup_generation"
+            "WITH member AS (" RAISED_MEMBER
+            "), renewed AS ("
+            "  UPDATE cloudep.totp AS totp"
+            "  SET backup_generation = totp.backup_generation + 1"
+            "  FROM member"
+            "  WHERE totp.tenant_id = member.tenant_id"
+            "    AND totp.uid = member.uid"
+            "    AND totp.enrolled_at IS NOT NULL"
+            "  RETURNING totp.tenant_id, totp.uid, totp.backup_generation"
             "), " NEW_CODES("renewed")
             ", mail AS (" CLOUDEP_SQL_ENQUEUE("renewed") ")"
             " SELECT uid FROM renewed",
@@ -159,12 +174,13 @@ static const cloudep_statement_t statements[] = {
     [REMOVE] = {
         .label = "totp_remove",
         .sql =
-            "WITH before AS ("
-            "  SELECT tenant_id, uid, enrolled_at IS NOT NULL AS enrolled"
-            "  FROM cloudep.totp"
-            "  WHERE tenant_id = %s::uuid"
-            "    AND uid = %s::uuid"
-            "  FOR UPDATE"
+            "WITH member AS (" RAISED_MEMBER
+            "), before AS ("
+            "  SELECT totp.tenant_id, totp.uid, totp.enrolled_at IS NOT NULL AS enrolled"
+            "  FROM member, cloudep.totp AS totp"
+            "  WHERE totp.tenant_id = member.tenant_id"
+            "    AND totp.uid = member.uid"
+            "  FOR UPDATE OF totp"
             "), cleared AS ("
             "  UPDATE cloudep.totp AS totp"
             "  SET secret = NULL,"
@@ -210,7 +226,7 @@ enum {
     TENANT = CLOUDEP_TOTP_COLUMNS(CLOUDEP_COLUMN_ONE, CLOUDEP_COLUMN_ONE, ""),
     MEMBER = TENANT + CLOUDEP_TENANT_COLUMN_COUNT
 };
-enum { MEMBER_THERE, SESSION };
+enum { ALLOWED, SESSION = ALLOWED + 2 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_totp_statements = CLOUDEP_STATEMENT_LIST(statements);
 
@@ -244,8 +260,8 @@ apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *ten
 apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, apr_int64_t step,
                                   const char *codes, const cloudep_message_t *message)
 {
-    cloudep_args_t *args = CLOUDEP_ARGS(cloudep_arg_number(p, step), totp->pending_secret, totp->member->tenant_id,
-                                        totp->member->uid, codes);
+    cloudep_args_t *args = CLOUDEP_ARGS(totp->member->tenant_id, totp->member->uid, cloudep_arg_number(p, step),
+                                        totp->pending_secret, codes);
 
     cloudep_message_args(args, message);
     return cloudep_db_run_one(db, p, NULL, &statements[CONFIRM], args);
@@ -269,12 +285,10 @@ apr_status_t cloudep_totp_remove(cloudep_db_t *db, apr_pool_t *p, const char *te
     return cloudep_db_run(db, p, NULL, &statements[REMOVE], args);
 }
 
-/* Appends what STEP_UP and LOGIN begin with. */
-static void proof_args(cloudep_args_t *args, apr_pool_t *p, const char *tenant_id, const char *uid,
-                       const cloudep_totp_proof_t *proof, const cloudep_message_t *message)
+/* Appends what burns the proof, and what STEP_UP and LOGIN have after it. */
+static void proof_args(cloudep_args_t *args, apr_pool_t *p, const cloudep_totp_proof_t *proof,
+                       const cloudep_message_t *message)
 {
-    cloudep_arg(args, tenant_id);
-    cloudep_arg(args, uid);
     if (proof->secret) {
         cloudep_arg(args, cloudep_arg_number(p, proof->step));
         cloudep_arg(args, proof->secret);
@@ -290,30 +304,32 @@ apr_status_t cloudep_totp_step_up(cloudep_db_t *db, apr_pool_t *p, const cloudep
                                   const cloudep_message_t *message)
 {
     const cloudep_statement_t *st = &statements[proof->secret ? STEP_UP_BY_STEP : STEP_UP_BY_CODE];
-    cloudep_args_t args = {0};
+    cloudep_args_t *args = CLOUDEP_ARGS(totp->member->tenant_id, totp->member->uid);
 
-    proof_args(&args, p, totp->member->tenant_id, totp->member->uid, proof, message);
-    cloudep_arg(&args, proof->secret ? CLOUDEP_MFA_TOTP : CLOUDEP_MFA_BACKUP_CODE);
-    cloudep_arg(&args, session_id);
-    return cloudep_db_run_one(db, p, NULL, st, &args);
+    proof_args(args, p, proof, message);
+    cloudep_arg(args, proof->secret ? CLOUDEP_MFA_TOTP : CLOUDEP_MFA_BACKUP_CODE);
+    cloudep_arg(args, session_id);
+    return cloudep_db_run_one(db, p, NULL, st, args);
 }
 
 apr_status_t cloudep_totp_login(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_proof_t *proof,
                                 cloudep_session_t *session, const cloudep_message_t *message)
 {
     const cloudep_statement_t *st = &statements[proof->secret ? LOGIN_BY_STEP : LOGIN_BY_CODE];
-    cloudep_args_t args = {0};
+    cloudep_args_t *args = CLOUDEP_ARGS(session->tenant_id, session->uid, session->generation);
     cloudep_rows_t *rows;
     apr_status_t rv;
 
-    proof_args(&args, p, session->tenant_id, session->uid, proof, message);
-    cloudep_session_args(&args, p, session);
-    rv = cloudep_db_run(db, p, &rows, st, &args);
-    if (rv != APR_SUCCESS) {
+    proof_args(args, p, proof, message);
+    cloudep_session_args(args, p, session);
+    if ((rv = cloudep_db_run(db, p, &rows, st, args)) != APR_SUCCESS) {
+        return rv;
+    }
+    if ((rv = cloudep_session_allowed(rows, 0, ALLOWED)) != APR_SUCCESS) {
         return rv;
     }
     if (!cloudep_cell(rows, 0, SESSION)) {
-        return cloudep_cell_true(rows, 0, MEMBER_THERE) ? APR_NOTFOUND : CLOUDEP_EREFUSED;
+        return APR_NOTFOUND;
     }
     cloudep_session_of_row(session, p, rows, 0, SESSION);
     return APR_SUCCESS;

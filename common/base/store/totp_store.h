@@ -86,7 +86,8 @@ apr_status_t cloudep_totp_step_up(cloudep_db_t *db, apr_pool_t *p, const cloudep
 
 /**
  * Burns the proof, forgets failed guesses and opens the session.
- * @return APR_NOTFOUND: it was used before; CLOUDEP_EREFUSED: the member is not active any more; else as cloudep_db_run
+ * @return APR_NOTFOUND: it was used before; CLOUDEP_EREFUSED: the member is not active any more; CLOUDEP_ECHANGED: a
+ *         credential was changed since the session's generation was read; else as cloudep_db_run
  */
 apr_status_t cloudep_totp_login(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_proof_t *proof,
                                 cloudep_session_t *session, const cloudep_message_t *message);

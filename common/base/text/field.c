@@ -216,6 +216,7 @@ static void check_one(cloudep_field_value_t *value, apr_array_header_t **errors,
         else if (raw->text && (field->flags & CLOUDEP_FIELD_ALLOW_EMPTY)) {
             value->text = "";
         }
+        value->flag = (field->flags & CLOUDEP_FIELD_DEFAULT_TRUE) != 0;
         return;
     }
     if (!reason) {

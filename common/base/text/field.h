@@ -42,8 +42,9 @@ typedef enum {
     CLOUDEP_FIELD_CHOICE    /* one of .choices */
 } cloudep_field_type_e;
 
-#define CLOUDEP_FIELD_REQUIRED 0x01u    /* absent, null and "" are faults */
-#define CLOUDEP_FIELD_ALLOW_EMPTY 0x02u /* "" comes out as "" (clear it); else "" counts as absent */
+#define CLOUDEP_FIELD_REQUIRED 0x01u     /* absent, null and "" are faults */
+#define CLOUDEP_FIELD_ALLOW_EMPTY 0x02u  /* "" comes out as "" (clear it); else "" counts as absent */
+#define CLOUDEP_FIELD_DEFAULT_TRUE 0x04u /* CLOUDEP_FIELD_BOOL: absent is true */
 
 typedef struct {
     const char *name; /* NULL ends the table */
@@ -57,7 +58,7 @@ typedef struct {
 
 typedef struct {
     const char *text; /* canonical form; NULL when absent or null. Booleans: "true" or "false" */
-    bool flag;        /* CLOUDEP_FIELD_BOOL: the value, false when absent */
+    bool flag;        /* CLOUDEP_FIELD_BOOL: the value; when absent false, or as CLOUDEP_FIELD_DEFAULT_TRUE says */
 } cloudep_field_value_t;
 
 typedef struct {

@@ -220,8 +220,21 @@ static apr_status_t post_empty(zitadel_answer_t *answer, const cloudep_idp_conte
     return zitadel_call(answer, ctx, &request);
 }
 
+/* The first password of a member who came by a social provider: there is no user yet. The address is proved to us. */
+static apr_status_t create_late(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                                const char **reason)
+{
+    apr_status_t rv = zitadel_create(ctx, user, password, reason);
+
+    if (rv == APR_SUCCESS) {
+        rv = zitadel_defer_mark_verified(zitadel_of(ctx)->deferred, user->uid, user->email);
+        return rv == APR_SUCCESS ? rv : zitadel_mark_verified(ctx, user->uid, user->email, 0);
+    }
+    return rv == CLOUDEP_ECONFLICT || rv == APR_INCOMPLETE ? CLOUDEP_EPROVIDER : rv;
+}
+
 apr_status_t zitadel_set_password(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user,
-                                  const char *password, const char **reason)
+                                  const char *password, const char **phc, const char **reason)
 {
     const json_t *body =
         cloudep_json_own(json_pack("{s{ss,sb}}", "newPassword", "password", password, "changeRequired", 0), ctx->p);
@@ -230,12 +243,16 @@ apr_status_t zitadel_set_password(const cloudep_idp_context_t *ctx, const cloude
     zitadel_answer_t answer;
     apr_status_t rv;
 
+    *phc = NULL;
     if (too_long(password, reason)) {
         return CLOUDEP_EREFUSED;
     }
     rv = zitadel_call(&answer, ctx, &request);
     if (rv != APR_SUCCESS) {
         return rv;
+    }
+    if (user->first_password && (answer.status == 404 || zitadel_is(&answer, "COMMAND-G8dh3"))) {
+        return create_late(ctx, user, password, reason);
     }
     if (!zitadel_is_2xx(&answer)) {
         *reason = refusal(&answer);

@@ -156,7 +156,7 @@ apr_status_t zitadel_unkeep(const cloudep_idp_context_t *ctx, const cloudep_idp_
 apr_status_t zitadel_create(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
                             const char **reason);
 apr_status_t zitadel_set_password(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user,
-                                  const char *password, const char **reason);
+                                  const char *password, const char **phc, const char **reason);
 apr_status_t zitadel_remove(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
 /**
  * Marks the address of a user as verified, now.

@@ -121,7 +121,9 @@ static const row_t rows[] = {
         "the account is suspended", "帳號已停用"}},
     [CLOUDEP_LOGIN_REFUSED] = {403, AUTH, 505, 0, {
         "the account may not log in", "此帳號不可登入"}},
-    [CLOUDEP_TOO_MANY_PASSWORDS] = {429, AUTH, 604, 0, {
+    [CLOUDEP_CREDENTIALS_CHANGED] = {409, OWN, 309, 0, {
+        "the account's credentials were changed a moment ago: try again", "帳號的登入憑證剛剛已變更:請再試一次"}},
+    [CLOUDEP_TOO_MANY_PASSWORDS] = {429, OWN, 604, 0, {
         "too many wrong passwords, wait before the next", "密碼錯誤次數過多,請稍後再試"}},
     [CLOUDEP_TOO_MANY_FACTORS] = {429, OWN, 604, 0, {
         "too many wrong codes, wait before the next", "驗證碼錯誤次數過多,請稍後再試"}},
@@ -171,6 +173,8 @@ static const row_t rows[] = {
         "no such member", "沒有這個會員"}},
     [CLOUDEP_ACCOUNT_UNKNOWN] = {404, MEMBER, 301, 0, {
         "no such account", "沒有這個帳號"}},
+    [CLOUDEP_PASSWORD_WRONG] = {403, OWN, 505, 0, {
+        "the password is wrong", "密碼錯誤"}},
     [CLOUDEP_PASSWORD_ELSEWHERE] = {403, AUTH, 505, 0, {
         "the account logs in at another provider, its password cannot be reset here",
         "此帳號屬於其他身分供應商,密碼不由我們管理"}},
@@ -191,6 +195,15 @@ typedef struct exception_t {
 /* clang-format off */
 static const exception_t exceptions[] = {
     {"members.", CLOUDEP_FIELD_MISSING, .scope = MEMBER},
+    {"members.me.password", CLOUDEP_PASSWORD_ELSEWHERE, .scope = MEMBER},
+    {"members.me.password", CLOUDEP_LOGIN_REFUSED, .scope = MEMBER},
+    /* Nobody is let in: whoever logs in begins again. */
+    {"auth.login", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_CREDENTIALS_WRONG, .messages = {
+        "the account's credentials were changed a moment ago: log in again", "帳號的登入憑證剛剛已變更:請重新登入"}},
+    {"auth.token.exchange", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_LOGIN_REFUSED, .messages = {
+        "the account's credentials were changed a moment ago: log in again", "帳號的登入憑證剛剛已變更:請重新登入"}},
+    {"auth.login.social.callback", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_LOGIN_REFUSED, .messages = {
+        "the account's credentials were changed a moment ago: log in again", "帳號的登入憑證剛剛已變更:請重新登入"}},
     /* These have no code for a failed database. */
     {"auth.password.forgot", CLOUDEP_DATABASE_FAILED, .as = CLOUDEP_INTERNAL_ERROR},
     {"auth.password.reset", CLOUDEP_DATABASE_FAILED, .as = CLOUDEP_INTERNAL_ERROR},
