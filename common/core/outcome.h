@@ -69,6 +69,8 @@
     REASON(TOO_MANY_FACTORS, "too_many_factors")                                                                       \
     REASON(TOO_MANY_STARTS, "too_many_starts")                                                                         \
     REASON(STATE_INVALID, "state_invalid")                                                                             \
+    REASON(LOGIN_CANCELLED, "login_cancelled")                                                                         \
+    REASON(AUTHORIZATION_INVALID, "authorization_invalid")                                                             \
     REASON(LOGIN_LOST, "login_lost")                                                                                   \
     REASON(EMAIL_UNVERIFIED, "email_unverified")                                                                       \
     REASON(IDENTITY_UNKNOWN, "identity_unknown")                                                                       \

@@ -252,6 +252,9 @@ cloudep_outcome_t cloudep_confirm_registration(cloudep_context_t *ctx, const clo
     if (cloudep_failed(outcome)) {
         return outcome;
     }
+    if (!tenant->login) {
+        return cloudep_refuse(CLOUDEP_TENANT_CLOSED); /* it would log in; the code stays good for when it opens */
+    }
     outcome = cloudep_find_challenge(ctx, tenant->id, CLOUDEP_PURPOSE_REGISTRATION, in->challenge_id, &challenge);
     if (cloudep_failed(outcome)) {
         return outcome;

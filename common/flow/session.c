@@ -18,6 +18,19 @@ static int generation(const cloudep_claims_t *claims)
     return seq > 0 && seq < APR_INT32_MAX ? (int)seq : 0;
 }
 
+/* A tenant that allows no login gives no tokens either. Its sessions are not ended: they go on when it opens again. */
+static cloudep_outcome_t explain_refusal(cloudep_context_t *ctx, const char *tenant_id)
+{
+    const cloudep_tenant_t *tenant;
+    cloudep_outcome_t outcome = cloudep_find_tenant_by_id(ctx, tenant_id, &tenant);
+
+    if (cloudep_failed(outcome) && outcome.reason != CLOUDEP_TENANT_UNKNOWN) {
+        return outcome;
+    }
+    return cloudep_refuse(cloudep_failed(outcome) || tenant->login ? CLOUDEP_REFRESH_TOKEN_INVALID
+                                                                   : CLOUDEP_TENANT_CLOSED);
+}
+
 cloudep_outcome_t cloudep_refresh(cloudep_context_t *ctx, const char *refresh_token, const cloudep_session_t **out)
 {
     const cloudep_claims_t *claims;
@@ -43,7 +56,10 @@ cloudep_outcome_t cloudep_refresh(cloudep_context_t *ctx, const char *refresh_to
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "rotating the session");
     }
-    if (rotation == CLOUDEP_ROTATION_REFUSED || rotation == CLOUDEP_ROTATION_REUSED) {
+    if (rotation == CLOUDEP_ROTATION_REFUSED) {
+        return explain_refusal(ctx, claims->tid);
+    }
+    if (rotation == CLOUDEP_ROTATION_REUSED) {
         return cloudep_refuse(CLOUDEP_REFRESH_TOKEN_INVALID);
     }
     *out = session;
@@ -52,11 +68,12 @@ cloudep_outcome_t cloudep_refresh(cloudep_context_t *ctx, const char *refresh_to
 
 cloudep_outcome_t cloudep_logout(cloudep_context_t *ctx, const cloudep_principal_t *who)
 {
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t rv;
 
-    if (who->session_id) {
-        rv = cloudep_session_end(cloudep_database(ctx), ctx->p, who->tenant_id, who->session_id, "logout");
+    if (!who->session_id) {
+        return cloudep_refuse(CLOUDEP_TOKEN_MISSING); /* development headers: there is nothing to log out of */
     }
+    rv = cloudep_session_end(cloudep_database(ctx), ctx->p, who->tenant_id, who->session_id, "logout");
     if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
         return cloudep_failure(ctx, rv, "ending the session");
     }

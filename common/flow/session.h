@@ -8,12 +8,14 @@
 #include "core/context.h"
 #include "core/principal.h"
 
-/** Exchanges a refresh token for its successor; within the grace for the same successor again. REFRESH_TOKEN_INVALID.
+/**
+ * Exchanges a refresh token for its successor; within the grace for the same successor again. REFRESH_TOKEN_INVALID,
+ * TENANT_CLOSED.
  */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_refresh(cloudep_context_t *ctx, const char *refresh_token, const cloudep_session_t **session);
 
-/** Ends the session of a principal; one that is over already is no failure. */
+/** Ends the session of a principal; one that is over already is no failure. TOKEN_MISSING: it has none. */
 CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_logout(cloudep_context_t *ctx, const cloudep_principal_t *who);
 
 #endif

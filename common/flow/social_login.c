@@ -46,10 +46,23 @@ static cloudep_outcome_t begin(cloudep_context_t *ctx, const cloudep_social_t *s
     return outcome;
 }
 
+/* What a provider says in place of a code; Apple has a word of its own. Its words are not logged. */
+static cloudep_outcome_t read_error(cloudep_context_t *ctx, const char *error)
+{
+    if (!strcmp(error, "access_denied") || !strcmp(error, "user_cancelled_authorize")) {
+        return cloudep_refuse(CLOUDEP_LOGIN_CANCELLED);
+    }
+    CLOUDEP_LOG(ctx, WARNING, 0, CENO(1221) "the provider answers with an error in place of a code");
+    return cloudep_refuse(CLOUDEP_PROVIDER_FAILED);
+}
+
 static cloudep_outcome_t return_from_provider(cloudep_context_t *ctx, const char *purpose,
                                               const cloudep_social_callback_t *in, const cloudep_social_login_t **login)
 {
-    return cloudep_social_return(ctx, purpose, in->state, in->browser, in->session_id, in->issuer, login);
+    cloudep_outcome_t outcome =
+        cloudep_social_return(ctx, purpose, in->state, in->browser, in->session_id, in->issuer, login);
+
+    return cloudep_failed(outcome) || !in->error ? outcome : read_error(ctx, in->error);
 }
 
 /* ---- register ---- */
@@ -74,6 +87,9 @@ cloudep_outcome_t cloudep_social_register_start(cloudep_context_t *ctx, const cl
     outcome = cloudep_check_admission(ctx, in->tenant_slug, in->invite_code, NULL, &admission);
     if (cloudep_failed(outcome)) {
         return outcome;
+    }
+    if (!admission.tenant->login) {
+        return cloudep_refuse(CLOUDEP_TENANT_CLOSED);
     }
     outcome = check_redirect(admission.tenant, offsetof(cloudep_social_registration_t, redirect_uri), in->redirect_uri);
     if (cloudep_failed(outcome)) {
@@ -156,6 +172,9 @@ cloudep_outcome_t cloudep_social_register_finish(cloudep_context_t *ctx, const c
     }
     if (!tenant->registration) {
         return cloudep_refuse(CLOUDEP_REGISTRATION_CLOSED);
+    }
+    if (!tenant->login) {
+        return cloudep_refuse(CLOUDEP_TENANT_CLOSED);
     }
     if (cloudep_failed(outcome = cloudep_social_redeem(ctx, login, in->code, &account))) {
         return outcome;

@@ -33,7 +33,8 @@ typedef struct cloudep_social_start_t {
 } cloudep_social_start_t;
 
 typedef struct cloudep_social_callback_t {
-    const char *code;
+    const char *code;  /* NULL: with an error */
+    const char *error; /* what the provider says instead (RFC 6749, section 4.1.2.1); NULL: nothing */
     const char *state;
     const char *session_id; /* as the start answered it; NULL: none */
     const char *issuer;     /* who says to have answered (RFC 9207); NULL: nobody says */
@@ -49,8 +50,9 @@ cloudep_social_register_start(cloudep_context_t *ctx, const cloudep_social_regis
                               cloudep_social_start_t *out);
 
 /**
- * Ends it: a member with that account, and a session. STATE_INVALID, LOGIN_LOST, PROVIDER_NOT_CONFIGURED (not any
- * more), EMAIL_UNVERIFIED, ACCOUNT_EXISTS, INVITE_BUSY, and as cloudep_check_admission().
+ * Ends it: a member with that account, and a session. STATE_INVALID, AUTHORIZATION_INVALID, LOGIN_CANCELLED,
+ * LOGIN_LOST, PROVIDER_NOT_CONFIGURED (not any more), EMAIL_UNVERIFIED, ACCOUNT_EXISTS, INVITE_BUSY, and as
+ * cloudep_check_admission().
  */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_social_register_finish(cloudep_context_t *ctx, const cloudep_social_callback_t *in,
@@ -64,8 +66,8 @@ CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_social_login_start(cloudep_context_t *ctx, const cloudep_social_entry_t *in, cloudep_social_start_t *out);
 
 /**
- * Ends it. STATE_INVALID, LOGIN_LOST, PROVIDER_NOT_CONFIGURED, EMAIL_UNVERIFIED, IDENTITY_UNKNOWN, and as
- * cloudep_complete_login().
+ * Ends it. STATE_INVALID, AUTHORIZATION_INVALID, LOGIN_CANCELLED, LOGIN_LOST, PROVIDER_NOT_CONFIGURED,
+ * EMAIL_UNVERIFIED, IDENTITY_UNKNOWN, and as cloudep_complete_login().
  */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_social_login_finish(cloudep_context_t *ctx, const cloudep_social_callback_t *in, cloudep_login_result_t *out);

@@ -387,7 +387,8 @@ cloudep_outcome_t cloudep_social_redeem(cloudep_context_t *ctx, const cloudep_so
     account->identity.issuer = provider->issuer;
     rv = cloudep_oidc_redeem(&account->identity.subject, &profile, provider, ctx->p, &returned);
     if (rv == CLOUDEP_EFORGED) {
-        return refuse_state(ctx, "its code is not one that the provider gave for it");
+        CLOUDEP_LOG(ctx, INFO, 0, CENO(1220) "the provider does not accept the authorization code");
+        return cloudep_refuse(CLOUDEP_AUTHORIZATION_INVALID);
     }
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "asking the provider who it is");

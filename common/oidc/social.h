@@ -65,7 +65,7 @@ cloudep_outcome_t cloudep_social_return(cloudep_context_t *ctx, const char *purp
                                         const char *browser, const char *session_id, const char *issuer,
                                         const cloudep_social_login_t **login);
 
-/** Redeems the code at the provider. STATE_INVALID: the code is not one for this login; EMAIL_UNVERIFIED. */
+/** Redeems the code at the provider. AUTHORIZATION_INVALID: the code is not one for this login; EMAIL_UNVERIFIED. */
 cloudep_outcome_t cloudep_social_redeem(cloudep_context_t *ctx, const cloudep_social_login_t *login, const char *code,
                                         cloudep_social_account_t *account);
 

@@ -43,7 +43,9 @@ void cloudep_answer_headers(request_rec *r, apr_table_t *headers, int status, cl
     if (status == HTTP_UNAUTHORIZED || (status == HTTP_FORBIDDEN && error)) {
         cloudep_bearer_challenge(r, headers, error);
     }
-    if (status == HTTP_TOO_MANY_REQUESTS || status == HTTP_LOCKED || status == HTTP_SERVICE_UNAVAILABLE) {
+    /* An invite without uses left may never have one again. */
+    if (outcome.reason != CLOUDEP_INVITE_USED_UP &&
+        (status == HTTP_TOO_MANY_REQUESTS || status == HTTP_LOCKED || status == HTTP_SERVICE_UNAVAILABLE)) {
         apr_int64_t seconds = outcome.retry_after ? outcome.retry_after : RETRY_AFTER_DEFAULT;
 
         apr_table_setn(headers, "Retry-After", apr_psprintf(r->pool, "%" APR_INT64_T_FMT, seconds));

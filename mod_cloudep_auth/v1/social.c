@@ -27,18 +27,18 @@ const cloudep_field_t social_login_fields[] = {
     {.name = NULL},
 };
 
-/* Both callbacks take the same; session_id is for clients that keep no cookies, iss comes from some providers. */
+/*
+ * Both callbacks take the same: a code, or the provider's error in its place; session_id is for clients that keep no
+ * cookies, iss comes from some providers.
+ */
 const cloudep_field_t social_callback_fields[] = {
-    {.name = "code",
-     .type = CLOUDEP_FIELD_TOKEN,
-     .flags = CLOUDEP_FIELD_REQUIRED,
-     .max = 2048,
-     .at = offsetof(cloudep_social_callback_t, code)},
+    {.name = "code", .type = CLOUDEP_FIELD_TOKEN, .max = 2048, .at = offsetof(cloudep_social_callback_t, code)},
     {.name = "state",
      .type = CLOUDEP_FIELD_TOKEN,
      .flags = CLOUDEP_FIELD_REQUIRED,
      .max = 512,
      .at = offsetof(cloudep_social_callback_t, state)},
+    {.name = "error", .type = CLOUDEP_FIELD_TOKEN, .max = 64, .at = offsetof(cloudep_social_callback_t, error)},
     {.name = "session_id", .type = CLOUDEP_FIELD_ID, .at = offsetof(cloudep_social_callback_t, session_id)},
     {.name = "iss", .type = CLOUDEP_FIELD_URL, .at = offsetof(cloudep_social_callback_t, issuer)},
     {.name = NULL},
@@ -50,6 +50,22 @@ static const char *browser_of(cloudep_call_t *call)
     const char *browser = NULL;
 
     return ap_cookie_read(call->r, COOKIE, &browser, 0) == APR_SUCCESS ? browser : "";
+}
+
+/* One of code and error has to be there. */
+static cloudep_outcome_t check_callback(cloudep_call_t *call)
+{
+    const cloudep_social_callback_t *in = call->in;
+    const cloudep_field_error_t missing = {.field = "code", .rule = CLOUDEP_RULE_REQUIRED, .reason = "is required"};
+    apr_array_header_t *errors;
+
+    if (in->code || in->error) {
+        return cloudep_done();
+    }
+    errors = apr_array_make(call->ctx->p, 1, sizeof(missing));
+    APR_ARRAY_PUSH(errors, cloudep_field_error_t) = missing;
+    call->field_errors = errors;
+    return cloudep_refuse(CLOUDEP_FIELD_MISSING);
 }
 
 static void answer_start(cloudep_call_t *call, const cloudep_social_start_t *start)
@@ -80,8 +96,11 @@ cloudep_outcome_t run_social_register_callback(cloudep_call_t *call)
 {
     cloudep_social_callback_t *in = call->in;
     const cloudep_session_t *session = NULL;
-    cloudep_outcome_t outcome;
+    cloudep_outcome_t outcome = check_callback(call);
 
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
     in->browser = browser_of(call);
     outcome = cloudep_social_register_finish(call->ctx, in, &session);
     return cloudep_failed(outcome) ? outcome : cloudep_v1_tokens(call, session);
@@ -105,8 +124,11 @@ cloudep_outcome_t run_social_login_callback(cloudep_call_t *call)
 {
     cloudep_social_callback_t *in = call->in;
     cloudep_login_result_t result = {0};
-    cloudep_outcome_t outcome;
+    cloudep_outcome_t outcome = check_callback(call);
 
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
     in->browser = browser_of(call);
     outcome = cloudep_social_login_finish(call->ctx, in, &result);
     return cloudep_failed(outcome) ? outcome : answer_login(call, &result);

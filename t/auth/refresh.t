@@ -43,6 +43,21 @@ $server->ctl(qw(member suspend --tenant), $member->{slug}, '--uid', $member->{ui
 outcome(refresh($member->{refresh}), 401, 28501000, 'the refresh token of a suspended member is refused');
 outcome(me($member->{access}), 401, 29501000, 'the access token of a suspended member is refused');
 
+# ---- a tenant that allows no login gives no tokens, and ends no session
+$member = register_member(server => $server, tenant => tenant(server => $server));
+my $client = client(server => $server);
+my ($pending, $sent) = register(client => $client, tenant => $member->{tenant});
+my %confirm = (tenant_slug => $member->{slug}, challenge_id => $pending->data->{challenge_id}, code => secret($server->mail_code($sent->{email})));
+my $login = sub { $server->ctl(qw(tenant set --slug), $member->{slug}, '--login', $_[0]) };
+$login->('off');
+is(outcome(refresh($member->{refresh}), 403, 28505000, 'login is off: a refresh')->json->{reason}, 'tenant_closed', 'says why');
+outcome(me($member->{access}), 200, 102000, 'the access token serves until it expires');
+is(outcome($client->post('/api/v1/auth/register/confirm', \%confirm), 403, 28505000, 'a confirmation')->json->{reason}, 'tenant_closed', 'says why');
+is($server->value("SELECT status FROM cloudep.members WHERE email = :'email'", email => $sent->{email}), 'pending', 'and confirms nothing');
+$login->('on');
+outcome($client->post('/api/v1/auth/register/confirm', \%confirm), 200, 102000, 'login is on again: the code is good');
+outcome(refresh($member->{refresh}), 200, 102000, 'and the session goes on with the same refresh token');
+
 # ---- idle and absolute lifetime
 $member = register_member(server => $server);
 $server->psql("UPDATE cloudep.sessions SET idle_expires_at = now() WHERE uid = :'uid'", uid => $member->{uid});

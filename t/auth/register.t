@@ -81,7 +81,8 @@ outcome((register(tenant => $other, email => $member->{email}))[0], 200, 102000,
 # ---- 429
 my $once = invite("ONCE-$slug", '--uses', 1);
 outcome((register(tenant => $tenant, invite_code => $once))[0], 200, 102000, 'the only use of an invite');
-outcome((register(tenant => $tenant, invite_code => $once))[0], 429, 28310000, 'an invite that is used up');
+is(outcome((register(tenant => $tenant, invite_code => $once))[0], 429, 28310000, 'an invite that is used up')->header('Retry-After'), undef,
+    'waiting does not help');
 my $removed = register_member(tenant => $tenant);
 server()->psql("DELETE FROM cloudep.members WHERE uid = :'uid'", uid => $removed->{uid});
 my ($cooling) = register(tenant => $tenant, email => $removed->{email});

@@ -113,7 +113,8 @@ subtest 'state' => sub {
     my $back = $login->visit($ada);
     my ($id, $expires, $kid, $mac) = split /\./, $back->{state};
     outcome($login->callback($back, state => undef), 400, 10104000, 'no state');
-    outcome($login->callback($back, code => undef), 400, 10104000, 'no code: the provider refused, or the user did');
+    is_deeply(outcome($login->callback($back, code => undef), 400, 10104000, 'neither code nor error')->json->{errors},
+        [{ field => 'code', rule => 'required', reason => 'is required' }], 'the code is missing');
     outcome($login->callback($back, code => "a b"), 400, 10101000, 'not a code');
     my $query = 'code=x&state=y&state=z';
     outcome($client->get("/api/v1/auth/login/social/callback?$query"), 400, 10101000, 'two states');
@@ -134,8 +135,22 @@ subtest 'state' => sub {
         400, 28101000, 'nor two cookies of which one is right');
     outcome($login->callback($back, iss => $_), 400, 28101000, 'another provider answers') for 'https://evil.example', $peer->issuer . '/', uc $peer->issuer;
     outcome($login->callback($back, iss => 'nobody'), 400, 10101000, 'no provider answers');
-    outcome($login->callback($back, code => 'made-up'), 400, 28101000, 'a made up code');
-    outcome($login->callback($back), 400, 28101000, 'uses the state up');
+    is(outcome($login->callback($back, code => 'made-up'), 400, 28101000, 'a made up code')->json->{reason}, 'authorization_invalid',
+        'is not the fault of the state');
+    is(outcome($login->callback($back), 400, 28101000, 'uses the state up')->json->{reason}, 'state_invalid', 'which then is');
+    for my $flow ($login, $register) {
+        my $started = $flow->start;
+        my ($state) = $started->data->{oauth_url} =~ /[?&]state=([^&]+)/;
+        my %no = (state => $state, cookie => CloudEP::Social::cookie($started));
+        outcome($flow->callback(\%no, error => 'access_denied', cookie => undef), 400, 28101000, "$flow->{kind}: an error for another browser");
+        is(outcome($flow->callback(\%no, error => 'access_denied'), 403, 28505000, 'somebody cancels at the provider')->json->{reason},
+            'login_cancelled', 'and is told so');
+        is(outcome($flow->callback(\%no, error => 'access_denied'), 400, 28101000, 'once')->json->{reason}, 'state_invalid', 'for the state is used up');
+        my $again = $flow->start;
+        my ($other) = $again->data->{oauth_url} =~ /[?&]state=([^&]+)/;
+        outcome($flow->callback({ state => $other, cookie => CloudEP::Social::cookie($again) }, error => 'temporarily_unavailable'), 502, 28802000,
+            'any other error is the provider\'s');
+    }
 
     $back = $login->visit($ada);
     outcome($login->callback($back, cookie => undef, session_id => $back->{session_id}), 200, 102000, 'a client without cookies has its session_id');

@@ -21,6 +21,7 @@ is(outcome($client->get($me, @headers), 200, 102000, 'on: they are believed')->d
 is($client->get($me, map { lc } @headers)->status, 200, 'in any case of letters');
 is(outcome($client->patch($me, { display_name => 'Dev' }, @headers), 200, 102000, 'for every operation')->data->{display_name},
     'Dev', 'that changes something, too');
+outcome($client->request(POST => '/api/v1/auth/logout', undef, @headers), 401, 28501000, 'there is no session to log out of');
 outcome($client->get($me), 401, 29501000, 'without them no one is believed');
 outcome($client->get($me, 'X-UID' => $member->{uid}), 401, 29501000, 'nor with one of them');
 outcome($client->get($me, 'X-Tenant-ID' => $tenant), 401, 29501000, 'or the other');

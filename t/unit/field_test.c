@@ -205,10 +205,11 @@ static void test_forms(apr_pool_t *pool)
     wrong(PASS, "\"1234567\"", CLOUDEP_RULE_LENGTH, "must have at least 8 characters", pool);
     wrong(PASS, "\"\xe7\x8e\x8b\xe7\x8e\x8b\xe7\x8e\x8b\"", CLOUDEP_RULE_LENGTH, "must have at least 8 characters",
           pool);
-    wrong(CODE, "\"12345\"", CLOUDEP_RULE_FORMAT, "must be 6 to 8 digits", pool);
-    wrong(CODE, "\"123456789\"", CLOUDEP_RULE_FORMAT, "must be 6 to 8 digits", pool);
-    wrong(CODE, "\"12345x\"", CLOUDEP_RULE_FORMAT, "must be 6 to 8 digits", pool);
-    wrong(CODE, "\" \"", CLOUDEP_RULE_FORMAT, "must be 6 to 8 digits", pool);
+    wrong(CODE, "\"1234567\"", CLOUDEP_RULE_FORMAT, "must be 6 or 8 digits", pool);
+    wrong(CODE, "\"12345\"", CLOUDEP_RULE_FORMAT, "must be 6 or 8 digits", pool);
+    wrong(CODE, "\"123456789\"", CLOUDEP_RULE_FORMAT, "must be 6 or 8 digits", pool);
+    wrong(CODE, "\"12345x\"", CLOUDEP_RULE_FORMAT, "must be 6 or 8 digits", pool);
+    wrong(CODE, "\" \"", CLOUDEP_RULE_FORMAT, "must be 6 or 8 digits", pool);
     wrong(NAME, "\"12345678901\"", CLOUDEP_RULE_LENGTH, "must have at most 10 characters", pool);
     wrong(NAME, "\"a\\nb\"", CLOUDEP_RULE_FORMAT, "must not have control characters", pool);
     wrong(NAME, "\"\\u202eb\"", CLOUDEP_RULE_FORMAT, "must not have control characters", pool);

@@ -153,7 +153,8 @@ static void test_logout(void)
     const cloudep_principal_t who = {.tenant_id = session->tenant_id, .uid = session->uid, .session_id = session->id};
     const cloudep_principal_t developer = {.tenant_id = session->tenant_id, .uid = session->uid};
 
-    is_outcome(cloudep_logout(at->ctx, &developer), CLOUDEP_DONE, "a principal without a session logs out of nothing");
+    is_outcome(cloudep_logout(at->ctx, &developer), CLOUDEP_TOKEN_MISSING,
+               "a principal without a session has nothing to log out of");
     is_str(cloudep_reason_word(refresh(at, tokens.refresh)), "done", "which ends no session");
     is_outcome(cloudep_logout(at->ctx, &who), CLOUDEP_DONE, "a logout");
     is_refused(at, tokens.refresh, "a refresh after the logout, within the grace");

@@ -278,8 +278,22 @@ static void test_account(void)
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration whose code is not good");
     in = back(at, &start);
     in.code = "bad";
-    is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_STATE_INVALID,
+    is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_AUTHORIZATION_INVALID,
                "a code that the provider does not know");
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration that the person cancels");
+    in = back(at, &start);
+    in.code = NULL;
+    in.error = "access_denied";
+    is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_LOGIN_CANCELLED,
+               "the provider says that the person said no");
+    is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_STATE_INVALID,
+               "which uses the state up");
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration that the provider cannot serve");
+    in = back(at, &start);
+    in.code = NULL;
+    in.error = "server_error";
+    is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_PROVIDER_FAILED,
+               "another error is the provider's");
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration whose address is not verified");
     says(at, &start, "account", "account@soc.test", 0);
     is_outcome(enter_end(at, &start, &session), CLOUDEP_EMAIL_UNVERIFIED, "an address that is not verified there");

@@ -34,9 +34,13 @@ static const cloudep_statement_t statements[] = {
         .label = "session_again",
         .sql =
             "SELECT session.amr,"
-            "       session.refresh_seq = 1 AND " CLOUDEP_SQL_LIVE("session") " AND session.idle_expires_at > now(),"
+            "       session.refresh_seq = 1 AND " CLOUDEP_SQL_LIVE("session") " AND session.idle_expires_at > now()"
+            "       AND " CLOUDEP_SQL_CURRENT("session", "member") ","
             "       " CLOUDEP_SQL_SESSION("session")
             " FROM cloudep.sessions AS session"
+            " JOIN cloudep.members AS member"
+            "   ON member.tenant_id = session.tenant_id"
+            "   AND member.uid = session.uid"
             " WHERE session.tenant_id = %s::uuid"
             "   AND session.id = %s::uuid"
             "   AND session.uid = %s::uuid",
@@ -85,7 +89,7 @@ static const cloudep_statement_t statements[] = {
             "                       THEN now() END,"
             "     revoke_reason = CASE WHEN session.refresh_seq > given.seq AND NOT (" IN_GRACE ")"
             "                          THEN 'refresh token reused' END"
-            " FROM given, cloudep.members AS member"
+            " FROM given, cloudep.members AS member, cloudep.tenants AS tenant"
             " WHERE session.tenant_id = %s::uuid"
             "   AND session.id = %s::uuid"
             "   AND session.uid IS NOT DISTINCT FROM %s::uuid"
@@ -96,6 +100,8 @@ static const cloudep_statement_t statements[] = {
             "   AND member.uid = session.uid"
             "   AND member.status = 'active'"
             "   AND " CLOUDEP_SQL_CURRENT("session", "member")
+            "   AND tenant.id = session.tenant_id"
+            "   AND tenant.login"
             " RETURNING session.revoked_at IS NOT NULL,"
             "           coalesce(session.rotated_at = now(), false),"
             "           session.amr,"

@@ -95,7 +95,7 @@ typedef enum {
 /**
  * Turns refresh generation seq in for the next. Fills the rest of *session (tenant_id, id, uid, idle are given).
  * REPEATED: the same turn again within grace seconds, the same successor. REUSED: an old generation came back, the
- * session was ended. REFUSED: over, unknown, or a generation that never was.
+ * session was ended. REFUSED: over, unknown, or a generation that never was; or the tenant allows no login.
  */
 apr_status_t cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session, int seq, int grace,
                                     cloudep_rotation_e *outcome);

@@ -117,12 +117,12 @@ static const char *judge_code(const char **value, const cloudep_field_t *field, 
     const apr_size_t min = field->min > 0 ? (apr_size_t)field->min : 1;
     const apr_size_t max = field->max > 0 ? (apr_size_t)field->max : strlen(text);
 
-    if (cloudep_normalize_digits(value, text, min, max, pool) == APR_SUCCESS) {
+    if (cloudep_normalize_digits(value, text, min, max, pool) == APR_SUCCESS &&
+        (strlen(*value) == min || strlen(*value) == max)) {
         return NULL;
     }
-    return field->min == field->max && field->min > 0
-               ? apr_psprintf(pool, "must be %d digits", field->min)
-               : apr_psprintf(pool, "must be %" APR_SIZE_T_FMT " to %" APR_SIZE_T_FMT " digits", min, max);
+    return min == max ? apr_psprintf(pool, "must be %" APR_SIZE_T_FMT " digits", min)
+                      : apr_psprintf(pool, "must be %" APR_SIZE_T_FMT " or %" APR_SIZE_T_FMT " digits", min, max);
 }
 
 static const char *judge_choice(const cloudep_field_t *field, const char *text, apr_pool_t *pool)

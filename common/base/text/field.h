@@ -30,7 +30,7 @@ typedef enum {
     CLOUDEP_FIELD_SLUG,     /* tenant slug */
     CLOUDEP_FIELD_EMAIL,    /* email address; comes out as cloudep_normalize_email() makes it */
     CLOUDEP_FIELD_PASSWORD, /* any UTF-8 without NUL, exactly as sent */
-    CLOUDEP_FIELD_CODE,     /* digits; what stands between them is removed; min and max count digits */
+    CLOUDEP_FIELD_CODE,     /* digits; what stands between them is removed; min of them, or max */
     CLOUDEP_FIELD_NUMBER,   /* ASCII digits and nothing else, as a program writes them; min and max count them */
     CLOUDEP_FIELD_TOKEN,    /* printable ASCII without spaces: JWT, authorization code, state */
     CLOUDEP_FIELD_ID,       /* [A-Za-z0-9_-]{1,128} */

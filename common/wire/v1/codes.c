@@ -131,6 +131,10 @@ static const row_t rows[] = {
         "too many social logins were started, try again later", "社群登入次數過多,請稍後再試"}},
     [CLOUDEP_STATE_INVALID] = {400, AUTH, 101, 0, {
         "the state is not valid, or was used", "state 無效或已使用過"}},
+    [CLOUDEP_LOGIN_CANCELLED] = {403, AUTH, 505, 0, {
+        "the login was cancelled at the provider", "已在供應商端取消登入"}},
+    [CLOUDEP_AUTHORIZATION_INVALID] = {400, AUTH, 101, 0, {
+        "the provider does not accept the authorization code: start again", "供應商不接受此授權碼:請重新開始"}},
     [CLOUDEP_LOGIN_LOST] = {404, AUTH, 301, 0, {
         "the login was lost, start again", "登入流程已不存在:請重新開始"}},
     [CLOUDEP_EMAIL_UNVERIFIED] = {403, AUTH, 505, 0, {
