@@ -11,7 +11,6 @@
 #include <http_core.h>
 #include <http_protocol.h>
 #include <http_request.h>
-#include <mod_dbd.h>
 #include <apr_strings.h>
 #include "access/place.h"
 #include "base/text/icu.h"
@@ -19,6 +18,7 @@
 #include "core/account_url.h"
 #include "core/config.h"
 #include "core/db_pool.h"
+#include "core/dbd.h"
 #include "core/http.h"
 #include "core/keys.h"
 #include "core/memcached.h"
@@ -36,17 +36,6 @@
 #include "service/tenant_slug.h"
 
 /* ---- The parts ------------------------------------------------------------------------------------------ */
-
-static apr_status_t prepare_database(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error)
-{
-    (void)s;
-    (void)pconf;
-    if (config->database && !APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open)) {
-        *error = "CloudEPDatabase On needs mod_dbd: add LoadModule dbd_module, DBDriver pgsql and DBDParams";
-        return CLOUDEP_EUNSET;
-    }
-    return APR_SUCCESS;
-}
 
 static int has_database(const cloudep_config_t *config)
 {
@@ -115,7 +104,7 @@ static apr_status_t start_events(server_rec *main_server, apr_pool_t *pchild)
 
 /* In the order in which they are made; see core/parts.h. */
 static const cloudep_part_t parts[] = {
-    {"database", "CloudEPDatabase", CLOUDEP_NEEDS_DATABASE, prepare_database, has_database, make_database},
+    {"database", "CloudEPDatabase", CLOUDEP_NEEDS_DATABASE, cloudep_dbd_prepare, has_database, make_database},
     {"memcached", "CloudEPMemcacheServer", CLOUDEP_NEEDS_CACHE, cloudep_memcached_prepare, cloudep_memcached_is_on,
      cloudep_memcached_child_init},
     {"signing key", "CloudEPSigningKeys", CLOUDEP_NEEDS_SIGNING, cloudep_signing_keys_prepare, cloudep_can_sign},

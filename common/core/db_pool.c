@@ -4,6 +4,9 @@
  * mod_dbd waits for a free connection without limit, and connects under its pool's lock. So a request takes a slot
  * first, and one thread at a time asks mod_dbd. libpq waits for an answer without limit; the watchdog ends that wait.
  * Once PostgreSQL has failed, one request at a time tries it, and the others fail at once until one has succeeded.
+ *
+ * A commit that waits for a synchronous standby hangs on in its server process after the watchdog has ended the wait
+ * for it. Its slot hangs with it, so that these processes do not pile up.
  */
 #include "core/db_pool.h"
 
@@ -12,7 +15,9 @@
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 #include <libpq-fe.h>
+#include <string.h>
 #include "base/status.h"
+#include "core/dbd.h"
 #include "core/module.h"
 #include "core/watchdog.h"
 
@@ -30,6 +35,8 @@ typedef struct slot_t {
     int number; /* its slot at the watchdog */
     int probe;  /* this request tries whether PostgreSQL is back */
     int watched;
+    int backend; /* the server process that was asked last */
+    int hung;    /* the one that was given up and may still wait for a standby; 0: none */
 } slot_t;
 
 typedef struct db_pool_t {
@@ -39,17 +46,21 @@ typedef struct db_pool_t {
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *changed;
     slot_t *free;
+    slot_t *hung;    /* their server processes may still wait for a synchronous standby */
     int opening;     /* a thread is in mod_dbd, perhaps connecting */
     int failed_last; /* the last connection failed */
     int probing;     /* a request tries whether PostgreSQL is back */
     int waiting;     /* threads that wait for a slot */
     apr_interval_time_t wait;
     cloudep_watchdog_t *watchdog;
+    cloudep_dbd_t dbd;    /* what mod_dbd was told, for messages */
+    int unreachable_told; /* each outage is told once */
+    int standby_told;
 } db_pool_t;
 
 static int has_slot(const db_pool_t *pool)
 {
-    return pool->free && !pool->opening && !(pool->failed_last && pool->probing);
+    return (pool->free || pool->hung) && !pool->opening && !(pool->failed_last && pool->probing);
 }
 
 static apr_status_t take_slot(db_pool_t *pool, slot_t **slot)
@@ -67,8 +78,11 @@ static apr_status_t take_slot(db_pool_t *pool, slot_t **slot)
     }
     pool->waiting--;
     if (rv == APR_SUCCESS) {
-        *slot = pool->free;
-        pool->free = (*slot)->next;
+        /* A hung slot answers what a failure was: the server, or only a standby. */
+        slot_t **list = pool->hung && (pool->failed_last || !pool->free) ? &pool->hung : &pool->free;
+
+        *slot = *list;
+        *list = (*slot)->next;
         pool->opening = 1;
         (*slot)->probe = pool->failed_last;
         pool->probing |= pool->failed_last;
@@ -101,9 +115,11 @@ static void end_opening(db_pool_t *pool)
 
 static void return_slot(db_pool_t *pool, slot_t *slot, int failed)
 {
+    slot_t **list = slot->hung ? &pool->hung : &pool->free;
+
     apr_thread_mutex_lock(pool->mutex);
-    slot->next = pool->free;
-    pool->free = slot;
+    slot->next = *list;
+    *list = slot;
     if (slot->probe) {
         pool->probing = 0;
     }
@@ -121,6 +137,95 @@ static ap_dbd_t *open_connection(db_pool_t *pool, apr_pool_t *p)
     return dbd || apr_time_now() - began > SLOW_FAILURE ? dbd : pool->open(p, pool->s);
 }
 
+static void tell_reached(db_pool_t *pool)
+{
+    int told;
+
+    apr_thread_mutex_lock(pool->mutex);
+    told = pool->unreachable_told;
+    pool->unreachable_told = 0;
+    apr_thread_mutex_unlock(pool->mutex);
+    if (told) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->s, CENO(1241) "PostgreSQL can be reached again");
+    }
+}
+
+static void release(void *baton, cloudep_db_lease_t *lease)
+{
+    db_pool_t *pool = baton;
+    slot_t *slot = lease->owner;
+    int failed = PQstatus(apr_dbd_native_handle(lease->driver, lease->handle)) != CONNECTION_OK;
+
+    pool->close(pool->s, slot->dbd);
+    return_slot(pool, slot, failed);
+    if (!failed) {
+        tell_reached(pool);
+    }
+}
+
+static void watch(void *baton, cloudep_db_lease_t *lease, int socket)
+{
+    db_pool_t *pool = baton;
+    slot_t *slot = lease->owner;
+
+    if (socket >= 0) {
+        slot->backend = PQbackendPID(apr_dbd_native_handle(lease->driver, lease->handle));
+        slot->watched = cloudep_watchdog_begin(pool->watchdog, slot->number, socket) == APR_SUCCESS;
+    }
+    else if (slot->watched) {
+        slot->watched = 0;
+        lease->cut_off = cloudep_watchdog_end(pool->watchdog, slot->number);
+        if (lease->cut_off) {
+            slot->hung = slot->backend;
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, pool->s, CENO(142) "PostgreSQL did not answer in time");
+        }
+    }
+}
+
+static void tell_unreachable(db_pool_t *pool, apr_pool_t *p)
+{
+    const char *passfile = cloudep_dbd_passfile_fault(&pool->dbd, p);
+    int told;
+
+    apr_thread_mutex_lock(pool->mutex);
+    told = pool->unreachable_told;
+    pool->unreachable_told = 1;
+    apr_thread_mutex_unlock(pool->mutex);
+    if (!told) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, pool->s,
+                     CENO(1240) "PostgreSQL cannot be reached: DBDParams (%s) lead to no server that takes writes, or "
+                                "it refuses them; mod_dbd's message before this one has its words%s%s",
+                     pool->dbd.target, passfile ? ". " : "", passfile ? passfile : "");
+    }
+}
+
+/* A slot may be used again once the server process that it gave up has got its answer: so a child never has more of
+ * those, with the connections in use, than it has slots. */
+static int is_usable(db_pool_t *pool, slot_t *slot, cloudep_db_lease_t *lease, apr_pool_t *p)
+{
+    int awaits;
+
+    watch(pool, lease, PQsocket(apr_dbd_native_handle(lease->driver, lease->handle)));
+    awaits = cloudep_db_awaits_standby(lease, slot->hung, p);
+    watch(pool, lease, -1);
+    if (lease->cut_off) {
+        return 0; /* this server answers nothing */
+    }
+    if (!awaits) {
+        slot->hung = 0;
+        pool->standby_told = 0;
+    }
+    if (slot->hung && !pool->standby_told) {
+        pool->standby_told = 1;
+        ap_log_error(
+            APLOG_MARK, APLOG_ERR, 0, pool->s,
+            CENO(1242) "commits wait for a synchronous standby, each with one of this child's connections until "
+                       "there are no more (CloudEPDatabaseConnections): bring it back, or change "
+                       "synchronous_standby_names");
+    }
+    return !slot->hung;
+}
+
 static apr_status_t acquire(void *baton, cloudep_db_lease_t *lease, apr_pool_t *p)
 {
     db_pool_t *pool = baton;
@@ -134,8 +239,9 @@ static apr_status_t acquire(void *baton, cloudep_db_lease_t *lease, apr_pool_t *
         return rv;
     }
     slot->dbd = open_connection(pool, p);
-    end_opening(pool);
     if (!slot->dbd) {
+        tell_unreachable(pool, p);
+        end_opening(pool);
         return_slot(pool, slot, 1);
         return CLOUDEP_EDATABASE;
     }
@@ -143,40 +249,24 @@ static apr_status_t acquire(void *baton, cloudep_db_lease_t *lease, apr_pool_t *
     lease->handle = slot->dbd->handle;
     lease->pool = slot->dbd->pool;
     lease->owner = slot;
+    if (slot->hung && !is_usable(pool, slot, lease, p)) {
+        end_opening(pool);
+        release(pool, lease);
+        return lease->cut_off ? CLOUDEP_EDATABASE : CLOUDEP_EOVERLOAD;
+    }
+    end_opening(pool);
     return APR_SUCCESS;
-}
-
-static void release(void *baton, cloudep_db_lease_t *lease)
-{
-    db_pool_t *pool = baton;
-    slot_t *slot = lease->owner;
-    int failed = PQstatus(apr_dbd_native_handle(lease->driver, lease->handle)) != CONNECTION_OK;
-
-    pool->close(pool->s, slot->dbd);
-    return_slot(pool, slot, failed);
-}
-
-static void watch(void *baton, cloudep_db_lease_t *lease, int socket)
-{
-    db_pool_t *pool = baton;
-    slot_t *slot = lease->owner;
-
-    if (socket >= 0) {
-        slot->watched = cloudep_watchdog_begin(pool->watchdog, slot->number, socket) == APR_SUCCESS;
-    }
-    else if (slot->watched) {
-        slot->watched = 0;
-        lease->cut_off = cloudep_watchdog_end(pool->watchdog, slot->number);
-        if (lease->cut_off) {
-            ap_log_error(APLOG_MARK, APLOG_ERR, 0, pool->s, CENO(142) "PostgreSQL did not answer in time");
-        }
-    }
 }
 
 static void report(void *baton, const char *label, const char *sqlstate, const char *message)
 {
-    ap_log_error(APLOG_MARK, APLOG_ERR, 0, ((db_pool_t *)baton)->s, CENO(141) "statement %s: %s %s", label, sqlstate,
-                 message);
+    const char *remedy = strcmp(sqlstate, "25006") != 0
+                             ? ""
+                             : ": this server takes no writes. Name all servers and target_session_attrs=read-write in "
+                               "DBDParams; see default_transaction_read_only of the server and of the role";
+
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, ((db_pool_t *)baton)->s, CENO(141) "statement %s: %s %s%s", label, sqlstate,
+                 message, remedy);
 }
 
 /* Makes the slots, the watchdog and what guards them. */
@@ -214,12 +304,14 @@ cloudep_db_t *cloudep_db_create(server_rec *s, const cloudep_config_t *config, a
     if (equip(pool, config, pchild) != APR_SUCCESS) {
         return NULL;
     }
+    cloudep_dbd_read(&pool->dbd, s, pchild);
     pool->wait = (apr_interval_time_t)config->database_wait * 1000;
     db->baton = pool;
     db->acquire = acquire;
     db->release = release;
     db->watch = watch;
     db->report = report;
+    db->application = apr_pstrcat(pchild, "cloudep ", s->server_hostname, NULL);
     db->statement_timeout = config->statement_timeout;
     db->lock_timeout = config->lock_timeout;
     return db;

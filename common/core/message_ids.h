@@ -65,6 +65,11 @@
     MESSAGE(1160, "info")                                                                                              \
     MESSAGE(1161, "warning")                                                                                           \
     MESSAGE(1220, "info")                                                                                              \
-    MESSAGE(1221, "warning")
+    MESSAGE(1221, "warning")                                                                                           \
+    MESSAGE(1240, "err")                                                                                               \
+    MESSAGE(1241, "notice")                                                                                            \
+    MESSAGE(1242, "err")                                                                                               \
+    MESSAGE(1244, "err")                                                                                               \
+    MESSAGE(1245, "notice")
 
 #endif

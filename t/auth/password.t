@@ -191,7 +191,7 @@ outcome(ask($member), 429, 29604000, 'still locked');
 outcome(ask($unlucky), 500, 28601000, 'the mail cannot be stored');
 $server->psql('ALTER TABLE cloudep.outbox_away RENAME TO outbox');
 
-expect_log(qr/memcached|connect|failed \((?:memcached|database)\)|AH006\d\d: |outbox/);
+expect_log(qr/memcached|connect|failed \((?:memcached|database)\)|AH006\d\d: |CE124[0-4]: |outbox/);
 $memcached->stop;
 outcome(ask($unlucky), 500, 28601000, 'forgot without memcached');
 outcome(answer_with($challenge, $right), 500, 28601000, 'reset without memcached');

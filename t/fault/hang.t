@@ -104,5 +104,5 @@ $memcached->thaw;
 sleep 1.2; # a server that failed is left alone for a second
 my $again = outcome($operations{register}[0]->(), 200, 102000, 'a registration works after it went on');
 
-expect_log(qr/statement \w+: |CE\d+: .* failed \((?:database|memcached|overload)\)|PostgreSQL did not answer|AH006\d\d: |memcached|connect/);
+expect_log(qr/statement \w+: |CE\d+: .* failed \((?:database|memcached|overload)\)|PostgreSQL did not answer|AH006\d\d: |CE124[0-4]: |memcached|connect/);
 finish();

@@ -96,5 +96,5 @@ $server->psql("DELETE FROM cloudep.members WHERE uid = :'uid'", uid => $member->
 outcome($operations{get_me}[0]->(), 404, 29301000, 'a session whose member is gone');
 outcome($operations{patch_me}[0]->(), 404, 29301000, 'has nothing to change');
 
-expect_log(qr/statement \w+: |CE\d+: .* failed \((?:database|memcached|impossible data)\)|AH006\d\d: |memcached|connect/);
+expect_log(qr/statement \w+: |CE\d+: .* failed \((?:database|memcached|impossible data)\)|AH006\d\d: |CE124[0-4]: |memcached|connect/);
 finish();

@@ -61,7 +61,7 @@ my $second = totp_enroll(register_member(server => $server), $server);
 my $challenge = login($second)->data->{mfa_challenge_id};
 my $mfa = '/api/v1/auth/login/mfa';
 my $right = sub { { tenant_slug => $second->{slug}, challenge_id => $challenge, code => totp_code($second->{totp}) } };
-expect_log(qr/CE101: |CE141: statement |AH00629|AH00639|AH02655|memcached/);
+expect_log(qr/CE101: |CE1240: |CE141: statement |AH00629|AH00639|AH02655|memcached/);
 $memcached->stop;
 all_answer($client, 'memcached is away', sub { $cached{ $_[1] } ? (500, 29601000) : () });
 outcome(login($second), 500, 28601000, 'login with a second factor: memcached is away');

@@ -1,5 +1,6 @@
 /*
- * db_test.c - statements on a real PostgreSQL: arguments, NULL, statuses, and connections that went away.
+ * db_test.c - statements on a real PostgreSQL: arguments, NULL, statuses, second tries, settings, and connections that
+ * went away.
  */
 #include <apr_general.h>
 
@@ -138,6 +139,128 @@ static void test_reconnect(cloudep_db_t *db, apr_pool_t *p)
     is_int(cloudep_db_run(db, p, &after, &pid, NULL), APR_SUCCESS, "a statement works again when the server is back");
 }
 
+/* Fails with a state so many times, counted by a sequence, which no rollback takes back. */
+static const char fail_function[] = "CREATE SEQUENCE cloudep.test_calls;"
+                                    "CREATE FUNCTION cloudep.test_fail(state text, times integer) RETURNS text AS $$"
+                                    " BEGIN"
+                                    "  IF pg_catalog.nextval('cloudep.test_calls') <= times THEN"
+                                    "   RAISE EXCEPTION 'asked for' USING ERRCODE = state;"
+                                    "  END IF;"
+                                    "  RETURN pg_catalog.pg_backend_pid();"
+                                    " END $$ LANGUAGE plpgsql;"
+                                    "GRANT ALL ON SEQUENCE cloudep.test_calls TO PUBLIC;"
+                                    "GRANT USAGE ON SCHEMA cloudep TO PUBLIC";
+
+typedef struct retry_case_t {
+    const char *state;
+    const char *times; /* it fails so often */
+    int repeatable;
+    apr_status_t status;
+    const char *calls; /* are made in all */
+    int moved;         /* the last one is on another connection */
+} retry_case_t;
+
+static void test_retries(cloudep_db_t *db, apr_pool_t *p)
+{
+    static const retry_case_t cases[] = {
+        {"25006", "1", 0, APR_SUCCESS, "2", 1},       {"25006", "9", 0, CLOUDEP_EDATABASE, "2", 1},
+        {"40001", "4", 0, APR_SUCCESS, "5", 0},       {"40001", "9", 0, CLOUDEP_EDATABASE, "5", 0},
+        {"40P01", "4", 0, APR_SUCCESS, "5", 0},       {"57P03", "1", 0, APR_SUCCESS, "2", 1},
+        {"57P05", "1", 0, APR_SUCCESS, "2", 1},       {"57P01", "1", 0, CLOUDEP_EDATABASE, "1", 1},
+        {"57P01", "1", 1, APR_SUCCESS, "2", 1},       {"57P02", "1", 0, CLOUDEP_EDATABASE, "1", 1},
+        {"57P02", "1", 1, APR_SUCCESS, "2", 1},       {"08006", "1", 0, CLOUDEP_EDATABASE, "1", 1},
+        {"08P01", "1", 1, APR_SUCCESS, "2", 1},       {"22012", "1", 1, CLOUDEP_EDATABASE, "1", 0},
+        {"57014", "1", 1, CLOUDEP_EDATABASE, "1", 0},
+    };
+    static const cloudep_statement_t pid = {.label = "test_pid", .sql = "SELECT pg_backend_pid()", .repeatable = 1};
+
+    postgres_sql(fail_function);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const retry_case_t *c = &cases[i];
+        const cloudep_statement_t fail = {.label = c->repeatable ? "test_fail_repeatable" : "test_fail",
+                                          .sql = "SELECT cloudep.test_fail(%s, %s::integer)",
+                                          .repeatable = c->repeatable};
+        const char *name =
+            apr_psprintf(p, "%s, %s times, %srepeatable", c->state, c->times, c->repeatable ? "" : "not ");
+        cloudep_rows_t *before = NULL;
+        cloudep_rows_t *after = NULL;
+        char *calls;
+
+        postgres_sql("ALTER SEQUENCE cloudep.test_calls RESTART");
+        told[0] = '\0';
+        is_int(cloudep_db_run(db, p, &before, &pid, NULL), APR_SUCCESS, "a connection");
+        is_int(cloudep_db_run(db, p, NULL, &fail, CLOUDEP_ARGS(c->state, c->times)), c->status,
+               apr_psprintf(p, "%s: what it ends with", name));
+        calls = postgres_value("SELECT last_value::text FROM cloudep.test_calls", NULL);
+        is_str(calls, c->calls, apr_psprintf(p, "%s: so many tries", name));
+        free(calls);
+        is_int(cloudep_db_run(db, p, &after, &pid, NULL), APR_SUCCESS, "a connection afterwards");
+        is_int(strcmp(cloudep_cell(before, 0, 0), cloudep_cell(after, 0, 0)) != 0, c->moved,
+               apr_psprintf(p, "%s: whether the connection is another one", name));
+        is_int(*told != '\0', c->status != APR_SUCCESS, apr_psprintf(p, "%s: only what no try mended is told", name));
+    }
+}
+
+/* What roles may set for themselves, each with another value than statements rely on. */
+static void test_settings(cloudep_db_t *db, apr_pool_t *p)
+{
+    static const char *const harmful[][2] = {
+        {"default_transaction_isolation", "'repeatable read'"},
+        {"default_transaction_deferrable", "on"},
+        {"exit_on_error", "on"},
+        {"search_path", "public"},
+        {"TimeZone", "'Asia/Taipei'"},
+        {"DateStyle", "'German, DMY'"},
+        {"IntervalStyle", "'iso_8601'"},
+        {"bytea_output", "'escape'"},
+        {"client_encoding", "'LATIN1'"},
+        {"standard_conforming_strings", "off"},
+        {"transform_null_equals", "on"},
+        {"extra_float_digits", "-15"},
+        {"statement_timeout", "1"},
+        {"lock_timeout", "1"},
+    };
+    static const char *const right[] = {"read committed",
+                                        "off",
+                                        "off",
+                                        "pg_catalog, pg_temp",
+                                        "UTC",
+                                        "ISO, YMD",
+                                        "postgres",
+                                        "hex",
+                                        "UTF8",
+                                        "on",
+                                        "off",
+                                        "1",
+                                        "20s",
+                                        "5s"};
+    static const cloudep_statement_t setting = {
+        .label = "test_setting", .sql = "SELECT current_setting(%s)", .repeatable = 1};
+    static const cloudep_statement_t name = {
+        .label = "test_name", .sql = "SELECT current_setting('application_name')", .repeatable = 1};
+    static const cloudep_statement_t end = {.label = "test_end",
+                                            .sql = "SELECT pg_terminate_backend(pg_backend_pid())"};
+    cloudep_rows_t *rows = NULL;
+
+    for (size_t i = 0; i < sizeof(harmful) / sizeof(harmful[0]); i++) {
+        postgres_sql(apr_pstrcat(p, "ALTER ROLE " POSTGRES_OWNER " SET ", harmful[i][0], " = ", harmful[i][1], NULL));
+    }
+    db->application = "cloudep it's here";
+    is_int(cloudep_db_run(db, p, NULL, &end, NULL), CLOUDEP_EDATABASE, "the session ends");
+    for (size_t i = 0; i < sizeof(harmful) / sizeof(harmful[0]); i++) {
+        is_int(cloudep_db_run(db, p, &rows, &setting, CLOUDEP_ARGS(harmful[i][0])), APR_SUCCESS, harmful[i][0]);
+        is_str(cloudep_cell(rows, 0, 0), right[i],
+               apr_psprintf(p, "%s is pinned, whatever the role has set", harmful[i][0]));
+    }
+    is_int(cloudep_db_run(db, p, &rows, &name, NULL), APR_SUCCESS, "the name of a session");
+    is_str(cloudep_cell(rows, 0, 0), "cloudep it's here", "a session that has no name is given ours");
+    postgres_sql("ALTER ROLE " POSTGRES_OWNER " SET application_name = 'theirs'");
+    is_int(cloudep_db_run(db, p, NULL, &end, NULL), CLOUDEP_EDATABASE, "the session ends again");
+    is_int(cloudep_db_run(db, p, &rows, &name, NULL), APR_SUCCESS, "the name of a session that has one");
+    is_str(cloudep_cell(rows, 0, 0), "theirs", "a name that was given stays");
+    postgres_sql("ALTER ROLE " POSTGRES_OWNER " RESET ALL");
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -154,5 +277,7 @@ int main(void)
     test_failures(db, pool);
     test_transaction(db, pool);
     test_reconnect(db, pool);
+    test_retries(db, pool);
+    test_settings(db, pool);
     return done_testing();
 }

@@ -19,6 +19,8 @@
 #define DEFAULT_PORT 11211
 #define KEY_PREFIX "cloudep:"
 #define MAX_SERVERS 64
+#define NAME "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_" /* what a host is written with */
+#define ADDRESS6 "ABCDEFabcdef0123456789.:"
 /* How long apr_memcache waits for a connection to be made. */
 #define CONNECT_LIMIT APR_USEC_PER_SEC
 
@@ -112,7 +114,7 @@ static apr_status_t try_servers(const cloudep_cache_t *cache, request_t *r)
         r->number = 0;
         rv = ask(lease.client, r);
         verdict = judge(r, rv, failures > 0);
-        cloudep_cache_peer_leave(&lease, verdict);
+        cloudep_cache_peer_leave(&lease, verdict, rv);
         if (verdict == CLOUDEP_PEER_ANSWERED) {
             return rv;
         }
@@ -180,6 +182,10 @@ apr_status_t cloudep_cache_parse_server(cloudep_cache_server_t *server, const ch
     if (apr_parse_addr_port(&host, &scope, &port, text, pool) != APR_SUCCESS || !host || scope) {
         return CLOUDEP_EMALFORMED;
     }
+    /* "127.0.0.1:abc" is all host to that function. */
+    if (!*host || host[strspn(host, text[0] == '[' ? ADDRESS6 : NAME)]) {
+        return CLOUDEP_EMALFORMED;
+    }
     server->host = host;
     server->port = port ? port : DEFAULT_PORT;
     return APR_SUCCESS;
@@ -229,6 +235,13 @@ leave:
         apr_pool_destroy(pool);
     }
     return rv;
+}
+
+void cloudep_cache_tell(cloudep_cache_t *cache, cloudep_cache_told_fn told, void *baton)
+{
+    for (apr_uint32_t i = 0; i < cache->count; i++) {
+        cloudep_cache_peer_tell(cache->peers[i], told, baton);
+    }
 }
 
 /* Its remainder is the first server to ask: the one that apr_memcache_find_server_hash_default() would take. */

@@ -40,7 +40,7 @@ typedef struct cloudep_cache_key_t {
 /**
  * Read "host", "host:port", "[::1]:port" or "/path/of/socket" (default port 11211).
  * @param server filled in; its host is from @a pool
- * @return APR_SUCCESS, or CLOUDEP_EMALFORMED
+ * @return APR_SUCCESS, or CLOUDEP_EMALFORMED; whether a name can be resolved is not asked
  */
 apr_status_t cloudep_cache_parse_server(cloudep_cache_server_t *server, const char *text, apr_pool_t *pool);
 
@@ -62,6 +62,18 @@ apr_status_t cloudep_cache_parse_server(cloudep_cache_server_t *server, const ch
  */
 apr_status_t cloudep_cache_create(cloudep_cache_t **cache, apr_pool_t *pool, const apr_array_header_t *servers,
                                   int connections, apr_interval_time_t limit);
+
+/**
+ * Told once when a server stops answering, and once when it answers again; from any thread, with a lock held, so it
+ * must not use the cache.
+ * @param server host:port or path, as it was given
+ * @param cause APR's: why it does not answer (the resolver's, that of connecting, APR_EAGAIN: no answer in time,
+ *        APR_EGENERAL: it hung up or said what cannot be); APR_SUCCESS: it answers again
+ */
+typedef void (*cloudep_cache_told_fn)(void *baton, const char *server, apr_status_t cause);
+
+/** Whom to tell. Call it before other threads use the cache. */
+void cloudep_cache_tell(cloudep_cache_t *cache, cloudep_cache_told_fn told, void *baton);
 
 /** The parts of a key, for cloudep_cache_key(). */
 #define CLOUDEP_KEY_PARTS(...)                                                                                         \

@@ -41,6 +41,7 @@ struct cloudep_peer_generation_t {
     const apr_sockaddr_t *addresses;
     int users;
     int retired;
+    atomic_int cause; /* why no connection could be made; 0: one could */
     atomic_int ended; /* atomic, as the list's lock is held where it is asked: make no connection any more */
 };
 
@@ -53,6 +54,9 @@ struct cloudep_cache_peer_t {
     generation_t *current;    /* NULL: make one */
     int trying;               /* one lease finds out whether the server is back */
     apr_time_t rest_until;    /* 0: healthy */
+    int down;                 /* it was told that it does not answer */
+    cloudep_cache_told_fn told;
+    void *told_baton;
 };
 
 /* Call with the lock held. */
@@ -156,18 +160,22 @@ static apr_status_t limit_waits(const generation_t *generation)
 static apr_status_t connect_one(void **connection, void *generationv, apr_pool_t *pool)
 {
     generation_t *generation = generationv;
+    apr_status_t rv;
 
     (void)pool;
     if (atomic_load(&generation->ended)) {
         /* The one before us could not connect: each of us waiting a second in turn helps nobody. */
         return APR_ECONNREFUSED;
     }
-    if (apr_reslist_acquire(generation->raw, connection) == APR_SUCCESS) {
-        if (limit_waits(generation) == APR_SUCCESS) {
+    rv = apr_reslist_acquire(generation->raw, connection);
+    if (rv == APR_SUCCESS) {
+        rv = limit_waits(generation);
+        if (rv == APR_SUCCESS) {
             return APR_SUCCESS;
         }
         apr_reslist_invalidate(generation->raw, *connection);
     }
+    atomic_store(&generation->cause, rv);
     atomic_store(&generation->ended, 1);
     return APR_ECONNREFUSED;
 }
@@ -243,8 +251,39 @@ apr_status_t cloudep_cache_peer_create(cloudep_cache_peer_t **peer, apr_pool_t *
     return apr_thread_mutex_create(&made->lock, APR_THREAD_MUTEX_DEFAULT, pool);
 }
 
+void cloudep_cache_peer_tell(cloudep_cache_peer_t *peer, cloudep_cache_told_fn told, void *baton)
+{
+    peer->told = told;
+    peer->told_baton = baton;
+}
+
+/* Call with the lock held. cause APR_SUCCESS: it answers. */
+static void note_change(cloudep_cache_peer_t *peer, apr_status_t cause)
+{
+    const int down = cause != APR_SUCCESS;
+    char name[APRMAXHOSTLEN + 16];
+
+    if (down == peer->down) {
+        return;
+    }
+    peer->down = down;
+    if (peer->told) {
+        (void)apr_snprintf(name, sizeof(name), peer->at.port ? "%s:%d" : "%s", peer->at.host, (int)peer->at.port);
+        peer->told(peer->told_baton, name, cause);
+    }
+}
+
+/* Call with the lock held. */
+static void rest(cloudep_cache_peer_t *peer, apr_status_t cause)
+{
+    peer->rest_until = apr_time_now() + REST;
+    note_change(peer, cause == APR_SUCCESS ? APR_EGENERAL : cause);
+}
+
 apr_status_t cloudep_cache_peer_enter(cloudep_peer_lease_t *lease, cloudep_cache_peer_t *peer)
 {
+    apr_status_t rv;
+
     *lease = (cloudep_peer_lease_t){NULL, NULL, 0};
     apr_thread_mutex_lock(peer->lock);
     if (peer->rest_until) {
@@ -253,8 +292,8 @@ apr_status_t cloudep_cache_peer_enter(cloudep_peer_lease_t *lease, cloudep_cache
         }
         lease->trial = 1;
     }
-    if (!peer->current && generation_create(&peer->current, peer) != APR_SUCCESS) {
-        peer->rest_until = apr_time_now() + REST;
+    if (!peer->current && (rv = generation_create(&peer->current, peer)) != APR_SUCCESS) {
+        rest(peer, rv);
         goto leave;
     }
     if (lease->trial) {
@@ -268,7 +307,7 @@ leave:
     return lease->generation ? APR_SUCCESS : CLOUDEP_ECACHE;
 }
 
-void cloudep_cache_peer_leave(const cloudep_peer_lease_t *lease, cloudep_peer_verdict_t verdict)
+void cloudep_cache_peer_leave(const cloudep_peer_lease_t *lease, cloudep_peer_verdict_t verdict, apr_status_t rv)
 {
     generation_t *generation = lease->generation;
     cloudep_cache_peer_t *peer = generation->peer;
@@ -281,13 +320,18 @@ void cloudep_cache_peer_leave(const cloudep_peer_lease_t *lease, cloudep_peer_ve
             peer->rest_until = 0;
         }
     }
+    if (verdict == CLOUDEP_PEER_ANSWERED && !generation->retired) {
+        note_change(peer, APR_SUCCESS);
+    }
     if (verdict == CLOUDEP_PEER_BROKEN || verdict == CLOUDEP_PEER_SICK) {
         /* Ended but not retired: no connection could be made. */
         const int sick = verdict == CLOUDEP_PEER_SICK || atomic_load(&generation->ended);
 
         /* Who comes late, from a generation that others have retired, knows nothing about the present one. */
         if (lease->trial || (sick && !generation->retired)) {
-            peer->rest_until = apr_time_now() + REST;
+            const apr_status_t cause = atomic_load(&generation->cause);
+
+            rest(peer, cause ? cause : rv);
         }
         retire(generation);
     }

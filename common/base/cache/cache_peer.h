@@ -40,7 +40,10 @@ apr_status_t cloudep_cache_peer_create(cloudep_cache_peer_t **peer, apr_pool_t *
 /** Begin a lease. APR_SUCCESS; or CLOUDEP_ECACHE at once while the server rests: then do not leave. */
 apr_status_t cloudep_cache_peer_enter(cloudep_peer_lease_t *lease, cloudep_cache_peer_t *peer);
 
-/** End a lease. */
-void cloudep_cache_peer_leave(const cloudep_peer_lease_t *lease, cloudep_peer_verdict_t verdict);
+/** End a lease. rv: what came of asking, which is the cause where the server did not answer. */
+void cloudep_cache_peer_leave(const cloudep_peer_lease_t *lease, cloudep_peer_verdict_t verdict, apr_status_t rv);
+
+/** As cloudep_cache_tell(), for one server. */
+void cloudep_cache_peer_tell(cloudep_cache_peer_t *peer, cloudep_cache_told_fn told, void *baton);
 
 #endif

@@ -3,7 +3,8 @@
  *
  * apr_dbd_pgsql reconnects silently and the new session knows none of the prepared statements, so what was
  * prepared is remembered per server process (PQbackendPID) in the connection's own pool. Rows are always
- * read by number: sequential access reports errors as "no rows" and sleeps on empty results.
+ * read by number: sequential access reports errors as "no rows" and sleeps on empty results. A session's settings are
+ * set when it begins, so that no role's or server's own change what a statement means.
  */
 #include "base/store/db.h"
 
@@ -13,6 +14,7 @@
 #include <libpq-fe.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define SESSION_KEY "cloudep:db-session"
 
@@ -28,12 +30,34 @@ typedef struct session_t {
     int backend;
 } session_t;
 
-static void report(cloudep_db_t *db, const char *label, const char *sqlstate, const char *message)
-{
-    if (db->report) {
-        db->report(db->baton, label, sqlstate, message);
-    }
-}
+/* Why a statement failed. */
+typedef struct failure_t {
+    const char *label;    /* of the statement */
+    const char *sqlstate; /* "" if unknown */
+    const char *line;     /* the server's first line */
+    int sent;             /* the statement was on its way */
+} failure_t;
+
+/* Another try may help, and how many there may be then, the first one included. */
+typedef enum retry_t { RETRY_NEVER = 1, RETRY_CONNECTION = 2, RETRY_CONFLICT = 5 } retry_t;
+
+/* Failures that say more than that the statement failed. */
+static const struct {
+    const char *sqlstate; /* or its class: the first two characters */
+    int undone;           /* it is certain that nothing was done, so that also what is not repeatable is tried again */
+    int closes;           /* the connection is of no more use */
+} faults[] = {
+    {"25006", 1, 1}, /* read-only: a primary became a standby, or was closed to writes, and kept its connections */
+    {"40001", 1, 0}, /* serialization failure, also a standby's conflict with recovery */
+    {"40P01", 1, 0}, /* deadlock */
+    {"57P03", 1, 1}, /* no connections now: it starts or stops */
+    {"57P05", 1, 1}, /* the connection was idle for too long */
+    {"57P01", 0, 1}, /* shutdown, or pg_terminate_backend: perhaps while it committed */
+    {"57P02", 0, 1}, /* another server process crashed */
+    {"08", 0, 1},    /* connection exceptions */
+};
+
+#define FAULTS (sizeof(faults) / sizeof(faults[0]))
 
 /* Splits libpq's "ERROR:  23505: text\nDETAIL: ..." into state and first line; details may hold row data. */
 static const char *sqlstate_of(apr_pool_t *p, const char *text, const char **line)
@@ -69,12 +93,44 @@ static void notice_closed(PGconn *pg)
     }
 }
 
+/*
+ * Every setting that statements or the reading of rows rely on: a role, a database, DBDParams or postgresql.conf may
+ * have another one. Left to the administrator are default_transaction_read_only, which closes a server to writes, and
+ * synchronous_commit. Arguments: two numbers of milliseconds.
+ */
+static const char pinned[] = "SET default_transaction_isolation = 'read committed';"
+                             "SET default_transaction_deferrable = off;"
+                             "SET exit_on_error = off;"
+                             "SET search_path = pg_catalog, pg_temp;"
+                             "SET TIME ZONE 'UTC';"
+                             "SET DateStyle = 'ISO, YMD';"
+                             "SET IntervalStyle = 'postgres';"
+                             "SET bytea_output = 'hex';"
+                             "SET client_encoding = 'UTF8';"
+                             "SET standard_conforming_strings = on;"
+                             "SET transform_null_equals = off;"
+                             "SET extra_float_digits = 1;"
+                             "SET statement_timeout = %d;"
+                             "SET lock_timeout = %d;";
+
+/* Names the session in pg_stat_activity, unless DBDParams or the role has a name for it. */
+static const char *naming(const cloudep_db_t *db, const cloudep_db_lease_t *lease, PGconn *pg, apr_pool_t *p)
+{
+    const char *given = PQparameterStatus(pg, "application_name");
+
+    if (!db->application || (given && *given)) {
+        return "";
+    }
+    return apr_psprintf(p, "SET application_name = '%s'",
+                        apr_dbd_escape(lease->driver, p, db->application, lease->handle));
+}
+
 static apr_status_t begin_session(cloudep_db_t *db, cloudep_db_lease_t *lease, PGconn *pg, session_t *session,
                                   apr_pool_t *p)
 {
     int affected;
-    const char *sql = apr_psprintf(p, "SET statement_timeout = %d; SET lock_timeout = %d; SET TIME ZONE 'UTC'",
-                                   db->statement_timeout, db->lock_timeout);
+    const char *sql = apr_pstrcat(p, apr_psprintf(p, pinned, db->statement_timeout, db->lock_timeout),
+                                  naming(db, lease, pg, p), NULL);
 
     apr_pool_clear(session->pool);
     session->prepared = apr_hash_make(session->pool);
@@ -170,58 +226,83 @@ static apr_status_t copy_rows(cloudep_db_lease_t *lease, apr_pool_t *p, apr_dbd_
     return APR_SUCCESS;
 }
 
-static apr_status_t failure(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, const char *label)
+/* What the last call on a connection failed with. */
+static apr_status_t failed(failure_t *failure, const cloudep_db_lease_t *lease, apr_pool_t *p)
 {
-    const char *line;
     PGconn *pg = apr_dbd_native_handle(lease->driver, lease->handle);
-    const char *text = apr_dbd_error(lease->driver, lease->handle, 0);
-    const char *state = sqlstate_of(p, text, &line);
-    apr_status_t rv = PQstatus(pg) == CONNECTION_OK ? status_of(state) : CLOUDEP_EDATABASE;
 
-    if (rv == CLOUDEP_EDATABASE) {
-        report(db, label, state, line);
-    }
-    return rv;
+    failure->sqlstate = sqlstate_of(p, apr_dbd_error(lease->driver, lease->handle, 0), &failure->line);
+    return PQstatus(pg) == CONNECTION_OK ? status_of(failure->sqlstate) : CLOUDEP_EDATABASE;
 }
 
 /* One try on a connection that was alive a moment ago. */
 static apr_status_t execute(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_rows_t **rows,
-                            const cloudep_statement_t *st, cloudep_args_t *args, int *sent)
+                            const cloudep_statement_t *st, cloudep_args_t *args, failure_t *failure)
 {
     session_t *session;
     prepared_t *prepared;
     apr_dbd_results_t *results = NULL;
 
-    *sent = 0;
     if (session_of(db, lease, p, &session) != APR_SUCCESS || prepare(lease, session, st, &prepared)) {
-        return failure(db, lease, p, st->label);
+        return failed(failure, lease, p);
     }
     /* apr_dbd reads as many as there are parameters, however many there are. */
     if (prepared->parameters != args->count) {
-        report(db, st->label, "",
-               apr_psprintf(p, "has %d parameters and was given %d", prepared->parameters, args->count));
+        failure->line = apr_psprintf(p, "has %d parameters and was given %d", prepared->parameters, args->count);
         return CLOUDEP_EDATABASE;
     }
-    *sent = 1;
+    failure->sent = 1;
     if (apr_dbd_pselect(lease->driver, p, lease->handle, &results, prepared->statement, 1, args->count, args->values)) {
-        return failure(db, lease, p, st->label);
+        return failed(failure, lease, p);
     }
     return copy_rows(lease, p, results, rows);
 }
 
+/* So that libpq, and with it apr_dbd and mod_dbd, make a new connection before the next use. */
+static void close_connection(PGconn *pg)
+{
+    (void)shutdown(PQsocket(pg), SHUT_RDWR);
+    while (PQstatus(pg) == CONNECTION_OK && PQconsumeInput(pg)) {
+        /* what was on its way, then the end */
+    }
+}
+
+/* Whether another try may help: the connection, or somebody else's statement, was at fault. */
+static retry_t judge(int repeatable, const cloudep_db_lease_t *lease, const failure_t *failure)
+{
+    PGconn *pg = apr_dbd_native_handle(lease->driver, lease->handle);
+    int undone = repeatable || !failure->sent;
+    size_t at = 0;
+
+    while (at < FAULTS && strncmp(faults[at].sqlstate, failure->sqlstate, strlen(faults[at].sqlstate)) != 0) {
+        at++;
+    }
+    if (at < FAULTS) {
+        undone |= faults[at].undone;
+        if (faults[at].closes) {
+            close_connection(pg);
+        }
+        else {
+            return undone ? RETRY_CONFLICT : RETRY_NEVER;
+        }
+    }
+    return undone && PQstatus(pg) != CONNECTION_OK && !lease->cut_off ? RETRY_CONNECTION : RETRY_NEVER;
+}
+
 /* The same, watched. */
 static apr_status_t execute_watched(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_step_t *step,
-                                    int *sent)
+                                    failure_t *failure)
 {
     cloudep_args_t none = {0};
     /* apr_dbd wants a writable array, yet only reads it. */
     cloudep_args_t args = step->args ? *step->args : none;
     apr_status_t rv;
 
+    failure->label = step->st->label;
     if (db->watch) {
         db->watch(db->baton, lease, PQsocket(apr_dbd_native_handle(lease->driver, lease->handle)));
     }
-    rv = execute(db, lease, p, &step->rows, step->st, &args, sent);
+    rv = execute(db, lease, p, &step->rows, step->st, &args, failure);
     if (db->watch) {
         db->watch(db->baton, lease, -1);
     }
@@ -229,81 +310,88 @@ static apr_status_t execute_watched(cloudep_db_t *db, cloudep_db_lease_t *lease,
 }
 
 /* BEGIN, COMMIT or ROLLBACK, which apr_dbd's own transactions get wrong: one that failed ends as a success there. */
-static apr_status_t command(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, const char *sql)
+static apr_status_t command(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, const char *sql,
+                            failure_t *failure)
 {
     int affected;
-    int failed;
+    int error;
 
+    failure->label = sql;
     if (db->watch) {
         db->watch(db->baton, lease, PQsocket(apr_dbd_native_handle(lease->driver, lease->handle)));
     }
-    failed = apr_dbd_query(lease->driver, lease->handle, &affected, sql);
+    error = apr_dbd_query(lease->driver, lease->handle, &affected, sql);
     if (db->watch) {
         db->watch(db->baton, lease, -1);
     }
-    return failed ? failure(db, lease, p, sql) : APR_SUCCESS;
+    return error ? failed(failure, lease, p) : APR_SUCCESS;
 }
 
-/* All steps, or nothing. *sent: it may have been committed. */
+/* All steps, or nothing. failure->sent: it may have been committed. */
 static apr_status_t transact(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_step_t *steps,
-                             int count, int *sent)
+                             int count, failure_t *failure)
 {
     session_t *session;
-    int step_sent;
+    failure_t unused = {0};
     apr_status_t rv;
 
-    *sent = 0;
+    failure->label = steps->st->label;
     if (session_of(db, lease, p, &session) != APR_SUCCESS) { /* its SETs must not be undone with the transaction */
-        return failure(db, lease, p, steps->st->label);
+        return failed(failure, lease, p);
     }
-    rv = command(db, lease, p, "BEGIN");
+    rv = command(db, lease, p, "BEGIN", failure);
     for (int i = 0; i < count && rv == APR_SUCCESS; i++) {
-        rv = execute_watched(db, lease, p, &steps[i], &step_sent);
+        rv = execute_watched(db, lease, p, &steps[i], failure);
         if (rv == APR_SUCCESS && i == 0 && steps[i].rows->count == 0) {
             rv = APR_NOTFOUND;
         }
     }
+    failure->sent = rv == APR_SUCCESS;
     if (rv == APR_SUCCESS) {
-        *sent = 1;
-        return command(db, lease, p, "COMMIT");
+        return command(db, lease, p, "COMMIT", failure);
     }
     if (PQstatus(apr_dbd_native_handle(lease->driver, lease->handle)) == CONNECTION_OK) {
-        (void)command(db, lease, p, "ROLLBACK");
+        (void)command(db, lease, p, "ROLLBACK", &unused);
     }
     return rv;
 }
 
-/* One try. *again is set when another one may help: the connection, not the statement or a server that keeps silent,
- * was at fault. */
+/* One try. */
 static apr_status_t attempt(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, cloudep_step_t *steps,
-                            int count, int *again)
+                            int count, failure_t *failure, retry_t *retry)
 {
-    PGconn *pg = apr_dbd_native_handle(lease->driver, lease->handle);
-    const int repeatable = count == 1 && steps->st->repeatable;
-    apr_status_t rv = revive(lease, p, pg);
-    int sent;
+    apr_status_t rv = revive(lease, p, apr_dbd_native_handle(lease->driver, lease->handle));
 
-    *again = 0;
+    *retry = RETRY_NEVER;
+    *failure = (failure_t){steps->st->label, "", "no connection", 0};
     if (rv != APR_SUCCESS) {
-        report(db, steps->st->label, "", "no connection");
         return rv;
     }
-    rv = count == 1 ? execute_watched(db, lease, p, steps, &sent) : transact(db, lease, p, steps, count, &sent);
-    *again = rv != APR_SUCCESS && PQstatus(pg) != CONNECTION_OK && !lease->cut_off && (repeatable || !sent);
+    rv = count == 1 ? execute_watched(db, lease, p, steps, failure) : transact(db, lease, p, steps, count, failure);
+    if (rv == CLOUDEP_EDATABASE) {
+        *retry = judge(count == 1 && steps->st->repeatable, lease, failure);
+    }
     return rv;
 }
 
 apr_status_t cloudep_db_transact(cloudep_db_t *db, apr_pool_t *p, cloudep_step_t *steps, int count)
 {
     cloudep_db_lease_t lease = {0};
-    int again = 0;
+    failure_t failure;
+    retry_t retry;
+    int tries = 0;
+    const apr_time_t last = apr_time_now() + apr_time_from_msec(db->statement_timeout);
     apr_status_t rv = db->acquire(db->baton, &lease, p);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    for (int tries = 0; tries == 0 || (again && tries < 2); tries++) {
-        rv = attempt(db, &lease, p, steps, count, &again);
+    do {
+        rv = attempt(db, &lease, p, steps, count, &failure, &retry);
+        tries++;
+    } while (rv != APR_SUCCESS && tries < (int)retry && apr_time_now() < last);
+    if (rv == CLOUDEP_EDATABASE && db->report) {
+        db->report(db->baton, failure.label, failure.sqlstate, failure.line);
     }
     db->release(db->baton, &lease);
     return rv;
@@ -346,6 +434,7 @@ apr_status_t cloudep_db_number(int *number, apr_pool_t *p, cloudep_db_t *db, con
 static apr_status_t run_script(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_pool_t *p, const char *label,
                                const char *sql)
 {
+    failure_t failure = {0};
     session_t *session;
     int affected;
     apr_status_t rv;
@@ -355,7 +444,14 @@ static apr_status_t run_script(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_
         return rv;
     }
     /* A simple query of several statements is one transaction to PostgreSQL. */
-    return apr_dbd_query(lease->driver, lease->handle, &affected, sql) ? failure(db, lease, p, label) : APR_SUCCESS;
+    if (!apr_dbd_query(lease->driver, lease->handle, &affected, sql)) {
+        return APR_SUCCESS;
+    }
+    rv = failed(&failure, lease, p);
+    if (rv == CLOUDEP_EDATABASE && db->report) {
+        db->report(db->baton, label, failure.sqlstate, failure.line);
+    }
+    return rv;
 }
 
 apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *label, const char *sql)
@@ -369,4 +465,27 @@ apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *labe
     rv = run_script(db, &lease, p, label, sql);
     db->release(db->baton, &lease);
     return rv;
+}
+
+int cloudep_db_awaits_standby(const cloudep_db_lease_t *lease, int backend, apr_pool_t *p)
+{
+    PGconn *pg = apr_dbd_native_handle(lease->driver, lease->handle);
+    const char *const values[] = {apr_itoa(p, backend)};
+    PGresult *result;
+    int waits;
+
+    if (revive(lease, p, pg) != APR_SUCCESS) {
+        return 0;
+    }
+    /* clang-format off */
+    result = PQexecParams(pg,
+        "SELECT"
+        " FROM pg_catalog.pg_stat_activity"
+        " WHERE pid = $1::integer"
+        "   AND wait_event = 'SyncRep'",
+        1, NULL, values, NULL, NULL, 0);
+    /* clang-format on */
+    waits = PQntuples(result) > 0;
+    PQclear(result);
+    return waits;
 }

@@ -4,7 +4,12 @@
  * A step of business is one data-modifying statement. Where its second half has to see what others committed while the
  * first waited for a lock, it is two statements in one transaction: the parts of one statement all see what was before
  * the wait (PostgreSQL, READ COMMITTED). A connection is held only around a step. What callers need not know: prepared
- * statements that die with a reconnect, NULL, SQLSTATE, and connections that the server closed while they were idle.
+ * statements that die with a reconnect, NULL, SQLSTATE,
+ * settings of the role, and connections that the server closed while they were idle.
+ *
+ * A statement is tried again, within statement_timeout, where that can do no harm: on a new connection when the old one
+ * is of no use (closed, or its server takes no writes any more) and the statement is repeatable or was certainly not
+ * carried out; and, up to five times in all, after a deadlock or a serialization failure.
  */
 #ifndef CLOUDEP_DB_H
 #define CLOUDEP_DB_H
@@ -70,16 +75,18 @@ typedef struct cloudep_db_lease_t {
 /* Where connections come from: mod_dbd's pool in httpd, one connection in cloudepctl. */
 typedef struct cloudep_db_t {
     void *baton;
-    /* Lends a connection, or CLOUDEP_EDATABASE / CLOUDEP_EOVERLOAD within a bounded time. */
+    /* Leases a connection, or CLOUDEP_EDATABASE / CLOUDEP_EOVERLOAD within a bounded time. */
     apr_status_t (*acquire)(void *baton, cloudep_db_lease_t *lease, apr_pool_t *p);
     void (*release)(void *baton, cloudep_db_lease_t *lease);
     /* Told of the socket before a statement goes out and (socket -1) after; may be NULL. Waits in between may be ended
      * by shutting it down. Connecting is not watched: connect_timeout bounds that. */
     void (*watch)(void *baton, cloudep_db_lease_t *lease, int socket);
-    /* Told of a failure: SQLSTATE ("" if unknown) and the server's first line. Never row data. */
+    /* Told of a failure that no other try mended: SQLSTATE ("" if unknown) and the server's first line. Never row data.
+     */
     void (*report)(void *baton, const char *label, const char *sqlstate, const char *message);
-    int statement_timeout; /* ms */
-    int lock_timeout;      /* ms */
+    int statement_timeout;   /* ms */
+    int lock_timeout;        /* ms */
+    const char *application; /* application_name of sessions that have none; NULL: leave it empty */
 } cloudep_db_t;
 
 /**
@@ -125,6 +132,14 @@ apr_status_t cloudep_db_transact(cloudep_db_t *db, apr_pool_t *p, cloudep_step_t
 
 /** Runs SQL text of several statements without parameters, in one transaction (migrations). */
 apr_status_t cloudep_db_script(cloudep_db_t *db, apr_pool_t *p, const char *label, const char *sql);
+
+/**
+ * Whether a server process still waits for a synchronous standby to confirm its commit: neither statement_timeout nor
+ * the end of its connection ends that. Asks on a connection of the same role, outside of any statement.
+ * @param backend the id of the process
+ * @return 0 also where it could not be asked
+ */
+int cloudep_db_awaits_standby(const cloudep_db_lease_t *lease, int backend, apr_pool_t *p);
 
 /** The text in a cell, NULL for SQL NULL. */
 static inline const char *cloudep_cell(const cloudep_rows_t *rows, int row, int column)

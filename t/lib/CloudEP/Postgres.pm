@@ -11,7 +11,8 @@ use POSIX ();
 my $DATABASE = 'cloudep';
 
 # data => data folder, run => socket folder, log => file, template => a data folder to start from,
-# durable => 1 if the data must survive a crash of the machine.
+# durable => 1 if the data must survive a crash of the machine, settings => { name => value } that differ,
+# primary => the running one that this is to be the standby of.
 sub new {
     my ($class, %self) = @_;
     $self{run} = socket_folder($self{run});
@@ -37,7 +38,10 @@ sub prepare {
     }
     return if -d $data;
     remove_tree("$data.new");
-    if ($self->{template}) {
+    if ($self->{primary}) {
+        run(undef, program('pg_basebackup'), '-h', $self->{primary}{run}, qw(-U postgres -R -X stream -c fast --no-sync), '-D', "$data.new");
+    }
+    elsif ($self->{template}) {
         run(undef, 'cp', '-a', $self->{template}, "$data.new");
     }
     else {
@@ -62,6 +66,7 @@ sub start {
         log_line_prefix         => '[%m] [%p] ',
         log_checkpoints         => 'off', # kilobytes that the search for secrets could take for codes
         $self->{durable} ? () : (fsync => 'off', full_page_writes => 'off', synchronous_commit => 'off'),
+        %{ $self->{settings} // {} },
     );
     $self->{pid} = spawn($self->{log}, { LC_ALL => 'C.UTF-8', TZ => 'UTC' }, program('postgres'), '-D', $self->{data},
         map { ('-c', "$_=$settings{$_}") } sort keys %settings);
@@ -109,6 +114,23 @@ sub kill9 {
 
 sub processes {
     return map { (eval { slurp("$_/cmdline") } // '') =~ tr/\0/ /r } glob '/proc/[0-9]*';
+}
+
+# From standby to primary, which waits for no standby of its own: what a cluster manager does. Returns when it takes writes.
+sub promote {
+    my ($self) = @_;
+    $self->psql('ALTER SYSTEM RESET synchronous_standby_names');
+    $self->psql('SELECT pg_reload_conf()');
+    $self->value('SELECT pg_promote(true, 60)') eq 't' or die "no promotion\n";
+}
+
+# Has commits wait for a standby's confirmation; returns once the one that there is gives it.
+sub require_standby {
+    my ($self) = @_;
+    $self->psql("ALTER SYSTEM SET synchronous_standby_names = '*'");
+    $self->psql('SELECT pg_reload_conf()');
+    wait_until(30, sub { $self->value("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") })
+        or die "no standby\n";
 }
 
 # Stops answering without closing anything, and comes back.
