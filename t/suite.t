@@ -12,11 +12,13 @@ my $matrix = CloudEP::Matrix->new(contract => 't/responses.tsv', seen => "$suite
 diag("\n", $matrix->table);
 
 # What the design adds to the contract. Anywhere: what httpd itself refuses (scope 10), throttles, overload, a part that
-# fails or is not configured. To single operations: what is wrong with an invite, a locked challenge, and the
-# fresh proof that CloudEPFreshness asks for.
+# fails or is not configured. To single operations: what is wrong with an invite, a locked challenge, the fresh proof that
+# CloudEPFreshness asks for, an identity provider that fails, and a tenant that lets nobody in.
 my $anywhere = qr/^(?:\d{3} 10\d{6}|429 2[89]604000|500 2[89]601000|501 2[89]605000|503 2[89]603000)$/;
 my %added = (
     'POST /api/v1/auth/register'                => { '404 28301000' => 1, '400 28101000' => 1 },
+    'POST /api/v1/auth/register/confirm'        => { '502 28802000' => 1, '403 28505000' => 1 },
+    'POST /api/v1/auth/token/refresh'           => { '403 28505000' => 1 },
     'POST /api/v1/auth/password/reset'          => { '409 29309000' => 1 },
     'POST /api/v1/members/me/totp/backup-codes' => { '403 29505001' => 1 },
     'DELETE /api/v1/members/me/totp'            => { '403 29505001' => 1 },

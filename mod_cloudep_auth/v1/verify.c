@@ -51,7 +51,6 @@ cloudep_outcome_t run_verify(cloudep_call_t *call)
 {
     static const cloudep_document_t no_content = {0};
     const cloudep_principal_t *who = call->principal;
-    const apr_int64_t mfa_at = who->proofs.mfa_at;
     const verify_t *in = call->in;
 
     call->document = &no_content;
@@ -64,7 +63,7 @@ cloudep_outcome_t run_verify(cloudep_call_t *call)
     if (in->tenant && (!who->tenant_slug || strcmp(in->tenant, who->tenant_slug))) {
         return cloudep_refuse(CLOUDEP_TENANT_MISMATCH);
     }
-    if (in->mfa && (!mfa_at || cloudep_now(call->ctx) - mfa_at > apr_atoi64(in->mfa))) {
+    if (in->mfa && (!who->proofs.mfa_at || cloudep_now(call->ctx) - who->proofs.mfa_at > apr_atoi64(in->mfa))) {
         return cloudep_refuse(CLOUDEP_SECOND_FACTOR_TOO_OLD);
     }
     if (in->fresh && !cloudep_is_fresh(call->ctx, who, apr_atoi64(in->fresh))) {

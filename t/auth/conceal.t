@@ -51,7 +51,7 @@ my $active = again();
 my $suspended = again();
 set_status($suspended, 'suspended');
 my $google = again();
-$server->psql("UPDATE cloudep.members SET origin = 'google' WHERE uid = :'uid'", uid => $google->{uid});
+$server->psql("UPDATE cloudep.members SET origin = 'google', has_password = false WHERE uid = :'uid'", uid => $google->{uid});
 my ($pending_answer, $pending) = register(client => $client, tenant => $tenant);
 my $nobody = fresh_email();
 

@@ -98,7 +98,7 @@ outcome($client->post("$totp/verify", { code => totp_code($member->{totp}) }), 4
 # ---- a mailed code, for members who have nothing better
 
 my $social = register_member();
-server->psql("UPDATE cloudep.members SET origin = 'google' WHERE uid = :'uid'", uid => $social->{uid});
+server->psql("UPDATE cloudep.members SET origin = 'google', has_password = false WHERE uid = :'uid'", uid => $social->{uid});
 server->psql("DELETE FROM cloudep.credentials WHERE uid = :'uid'", uid => $social->{uid});
 my $patient = own_server(values => { CloudEPCodeCooldown => 0, CloudEPIssuer => server->url })->start;    # a registration's code was mailed just now
 my $friend = $social->{client}->with(port => $patient->port);
@@ -111,7 +111,7 @@ my ($mail) = grep { $_->{headers}{subject} =~ /confirmation code/ } server->mail
 my ($mailed) = $mail->{text} =~ /^\s+(\d{6})$/m;
 secret($mailed);
 my @proof = (challenge_id => $started->{challenge_id}, mailed_code => $mailed);
-server->psql("UPDATE cloudep.members SET origin = 'google' WHERE uid = :'uid'", uid => $second->{uid});
+server->psql("UPDATE cloudep.members SET origin = 'google', has_password = false WHERE uid = :'uid'", uid => $second->{uid});
 my $stranger = $second->{client}->with(port => $patient->port);
 outcome($stranger->post($again, {@proof}), 403, 28505000, 'it is not for another member');
 outcome($friend->post($again, { @proof, mailed_code => $mailed =~ tr/0-9/1-90/r }), 403, 29505000, 'a wrong code');
@@ -150,13 +150,13 @@ outcome(client(server => $dev)->post($again, { password => $member->{password} }
 # A second session of a member who cannot log in by password; its access token is one of ours, signed by the refresh of a copied row.
 sub register_session {
     my ($who) = @_;
-    server->psql("UPDATE cloudep.members SET origin = 'platform_native' WHERE uid = :'uid'", uid => $who->{uid});
+    server->psql("UPDATE cloudep.members SET origin = 'platform_native', has_password = true WHERE uid = :'uid'", uid => $who->{uid});
     my $forgot = $who->{client}->with(token => undef);
     server->psql("INSERT INTO cloudep.credentials (tenant_id, uid, phc) SELECT m.tenant_id, m.uid, c.phc FROM cloudep.members m, cloudep.credentials c"
         . " WHERE m.uid = :'uid' AND c.uid = :'from'", uid => $who->{uid}, from => $second->{uid});
     my $token = login({ %$who, password => $second->{password} })->data->{access_token};
     server->psql("DELETE FROM cloudep.credentials WHERE uid = :'uid'", uid => $who->{uid});
-    server->psql("UPDATE cloudep.members SET origin = 'google' WHERE uid = :'uid'", uid => $who->{uid});
+    server->psql("UPDATE cloudep.members SET origin = 'google', has_password = false WHERE uid = :'uid'", uid => $who->{uid});
     stale($who);
     return $token;
 }

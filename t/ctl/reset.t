@@ -55,7 +55,7 @@ is($pg->value("SELECT params IS NULL FROM cloudep.outbox WHERE uid = :'uid' AND 
     'the request never had it');
 ok(login($ann)->data->{access_token}, 'until it is used the password stays');
 is($event->('operator.member.password-reset', $ann), 1, 'it is among the events');
-$pg->psql("UPDATE cloudep.members SET origin = 'google' WHERE uid = :'uid'", uid => $bob->{uid});
+$pg->psql("UPDATE cloudep.members SET origin = 'google', has_password = false WHERE uid = :'uid'", uid => $bob->{uid});
 $ctl->fails(1, qr/the member is active and has no password here/, 'whose password is elsewhere', qw(member password-reset), @bob);
 $pg->psql("UPDATE cloudep.members SET password_due = true WHERE uid = :'uid'", uid => $bob->{uid});
 $ctl->done('unless an undo took one away', qw(member password-reset), @bob);

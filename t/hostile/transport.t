@@ -84,7 +84,7 @@ for my $operation (@operations) {
         'encoded way out' => "$prefix/%2e%2e/%2e%2e/%2e%2e/etc/passwd", 'backslashes' => $path =~ s{/}{\\}gr,
             'space inside' => "$path x", 'raw bytes' => "$path\xff\xfe", 'raw tab' => "$path\tx", 'no path' => '*',
             'only a query' => '?x');
-    judge("spellings of $method $path", (map { { name => $_, method => $method, path => $path, bytes => head($method,
+    judge("spellings of $method $path", (map { { name => $_, method => $method, path => $ours{$_}, bytes => head($method,
         $ours{$_}, @JSON) . '{}', allowed => '40[01345]|41[45]' } } sort keys %ours),
         map { { name => $_, method => $method, path => $path, html => 1, bytes => head($method, $elsewhere{$_},
             @JSON) . '{}', allowed => '40[01345]|41[45]' } } sort keys %elsewhere);

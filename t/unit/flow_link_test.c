@@ -80,8 +80,9 @@ static void test_gone(void)
                         session->uid, NULL));
     free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", session->uid, NULL));
     is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_SUSPENDED, "the link of a suspended member");
-    free(postgres_value("UPDATE cloudep.members SET status = 'active', origin = 'google' WHERE uid = $1::uuid",
-                        session->uid, NULL));
+    free(postgres_value(
+        "UPDATE cloudep.members SET status = 'active', origin = 'google', has_password = false WHERE uid = $1::uuid",
+        session->uid, NULL));
     is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_PASSWORD_ELSEWHERE, "of one whose password is elsewhere");
     free(postgres_value("UPDATE cloudep.members SET password_due = true WHERE uid = $1::uuid", session->uid, NULL));
     is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_DONE, "of one whose password an undo took away");
@@ -97,7 +98,8 @@ static void test_first(void)
     const cloudep_session_t *session;
     const char *token = linked(at, "first@link.test", CLOUDEP_LINK_FIRST_PASSWORD, &session);
 
-    free(postgres_value("UPDATE cloudep.members SET origin = 'google' WHERE uid = $1::uuid", session->uid, NULL));
+    free(postgres_value("UPDATE cloudep.members SET origin = 'google', has_password = false WHERE uid = $1::uuid",
+                        session->uid, NULL));
     is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_DONE, "a link for a first password");
     flow_end(at);
 }

@@ -21,10 +21,9 @@ typedef struct cloudep_link_token_t {
 } cloudep_link_token_t;
 
 /** A new token of a tenant (a UUID). @return APR_EGENERAL: no randomness, or OpenSSL failed; APR_EINVAL: not a UUID */
-CLOUDEP_DECLARE(apr_status_t)
-cloudep_link_token_make(cloudep_link_token_t *token, apr_pool_t *p, const char *tenant_id);
+apr_status_t cloudep_link_token_make(cloudep_link_token_t *token, apr_pool_t *p, const char *tenant_id);
 
 /** Reads a token that a client sent. @return CLOUDEP_EMALFORMED: it can be none of ours; APR_EGENERAL */
-CLOUDEP_DECLARE(apr_status_t) cloudep_link_token_read(cloudep_link_token_t *token, apr_pool_t *p, const char *text);
+apr_status_t cloudep_link_token_read(cloudep_link_token_t *token, apr_pool_t *p, const char *text);
 
 #endif

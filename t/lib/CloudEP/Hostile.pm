@@ -186,7 +186,8 @@ sub hostile_queries {
 
 # ---- answers
 
-# The answers in the bytes of one connection, interim ones left out.
+# The answers in the bytes of one connection, interim ones left out. The path is that of the first; what came after it was
+# asked of another one.
 sub responses {
     my ($raw, $method, $path) = @_;
     my @answers;
@@ -196,7 +197,7 @@ sub responses {
         my $none = $method eq 'HEAD' || $head =~ m{^HTTP/1\.1 (?:1\d\d|204)};
         my $size = $none ? 0 : $length // length($rest // '');
         my $body = substr $rest // '', 0, $size, '';
-        push @answers, CloudEP::Client::Response->new($method, $path, "$head\r\n\r\n$body") if $head !~ m{^HTTP/1\.1 1\d\d};
+        push @answers, CloudEP::Client::Response->new($method, @answers ? '-' : $path, "$head\r\n\r\n$body") if $head !~ m{^HTTP/1\.1 1\d\d};
         $raw = $rest // '';
     }
     return @answers;
