@@ -44,6 +44,8 @@ const cloudep_operation_t auth_operations[] = {
      .run = run_password_forgot},
     {"POST", "/password/reset", "auth.password.reset", CODES | CLOUDEP_NEEDS_PROVIDER, 0,
      INPUT(reset_fields, cloudep_reset_t), .run = run_password_reset},
+    {"POST", "/password/reset-by-link", "auth.password.reset_by_link", CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_PROVIDER,
+     0, INPUT(link_reset_fields, cloudep_link_reset_t), .run = run_password_reset_by_link},
     {"POST", "/reauthenticate/start", "auth.reauthenticate.start",
      LIVE | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING | CLOUDEP_NEEDS_MAIL, CLOUDEP_OPERATION_MEMBER,
      INPUT(reauthenticate_start_fields, cloudep_reauthentication_start_t), .run = run_reauthenticate_start},

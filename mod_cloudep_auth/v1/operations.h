@@ -26,9 +26,10 @@ cloudep_outcome_t run_login_mfa(cloudep_call_t *call);
 cloudep_outcome_t answer_login(cloudep_call_t *call, const cloudep_login_result_t *result);
 
 /* password.c */
-extern const cloudep_field_t forgot_fields[], reset_fields[];
+extern const cloudep_field_t forgot_fields[], reset_fields[], link_reset_fields[];
 cloudep_outcome_t run_password_forgot(cloudep_call_t *call);
 cloudep_outcome_t run_password_reset(cloudep_call_t *call);
+cloudep_outcome_t run_password_reset_by_link(cloudep_call_t *call);
 
 /* reauthenticate.c */
 extern const cloudep_field_t reauthenticate_start_fields[], reauthenticate_fields[];

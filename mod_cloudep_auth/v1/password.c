@@ -1,5 +1,5 @@
 /*
- * password.c - POST /password/forgot, /password/reset.
+ * password.c - POST /password/forgot, /password/reset, /password/reset-by-link.
  */
 #include "operations.h"
 
@@ -29,6 +29,26 @@ const cloudep_field_t reset_fields[] = {CLOUDEP_V1_TENANT(cloudep_reset_t), CLOU
 cloudep_outcome_t run_password_reset(cloudep_call_t *call)
 {
     cloudep_outcome_t outcome = cloudep_reset_password(call->ctx, call->in);
+
+    if (!cloudep_failed(outcome)) {
+        call->data = json_pack("{sb}", "ok", 1);
+    }
+    return outcome;
+}
+
+const cloudep_field_t link_reset_fields[] = {
+    {.name = "token",
+     .type = CLOUDEP_FIELD_TOKEN,
+     .flags = CLOUDEP_FIELD_REQUIRED,
+     .max = 128,
+     .at = offsetof(cloudep_link_reset_t, token)},
+    CLOUDEP_V1_PASSWORD(cloudep_link_reset_t, new_password),
+    CLOUDEP_V1_FIELDS_END,
+};
+
+cloudep_outcome_t run_password_reset_by_link(cloudep_call_t *call)
+{
+    cloudep_outcome_t outcome = cloudep_reset_by_link(call->ctx, call->in);
 
     if (!cloudep_failed(outcome)) {
         call->data = json_pack("{sb}", "ok", 1);
