@@ -6,9 +6,9 @@ use CloudEP::Process qw(capture free_port run slurp spawn wait_until);
 use CloudEP::Test;
 
 my $suite = "$ENV{CLOUDEP_VAR}/test";
-my $var   = "$suite/run-$$";
-my $port  = free_port();
-my $perl  = "$^X -I" . CloudEP::Httpd::top() . '/t/lib';
+my $var = "$suite/run-$$";
+my $port = free_port();
+my $perl = "$^X -I" . CloudEP::Httpd::top() . '/t/lib';
 mkdir $var or die "$var: $!";
 
 # Starts it as ./dev does after the build; returns the process and all it printed up to the ready line.

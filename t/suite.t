@@ -16,12 +16,12 @@ diag("\n", $matrix->table);
 # CloudEPFreshness asks for, an identity provider that fails, and a tenant that lets nobody in.
 my $anywhere = qr/^(?:\d{3} 10\d{6}|429 2[89]604000|500 2[89]601000|501 2[89]605000|503 2[89]603000)$/;
 my %added = (
-    'POST /api/v1/auth/register'                => { '404 28301000' => 1, '400 28101000' => 1 },
-    'POST /api/v1/auth/register/confirm'        => { '502 28802000' => 1, '403 28505000' => 1 },
-    'POST /api/v1/auth/token/refresh'           => { '403 28505000' => 1 },
-    'POST /api/v1/auth/password/reset'          => { '409 29309000' => 1 },
+    'POST /api/v1/auth/register' => { '404 28301000' => 1, '400 28101000' => 1 },
+    'POST /api/v1/auth/register/confirm' => { '502 28802000' => 1, '403 28505000' => 1 },
+    'POST /api/v1/auth/token/refresh' => { '403 28505000' => 1 },
+    'POST /api/v1/auth/password/reset' => { '409 29309000' => 1 },
     'POST /api/v1/members/me/totp/backup-codes' => { '403 29505001' => 1 },
-    'DELETE /api/v1/members/me/totp'            => { '403 29505001' => 1 },
+    'DELETE /api/v1/members/me/totp' => { '403 29505001' => 1 },
 );
 for my $operation ($matrix->operations) {
     my @extra = grep { !/$anywhere/ && !$added{$operation}{$_} } $matrix->extra($operation);

@@ -59,7 +59,7 @@ sub together {
 }
 
 sub auth { my ($path, %fields) = @_; return ['POST', "/api/v1/auth/$path", { tenant_slug => $tenant->{slug}, %fields }] }
-sub as   { my ($tokens, @request) = @_; return [@request, Authorization => "Bearer $tokens->{access_token}"] }
+sub as { my ($tokens, @request) = @_; return [@request, Authorization => "Bearer $tokens->{access_token}"] }
 
 # Eight members from registration to logout, each step of all of them at the same instant.
 sub lives {
@@ -67,7 +67,7 @@ sub lives {
     my %more = (invite_code => $tenant->{invite}, accept_terms_version => '1');
     my @begun = together(map { auth('register', %$_, %more) } @members);
     my @confirms = map { auth('register/confirm', challenge_id => $begun[$_]{challenge_id},
-        code => $server->mail_code($members[$_]{email})) } 0 .. $#members;
+            code => $server->mail_code($members[$_]{email})) } 0 .. $#members;
     my @tokens = together(@confirms, @confirms);
     push @tokens, together(map { auth('login', %$_), auth('login', %$_, password => 'wrong one') } @members);
     my @reads = map { as($_, GET => '/file/a.txt', undef), as($_, GET => '/api/v1/members/me', undef) } @tokens;

@@ -100,7 +100,7 @@ subtest 'two confirmations wait for each other' => sub {
     my $second = attempt_resume(\%at, $first->{email}, password => fresh_password());
     my $held = $server->pg->hold(1, "SELECT 1 FROM cloudep.members WHERE email = :'email' FOR UPDATE", email => $first->{email});
     my @answers = $first->{client}->parallel(map { ['POST', $confirm,
-        { tenant_slug => $_->{slug}, challenge_id => $_->{challenge_id}, code => $_->{code} }] } $first, $second);
+                { tenant_slug => $_->{slug}, challenge_id => $_->{challenge_id}, code => $_->{code} }] } $first, $second);
     waitpid $held, 0;
     is(join(' ', sort map { $_->status } @answers), '200 409', 'one wins');
     my ($winner, $loser) = $answers[0]->status == 200 ? ($first, $second) : ($second, $first);
@@ -108,7 +108,7 @@ subtest 'two confirmations wait for each other' => sub {
     outcome(login($winner), 200, 102000, 'with their password');
     outcome(login($loser), 401, 28501000, 'and no other');
     is($server->value("SELECT count(*) FROM cloudep.credentials c JOIN cloudep.members m USING (tenant_id, uid) WHERE email = :'email'",
-        email => $first->{email}), 1, 'one password is stored');
+            email => $first->{email}), 1, 'one password is stored');
 };
 
 finish($server);

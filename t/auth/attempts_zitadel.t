@@ -10,7 +10,7 @@ use POSIX ();
 
 my $zitadel = zitadel();
 my $server = zitadel_server($zitadel, values => { CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0,
-    CloudEPZitadelPasswordTimeout => 1000 });
+        CloudEPZitadelPasswordTimeout => 1000 });
 my $tenant = zitadel_tenant($server, $zitadel, uses => 100);
 my %at = (server => $server, tenant => $tenant);
 my $users = '/v2/users/human';
@@ -54,14 +54,14 @@ subtest 'a password that ZITADEL refuses' => sub {
     outcome(login($mine), 401, 28501000, 'that one never gets in');
     is(user_ids($mine->{email}), $mine->{uid}, 'the user is there');
     my $long = $mine->{client}->post('/api/v1/auth/register/resume', { tenant_slug => $tenant->{slug}, email => attempt_register(\%at)->{email},
-        password => secret('Pw-7' . 'x' x 69) });
+            password => secret('Pw-7' . 'x' x 69) });
     is(outcome($long, 400, 10101000, 'one that is known to be too long')->errors->[0]{field}, 'password', 'is told at once');
 };
 
 subtest 'a password that cannot be opened any more' => sub {
     my ($theirs, $mine) = pair();
     $server->psql("UPDATE cloudep.registration_attempts SET password = (SELECT password FROM cloudep.registration_attempts WHERE uid = :'other')"
-        . " WHERE uid = :'uid'", uid => $mine->{uid}, other => $theirs->{uid});
+            . " WHERE uid = :'uid'", uid => $mine->{uid}, other => $theirs->{uid});
     my $data = outcome(attempt_confirm($mine), 200, 102000, 'as another attempt sealed it')->data;
     ok($data->{password_required}, 'is asked for again');
     outcome(login($_), 401, 28501000, 'and lets nobody in') for $mine, $theirs;
@@ -116,7 +116,7 @@ subtest 'somebody else there has the name' => sub {
 subtest 'another confirmation is under way' => sub {
     my ($theirs, $mine) = pair();
     my $took = sub { $server->psql("UPDATE cloudep.members SET confirming = gen_random_uuid(), confirming_until = now() + interval '$_[0]',"
-        . " provider_uids = '{$theirs->{uid},$mine->{uid}}' WHERE email = :'email'", email => $mine->{email}) };
+                . " provider_uids = '{$theirs->{uid},$mine->{uid}}' WHERE email = :'email'", email => $mine->{email}) };
     $took->('1 hour');
     my $busy = outcome(attempt_confirm($mine), 409, 28309000, 'it has to wait');
     is($busy->json->{reason}, 'registration_busy', 'and is told why');
@@ -128,10 +128,10 @@ subtest 'another confirmation is under way' => sub {
 subtest 'the sweep takes over' => sub {
     my ($theirs, $mine) = pair();
     $server->psql("UPDATE cloudep.members SET confirming = gen_random_uuid(), confirming_until = now() - interval '1 second'"
-        . " WHERE email = :'email'", email => $mine->{email});
+            . " WHERE email = :'email'", email => $mine->{email});
     ok(wait_until(20, sub { user_ids($mine->{email}) eq '' }), 'what an interrupted confirmation left there is removed');
     ok(wait_until(5, sub { $server->value("SELECT confirming IS NULL AND provider_uids = '{}' FROM cloudep.members WHERE email = :'email'",
-        email => $mine->{email}) eq 't' }), 'and the lease is given back');
+                    email => $mine->{email}) eq 't' }), 'and the lease is given back');
     outcome(attempt_confirm($theirs), 200, 102000, 'the first one makes its user again');
     outcome(login($theirs), 200, 102000, 'with its password');
     is(user_ids($mine->{email}), $theirs->{uid}, 'and is alone');
@@ -140,7 +140,7 @@ subtest 'the sweep takes over' => sub {
 subtest '64 confirm two attempts' => sub {
     my ($theirs, $mine) = pair();
     my @answers = $mine->{client}->parallel(map { ['POST', '/api/v1/auth/register/confirm', { tenant_slug => $_->{slug},
-        challenge_id => $_->{challenge_id}, code => $_->{code} }] } (($theirs, $mine) x 32));
+                    challenge_id => $_->{challenge_id}, code => $_->{code} }] } (($theirs, $mine) x 32));
     my @won = grep { $_->status == 200 } @answers;
     is(scalar @won, 1, 'one wins') or diag(join ' ', map { $_->status } @answers);
     is(scalar(grep { $_->status !~ /^(?:200|404|409|503)$/ } @answers), 0, 'the others are told why not');
@@ -205,7 +205,7 @@ subtest 'what is never confirmed leaves nobody there' => sub {
     outcome(attempt_confirm($mine), 502, 28802000, 'a user was made, and it was not told');
     is(user_ids($mine->{email}), $mine->{uid}, 'it is there');
     $server->psql("UPDATE cloudep.members SET updated_at = now() - interval '8 days', confirming_until = now() - interval '8 days'"
-        . " WHERE email = :'email'", email => $mine->{email});
+            . " WHERE email = :'email'", email => $mine->{email});
     $server->psql("UPDATE cloudep.registration_attempts SET created_at = now() - interval '8 days' WHERE email = :'email'", email => $mine->{email});
     ok(wait_until(20, sub { !$server->value("SELECT count(*) FROM cloudep.members WHERE email = :'email'", email => $mine->{email}) }),
         'the sweep removes the member');

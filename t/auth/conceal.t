@@ -8,7 +8,7 @@ use CloudEP::Test;
 use JSON::PP qw(decode_json encode_json);
 
 my $server = own_server(values => { CloudEPConcealAccounts => 'On', CloudEPCodeCooldown => 0, CloudEPSweepInterval => 1,
-    CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0 })->start;
+        CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0 })->start;
 my $tenant = tenant(server => $server);
 my $slug = $tenant->{slug};
 my $client = client(server => $server);
@@ -22,7 +22,7 @@ sub resend { return $client->post("$path/register/resend", { tenant_slug => $slu
 sub forgot { return $client->post("$path/password/forgot", { tenant_slug => $slug, email => $_[0] }) }
 sub confirm_with { return $client->post("$path/register/confirm", { tenant_slug => $slug, challenge_id => $_[0], code => $_[1] }) }
 sub reset_with { return $client->post("$path/password/reset",
-    { tenant_slug => $slug, challenge_id => $_[0], code => $_[1], new_password => fresh_password() }) }
+        { tenant_slug => $slug, challenge_id => $_[0], code => $_[1], new_password => fresh_password() }) }
 sub set_status { $server->psql("UPDATE cloudep.members SET status = '$_[1]' WHERE uid = :'uid'", uid => $_[0]{uid}) }
 
 # How many passwords were hashed for attempts at an address: each has a salt of its own.
@@ -109,11 +109,11 @@ for my $who (['nobody', $nobody], ['pending', $pending->{email}], ['active', $ac
 }
 my $given = fresh_password();
 my %given = map { $_->[0] => $client->post("$path/register/resume", { tenant_slug => $slug, email => $_->[1], password => $given,
-    accept_terms_version => '1' }) } ['pending', $pending->{email}], ['active', $active->{email}], ['nobody', $nobody];
+            accept_terms_version => '1' }) } ['pending', $pending->{email}], ['active', $active->{email}], ['nobody', $nobody];
 outcome($given{$_}, 200, 102000, "resume with a password: $_") for sort keys %given;
 alike('resume with a password', %given);
 alike('resume with a weak password', map { $_->[0] => $client->post("$path/register/resume", { tenant_slug => $slug, email => $_->[1],
-    password => 'password1234' }) } ['pending', $pending->{email}], ['active', $active->{email}], ['nobody', $nobody]);
+                password => 'password1234' }) } ['pending', $pending->{email}], ['active', $active->{email}], ['nobody', $nobody]);
 isnt($resume{active}->data->{uid}, $active->{uid}, 'no account tells its uid');
 
 # ---- register
@@ -171,9 +171,9 @@ is($server->value("SELECT count(*) FROM cloudep.sessions s JOIN cloudep.members 
 
 # ---- parallel registrations of a taken email
 my @parallel = $client->parallel((['POST', "$path/register", { tenant_slug => $slug, invite_code => $tenant->{invite},
-    email => $suspended->{email}, password => fresh_password(), accept_terms_version => '1' }]) x 6,
+                email => $suspended->{email}, password => fresh_password(), accept_terms_version => '1' }]) x 6,
     (['POST', "$path/register", { tenant_slug => $slug, invite_code => $tenant->{invite}, email => $google->{email},
-    password => fresh_password(), accept_terms_version => '1' }]) x 6);
+                password => fresh_password(), accept_terms_version => '1' }]) x 6);
 is(scalar(grep { $_->status == 200 } @parallel), 12, 'twelve at once are answered') or diag(map { $_->raw } grep { $_->status != 200 } @parallel);
 
 # ---- decoys go, and give the invite's use back
@@ -183,7 +183,7 @@ my $there = $server->value($decoys);
 cmp_ok($there, '>=', 2, 'there are decoys');
 $server->psql("UPDATE cloudep.members SET updated_at = now() - interval '8 days' WHERE email LIKE '%\@decoy.invalid'");
 $server->psql("UPDATE cloudep.registration_attempts a SET created_at = now() - interval '8 days' FROM cloudep.members m"
-    . " WHERE m.tenant_id = a.tenant_id AND m.uid = a.member_uid AND m.email LIKE '%\@decoy.invalid'");
+        . " WHERE m.tenant_id = a.tenant_id AND m.uid = a.member_uid AND m.email LIKE '%\@decoy.invalid'");
 ok(wait_until(15, sub { !$server->value($decoys) }), 'the sweep removes them');
 is($before - uses(), $there, 'the invite has the uses of removed decoys again');
 

@@ -56,7 +56,7 @@ outcome($raw->("${start}Content-Type: application/json\r\nTransfer-Encoding: chu
 outcome($raw->("${start}X: " . 'a' x 9000 . "\r\n\r\n"), 400, 10101000, 'a header that is too long');
 outcome($raw->("${start}Expect: something\r\n\r\n"), 417, 10101000, 'an expectation nobody can meet');
 my $guarded = own_server(with => ['<Location /api/v1/auth/login>', 'Require all denied', '</Location>',
-    '<Location /api/v1/auth/logout>', 'LimitRequestBody 10', '</Location>'])->start;
+        '<Location /api/v1/auth/logout>', 'LimitRequestBody 10', '</Location>'])->start;
 outcome(client(server => $guarded)->post($login, {}), 403, 10505000, "the administrator's own rule denies");
 outcome(client(server => $guarded)->get('/api/v1/auth/nowhere'), 404, 10301000, 'elsewhere nothing changes');
 my $custom = own_server(with => ['<Location /api/v1/auth/login>', 'Require all denied', 'ErrorDocument 403 "closed today"', '</Location>'])->start;
@@ -65,7 +65,7 @@ unlike(client()->get('/no-file-of-ours')->body, qr/^\{/, 'pages outside the pref
 
 my $other = free_port();
 my $beside = own_server(with => ["Listen 127.0.0.1:$other", "<VirtualHost 127.0.0.1:$other>",
-    '<Location /api>', 'SetHandler none', '</Location>', '</VirtualHost>'])->start;
+        '<Location /api>', 'SetHandler none', '</Location>', '</VirtualHost>'])->start;
 for my $case (['a page that is not there', 404, ''], ['a Content-Length that is none', 400, "Content-Length: abc\r\n"],
     ['a header that is too long', 400, 'X: ' . 'a' x 9000 . "\r\n"]) {
     my ($what, $status, $header) = @$case;

@@ -63,7 +63,7 @@ my $confirmed = $client->post('/api/v1/auth/register/confirm', { %$start, challe
 $uid = $resumed->data->{uid};
 event($confirmed, 'auth.register.confirm', uid => $uid, method => 'otp');
 my $member = { slug => $slug, email => $sent->{email}, password => $sent->{password}, uid => $uid, client =>
-    $client->with(token => $confirmed->data->{access_token}) };
+        $client->with(token => $confirmed->data->{access_token}) };
 my $logged_in = login($member);
 event($logged_in, 'auth.login', uid => $uid, method => 'pwd');
 event(login($member, password => fresh_password()), 'auth.login', uid => $uid, method => 'pwd');
@@ -86,7 +86,7 @@ my $business = fresh_email();
 my $started = $mine->post('/api/v1/members/me/verifications/email/start', { target => $business });
 event($started, 'members.me.verifications.email.start', uid => $uid);
 event($mine->post('/api/v1/members/me/verifications/email/confirm', { challenge_id => $started->data->{challenge_id},
-    code => secret($server->mail_code($business)) }), 'members.me.verifications.email.confirm', uid => $uid, method => 'otp');
+            code => secret($server->mail_code($business)) }), 'members.me.verifications.email.confirm', uid => $uid, method => 'otp');
 my $totp = '/api/v1/members/me/totp';
 my $enrolling = $mine->post("$totp/enroll-start");
 event($enrolling, 'members.me.totp.enroll-start', uid => $uid);
@@ -107,7 +107,7 @@ event($mine->delete($totp), 'members.me.totp.delete', uid => $uid);
 
 # ---- what is of no tenant is in the log, reading is nowhere
 for my $answer ($client->post('/api/v1/auth/login', '{'), $client->post('/api/v1/auth/login', { tenant_slug => 'nobody-knows',
-        email => fresh_email(), password => fresh_password() }), $client->with(token => 'x')->post('/api/v1/auth/logout', undef)) {
+            email => fresh_email(), password => fresh_password() }), $client->with(token => 'x')->post('/api/v1/auth/logout', undef)) {
     my ($rows, $lines) = events_of($answer);
     is(@$rows . ' ' . @$lines, '0 1', $answer->path . ' ' . $answer->code . ' is a line and no row');
 }
@@ -134,7 +134,7 @@ ok(index($all, $_) < 0, 'no secret is there') for grep { defined && length } $se
 
 # ---- an orderly stop writes what there is
 my @last = $client->parallel(map { ['POST', '/api/v1/auth/login', { tenant_slug => $slug, email => fresh_email(),
-    password => fresh_password() }] } 1 .. 30);
+                password => fresh_password() }] } 1 .. 30);
 $server->stop;
 my @ids = map { $_->header('X-Request-Id') } @last;
 is($pg->value("SELECT count(*) FROM cloudep.events WHERE request_id IN (" . join(',', map { "'$_'" } @ids) . ')'), scalar @ids,

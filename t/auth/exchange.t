@@ -138,7 +138,7 @@ subtest 'claims and times' => sub {
     refused('azp that is no text', id_token(claims => { azp => [$web] }));
     refused('not for us', id_token(claims => { aud => [$spa], azp => $web }));
     my $own = own_server(pg => $pg, memcached => $memcached, values => { %settings, CloudEPExchangeAuthorizedParty => "$spa other",
-        CloudEPExchangeSingleUse => 'Off', CloudEPExchangeMaxAge => '1h', CloudEPExchangeOrganizationClaim => 'hd' })->start;
+            CloudEPExchangeSingleUse => 'Off', CloudEPExchangeMaxAge => '1h', CloudEPExchangeOrganizationClaim => 'hd' })->start;
     local $client = client(server => $own);
     my $token = id_token(client => 'spa', iat_offset => -1800, exp_offset => 0, claims => { hd => $org });
     outcome(exchange($token), 200, 102000, 'with directives: another client, an older token, another claim') for 1, 2;
@@ -161,7 +161,7 @@ subtest 'keys of our own in place of ZITADEL\'s' => sub {
     is(exchange($untyped->token)->status, 200, 'typ may be missing');
     my $input = $untyped->input(header => { alg => 'HS256', kid => 'shared', typ => 'JWT' }, claims => $fresh->());
     refused('a shared secret that was published', "$input." . MIME::Base64::encode_base64url(
-        Digest::SHA::hmac_sha256($input, 'secret-secret-secret-secret-secr')));
+            Digest::SHA::hmac_sha256($input, 'secret-secret-secret-secret-secr')));
     for my $typ (qw(at+jwt rt+jwt logout+jwt dpop+jwt)) {
         refused("typ $typ", $untyped->token(header => $untyped->header(typ => $typ), claims => $fresh->()));
     }
@@ -170,6 +170,7 @@ subtest 'keys of our own in place of ZITADEL\'s' => sub {
         for my $attack ($forge->attacks) {
             my ($name, $token) = @$attack;
             my ($status, $code) = length $token > 8192 ? (400, 10101000) : (401, 28501000);
+
             # Fields come before tokens; a token without a part is still one.
             outcome(exchange($token), $status, $code, "$alg: $name");
         }
@@ -192,7 +193,7 @@ subtest 'rotation' => sub {
     sleep 1.1;
     refused('a key that nobody has', id_token(key => 'unknown')) for 1 .. 10;
     my @storm = $client->parallel(map { ['POST', '/api/v1/auth/token/exchange',
-        { tenant_slug => $tenant->{slug}, id_token => id_token(key => 'unknown') }] } 1 .. 24);
+                { tenant_slug => $tenant->{slug}, id_token => id_token(key => 'unknown') }] } 1 .. 24);
     is(scalar(grep { $_->status == 401 } @storm), 24, 'however many ask for it');
     my $reads = asked($zitadel, 'GET /oauth/v2/keys');
     cmp_ok($reads, '<=', 8, "each child reads the keys once a second ($reads)");
@@ -236,7 +237,7 @@ subtest 'ZITADEL is slow or away' => sub {
 };
 
 subtest 'members whom ZITADEL knows by our uid' => sub {
-    $org = $zitadel->ready->{orgs}{a}; # after its start it has others
+    $org = $zitadel->ready->{orgs}{a};    # after its start it has others
     $settings{CloudEPExchangeAudience} = $zitadel->ready->{clients}{web}{client_id};
     my $own = zitadel_server($zitadel, values => \%settings);
     local $server = $own;

@@ -73,12 +73,12 @@ raises('removing TOTP', 0, sub { outcome($member->{client}->delete($totp), 200, 
 is(scalar(grep { $_->status == 200 } map { $_->get('/api/v1/members/me') } $member->{client}, $member->{client}->with(token => $tokens->{access_token})), 2,
     'both sessions live');
 raises('changing the password', 1, sub { outcome($member->{client}->post('/api/v1/members/me/password',
-    { current_password => "$member->{password}", new_password => $member->{password} = fresh_password() }), 200, 102000, 'a new password') });
+                { current_password => "$member->{password}", new_password => $member->{password} = fresh_password() }), 200, 102000, 'a new password') });
 raises('resetting it', 1, sub {
-    my $asked = $member->{client}->post('/api/v1/auth/password/forgot', { tenant_slug => $tenant->{slug}, email => $member->{email} })->data;
-    my ($mail) = grep { $_->{headers}{subject} =~ /reset code/ } $server->mails($member->{email}, 6);
-    outcome($member->{client}->post('/api/v1/auth/password/reset', { tenant_slug => $tenant->{slug}, challenge_id => $asked->{challenge_id},
-        code => secret(CloudEP::Mail::code($mail)), new_password => $member->{password} = fresh_password() }), 200, 102000, 'a reset');
+        my $asked = $member->{client}->post('/api/v1/auth/password/forgot', { tenant_slug => $tenant->{slug}, email => $member->{email} })->data;
+        my ($mail) = grep { $_->{headers}{subject} =~ /reset code/ } $server->mails($member->{email}, 6);
+        outcome($member->{client}->post('/api/v1/auth/password/reset', { tenant_slug => $tenant->{slug}, challenge_id => $asked->{challenge_id},
+                    code => secret(CloudEP::Mail::code($mail)), new_password => $member->{password} = fresh_password() }), 200, 102000, 'a reset');
 });
 my @who = ('--tenant', $tenant->{slug}, '--uid', $member->{uid});
 raises("the operator's suspending", 1, sub { $server->ctl(qw(member suspend), @who) });
@@ -93,9 +93,9 @@ is(of(sessions => "count(*) FILTER (WHERE revoked_at IS NULL)", $member), 1, 'of
 for my $command ([qw(session revoke)], [qw(member suspend)]) {
     my $late = register_member(tenant => $tenant);
     my $held = $server->pg->hold(3, "SELECT 1 FROM cloudep.members WHERE uid = '$late->{uid}' FOR SHARE;"
-        . ' INSERT INTO cloudep.sessions (tenant_id, id, uid, generation, amr, idle_expires_at, expires_at)'
-        . " SELECT tenant_id, gen_random_uuid(), uid, generation, 'pwd', now() + interval '1 hour', now() + interval '1 hour'"
-        . " FROM cloudep.members WHERE uid = '$late->{uid}'");
+            . ' INSERT INTO cloudep.sessions (tenant_id, id, uid, generation, amr, idle_expires_at, expires_at)'
+            . " SELECT tenant_id, gen_random_uuid(), uid, generation, 'pwd', now() + interval '1 hour', now() + interval '1 hour'"
+            . " FROM cloudep.members WHERE uid = '$late->{uid}'");
     like($server->ctl(@$command, '--tenant', $tenant->{slug}, '--uid', $late->{uid}), qr/\b2 sessions ended/,
         "@$command ends a session that is committed while it waits");
     waitpid $held, 0;

@@ -31,7 +31,7 @@ sub send_code {
 sub row {
     my ($email, @columns) = @_;
     my $rows = $pg->psql("SELECT @{[join ', ', @columns]} FROM cloudep.outbox WHERE target = :'email'"
-        . ' ORDER BY created_at DESC LIMIT 1', email => $email);
+            . ' ORDER BY created_at DESC LIMIT 1', email => $email);
     return wantarray ? @{ $rows->[0] } : $rows->[0][0];
 }
 
@@ -89,7 +89,7 @@ subtest 'at once' => sub {
 
 # Two children look into the table every two seconds: a mail that waits for that waits for a second on average.
 subtest 'a mail does not wait until somebody looks for mails' => sub {
-    my $busy = tenant(server => $server); # with a cap of its own
+    my $busy = tenant(server => $server);    # with a cap of its own
     my $start = time;
     $server->mails(send_code(tenant => $busy)) for 1 .. 30;
     my $took = time - $start;
@@ -230,7 +230,7 @@ subtest 'a database that goes between delivery and mark' => sub {
 subtest 'many at once' => sub {
     my @emails = map { fresh_email() } 1 .. 48;
     my @answers = $client->parallel(map { ['POST', '/api/v1/auth/register', { tenant_slug => $tenant->{slug},
-        invite_code => $tenant->{invite}, email => $_, password => fresh_password(), accept_terms_version => '1' }] } @emails);
+                    invite_code => $tenant->{invite}, email => $_, password => fresh_password(), accept_terms_version => '1' }] } @emails);
     is(scalar(grep { $_->status == 200 } @answers), 48, '48 registrations');
     $server->mails($_) for @emails;
     ok(wait_until(60, sub { !$pg->value('SELECT count(*) FROM cloudep.outbox WHERE delivered_at IS NULL AND failed_at IS NULL') }),
@@ -244,7 +244,7 @@ subtest 'STARTTLS and login' => sub {
     write_secret($password, secret('mail-secret-1'));
     my %values = (CloudEPMailStartTLS => 'On', CloudEPMailUser => 'cloudep', CloudEPMailPasswordFile => "\"$password\"",
         CloudEPCAFile => '"' . $tls->certificate . '"');
-    my $secure = own_server(pg => $pg, smtp => $tls, values => { %values });
+    my $secure = own_server(pg => $pg, smtp => $tls, values => {%values});
     $server->stop;
     $secure->start;
     my ($answer, $sent) = register(client => client(server => $secure), tenant => $tenant);
@@ -259,7 +259,7 @@ subtest 'STARTTLS and login' => sub {
     $secure->stop;
 
     write_secret($password, 'wrong');
-    $secure->{values} = { %values };
+    $secure->{values} = {%values};
     $secure->start;
     hurry($sent->{email});
     ok(row_becomes($sent->{email}, "last_error LIKE '%: AUTH was answered 535 5.7.8'"), 'a refused login is noted, and not final');
@@ -376,10 +376,10 @@ subtest 'mistakes are told at start' => sub {
     system('cp', glob("$original/*"), "$templates/");
     my $broken = own_server(pg => $pg, smtp => $smtp, values => { CloudEPTemplateDir => "\"$templates\"" });
     my %mistakes = (
-        "Subject: x\n\nHello {{kode}}\n"  => qr{registration\.en\.txt: line 3: unknown placeholder \{\{kode\}\}},
-        "Hello {{code}}\n"                => qr{registration\.en\.txt: line 1: does not begin with "Subject:"},
-        "Subject: x\n\nHello\n"           => qr{registration\.en\.txt: has no \{\{code\}\}},
-        "Subject: x\n\n{{display_name}}"  => qr{registration\.en\.txt: line 3: unknown placeholder \{\{display_name\}\}},
+        "Subject: x\n\nHello {{kode}}\n" => qr{registration\.en\.txt: line 3: unknown placeholder \{\{kode\}\}},
+        "Hello {{code}}\n" => qr{registration\.en\.txt: line 1: does not begin with "Subject:"},
+        "Subject: x\n\nHello\n" => qr{registration\.en\.txt: has no \{\{code\}\}},
+        "Subject: x\n\n{{display_name}}" => qr{registration\.en\.txt: line 3: unknown placeholder \{\{display_name\}\}},
     );
     for my $text (sort keys %mistakes) {
         spew("$templates/registration.en.txt", $text);

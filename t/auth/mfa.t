@@ -126,11 +126,11 @@ for my $one (@crowd) {
     my $id = login($one)->data->{mfa_challenge_id};
     my $again = login($one)->data->{mfa_challenge_id};
     push @statuses, map { $own_address->post($mfa, { tenant_slug => $tenant->{slug}, challenge_id => $_,
-        code => totp_wrong_code($one->{totp}) })->status } ($id) x 5, ($again) x 4;
+                code => totp_wrong_code($one->{totp}) })->status } ($id) x 5, ($again) x 4;
 }
 is(scalar(grep { $_ == 403 } @statuses), 50, 'an address has fifty wrong codes, whosever they are');
 $wait = outcome($own_address->post($mfa, { tenant_slug => $tenant->{slug}, challenge_id => login($crowd[5])->data->{mfa_challenge_id},
-    code => totp_code($crowd[5]{totp}, 1) }), 429, 28604000, 'after too many failures the address has to wait');
+            code => totp_code($crowd[5]{totp}, 1) }), 429, 28604000, 'after too many failures the address has to wait');
 ok($wait->header('retry-after') <= 20, 'the wait is the address\'s, not the account\'s');
 
 # ---- what changed between password and second factor

@@ -30,7 +30,7 @@ my $server = own_server(pg => $pg, smtp => $main_relay, values => { CloudEPMailF
 $server->start;
 my $tenant = tenant(server => $server);
 my %client = (main => client(server => $server), map { $_->[0] => CloudEP::Client->new(port => $_->[1], watch => \&CloudEP::Test::Answers::watch) }
-    [shop => $shop_port], [same => $same_port]);
+        [shop => $shop_port], [same => $same_port]);
 
 sub mails {
     my ($relay, $address) = @_;
@@ -49,8 +49,8 @@ sub leave {
     my ($outbox, $minutes) = @_;
     my $address = fresh_email();
     $pg->psql('INSERT INTO cloudep.outbox (tenant_id, outbox, channel, target, template, created_at, expires_at)'
-        . " VALUES ('00000000-0000-0000-0000-000000000000', nullif(:'outbox', ''), 'mail', '$address', 'test',"
-        . " now() - interval '$minutes minutes', now() + interval '1 hour')", outbox => $outbox // '');
+            . " VALUES ('00000000-0000-0000-0000-000000000000', nullif(:'outbox', ''), 'mail', '$address', 'test',"
+            . " now() - interval '$minutes minutes', now() + interval '1 hour')", outbox => $outbox // '');
     return $address;
 }
 

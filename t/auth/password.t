@@ -27,7 +27,7 @@ sub check { my ($answer) = @_; $answer->status == 200 or die $answer->raw; retur
 sub answer_with {
     my ($challenge, $code, %fields) = @_;
     return $client->post($reset, { tenant_slug => $slug, challenge_id => $challenge, code => $code,
-        new_password => fresh_password(), %fields });
+            new_password => fresh_password(), %fields });
 }
 sub other { return sprintf '%06d', ($_[0] + 1) % 1_000_000 }
 
@@ -44,7 +44,7 @@ my $code = secret(CloudEP::Mail::code($mail));
 outcome(login($member), 200, 102000, 'asking changes nothing');
 my $new = fresh_password();
 $server->psql("INSERT INTO cloudep.lockouts (tenant_id, kind, subject, failures, blocked_until)"
-    . " SELECT tenant_id, 'password', uid::text, 9, now() + interval '1 hour' FROM cloudep.members WHERE uid = :'uid'",
+        . " SELECT tenant_id, 'password', uid::text, 9, now() + interval '1 hour' FROM cloudep.members WHERE uid = :'uid'",
     uid => $member->{uid});
 outcome(login($member), 429, 28604000, 'the account has to wait');
 my $done = outcome(answer_with($began->{challenge_id}, $code, new_password => $new), 200, 102000, 'the code sets a new password');
@@ -61,7 +61,7 @@ like($notice->{text}, qr/Ann/, 'by name');
 unlike($notice->{raw}, qr/\Q$new\E/, 'the notice does not have the password');
 outcome(answer_with($began->{challenge_id}, $code), 404, 29301000, 'the code works once');
 is($server->value("SELECT string_agg(DISTINCT revoke_reason, ',') FROM cloudep.sessions WHERE uid = :'uid' AND revoked_at IS NOT NULL",
-    uid => $member->{uid}), 'password_reset', 'the sessions say why they ended');
+        uid => $member->{uid}), 'password_reset', 'the sessions say why they ended');
 
 # ---- forgot: 400, 404, 403
 outcome($client->post($forgot, '{'), 400, 10101000, 'cut JSON');
@@ -93,6 +93,7 @@ for my $weak ('password1234', $member->{email}, $slug) {
     my $answer = outcome(answer_with($challenge, $right, new_password => $weak), 400, 10101000, "a guessable password: $weak");
     is($answer->errors->[0]{field}, 'new_password', 'names the field');
 }
+
 # Ten refused passwords have not cost one guess.
 outcome(answer_with($challenge, $right, new_password => 'password1234'), 400, 10101000, "guessable, time $_") for 1 .. 4;
 
@@ -143,7 +144,7 @@ my $changed = fresh_password();
 outcome(answer_with($newer, $newer_code, new_password => $changed), 200, 102000, 'a reset meanwhile');
 my $back = login($half, password => $changed)->data;
 outcome($client->with(token => $back->{access_token})->post('/api/v1/members/me/verifications/email/confirm',
-    { challenge_id => $verify->data->{challenge_id}, code => $verification }), 404, 29301000, 'ends the verification');
+        { challenge_id => $verify->data->{challenge_id}, code => $verification }), 404, 29301000, 'ends the verification');
 
 # ---- nor does it get past a second factor, which is asked for anew
 my $guarded = member();
@@ -165,10 +166,10 @@ my $racer = member();
 ($challenge, $right) = challenge($racer);
 my @passwords = map { fresh_password() } 1 .. 12;
 my @answers = $client->parallel(map { ['POST', $reset, { tenant_slug => $slug, challenge_id => $challenge, code => $right,
-    new_password => $_ }] } @passwords[0 .. 3]);
+                new_password => $_ }] } @passwords[0 .. 3]);
 my @won = grep { $answers[$_]->status == 200 } 0 .. $#answers;
 is(scalar @won, 1, 'of four at the same instant one sets its password');
-outcome(login($racer, password => $passwords[ $won[0] ]), 200, 102000, 'the password of the reset that won counts');
+outcome(login($racer, password => $passwords[$won[0]]), 200, 102000, 'the password of the reset that won counts');
 is(scalar(() = $server->mails($racer->{email}, 3)), 3, 'one notice is sent');
 
 # ---- failures lose nothing

@@ -15,7 +15,7 @@ sub forgot { return $client->post("$path/forgot", { tenant_slug => $tenant->{slu
 sub reset_with {
     my ($challenge, $code, $password) = @_;
     return $client->post("$path/reset", { tenant_slug => $tenant->{slug}, challenge_id => $challenge, code => $code,
-        new_password => $password // fresh_password() });
+            new_password => $password // fresh_password() });
 }
 sub challenge {
     my ($member, $mails) = @_;

@@ -117,7 +117,7 @@ outcome($stranger->post($again, {@proof}), 403, 28505000, 'it is not for another
 outcome($friend->post($again, { @proof, mailed_code => $mailed =~ tr/0-9/1-90/r }), 403, 29505000, 'a wrong code');
 outcome($friend->post($again, { @proof, challenge_id => 'A' x 22 }), 404, 29301000, 'a challenge that is not there');
 my $reset = $friend->with(token => undef)->post('/api/v1/auth/password/reset', { tenant_slug => $social->{slug}, challenge_id => $started->{challenge_id},
-    code => $mailed, new_password => fresh_password() });
+        code => $mailed, new_password => fresh_password() });
 outcome($reset, 403, 28505000, 'it serves nothing else');
 is(marked($social), 0, 'nothing of that proves anything');
 my $later = $friend->with(token => register_session($social));
@@ -153,7 +153,7 @@ sub register_session {
     server->psql("UPDATE cloudep.members SET origin = 'platform_native', has_password = true WHERE uid = :'uid'", uid => $who->{uid});
     my $forgot = $who->{client}->with(token => undef);
     server->psql("INSERT INTO cloudep.credentials (tenant_id, uid, phc) SELECT m.tenant_id, m.uid, c.phc FROM cloudep.members m, cloudep.credentials c"
-        . " WHERE m.uid = :'uid' AND c.uid = :'from'", uid => $who->{uid}, from => $second->{uid});
+            . " WHERE m.uid = :'uid' AND c.uid = :'from'", uid => $who->{uid}, from => $second->{uid});
     my $token = login({ %$who, password => $second->{password} })->data->{access_token};
     server->psql("DELETE FROM cloudep.credentials WHERE uid = :'uid'", uid => $who->{uid});
     server->psql("UPDATE cloudep.members SET origin = 'google', has_password = false WHERE uid = :'uid'", uid => $who->{uid});
@@ -164,7 +164,7 @@ sub register_session {
 sub totp_enroll_by_sql {
     my ($who) = @_;
     server->psql("INSERT INTO cloudep.totp AS t (tenant_id, uid, secret, enrolled_at) SELECT tenant_id, uid, 's', now() FROM cloudep.members WHERE uid = :'uid'"
-        . " ON CONFLICT (tenant_id, uid) DO UPDATE SET secret = 's', enrolled_at = now()", uid => $who->{uid});
+            . " ON CONFLICT (tenant_id, uid) DO UPDATE SET secret = 's', enrolled_at = now()", uid => $who->{uid});
 }
 
 finish();

@@ -22,7 +22,7 @@ like($answer->data->{uid}, qr/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'u
 is($answer->data->{expires_in}, 600, 'the code lives ten minutes');
 is(uses($tenant->{invite}), 1, 'one use of the invite is taken');
 my ($row) = @{ server()->psql("SELECT status, origin, provider, language, display_name, terms_version, marketing_opt_in"
-    . " FROM cloudep.members WHERE email = :'email'", email => $sent->{email}) };
+            . " FROM cloudep.members WHERE email = :'email'", email => $sent->{email}) };
 is_deeply($row, ['pending', 'platform_native', provider(), 'zh-TW', '王小明', '2026-01', 't'], 'what was sent is stored');
 my ($mail) = server()->mails($sent->{email});
 unlike($mail->{raw} // '', qr/\Q$sent->{password}\E/, 'the mail does not hold the password');

@@ -28,7 +28,7 @@ my $second = outcome(again($data), 200, 102000, 'a new code')->data;
 is($second->{$_}, $data->{$_}, "resend answers with the same $_") for qw(uid challenge_id);
 my $code = secret($server->mail_code($sent->{email}, 2));
 SKIP_SAME: {
-    last SKIP_SAME if $code eq $first; # one in a million
+    last SKIP_SAME if $code eq $first;    # one in a million
     outcome(confirm_with($second, $first), 403, 29505000, 'the old code is dead');
 }
 outcome(confirm_with($second, $code), 200, 102000, 'the new one works');

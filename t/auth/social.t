@@ -16,9 +16,9 @@ my $peer = CloudEP::Social::peer($dir, [$APP, $APP2]);
 my $pg = own_postgres();
 my $memcached = own_memcached();
 my $server = own_server(pg => $pg, memcached => $memcached, values => { CloudEPSweepInterval => 1 }, with => [
-    CloudEP::Social::directive(google => $peer, 'web', $dir, 'prompt=login', 'hd=example.com'),
-    CloudEP::Social::directive(post => $peer, 'es', $dir, '"scope=openid email"'),
-    CloudEP::Social::directive(public => $peer, 'spa', $dir),
+        CloudEP::Social::directive(google => $peer, 'web', $dir, 'prompt=login', 'hd=example.com'),
+        CloudEP::Social::directive(post => $peer, 'es', $dir, '"scope=openid email"'),
+        CloudEP::Social::directive(public => $peer, 'spa', $dir),
 ])->start;
 my $client = client(server => $server);
 my $tenant = tenant(server => $server);
@@ -91,7 +91,7 @@ subtest 'register' => sub {
     is($server->value("SELECT concat_ws(' ', issuer, subject) FROM cloudep.identities WHERE uid = :'uid'", uid => $uid),
         $peer->issuer . " $ada", 'under its issuer and subject');
     is($server->value("SELECT concat_ws(' ', terms_version, marketing_opt_in, amr) FROM cloudep.members JOIN cloudep.sessions"
-        . " USING (tenant_id, uid) WHERE uid = :'uid'", uid => $uid), '2026-01 t fed', 'terms, marketing, and how it was done');
+                . " USING (tenant_id, uid) WHERE uid = :'uid'", uid => $uid), '2026-01 t fed', 'terms, marketing, and how it was done');
     outcome($register->callback($back), 400, 28101000, 'the same callback again');
     outcome($register->run($ada), 409, 28303000, 'a second registration');
     is(uses(), $before + 1, 'takes no use');
@@ -166,7 +166,7 @@ subtest 'state' => sub {
 
     $back = $login->visit($ada);
     my @parallel = $client->parallel(map { ['GET', '/api/v1/auth/login/social/callback?' . URI->new($back->{location})->query,
-        undef, Cookie => $back->{cookie}] } 1 .. 8);
+                undef, Cookie => $back->{cookie}] } 1 .. 8);
     is(scalar(grep { $_->status == 200 } @parallel), 1, 'of eight at once one gets through');
 
     my $lost = $login->visit($ada);
@@ -203,7 +203,7 @@ subtest 'whom to believe' => sub {
     outcome($login->run($same), 404, 29301000, 'makes nobody that member');
     is($server->value("SELECT count(*) FROM cloudep.identities WHERE uid = :'uid'", uid => $native->{uid}), 0, 'nor links the two');
     is($client->post('/api/v1/auth/login', { tenant_slug => $tenant->{slug}, password => fresh_password(),
-        email => $server->value("SELECT email FROM cloudep.members WHERE uid = :'uid'", uid => $uid) })->status, 401, 'no password gets in');
+                email => $server->value("SELECT email FROM cloudep.members WHERE uid = :'uid'", uid => $uid) })->status, 401, 'no password gets in');
 };
 
 subtest 'the email of a registration that nobody has confirmed' => sub {
@@ -218,7 +218,7 @@ subtest 'the email of a registration that nobody has confirmed' => sub {
     my $theirs = { tenant_slug => $tenant->{slug}, email => $sent->{email}, password => $sent->{password} };
     outcome($client->post('/api/v1/auth/login', $theirs), 401, 28501000, 'whose password gets nobody in');
     outcome($client->post('/api/v1/auth/register/confirm', { tenant_slug => $tenant->{slug}, code => $code,
-        challenge_id => $answer->data->{challenge_id} }), 409, 28309000, 'and whose code is worth nothing');
+                challenge_id => $answer->data->{challenge_id} }), 409, 28309000, 'and whose code is worth nothing');
     outcome($login->run($owner), 200, 102000, 'the owner logs in');
     $server->psql("UPDATE cloudep.members SET updated_at = now() - interval '1 hour' WHERE status = 'deleting'");
     ok(wait_until(40, sub { !$server->value("SELECT count(*) FROM cloudep.members WHERE uid = :'uid'", uid => $answer->data->{uid}) }),
@@ -234,7 +234,7 @@ subtest 'account and tenant' => sub {
     is_deeply([sort keys %$asked], [qw(mfa_challenge_id mfa_expires_in mfa_required)], 'a second factor is asked for');
     totp_rewind($server, $totp);
     my $done = outcome($client->post('/api/v1/auth/login/mfa', { tenant_slug => $tenant->{slug}, challenge_id => $asked->{mfa_challenge_id},
-        code => secret(totp_code($totp->{totp})) }), 200, 102000, 'which lets them in')->data;
+                code => secret(totp_code($totp->{totp})) }), 200, 102000, 'which lets them in')->data;
     is($server->value("SELECT amr FROM cloudep.sessions WHERE uid = :'uid' ORDER BY created_at DESC LIMIT 1", uid => $uid), 'fed otp mfa', 'by both');
 
     my $bob = account();
@@ -263,7 +263,7 @@ subtest 'invite' => sub {
     my @accounts = map { account() } 1 .. 4;
     my @back = map { $register->visit($_, invite_code => $one) } @accounts;
     my @answers = $client->parallel(map { ['GET', '/api/v1/auth/register/social/callback?' . URI->new($_->{location})->query, undef,
-        Cookie => $_->{cookie}] } @back);
+                Cookie => $_->{cookie}] } @back);
     is(scalar(grep { $_->status == 200 } @answers), 1, 'of four at once with the last use one registers');
     outcome($_, 429, 28310000, 'the invite is used up') for grep { $_->status != 200 } @answers;
     is(uses($one), 1, 'one use');

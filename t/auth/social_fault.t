@@ -89,6 +89,7 @@ subtest 'keys that change' => sub {
     sleep 1.1;
     is($login->run($ada)->status, 200, 'one that was not known') for 1 .. 3;
     $peer->fault(path => '/jwks', status => 500);
+
     # A child that was not asked since has not got them, and says 502.
     ok((grep { $login->run($ada)->status == 200 } 1 .. 10), 'the keys that are there stay good');
     $peer->clear_faults;
@@ -96,6 +97,7 @@ subtest 'keys that change' => sub {
 };
 
 subtest 'other requests go on' => sub {
+
     # A child that gets all twelve has a connection to the provider for each.
     my $patient = another([$google], values => { %quick, CloudEPOIDCTimeout => 30_000, CloudEPOIDCConnections => 12 })->start;
     my $flow = on($login, $patient);
@@ -106,7 +108,7 @@ subtest 'other requests go on' => sub {
     my $pid = fork // die;
     if (!$pid) {
         my @answers = $flow->{client}->parallel(map { ['GET', "/api/v1/auth/login/social/callback?code=$_->{code}&state=$_->{state}", undef,
-            Cookie => $_->{cookie}] } @back);
+                    Cookie => $_->{cookie}] } @back);
         POSIX::_exit(grep({ $_->status == 200 } @answers) == 12 ? 0 : 1);
     }
     ok(wait_until(60, sub { ($peer->requests->{counts}{'POST /token'} // 0) == 12 }), 'the provider is asked for twelve');

@@ -12,7 +12,7 @@ my $client = client(server => $server);
 my $lockouts = "cloudep.lockouts WHERE tenant_id = (SELECT id FROM cloudep.tenants WHERE slug = :'slug')";
 
 sub try_password { my ($who, $password, %with) = @_; return ($with{client} // $client)->post('/api/v1/auth/login',
-    { tenant_slug => $slug, email => $who, password => $password // fresh_password() }) }
+        { tenant_slug => $slug, email => $who, password => $password // fresh_password() }) }
 sub forget_all { $server->psql("DELETE FROM $lockouts", slug => $slug) }
 sub end_waits { $server->psql("UPDATE cloudep.lockouts SET blocked_until = now() WHERE kind = 'password'") }
 
@@ -72,7 +72,7 @@ is($server->value("SELECT failures FROM $lockouts AND kind = 'password'", slug =
 for my $round (1 .. 6) {
     forget_all();
     my @mixed = (@guesses[0 .. 19], ['POST', '/api/v1/auth/login', { tenant_slug => $slug, email => $target->{email},
-        password => $target->{password} }], @guesses[20 .. 39]);
+                password => $target->{password} }], @guesses[20 .. 39]);
     my @each = $parallel->parallel(@mixed);
     my $in = $each[20]->status == 200;
     my $told = grep { $_->status == 401 } @each;
@@ -81,12 +81,12 @@ for my $round (1 .. 6) {
 }
 forget_all();
 @answers = $parallel->parallel((['POST', '/api/v1/auth/login', { tenant_slug => $slug, email => $target->{email},
-    password => $target->{password} }]) x 20);
+                password => $target->{password} }]) x 20);
 is(scalar(grep { $_->status == 200 } @answers), 20, 'twenty logins at once with the right password are no guesses');
 
 # ---- an address, whatever the accounts
 my $narrow = own_server(values => { %no_cooldown, CloudEPAddressAttempts => 8, CloudEPAddressLongestWait => 2,
-    CloudEPCodesPerAddress => 6 })->start;
+        CloudEPCodesPerAddress => 6 })->start;
 my $guesser = client(server => $narrow);
 my $neighbour = $guesser->with(address => '127.200.1.1');
 forget_all();
@@ -111,12 +111,12 @@ is($server->value("SELECT count(*) FROM $lockouts", slug => $slug), 0, 'nothing 
 
 # ---- IPv6: a /64 is one client
 my $behind = own_server(values => { CloudEPAddressAttempts => 3 }, with => [
-    'LoadModule remoteip_module "' . CloudEP::Httpd::apxs('LIBEXECDIR') . '/mod_remoteip.so"',
-    'RemoteIPHeader X-Client', 'RemoteIPInternalProxy 127.0.0.0/8'])->start;
+        'LoadModule remoteip_module "' . CloudEP::Httpd::apxs('LIBEXECDIR') . '/mod_remoteip.so"',
+        'RemoteIPHeader X-Client', 'RemoteIPInternalProxy 127.0.0.0/8'])->start;
 my $proxy = client(server => $behind);
 forget_all();
 my $from = sub { $proxy->post('/api/v1/auth/login', { tenant_slug => $slug, email => fresh_email(),
-    password => fresh_password() }, 'X-Client' => $_[0]) };
+            password => fresh_password() }, 'X-Client' => $_[0]) };
 outcome($from->("2001:db8:1:2::$_"), 401, 28501000, "host $_ of a /64") for 1 .. 3;
 outcome($from->('2001:db8:1:2:ffff::9'), 429, 28604000, 'its fourth host waits');
 outcome($from->('2001:db8:1:3::1'), 401, 28501000, 'the next /64 does not');
@@ -126,9 +126,9 @@ is_deeply([map { $_->[0] } @{ $server->psql("SELECT subject FROM $lockouts AND k
 
 # ---- codes: three an hour to one target, though the cooldown is off
 my $forgot = sub { my ($who, $by) = @_; return ($by // $client)->post('/api/v1/auth/password/forgot',
-    { tenant_slug => $slug, email => $who->{email} }) };
+        { tenant_slug => $slug, email => $who->{email} }) };
 stay_within(3600, 30);
-my $mailed = register_member(tenant => $tenant); # one
+my $mailed = register_member(tenant => $tenant);    # one
 outcome($forgot->($mailed), 200, 102000, "code $_ to a target") for 2 .. 3;
 my $capped = outcome($forgot->($mailed), 429, 29604000, 'the fourth code has to wait');
 ok($capped->header('Retry-After') <= 3600, 'for the next hour') or diag($capped->header('Retry-After'));

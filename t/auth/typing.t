@@ -37,7 +37,7 @@ my $code = secret(CloudEP::Mail::code($mail));
 
 # ---- codes
 ok_post($client, 'auth/register/confirm', { %tenant, challenge_id => $challenge, code => "\N{U+200b}" . fullwidth(substr $code, 0, 3)
-    . "\N{EN DASH}" . substr($code, 3) . "\N{IDEOGRAPHIC SPACE}" }, 'confirm by a code in full-width digits, with a dash');
+            . "\N{EN DASH}" . substr($code, 3) . "\N{IDEOGRAPHIC SPACE}" }, 'confirm by a code in full-width digits, with a dash');
 
 my @spellings = ($email, " $email", "$email\t", uc $email, "$name\@bücher.example.com", "$name\@BÜCHER.example.com",
     "$name\@bu\N{U+308}cher.example.com", "$name\@bücher。example。com", fullwidth("$name\@") . 'bücher.example.com');
@@ -55,9 +55,9 @@ outcome($client->post('/api/v1/auth/password/forgot', { %tenant, email => " $nam
 
 # ---- refused, and told why
 my %refused = (
-    "é\@example.com"             => 'must be an email address with ASCII characters before the @',
-    "a\@-b\xfccher.example"      => 'must be an email address with a valid domain after the @',
-    ('l' x 65) . '@example.com'  => 'must be an email address with at most 64 characters before the @',
+    "é\@example.com" => 'must be an email address with ASCII characters before the @',
+    "a\@-b\xfccher.example" => 'must be an email address with a valid domain after the @',
+    ('l' x 65) . '@example.com' => 'must be an email address with at most 64 characters before the @',
     'a@' . ('ü' x 30 . '.') x 8 . 'example.com' => 'must be an email address of at most 254 characters',
     "a\@example.com\r\nBcc: b\@example.com" => 'must be an email address',
 );
@@ -68,8 +68,8 @@ for my $typed (sort keys %refused) {
 
 # ---- TOTP and backup codes
 my $member = totp_enroll({ client => client(server => $server, token =>
-    ok_post($client, 'auth/login', { %tenant, email => $email, password => $password }, 'login')->{access_token}),
-    uid => $session->{uid} }, $server);
+                ok_post($client, 'auth/login', { %tenant, email => $email, password => $password }, 'login')->{access_token}),
+        uid => $session->{uid} }, $server);
 for my $typed (sub { my $now = totp_code($member->{totp}); substr($now, 0, 3) . "\N{NO-BREAK SPACE}" . substr $now, 3 },
     sub { join "\N{NON-BREAKING HYPHEN}", $member->{backup}[0] =~ /..../g }) {
     my $started = ok_post($client, 'auth/login', { %tenant, email => $email, password => $password }, 'login, first factor');
@@ -90,18 +90,18 @@ my $text;
 wait_until(20, sub { ($text) = map { JSON::PP::decode_json(slurp($_)) } glob "$server->{dir}/spool/sms/*.json" }) or die "no SMS\n";
 is($text->{to}, '+886912345678', 'the text goes to the number meant');
 ok_post($me, 'members/me/verifications/phone/confirm', { challenge_id => $verification->{challenge_id},
-    code => join ' ', split //, secret(CloudEP::Mail::code($text)) }, 'confirm it');
+        code => join ' ', split //, secret(CloudEP::Mail::code($text)) }, 'confirm it');
 
 my %numbers_refused = (
-    '+8860912345678'   => 'must not have the 0 after the country code that is dialled at home only',
-    '0912345678'       => 'must begin with + and the country code, such as +886912345678',
+    '+8860912345678' => 'must not have the 0 after the country code that is dialled at home only',
+    '0912345678' => 'must begin with + and the country code, such as +886912345678',
     '+979 1 2345 6789' => 'must not be a premium rate number',
-    '+1 900 555 1234'  => 'must not be a premium rate number',
-    '+808 1234 5678'   => 'must not be a shared cost number',
+    '+1 900 555 1234' => 'must not be a premium rate number',
+    '+808 1234 5678' => 'must not be a shared cost number',
     '+870 773 111 632' => 'must not be a satellite telephone',
-    '+8821612345678'   => 'must not be a number of an international network',
+    '+8821612345678' => 'must not be a number of an international network',
     '+44 70 1234 5678' => 'must not be a number that is forwarded to others',
-    '+1 800 555 1234'  => 'must not be a toll-free number',
+    '+1 800 555 1234' => 'must not be a toll-free number',
 );
 for my $typed (sort keys %numbers_refused) {
     $answer = outcome($me->post('/api/v1/members/me/verifications/phone/start', { target => $typed }), 400, 10101000, "no text to $typed");

@@ -59,11 +59,11 @@ my $challenge = outcome($anybody->post('/api/v1/auth/password/forgot', { tenant_
 my ($reset) = grep { $_->{headers}{subject} =~ /reset code/ } $server->mails($owner->{email}, 4);
 my $new = fresh_password();
 outcome($anybody->post('/api/v1/auth/password/reset', { tenant_slug => $owner->{slug}, challenge_id => $challenge,
-    code => secret(CloudEP::Mail::code($reset)), new_password => $new }), 200, 102000, 'sets another one');
+            code => secret(CloudEP::Mail::code($reset)), new_password => $new }), 200, 102000, 'sets another one');
 ok(outcome(login($owner, password => $new), 200, 102000, 'and logs in')->data->{access_token}, 'without a code');
 outcome(try($token), 404, 29301000, 'the link serves once');
 ok(CloudEP::Process::wait_until(20, sub {
-    $server->value("SELECT count(*) FROM cloudep.events WHERE name = 'auth.undo' AND method = 'link' AND uid = :'uid'", uid => $owner->{uid});
+            $server->value("SELECT count(*) FROM cloudep.events WHERE name = 'auth.undo' AND method = 'link' AND uid = :'uid'", uid => $owner->{uid});
 }), 'it is among the events');
 
 # ---- tokens that are none
@@ -101,7 +101,7 @@ outcome(try($dead), 404, 29301000, 'the link is dead');
 ok(enrolled_now($used) && live_sessions($used), 'and nothing is undone');
 my ($coded, $spent) = enrolled();
 outcome($anybody->post('/api/v1/auth/login/mfa', { tenant_slug => $coded->{slug}, challenge_id => login($coded)->data->{mfa_challenge_id},
-    code => $coded->{backup}[0] }), 200, 102000, 'a backup code is of the factor');
+            code => $coded->{backup}[0] }), 200, 102000, 'a backup code is of the factor');
 outcome(try($spent), 404, 29301000, 'and ends the doubt as well');
 
 # ---- a factor that is older than the undone change

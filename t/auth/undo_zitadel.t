@@ -46,7 +46,7 @@ my $challenge = outcome(client(server => $server)->post('/api/v1/auth/password/f
 my ($mail) = grep { $_->{headers}{subject} =~ /reset code/ } $server->mails($member->{email}, 4);
 my $new = fresh_password();
 outcome(client(server => $server)->post('/api/v1/auth/password/reset', { tenant_slug => $tenant->{slug}, challenge_id => $challenge,
-    code => secret(CloudEP::Mail::code($mail)), new_password => $new }), 200, 102000, 'a reset sets the next');
+            code => secret(CloudEP::Mail::code($mail)), new_password => $new }), 200, 102000, 'a reset sets the next');
 outcome(login($member, password => $new), 200, 102000, 'which lets in');
 is(state_of($member), 'false false', 'and is not due any more');
 

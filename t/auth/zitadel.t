@@ -100,7 +100,7 @@ $zitadel->state(lag => 0);
 # ---- 409: who has the name
 my $stranger = fresh_email();
 $zitadel->api(POST => '/v2/users/human', { username => $stranger, organization => { orgId => $zitadel->ready->{orgs}{a} },
-    profile => { givenName => 'A', familyName => 'B' }, email => { email => $stranger, isVerified => $true } });
+        profile => { givenName => 'A', familyName => 'B' }, email => { email => $stranger, isVerified => $true } });
 $used = uses();
 outcome(sign_up(email => $stranger), 409, 28303000, 'a user of the organization that is not ours');
 is(uses(), $used, 'takes no use');
@@ -108,7 +108,7 @@ my $second = zitadel_tenant($server, $zitadel, organization => 'b');
 my ($answer, $sent) = register(client => $client, tenant => $second, email => $member->{email});
 my $same = { %$member, slug => $second->{slug}, uid => $answer->data->{uid}, password => $sent->{password} };
 outcome($client->post('/api/v1/auth/register/confirm', { tenant_slug => $second->{slug}, code => $server->mail_code($sent->{email}, 2),
-    challenge_id => $answer->data->{challenge_id} }), 200, 102000, 'the address of a member in another tenant');
+            challenge_id => $answer->data->{challenge_id} }), 200, 102000, 'the address of a member in another tenant');
 is(user($same->{uid})->{username}, $same->{uid}, 'the same address in another organization: named otherwise');
 outcome(login($same), 200, 102000, 'and logs in');
 outcome(login($same, password => $member->{password}), 401, 28501000, 'with its own password only');

@@ -15,8 +15,8 @@ my $client = client(server => $server);
 # A login ends its session at ZITADEL in the background: waits until all have, so that none is counted later.
 sub settle {
     wait_until(30, sub {
-        my $seen = $zitadel->requests->{statuses};
-        return ($seen->{'DELETE /v2/sessions/:id 200'} // 0) >= ($seen->{'POST /v2/sessions 201'} // 0);
+            my $seen = $zitadel->requests->{statuses};
+            return ($seen->{'DELETE /v2/sessions/:id 200'} // 0) >= ($seen->{'POST /v2/sessions 201'} // 0);
     }) or diag('sessions are left at ZITADEL: ', explain($zitadel->requests->{statuses}));
 }
 
@@ -43,13 +43,13 @@ is($refused, 0, 'and taken');
 for my $what (qw(login register)) {
     $zitadel->door(POST => 'tokens', { revoke => 'issued' });
     ($tokens, $refused) = counted(sub {
-        for (1 .. 8) {
-            $what eq 'login' ? outcome(login($member), 200, 102000, 'a login with a token that is refused')
-                : outcome((register(client => $client, tenant => $tenant))[0], 200, 102000, 'a registration likewise');
-        }
+            for (1 .. 8) {
+                $what eq 'login' ? outcome(login($member), 200, 102000, 'a login with a token that is refused')
+                    : outcome((register(client => $client, tenant => $tenant))[0], 200, 102000, 'a registration likewise');
+            }
     });
     cmp_ok($tokens, '<=', 2, 'each child fetches one more');
-    cmp_ok($refused, '<=', $tokens, 'after one refusal at most'); # a child that held none fetched without
+    cmp_ok($refused, '<=', $tokens, 'after one refusal at most');    # a child that held none fetched without
 }
 
 # Many at once fetch one together.
@@ -57,8 +57,8 @@ $zitadel->door(POST => 'tokens', { revoke => 'issued' });
 $zitadel->fault(path => '/oauth/v2/token', delay_ms => 300);
 my @answers;
 ($tokens) = counted(sub {
-    @answers = $client->parallel((['POST', '/api/v1/auth/login', { tenant_slug => $tenant->{slug}, email => $member->{email},
-        password => $member->{password} }]) x 8);
+        @answers = $client->parallel((['POST', '/api/v1/auth/login', { tenant_slug => $tenant->{slug}, email => $member->{email},
+                        password => $member->{password} }]) x 8);
 });
 is(scalar(grep { $_->status == 200 } @answers), 8, 'eight logins at once all wait for the new token');
 cmp_ok($tokens, '<=', 2, 'which is fetched once in a child process');

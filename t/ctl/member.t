@@ -121,10 +121,10 @@ $ctl->fails(1, qr/has no member/, 'and it is', qw(member show), @tenant, '--uid'
 # ---- nothing that is kept names who was deleted
 for my $table (map { $_->[0] } @{ server->psql(q(SELECT tablename FROM pg_tables WHERE schemaname = 'cloudep' ORDER BY 1)) }) {
     is(server->value("SELECT count(*) FROM cloudep.$table AS kept WHERE kept::text LIKE '%' || :'uid' || '%' OR kept::text LIKE '%' || :'email' || '%'",
-        uid => $bob->{uid}, email => $bob->{email}), 0, "cloudep.$table knows neither uid nor address");
+            uid => $bob->{uid}, email => $bob->{email}), 0, "cloudep.$table knows neither uid nor address");
 }
 is(server->value(q(SELECT count(*) FROM cloudep.events JOIN cloudep.tenants t ON t.id = tenant_id WHERE slug = :'slug' AND events.name = 'member.erased'),
-    slug => $tenant->{slug}), 2, 'an event says of each that they were erased');
+        slug => $tenant->{slug}), 2, 'an event says of each that they were erased');
 
 # Nobody sweeps here, so the wait ends unfulfilled.
 my $pg = own_postgres();

@@ -23,7 +23,7 @@ is($event->('operator.member.totp-reset', $ann), 0, 'and no event of it');
 totp_enroll($_, $server) for $ann, $bob;
 $ann->{client}->post('/api/v1/members/me/totp/verify', { code => totp_code($ann->{totp}) });
 $pg->psql("INSERT INTO cloudep.lockouts (tenant_id, kind, subject, failures, blocked_until) SELECT tenant_id, 'mfa', uid::text, 20, now() + interval '1 hour'"
-    . " FROM cloudep.members WHERE uid = :'uid'", uid => $ann->{uid});
+        . " FROM cloudep.members WHERE uid = :'uid'", uid => $ann->{uid});
 ok(login($ann)->data->{mfa_required}, 'Ann is asked for a code that she has lost');
 my $done = $ctl->json('member totp-reset', qw(member totp-reset), @ann)->{member};
 is_deeply([@{$done}{qw(email uid status done sessions)}], [$ann->{email}, $ann->{uid}, 'active', JSON::PP::true, 1], 'says what it did');
@@ -49,7 +49,7 @@ my ($token) = $mail->{text} =~ m{^\s+https://id\.example/account/#reset=([A-Za-z
 ok($token, 'a running server mails a link');
 secret($token);
 my $row = $pg->psql("SELECT digest, kind, used_at IS NULL, extract(epoch FROM expires_at - created_at)::integer FROM cloudep.links"
-    . " WHERE uid = :'uid' AND kind = 'reset'", uid => $ann->{uid});
+        . " WHERE uid = :'uid' AND kind = 'reset'", uid => $ann->{uid});
 is_deeply($row, [[sha256_base64($token) =~ tr{+/}{-_}r, 'reset', 't', 3600]], 'good for an hour, kept as the digest of its token');
 is($pg->value("SELECT params IS NULL FROM cloudep.outbox WHERE uid = :'uid' AND template = 'password_reset_link'", uid => $ann->{uid}), 't',
     'the request never had it');

@@ -24,7 +24,7 @@ $ctl->fails(1, qr/no tenant no-such/, 'an unknown tenant', @$_) for [qw(tenant s
     [qw(tenant set --login on --slug no-such)], [qw(invite add --tenant no-such)], [qw(member list --tenant no-such)];
 
 my $changed = $ctl->json('tenant set', qw(tenant set --slug), $slug, qw(--login off --registration off --totp-issuer Acme
-    --exchange-password on --organization 42 --redirect-uri https://b.example/ --redirect-uri https://a.example/cb --remove-redirect-uri),
+        --exchange-password on --organization 42 --redirect-uri https://b.example/ --redirect-uri https://a.example/cb --remove-redirect-uri),
     'http://localhost:3000/cb?x=1')->{tenant};
 is_deeply($changed->{redirect_uris}, ['https://a.example/cb', 'https://b.example/'], 'adds once, removes, keeps the order');
 is_deeply([@{$changed}{qw(login registration exchange_password totp_issuer organization name)}],

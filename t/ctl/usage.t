@@ -58,7 +58,7 @@ $own->fails(3, qr/run cloudepctl migrate first/, 'no schema yet', qw(tenant list
 
 # A password never has to be on the command line.
 my ($status, $output, $errors) = CloudEP::Ctl->new(environment => { CLOUDEP_DATABASE => '', PGHOST => server->pg->{run},
-    PGDATABASE => 'cloudep', PGUSER => 'cloudep_owner' })->run(qw(tenant list --json));
+        PGDATABASE => 'cloudep', PGUSER => 'cloudep_owner' })->run(qw(tenant list --json));
 is("$status $errors", '0 ', "libpq's own environment is enough");
 
 # ---- output that goes nowhere

@@ -12,9 +12,10 @@ use List::Util qw(max);
 use POSIX ();
 use Time::HiRes qw(time);
 
-my @pids; # of writers
+my @pids;    # of writers
 my $rounds = $ENV{CLOUDEP_FAILOVERS} // 1;
 my ($connections, $writers) = (4, 4);
+
 # A killed process loses nothing that it gave to the system, so fsync may stay off; commits wait for the standby.
 my %settings = (settings => { synchronous_commit => 'on' });
 my $primary = own_postgres(%settings);
@@ -22,10 +23,11 @@ my $standby = own_postgres(%settings, template => undef, primary => $primary);
 $primary->require_standby;
 
 my $hosts = join ',', $primary->{run}, $standby->{run};
+
 # One child, so that its connections can be counted.
 my $server = own_server(pg => $primary, values => {
-    DBDParams => "\"host=$hosts dbname=cloudep user=cloudep_app connect_timeout=2 target_session_attrs=read-write\"",
-    CloudEPDatabaseConnections => $connections, CloudEPStatementTimeout => 500, CloudEPDatabaseWait => 1000,
+        DBDParams => "\"host=$hosts dbname=cloudep user=cloudep_app connect_timeout=2 target_session_attrs=read-write\"",
+        CloudEPDatabaseConnections => $connections, CloudEPStatementTimeout => 500, CloudEPDatabaseWait => 1000,
 }, with => ['StartServers 1', 'ServerLimit 1', 'MaxRequestWorkers 32', 'MinSpareThreads 1', 'MaxSpareThreads 32'])->start;
 my @members = map { register_member(server => $server) } 1 .. $writers;
 my $client = $members[0]{client}->with(watch => undef);
@@ -42,10 +44,10 @@ is($primary->value("SELECT string_agg(DISTINCT application_name, ', ') FROM pg_s
 $standby->stop;
 my ($answered, $most, $full) = (0, 0, 0);
 wait_until(60, sub {
-    my @answers = $client->parallel(change(12));
-    $answered += grep { $_->status == 500 || $_->status == 503 } @answers;
-    $most = max($most, hanging());
-    return $most >= $connections && $full++;
+        my @answers = $client->parallel(change(12));
+        $answered += grep { $_->status == 500 || $_->status == 503 } @answers;
+        $most = max($most, hanging());
+        return $most >= $connections && $full++;
 });
 is($answered, $written, "with the standby away each of $written changes is told 500 or 503");
 is($most, $connections, 'the commits that hang are no more than CloudEPDatabaseConnections');
@@ -91,7 +93,7 @@ sub acknowledged {
         my $number = $_;
         map { [split(/ /), $number] } split /\n/, (eval { slurp("$dir/acknowledged.$number") } // '') =~ s/[^\n]*\z//r;
     } 0 .. $writers - 1;
-    return @found; # in scalar context their number
+    return @found;    # in scalar context their number
 }
 
 my @table;
@@ -118,10 +120,11 @@ for my $round (1 .. $rounds) {
     for my $number (0 .. $writers - 1) {
         my $last = max(map { $_->[2] } grep { $_->[1] eq 'name' && $_->[3] == $number } @all);
         cmp_ok($primary->value("SELECT substr(display_name, 2)::integer FROM cloudep.members WHERE uid = :'uid'",
-            uid => $members[$number]{uid}), '>=', $last, "failover $round: the last acknowledged change of writer $number is there");
+                uid => $members[$number]{uid}), '>=', $last, "failover $round: the last acknowledged change of writer $number is there");
     }
     my $gap = max(map { $all[$_][0] - $all[$_ - 1][0] } 1 .. $#all);
     push @table, sprintf '%8d  %12d  %17.2f  %29.2f', $round, scalar @all, $promoted - $killed, $gap;
+
     # The old primary, whose data folder may be ahead, is made anew as the standby of the other.
     remove_tree($standby->{data});
     $standby->{primary} = $primary;
@@ -138,9 +141,9 @@ $primary->psql('ALTER SYSTEM SET default_transaction_read_only = on');
 $primary->psql('SELECT pg_reload_conf()');
 my @answers;
 ok(wait_until(30, sub {
-    push @answers, $client->parallel(change(10));
-    return ($standby->value("SELECT display_name FROM cloudep.members WHERE uid = :'uid'", uid => $members[0]{uid}) // '') =~ /^n/
-        && $standby->value("SELECT count(*) FROM pg_stat_activity WHERE usename = 'cloudep_app'") >= 2;
+            push @answers, $client->parallel(change(10));
+            return ($standby->value("SELECT display_name FROM cloudep.members WHERE uid = :'uid'", uid => $members[0]{uid}) // '') =~ /^n/
+                && $standby->value("SELECT count(*) FROM pg_stat_activity WHERE usename = 'cloudep_app'") >= 2;
 }), 'changes go to the other server');
 is(statuses(@answers), @answers . ' of 200', 'nobody noticed: what was refused was certainly not done, and was done there');
 is(statuses($client->parallel(change(40))), '40 of 200', 'and so are 40 more');

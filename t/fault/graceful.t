@@ -31,12 +31,12 @@ sub keeping {
             sysread($socket, $answer, 65536, length $answer) or last;
         }
         if ($answer eq '') {
-            $count->{$used ? 'retried' : 'lost'}++;
+            $count->{ $used ? 'retried' : 'lost' }++;
             $socket = undef;
             return;
         }
         $used = 1;
-        $count->{$answer =~ m{^HTTP/1\.1 200 .*"SUCCESS".*\}\z}s ? 'answered' : 'wrong'}++;
+        $count->{ $answer =~ m{^HTTP/1\.1 200 .*"SUCCESS".*\}\z}s ? 'answered' : 'wrong' }++;
         $socket = undef if $answer =~ /^Connection: close/mi;
     };
 }
@@ -46,7 +46,7 @@ sub children { return CloudEP::Process::children($server->pid) }
 sub entries { my ($path) = @_; return scalar(() = glob "$path/*") }
 sub held {
     my $pid = $server->pid;
-    wait_until(30, sub { children() <= 3 }); # old generations have gone
+    wait_until(30, sub { children() <= 3 });    # old generations have gone
     return { descriptors => entries("/proc/$pid/fd"), threads => entries("/proc/$pid/task"),
         memory => (slurp("/proc/$pid/status") =~ /^VmRSS:\s+(\d+)/m)[0] };
 }
@@ -74,11 +74,12 @@ is($sum{wrong}, 0, 'none was refused');
 cmp_ok($sum{answered}, '>', 2 * $RESTARTS, 'there was a load');
 is($after->{descriptors}, $before->{descriptors}, 'the parent holds no more descriptors than before');
 is($after->{threads}, $before->{threads}, 'and no more threads');
+
 # A leak of each restart shows in their number; the allocator's own waste does not.
 cmp_ok($after->{memory}, '<', $before->{memory} + ($ENV{CLOUDEP_SANITIZE} ? 16384 : 64 * ($RESTARTS - 3)),
     "and no memory that grows with each restart ($before->{memory}, $after->{memory} KiB)");
 wait_until(20, sub { children() <= 3 });
 cmp_ok(scalar(children()), '<=', 3, 'no child of an old generation is left');
 
-expect_log(qr/AH03490/) if $valgrind; # generations end more slowly than new ones come
+expect_log(qr/AH03490/) if $valgrind;    # generations end more slowly than new ones come
 finish();

@@ -13,8 +13,8 @@ my $bound = 4 * ($wait + $connect + $statement + $watchdog);
 my $pg = own_postgres();
 my $memcached = own_memcached();
 my $server = own_server(pg => $pg, memcached => $memcached, values => {
-    CloudEPCodeCooldown => 0, CloudEPStatementTimeout => $statement * 1000, CloudEPDatabaseWait => $wait * 1000,
-    CloudEPMemcacheTimeout => 500,
+        CloudEPCodeCooldown => 0, CloudEPStatementTimeout => $statement * 1000, CloudEPDatabaseWait => $wait * 1000,
+        CloudEPMemcacheTimeout => 500,
 })->start;
 my $client = client(server => $server);
 my $tenant = tenant(server => $server);
@@ -26,7 +26,7 @@ my $code = secret($server->mail_code($sent->{email}));
 my %operations = (
     register => [sub { (register(client => $client, tenant => $tenant))[0] }, 28201000, 1],
     confirm => [sub { $client->post('/api/v1/auth/register/confirm',
-        { tenant_slug => $slug, challenge_id => $pending->data->{challenge_id}, code => $code }) }, 28201000, 1],
+                { tenant_slug => $slug, challenge_id => $pending->data->{challenge_id}, code => $code }) }, 28201000, 1],
     login => [sub { login($member) }, 28201000, 0],
     refresh => [sub { $client->post('/api/v1/auth/token/refresh', { refresh_token => $member->{refresh} }) }, 28601000, 0],
     get_me => [sub { $member->{client}->get('/api/v1/members/me') }, 29201000, 0],
@@ -50,13 +50,14 @@ sub others_answer {
 
 sub wrong {
     return scalar grep { !($_->status == 500 && $_->code == 29201000)
-        && !($_->status == 503 && $_->code == 29603000 && $_->header('retry-after')) } @_;
+            && !($_->status == 503 && $_->code == 29603000 && $_->header('retry-after')) } @_;
 }
 
 # ---- PostgreSQL
 my @get_me = (['GET', '/api/v1/members/me']) x 60;
-my $unrecorded = $member->{client}->with(watch => undef); # 503 is no outcome of a single operation
+my $unrecorded = $member->{client}->with(watch => undef);    # 503 is no outcome of a single operation
 for my $round (1, 2) {
+
     # Round 1: one idle connection a child, the others would have to be made; round 2: all are there.
     $pg->freeze;
     my $pid = fork // die "fork: $!";
@@ -93,7 +94,7 @@ others_answer('with memcached stopped');
 my $pid = fork // die "fork: $!";
 if (!$pid) {
     $client->with(watch => undef)->parallel(map { ['POST', '/api/v1/auth/register/resume', { tenant_slug => $slug,
-        email => $sent->{email} }] } 1 .. 60);
+                    email => $sent->{email} }] } 1 .. 60);
     POSIX::_exit(0);
 }
 sleep 0.3;
@@ -101,7 +102,7 @@ others_answer('with 60 requests that wait for a stopped memcached');
 is(scalar(grep { $_->status == 200 } timed(30, '60 reads', sub { $unrecorded->parallel(@get_me) })), 60, 'and members are served');
 timed(40, 'those 60', sub { waitpid $pid, 0 });
 $memcached->thaw;
-sleep 1.2; # a server that failed is left alone for a second
+sleep 1.2;    # a server that failed is left alone for a second
 my $again = outcome($operations{register}[0]->(), 200, 102000, 'a registration works after it went on');
 
 expect_log(qr/statement \w+: |CE\d+: .* failed \((?:database|memcached|overload)\)|PostgreSQL did not answer|AH006\d\d: |CE124[0-4]: |memcached|connect/);

@@ -9,7 +9,7 @@ use CloudEP::Process qw(slurp spew wait_until);
 use CloudEP::Test;
 use File::Path qw(make_path);
 
-my @ALGORITHMS = qw(EdDSA ES384 RS256 ES256); # of the new keys, in turn
+my @ALGORITHMS = qw(EdDSA ES384 RS256 ES256);    # of the new keys, in turn
 my $server = own_server(keys => undef, values => { CloudEPRefreshTokens => 'signed' }, with => ['<Location /guarded>', 'AuthType CloudEP', 'AuthName x', 'Require valid-user', '</Location>'])->start;
 my $dir = $server->{dir};
 my @file = ('--file', "$server->{keys}/signing.jwks");
@@ -42,10 +42,10 @@ sub start {
     my $renewed = '';
     push @names, $name;
     $load->start($name, sub {
-        my ($count) = @_;
-        my $wanted = eval { slurp("$dir/renew") } // '';
-        my $new = $do->($count, $session, $wanted ne $renewed);
-        spew("$dir/renewed.$name", $renewed = $wanted) if $new && $wanted ne $renewed;
+            my ($count) = @_;
+            my $wanted = eval { slurp("$dir/renew") } // '';
+            my $new = $do->($count, $session, $wanted ne $renewed);
+            spew("$dir/renewed.$name", $renewed = $wanted) if $new && $wanted ne $renewed;
     });
 }
 
@@ -53,24 +53,24 @@ sub start {
 sub uses {
     my ($name, $use) = @_;
     start($name, sub {
-        my ($count, $session, $renew) = @_;
-        judge($count, $use->($session));
-        return 0 if !$renew;
-        my $answer = refresh($session);
-        return judge($count, $answer) && do { take($session, $answer); 1 };
+            my ($count, $session, $renew) = @_;
+            judge($count, $use->($session));
+            return 0 if !$renew;
+            my $answer = refresh($session);
+            return judge($count, $answer) && do { take($session, $answer); 1 };
     });
 }
 uses("me $_", \&me) for 1, 2;
 uses('guarded', \&guarded);
 start('refresh', sub {
-    my ($count, $session) = @_;
-    my $answer = refresh($session);
-    return judge($count, $answer) && do { take($session, $answer); judge($count, me($session)) };
+        my ($count, $session) = @_;
+        my $answer = refresh($session);
+        return judge($count, $answer) && do { take($session, $answer); judge($count, me($session)) };
 });
 start('login', sub {
-    my ($count, $session) = @_;
-    my $answer = login($session);
-    return judge($count, $answer) && do { take($session, $answer); judge($count, guarded($session)) };
+        my ($count, $session) = @_;
+        my $answer = login($session);
+        return judge($count, $answer) && do { take($session, $answer); judge($count, guarded($session)) };
 });
 
 # ---- rotations
@@ -93,10 +93,10 @@ sub serves {
     is(guarded($session)->status, 200, 'also for what is guarded');
 }
 
-my $idle = register_member(tenant => $tenant); # its client is away, and comes back just in time each time
+my $idle = register_member(tenant => $tenant);    # its client is away, and comes back just in time each time
 for my $round (1 .. @ALGORITHMS) {
     my $old = kid($idle->{access});
-    my $late = register_member(tenant => $tenant); # its client comes back too late
+    my $late = register_member(tenant => $tenant);    # its client comes back too late
     my $new = keys_command('generate', '--alg', $ALGORITHMS[$round - 1])->{key}{kid};
     reload();
     is(published(), join(' ', sort $old, $new), "rotation $round: both keys are published");

@@ -21,7 +21,7 @@ like(start_with(sub { $_[0] =~ s/^(LoadModule cloudep_module .*\n)//m; $_[0] .= 
 like(start_with(sub { $_[0] =~ s/^LoadModule dbd_module .*\n//m; $_[1] =~ s/^DBD.*\n//mg }),
     qr/CloudEPDatabase On needs mod_dbd: add LoadModule dbd_module/, 'a missing mod_dbd is asked for');
 is(start_with(sub { $_[0] =~ s/^LoadModule cloudep_member_module .*\n//m;
-    $_[1] =~ s/<Location \/api\/v1\/members>.*?<\/Location>\n//s }), 'started', 'either content module alone is fine');
+            $_[1] =~ s/<Location \/api\/v1\/members>.*?<\/Location>\n//s }), 'started', 'either content module alone is fine');
 
 expect_log(qr/CloudEPDatabase On needs mod_dbd/);
 finish();

@@ -18,7 +18,7 @@ SKIP: {
     # No address (2), as distinct from a resolver that is away: then nothing can be said about a name.
     skip 'no resolver says that a name does not exist', 1 if (capture(undef, qw(getent ahosts no.such.host.invalid)))[0] != 2
         || capture(undef, $^X, '-MSocket=getaddrinfo,EAI_NONAME', '-e',
-            'exit((getaddrinfo("no.such.host.invalid", "1"))[0] + 0 != EAI_NONAME)');
+        'exit((getaddrinfo("no.such.host.invalid", "1"))[0] + 0 != EAI_NONAME)');
     like(own_server(values => { CloudEPMemcacheServer => 'no.such.host.invalid' })->refuses_to_start,
         qr/CE1: memcached: CloudEPMemcacheServer no\.such\.host\.invalid: this name leads to no address \(.*name an address/,
         'a name that does not exist is refused at start');

@@ -22,11 +22,11 @@ my $code = secret($server->mail_code($sent->{email}));
 my %operations = (
     register => [sub { (register(client => $client, tenant => $tenant))[0] }, 28201000, 1],
     confirm => [sub { $client->post('/api/v1/auth/register/confirm',
-        { tenant_slug => $slug, challenge_id => $challenge, code => $code }) }, 28201000, 1],
+                { tenant_slug => $slug, challenge_id => $challenge, code => $code }) }, 28201000, 1],
     resend => [sub { $client->post('/api/v1/auth/register/resend',
-        { tenant_slug => $slug, challenge_id => $challenge }) }, 28201000, 1],
+                { tenant_slug => $slug, challenge_id => $challenge }) }, 28201000, 1],
     resume => [sub { $client->post('/api/v1/auth/register/resume',
-        { tenant_slug => $slug, email => $sent->{email} }) }, 28201000, 1],
+                { tenant_slug => $slug, email => $sent->{email} }) }, 28201000, 1],
     login => [sub { login($member) }, 28201000, 0],
     refresh => [sub { $client->post('/api/v1/auth/token/refresh', { refresh_token => $member->{refresh} }) }, 28601000, 0],
     logout => [sub { $member->{client}->post('/api/v1/auth/logout', undef) }, 28601000, 0],
@@ -51,6 +51,7 @@ for my $way (qw(stop kill9)) {
     outcome($operations{login}[0]->(), 200, 102000, 'a login as well');
 }
 for my $round (1 .. 3) {
+
     # All idle connections of both children are dead now, and what was prepared on them is gone.
     $member->{client}->parallel((['GET', '/api/v1/members/me']) x 20);
     $pg->restart;
@@ -73,6 +74,7 @@ for my $way (qw(stop kill9)) {
         $member->{refresh} = $answer->data->{refresh_token} if $name eq 'refresh';
     }
     $memcached->start;
+
     # A child that found it away leaves it alone for a second, and 16 requests may all have met another child.
     select undef, undef, undef, 1.2;
     ok(wait_until(10, sub { !grep { $_->status != 404 } $client->parallel((\@look_up) x 16) }), 'every child finds it again');
@@ -83,7 +85,7 @@ for my $way (qw(stop kill9)) {
 outcome($operations{confirm}[0]->(), 404, 29301000, 'the challenge is gone');
 my $resumed = outcome($operations{resume}[0]->(), 200, 102000, 'resume gives another')->data;
 outcome($client->post('/api/v1/auth/register/confirm', { tenant_slug => $slug, challenge_id => $resumed->{challenge_id},
-    code => secret(($server->mail_code($sent->{email}, 2))) }), 200, 102000, 'which works');
+            code => secret(($server->mail_code($sent->{email}, 2))) }), 200, 102000, 'which works');
 is($server->value("SELECT count(*) FROM cloudep.members WHERE status = 'reserved'"), 0, 'no registration is half done');
 
 # ---- data that cannot be

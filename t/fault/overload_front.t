@@ -28,8 +28,8 @@ END {
     CloudEP::Process::finish($haproxy, 'TERM') if $haproxy;
 }
 ok(wait_until(20, sub {
-    alive($haproxy) or die 'HAProxy did not start: ', slurp("$dir/console"), "\n";
-    return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
+            alive($haproxy) or die 'HAProxy did not start: ', slurp("$dir/console"), "\n";
+            return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
 }), 'HAProxy takes the example') or diag(slurp("$dir/console"));
 
 my $client = CloudEP::Client->new(port => $port, token => $member->{access});
@@ -49,9 +49,9 @@ my $load = CloudEP::Load->new($server->{dir});
 for my $number (1, 2) {
     my $sent = 0;
     $load->start($number => sub {
-        my ($count) = @_;
-        return sleep 0.02 if $sent++;
-        judge($count, $client->get('/api/v1/members/me'));
+            my ($count) = @_;
+            return sleep 0.02 if $sent++;
+            judge($count, $client->get('/api/v1/members/me'));
     });
 }
 ok(wait_until(30, sub { waiting_requests() == 2 }), 'two requests wait in the node');

@@ -8,7 +8,7 @@ use CloudEP::Totp;
 use MIME::Base64 qw(decode_base64url);
 
 my $server = own_server(values => { CloudEPCodeCooldown => 0, CloudEPCodesPerAddress => 0, CloudEPCodesPerTarget => 0, CloudEPMFAAttempts => 100,
-    CloudEPAddressAttempts => 0 })->start;
+        CloudEPAddressAttempts => 0 })->start;
 my $client = client(server => $server);
 my $confirm = '/api/v1/auth/register/confirm';
 my $verify = '/api/v1/members/me/totp/verify';
@@ -21,7 +21,7 @@ sub overloaded { my ($count) = @_; return $count->{'503 28603000'} // 0 }
 sub register_all {
     my ($tenant, @emails) = @_;
     return $client->parallel(map { ['POST', '/api/v1/auth/register', { tenant_slug => $tenant->{slug},
-        invite_code => $tenant->{invite}, email => $_, password => fresh_password(), accept_terms_version => '1' }] } @emails);
+                    invite_code => $tenant->{invite}, email => $_, password => fresh_password(), accept_terms_version => '1' }] } @emails);
 }
 
 sub uses { my ($tenant) = @_; return $server->value("SELECT uses FROM cloudep.invites WHERE code = :'code'", code => $tenant->{invite}) }
@@ -31,7 +31,7 @@ sub invites {
     my $tenant = tenant(server => $server, uses => 5);
     my $count = tally(register_all($tenant, map { fresh_email() } 1 .. $many));
     my $members = $server->value("SELECT count(*) FROM cloudep.members m JOIN cloudep.tenants t ON t.id = m.tenant_id"
-        . " WHERE t.slug = :'slug'", slug => $tenant->{slug});
+            . " WHERE t.slug = :'slug'", slug => $tenant->{slug});
     my $told = $count->{'200 102000'} // 0;
     cmp_ok($told, '<=', 5, "$many registers on an invite with 5 uses: not more than 5 succeed");
     ok($told == 5 || overloaded($count), 'and not fewer, unless the server had too much to do') or diag(explain $count);
@@ -74,7 +74,7 @@ sub attempts {
     my $first = attempt_register($at, display_name => 'First');
     my $second = attempt_resume($at, $first->{email}, password => fresh_password(), accept_terms_version => 'second');
     my @answers = $client->parallel(map { ['POST', $confirm, { tenant_slug => $_->{slug}, challenge_id => $_->{challenge_id},
-        code => $_->{code} }] } (($first, $second) x ($many / 2)));
+                    code => $_->{code} }] } (($first, $second) x ($many / 2)));
     my $count = tally(@answers);
     is($count->{'200 102000'}, 1, "$many confirms of two attempts: 1 succeeds") or diag(explain $count);
     is(1 + ($count->{'409 28309000'} // 0) + ($count->{'404 29301000'} // 0) + ($count->{'409 29309000'} // 0) + overloaded($count), $many,
@@ -82,7 +82,7 @@ sub attempts {
     my ($won) = grep { $_->status == 200 } @answers;
     my ($winner, $loser) = $won->data->{uid} eq $first->{uid} ? ($first, $second) : ($second, $first);
     is($server->value("SELECT string_agg(uid || ' ' || status || ' ' || terms_version, ',') FROM cloudep.members WHERE email = :'email'",
-        email => $first->{email}), "$winner->{uid} active " . ($winner == $first ? '2026-01' : 'second'), 'there is one member, with what the winner typed');
+            email => $first->{email}), "$winner->{uid} active " . ($winner == $first ? '2026-01' : 'second'), 'there is one member, with what the winner typed');
     is($server->value("SELECT count(*) FROM cloudep.sessions WHERE uid IN (:'one', :'two')", one => $first->{uid}, two => $second->{uid}), 1,
         'and one session');
     is(login($winner)->status, 200, "with the winner's password");
@@ -110,7 +110,7 @@ sub second_factors {
         my ($what, $code) = @$factor;
         my $count = tally($member->{client}->parallel((['POST', $verify, { code => $code }]) x $many));
         is($count->{'200 102000'}, 1, "$many verifications with one $what code: 1 succeeds") or diag(explain $count);
-        totp_rewind($server, $member); # the others counted as wrong guesses
+        totp_rewind($server, $member);    # the others counted as wrong guesses
     }
 }
 
@@ -119,5 +119,5 @@ for my $many (64, 256) {
 }
 
 expect_log(qr/CE101: .* failed \(overload\)/,
-    qr/AH00484/); # more clients than threads; a build that is slow enough notices
+    qr/AH00484/);    # more clients than threads; a build that is slow enough notices
 finish();

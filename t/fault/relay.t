@@ -27,8 +27,10 @@ expect_log(qr/CE702: (?:mail|sms) cannot be delivered at present/);
 my @REPLIES = (421, 450 .. 452, 455, 500 .. 504, 510 .. 515, 521, 530, 535, 541, 550 .. 556, 571);
 my @PUT_OFF = (450 .. 452, 455, 500, 502, 503, 530, 535);
 my %about_mail = ((map { $_ => 'given up' } @REPLIES), (map { $_ => 'put off' } @PUT_OFF), 421 => 'rest');
+
 # Before MAIL every reply is about the server, whatever its number: a few stand for all, as a worker rests after each.
 my @SESSION = (421, 450, 501, 504, 535, 550, 554);
+
 # What becomes of a mail whose session or transaction is answered so.
 my %table = (
     EHLO => { map { $_ => 'rest' } @SESSION },
@@ -58,8 +60,8 @@ sub next_mail {
 sub fates {
     my (@targets) = @_;
     my $rows = $pg->psql("SELECT target, CASE WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN failed_at IS NOT NULL THEN 'given up'"
-        . " WHEN last_error IS NOT NULL THEN 'put off' ELSE 'new' END, attempts, last_error, params IS NULL"
-        . ' FROM cloudep.outbox WHERE target IN (' . join(', ', map { "'$_'" } @targets) . ')');
+            . " WHEN last_error IS NOT NULL THEN 'put off' ELSE 'new' END, attempts, last_error, params IS NULL"
+            . ' FROM cloudep.outbox WHERE target IN (' . join(', ', map { "'$_'" } @targets) . ')');
     my %fates;
     @{ $fates{ $_->[0] } }{qw(state attempts error erased)} = @{$_}[1 .. 4] for @$rows;
     return \%fates;
@@ -70,8 +72,8 @@ sub settled {
     my ($next, @bad) = @_;
     my $fates;
     wait_until(60, sub {
-        $fates = fates($next, @bad);
-        return $fates->{$next}{state} eq 'delivered' && !grep { $fates->{$_}{state} eq 'new' } @bad;
+            $fates = fates($next, @bad);
+            return $fates->{$next}{state} eq 'delivered' && !grep { $fates->{$_}{state} eq 'new' } @bad;
     });
     return $fates;
 }
@@ -80,7 +82,7 @@ sub settled {
 sub park {
     my (@targets) = @_;
     $pg->psql("UPDATE cloudep.outbox SET next_attempt_at = now() + interval '1 hour', expires_at = now() + interval '2 hours'"
-        . ' WHERE delivered_at IS NULL AND failed_at IS NULL AND target IN (' . join(', ', map { "'$_'" } @targets) . ')');
+            . ' WHERE delivered_at IS NULL AND failed_at IS NULL AND target IN (' . join(', ', map { "'$_'" } @targets) . ')');
 }
 
 # One message had that answer, and the next one came behind it; returns what is wrong. from: where the log of that begins.
@@ -106,7 +108,7 @@ sub check_once {
     due($bad);
     my $next = next_mail();
     my $fates = settled($next, $bad);
-    my @wrong = faults(@{$fates}{$bad, $next}, $table{$stage}{$reply}, qr/\Q${\$smtp->address}: $named{$stage} was answered $reply\E 4\.9\.9$/m, $from);
+    my @wrong = faults(@{$fates}{ $bad, $next }, $table{$stage}{$reply}, qr/\Q${\$smtp->address}: $named{$stage} was answered $reply\E 4\.9\.9$/m, $from);
     is(join('; ', @wrong), '', "$stage $reply: $table{$stage}{$reply}");
     park($bad);
     return $bad;
@@ -129,7 +131,7 @@ for my $stage (qw(RCPT DATA END)) {
         my $next = next_mail();
         my $fates = settled($next, @bad{@once});
         for my $reply (@once) {
-            my @wrong = faults(@{$fates}{$bad{$reply}, $next}, $table{$stage}{$reply},
+            my @wrong = faults(@{$fates}{ $bad{$reply}, $next }, $table{$stage}{$reply},
                 qr/\Q${\$smtp->address}: $named{$stage} was answered $reply\E 4\.9\.9$/m, $from);
             is(join('; ', @wrong), '', "$stage $reply: $table{$stage}{$reply}");
         }
@@ -146,7 +148,7 @@ subtest 'a name in EHLO that is refused at RCPT, as Postfix does it' => sub {
     $smtp->rules("RCPT $bad 504 5.5.2 <relay-test.example>: Helo command rejected: need fully-qualified hostname");
     due($bad);
     my $next = next_mail();
-    my @wrong = faults(@{ settled($next, $bad) }{$bad, $next}, 'rest', qr/refuses the EHLO name relay-test\.example \(CloudEPMailHello\)/, $from);
+    my @wrong = faults(@{ settled($next, $bad) }{ $bad, $next }, 'rest', qr/refuses the EHLO name relay-test\.example \(CloudEPMailHello\)/, $from);
     is(join('; ', @wrong), '', 'is about the server, and the mail is kept');
     park($bad);
     push @waiting, $bad;
@@ -169,6 +171,7 @@ subtest 'a text behind refused ones' => sub {
     my $fresh = sub { '+8869' . join '', map { int rand 10 } 1 .. 8 };
     my $send = sub {
         my ($number) = @_;
+
         # A member may have ten codes a day.
         ($member, $left) = (register_member(server => $server, tenant => $tenant), 9) if !$left--;
         outcome($member->{client}->post('/api/v1/members/me/verifications/phone/start', { target => $number }), 200, 102000, 'a text is sent');
@@ -180,7 +183,7 @@ subtest 'a text behind refused ones' => sub {
         $send->($bad);
         $send->($next);
         my $fates = settled($next, $bad);
-        my @wrong = faults(@{$fates}{$bad, $next}, $expected{$status}, qr/127\.0\.0\.1:$gateway->{port}: the gateway answered HTTP $status$/m, $from);
+        my @wrong = faults(@{$fates}{ $bad, $next }, $expected{$status}, qr/127\.0\.0\.1:$gateway->{port}: the gateway answered HTTP $status$/m, $from);
         my $erased = $fates->{$bad}{erased} eq 't';
         push @wrong, 'its content is ' . ($erased ? 'erased' : 'kept') if $erased != ($expected{$status} eq 'given up');
         is(join('; ', @wrong), '', "HTTP $status: $expected{$status}");

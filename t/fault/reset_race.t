@@ -33,7 +33,7 @@ sub forgot {
 sub reset_by {
     my ($member, $challenge, $code, $password) = @_;
     return $member->{client}->post('/api/v1/auth/password/reset', { tenant_slug => $member->{slug}, challenge_id => $challenge,
-        code => $code, new_password => $password // fresh_password() });
+            code => $code, new_password => $password // fresh_password() });
 }
 
 # Logs in with the old password from $THREADS processes while $during->() works. Returns the last tokens of each.
@@ -43,11 +43,11 @@ sub besiege {
     unlink $load->{stop}, glob "$load->{counts}.*";
     for my $thread (1 .. $THREADS) {
         $load->start($thread => sub {
-            my ($count) = @_;
-            my $answer = login($member);
-            $count->{ $answer->status == 200 ? 'answered' : $answer->status == 401 ? 'refused' : 'wrong' }++;
-            warn $answer->raw if $answer->status != 200 && $answer->status != 401;
-            spew("$load->{counts}-token.$thread", $answer->data->{access_token}) if $answer->status == 200;
+                my ($count) = @_;
+                my $answer = login($member);
+                $count->{ $answer->status == 200 ? 'answered' : $answer->status == 401 ? 'refused' : 'wrong' }++;
+                warn $answer->raw if $answer->status != 200 && $answer->status != 401;
+                spew("$load->{counts}-token.$thread", $answer->data->{access_token}) if $answer->status == 200;
         });
     }
     CloudEP::Process::wait_until(30, sub { $THREADS == grep { -e "$load->{counts}-token.$_" } 1 .. $THREADS }) or die 'nobody got in before';
@@ -85,9 +85,9 @@ resets_end_sessions('local', $tenant);
 my $member = register_member(tenant => $tenant);
 my ($challenge, $code) = forgot($member);
 my $held = $server->pg->hold(3, "SELECT 1 FROM cloudep.members WHERE uid = '$member->{uid}' FOR SHARE;"
-    . ' INSERT INTO cloudep.sessions (tenant_id, id, uid, generation, amr, idle_expires_at, expires_at)'
-    . " SELECT tenant_id, gen_random_uuid(), uid, generation, 'pwd', now() + interval '1 hour', now() + interval '1 hour'"
-    . " FROM cloudep.members WHERE uid = '$member->{uid}'");
+        . ' INSERT INTO cloudep.sessions (tenant_id, id, uid, generation, amr, idle_expires_at, expires_at)'
+        . " SELECT tenant_id, gen_random_uuid(), uid, generation, 'pwd', now() + interval '1 hour', now() + interval '1 hour'"
+        . " FROM cloudep.members WHERE uid = '$member->{uid}'");
 outcome(reset_by($member, $challenge, $code), 200, 102000, 'a reset that waits for a login to commit its session');
 waitpid $held, 0;
 is(live($member), 0, 'has ended that session, too');
@@ -122,7 +122,7 @@ $member->{client} = $member->{client}->with(token => $next->{access_token});
 totp_enroll($member, $server);
 my $begin = sub { login($member)->data->{mfa_challenge_id} // die 'no second factor was asked for' };
 my $finish = sub { $member->{client}->post('/api/v1/auth/login/mfa', { tenant_slug => $member->{slug}, challenge_id => $_[0],
-    code => $member->{backup}[ $_[1] ] }) };
+            code => $member->{backup}[$_[1]] }) };
 my $waiting = $begin->();
 $server->psql(change(members => $ENDS, $member));
 outcome($finish->($waiting, 0), 404, 28301000, 'a second factor after the password was changed');
@@ -148,7 +148,7 @@ my @answers = $single->{client}->parallel(
 waitpid $held, 0;
 is($answers[0]->status, 200, 'TOTP is enrolled beside three logins');
 is($server->value("SELECT count(*) FROM cloudep.sessions WHERE uid = :'uid' AND opened_with = 'password' AND generation >="
-    . " (SELECT generation FROM cloudep.members WHERE uid = :'uid')", uid => $single->{uid}), 0, 'no login without it opened a session after that');
+            . " (SELECT generation FROM cloudep.members WHERE uid = :'uid')", uid => $single->{uid}), 0, 'no login without it opened a session after that');
 
 # ---- 64 clients: a change of the password against logins with the old one
 my $changer = register_member(tenant => $tenant);
@@ -156,7 +156,7 @@ for my $round (1 .. 3) {
     my $new = fresh_password();
     my $old_login = ['POST', '/api/v1/auth/login', { tenant_slug => $tenant->{slug}, email => $changer->{email}, password => $changer->{password} }];
     @answers = $changer->{client}->parallel((($old_login) x 32), ['POST', '/api/v1/members/me/password',
-        { current_password => $changer->{password}, new_password => $new }], (($old_login) x 31));
+            { current_password => $changer->{password}, new_password => $new }], (($old_login) x 31));
     my $done = $answers[32];
     my %count;
     $count{ $_->status . ' ' . ($_->code // '') }++ for @answers[0 .. 31, 33 .. 63];
@@ -165,18 +165,18 @@ for my $round (1 .. 3) {
     is(live($changer), 1, 'one session is left');
     outcome($changer->{client}->get('/api/v1/members/me'), 200, 102000, 'that of the change');
     is(scalar(grep { $_->status == 200 && $changer->{client}->with(token => $_->data->{access_token})->get('/api/v1/members/me')->status != 401 }
-        @answers[0 .. 31, 33 .. 63]), 0, 'and no other');
+                @answers[0 .. 31, 33 .. 63]), 0, 'and no other');
     $changer->{password} = $new;
 }
 
 # 64 changes at once: each has the right password, one counts.
 my @new = map { fresh_password() } 1 .. 64;
 @answers = $changer->{client}->parallel(map { ['POST', '/api/v1/members/me/password',
-    { current_password => $changer->{password}, new_password => $_ }] } @new);
+            { current_password => $changer->{password}, new_password => $_ }] } @new);
 my @won = grep { $answers[$_]->status == 200 } 0 .. $#answers;
 is(scalar @won, 1, 'of 64 changes at once one is made');
 is(scalar(grep { $_->status !~ /^(?:200|403|409|503)$/ } @answers), 0, 'the others are told why not');
-outcome(login($changer, password => $new[ $won[0] ]), 200, 102000, 'and that one is the password');
+outcome(login($changer, password => $new[$won[0]]), 200, 102000, 'and that one is the password');
 expect_log(qr/CE101: .* failed \(overload\)/, qr/AH00484/);
 
 # ---- provider zitadel

@@ -36,13 +36,13 @@ for my $first (0, 1) {
     my ($registered, $sent) = register(client => $clients[$first], tenant => $tenant);
     outcome($registered, 200, 102000, 'a registration begins on ' . ($first + 1));
     my $tokens = outcome($clients[$other]->post('/api/v1/auth/register/confirm', { tenant_slug => $slug,
-        challenge_id => $registered->data->{challenge_id}, code => codes_of($sent) }), 200, 102000, 'and is confirmed on the other')->data;
+                challenge_id => $registered->data->{challenge_id}, code => codes_of($sent) }), 200, 102000, 'and is confirmed on the other')->data;
     outcome(me($first, $tokens->{access_token}), 200, 102000, 'the first one takes its token');
     my $rotated = outcome($clients[$first]->post('/api/v1/auth/token/refresh', { refresh_token => $tokens->{refresh_token} }),
         200, 102000, 'and refreshes it')->data;
     my $again = outcome($clients[$other]->post('/api/v1/auth/token/refresh', { refresh_token => $tokens->{refresh_token} }),
         200, 102000, 'a parallel tab asks the other node')->data;
-    is_deeply(claims($again->{refresh_token}), claims($rotated->{refresh_token}), 'and gets the same successor'); # signed anew
+    is_deeply(claims($again->{refresh_token}), claims($rotated->{refresh_token}), 'and gets the same successor');    # signed anew
     outcome(on($first, $rotated->{access_token})->post('/api/v1/auth/logout'), 200, 102000, 'a logout on ' . ($first + 1));
     outcome(me($other, $rotated->{access_token}), 401, 29501000, 'is seen by the other at once');
     outcome($clients[$other]->post('/api/v1/auth/token/refresh', { refresh_token => $rotated->{refresh_token} }), 401, 28501000,
@@ -65,7 +65,7 @@ my ($registered, $sent) = register(client => $clients[0], tenant => $tenant);
 my $right = codes_of($sent);
 my %guess = (tenant_slug => $slug, challenge_id => $registered->data->{challenge_id});
 my @answers = map { my $client = $_; $client->parallel(map { ['POST', '/api/v1/auth/register/confirm',
-    { %guess, code => sprintf '%06d', ($right + $_ + $client->{port}) % 1_000_000 }] } 1 .. 20) } @clients;
+                { %guess, code => sprintf '%06d', ($right + $_ + $client->{port}) % 1_000_000 }] } 1 .. 20) } @clients;
 is(scalar(grep { $_->status == 403 } @answers), 5, 'of 40 wrong guesses on two nodes 5 are compared');
 
 # ---- one memcached is lost
@@ -85,6 +85,7 @@ for my $number (0 .. $#registered) {
     is($confirm->($resumed->data->{challenge_id}, codes_of($who, 2))->status, 200, 'which works');
     cmp_ok(time - $began, '<', 60, 'in bounded time');
 }
+
 # A challenge is several keys, which need not be on the same server.
 like(join(' ', sort keys %seen), qr/^(?:200 )?404$/, 'challenges went with it, and nothing else happened') or diag(explain \%seen);
 outcome(me(1, $session->{access_token}), 200, 102000, 'sessions do not notice');
@@ -96,9 +97,9 @@ ok(eval { register_member(tenant => $tenant, server => $nodes[1]); 1 }, 'a regis
 my $file = "$nodes[0]{keys}/signing.jwks";
 my $old = kid($session->{access_token});
 my $listed = sub { my ($node) = @_; return join ' ', sort map { $_->{kid} }
-    @{ JSON::PP->new->decode($clients[$node]->get('/.well-known/jwks.json')->body)->{keys} } };
+        @{ JSON::PP->new->decode($clients[$node]->get('/.well-known/jwks.json')->body)->{keys} } };
 my $new = JSON::PP->new->decode($nodes[0]->ctl(qw(key generate --alg ES256 --json --file), $file))->{key}{kid};
-$_->graceful for @nodes; # both know it before either signs with it
+$_->graceful for @nodes;    # both know it before either signs with it
 is($listed->(1), $listed->(0), 'both publish the same keys');
 like($listed->(0), qr/\Q$_\E/, "among them $_") for $old, $new;
 $nodes[0]->ctl(qw(key activate --kid), $new, '--file', $file);

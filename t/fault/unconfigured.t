@@ -10,11 +10,11 @@ my %body = (
     '/register' => { tenant_slug => 'demo', invite_code => 'X', email => fresh_email(), password => fresh_password(),
         accept_terms_version => '1' },
     '/register/confirm' => { tenant_slug => 'demo', challenge_id => 'A' x 22, code => '123456' },
-    '/register/resend'  => { tenant_slug => 'demo', challenge_id => 'A' x 22 },
-    '/register/resume'  => { tenant_slug => 'demo', email => fresh_email() },
-    '/login'            => { tenant_slug => 'demo', email => fresh_email(), password => fresh_password() },
-    '/token/refresh'    => { refresh_token => $member->{refresh} },
-    '/logout'           => undef,
+    '/register/resend' => { tenant_slug => 'demo', challenge_id => 'A' x 22 },
+    '/register/resume' => { tenant_slug => 'demo', email => fresh_email() },
+    '/login' => { tenant_slug => 'demo', email => fresh_email(), password => fresh_password() },
+    '/token/refresh' => { refresh_token => $member->{refresh} },
+    '/logout' => undef,
 );
 
 # What is missing, what the start says of it, and who then answers 501 (the others must not).
@@ -42,7 +42,7 @@ for my $part (@parts) {
         $off{$path} ? outcome($answer, 501, 28605000, "$path without @$without")
             : isnt($answer->status, 501, "$path works without @$without");
     }
-    $member = register_member(); # logged out, where that worked
+    $member = register_member();    # logged out, where that worked
     $body{'/token/refresh'}{refresh_token} = $member->{refresh};
     my $me = $client->with(token => $member->{access});
     for my $answer ($me->get('/api/v1/members/me'), $me->patch('/api/v1/members/me', { language => 'en' })) {

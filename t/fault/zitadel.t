@@ -10,8 +10,8 @@ use Time::HiRes qw(sleep);
 my $zitadel = zitadel();
 my $RESERVED = 5;
 my $server = zitadel_server($zitadel, values => {
-    CloudEPZitadelTimeout => 700, CloudEPZitadelPasswordTimeout => 1500, CloudEPZitadelFailures => 1000,
-    CloudEPReservedLifetime => $RESERVED,
+        CloudEPZitadelTimeout => 700, CloudEPZitadelPasswordTimeout => 1500, CloudEPZitadelFailures => 1000,
+        CloudEPReservedLifetime => $RESERVED,
 });
 my $tenant = zitadel_tenant($server, $zitadel);
 my $client = client(server => $server);
@@ -67,7 +67,7 @@ for my $kept (0, 1) {
     $zitadel->door(DELETE => 'requests');
     outcome(login($member, password => fresh_password()), 502, 28802000, 'login: the answer is lost');
     is(asked($zitadel, 'POST /v2/sessions'), 1, 'and the check not made again');
-    register_member(tenant => $tenant); # leaves a connection to be used again
+    register_member(tenant => $tenant);    # leaves a connection to be used again
 }
 $zitadel->clear_faults;
 
@@ -117,7 +117,7 @@ $zitadel->fault(method => 'PATCH', path => '/v2/users/*', status => 503, times =
 $told = register_member(tenant => $tenant);
 $used++;
 ok(wait_until(5, sub { grep { $_->{route} eq 'PATCH /v2/users/:id' && $_->{body}{human}{email}{email} eq $told->{email} }
-    @{ $zitadel->requests->{last} } }), 'once more');
+                @{ $zitadel->requests->{last} } }), 'once more');
 ok(!$verified->($told->{uid}), 'in vain');
 $server->restart;
 ok($verified->($told->{uid}), 'httpd does not stop before it was told');

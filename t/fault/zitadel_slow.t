@@ -8,8 +8,10 @@ use CloudEP::Zitadel;
 use Time::HiRes qw(time sleep);
 
 my $zitadel = zitadel();
+
 # One child process, so that there is one breaker and one line to look at.
 my @one_child = ('StartServers 1', 'ServerLimit 1', 'MaxRequestWorkers 25', 'MinSpareThreads 1', 'MaxSpareThreads 25');
+
 # Two connections to the database: were one held during a call, nobody else would be served.
 my $server = zitadel_server($zitadel, with => \@one_child, values => { CloudEPZitadelPause => 2, CloudEPDatabaseConnections => 2 });
 my $tenant = zitadel_tenant($server, $zitadel);
@@ -17,7 +19,7 @@ my $client = client(server => $server);
 my $member = register_member(tenant => $tenant);
 
 sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[@sorted / 2] }
-sub timed  { my ($code) = @_; my $began = time; my $result = $code->(); return (time - $began, $result) }
+sub timed { my ($code) = @_; my $began = time; my $result = $code->(); return (time - $began, $result) }
 
 # ---- wrong password and unknown email, 200 interleaved
 my $removed = register_member(tenant => $tenant);
@@ -41,6 +43,7 @@ my %median = map { $_ => median(@{ $took{$_} }) } keys %took;
 cmp_ok($median{wrong}, '>=', $delay / 1000, 'a wrong password takes what hashing takes');
 for my $kind (qw(unknown removed)) {
     my $apart = abs($median{$kind} / $median{wrong} - 1);
+
     # Without the padding it would be over 90 %; what it is on a quiet machine is for bench/conceal_timing to say.
     ok($apart < 0.3, sprintf 'median of %s: %.1f ms, of a wrong password: %.1f ms, %.1f %% apart', $kind,
         1000 * $median{$kind}, 1000 * $median{wrong}, 100 * $apart);
@@ -48,15 +51,15 @@ for my $kind (qw(unknown removed)) {
 
 # ---- the same where registering tells nobody who is registered
 my $concealing = zitadel_server($zitadel, pg => $server->pg, with => \@one_child, values => { CloudEPConcealAccounts => 'On',
-    CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0 });
+        CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0 });
 my $quiet_client = client(server => $concealing);
-login({ %$member, client => $quiet_client }, password => fresh_password()) for 1 .. 3; # what a refusal takes
+login({ %$member, client => $quiet_client }, password => fresh_password()) for 1 .. 3;    # what a refusal takes
 my @taken = map { register_member(tenant => $tenant) } 1 .. 3;
 my %register;
 for my $round (0 .. 35) {
     for my $kind (qw(free taken)) {
         my ($seconds, $answer) = timed(sub { (register(client => $quiet_client, tenant => $tenant,
-            $kind eq 'free' ? () : (email => $taken[$round % 3]{email})))[0] });
+                        $kind eq 'free' ? () : (email => $taken[$round % 3]{email})))[0] });
         push @{ $register{$kind} }, $seconds;
         $answer->status == 200 or fail("$kind: " . $answer->raw);
     }
@@ -73,7 +76,7 @@ for my $email ($member->{email}, fresh_email()) {
     $zitadel->door(DELETE => 'requests');
     my %status;
     my @crowd = client(server => $narrow)->parallel((['POST', '/api/v1/auth/login', { tenant_slug => $tenant->{slug},
-        email => $email, password => secret('Pw7-not-the-one') }]) x 8);
+                    email => $email, password => secret('Pw7-not-the-one') }]) x 8);
     $status{ $_->status . ' ' . $_->code }++ for @crowd;
     is_deeply(\%status, { '401 28501000' => 4, '503 28603000' => 4 }, '2 at once, 2 in line, 4 of 8 turned away')
         or diag(explain(\%status));
@@ -88,7 +91,7 @@ expect_log(qr/CE611: ZITADEL fails/, qr/CE101: .*\((?:identity provider|overload
 my $pid = fork // die;
 if (!$pid) {
     my @slow = $client->with(timeout => 40)->parallel((['POST', '/api/v1/auth/login', { tenant_slug => $tenant->{slug},
-        email => $member->{email}, password => $member->{password} }]) x 10);
+                    email => $member->{email}, password => $member->{password} }]) x 10);
     POSIX::_exit(grep({ $_->status == 502 } @slow) == 8 && grep({ $_->status == 503 } @slow) == 2 ? 0 : 1);
 }
 ok(wait_until(60, sub { ($zitadel->requests->{running}{'POST /v2/sessions'} // 0) == 8 }), 'eight logins hang at ZITADEL');

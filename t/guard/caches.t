@@ -21,14 +21,14 @@ my %SAYS = (
 );
 my $count = 0;
 my $backend = CloudEP::Backend->start(sub {
-    my ($head) = @_;
-    my ($status, $says) = $head =~ m{^\S+ /(\d+)/(\w+)/};
-    my ($uid) = $head =~ /^X-CloudEP-UID: (\S+)\r$/mi;
-    my $body = 'for ' . ($uid // 'nobody') . ', ' . ++$count;
-    my %line = (200 => '200 OK', 206 => '206 Partial Content', 304 => '200 OK', 404 => '404 Not Found');
-    my @range = $status == 206 ? 'Content-Range: bytes 0-' . (length($body) - 1) . '/1000' : ();
-    my @headers = ('Content-Type: text/plain', 'ETag: "e"', 'Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT', @{ $SAYS{$says} }, @range);
-    return $status == 304 && $head =~ /^If-None-Match:/mi ? ('304 Not Modified', \@headers, '') : ($line{$status}, \@headers, $body);
+        my ($head) = @_;
+        my ($status, $says) = $head =~ m{^\S+ /(\d+)/(\w+)/};
+        my ($uid) = $head =~ /^X-CloudEP-UID: (\S+)\r$/mi;
+        my $body = 'for ' . ($uid // 'nobody') . ', ' . ++$count;
+        my %line = (200 => '200 OK', 206 => '206 Partial Content', 304 => '200 OK', 404 => '404 Not Found');
+        my @range = $status == 206 ? 'Content-Range: bytes 0-' . (length($body) - 1) . '/1000' : ();
+        my @headers = ('Content-Type: text/plain', 'ETag: "e"', 'Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT', @{ $SAYS{$says} }, @range);
+        return $status == 304 && $head =~ /^If-None-Match:/mi ? ('304 Not Modified', \@headers, '') : ($line{$status}, \@headers, $body);
 });
 my $to = $backend->url =~ s{/$}{}r;
 
@@ -99,7 +99,7 @@ http {
 }
 CONF
     CloudEP::Test::keep(CloudEP::Edge->new(program => 'nginx', arguments => ['-p', $dir, '-e', 'stderr', '-c', "$dir/nginx.conf"],
-        port => $port, dir => $dir));
+            port => $port, dir => $dir));
     return $port;
 }
 
@@ -132,6 +132,7 @@ sub wrong_of {
     push @wrong, 'the first was not answered' if $first->status == 401 || ($method eq 'GET' && $first->body !~ /^for \Q$one->{uid}\E/);
     if ($status == 304) {
         my $same = ask($port, 'GET', $path, $token->($one), 'If-None-Match' => '"e"');
+
         # nginx asks for a whole page when it may store it.
         push @wrong, 'to the repeated: ' . $same->raw if $same->status != 304 && $same->body !~ /^for \Q$one->{uid}\E/;
         push @wrong, map { "304 $_" } wrong_headers($same, $way, $says);

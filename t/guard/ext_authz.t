@@ -16,7 +16,7 @@ $server->prepare;
 my $included = "$server->{dir}/cloudep.conf";
 spew($included, $server->configuration =~ s/^(?:Listen|LoadModule) .*\n//mgr);
 $server->{with} = [split /\n/, example('apache', '10.0.0.5:8081' => "127.0.0.1:$port", '/etc/cloudep/cloudep.conf' => $included,
-    'cloudep-tenant acme' => "cloudep-tenant $tenant->{slug}")];
+        'cloudep-tenant acme' => "cloudep-tenant $tenant->{slug}")];
 $server->start;
 spew("$server->{dir}/htdocs/index.html", 'open to everybody');
 

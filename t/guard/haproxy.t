@@ -16,11 +16,11 @@ sub haproxy {
     my $dir = CloudEP::Test::own_folder('haproxy');
     spew("$dir/cloudep.lua", example('lua'));
     spew("$dir/haproxy.cfg", example('haproxy',
-        '/etc/haproxy/cloudep.lua' => "$dir/cloudep.lua", 'bind :443 ssl crt /etc/haproxy/app.example.com.pem' => "bind 127.0.0.1:$port",
-        'https://id.example.com/' => "$node/", '127.0.0.1:3000' => $backend->url =~ s{^http://|/$}{}gr, 'verify?tenant=acme&' => "verify?tenant=$tenant->{slug}&",
-        'timeout client 30s' => 'timeout client 1s'));    # not to wait for it where a request keeps its connection
+            '/etc/haproxy/cloudep.lua' => "$dir/cloudep.lua", 'bind :443 ssl crt /etc/haproxy/app.example.com.pem' => "bind 127.0.0.1:$port",
+            'https://id.example.com/' => "$node/", '127.0.0.1:3000' => $backend->url =~ s{^http://|/$}{}gr, 'verify?tenant=acme&' => "verify?tenant=$tenant->{slug}&",
+            'timeout client 30s' => 'timeout client 1s'));    # not to wait for it where a request keeps its connection
     return CloudEP::Test::keep(CloudEP::Edge->new(program => 'haproxy', arguments => ['-db', '-f', "$dir/haproxy.cfg"],
-        port => $port, dir => $dir));
+            port => $port, dir => $dir));
 }
 
 guards(haproxy(server()->url), $tenant);

@@ -12,13 +12,13 @@ my $to = $backend->url;
 my @GUARD = ('AuthType CloudEP', 'AuthName x', 'AuthzSendForbiddenOnFailure On');
 sub location { my ($path, @lines) = @_; return ("<Location $path>", @lines, "ProxyPass $to", '</Location>') }
 my $server = own_server(values => { CloudEPIssuer => server()->url }, with => [
-    location('/app', @GUARD, 'Require valid-user', 'CloudEPIdentityHeaders On', 'CloudEPPreflight On'),
-    location('/quiet', @GUARD, 'Require valid-user'),
-    location('/open'),
-    location('/optional', @GUARD, 'Require all granted', 'CloudEPTokenOptional On', 'CloudEPIdentityHeaders On', 'CloudEPStripToken On'),
-    location('/bare', @GUARD, 'Require valid-user', 'CloudEPStripToken On', 'CloudEPTokenCookie access', 'CloudEPTokenOrigin https://app.example http://[::1]:8080'),
-    location('/merged', @GUARD, 'Require valid-user', 'CloudEPIdentityHeaders On'),
-    'MergeTrailers On',
+        location('/app', @GUARD, 'Require valid-user', 'CloudEPIdentityHeaders On', 'CloudEPPreflight On'),
+        location('/quiet', @GUARD, 'Require valid-user'),
+        location('/open'),
+        location('/optional', @GUARD, 'Require all granted', 'CloudEPTokenOptional On', 'CloudEPIdentityHeaders On', 'CloudEPStripToken On'),
+        location('/bare', @GUARD, 'Require valid-user', 'CloudEPStripToken On', 'CloudEPTokenCookie access', 'CloudEPTokenOrigin https://app.example http://[::1]:8080'),
+        location('/merged', @GUARD, 'Require valid-user', 'CloudEPIdentityHeaders On'),
+        'MergeTrailers On',
 ])->start;
 
 my %TRUE = ('X-CloudEP-UID' => $member->{uid}, 'X-CloudEP-Tenant' => $tenant->{slug}, 'X-CloudEP-AMR' => 'otp');
@@ -51,7 +51,7 @@ for my $path (qw(/app/ /quiet/ /open/ /optional/)) {
 my $all = arrives($member, '/app/', (map { "$_: admin" } @spellings[0 .. 15]), 'X-CloudEP-UID: root', 'X-Other: kept');
 is_deeply($all->{ lc $_ }, [$TRUE{$_}], "$_ is there once, and ours") for sort keys %TRUE;
 is_deeply($all->{'x-other'}, ['kept'], 'other headers stay');
-is_deeply(arrives($member, '/app/', 'X-CloudEP-UIDs: a', 'X-CloudEP-UI: b', 'X-CloudEP: c', 'Y-CloudEP-UID: d')->{$_->[0]}, [$_->[1]], "so does $_->[0]")
+is_deeply(arrives($member, '/app/', 'X-CloudEP-UIDs: a', 'X-CloudEP-UI: b', 'X-CloudEP: c', 'Y-CloudEP-UID: d')->{ $_->[0] }, [$_->[1]], "so does $_->[0]")
     for ['x-cloudep-uids', 'a'], ['x-cloudep-ui', 'b'], ['x-cloudep', 'c'], ['y-cloudep-uid', 'd'];
 
 # ---- what Connection names, a proxy drops: not ours
@@ -63,7 +63,7 @@ for my $connection ('X-CloudEP-UID', 'close, X-CloudEP-UID, X-CloudEP-Tenant, X-
 my $dropped = arrives($member, '/app/', 'Connection: X-Hop, X-CloudEP-UID', 'X-Hop: a', 'X-End: b');
 is_deeply([@{$dropped}{qw(x-hop x-end)}], [undef, ['b']], 'what else it names is dropped as ever');
 like(as()->raw(as($member)->with(token => $member->{access})->bytes(GET => '/app/', undef, Connection => 'X-CloudEP-UID')
-    . as($member)->bytes(GET => '/app/')), qr{\AHTTP/1\.1 200 .*HTTP/1\.1 200 }s, 'and the connection stays open, as it was asked');
+            . as($member)->bytes(GET => '/app/')), qr{\AHTTP/1\.1 200 .*HTTP/1\.1 200 }s, 'and the connection stays open, as it was asked');
 
 # ---- trailers come when all is decided
 my $chunked = join "\r\n", "POST /merged/ HTTP/1.1", 'Host: x', 'Connection: close', "Authorization: Bearer $member->{access}", 'Transfer-Encoding: chunked',

@@ -15,20 +15,20 @@ my $to = $backend->url;
 
 sub location { my ($path, @lines) = @_; return ("<Location $path>", 'AuthType CloudEP', 'AuthName x', 'AuthzSendForbiddenOnFailure On', @lines, '</Location>') }
 my $server = own_server(values => { CloudEPIssuer => server()->url }, with => [
-    location('/file', 'Require valid-user'),
-    location('/acme', "Require cloudep-tenant $acme->{slug}"),
-    location('/both', '<RequireAll>', 'Require valid-user', "Require not cloudep-tenant $other->{slug}", '</RequireAll>'),
-    location('/any', '<RequireAny>', "Require cloudep-tenant $acme->{slug}", "Require cloudep-claim sub $stranger->{uid}", '</RequireAny>'),
-    location('/mfa', 'Require cloudep-mfa 300'),
-    location('/fresh', 'Require cloudep-fresh 300'),
-    location('/usual', 'Require cloudep-fresh'),
-    location('/amr', 'Require cloudep-claim amr otp'),
-    location('/optional', 'Require all granted', 'CloudEPTokenOptional On', "ProxyPass $to"),
-    location('/app', 'Require valid-user', 'CloudEPIdentityHeaders On', "ProxyPass $to"),
-    location('/bare', 'Require valid-user', 'CloudEPIdentityHeaders On', 'CloudEPStripToken On', "ProxyPass $to"),
-    location('/cookie', 'Require valid-user', 'CloudEPTokenCookie access', 'CloudEPTokenOrigin https://app.example', "ProxyPass $to"),
-    location('/cors', 'Require valid-user', 'CloudEPPreflight On', "ProxyPass $to"),
-    '<Location /open>', "ProxyPass $to", '</Location>',
+        location('/file', 'Require valid-user'),
+        location('/acme', "Require cloudep-tenant $acme->{slug}"),
+        location('/both', '<RequireAll>', 'Require valid-user', "Require not cloudep-tenant $other->{slug}", '</RequireAll>'),
+        location('/any', '<RequireAny>', "Require cloudep-tenant $acme->{slug}", "Require cloudep-claim sub $stranger->{uid}", '</RequireAny>'),
+        location('/mfa', 'Require cloudep-mfa 300'),
+        location('/fresh', 'Require cloudep-fresh 300'),
+        location('/usual', 'Require cloudep-fresh'),
+        location('/amr', 'Require cloudep-claim amr otp'),
+        location('/optional', 'Require all granted', 'CloudEPTokenOptional On', "ProxyPass $to"),
+        location('/app', 'Require valid-user', 'CloudEPIdentityHeaders On', "ProxyPass $to"),
+        location('/bare', 'Require valid-user', 'CloudEPIdentityHeaders On', 'CloudEPStripToken On', "ProxyPass $to"),
+        location('/cookie', 'Require valid-user', 'CloudEPTokenCookie access', 'CloudEPTokenOrigin https://app.example', "ProxyPass $to"),
+        location('/cors', 'Require valid-user', 'CloudEPPreflight On', "ProxyPass $to"),
+        '<Location /open>', "ProxyPass $to", '</Location>',
 ])->start;
 make_path("$server->{dir}/htdocs/$_") for qw(file acme both any mfa fresh usual amr);
 spew("$server->{dir}/htdocs/$_/index.html", "inside $_") for qw(file acme both any mfa fresh usual amr);
@@ -74,26 +74,26 @@ is_page(page($member, '/mfa/index.html'), 403, 'an old one');
 # The last proof: [opened, reauthenticated, second factor] so many seconds ago, and whether that is within 300 and 900.
 my $enrolled = sub {
     server()->psql("INSERT INTO cloudep.totp (tenant_id, uid, secret, enrolled_at) SELECT tenant_id, uid, CASE WHEN :'on' THEN 's' END, CASE WHEN :'on' THEN now() END"
-        . " FROM cloudep.members WHERE uid = :'uid' ON CONFLICT (tenant_id, uid) DO UPDATE SET secret = excluded.secret, enrolled_at = excluded.enrolled_at",
+            . " FROM cloudep.members WHERE uid = :'uid' ON CONFLICT (tenant_id, uid) DO UPDATE SET secret = excluded.secret, enrolled_at = excluded.enrolled_at",
         uid => $member->{uid}, on => $_[0]);
 };
 for my $case (
-    ['opened just now',                       'f', 5,    undef, undef, 200, 200],
-    ['opened ten minutes ago',                'f', 600,  undef, undef, 403, 200],
-    ['opened an hour ago',                    'f', 3600, undef, undef, 403, 403],
-    ['reauthenticated just now',              'f', 3600, 5,     undef, 200, 200],
-    ['reauthenticated ten minutes ago',       'f', 3600, 600,   undef, 403, 200],
-    ['a second factor that is removed since', 'f', 3600, undef, 5,     200, 200],
-    ['with TOTP, opened just now',            't', 5,    undef, undef, 403, 403],
-    ['with TOTP, reauthenticated just now',   't', 3600, 5,     undef, 403, 403],
-    ['with TOTP, which was proved just now',  't', 3600, undef, 5,     200, 200],
-    ['with TOTP, proved ten minutes ago',     't', 5,    5,     600,   403, 200],
+    ['opened just now', 'f', 5, undef, undef, 200, 200],
+    ['opened ten minutes ago', 'f', 600, undef, undef, 403, 200],
+    ['opened an hour ago', 'f', 3600, undef, undef, 403, 403],
+    ['reauthenticated just now', 'f', 3600, 5, undef, 200, 200],
+    ['reauthenticated ten minutes ago', 'f', 3600, 600, undef, 403, 200],
+    ['a second factor that is removed since', 'f', 3600, undef, 5, 200, 200],
+    ['with TOTP, opened just now', 't', 5, undef, undef, 403, 403],
+    ['with TOTP, reauthenticated just now', 't', 3600, 5, undef, 403, 403],
+    ['with TOTP, which was proved just now', 't', 3600, undef, 5, 200, 200],
+    ['with TOTP, proved ten minutes ago', 't', 5, 5, 600, 403, 200],
 ) {
     my ($name, $totp, $opened, $fresh, $mfa, @expected) = @$case;
     $enrolled->($totp);
     server()->psql(join(', ', "UPDATE cloudep.sessions SET auth_time = now() - interval '$opened seconds'",
-        map { "$_->[0] = " . (defined $_->[1] ? "now() - interval '$_->[1] seconds'" : 'NULL') } ['fresh_at', $fresh], ['mfa_at', $mfa])
-        . " WHERE uid = :'uid'", uid => $member->{uid});
+            map { "$_->[0] = " . (defined $_->[1] ? "now() - interval '$_->[1] seconds'" : 'NULL') } ['fresh_at', $fresh], ['mfa_at', $mfa])
+            . " WHERE uid = :'uid'", uid => $member->{uid});
     is(join(' ', map { page($member, "/$_/index.html")->status } qw(fresh usual)), "@expected", "cloudep-fresh: $name");
 }
 $enrolled->('f');

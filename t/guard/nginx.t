@@ -30,6 +30,6 @@ $server
 }
 CONF
 guards(CloudEP::Test::keep(CloudEP::Edge->new(program => 'nginx', arguments => ['-p', $dir, '-e', 'stderr', '-c', "$dir/nginx.conf"],
-    port => $port, dir => $dir)), $tenant);
+            port => $port, dir => $dir)), $tenant);
 
 finish();

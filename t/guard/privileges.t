@@ -34,23 +34,23 @@ is(app('SELECT 1 FROM cloudep.tenants; UPDATE cloudep.invites SET uses = uses; D
 
 my @refused = (
     (map { ("ALTER TABLE cloudep.$_ ADD COLUMN x text", "DROP TABLE cloudep.$_", "TRUNCATE cloudep.$_",
-        "CREATE INDEX ON cloudep.$_ ((1))", "ALTER TABLE cloudep.$_ OWNER TO cloudep_app",
-        "ALTER TABLE cloudep.$_ DISABLE TRIGGER ALL",
-        "CREATE RULE r AS ON SELECT TO cloudep.$_ DO INSTEAD NOTHING", "COMMENT ON TABLE cloudep.$_ IS 'x'") } @tables),
+                "CREATE INDEX ON cloudep.$_ ((1))", "ALTER TABLE cloudep.$_ OWNER TO cloudep_app",
+                "ALTER TABLE cloudep.$_ DISABLE TRIGGER ALL",
+                "CREATE RULE r AS ON SELECT TO cloudep.$_ DO INSTEAD NOTHING", "COMMENT ON TABLE cloudep.$_ IS 'x'") } @tables),
     'CREATE TABLE cloudep.x (a int)', 'CREATE TABLE public.x (a int)', 'CREATE SCHEMA x', 'DROP SCHEMA cloudep CASCADE',
-        'ALTER SCHEMA cloudep RENAME TO x',
+    'ALTER SCHEMA cloudep RENAME TO x',
     'CREATE VIEW cloudep.x AS SELECT 1', 'CREATE FUNCTION cloudep.x() RETURNS int LANGUAGE sql AS $$SELECT 1$$',
-        'CREATE SEQUENCE cloudep.x', 'CREATE TYPE cloudep.x AS (a int)',
+    'CREATE SEQUENCE cloudep.x', 'CREATE TYPE cloudep.x AS (a int)',
     'CREATE ROLE x', 'ALTER ROLE cloudep_owner PASSWORD NULL',
-        'SET ROLE cloudep_owner', 'SET ROLE postgres', 'SET SESSION AUTHORIZATION cloudep_owner',
+    'SET ROLE cloudep_owner', 'SET ROLE postgres', 'SET SESSION AUTHORIZATION cloudep_owner',
     'ALTER SYSTEM SET log_statement = \'all\'', 'ALTER DATABASE cloudep SET log_statement = \'all\'', 'CREATE DATABASE x',
-        'DROP DATABASE cloudep', 'CREATE EXTENSION file_fdw',
+    'DROP DATABASE cloudep', 'CREATE EXTENSION file_fdw',
     q(COPY cloudep.tenants TO PROGRAM 'cat'), q(COPY cloudep.tenants TO '/tmp/x'), q(SELECT pg_read_file('/etc/passwd')),
-        q(SELECT pg_reload_conf()), q(SELECT lo_export(1, '/tmp/x')),
+    q(SELECT pg_reload_conf()), q(SELECT lo_export(1, '/tmp/x')),
     q(INSERT INTO cloudep.tenants DEFAULT VALUES), 'UPDATE cloudep.tenants SET name = name',
-        'DELETE FROM cloudep.tenants', q(INSERT INTO cloudep.invites DEFAULT VALUES), 'DELETE FROM cloudep.invites',
+    'DELETE FROM cloudep.tenants', q(INSERT INTO cloudep.invites DEFAULT VALUES), 'DELETE FROM cloudep.invites',
     (map { "UPDATE cloudep.invites SET $_->[0] = $_->[0]" } grep { $_->[0] ne 'uses' }
-        @{ $pg->psql(q(SELECT column_name FROM information_schema.columns WHERE table_schema = 'cloudep' AND table_name = 'invites')) }),
+            @{ $pg->psql(q(SELECT column_name FROM information_schema.columns WHERE table_schema = 'cloudep' AND table_name = 'invites')) }),
     'UPDATE cloudep.events SET name = name', 'DELETE FROM cloudep.events',
     'CREATE TEMPORARY TABLE x (a int)', 'SELECT lo_create(0)', 'SELECT lo_creat(-1)', q(SELECT lo_from_bytea(0, 'x')),
 );
@@ -58,7 +58,7 @@ for my $sql (@refused) {
     is(app($sql), '42501', "refused: $sql");
 }
 is($pg->value(q(SELECT count(*) FROM pg_tables WHERE schemaname = 'cloudep')), scalar @tables, 'no table has come or gone');
-app("GRANT $_ TO PUBLIC") for 'USAGE ON SCHEMA cloudep', map { "SELECT ON cloudep.$_" } @tables; # PostgreSQL only warns that it grants nothing
+app("GRANT $_ TO PUBLIC") for 'USAGE ON SCHEMA cloudep', map { "SELECT ON cloudep.$_" } @tables;    # PostgreSQL only warns that it grants nothing
 is($pg->value($ACL), $acl, 'and nobody has got more rights');
 
 # ---- events: removed by age alone, made nameless for those who leave alone

@@ -13,7 +13,7 @@ for my $case (
     ['Require cloudep-tenant', qr/cloudep-tenant needs at least one tenant slug/],
     (map { ["Require not cloudep-tenant $_", qr/cloudep-tenant: .* is not the slug of a tenant/] } 'Acme', 'acme,widgets', 'acme "a b"', '-acme', 'acme "" widgets', 'a' x 64),
     ['Require cloudep-mfa', qr/cloudep-mfa needs a number of seconds/], (map { ["Require cloudep-mfa $_", qr/cloudep-mfa needs a number of seconds/] }
-        '0', '-5', '5m', '300 600', '1.5', '""', '99999999999999999999', '0x10'),
+            '0', '-5', '5m', '300 600', '1.5', '""', '99999999999999999999', '0x10'),
     (map { ["Require cloudep-claim$_", qr/cloudep-claim needs a claim and its value/] } '', ' amr', ' amr mfa otp'),
     ['Require cloudep-claim email a@b.example', qr/cloudep-claim knows sub, tid, sid and amr/],
     (map { ["Require not cloudep-claim $_", qr/cloudep-claim sub, tid and sid need a UUID/] } 'sub me', 'tid acme', 'sid ""'),
@@ -50,17 +50,17 @@ my $keyless = with_page(own_server(without => ['CloudEPSigningKeys'], with => [l
 is(passes($keyless, '/x/x', $_), 500, 'nor without keys') for undef, $member;
 
 my $odd = with_page(own_server(values => { CloudEPIssuer => server()->url }, with => [
-    location('/typeless', 'Require valid-user'), location('/tenantless', "Require cloudep-tenant $tenant->{slug}"), location('/basic', 'AuthType Basic', 'AuthName x',
-        'AuthBasicProvider file', 'AuthUserFile /dev/null', "Require cloudep-tenant $tenant->{slug}"),
-    location('/optional', @GUARD, 'CloudEPTokenOptional On', 'Require valid-user'), location('/case', 'AuthType cloudep', 'AuthName x', 'Require valid-user'),
-    location('/quoted', @GUARD, qq(Require cloudep-claim "amr" "otp")),
-    location('/part', @GUARD, 'Require cloudep-claim amr ot'), location('/capitals', @GUARD, 'Require cloudep-claim amr OTP'),
-    location('/sub', @GUARD, "Require cloudep-claim sub \U$member->{uid}"),
-    location('/tid', @GUARD, 'Require cloudep-claim tid ' . server()->value(q(SELECT id FROM cloudep.tenants WHERE slug = :'slug'), slug => $tenant->{slug})),
-    location('/sid', @GUARD, 'Require cloudep-claim sid ' . server()->value(q(SELECT id FROM cloudep.sessions WHERE uid = :'uid'), uid => $member->{uid})),
-    location('/slugs', @GUARD, "Require cloudep-tenant x $tenant->{slug} y"), location('/otherslugs', @GUARD, "Require cloudep-tenant x $tenant->{slug}y"),
-    location('/mfa', @GUARD, 'Require cloudep-mfa 60'), location('/long', @GUARD, 'Require cloudep-mfa 100000'),
-    location('/nomfa', @GUARD, '<RequireAll>', 'Require valid-user', 'Require not cloudep-mfa 60', '</RequireAll>'),
+            location('/typeless', 'Require valid-user'), location('/tenantless', "Require cloudep-tenant $tenant->{slug}"), location('/basic', 'AuthType Basic', 'AuthName x',
+                'AuthBasicProvider file', 'AuthUserFile /dev/null', "Require cloudep-tenant $tenant->{slug}"),
+            location('/optional', @GUARD, 'CloudEPTokenOptional On', 'Require valid-user'), location('/case', 'AuthType cloudep', 'AuthName x', 'Require valid-user'),
+            location('/quoted', @GUARD, qq(Require cloudep-claim "amr" "otp")),
+            location('/part', @GUARD, 'Require cloudep-claim amr ot'), location('/capitals', @GUARD, 'Require cloudep-claim amr OTP'),
+            location('/sub', @GUARD, "Require cloudep-claim sub \U$member->{uid}"),
+            location('/tid', @GUARD, 'Require cloudep-claim tid ' . server()->value(q(SELECT id FROM cloudep.tenants WHERE slug = :'slug'), slug => $tenant->{slug})),
+            location('/sid', @GUARD, 'Require cloudep-claim sid ' . server()->value(q(SELECT id FROM cloudep.sessions WHERE uid = :'uid'), uid => $member->{uid})),
+            location('/slugs', @GUARD, "Require cloudep-tenant x $tenant->{slug} y"), location('/otherslugs', @GUARD, "Require cloudep-tenant x $tenant->{slug}y"),
+            location('/mfa', @GUARD, 'Require cloudep-mfa 60'), location('/long', @GUARD, 'Require cloudep-mfa 100000'),
+            location('/nomfa', @GUARD, '<RequireAll>', 'Require valid-user', 'Require not cloudep-mfa 60', '</RequireAll>'),
 ]), my @pages = qw(typeless tenantless basic optional case quoted part capitals sub tid sid slugs otherslugs mfa long nomfa));
 my %expected = (
     typeless => '500 500', tenantless => '500 500', basic => '401 401', optional => '401 200', case => '401 200', quoted => '401 200',

@@ -36,18 +36,19 @@ for my $operation (operations()) {
     for my $field (@{ $operation->{fields} }) {
         my @cases = $operation->{query}
             ? map { { name => $_->[0], status => $_->[2], request => [$method,
-                "$path?$_->[1]"] } } hostile_queries($operation, $field, %given)
+                    "$path?$_->[1]"] } } hostile_queries($operation, $field, %given)
             : map { { name => $_->[0], status => $_->[2], request => [$method, $path,
-                $_->[1]] } } hostile_bodies($operation, $field, %given);
+                    $_->[1]] } } hostile_bodies($operation, $field, %given);
         judge($client, "$method $path: $field->{name}", @cases);
     }
+
     # Bodies that are no object, for operations that read one and for those that do not; never the logout of our member.
     next if $path =~ /logout$/;
     my @bodies = ('', ' ', 'null', 'true', '0', '"x"', '[]', '[{}]', '{', '{}{}', "\0", "\xff", '[' x 15_000,
         '{"a":' x 3000, 'a=b&c=d', '<a/>', "\x1f\x8b\x08", '{"a":1' . ' ' x 16_000);
     judge($client, "$method $path: bodies that are no object", map { { name => substr($_, 0, 30),
-        status => @{ $operation->{fields} } && !$operation->{query} ? 400 : undef,
-        request => [$method, $path, $_] } } @bodies);
+                status => @{ $operation->{fields} } && !$operation->{query} ? 400 : undef,
+                request => [$method, $path, $_] } } @bodies);
 }
 
 diag("\n$cases hostile bodies and queries; answers: ", join ', ', map { "$statuses{$_} x $_" } sort keys %statuses);

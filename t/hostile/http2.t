@@ -20,6 +20,7 @@ sub h2 {
         ($status, $output, $errors) = capture($options{body}, 'curl', '-sS', '-i', '--raw', '--max-time', 30, '--path-as-is',
             $options{how} // '--http2-prior-knowledge', '-X', $method, ($method eq 'HEAD' ? '--head' : ()), @headers, @body,
             $server->url($path));
+
         # curl cannot take an answer that overtakes the request's body, not even httpd's own 404.
         last unless $status == 92 && @body;
     }
@@ -66,8 +67,8 @@ for my $header ('X-UID: x', 'X-Forwarded-For: 127.0.0.1', 'X-HTTP-Method-Overrid
     'Host: evil.example', 'Cookie: ' . 'a=b; ' x 500, 'X-A: ' . 'b' x 7000) {
     my $answer = h2(GET => $me, headers => [$header]);
     ok($answer->status == 401 || $answer->status == 400 || !$answer->status, substr($header, 0,
-        40) . ' opens nothing') or diag($answer->raw);
-    next if !$answer->status; # a header that HTTP/2 does not have ends the stream
+            40) . ' opens nothing') or diag($answer->raw);
+    next if !$answer->status;    # a header that HTTP/2 does not have ends the stream
     my @faults = faults($answer);
     ok(!@faults, 'and is answered by the envelope') or diag("@faults: ", $answer->raw);
 }

@@ -27,7 +27,7 @@ outcome(access($access->token), 200, 102000, 'a token that we make as the server
 
 for my $attack ($access->attacks) {
     my ($name, $token) = @$attack;
-    if (length $token > 8000) { # httpd itself takes no header field of that length
+    if (length $token > 8000) {    # httpd itself takes no header field of that length
         outcome(access($token), 400, 10101000, "access: $name");
         next;
     }

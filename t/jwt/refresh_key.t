@@ -70,7 +70,7 @@ for my $name (sort keys %verifiers) {
     my $ask = $verifiers{$name};
     like($ask->($member->{access}), qr/^accepted/, "$name accepts the access token");
     like($ask->($member->{refresh}), qr/^refused/, "$name refuses the refresh token");
-    like($ask->($old->{refresh}), qr/^accepted/, "$name would take one of CloudEPRefreshTokens signed") ;
+    like($ask->($old->{refresh}), qr/^accepted/, "$name would take one of CloudEPRefreshTokens signed");
 }
 
 

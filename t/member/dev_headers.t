@@ -14,7 +14,7 @@ unlike(server->log, qr/CE11:/, 'and nothing is said');
 
 my $remoteip = CloudEP::Httpd::apxs('LIBEXECDIR') . '/mod_remoteip.so';
 my $server = own_server(values => { CloudEPDevIdentityHeaders => 'On' }, with => ["LoadModule remoteip_module \"$remoteip\"",
-    'RemoteIPHeader X-Forwarded-For', 'RemoteIPInternalProxy 127.0.0.0/8'])->start;
+        'RemoteIPHeader X-Forwarded-For', 'RemoteIPInternalProxy 127.0.0.0/8'])->start;
 my $client = client(server => $server);
 like($server->log, qr/:warn\].*CE11: CloudEPDevIdentityHeaders is On/, 'on: the log warns');
 is(outcome($client->get($me, @headers), 200, 102000, 'on: they are believed')->data->{uid}, $member->{uid}, 'and name the member');

@@ -13,8 +13,8 @@ my $client = $member->{client};
 sub age {
     my (%age) = @_;
     server->psql('UPDATE cloudep.sessions SET '
-        . join(', ', map { "$_ = " . (defined $age{$_} ? "now() - interval '$age{$_} seconds'" : 'NULL') } sort keys %age)
-        . " WHERE uid = :'uid'", uid => $member->{uid});
+            . join(', ', map { "$_ = " . (defined $age{$_} ? "now() - interval '$age{$_} seconds'" : 'NULL') } sort keys %age)
+            . " WHERE uid = :'uid'", uid => $member->{uid});
 }
 
 # ---- a member without a second factor
@@ -48,7 +48,7 @@ outcome($client->post("$me/verify", { code => totp_wrong_code($secret) }), 403, 
 outcome($client->post("$me/backup-codes"), 403, 29505001, 'proves nothing');
 my $passed = login($member);
 my $other = $client->with(token => $client->post('/api/v1/auth/login/mfa', { tenant_slug => $member->{slug},
-    challenge_id => $passed->data->{mfa_challenge_id}, code => totp_code($secret) })->data->{access_token});
+            challenge_id => $passed->data->{mfa_challenge_id}, code => totp_code($secret) })->data->{access_token});
 outcome($client->post("$me/backup-codes"), 403, 29505001, "nor does another session's proof");
 outcome($other->post("$me/backup-codes"), 200, 102000, 'that session has proved it by its login');
 totp_rewind($server, $member);

@@ -30,13 +30,13 @@ my $verification_code = $server->mail_code($target);
 # Each id at every operation that takes one, with the code that is right where it belongs, from A's side.
 my %tries = (
     "$auth/register/confirm" => sub { { tenant_slug => $home->{slug}, challenge_id => $_[0], code => $_[1] } },
-    "$auth/register/resend"  => sub { { tenant_slug => $home->{slug}, challenge_id => $_[0] } },
-    "$auth/password/reset"   => sub {
+    "$auth/register/resend" => sub { { tenant_slug => $home->{slug}, challenge_id => $_[0] } },
+    "$auth/password/reset" => sub {
         { tenant_slug => $home->{slug}, challenge_id => $_[0], code => $_[1], new_password => fresh_password() }
     },
-    "$auth/login/mfa"                   => sub { { tenant_slug => $home->{slug}, challenge_id => $_[0], code => $_[1] } },
-    "$me/verifications/email/confirm"   => sub { { challenge_id => $_[0], code => $_[1] } },
-    "$me/verifications/phone/confirm"   => sub { { challenge_id => $_[0], code => $_[1] } },
+    "$auth/login/mfa" => sub { { tenant_slug => $home->{slug}, challenge_id => $_[0], code => $_[1] } },
+    "$me/verifications/email/confirm" => sub { { challenge_id => $_[0], code => $_[1] } },
+    "$me/verifications/phone/confirm" => sub { { challenge_id => $_[0], code => $_[1] } },
 );
 my %ids = (
     registration => [$registration, $registration_code], reset => [$reset, $reset_code],
@@ -45,7 +45,7 @@ my %ids = (
 for my $kind (sort keys %ids) {
     for my $path (sort keys %tries) {
         my $scope = $path =~ /members/ ? 29 : 28;
-        for my $try (1 .. 6) { # more often than a challenge has guesses
+        for my $try (1 .. 6) {    # more often than a challenge has guesses
             my $answer = $intruder->{client}->post($path, $tries{$path}->(@{ $ids{$kind} }));
             next if $answer->status == 403 && $answer->code == $scope * 1_000_000 + 505_000 && $try < 6;
             outcome($answer, 403, $scope * 1_000_000 + 505_000, "B's $kind challenge at $path");
@@ -66,7 +66,7 @@ outcome($anybody->post("$auth/register/resume", { tenant_slug => $home->{slug}, 
 my ($again) = register(client => $anybody, tenant => $home, email => $victim->{email});
 outcome($again, 200, 102000, "an email taken in B is free in A");
 outcome($anybody->post("$auth/register", { tenant_slug => $home->{slug}, invite_code => $away->{invite}, email => fresh_email(),
-    password => fresh_password(), accept_terms_version => '1' }), 404, 28301000, "B's invite opens nothing in A");
+            password => fresh_password(), accept_terms_version => '1' }), 404, 28301000, "B's invite opens nothing in A");
 
 # ---- tokens, codes: A's own session with what is B's
 
@@ -87,6 +87,6 @@ my %mine = (
 outcome($victim->{client}->post($_, $mine{$_}), 200, 102000, "B's own challenge is still good at $_") for sort keys %mine;
 is($victim->{client}->get("$me/totp")->data->{backup_codes_remaining}, 10, 'and no backup code is gone');
 outcome($anybody->post("$auth/password/reset", { tenant_slug => $away->{slug}, challenge_id => $reset, code => $reset_code,
-    new_password => fresh_password() }), 200, 102000, "nor is B's reset");
+            new_password => fresh_password() }), 200, 102000, "nor is B's reset");
 
 finish();

@@ -7,21 +7,22 @@ use CloudEP::Test;
 use CloudEP::Totp;
 
 my $me = '/api/v1/members/me';
+
 # Path, then: a body that passes, the code of a database failure, the outcome when the member's row is gone.
 my @operations = (
-    ['GET',    $me,                                 undef, 29201000, [404, 29301000]],
-    ['PATCH',  $me,                                 { display_name => 'A' }, 29201000, [404, 29301000]],
-    ['POST',   "$me/verifications/email/start",     { target => 'a@example.com' }, 29201000, [401, 29501000]],
-    ['POST',   "$me/verifications/email/confirm",   { challenge_id => 'A' x 22, code => '123456' }, 29201000, [404, 29301000]],
-    ['POST',   "$me/verifications/phone/start",     { target => '+886912345678' }, 29201000, [401, 29501000]],
-    ['POST',   "$me/verifications/phone/confirm",   { challenge_id => 'A' x 22, code => '123456' }, 29201000, [404, 29301000]],
-    ['GET',    "$me/totp",                          undef, 29201000, [401, 29501000]],
-    ['POST',   "$me/totp/enroll-start",             undef, 29601000, [401, 29501000]],
-    ['POST',   "$me/totp/enroll-confirm",           { code => '123456' }, 29601000, [404, 29301000]],
-    ['POST',   "$me/totp/verify",                   { code => '123456' }, 29601000, [401, 29501000]],
-    ['POST',   "$me/totp/backup-codes",             undef, 29601000, [404, 29301000]],
-    ['DELETE', "$me/totp",                          undef, 29201000, [404, 29301000]],
-    ['GET',    "$me/totp/qr",                       undef, 29201000, [404, 29301000]],
+    ['GET', $me, undef, 29201000, [404, 29301000]],
+    ['PATCH', $me, { display_name => 'A' }, 29201000, [404, 29301000]],
+    ['POST', "$me/verifications/email/start", { target => 'a@example.com' }, 29201000, [401, 29501000]],
+    ['POST', "$me/verifications/email/confirm", { challenge_id => 'A' x 22, code => '123456' }, 29201000, [404, 29301000]],
+    ['POST', "$me/verifications/phone/start", { target => '+886912345678' }, 29201000, [401, 29501000]],
+    ['POST', "$me/verifications/phone/confirm", { challenge_id => 'A' x 22, code => '123456' }, 29201000, [404, 29301000]],
+    ['GET', "$me/totp", undef, 29201000, [401, 29501000]],
+    ['POST', "$me/totp/enroll-start", undef, 29601000, [401, 29501000]],
+    ['POST', "$me/totp/enroll-confirm", { code => '123456' }, 29601000, [404, 29301000]],
+    ['POST', "$me/totp/verify", { code => '123456' }, 29601000, [401, 29501000]],
+    ['POST', "$me/totp/backup-codes", undef, 29601000, [404, 29301000]],
+    ['DELETE', "$me/totp", undef, 29201000, [404, 29301000]],
+    ['GET', "$me/totp/qr", undef, 29201000, [404, 29301000]],
 );
 my %cached = map { $_ => 1 } grep { /verifications/ } map { $_->[1] } @operations;
 
@@ -105,6 +106,7 @@ $pg->psql("UPDATE cloudep.totp SET secret = 'v1.nokey.AAAA' WHERE uid = :'uid'",
 outcome($second->{client}->post("$me/totp/verify", { code => '123456' }), 500, 29601000, 'a secret that cannot be unsealed');
 outcome($anybody->post($mfa, { %{ $right->() }, challenge_id => login($second)->data->{mfa_challenge_id} }), 500, 28601000,
     'nor at login');
+
 # Sealed for another member: the row was copied.
 my $third = totp_enroll(register_member(server => $server), $server);
 $pg->psql("UPDATE cloudep.totp SET secret = (SELECT secret FROM cloudep.totp WHERE uid = :'from') WHERE uid = :'to'",
@@ -112,9 +114,9 @@ $pg->psql("UPDATE cloudep.totp SET secret = (SELECT secret FROM cloudep.totp WHE
 outcome($second->{client}->post("$me/totp/verify", { code => totp_code($third->{totp}) }), 500, 29601000,
     "another member's secret opens nothing");
 $pg->psql("UPDATE cloudep.backup_codes b SET mac = f.mac, generation = o.backup_generation FROM cloudep.totp o,"
-    . " (SELECT mac, row_number() OVER () AS n FROM cloudep.backup_codes WHERE uid = :'from') f,"
-    . " (SELECT mac, row_number() OVER () AS n FROM cloudep.backup_codes WHERE uid = :'to') t"
-    . " WHERE b.uid = :'to' AND o.uid = b.uid AND b.mac = t.mac AND t.n = f.n", from => $third->{uid}, to => $second->{uid});
+        . " (SELECT mac, row_number() OVER () AS n FROM cloudep.backup_codes WHERE uid = :'from') f,"
+        . " (SELECT mac, row_number() OVER () AS n FROM cloudep.backup_codes WHERE uid = :'to') t"
+        . " WHERE b.uid = :'to' AND o.uid = b.uid AND b.mac = t.mac AND t.n = f.n", from => $third->{uid}, to => $second->{uid});
 outcome($second->{client}->post("$me/totp/verify", { code => $third->{backup}[0] }), 403, 29505000, 'nor do their backup codes');
 
 # ---- a member that is gone while the session lives, then a tenant that is gone
@@ -126,7 +128,7 @@ all_answer($gone->{client}, 'the member is gone', sub { @{ $_[4] } });
 $pg->psql("DELETE FROM cloudep.$_ WHERE tenant_id = :'id'", id => $tenant) for qw(events outbox lockouts members invites);
 $pg->psql("DELETE FROM cloudep.tenants WHERE id = :'id'", id => $tenant);
 $server->stop;
-$server->start; # whose children have never heard of the tenant
+$server->start;    # whose children have never heard of the tenant
 all_answer($gone->{client}, 'the tenant is gone', sub { (500, 29601000) });
 
 # ---- not configured
@@ -148,7 +150,7 @@ for (
     is($caller->get($_)->status, 200, "GET $_ does without $directive") for $me, "$me/totp";
     next unless $directive eq 'CloudEPMemcacheServer';
     outcome(client(server => $without)->post('/api/v1/auth/login', { tenant_slug => $third->{slug}, email => $third->{email},
-        password => $third->{password} }), 501, 28605000, 'login with a second factor takes memcached');
+                password => $third->{password} }), 501, 28605000, 'login with a second factor takes memcached');
 }
 
 finish();

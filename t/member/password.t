@@ -38,7 +38,7 @@ is(of(sessions => 'max(revoke_reason)', $member), 'password_changed', 'and says 
 outcome(login($member), 401, 28501000, 'the old password is wrong');
 outcome(login($member, password => $new), 200, 102000, 'the new one is right');
 outcome($client->post('/api/v1/auth/password/reset', { tenant_slug => $tenant->{slug}, challenge_id => $waiting->{challenge_id}, code => $reset_code,
-    new_password => fresh_password() }), 404, 29301000, 'a reset that was under way is over');
+            new_password => fresh_password() }), 404, 29301000, 'a reset that was under way is over');
 my @notices = grep { $_->{headers}{subject} =~ /was changed/ } $server->mails($member->{email}, 3);
 is(scalar @notices, 1, 'the member is told by mail');
 unlike($notices[0]{raw}, qr/\Q$new\E/, 'without the password');
@@ -128,7 +128,7 @@ $server->psql("UPDATE cloudep.members SET has_password = false, password_due = t
 my $due = outcome($forgot->(), 200, 102000, 'a password that was taken away can be reset')->data;
 my $due_code = secret(CloudEP::Mail::code((grep { $_->{headers}{subject} =~ /reset code/ } $server->mails($social->{email}, 4))[-1]));
 outcome($client->post('/api/v1/auth/password/reset', { tenant_slug => $tenant->{slug}, challenge_id => $due->{challenge_id}, code => $due_code,
-    new_password => $social->{password} = fresh_password() }), 200, 102000, 'by the code');
+            new_password => $social->{password} = fresh_password() }), 200, 102000, 'by the code');
 is(of(members => "concat_ws(' ', has_password, password_due, ways_in)", $social), 't f 2', 'and had been counted as a way in all the time');
 outcome(login($social), 200, 102000, 'the new one is right');
 
@@ -137,7 +137,7 @@ my $issuer = 'https://login.company.example';
 my $company = own_server(pg => $pg, memcached => $memcached, values => { CloudEPExchangeIssuer => $issuer, CloudEPExchangeAudience => 'x', CloudEPIssuer => $server->url })->start;
 my $employee = member();
 $server->psql("INSERT INTO cloudep.identities (tenant_id, issuer, subject, uid) SELECT tenant_id, :'issuer', '7', uid FROM cloudep.members WHERE uid = :'uid';"
-    . " UPDATE cloudep.members SET has_password = false WHERE uid = :'uid'; DELETE FROM cloudep.credentials WHERE uid = :'uid'",
+        . " UPDATE cloudep.members SET has_password = false WHERE uid = :'uid'; DELETE FROM cloudep.credentials WHERE uid = :'uid'",
     uid => $employee->{uid}, issuer => $issuer);
 my $at_company = { %$employee, client => client(server => $company, token => $employee->{access}) };
 my $elsewhere = outcome(change($at_company), 403, 29505000, 'a member of token/exchange');

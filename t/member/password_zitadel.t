@@ -25,7 +25,7 @@ sub reset_of {
     my $id = $client->post('/api/v1/auth/password/forgot', { tenant_slug => $tenant->{slug}, email => $member->{email} })->data->{challenge_id};
     my @about = grep { $_->{headers}{subject} =~ /reset code/ } $server->mails($member->{email}, $mails);
     return $client->post('/api/v1/auth/password/reset', { tenant_slug => $tenant->{slug}, challenge_id => $id,
-        code => secret(CloudEP::Mail::code($about[-1])), new_password => $new });
+            code => secret(CloudEP::Mail::code($about[-1])), new_password => $new });
 }
 
 # ---- a change
@@ -54,7 +54,7 @@ outcome(login($member), 200, 102000, 'and the password is what it was');
 
 # ---- a password that reached ZITADEL when another change was through here
 my $held = $server->pg->hold(4, 'UPDATE cloudep.members SET generation = generation + 1, sessions_from = generation + 1'
-    . " WHERE uid = '$member->{uid}'");
+        . " WHERE uid = '$member->{uid}'");
 my $late = zpassword();
 outcome(change($member, current_password => $member->{password}, new_password => $late), 409, 29309000, 'a change that came too late');
 waitpid $held, 0;

@@ -74,7 +74,7 @@ is($client->request('HEAD', "$me/qr")->body, '', 'without the picture');
 outcome($client->post("$me/qr"), 405, 10105000, 'it is only to be read');
 
 server->psql("UPDATE cloudep.totp SET pending_expires_at = now() WHERE pending_secret IS NOT NULL AND tenant_id ="
-    . " (SELECT id FROM cloudep.tenants WHERE slug = :'slug')", slug => $tenant->{slug});
+        . " (SELECT id FROM cloudep.tenants WHERE slug = :'slug')", slug => $tenant->{slug});
 outcome($client->get("$me/qr"), 404, 29301000, 'it goes with the enrolment');
 $client->post("$me/enroll-start");
 server->psql("UPDATE cloudep.tenants SET totp_issuer = repeat('王', 120) WHERE slug = :'slug'", slug => $tenant->{slug});

@@ -19,6 +19,7 @@ is(scalar(grep { $_->status == 200 } @answers), 50, '50 profiles are read');
 my %count;
 for (substr(slurp($pg->{log}), $before) =~ /LOG:  (?:execute|statement:?) ?(.{0,40})/g) {
     my ($name) = /^(\w+)/;
+
     # Not the threads beside the requests, nor what a connection does once in its life.
     $count{$name}++ if $name !~ /^(?:outbox|event|sweep|member_claim|PREPARE|SET)/;
 }

@@ -18,10 +18,10 @@ spew($secret_file, secret('gw/secret&1') . "\n");
 chmod 0600, $secret_file;
 
 my %json = (
-    CloudEPSMSTransport  => $gateway->url('/v1/send'),
-    CloudEPSMSHeader     => '"Authorization: Bearer {{secret}}" "Idempotency-Key: {{id}}"',
-    CloudEPSMSBody       => q('{"to":"{{to}}","text":"{{text}}","auth":{"key":"{{secret}}"}}'),
-    CloudEPSMSSuccess    => q('"status": *"ok"'),
+    CloudEPSMSTransport => $gateway->url('/v1/send'),
+    CloudEPSMSHeader => '"Authorization: Bearer {{secret}}" "Idempotency-Key: {{id}}"',
+    CloudEPSMSBody => q('{"to":"{{to}}","text":"{{text}}","auth":{"key":"{{secret}}"}}'),
+    CloudEPSMSSuccess => q('"status": *"ok"'),
     CloudEPSMSSecretFile => "\"$secret_file\"",
 );
 my $server = sms_server(%json);
@@ -36,7 +36,7 @@ sub own_gateway {
 
 sub sms_server {
     my (%values) = @_;
-    return own_server(pg => $pg, smtp => $smtp, values => { %values });
+    return own_server(pg => $pg, smtp => $smtp, values => {%values});
 }
 
 # What errors call a gateway.
@@ -179,9 +179,9 @@ subtest 'a slow gateway' => sub {
 
 subtest 'form, as Mitake and Every8d take it' => sub {
     my $form = sms_server(
-        CloudEPSMSTransport  => $gateway->url('/api/mtk/SmSend?CharsetURL=UTF-8'),
-        CloudEPSMSBody       => '"username=demo&password={{secret}}&dstaddr={{to_local}}&smbody={{text}}&clientid={{id}}"',
-        CloudEPSMSSuccess    => '"statuscode=[0-4]"',
+        CloudEPSMSTransport => $gateway->url('/api/mtk/SmSend?CharsetURL=UTF-8'),
+        CloudEPSMSBody => '"username=demo&password={{secret}}&dstaddr={{to_local}}&smbody={{text}}&clientid={{id}}"',
+        CloudEPSMSSuccess => '"statuscode=[0-4]"',
         CloudEPSMSSecretFile => "\"$secret_file\"", CloudEPSMSHomeCode => 886,
     );
     $form->start;
@@ -203,8 +203,8 @@ subtest 'form, as Mitake and Every8d take it' => sub {
 
 subtest 'query and Basic authentication, as Twilio and others take it' => sub {
     my $basic = sms_server(
-        CloudEPSMSTransport  => '"' . $gateway->url('/Messages?To={{to}}&D={{to_digits}}&Body={{text}}') . '"',
-        CloudEPSMSMethod     => 'GET', CloudEPSMSUser => 'AC123', CloudEPSMSSecretFile => "\"$secret_file\"",
+        CloudEPSMSTransport => '"' . $gateway->url('/Messages?To={{to}}&D={{to_digits}}&Body={{text}}') . '"',
+        CloudEPSMSMethod => 'GET', CloudEPSMSUser => 'AC123', CloudEPSMSSecretFile => "\"$secret_file\"",
     );
     $basic->start;
     my $number = send_code($basic);

@@ -40,7 +40,7 @@ ok(!$client->get($me)->data->{enrolled}, 'not enrolled until it is confirmed');
 my $started = outcome($client->post("$me/enroll-start"), 200, 102000, 'it can be started again')->data;
 secret(totp_secret_text($started->{otpauth_url}));
 my $secret = totp_secret($started->{otpauth_url});
-my $earlier = totp_code($secret); # should a half minute end meanwhile
+my $earlier = totp_code($secret);    # should a half minute end meanwhile
 chomp(my $oath = run(undef, 'oathtool', '--totp', '--base32', totp_secret_text($started->{otpauth_url})));
 is($oath, $oath eq $earlier ? $earlier : totp_code($secret), 'oathtool and we read the same secret');
 
@@ -78,7 +78,7 @@ totp_rewind(server, $member);
 outcome($client->post("$me/verify", { code => totp_code($secret, 3) }), 403, 29505000, 'a code of the far future');
 outcome($client->post("$me/verify", { code => totp_code($secret, -3) }), 403, 29505000, 'and of the past');
 is(server->value("SELECT mfa_method FROM cloudep.sessions WHERE uid = :'uid' AND mfa_at > now() - interval '1 minute'",
-    uid => $member->{uid}), 'totp', 'the session remembers the proof');
+        uid => $member->{uid}), 'totp', 'the session remembers the proof');
 
 # ---- backup codes
 
@@ -88,7 +88,7 @@ outcome($client->post("$me/verify", { code => $backup[0] }), 403, 29505000, 'onc
 outcome($client->post("$me/verify", { code => $backup[1] =~ tr/0-9/1-90/r }), 403, 29505000, 'a wrong one');
 is($client->get($me)->data->{backup_codes_remaining}, 9, 'nine are left');
 is(server->value("SELECT mfa_method FROM cloudep.sessions WHERE uid = :'uid' AND mfa_at IS NOT NULL",
-    uid => $member->{uid}), 'backup_code', 'the session remembers this, too');
+        uid => $member->{uid}), 'backup_code', 'the session remembers this, too');
 my $renewed = outcome($client->post("$me/backup-codes"), 200, 102000, 'they can be renewed')->data->{backup_codes};
 is(scalar(grep { /^\d{8}$/ } @$renewed), 10, 'all ten');
 outcome($client->post("$me/verify", { code => $backup[1] }), 403, 29505000, 'the old ones are dead');

@@ -25,8 +25,8 @@ sub sms_code {
     my ($number) = @_;
     my @sms;
     wait_until(20, sub {
-        @sms = grep { $_->{to} eq $number } map { JSON::PP::decode_json(slurp($_)) } sort glob "$server->{dir}/spool/sms/*.json";
-        return scalar @sms;
+            @sms = grep { $_->{to} eq $number } map { JSON::PP::decode_json(slurp($_)) } sort glob "$server->{dir}/spool/sms/*.json";
+            return scalar @sms;
     }) or die "no SMS to $number\n";
     return CloudEP::Mail::code($sms[-1]);
 }

@@ -65,7 +65,7 @@ subtest 'Google\'s claims' => sub {
         'iss, sub, aud, nonce');
     is_deeply([@{$claims}{qw(email email_verified name picture locale hd)}],
         ['g@example.com', $true, 'G O', 'https://img.example/g.png', 'zh-TW', 'example.com'],
-            'profile and address in the id_token');
+        'profile and address in the id_token');
     my $info = $google->call(GET => '/me', undef, Authorization => "Bearer $answer->{json}{access_token}")->{json};
     is($info->{email}, 'g@example.com', 'userinfo');
     is(exchange($google, 'web', $back->{code})->{json}{error}, 'invalid_grant', 'a code serves once');

@@ -44,6 +44,7 @@ sub services {
     remove_tree($dir);
     make_path("$dir/run", "$dir/mail");
     my %common = (run => "$dir/run", log => "$dir/services.log");
+
     # What was acknowledged must be on the disk: no shortcuts here.
     push @parts, my $pg = CloudEP::Postgres->new(%common, data => "$dir/pg", durable => 1);
     push @parts, my $memcached = CloudEP::Memcached->new(%common);
@@ -51,10 +52,10 @@ sub services {
     push @parts, $zitadel = CloudEP::OIDC->new(peer => 'zitadel', %common) if $outside;
     $_->start for @parts;
     my $server = CloudEP::Server->new(dir => "$dir/httpd", pg => $pg, memcached => $memcached, smtp => $smtp, values => {
-        CloudEPCodeCooldown => 0, CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0, CloudEPCodesPerTenant => 0,
-        CloudEPMFAAttempts => 100, CloudEPLoginAttempts => 0, CloudEPAddressAttempts => 0,
-        CloudEPStatementTimeout => 2000, CloudEPReservedLifetime => 12, CloudEPSweepInterval => 2,
-        CloudEPAccessTokenLifetime => '24h', $outside ? zitadel_directives() : (),
+            CloudEPCodeCooldown => 0, CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0, CloudEPCodesPerTenant => 0,
+            CloudEPMFAAttempts => 100, CloudEPLoginAttempts => 0, CloudEPAddressAttempts => 0,
+            CloudEPStatementTimeout => 2000, CloudEPReservedLifetime => 12, CloudEPSweepInterval => 2,
+            CloudEPAccessTokenLifetime => '24h', $outside ? zitadel_directives() : (),
     });
     $server->migrate;
     push @parts, $server;
@@ -113,7 +114,7 @@ spew("$dir/faults.json", $faults->text);
 
 # Everything is there again: what crashes left half done goes by itself.
 my $swept = wait_until(40, sub {
-    !$server->value("SELECT count(*) FROM cloudep.members WHERE status IN ('reserved', 'deleting')") });
+        !$server->value("SELECT count(*) FROM cloudep.members WHERE status IN ('reserved', 'deleting')") });
 $server->psql($option{tamper}) if $option{tamper};
 my $judge = CloudEP::Soak::Judge->new(server => $server, faults => $faults, files => [glob "$dir/ledger.*"],
     client => CloudEP::Client->new(port => $server->port, address => '127.77.1.1', timeout => 30));

@@ -48,7 +48,7 @@ sub defaults_are {
     same([keys %$found], [keys %code], "$where has every directive and no other");
     my @wrong = grep { exists $found->{$_} && exists $code{$_} && ($found->{$_} // 'none') ne ($code{$_} // 'none') } sort keys %code;
     is(join(', ', map { "$_ is $code{$_}, not $found->{$_}" } grep { defined $code{$_} && defined $found->{$_} } @wrong)
-        . join(', ', grep { !defined $code{$_} || !defined $found->{$_} } @wrong), '', "$where has their defaults");
+            . join(', ', grep { !defined $code{$_} || !defined $found->{$_} } @wrong), '', "$where has their defaults");
 }
 
 my (%described, @misplaced);

@@ -11,24 +11,27 @@ chdir CloudEP::Httpd::top() or die;
 
 # Folder => its height, and what the objects in it must not ask for. The longest name that fits a file is its room.
 my %ROOMS = (
-    'mod_cloudep_auth'   => { height => 9 },
+    'mod_cloudep_auth' => { height => 9 },
     'mod_cloudep_member' => { height => 9 },
-    'common/guard'       => { height => 8 },
-    'common/wire'        => { height => 7 },
-    'common/access'      => { height => 6 },
-    'common/flow'        => { height => 6, never => qr/^(?:ap_|json_)/ },
-    'common/oidc'        => { height => 5 },
-    'common/service'     => { height => 4, never => qr/^(?:ap_|json_)/ },
-    'common/idp'         => { height => 3 },
-    'common/outbox'      => { height => 3 },
-    'common/core'        => { height => 2 },
-    'common/base'        => { height => 1, never => qr/^ap_/ },
+    'common/guard' => { height => 8 },
+    'common/wire' => { height => 7 },
+    'common/access' => { height => 6 },
+    'common/flow' => { height => 6, never => qr/^(?:ap_|json_)/ },
+    'common/oidc' => { height => 5 },
+    'common/service' => { height => 4, never => qr/^(?:ap_|json_)/ },
+    'common/idp' => { height => 3 },
+    'common/outbox' => { height => 3 },
+    'common/core' => { height => 2 },
+    'common/base' => { height => 1, never => qr/^ap_/ },
 );
+
 # The one file that includes every room.
 my $TABLE = 'common/mod_cloudep.c';
+
 # Only stores run statements.
 my $STORES = qr{^common/base/store/};
 my $STATEMENT = qr/^cloudep_db_run/;
+
 # Rooms in which no two files may need each other; elsewhere two files may be one idea.
 my $STRICT = qr{^common/(?:core|access|guard|wire)/};
 

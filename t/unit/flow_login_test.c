@@ -21,6 +21,9 @@ static void test_right(void)
     is_outcome(flow_login(at, SLUG, "right@login.test", FLOW_PASSWORD, &result), CLOUDEP_DONE,
                "the right password logs in");
     ok(result.session && !result.mfa_challenge_id, "a member without a second factor gets a session");
+    if (!result.session) {
+        flow_bail_out("no session");
+    }
     is_str(result.session->uid, session->uid, "the session is the member's");
     ok(strcmp(result.session->id, session->id) != 0, "the session of a login is a new one");
     is_str(result.session->amr, "pwd", "the session says that a password opened it");

@@ -4,7 +4,7 @@ use warnings;
 use CloudEP::Test;
 
 my $server = own_server(with => ["LoadModule second_style_module \"$ENV{CLOUDEP_BUILD}/mod_second_style.so\"",
-    '<Location /second>', 'SetHandler second-style', 'Require all granted', '</Location>'])->start;
+        '<Location /second>', 'SetHandler second-style', 'Require all granted', '</Location>'])->start;
 my $member = register_member(server => $server);
 my $client = client(server => $server, watch => undef);
 

@@ -18,13 +18,13 @@ my $true = JSON::PP::true;
 sub body {
     my ($id) = @_;
     return { organizationId => $ready{org_id}, userId => $id, human => { profile => { givenName => 'A', familyName => 'B' },
-        email => { email => "$id\@example.com", isVerified => JSON::PP::false }, password => { password => $GOOD } } };
+            email => { email => "$id\@example.com", isVerified => JSON::PP::false }, password => { password => $GOOD } } };
 }
 
 sub create { my ($id) = @_; return $zitadel->api(POST => '/v2/users/new', body($id)) }
-sub login  { my ($id, $password) = @_; return $zitadel->api(POST => '/v2/sessions', { checks => { user => { userId => $id },
-    password => { password => $password // $GOOD } } }) }
-sub known  { my ($id) = @_; return scalar grep { $_->{userId} eq $id } $zitadel->users }
+sub login { my ($id, $password) = @_; return $zitadel->api(POST => '/v2/sessions', { checks => { user => { userId => $id },
+                password => { password => $password // $GOOD } } }) }
+sub known { my ($id) = @_; return scalar grep { $_->{userId} eq $id } $zitadel->users }
 
 # Runs code, returns its result and how long it took.
 sub timed { my ($code) = @_; my $from = time; my $result = $code->(); return ($result, time - $from) }

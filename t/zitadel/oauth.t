@@ -109,8 +109,8 @@ subtest 'tokens of the service account' => sub {
 };
 
 my $user = $zitadel->api(POST => '/v2/users/new', { organizationId => $ready{org_id}, human => {
-    profile => { givenName => 'A', familyName => 'B' },
-    email => { email => 'a@example.com', isVerified => $true } } })->{json}{id};
+            profile => { givenName => 'A', familyName => 'B' },
+            email => { email => 'a@example.com', isVerified => $true } } })->{json}{id};
 my ($verifier, $challenge) = CloudEP::OIDC->pkce;
 
 # Logs in and returns the redirect's fields.
@@ -184,7 +184,7 @@ subtest 'code flow' => sub {
     $zitadel->state(code_lifetime_s => 600);
     my $spa = back($user, client_id => $ready{clients}{spa}{client_id})->{code};
     is(token({ grant_type => 'authorization_code', code => $spa, redirect_uri => $CALLBACK, code_verifier => $verifier,
-        client_id => $ready{clients}{spa}{client_id} })->{status}, 200, 'a public client');
+                client_id => $ready{clients}{spa}{client_id} })->{status}, 200, 'a public client');
 };
 
 subtest 'authorization endpoint' => sub {

@@ -44,7 +44,7 @@ sub attempt_resend {
     my ($at, $attempt) = @_;
     my $mails = mails($at, $attempt->{email});
     my $answer = outcome($attempt->{client}->post("$path/register/resend",
-        { tenant_slug => $attempt->{slug}, challenge_id => $attempt->{challenge_id} }), 200, 102000, 'resend');
+            { tenant_slug => $attempt->{slug}, challenge_id => $attempt->{challenge_id} }), 200, 102000, 'resend');
     return attempt($at, $answer, { map { $_ => $attempt->{$_} } qw(email password display_name) }, $mails + 1);
 }
 
@@ -57,7 +57,7 @@ sub attempt_confirm {
 sub row {
     my ($at, $email) = @_;
     my ($row) = @{ $at->{server}->psql("SELECT uid, status, coalesce(display_name, '-'), coalesce(terms_version, '-'), marketing_opt_in,"
-        . " coalesce(language, '-') FROM cloudep.members WHERE email = :'email'", email => $email) };
+                . " coalesce(language, '-') FROM cloudep.members WHERE email = :'email'", email => $email) };
     return join ' ', @{ $row // ['none'] };
 }
 

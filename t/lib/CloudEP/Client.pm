@@ -33,10 +33,10 @@ sub with {
     return (ref $self)->new(%$self, %values);
 }
 
-sub get    { my ($self, $path, @headers) = @_;        $self->request(GET    => $path, undef, @headers) }
-sub post   { my ($self, $path, $data, @headers) = @_; $self->request(POST   => $path, $data, @headers) }
-sub patch  { my ($self, $path, $data, @headers) = @_; $self->request(PATCH  => $path, $data, @headers) }
-sub delete { my ($self, $path, @headers) = @_;        $self->request(DELETE => $path, undef, @headers) }
+sub get { my ($self, $path, @headers) = @_; $self->request(GET => $path, undef, @headers) }
+sub post { my ($self, $path, $data, @headers) = @_; $self->request(POST => $path, $data, @headers) }
+sub patch { my ($self, $path, $data, @headers) = @_; $self->request(PATCH => $path, $data, @headers) }
+sub delete { my ($self, $path, @headers) = @_; $self->request(DELETE => $path, undef, @headers) }
 
 # One request; see bytes() for the arguments.
 sub request {
@@ -61,14 +61,14 @@ sub parallel {
 sub bytes {
     my ($self, $method, $path, $data, @headers) = @_;
     my %headers = (
-        Host       => "127.0.0.1:$self->{port}",
+        Host => "127.0.0.1:$self->{port}",
         Connection => 'close',
         defined $self->{token} ? (Authorization => "Bearer $self->{token}") : (),
     );
     my $body = '';
     if (defined $data) {
         $body = ref $data ? $json->encode($data) : $data;
-        @headers{'Content-Type', 'Content-Length'} = ('application/json', length $body);
+        @headers{ 'Content-Type', 'Content-Length' } = ('application/json', length $body);
     }
     while (my ($name, $value) = splice @headers, 0, 2) {
         my ($known) = grep { lc $_ eq lc $name } keys %headers;
@@ -180,17 +180,17 @@ sub unchunk {
     return $body;
 }
 
-sub method     { $_[0]{method} }
-sub path       { $_[0]{path} }
-sub raw        { $_[0]{raw} }
-sub status     { $_[0]{status} }
-sub headers    { $_[0]{headers} }
-sub header     { $_[0]{headers}{ lc $_[1] } }
-sub body       { $_[0]{body} }
-sub json       { $_[0]{json} }
-sub code       { ref $_[0]{json} eq 'HASH' ? $_[0]{json}{code} : undef }
-sub data       { ref $_[0]{json} eq 'HASH' ? $_[0]{json}{data} : undef }
-sub errors     { ref $_[0]{json} eq 'HASH' ? $_[0]{json}{errors} : undef }
+sub method { $_[0]{method} }
+sub path { $_[0]{path} }
+sub raw { $_[0]{raw} }
+sub status { $_[0]{status} }
+sub headers { $_[0]{headers} }
+sub header { $_[0]{headers}{ lc $_[1] } }
+sub body { $_[0]{body} }
+sub json { $_[0]{json} }
+sub code { ref $_[0]{json} eq 'HASH' ? $_[0]{json}{code} : undef }
+sub data { ref $_[0]{json} eq 'HASH' ? $_[0]{json}{data} : undef }
+sub errors { ref $_[0]{json} eq 'HASH' ? $_[0]{json}{errors} : undef }
 sub request_id { ref $_[0]{json} eq 'HASH' ? $_[0]{json}{request_id} : undef }
 
 1;

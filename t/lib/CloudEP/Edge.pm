@@ -43,8 +43,8 @@ sub start {
     my $said = "$self->{dir}/$self->{program}.console";
     $self->{pid} = spawn($said, {}, $program // $self->{program}, @{ $self->{arguments} });
     wait_until(20, sub {
-        alive($self->{pid}) or die "$self->{program} did not start: ", slurp($said), "\n";
-        return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
+            alive($self->{pid}) or die "$self->{program} did not start: ", slurp($said), "\n";
+            return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
     }) or die "$self->{program} does not listen\n";
     return $self;
 }

@@ -25,8 +25,8 @@ sub start {
     $self->{pid} = spawn($self->{log}, {}, '/usr/bin/python3', CloudEP::Httpd::top() . '/t/sms/gateway.py', @options,
         $self->{run});
     wait_until(20, sub {
-        alive($self->{pid}) or die 'the SMS gateway did not start: ', slurp($self->{log}), "\n";
-        return (eval { slurp("$self->{run}/gateway.port") } // '') eq "$self->{port}\n";
+            alive($self->{pid}) or die 'the SMS gateway did not start: ', slurp($self->{log}), "\n";
+            return (eval { slurp("$self->{run}/gateway.port") } // '') eq "$self->{port}\n";
     }) or die "the SMS gateway did not say its port\n";
     return $self;
 }

@@ -24,9 +24,9 @@ sub server_and_peer {
     my %unlimited = map { $_ => 0 } qw(CloudEPCodesPerTarget CloudEPCodesPerAddress CloudEPCodesPerTenant CloudEPCodeCooldown
         CloudEPSocialStartsPerAddress CloudEPLoginAttempts CloudEPAddressAttempts);
     my $server = CloudEP::Test::own_server(%options, values => {
-        %unlimited, CloudEPMFAAttempts => 100, CloudEPMFAWait => 1, CloudEPMFALongestWait => 1, CloudEPCodeAttempts => 20,
-        CloudEPSocialProvider => 'google ' . $peer->issuer . ' 281 none',
-        CloudEPExchangeIssuer => $peer->issuer, CloudEPExchangeAudience => 281,
+            %unlimited, CloudEPMFAAttempts => 100, CloudEPMFAWait => 1, CloudEPMFALongestWait => 1, CloudEPCodeAttempts => 20,
+            CloudEPSocialProvider => 'google ' . $peer->issuer . ' 281 none',
+            CloudEPExchangeIssuer => $peer->issuer, CloudEPExchangeAudience => 281,
     });
     $server->{values}{CloudEPSMSTransport} = "\"spool:$server->{dir}/spool/sms\"";
     return ($server->start, $peer);
@@ -37,8 +37,8 @@ sub server_and_peer {
 # All operations, each { method, path, token, query, fields => [{ name, type, required, clear, min, max }] }.
 sub operations {
     return map { {
-        method => $_->{method}, path => "$_->{prefix}$_->{path}", token => $_->{member} ? 1 : 0,
-        query => $_->{query} ? 1 : 0, fields => $_->{fields},
+            method => $_->{method}, path => "$_->{prefix}$_->{path}", token => $_->{member} ? 1 : 0,
+            query => $_->{query} ? 1 : 0, fields => $_->{fields},
     } } described('operations');
 }
 
@@ -143,8 +143,8 @@ sub hostile_bodies {
         ['missing', '{' . $rest->() . '}', $missing],
         ['null', $with->('null'), $missing], ['empty', $with->('""'), $missing],
         (map { my $length = $_; map { ["$length of '$_'", $with->('"' . $_ x $length . '"'),
-            $length > $limit && $length > 16 ? 400 : undef] } 'a', '1' }
-            1, 2, $limit - 1, $limit, $limit + 1),
+                        $length > $limit && $length > 16 ? 400 : undef] } 'a', '1' }
+                1, 2, $limit - 1, $limit, $limit + 1),
         ["$limit wide characters", $with->('"' . "\xe7\x8e\x8b" x ($limit > 4000 ? 4000 : $limit) . '"')],
         ['a long address', $with->('"' . 'a' x 64 . '@' . join('.', ('b' x 60) x 3) . '.example"')],
         ['1 MiB', $with->('"' . 'a' x 2**20 . '"'), 413],
@@ -152,17 +152,17 @@ sub hostile_bodies {
         (map { [$_, $with->($OTHERS{$_}), expected($field, $OTHERS{$_})] } sort keys %OTHERS),
         ['twice', '{' . join(',', ("\"$name\":$value") x 2, $rest->() || ()) . '}', 400],
         ['twice, once escaped', '{' . join(',', "\"$name\":$value", sprintf('"\\u%04x%s":%s', ord $name, substr($name, 1),
-            $value), $rest->() || ()) . '}', 400],
+                    $value), $rest->() || ()) . '}', 400],
         ['in capitals', $with->($value, uc $name), $missing], ['with a space', $with->($value, "$name "), $missing],
         ['with a NUL behind', $with->($value, $name . '\u0000'), 400], ['with a prefix', $with->($value, "data.$name"),
             $missing],
         ['as a list', $with->("[$value]"), 400], ['__proto__', $with->('{"a":1}', '__proto__'), $missing],
         ['cut', substr($with->($value), 0, -1), 400], ['with more behind', $with->($value) . '{}', 400],
-            ['with a comma', $with->($value) =~ s/\}\z/,}/r, 400],
+        ['with a comma', $with->($value) =~ s/\}\z/,}/r, 400],
         ['in an array', '[' . $with->($value) . ']', 400], ['UTF-16', $with->($value) =~ s/(.)/$1\0/gsr, 400],
-            ['BOM', "\xef\xbb\xbf" . $with->($value), 400],
+        ['BOM', "\xef\xbb\xbf" . $with->($value), 400],
         ['a comment', '/**/' . $with->($value), 400], ['many keys', '{' . join(',',
-            map { "\"k$_\":0" } 1 .. 1000) . ',' . substr($with->($value), 1)],
+                map { "\"k$_\":0" } 1 .. 1000) . ',' . substr($with->($value), 1)],
     );
 }
 
@@ -175,11 +175,11 @@ sub hostile_queries {
     my %texts = (%TEXTS, map { $_ => 'a' x $_ } 1, 63, 64, 254, 255, 4000);
     return (
         (map { [$_, "$name=" . $escape->($texts{$_})] } sort keys %texts),
-            (map { [$_, "$name=" . $escape->(substr $OTHERS{$_}, 0, 2000)] } sort keys %OTHERS),
+        (map { [$_, "$name=" . $escape->(substr $OTHERS{$_}, 0, 2000)] } sort keys %OTHERS),
         ['twice', "$name=$value&$name=$value", 400], ['%00', "$name=a%00b", 400], ['%zz', "$name=%zz", 400],
-            ['a lone %', "$name=%", 400], ['%u0061', "$name=%u0061", 400],
+        ['a lone %', "$name=%", 400], ['%u0061', "$name=%u0061", 400],
         ['no value', $name], ['as an array', "${name}[]=$value"], ['a thousand', join '&', map { "k$_=1" } 1 .. 1000],
-            ['only &', '&&&===&'], ['semicolons', "$name=$value;$name=$value"],
+        ['only &', '&&&===&'], ['semicolons', "$name=$value;$name=$value"],
         ['invalid UTF-8', "$name=%ff%fe"], ['plus', "$name=+++"], ['raw bytes', "$name=\xe7\x8e\x8b"],
     );
 }

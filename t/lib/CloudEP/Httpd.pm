@@ -11,7 +11,7 @@ use File::Path qw(make_path);
 
 # What CloudEP needs, then what tests put beside it.
 my @MODULES = qw(unixd log_config mpm_event authn_core authz_core dbd reqtimeout);
-my @MORE    = qw(authz_host authz_user auth_basic authn_file alias headers env setenvif rewrite mime dir proxy proxy_http
+my @MORE = qw(authz_host authz_user auth_basic authn_file alias headers env setenvif rewrite mime dir proxy proxy_http
     http2 status);
 
 # The top of the project.
@@ -91,9 +91,9 @@ sub new {
     return bless \%self, $class;
 }
 
-sub conf      { "$_[0]{dir}/httpd.conf" }
+sub conf { "$_[0]{dir}/httpd.conf" }
 sub error_log { "$_[0]{dir}/logs/error_log" }
-sub pid       { $_[0]{pid} }
+sub pid { $_[0]{pid} }
 
 # Writes httpd.conf: the wrapper, then $cloudep, the text of CloudEP's own directives.
 sub configure {
@@ -119,16 +119,18 @@ sub start {
     unlink "$self->{dir}/logs/console";
     my $pid = $self->{pid} = spawn("$self->{dir}/logs/console", environment(), launcher(), program(), '-DFOREGROUND',
         '-f', $self->conf);
+
     # The pid file is there once it has its port: the port alone could be a stranger's.
     my $up = wait_until(60, sub {
-        if (!alive($pid)) {
-            delete $self->{pid};
-            my $said = $self->complaints($from);
-            # It is told to the caller, who judges it; what stays in the log is judged at the end of a test.
-            truncate $self->error_log, $from;
-            die "httpd did not start: $said\n";
-        }
-        return (eval { slurp("$self->{dir}/httpd.pid") } // '') eq "$pid\n";
+            if (!alive($pid)) {
+                delete $self->{pid};
+                my $said = $self->complaints($from);
+
+                # It is told to the caller, who judges it; what stays in the log is judged at the end of a test.
+                truncate $self->error_log, $from;
+                die "httpd did not start: $said\n";
+            }
+            return (eval { slurp("$self->{dir}/httpd.pid") } // '') eq "$pid\n";
     });
     $up or die 'httpd does not listen: ', $self->complaints($from), "\n";
     return $self;

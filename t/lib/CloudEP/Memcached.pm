@@ -21,8 +21,8 @@ sub start {
     $self->{pid} = spawn($self->{log}, { MEMCACHED_PORT_FILENAME => $ports }, 'memcached', '-l', '127.0.0.1', '-U', '0',
         '-m', '64', '-c', '4096', '-P', "$self->{run}/memcached.pid", '-p', $self->{port});
     wait_until(10, sub {
-        alive($self->{pid}) or die 'memcached did not start: ', slurp($self->{log}), "\n";
-        return (eval { slurp($ports) } // '') =~ /TCP INET: $self->{port}$/m;
+            alive($self->{pid}) or die 'memcached did not start: ', slurp($self->{log}), "\n";
+            return (eval { slurp($ports) } // '') =~ /TCP INET: $self->{port}$/m;
     }) or die "memcached did not say its port\n";
     return $self;
 }
@@ -48,7 +48,7 @@ sub kill9 {
 
 # Stops answering without closing anything, and comes back.
 sub freeze { kill STOP => $_[0]{pid} }
-sub thaw   { kill CONT => $_[0]{pid} }
+sub thaw { kill CONT => $_[0]{pid} }
 
 # One command of the text protocol; returns everything up to the line that ends the answer.
 sub command {

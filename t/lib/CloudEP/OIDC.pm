@@ -41,8 +41,8 @@ sub start {
     unlink $self->{ready_file};
     $self->{pid} = spawn($self->{log}, {}, $self->{node}, $program, @options);
     wait_until(20, sub {
-        alive($self->{pid}) or die "$self->{peer} did not start: ", slurp($self->{log}), "\n";
-        return -s $self->{ready_file};
+            alive($self->{pid}) or die "$self->{peer} did not start: ", slurp($self->{log}), "\n";
+            return -s $self->{ready_file};
     }) or die "$self->{peer} did not get ready\n";
     $self->{ready} = $json->decode(slurp($self->{ready_file}));
     return $self;
@@ -60,11 +60,11 @@ sub kill9 {
 
 # Stops answering without closing anything, and comes back.
 sub freeze { kill STOP => $_[0]{pid} }
-sub thaw   { kill CONT => $_[0]{pid} }
+sub thaw { kill CONT => $_[0]{pid} }
 
-sub ready  { $_[0]{ready} }            # what it said at its start: pat, orgs, clients, ...
+sub ready { $_[0]{ready} }    # what it said at its start: pat, orgs, clients, ...
 sub issuer { $_[0]{ready}{issuer} }
-sub port   { $_[0]{port} }
+sub port { $_[0]{port} }
 
 # The folder with oidc-provider in it, installed once for each state of the lock file. It is outside the project,
 # which the tests may not be able to write to.
@@ -107,9 +107,9 @@ sub call {
     }
     my $answer = ($self->{agent} //= $self->agent)->simple_request($request);
     return {
-        status  => $answer->header('Client-Warning') ? 0 : $answer->code,
-        body    => $answer->content,
-        json    => scalar eval { $json->decode($answer->content) },
+        status => $answer->header('Client-Warning') ? 0 : $answer->code,
+        body => $answer->content,
+        json => scalar eval { $json->decode($answer->content) },
         headers => $answer->headers,
     };
 }
@@ -129,14 +129,14 @@ sub door {
     return $answer->{json};
 }
 
-sub state        { my ($self, %switches) = @_; $self->door(POST => 'state', \%switches) }
-sub account      { my ($self, %account) = @_;  $self->door(POST => 'accounts', \%account) }
-sub rotate       { my ($self, %how) = @_;      $self->door(POST => 'rotate', \%how) }
-sub fault        { my ($self, %rule) = @_;     $self->door(POST => 'faults', \%rule)->{id} }
+sub state { my ($self, %switches) = @_; $self->door(POST => 'state', \%switches) }
+sub account { my ($self, %account) = @_; $self->door(POST => 'accounts', \%account) }
+sub rotate { my ($self, %how) = @_; $self->door(POST => 'rotate', \%how) }
+sub fault { my ($self, %rule) = @_; $self->door(POST => 'faults', \%rule)->{id} }
 sub clear_faults { $_[0]->door(DELETE => 'faults') }
-sub requests     { $_[0]->door(GET => 'requests') }
-sub users        { @{ $_[0]->door(GET => 'users')->{users} } }
-sub outage       { my ($self, $ms) = @_; $self->door(POST => 'outage', { ms => $ms }) }
+sub requests { $_[0]->door(GET => 'requests') }
+sub users { @{ $_[0]->door(GET => 'users')->{users} } }
+sub outage { my ($self, $ms) = @_; $self->door(POST => 'outage', { ms => $ms }) }
 
 # ---- a browser
 
@@ -185,7 +185,7 @@ sub login {
 }
 
 # The claims of a JWT, unverified.
-sub claims     { (CloudEP::Jwt::parts($_[-1]))[1] }
+sub claims { (CloudEP::Jwt::parts($_[-1]))[1] }
 sub jwt_header { (CloudEP::Jwt::parts($_[-1]))[0] }
 
 1;

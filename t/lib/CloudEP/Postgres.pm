@@ -58,13 +58,13 @@ sub start {
         die "PostgreSQL already runs on $self->{data} (process $pid): end it with ./dev stop\n";
     }
     my %settings = (
-        listen_addresses        => '',
+        listen_addresses => '',
         unix_socket_directories => $self->{run},
         unix_socket_permissions => '0700',
-        max_connections         => 200,
-        shared_buffers          => '64MB',
-        log_line_prefix         => '[%m] [%p] ',
-        log_checkpoints         => 'off', # kilobytes that the search for secrets could take for codes
+        max_connections => 200,
+        shared_buffers => '64MB',
+        log_line_prefix => '[%m] [%p] ',
+        log_checkpoints => 'off',    # kilobytes that the search for secrets could take for codes
         $self->{durable} ? () : (fsync => 'off', full_page_writes => 'off', synchronous_commit => 'off'),
         %{ $self->{settings} // {} },
     );
@@ -77,8 +77,8 @@ sub start {
 sub wait_ready {
     my ($self) = @_;
     my $up = wait_until(60, sub {
-        alive($self->{pid}) or die 'PostgreSQL did not start: ', $self->log_tail, "\n";
-        return (eval { slurp("$self->{data}/postmaster.pid") } // '') =~ /\A$self->{pid}\n.*^ready/ms;
+            alive($self->{pid}) or die 'PostgreSQL did not start: ', $self->log_tail, "\n";
+            return (eval { slurp("$self->{data}/postmaster.pid") } // '') =~ /\A$self->{pid}\n.*^ready/ms;
     });
     $up or die 'PostgreSQL did not get ready: ', $self->log_tail, "\n";
 }
@@ -108,6 +108,7 @@ sub kill9 {
     my $pid = delete $self->{pid} or die 'PostgreSQL does not run';
     signal_all(KILL => $pid);
     waitpid $pid, 0;
+
     # The children leave their shared memory a moment later; a start before that is refused.
     wait_until(10, sub { !grep { /\bpostgres\b/ && /\Q$self->{data}\E/ } processes() });
 }
@@ -135,7 +136,7 @@ sub require_standby {
 
 # Stops answering without closing anything, and comes back.
 sub freeze { signal_all(STOP => $_[0]{pid}) }
-sub thaw   { signal_all(CONT => $_[0]{pid}) }
+sub thaw { signal_all(CONT => $_[0]{pid}) }
 
 # The connection string for a role.
 sub dsn {

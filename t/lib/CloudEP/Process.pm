@@ -23,9 +23,9 @@ sub spawn {
     return $pid if $pid;
 
     setpgrp 0, 0;
-    open STDIN,  '<',  '/dev/null' or die;
-    open STDOUT, '>>', $log        or die "$log: $!";
-    open STDERR, '>&', \*STDOUT    or die;
+    open STDIN, '<', '/dev/null' or die;
+    open STDOUT, '>>', $log or die "$log: $!";
+    open STDERR, '>&', \*STDOUT or die;
     $ENV{$_} = $env->{$_} for keys %$env;
     exec 'setpriv', '--pdeathsig=TERM', '--', @command or POSIX::_exit(127);
 }
@@ -135,7 +135,7 @@ sub capture {
     seek $files[0], 0, 0;
     my $pid = fork // die "fork: $!";
     if (!$pid) {
-        open STDIN,  '<&', $files[0] or die;
+        open STDIN, '<&', $files[0] or die;
         open STDOUT, '>&', $files[1] or die;
         open STDERR, '>&', $files[2] or die;
         exec @command or POSIX::_exit(127);

@@ -43,6 +43,7 @@ sub serve {
         1;
     };
     my $error = $@;
+
     # httpd first: nobody is served by half a CloudEP.
     print "\nstopping\n";
     for my $name (qw(server memcached pg)) {

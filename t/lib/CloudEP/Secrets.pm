@@ -29,6 +29,7 @@ sub new {
     my (%codes, %texts);
     for my $secret (split /\n/, eval { slurp($file) } // '') {
         if ($secret =~ /^(?:\d{6}|\d{8})$/) {
+
             # The database keeps the last TOTP step of each member: the time in half minutes.
             $codes{$secret} = 1 if $secret !~ $EVERYWHERE && abs($secret - time / 30) > 10_000;
         }
@@ -48,6 +49,7 @@ sub count { $_[0]{count} }
 sub find {
     my ($self, $text) = @_;
     my %found;
+
     # grep, as a regular expression of Perl's takes hours for the tens of thousands of a long soak.
     my ($status, $hits, $errors) = capture($text, 'env', 'LC_ALL=C', 'grep', '-aoFf', $self->{texts}->filename);
     die "grep: $errors" if $status > 1;
@@ -80,6 +82,7 @@ sub search {
     my $access = join '', map { slurp($_) } glob "$server->{dir}/logs/access_log";
     my $memory = $server->memcached->dump;
     my $dump = run(undef, CloudEP::Postgres::program('pg_dump'), '-h', $server->pg->{run}, '-U', 'postgres', 'cloudep');
+
     # Rows are numbered in their first or second column.
     die "the dump of the database holds no members\n" if $dump !~ /^COPY cloudep\.members /m;
     return (

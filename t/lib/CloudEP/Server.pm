@@ -29,16 +29,16 @@ sub new {
     return $self;
 }
 
-sub pg        { $_[0]{pg} }
+sub pg { $_[0]{pg} }
 sub memcached { $_[0]{memcached} }
-sub smtp      { $_[0]{smtp} }
-sub httpd     { $_[0]{httpd} }
-sub port      { $_[0]{port} }
-sub pid       { $_[0]{httpd}->pid }
-sub url       { "http://127.0.0.1:$_[0]{port}" . ($_[1] // '') }
-sub client    { my ($self, %values) = @_; CloudEP::Client->new(port => $self->{port}, %values) }
-sub psql      { my ($self, @query) = @_; $self->{pg}->psql(@query) }
-sub value     { my ($self, @query) = @_; $self->{pg}->value(@query) }
+sub smtp { $_[0]{smtp} }
+sub httpd { $_[0]{httpd} }
+sub port { $_[0]{port} }
+sub pid { $_[0]{httpd}->pid }
+sub url { "http://127.0.0.1:$_[0]{port}" . ($_[1] // '') }
+sub client { my ($self, %values) = @_; CloudEP::Client->new(port => $self->{port}, %values) }
+sub psql { my ($self, @query) = @_; $self->{pg}->psql(@query) }
+sub value { my ($self, @query) = @_; $self->{pg}->value(@query) }
 
 # The folders and, where they are not there yet, the keys.
 sub prepare {
@@ -55,13 +55,13 @@ sub prepare {
 sub directives {
     my ($self) = @_;
     return (
-        DBDParams             => '"' . $self->{pg}->dsn('cloudep_app') . '"',
+        DBDParams => '"' . $self->{pg}->dsn('cloudep_app') . '"',
         CloudEPMemcacheServer => $self->{memcached}->address,
-        CloudEPSigningKeys    => "\"$self->{keys}/signing.jwks\"",
-        CloudEPSealingKeys    => "\"$self->{keys}/sealing.jwks\"",
-        CloudEPIssuer         => $self->url,
-        CloudEPTemplateDir    => '"' . CloudEP::Httpd::top() . '/common/templates"',
-        CloudEPMailTransport  => $self->{smtp} ? 'smtp://' . $self->{smtp}->address : "\"spool:$self->{dir}/spool/mail\"",
+        CloudEPSigningKeys => "\"$self->{keys}/signing.jwks\"",
+        CloudEPSealingKeys => "\"$self->{keys}/sealing.jwks\"",
+        CloudEPIssuer => $self->url,
+        CloudEPTemplateDir => '"' . CloudEP::Httpd::top() . '/common/templates"',
+        CloudEPMailTransport => $self->{smtp} ? 'smtp://' . $self->{smtp}->address : "\"spool:$self->{dir}/spool/mail\"",
     );
 }
 
@@ -95,10 +95,10 @@ sub start {
     return $self;
 }
 
-sub stop     { $_[0]{httpd}->stop }
+sub stop { $_[0]{httpd}->stop }
 sub graceful { $_[0]{httpd}->graceful }
-sub kill9    { $_[0]{httpd}->kill9 }
-sub restart  { my ($self) = @_; $self->stop; $self->start }
+sub kill9 { $_[0]{httpd}->kill9 }
+sub restart { my ($self) = @_; $self->stop; $self->start }
 
 # Starts httpd, which must refuse; returns what it said.
 sub refuses_to_start {
@@ -158,10 +158,10 @@ sub log_size { -s $_[0]{httpd}->error_log || 0 }
 sub describe {
     my ($self) = @_;
     return JSON::PP->new->canonical->pretty->encode({
-        dir => $self->{dir}, build => $self->{build}, port => $self->{port}, mail => $self->{mail}, keys => $self->{keys},
-        pg => { %{ $self->{pg} }{qw(run data log)} },
-        memcached => { port => $self->{memcached}->port }, smtp => { %{ $self->{smtp} }{qw(port mail run)} },
-        values => $self->{values}, organizations => $self->{organizations},
+            dir => $self->{dir}, build => $self->{build}, port => $self->{port}, mail => $self->{mail}, keys => $self->{keys},
+            pg => { %{ $self->{pg} }{qw(run data log)} },
+            memcached => { port => $self->{memcached}->port }, smtp => { %{ $self->{smtp} }{qw(port mail run)} },
+            values => $self->{values}, organizations => $self->{organizations},
     });
 }
 

@@ -31,8 +31,8 @@ sub start {
     unlink "$self->{run}/smtp.port";
     $self->{pid} = spawn($self->{log}, {}, '/usr/bin/python3', $program, @options, $self->{mail}, $self->{run});
     wait_until(20, sub {
-        alive($self->{pid}) or die 'the SMTP server did not start: ', slurp($self->{log}), "\n";
-        return (eval { slurp("$self->{run}/smtp.port") } // '') eq "$self->{port}\n";
+            alive($self->{pid}) or die 'the SMTP server did not start: ', slurp($self->{log}), "\n";
+            return (eval { slurp("$self->{run}/smtp.port") } // '') eq "$self->{port}\n";
     }) or die "the SMTP server did not say its port\n";
     return $self;
 }

@@ -1,4 +1,5 @@
 package CloudEP::Source;
+
 # The C files of the project, for tests that read them, and what their tables declare.
 use strict;
 use warnings;

@@ -78,6 +78,7 @@ sub main {
 # Starts what httpd needs, from nothing, and returns the server they make.
 sub services {
     my ($dir) = @_;
+
     # A suite that was killed outright left httpd, and with it PostgreSQL, which waits for its connections.
     end_httpd($dir);
     end_leftover("$dir/pg/postmaster.pid", "$dir/pg", 'INT');
@@ -163,9 +164,9 @@ sub run_tests {
     my @files = @{ $self->{files} };
     my @together = grep { $_ ne $LAST } @files;
     my $harness = TAP::Harness->new({
-        jobs => 2, lib => ['t/lib'], timer => 1, verbosity => @files == 1 ? 1 : 0, color => -t STDOUT,
-        failures => 1, # a unit test says nothing on standard error
-        rules => { seq => [{ par => \@together }, $LAST] },
+            jobs => 2, lib => ['t/lib'], timer => 1, verbosity => @files == 1 ? 1 : 0, color => -t STDOUT,
+            failures => 1,    # a unit test says nothing on standard error
+            rules => { seq => [{ par => \@together }, $LAST] },
     });
     my $results = TAP::Parser::Aggregator->new;
     $results->start;

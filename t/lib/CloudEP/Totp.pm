@@ -54,7 +54,7 @@ sub totp_rewind {
     for my $member (@members) {
         $server->psql("UPDATE cloudep.totp SET last_step = 0 WHERE uid = :'uid'", uid => $member->{uid});
         $server->psql("DELETE FROM cloudep.lockouts WHERE subject = :'uid' OR kind = 'address' AND tenant_id ="
-            . " (SELECT tenant_id FROM cloudep.members WHERE uid = :'uid')", uid => $member->{uid});
+                . " (SELECT tenant_id FROM cloudep.members WHERE uid = :'uid')", uid => $member->{uid});
     }
 }
 

@@ -63,9 +63,9 @@ sub is_in_step {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my ($there, $here);
     wait_until($seconds // 0, sub {
-        $there = join "\n", sort map { $_->{userId} } $zitadel->users;
-        $here = join "\n", sort map { $_->[0] } @{ $server->psql('SELECT uid FROM cloudep.members') };
-        return $there eq $here;
+            $there = join "\n", sort map { $_->{userId} } $zitadel->users;
+            $here = join "\n", sort map { $_->[0] } @{ $server->psql('SELECT uid FROM cloudep.members') };
+            return $there eq $here;
     });
     is($there, $here, $name);
 }

@@ -48,8 +48,8 @@ sub ask_all {
     my $began = time;
     my @answers = eval {
         $self->{client}->parallel(map {
-            my (undef, $method, $path, $data, $token) = @$_;
-            [$method, "/api/v1/$path", $data, defined $token ? (Authorization => "Bearer $token") : ()];
+                my (undef, $method, $path, $data, $token) = @$_;
+                [$method, "/api/v1/$path", $data, defined $token ? (Authorization => "Bearer $token") : ()];
         } @requests);
     };
     my $error = $@;
@@ -87,7 +87,7 @@ sub expect {
     my ($self, $answer, $operation, @statuses) = @_;
     return $answer if grep { $_ == $answer->status } @statuses;
     $self->violation("$operation of " . ($self->{member}{email} // 'nobody') . ': ' . $answer->status . ' '
-        . $answer->body . ", expected @statuses");
+            . $answer->body . ", expected @statuses");
     die "next\n";
 }
 
@@ -110,7 +110,7 @@ sub life {
         $session = $self->login or return;
         $self->profile($session, 0);
         $session = $self->refresh($session) or return;
-        last if rand() < 0.3; # some sessions stay, to be looked for at the end
+        last if rand() < 0.3;    # some sessions stay, to be looked for at the end
         $self->logout($session);
     }
 }
@@ -119,9 +119,9 @@ sub register {
     my ($self, $place) = @_;
     my ($email, $password) = ("a$self->{number}-" . word(14) . '@example.com', 'Pw-7' . word(20));
     my ($answer, $doubt) = $self->insist('register', POST => 'auth/register', { tenant_slug => $place->{slug},
-        invite_code => $place->{invite}, email => $email, password => $password, accept_terms_version => '1' });
+            invite_code => $place->{invite}, email => $email, password => $password, accept_terms_version => '1' });
     if ($answer->status == 429 && $place != $self) {
-        return; # the contested invite is used up
+        return;    # the contested invite is used up
     }
     $self->{member} = { email => $email };
     $self->expect($answer, 'register', 200, $doubt ? 409 : ());
@@ -177,7 +177,7 @@ sub redeem {
         $doubt = 1 if grep { unknown($_) } @answers;
         my ($answer) = sort { $b->status <=> $a->status } @answers;
         $self->expect($answer, $request[0], 403, 404, 409, 500, 502, 503, 0);
-        return ($answer, $doubt) if $answer->status == 409 && $answer->code == 28309000; # the registration is over
+        return ($answer, $doubt) if $answer->status == 409 && $answer->code == 28309000;    # the registration is over
         $tried{$code} = 1 if $answer->status == 403;
         $challenge = undef if $answer->status == 404 || $answer->status == 409;
         sleep 0.1 + rand 0.2;
@@ -189,12 +189,13 @@ sub confirm {
     my ($self) = @_;
     my $member = $self->{member};
     my ($answer, $doubt) = $self->redeem($REGISTRATION, $member->{challenge}, sub {
-        # An attempt has a uid of its own: which one is confirmed in the end is the member's.
-        delete $member->{uid};
-        my ($resumed) = $self->insist('resume', POST => 'auth/register/resume', { tenant_slug => $member->{slug}, email => $member->{email},
-            password => $member->{password}[0], accept_terms_version => '1' });
-        $member->{resumed}++;
-        return $resumed->status == 200 ? $resumed->data->{challenge_id} : undef;
+
+            # An attempt has a uid of its own: which one is confirmed in the end is the member's.
+            delete $member->{uid};
+            my ($resumed) = $self->insist('resume', POST => 'auth/register/resume', { tenant_slug => $member->{slug}, email => $member->{email},
+                    password => $member->{password}[0], accept_terms_version => '1' });
+            $member->{resumed}++;
+            return $resumed->status == 200 ? $resumed->data->{challenge_id} : undef;
     }, sub { ('confirm', POST => 'auth/register/confirm', { tenant_slug => $member->{slug}, challenge_id => $_[0], code => $_[1] }) });
     delete $member->{challenge};
     if ($answer && $answer->status == 200) {
@@ -205,7 +206,7 @@ sub confirm {
     }
     $member->{status} = $doubt ? 'unknown' : $member->{status};
     return if !$doubt;
-    return $self->login; # the confirmation may have been carried out
+    return $self->login;    # the confirmation may have been carried out
 }
 
 # Takes the tokens of an answer down.
@@ -231,6 +232,7 @@ sub refresh {
     my $token = $session->{refresh};
     my @request = ('refresh', POST => 'auth/token/refresh', { refresh_token => $token });
     my ($answer, $doubt) = $self->insist(@request);
+
     # Within the grace a repetition gets the successor; after it, a first try that was carried out makes it theft.
     $self->expect($answer, 'refresh', 200, $doubt && time - $began > 9 ? 401 : ());
     if ($answer->status == 401) {
@@ -261,8 +263,9 @@ sub enrol {
     $self->expect($answer, 'enroll-confirm', 200, 500, 502, 503, 0);
     if ($answer->status != 200) {
         $member->{enrolled} = 'unknown';
-        die "next\n"; # nobody was told the backup codes
+        die "next\n";    # nobody was told the backup codes
     }
+
     # The last step that was tried, and the last that the server is known to have used.
     @{$member}{qw(enrolled secret step used_step backup)} = ('yes', unpack('H*', $secret), $step, $step, $answer->data->{backup_codes});
 }
@@ -272,6 +275,7 @@ sub login {
     my ($self) = @_;
     my $member = $self->{member};
     my ($answer) = $self->attempt;
+
     # A confirmation that was not carried out after all, and may have got as far as the provider: 403, or 401 where the
     # password of the first attempt is not there any more.
     $self->expect($answer, 'login', 200, $member->{status} eq 'unknown' ? (401, 403) : ());
@@ -305,7 +309,7 @@ sub second_factor {
     my ($self, $challenge) = @_;
     my $member = $self->{member};
     my $code = shift @{ $member->{backup} } // return;
-    my $step = totp_step() + 1; # the next step's code is accepted as well
+    my $step = totp_step() + 1;    # the next step's code is accepted as well
     my $by_step = $step > $member->{step} && rand() < 0.5;
     if ($by_step) {
         unshift @{ $member->{backup} }, $code;
@@ -319,14 +323,15 @@ sub second_factor {
     $self->expect($_, 'mfa', 200, 500, 502, 503, 0, 403, 404, 409) for @answers;
     my $open = grep { unknown($_) } @answers;
     $self->violation('mfa: the right code was refused: ' . $answers[0]->body) if !@won && !$open && $answers[0]->status == 403;
-    die "next\n" if !@won; # its challenge was lost, or nobody knows
+    die "next\n" if !@won;    # its challenge was lost, or nobody knows
     $member->{used_step} = $step if $by_step;
     my $session = $self->session($won[0]);
+
     # The same code never again.
     my ($again) = $self->attempt;
     $self->expect($again, 'login', 200);
     my ($refused) = $self->insist('mfa again', POST => 'auth/login/mfa', { tenant_slug => $member->{slug},
-        challenge_id => $again->data->{mfa_challenge_id}, code => $code });
+            challenge_id => $again->data->{mfa_challenge_id}, code => $code });
     $self->expect($refused, 'mfa with a used code', 403, 404);
     return $session;
 }
@@ -336,11 +341,11 @@ sub reset {
     my $member = $self->{member};
     my $password = 'Pw-7' . word(20);
     my ($answer, $doubt) = $self->redeem($RESET, undef, sub {
-        my ($asked) = $self->insist('forgot', POST => 'auth/password/forgot', { tenant_slug => $member->{slug}, email => $member->{email} });
-        $self->expect($asked, 'forgot', 200);
-        return $asked->data->{challenge_id};
-    }, sub { ('reset', POST => 'auth/password/reset', { tenant_slug => $member->{slug}, challenge_id => $_[0], code => $_[1],
-        new_password => $password }) });
+            my ($asked) = $self->insist('forgot', POST => 'auth/password/forgot', { tenant_slug => $member->{slug}, email => $member->{email} });
+            $self->expect($asked, 'forgot', 200);
+            return $asked->data->{challenge_id};
+        }, sub { ('reset', POST => 'auth/password/reset', { tenant_slug => $member->{slug}, challenge_id => $_[0], code => $_[1],
+                    new_password => $password }) });
     my $done = $answer && $answer->status == 200;
     $member->{password} = $done ? [$password] : [@{ $member->{password} }, $password];
     for my $session (values %{ $member->{sessions} }) {

@@ -42,19 +42,19 @@ sub actions {
     };
     return (
         'PostgreSQL restarted' => sub { $pg->restart },
-        'PostgreSQL killed'    => sub { $pg->kill9; $hold->(rand); $pg->start },
-        'PostgreSQL stopped'   => sub { $pg->freeze; $hold->(1 + 2 * rand); $pg->thaw },
-        'memcached restarted'  => sub { $memcached->restart },
-        'memcached killed'     => sub { $memcached->kill9; $hold->(rand); $memcached->start },
-        'memcached stopped'    => sub { $memcached->freeze; $hold->(1 + rand); $memcached->thaw },
-        'memcached flushed'    => sub { $memcached->command('flush_all') },
-        'SMTP away'            => sub { $smtp->stop; $hold->(1); $smtp->start },
-        'SMTP refuses'         => sub { $smtp->behave('451 not now'); $hold->(1); $smtp->behave('ok') },
-        'child killed'         => sub { kill KILL => $self->child // return },
-        'graceful restart'     => sub { $server->graceful },
-        'provider slow'        => sub { $provider->(delay_ms => 2500) },
-        'provider fails'       => sub { $provider->(status => 500, rand() < 0.5 ? (after => JSON::PP::true) : ()) },
-        'provider cut'         => sub { $provider->(cut => qw(before mid after)[rand 3]) },
+        'PostgreSQL killed' => sub { $pg->kill9; $hold->(rand); $pg->start },
+        'PostgreSQL stopped' => sub { $pg->freeze; $hold->(1 + 2 * rand); $pg->thaw },
+        'memcached restarted' => sub { $memcached->restart },
+        'memcached killed' => sub { $memcached->kill9; $hold->(rand); $memcached->start },
+        'memcached stopped' => sub { $memcached->freeze; $hold->(1 + rand); $memcached->thaw },
+        'memcached flushed' => sub { $memcached->command('flush_all') },
+        'SMTP away' => sub { $smtp->stop; $hold->(1); $smtp->start },
+        'SMTP refuses' => sub { $smtp->behave('451 not now'); $hold->(1); $smtp->behave('ok') },
+        'child killed' => sub { kill KILL => $self->child // return },
+        'graceful restart' => sub { $server->graceful },
+        'provider slow' => sub { $provider->(delay_ms => 2500) },
+        'provider fails' => sub { $provider->(status => 500, rand() < 0.5 ? (after => JSON::PP::true) : ()) },
+        'provider cut' => sub { $provider->(cut => qw(before mid after) [rand 3]) },
     );
 }
 

@@ -79,12 +79,12 @@ sub provider {
     my ($self, $zitadel) = @_;
     my ($there, $here);
     wait_until(40, sub {
-        $there = join ' ', sort map { $_->{userId} } $zitadel->users;
-        my %may = map { $_->[0] => $_->[1] } $self->rows("SELECT uid, status <> 'pending' FROM cloudep.members"
-            . " UNION SELECT unnest(provider_uids), false FROM cloudep.members WHERE status = 'pending'");
-        my %is = map { $_ => 1 } split / /, $there;
-        $here = join ' ', sort keys %may;
-        return !(grep { !$may{$_} } keys %is) && !(grep { $may{$_} eq 't' && !$is{$_} } keys %may);
+            $there = join ' ', sort map { $_->{userId} } $zitadel->users;
+            my %may = map { $_->[0] => $_->[1] } $self->rows("SELECT uid, status <> 'pending' FROM cloudep.members"
+                    . " UNION SELECT unnest(provider_uids), false FROM cloudep.members WHERE status = 'pending'");
+            my %is = map { $_ => 1 } split / /, $there;
+            $here = join ' ', sort keys %may;
+            return !(grep { !$may{$_} } keys %is) && !(grep { $may{$_} eq 't' && !$is{$_} } keys %may);
     }) or $self->found("the provider's users are not our members: $there / $here");
 }
 
@@ -92,7 +92,7 @@ sub provider {
 sub members {
     my ($self) = @_;
     my %member = map { $_->[0] => $_ } $self->rows('SELECT m.email, m.uid, m.status, o.enrolled_at IS NOT NULL, coalesce(o.last_step, 0)'
-        . ' FROM cloudep.members m LEFT JOIN cloudep.totp o USING (tenant_id, uid)');
+            . ' FROM cloudep.members m LEFT JOIN cloudep.totp o USING (tenant_id, uid)');
     my %session = map { $_->[0] => $_ } $self->rows('SELECT id, uid, revoked_at IS NOT NULL FROM cloudep.sessions');
     my $sessions = 0;
     for my $told (grep { $_->{uid} } @{ $self->{member} }) {

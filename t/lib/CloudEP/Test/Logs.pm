@@ -55,7 +55,7 @@ sub unexpected {
     my ($log, $address) = @_;
     my @found;
     for my $line (split /\n/, $log) {
-        next if $line =~ /AH03092/; # mpm_event says so of a connection that is left when a child stops
+        next if $line =~ /AH03092/;    # mpm_event says so of a connection that is left when a child stops
         if ($line =~ $CRASH) {
             push @found, $line;
             next;

@@ -11,7 +11,7 @@ use Exporter 'import';
 our @EXPORT = qw(tenant fresh_email fresh_password register register_member login check_success stay_within);
 
 my $tenants_made = 0;
-my %tenants; # by the port of their server
+my %tenants;    # by the port of their server
 
 # A tenant of its own with an invite: { slug, invite }. uses => of the invite, server => where.
 sub tenant {
@@ -30,7 +30,7 @@ sub random_word {
     return join '', map { ('a' .. 'z', 0 .. 9)[rand 36] } 1 .. $length;
 }
 
-sub fresh_email    { lc(random_word(12)) . '@example.com' }
+sub fresh_email { lc(random_word(12)) . '@example.com' }
 sub fresh_password { secret('Pw7-' . random_word(20)) }
 
 # A tenant for those who do not care which.
@@ -62,8 +62,8 @@ sub register_member {
     my ($registered, $sent) = register(client => $client, tenant => $tenant, %options);
     check_success($registered, 'register');
     my $confirmed = check_success($client->post('/api/v1/auth/register/confirm', {
-        tenant_slug => $tenant->{slug}, challenge_id => $registered->data->{challenge_id},
-        code => secret($server->mail_code($sent->{email})),
+                tenant_slug => $tenant->{slug}, challenge_id => $registered->data->{challenge_id},
+                code => secret($server->mail_code($sent->{email})),
     }), 'confirm');
     my $tokens = $confirmed->data;
     return {
@@ -77,7 +77,7 @@ sub register_member {
 sub login {
     my ($member, %fields) = @_;
     return $member->{client}->with(token => undef)->post('/api/v1/auth/login', {
-        tenant_slug => $member->{slug}, email => $member->{email}, password => $member->{password}, %fields,
+            tenant_slug => $member->{slug}, email => $member->{email}, password => $member->{password}, %fields,
     });
 }
 
