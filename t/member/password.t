@@ -111,6 +111,11 @@ my $again = outcome($register->with(kind => 'login')->run($account), 200, 102000
 is(of(sessions => "count(DISTINCT opened_with)", $social), 1, 'by the same account');
 $social->{password} = fresh_password();
 outcome(login($social), 401, 28501000, 'nor one to log in with');
+my $aged = sub { $server->psql("UPDATE cloudep.sessions SET auth_time = now() - interval '$_[0]' WHERE uid = :'uid'", uid => $social->{uid}) };
+$aged->('1 hour');
+is(outcome(change($social), 403, 29505001, 'an old session sets no first password')->json->{reason}, 'fresh_proof_needed', 'and is told why');
+is(of(members => 'ways_in', $social), 1, 'nothing was set');
+$aged->('1 minute');
 outcome(change($social, new_password => $social->{password}), 200, 102000, 'a first password needs no other');
 outcome(me($again->{access_token}), 401, 29501000, 'it ends the other session');
 outcome($social->{client}->get('/api/v1/members/me'), 200, 102000, 'and not this one');
