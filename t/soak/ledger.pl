@@ -55,7 +55,7 @@ sub services {
             CloudEPCodeCooldown => 0, CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0, CloudEPCodesPerTenant => 0,
             CloudEPMFAAttempts => 100, CloudEPLoginAttempts => 0, CloudEPAddressAttempts => 0,
             CloudEPStatementTimeout => 2000, CloudEPReservedLifetime => 12, CloudEPSweepInterval => 2,
-            CloudEPAccessTokenLifetime => '24h', $outside ? zitadel_directives() : (),
+            CloudEPAccessTokenLifetime => '24h', CloudEPAccountURL => 'https://id.example/account', $outside ? zitadel_directives() : (),
     });
     $server->migrate;
     push @parts, $server;
@@ -132,6 +132,7 @@ my @table = (
     ['seconds', sprintf '%.0f', time - $began], ['clients', $option{clients}], ['requests', $sum->{count}],
     (map { ["  status $_", $sum->{status}{$_}] } sort { $a <=> $b } grep { $_ } keys %{ $sum->{status} }),
     ['  no answer', $sum->{unanswered} // 0],
+    (map { [$_, $sum->{done}{$_} // 0] } 'register of a stranger', 'login of a thief', 'undo'),
     ['members in the ledger', $members], ['sessions in the ledger', $sessions], ['members asked for at the end', $checked],
     (map { ["fault: $_", $faults->count($_)] } @only ? @only : kinds()),
     ['longest answer, s', sprintf '%.1f', $sum->{longest}],

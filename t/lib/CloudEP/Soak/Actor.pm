@@ -104,7 +104,10 @@ sub life {
     my $session = $self->confirm or return;
     $self->profile($session, 0);
     $session = $self->refresh($session) || return for 1 .. 2;
-    $self->enrol($session) if rand() < 0.6;
+    if (rand() < 0.6) {
+        $self->enrol($session);
+        $self->undo if rand() < 0.3;
+    }
     $self->reset if rand() < 0.5;
     for (1 .. 2) {
         $session = $self->login or return;
@@ -118,14 +121,17 @@ sub life {
 sub register {
     my ($self, $place) = @_;
     my ($email, $password) = ("a$self->{number}-" . word(14) . '@example.com', 'Pw-7' . word(20));
+    my $stranger = $place == $self && rand() < 0.3 ? 'Pw-7' . word(20) : undef;
+    $self->insist('register of a stranger', POST => 'auth/register', { tenant_slug => $place->{slug}, invite_code => $place->{invite},
+            email => $email, password => $stranger, accept_terms_version => '1' }) if $stranger;
     my ($answer, $doubt) = $self->insist('register', POST => 'auth/register', { tenant_slug => $place->{slug},
             invite_code => $place->{invite}, email => $email, password => $password, accept_terms_version => '1' });
     if ($answer->status == 429 && $place != $self) {
         return;    # the contested invite is used up
     }
     $self->{member} = { email => $email };
-    $self->expect($answer, 'register', 200, $doubt ? 409 : ());
-    my $member = { slug => $place->{slug}, email => $email, password => [$password], sessions => {}, status => 'pending' };
+    $self->expect($answer, 'register', 200, $doubt || $stranger ? 409 : ());
+    my $member = { slug => $place->{slug}, email => $email, password => [$password], sessions => {}, status => 'pending', stranger => $stranger };
     if ($answer->status == 200) {
         @{$member}{qw(uid challenge)} = @{ $answer->data }{qw(uid challenge_id)};
     }
@@ -157,9 +163,10 @@ my $RESET = qr/reset code/;
 my $REGISTRATION = qr/^(?!.*reset code).*code/i;
 
 # Redeems a challenge with the code of a mail; $renew->() gives a new challenge when that was lost. $redeem->($challenge,
-# $code) is the request. Returns its answer and whether an earlier try may have been carried out.
+# $code) is the request; $beside->() are those of somebody else at the same instant, whose answers are in $self->{beside}.
+# Returns its answer and whether an earlier try may have been carried out.
 sub redeem {
-    my ($self, $about, $challenge, $renew, $redeem) = @_;
+    my ($self, $about, $challenge, $renew, $redeem, $beside) = @_;
     my ($doubt, %tried) = 0;
     for (1 .. 30) {
         $challenge //= $renew->();
@@ -170,7 +177,9 @@ sub redeem {
             next;
         }
         my @request = $redeem->($challenge, $code);
-        my @answers = $self->ask_all((\@request) x (rand() < 0.2 ? 3 : 1));
+        my $times = rand() < 0.2 ? 3 : 1;
+        my @answers = $self->ask_all((\@request) x $times, $beside->());
+        push @{ $self->{beside} }, splice @answers, $times;
         my @won = grep { $_->status == 200 } @answers;
         $self->violation("$request[0]: one challenge succeeded " . @won . ' times') if @won > 1;
         return ($won[0], $doubt) if @won;
@@ -196,12 +205,14 @@ sub confirm {
                     password => $member->{password}[0], accept_terms_version => '1' });
             $member->{resumed}++;
             return $resumed->status == 200 ? $resumed->data->{challenge_id} : undef;
-    }, sub { ('confirm', POST => 'auth/register/confirm', { tenant_slug => $member->{slug}, challenge_id => $_[0], code => $_[1] }) });
+        }, sub { ('confirm', POST => 'auth/register/confirm', { tenant_slug => $member->{slug}, challenge_id => $_[0], code => $_[1] }) },
+        sub { $self->stranger });
     delete $member->{challenge};
     if ($answer && $answer->status == 200) {
         $self->violation("the uid of $member->{email} changed") if ($member->{uid} // $answer->data->{uid}) ne $answer->data->{uid};
         $member->{uid} = $answer->data->{uid};
         $member->{status} = 'active';
+        $self->refused('login of a stranger', delete $member->{stranger}) if $member->{stranger};
         return $self->session($answer);
     }
     $member->{status} = $doubt ? 'unknown' : $member->{status};
@@ -268,6 +279,57 @@ sub enrol {
 
     # The last step that was tried, and the last that the server is known to have used.
     @{$member}{qw(enrolled secret step used_step backup)} = ('yes', unpack('H*', $secret), $step, $step, $answer->data->{backup_codes});
+}
+
+# What a stranger does beside the owner's confirmation, who was at the address first: tries it anew, once.
+sub stranger {
+    my ($self) = @_;
+    my $member = $self->{member};
+    return if !$member->{stranger} || $member->{tried}++;
+    return ['resume of a stranger', POST => 'auth/register/resume', { tenant_slug => $member->{slug}, email => $member->{email},
+            password => $member->{stranger}, accept_terms_version => '1' }];
+}
+
+# A password that lets nobody in.
+sub refused {
+    my ($self, $operation, $password) = @_;
+    my $member = $self->{member};
+    my ($answer) = $self->insist($operation, POST => 'auth/login', { tenant_slug => $member->{slug}, email => $member->{email}, password => $password });
+    $self->expect($answer, $operation, 401);
+}
+
+# The owner takes back the factor that a thief enrolled, by the link in the notice: password and sessions go with it.
+sub undo {
+    my ($self) = @_;
+    my $member = $self->{member};
+    my $until = time + 20;
+    my $token;
+    while (!$token) {
+        my @texts = map { CloudEP::Mail::parse(slurp($_))->{text} } glob "$self->{mail}/\Q$member->{email}\E/*.eml";
+        ($token) = map { /#undo=([\w-]+)/ ? $1 : () } @texts;
+        die "over\n" if time > $self->{until};
+        return if time > $until;
+        sleep 0.1;
+    }
+    my @answers = $self->ask_all((['undo', POST => 'auth/undo', { token => $token }]) x (rand() < 0.5 ? 3 : 1));
+    my @won = grep { $_->status == 200 } @answers;
+    $self->violation('undo: a link was used ' . @won . ' times') if @won > 1;
+    $self->expect($_, 'undo', 200, 404, 500, 502, 503, 0) for @answers;
+    $self->violation('undo: a good link was refused: ' . $answers[0]->body) if !@won && !grep { unknown($_) } @answers;
+    delete @{$member}{qw(enrolled secret step used_step backup)};
+    if (!@won) {
+        $_->{state} = 'unknown' for values %{ $member->{sessions} };
+        $member->{password} = [(@{ $member->{password} }) x 2];    # it may be gone
+        die "next\n";
+    }
+    for my $session (values %{ $member->{sessions} }) {
+        $session->{state} = 'ended';
+        $self->profile($session, 1);
+    }
+    $self->refused('login after an undo', $member->{password}[0]);
+    $member->{password} = [(@{ $member->{password} }) x 2];    # until a reset sets the next
+    $self->reset;
+    die "next\n" if @{ $member->{password} } != 1;
 }
 
 # Reads the state of a login; with a second factor, goes through that. Returns the session.
@@ -340,13 +402,17 @@ sub reset {
     my ($self) = @_;
     my $member = $self->{member};
     my $password = 'Pw-7' . word(20);
+    my @thief = map { ['login of a thief', POST => 'auth/login', { tenant_slug => $member->{slug}, email => $member->{email}, password => $_ }] }
+        ($member->{password}[0]) x (rand() < 0.5 ? 4 : 0);
+    $self->{beside} = [];
     my ($answer, $doubt) = $self->redeem($RESET, undef, sub {
             my ($asked) = $self->insist('forgot', POST => 'auth/password/forgot', { tenant_slug => $member->{slug}, email => $member->{email} });
             $self->expect($asked, 'forgot', 200);
             return $asked->data->{challenge_id};
         }, sub { ('reset', POST => 'auth/password/reset', { tenant_slug => $member->{slug}, challenge_id => $_[0], code => $_[1],
-                    new_password => $password }) });
+                    new_password => $password }) }, sub { @thief });
     my $done = $answer && $answer->status == 200;
+    $self->session($_) for grep { $_->status == 200 && $_->data->{access_token} } @{ $self->{beside} };
     $member->{password} = $done ? [$password] : [@{ $member->{password} }, $password];
     for my $session (values %{ $member->{sessions} }) {
         $session->{state} = $done ? 'ended' : 'unknown' if $done || $doubt && $session->{state} eq 'live';

@@ -38,6 +38,7 @@ sub requests {
         my $cost = $request->{status} == 0 ? 'unanswered' : $request->{status} >= 500 ? 'failed' : 'answered';
         $sum{$cost}++;
         $sum{status}{ $request->{status} }++;
+        $sum{done}{ $request->{operation} }++ if $request->{status} == 200;
         my $what = sprintf '%s at %.1f: %s after %.1f s', $request->{operation}, $request->{from}, $request->{status}
             ? "$request->{status} $request->{code}" : "no answer ($request->{error})", $took;
         $self->found("too late: $what") if $took > $BOUND;
@@ -64,7 +65,7 @@ sub database {
             . ' HAVING i.uses <> count(m.uid) OR count(m.uid) > i.max_uses',
         'a registration is half done' => "SELECT email, status FROM cloudep.members WHERE status IN ('reserved', 'deleting')",
         'a confirmation opened two sessions' => "SELECT uid, count(*) FROM cloudep.sessions WHERE amr = 'otp' GROUP BY uid HAVING count(*) > 1",
-        'a member has no password' => "SELECT m.email FROM cloudep.members m LEFT JOIN cloudep.credentials c USING (tenant_id, uid) WHERE c.uid IS NULL AND m.provider = 'local'",
+        'a member has no password' => "SELECT m.email FROM cloudep.members m LEFT JOIN cloudep.credentials c USING (tenant_id, uid) WHERE c.uid IS NULL AND m.provider = 'local' AND NOT m.password_due",
         'a session has no member' => 'SELECT s.id FROM cloudep.sessions s LEFT JOIN cloudep.members m USING (tenant_id, uid) WHERE m.uid IS NULL',
         'a mail was given up' => 'SELECT target, template, last_error FROM cloudep.outbox WHERE failed_at IS NOT NULL AND expires_at > now()',
     );
