@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use CloudEP::Jwt;
+use CloudEP::Process qw(wait_until);
 use CloudEP::Test;
 use CloudEP::Totp;
 use JSON::PP ();
