@@ -204,7 +204,6 @@ static const cloudep_statement_t statements[] = {
             ", mail AS (" CLOUDEP_SQL_ENQUEUE("renewed") ")"
             " SELECT uid FROM renewed",
     },
-    /* The row stays, with its last step. */
     [REMOVE] = {
         .label = "totp_remove",
         .sql =
@@ -215,22 +214,7 @@ static const cloudep_statement_t statements[] = {
             "  WHERE totp.tenant_id = member.tenant_id"
             "    AND totp.uid = member.uid"
             "  FOR UPDATE OF totp"
-            "), cleared AS ("
-            "  UPDATE cloudep.totp AS totp"
-            "  SET secret = NULL,"
-            "      enrolled_at = NULL,"
-            "      pending_secret = NULL,"
-            "      pending_expires_at = NULL,"
-            "      backup_generation = totp.backup_generation + 1"
-            "  FROM before"
-            "  WHERE totp.tenant_id = before.tenant_id"
-            "    AND totp.uid = before.uid"
-            "), removed AS ("
-            "  DELETE FROM cloudep.backup_codes AS code"
-            "  USING before"
-            "  WHERE code.tenant_id = before.tenant_id"
-            "    AND code.uid = before.uid"
-            "), told AS ("
+            "), " CLOUDEP_SQL_CLEAR_TOTP("before", "") ", told AS ("
             "  SELECT tenant_id, uid"
             "  FROM before"
             "  WHERE enrolled"

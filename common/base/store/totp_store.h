@@ -31,6 +31,30 @@
          "    AND code.used_at IS NULL" \
          ")")
 
+/*
+ * Turns TOTP off for the rows of "member" and takes their backup codes, as the CTEs "cleared" and "codes". A row of
+ * cloudep.totp stays, with its last step. which: a further condition, or "".
+ */
+#define CLOUDEP_SQL_CLEAR_TOTP(member, which) \
+    "cleared AS (" \
+    "  UPDATE cloudep.totp AS totp" \
+    "  SET secret = NULL," \
+    "      enrolled_at = NULL," \
+    "      pending_secret = NULL," \
+    "      pending_expires_at = NULL," \
+    "      backup_generation = totp.backup_generation + 1" \
+    "  FROM " member \
+    "  WHERE totp.tenant_id = " member ".tenant_id" \
+    "    AND totp.uid = " member ".uid" \
+    which \
+    "  RETURNING totp.tenant_id, totp.uid" \
+    "), codes AS (" \
+    "  DELETE FROM cloudep.backup_codes AS code" \
+    "  USING cleared" \
+    "  WHERE code.tenant_id = cleared.tenant_id" \
+    "    AND code.uid = cleared.uid" \
+    ")"
+
 /* What is kept of a member's second factors, and whom it belongs to. */
 typedef struct cloudep_totp_t {
     const cloudep_tenant_t *tenant;
