@@ -20,6 +20,7 @@ my %added = (
     'POST /api/v1/auth/register/confirm' => { '502 28802000' => 1, '403 28505000' => 1 },
     'POST /api/v1/auth/token/refresh' => { '403 28505000' => 1 },
     'POST /api/v1/auth/password/reset' => { '409 29309000' => 1 },
+    'POST /api/v1/members/me/totp/enroll-start' => { '403 29505001' => 1 },
     'POST /api/v1/members/me/totp/backup-codes' => { '403 29505001' => 1 },
     'DELETE /api/v1/members/me/totp' => { '403 29505001' => 1 },
 );
