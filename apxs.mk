@@ -150,7 +150,7 @@ $(TIDIED): tidy/%: %
 tidy: $(TIDIED) cppcheck
 cppcheck:
 	@cppcheck --quiet -j $(shell nproc) --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
-	    --suppress=missingInclude -DLINUX -D_GNU_SOURCE -Icommon $(C_FILES)
+	    --suppress=missingInclude -DLINUX -D_GNU_SOURCE '-DAP_DECLARE(type)=type' -Icommon $(C_FILES)
 fmt:
 	@clang-format -i $(C_FILES) $(H_FILES)
 fmt-check:
