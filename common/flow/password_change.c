@@ -9,9 +9,9 @@
 
 #include <stddef.h>
 #include "base/status.h"
-#include "core/needs.h"
 #include "core/settings.h"
 #include "service/account.h"
+#include "service/code.h"
 #include "service/freshness.h"
 #include "service/password.h"
 
@@ -52,14 +52,6 @@ static cloudep_outcome_t check_proof(cloudep_context_t *ctx, const cloudep_princ
     return state->elsewhere ? cloudep_refuse(CLOUDEP_PASSWORD_ELSEWHERE) : cloudep_require_fresh(ctx, who);
 }
 
-/* What is under way ends; what cannot be told so is refused for its generation if it is a login. */
-static void end_challenges(cloudep_context_t *ctx, const cloudep_principal_t *who)
-{
-    if (!(ctx->config->off & CLOUDEP_NEEDS_CACHE)) {
-        (void)cloudep_challenge_invalidate(cloudep_challenges(ctx), who->tenant_id, who->uid);
-    }
-}
-
 cloudep_outcome_t cloudep_change_own_password(cloudep_context_t *ctx, const cloudep_principal_t *who,
                                               const cloudep_own_password_t *in)
 {
@@ -85,7 +77,7 @@ cloudep_outcome_t cloudep_change_own_password(cloudep_context_t *ctx, const clou
     outcome = cloudep_set_password(ctx, state.tenant, state.member, offsetof(cloudep_own_password_t, new_password),
                                    in->new_password, &change);
     if (!cloudep_failed(outcome)) {
-        end_challenges(ctx, who);
+        cloudep_end_challenges(ctx, who->tenant_id, who->uid);
     }
     return outcome;
 }

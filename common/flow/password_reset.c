@@ -9,8 +9,6 @@
 #include <stddef.h>
 #include <string.h>
 #include "base/status.h"
-#include "core/needs.h"
-#include "core/settings.h"
 #include "flow/purpose.h"
 #include "service/account.h"
 #include "service/code.h"
@@ -206,9 +204,7 @@ static cloudep_outcome_t finish_by_link(cloudep_context_t *ctx, const cloudep_li
         cloudep_restore_link(ctx, link);
         return outcome.reason == CLOUDEP_CREDENTIALS_CHANGED ? cloudep_refuse(CLOUDEP_LINK_GONE) : outcome;
     }
-    if (!(ctx->config->off & CLOUDEP_NEEDS_CACHE)) {
-        (void)cloudep_challenge_invalidate(cloudep_challenges(ctx), tenant->id, member->uid);
-    }
+    cloudep_end_challenges(ctx, tenant->id, member->uid);
     return cloudep_done();
 }
 

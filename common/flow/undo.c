@@ -3,19 +3,14 @@
  */
 #include "flow/undo.h"
 
-#include <apr_strings.h>
 #include <stddef.h>
 #include <string.h>
-#include "base/crypto/random.h"
-#include "core/needs.h"
-#include "core/settings.h"
-#include "idp/idp.h"
 #include "outbox/message.h"
+#include "service/code.h"
 #include "service/notice.h"
 #include "service/one_time_link.h"
+#include "service/password.h"
 #include "service/second_factor.h"
-
-#define KINDS "Aa1!" /* of each kind of characters that a provider's rules may want */
 
 /* The member of the link, as they are now, with what is enrolled. */
 static cloudep_outcome_t load(cloudep_context_t *ctx, const cloudep_link_t *link, const cloudep_totp_t **totp)
@@ -60,31 +55,15 @@ static cloudep_outcome_t prove_older_factor(cloudep_context_t *ctx, const cloude
 
 /*
  * Where the provider keeps the passwords, it gets one that nobody knows, before anything is undone here: if it cannot,
- * the link is still good.
+ * the link is still good. Where it is stored here its row goes with the undoing.
  */
 static cloudep_outcome_t take_password(cloudep_context_t *ctx, const cloudep_totp_t *totp)
 {
-    const cloudep_member_t *member = totp->member;
     cloudep_idp_context_t at;
-    const cloudep_idp_t *idp = cloudep_idp(ctx, &at);
-    const cloudep_idp_user_t user = {.tenant = totp->tenant,
-                                     .uid = member->uid,
-                                     .email = member->email,
-                                     .display_name = member->display_name,
-                                     .language = member->language};
-    const char *reason;
-    const char *phc;
-    const char *random;
-    apr_status_t rv;
 
-    if (idp == &cloudep_idp_local || !member->has_password) {
-        return cloudep_done(); /* its row goes with the undoing; or there is none */
-    }
-    rv = cloudep_random_id(&random, ctx->p);
-    if (rv == APR_SUCCESS) {
-        rv = idp->set_password(&at, &user, apr_pstrcat(ctx->p, KINDS, random, NULL), &phc, &reason);
-    }
-    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "taking the password away");
+    return cloudep_idp(ctx, &at)->stored_here || !totp->member->has_password
+               ? cloudep_done()
+               : cloudep_spoil_password(ctx, totp->tenant, totp->member);
 }
 
 static cloudep_outcome_t undo(cloudep_context_t *ctx, const cloudep_link_t *link, const cloudep_totp_t *totp)
@@ -118,9 +97,6 @@ cloudep_outcome_t cloudep_undo(cloudep_context_t *ctx, const cloudep_undo_t *in)
         cloudep_failed(outcome = undo(ctx, &link, totp))) {
         return outcome;
     }
-    /* A login under way by the old password; where none can be, there is no memcached. */
-    if (!(ctx->config->off & CLOUDEP_NEEDS_CACHE)) {
-        (void)cloudep_challenge_invalidate(cloudep_challenges(ctx), link.tenant_id, link.uid);
-    }
+    cloudep_end_challenges(ctx, link.tenant_id, link.uid); /* a login under way by the old password */
     return outcome;
 }

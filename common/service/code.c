@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include <apr_strings.h>
+#include "core/needs.h"
 #include "core/settings.h"
 #include "outbox/message.h"
 #include "service/decoy.h"
@@ -65,6 +66,13 @@ void cloudep_restore_challenge(cloudep_context_t *ctx, const cloudep_challenge_t
 {
     /* What cannot be put back costs the client a new code. */
     (void)cloudep_challenge_restore(challenge, cloudep_challenges(ctx), ctx->p);
+}
+
+void cloudep_end_challenges(cloudep_context_t *ctx, const char *tenant_id, const char *uid)
+{
+    if (!(ctx->config->off & CLOUDEP_NEEDS_CACHE)) {
+        (void)cloudep_challenge_invalidate(cloudep_challenges(ctx), tenant_id, uid);
+    }
 }
 
 cloudep_outcome_t cloudep_claim_cooldown(cloudep_context_t *ctx, const char *tenant_id, const char *target)

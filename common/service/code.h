@@ -34,6 +34,10 @@ cloudep_outcome_t cloudep_consume_challenge(cloudep_context_t *ctx, const cloude
 /** Puts a consumed challenge back, after the step that it allowed has failed. */
 void cloudep_restore_challenge(cloudep_context_t *ctx, const cloudep_challenge_t *challenge);
 
+/** Ends what a member has under way, after a change of a credential; where no challenge can be, there is no memcached.
+ */
+void cloudep_end_challenges(cloudep_context_t *ctx, const char *tenant_id, const char *uid);
+
 /** Claims the right to send to a target. CODE_COOLDOWN; TOO_MANY_CODES: a cap of the hour is reached. */
 cloudep_outcome_t cloudep_claim_cooldown(cloudep_context_t *ctx, const char *tenant_id, const char *target);
 

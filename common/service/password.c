@@ -51,9 +51,9 @@ cloudep_outcome_t cloudep_compare_password(cloudep_context_t *ctx, const cloudep
 
 /* ---- setting ---- */
 
-static cloudep_outcome_t set_at_provider(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
-                                         const cloudep_member_t *member, apr_size_t field, const char *password,
-                                         const char **phc)
+/* *reason: why the provider refuses the password, with CLOUDEP_EREFUSED; it may have said nothing. */
+static apr_status_t give(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, const cloudep_member_t *member,
+                         const char *password, const char **phc, const char **reason)
 {
     cloudep_idp_context_t at;
     const cloudep_idp_t *idp = cloudep_idp(ctx, &at);
@@ -63,13 +63,36 @@ static cloudep_outcome_t set_at_provider(cloudep_context_t *ctx, const cloudep_t
                                      .display_name = member->display_name,
                                      .language = member->language,
                                      .first_password = !member->has_password && !member->password_due};
-    const char *reason = NULL;
-    apr_status_t rv = idp->set_password(&at, &user, password, phc, &reason);
+
+    *reason = NULL;
+    return idp->set_password(&at, &user, password, phc, reason);
+}
+
+static cloudep_outcome_t set_at_provider(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
+                                         const cloudep_member_t *member, apr_size_t field, const char *password,
+                                         const char **phc)
+{
+    const char *reason;
+    apr_status_t rv = give(ctx, tenant, member, password, phc, &reason);
 
     if (rv == CLOUDEP_EREFUSED) {
         return cloudep_invalid(field, CLOUDEP_RULE_PASSWORD, reason ? reason : "is refused by the identity provider");
     }
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "setting the password");
+}
+
+cloudep_outcome_t cloudep_spoil_password(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
+                                         const cloudep_member_t *member)
+{
+    const char *reason;
+    const char *random;
+    const char *phc;
+    apr_status_t rv = cloudep_random_id(&random, ctx->p);
+
+    if (rv == APR_SUCCESS) {
+        rv = give(ctx, tenant, member, apr_pstrcat(ctx->p, KINDS, random, NULL), &phc, &reason);
+    }
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "taking the password away");
 }
 
 /* CREDENTIALS_CHANGED. */
@@ -97,19 +120,13 @@ static void take_away(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, co
 {
     const cloudep_password_change_t change = {
         .tenant_id = tenant->id, .uid = member->uid, .due = 1, .reason = "password taken away"};
-    const char *random;
-    const char *phc;
     cloudep_outcome_t outcome;
-    apr_status_t rv;
 
     CLOUDEP_LOG(ctx, WARNING, 0,
                 CENO(1120) "member %s: two changes of the password at once at the identity provider:"
                            " neither counts, a reset sets the next",
                 member->uid);
-    rv = cloudep_random_id(&random, ctx->p);
-    outcome = rv == APR_SUCCESS
-                  ? set_at_provider(ctx, tenant, member, 0, apr_pstrcat(ctx->p, KINDS, random, NULL), &phc)
-                  : cloudep_failure(ctx, rv, "making a password");
+    outcome = cloudep_spoil_password(ctx, tenant, member);
     if (!cloudep_failed(outcome)) {
         outcome = store(ctx, &change, notice);
     }

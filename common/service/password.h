@@ -26,4 +26,8 @@ cloudep_outcome_t cloudep_set_password(cloudep_context_t *ctx, const cloudep_ten
                                        const cloudep_member_t *member, apr_size_t field, const char *password,
                                        const cloudep_password_change_t *change);
 
+/** Gives the provider a password that nobody knows, in place of the member's. What is stored here is the caller's. */
+cloudep_outcome_t cloudep_spoil_password(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
+                                         const cloudep_member_t *member);
+
 #endif

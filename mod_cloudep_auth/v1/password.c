@@ -28,12 +28,7 @@ const cloudep_field_t reset_fields[] = {CLOUDEP_V1_TENANT(cloudep_reset_t), CLOU
 
 cloudep_outcome_t run_password_reset(cloudep_call_t *call)
 {
-    cloudep_outcome_t outcome = cloudep_reset_password(call->ctx, call->in);
-
-    if (!cloudep_failed(outcome)) {
-        call->data = json_pack("{sb}", "ok", 1);
-    }
-    return outcome;
+    return cloudep_v1_ok(call, cloudep_reset_password(call->ctx, call->in));
 }
 
 const cloudep_field_t link_reset_fields[] = {
@@ -48,10 +43,5 @@ const cloudep_field_t link_reset_fields[] = {
 
 cloudep_outcome_t run_password_reset_by_link(cloudep_call_t *call)
 {
-    cloudep_outcome_t outcome = cloudep_reset_by_link(call->ctx, call->in);
-
-    if (!cloudep_failed(outcome)) {
-        call->data = json_pack("{sb}", "ok", 1);
-    }
-    return outcome;
+    return cloudep_v1_ok(call, cloudep_reset_by_link(call->ctx, call->in));
 }

@@ -47,10 +47,5 @@ const cloudep_field_t reauthenticate_fields[] = {
 
 cloudep_outcome_t run_reauthenticate(cloudep_call_t *call)
 {
-    cloudep_outcome_t outcome = cloudep_reauthenticate(call->ctx, call->principal, call->in);
-
-    if (!cloudep_failed(outcome)) {
-        call->data = json_pack("{sb}", "ok", 1);
-    }
-    return outcome;
+    return cloudep_v1_ok(call, cloudep_reauthenticate(call->ctx, call->principal, call->in));
 }

@@ -28,10 +28,5 @@ cloudep_outcome_t run_token_refresh(cloudep_call_t *call)
 
 cloudep_outcome_t run_logout(cloudep_call_t *call)
 {
-    cloudep_outcome_t outcome = cloudep_logout(call->ctx, call->principal);
-
-    if (!cloudep_failed(outcome)) {
-        call->data = json_pack("{sb}", "ok", 1);
-    }
-    return outcome;
+    return cloudep_v1_ok(call, cloudep_logout(call->ctx, call->principal));
 }

@@ -19,10 +19,5 @@ const cloudep_field_t undo_fields[] = {
 
 cloudep_outcome_t run_undo(cloudep_call_t *call)
 {
-    cloudep_outcome_t outcome = cloudep_undo(call->ctx, call->in);
-
-    if (!cloudep_failed(outcome)) {
-        call->data = json_pack("{sb}", "ok", 1);
-    }
-    return outcome;
+    return cloudep_v1_ok(call, cloudep_undo(call->ctx, call->in));
 }

@@ -5,19 +5,10 @@
 
 #include "base/store/statements.h"
 
-enum { PUT, GET, RENEW };
+enum { GET, RENEW };
 
 /* clang-format off */
 static const cloudep_statement_t statements[] = {
-    [PUT] = {
-        .label = "credential_put",
-        .sql =
-            "INSERT INTO cloudep.credentials (tenant_id, uid, phc)"
-            " VALUES (%s::uuid, %s::uuid, %s)"
-            " ON CONFLICT (tenant_id, uid) DO UPDATE"
-            " SET phc = excluded.phc, updated_at = now()",
-        .repeatable = 1,
-    },
     [GET] = {
         .label = "credential_get",
         .sql =
@@ -39,12 +30,6 @@ static const cloudep_statement_t statements[] = {
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_credential_statements = CLOUDEP_STATEMENT_LIST(statements);
-
-apr_status_t cloudep_credential_put(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
-                                    const char *phc)
-{
-    return cloudep_db_run(db, p, NULL, &statements[PUT], CLOUDEP_ARGS(tenant_id, uid, phc));
-}
 
 apr_status_t cloudep_credential_get(cloudep_db_t *db, apr_pool_t *p, const char **phc, const char *tenant_id,
                                     const char *uid)

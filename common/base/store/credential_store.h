@@ -6,10 +6,6 @@
 
 #include "base/store/db.h"
 
-/** Stores or replaces a member's PHC string. @return as cloudep_db_run */
-apr_status_t cloudep_credential_put(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
-                                    const char *phc);
-
 /** @return APR_NOTFOUND: the member has no password; else as cloudep_db_run */
 apr_status_t cloudep_credential_get(cloudep_db_t *db, apr_pool_t *p, const char **phc, const char *tenant_id,
                                     const char *uid);

@@ -36,6 +36,11 @@
 #define CLOUDEP_SQL_HAS_PASSWORD(member) \
     "coalesce(" member ".has_password, " member ".origin = 'platform_native')"
 
+/* For the SET of an UPDATE of cloudep.members, which may be setting the password or taking it away: it is one way in. */
+#define CLOUDEP_SQL_COUNT_PASSWORD(member) \
+    "ways_in = " member ".ways_in" \
+    " + CASE WHEN " CLOUDEP_SQL_HAS_PASSWORD(member) " OR " member ".password_due THEN 0 ELSE 1 END"
+
 /* For the SET of an UPDATE of cloudep.members: a credential changes; and one whose change ends sessions. */
 #define CLOUDEP_SQL_RAISE(member) "generation = " member ".generation + 1"
 #define CLOUDEP_SQL_RAISE_AND_END(member) \

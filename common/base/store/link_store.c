@@ -97,8 +97,7 @@ static const cloudep_statement_t statements[] = {
             "  SET " CLOUDEP_SQL_RAISE_AND_END("member") ","
             "      has_password = false,"
             "      password_due = true,"
-            "      ways_in = member.ways_in + CASE WHEN " CLOUDEP_SQL_HAS_PASSWORD("member")
-            "                                        OR member.password_due THEN 0 ELSE 1 END,"
+            "      " CLOUDEP_SQL_COUNT_PASSWORD("member") ","
             "      updated_at = now()"
             "  FROM used"
             "  WHERE member.tenant_id = used.tenant_id"

@@ -39,8 +39,7 @@ static const cloudep_statement_t statements[] = {
             "  SET " CLOUDEP_SQL_RAISE_AND_END("member") ","
             "      has_password = NOT given.due,"
             "      password_due = given.due,"
-            "      ways_in = member.ways_in + CASE WHEN " CLOUDEP_SQL_HAS_PASSWORD("member")
-            "                                        OR member.password_due THEN 0 ELSE 1 END"
+            "      " CLOUDEP_SQL_COUNT_PASSWORD("member")
             "  FROM given"
             "  WHERE member.tenant_id = %s::uuid"
             "    AND member.uid = %s::uuid"

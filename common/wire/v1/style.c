@@ -90,3 +90,11 @@ cloudep_outcome_t cloudep_v1_tokens(cloudep_call_t *call, const cloudep_session_
                            "expires_in", (json_int_t)tokens.expires_in, "uid", session->uid, "token_type", "Bearer");
     return cloudep_done();
 }
+
+cloudep_outcome_t cloudep_v1_ok(cloudep_call_t *call, cloudep_outcome_t outcome)
+{
+    if (!cloudep_failed(outcome)) {
+        call->data = json_pack("{sb}", "ok", 1);
+    }
+    return outcome;
+}
