@@ -163,7 +163,7 @@ subtest 'a provider that cannot be found' => sub {
     $cold = another(\@lines, values => \%quick)->start;
     outcome(on($_, $cold)->start(), 502, 28802000, "$_->{kind}: it is down") for @both;
     sleep 1.1;
-    ok((grep { on($login, $warm)->start()->status == 200 } 1 .. 8), 'who knows it already goes on');
+    ok(wait_until(20, sub { on($login, $warm)->start()->status == 200 }), 'who knows it already goes on');
     $_->stop for $cold, $warm;
 };
 

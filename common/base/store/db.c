@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #define SESSION_KEY "cloudep:db-session"
+#define SETTING_TRIES 5
 
 typedef struct prepared_t {
     apr_dbd_prepared_t *statement;
@@ -96,7 +97,7 @@ static void notice_closed(PGconn *pg)
 /*
  * Every setting that statements or the reading of rows rely on: a role, a database, DBDParams or postgresql.conf may
  * have another one. Left to the administrator are default_transaction_read_only, which closes a server to writes, and
- * synchronous_commit. Arguments: two numbers of milliseconds.
+ * synchronous_commit. Argument: a number of milliseconds.
  */
 static const char pinned[] = "SET default_transaction_isolation = 'read committed';"
                              "SET default_transaction_deferrable = off;"
@@ -110,7 +111,6 @@ static const char pinned[] = "SET default_transaction_isolation = 'read committe
                              "SET standard_conforming_strings = on;"
                              "SET transform_null_equals = off;"
                              "SET extra_float_digits = 1;"
-                             "SET statement_timeout = %d;"
                              "SET lock_timeout = %d;";
 
 /* Names the session in pg_stat_activity, unless DBDParams or the role has a name for it. */
@@ -125,18 +125,33 @@ static const char *naming(const cloudep_db_t *db, const cloudep_db_lease_t *leas
                         apr_dbd_escape(lease->driver, p, db->application, lease->handle));
 }
 
+/*
+ * The first thing of a session: the timeout that the role or the database has would count for the settings as well. It
+ * counts for this, too, which is short; so a few tries.
+ */
+static int set_statement_timeout(const cloudep_db_t *db, const cloudep_db_lease_t *lease, apr_pool_t *p)
+{
+    const char *sql = apr_psprintf(p, "SET statement_timeout = %d", db->statement_timeout);
+    int affected;
+    int failed = 1;
+
+    for (int tries = 0; failed && tries < SETTING_TRIES; tries++) {
+        failed = apr_dbd_query(lease->driver, lease->handle, &affected, sql);
+    }
+    return failed;
+}
+
 static apr_status_t begin_session(cloudep_db_t *db, cloudep_db_lease_t *lease, PGconn *pg, session_t *session,
                                   apr_pool_t *p)
 {
     int affected;
-    const char *sql = apr_pstrcat(p, apr_psprintf(p, pinned, db->statement_timeout, db->lock_timeout),
-                                  naming(db, lease, pg, p), NULL);
+    const char *sql = apr_pstrcat(p, apr_psprintf(p, pinned, db->lock_timeout), naming(db, lease, pg, p), NULL);
 
     apr_pool_clear(session->pool);
     session->prepared = apr_hash_make(session->pool);
     session->backend = PQbackendPID(pg);
     (void)PQsetErrorVerbosity(pg, PQERRORS_VERBOSE);
-    if (apr_dbd_query(lease->driver, lease->handle, &affected, sql)) {
+    if (set_statement_timeout(db, lease, p) || apr_dbd_query(lease->driver, lease->handle, &affected, sql)) {
         session->backend = 0;
         return CLOUDEP_EDATABASE;
     }
