@@ -113,9 +113,11 @@ static void end_opening(db_pool_t *pool)
     apr_thread_mutex_unlock(pool->mutex);
 }
 
-static void return_slot(db_pool_t *pool, slot_t *slot, int failed)
+/* Returns whether this ends an outage that was told. */
+static int return_slot(db_pool_t *pool, slot_t *slot, int failed)
 {
     slot_t **list = slot->hung ? &pool->hung : &pool->free;
+    int reached;
 
     apr_thread_mutex_lock(pool->mutex);
     slot->next = *list;
@@ -125,7 +127,12 @@ static void return_slot(db_pool_t *pool, slot_t *slot, int failed)
     }
     wake(pool, failed || pool->failed_last);
     pool->failed_last = failed;
+    reached = !failed && pool->unreachable_told;
+    if (reached) {
+        pool->unreachable_told = 0;
+    }
     apr_thread_mutex_unlock(pool->mutex);
+    return reached;
 }
 
 static ap_dbd_t *open_connection(db_pool_t *pool, apr_pool_t *p)
@@ -137,19 +144,6 @@ static ap_dbd_t *open_connection(db_pool_t *pool, apr_pool_t *p)
     return dbd || apr_time_now() - began > SLOW_FAILURE ? dbd : pool->open(p, pool->s);
 }
 
-static void tell_reached(db_pool_t *pool)
-{
-    int told;
-
-    apr_thread_mutex_lock(pool->mutex);
-    told = pool->unreachable_told;
-    pool->unreachable_told = 0;
-    apr_thread_mutex_unlock(pool->mutex);
-    if (told) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->s, CENO(1241) "PostgreSQL can be reached again");
-    }
-}
-
 static void release(void *baton, cloudep_db_lease_t *lease)
 {
     db_pool_t *pool = baton;
@@ -157,9 +151,8 @@ static void release(void *baton, cloudep_db_lease_t *lease)
     int failed = PQstatus(apr_dbd_native_handle(lease->driver, lease->handle)) != CONNECTION_OK;
 
     pool->close(pool->s, slot->dbd);
-    return_slot(pool, slot, failed);
-    if (!failed) {
-        tell_reached(pool);
+    if (return_slot(pool, slot, failed)) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->s, CENO(1241) "PostgreSQL can be reached again");
     }
 }
 
@@ -184,7 +177,7 @@ static void watch(void *baton, cloudep_db_lease_t *lease, int socket)
 
 static void tell_unreachable(db_pool_t *pool, apr_pool_t *p)
 {
-    const char *passfile = cloudep_dbd_passfile_fault(&pool->dbd, p);
+    const char *passfile;
     int told;
 
     apr_thread_mutex_lock(pool->mutex);
@@ -192,6 +185,7 @@ static void tell_unreachable(db_pool_t *pool, apr_pool_t *p)
     pool->unreachable_told = 1;
     apr_thread_mutex_unlock(pool->mutex);
     if (!told) {
+        passfile = cloudep_dbd_passfile_fault(&pool->dbd, p);
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, pool->s,
                      CENO(1240) "PostgreSQL cannot be reached: DBDParams (%s) lead to no server that takes writes, or "
                                 "it refuses them; mod_dbd's message before this one has its words%s%s",
