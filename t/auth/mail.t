@@ -60,12 +60,6 @@ sub write_secret {
     chmod 0600, $file;
 }
 
-# What httpd says when it must not start.
-sub refusal {
-    my ($refusing) = @_;
-    return $refusing->refuses_to_start // $refusing->httpd->complaints;
-}
-
 subtest 'at once' => sub {
     my $email = send_code();
     my ($mail) = $server->mails($email);
@@ -181,15 +175,11 @@ subtest 'expiry' => sub {
     is(scalar($server->mails_now($email)), 0, 'it is never sent');
 };
 
-sub children {
-    return map { m{/(\d+)/} } grep { (eval { slurp($_) } // '') =~ /^\d+ \(.*\) \S $_[0] / } glob '/proc/[0-9]*/stat';
-}
-
 subtest 'children that die or leave in the middle of a transfer' => sub {
     $smtp->behave('slow 3');
     my $email = send_code();
     ok(row_becomes($email, 'attempts > 0'), 'a child is at it');
-    kill KILL => children($server->pid);
+    kill KILL => CloudEP::Process::children($server->pid);
     expect_log(qr/exit signal Killed/);
     $smtp->behave('ok');
     is((row($email, 'delivered_at'))[0], undef, 'all children are killed before it is done');
@@ -201,9 +191,9 @@ subtest 'children that die or leave in the middle of a transfer' => sub {
     $email = send_code();
     ok(wait_until(20, sub { $smtp->seen =~ /^RCPT/m }), 'a child is at another one');
     $smtp->behave('ok');    # for those who come later
-    my @before = children($server->pid);
+    my @before = CloudEP::Process::children($server->pid);
     $server->graceful;
-    my $gone = wait_until(30, sub { my %now = map { $_ => 1 } children($server->pid); !grep { $now{$_} } @before });
+    my $gone = wait_until(30, sub { my %now = map { $_ => 1 } CloudEP::Process::children($server->pid); !grep { $now{$_} } @before });
     ok($gone, 'a graceful restart does not wait for the transfer, which takes a minute');
     ok(row_becomes($email, 'delivered_at IS NOT NULL', 60), 'the message is handed back and delivered by the next child');
     is((row($email, 'attempts'))[0], 1, 'for which the broken off attempt does not count');
@@ -270,7 +260,7 @@ subtest 'STARTTLS and login' => sub {
     is(scalar($secure->mails($sent->{email}, 1, 20)), 1, 'which a graceful restart with the right password does');
     chmod 0644, $password;
     $secure->stop;
-    like(refusal($secure), qr/CloudEPMailPasswordFile .*mode/, 'a password file that everybody may read is refused');
+    like($secure->refusal, qr/CloudEPMailPasswordFile .*mode/, 'a password file that everybody may read is refused');
 };
 
 # A server of its own for a relay, with a login unless told otherwise; registers and returns the address.
@@ -383,10 +373,10 @@ subtest 'mistakes are told at start' => sub {
     );
     for my $text (sort keys %mistakes) {
         spew("$templates/registration.en.txt", $text);
-        like(refusal($broken), $mistakes{$text}, 'a template');
+        like($broken->refusal, $mistakes{$text}, 'a template');
     }
     unlink "$templates/registration.en.txt";
-    like(refusal($broken), qr/registration\.en\.txt is missing/, 'a missing template');
+    like($broken->refusal, qr/registration\.en\.txt is missing/, 'a missing template');
     spew("$templates/registration.en.txt", "Subject: Mine {{code}}\n\nMy own words for {{target}}: {{code}}\n");
     $broken->start;
     my ($answer, $sent) = register(client => client(server => $broken), tenant => $tenant);
@@ -400,7 +390,7 @@ subtest 'mistakes are told at start' => sub {
     ) {
         my ($name, $value, $expected) = @$case;
         my $wrong = own_server(pg => $pg, smtp => $smtp, values => { $name => $value });
-        like(refusal($wrong), $expected, "$name $value");
+        like($wrong->refusal, $expected, "$name $value");
     }
     my %login = (CloudEPMailUser => 'cloudep', CloudEPMailPasswordFile => "\"$smtp->{run}/password\"");
     write_secret("$smtp->{run}/password", 'mail-secret-1');
@@ -410,7 +400,7 @@ subtest 'mistakes are told at start' => sub {
     ) {
         my ($transport, $values, $expected) = @$case;
         my $wrong = own_server(pg => $pg, smtp => $smtp, values => { CloudEPMailTransport => $transport, %login, %$values });
-        like(refusal($wrong), $expected, join ' ', $transport, %$values);
+        like($wrong->refusal, $expected, join ' ', $transport, %$values);
     }
 };
 
@@ -432,7 +422,7 @@ subtest 'spool folder' => sub {
     $spool->mails($sent->{email});
     $spool->stop;
     chmod 0750, "$spool->{dir}/spool/mail";
-    like(refusal($spool), qr/mode lets others in/, 'a folder that others may enter is refused');
+    like($spool->refusal, qr/mode lets others in/, 'a folder that others may enter is refused');
 };
 
 finish();

@@ -120,7 +120,7 @@ subtest 'CloudEPOutbox' => sub {
     expect_log(qr/CE709: /);
     my $one = own_server(pg => $pg, smtp => $main_relay, values => { CloudEPOutbox => 'letters', CloudEPMailFrom => 'main@example.org' },
         with => [host($shop_port, 'shop.example', %shop)]);
-    my $said = $one->refuses_to_start // $one->httpd->complaints;
+    my $said = $one->refusal;
     like($said, qr/the main server and shop\.example have one outbox, letters, but send mail or SMS differently/,
         'one name for two that send differently is refused');
     $one->{with} = [host($shop_port, 'shop.example', %shop, CloudEPOutbox => 'parcels')];

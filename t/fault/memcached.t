@@ -1,7 +1,7 @@
 # memcached in messages: a list that cannot work is refused when httpd starts; one that is away is named once, with the cause.
 use strict;
 use warnings;
-use CloudEP::Process qw(capture free_port wait_until);
+use CloudEP::Process qw(capture wait_until);
 use CloudEP::Test;
 
 my %mistakes = (

@@ -74,17 +74,12 @@ is($pg->value('SELECT count(*) FROM cloudep.events WHERE uid IS NOT NULL AND add
 # ---- files
 my $folder = CloudEP::Test::own_folder('files');
 
-sub refusal {
-    my ($server) = @_;
-    return $server->refuses_to_start // $server->httpd->complaints;
-}
-
 my $keys = own_server(keys => "$folder/keys")->start;
 $keys->stop;
 for my $mode (0644, 0640, 0604, 0622, 0660, 0666, 0777) {
     for my $name (qw(signing sealing)) {
         chmod $mode, "$folder/keys/$name.jwks";
-        like(refusal(own_server(keys => "$folder/keys")), qr{\Q$name\E\.jwks: mode 0?\d+ lets others},
+        like(own_server(keys => "$folder/keys")->refusal, qr{\Q$name\E\.jwks: mode 0?\d+ lets others},
             sprintf 'a %s key file of mode %04o stops the start', $name, $mode);
         chmod 0600, "$folder/keys/$name.jwks";
     }
@@ -101,14 +96,14 @@ for my $case (['CloudEPMailPasswordFile', CloudEPMailUser => 'mailer'],
     spew("$folder/secret", "hush\n");
     for my $mode (0640, 0644, 0604, 0602, 0620, 0660, 0666) {
         chmod $mode, "$folder/secret";
-        like(refusal(own_server(values => { %values, $directive => "$folder/secret" })),
+        like(own_server(values => { %values, $directive => "$folder/secret" })->refusal,
             qr{\Q$folder\E/secret\b.*(?:mode|others|chmod)}s, sprintf '%s of mode %04o stops the start', $directive, $mode);
     }
 }
 for my $mode (0707, 0701, 0704, 0702, 0770, 0750, 0710, 0740, 0720, 0755, 0777) {
     mkdir "$folder/spool";
     chmod $mode, "$folder/spool";
-    like(refusal(own_server(values => { CloudEPMailTransport => "\"spool:$folder/spool\"" })),
+    like(own_server(values => { CloudEPMailTransport => "\"spool:$folder/spool\"" })->refusal,
         qr{\Q$folder\E/spool: its mode lets others in}, sprintf 'a spool folder of mode %04o stops the start', $mode);
 }
 chmod 0700, "$folder/spool";

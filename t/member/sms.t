@@ -80,11 +80,6 @@ sub taken {
     return ($from->taken($pattern))[0];
 }
 
-sub refusal {
-    my ($refusing) = @_;
-    return $refusing->refuses_to_start // $refusing->httpd->complaints;
-}
-
 subtest 'JSON' => sub {
     my $number = send_code($server);
     my $sms = taken($gateway, $number);
@@ -256,11 +251,11 @@ subtest 'mistakes are told at start' => sub {
         [{ CloudEPSMSSecretFile => '/no/such/file' }, qr/CloudEPSMSSecretFile .*No such file/],
     ) {
         my ($values, $expected) = @$case;
-        like(refusal(sms_server(%json, %$values)), $expected, join ' ', %$values);
+        like(sms_server(%json, %$values)->refusal, $expected, join ' ', %$values);
     }
     my $without = sms_server(%json);
     delete $without->{values}{CloudEPSMSSecretFile};
-    like(refusal($without), qr/needs CloudEPSMSSecretFile/, 'a placeholder for a secret that is not there');
+    like($without->refusal, qr/needs CloudEPSMSSecretFile/, 'a placeholder for a secret that is not there');
 };
 
 subtest 'spool folder' => sub {

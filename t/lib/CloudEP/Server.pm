@@ -106,6 +106,12 @@ sub refuses_to_start {
     return eval { $self->start; $self->stop; 1 } ? undef : $@;
 }
 
+# What it says when it must not start, also where it dies after its configuration was read.
+sub refusal {
+    my ($self) = @_;
+    return $self->refuses_to_start // $self->httpd->complaints;
+}
+
 # Runs cloudepctl as an operator would; dies when it fails. Returns what it printed.
 sub ctl {
     my ($self, @arguments) = @_;
