@@ -286,19 +286,13 @@ static apr_status_t check_request(int *loopback, apr_pool_t *pool, const cloudep
     return APR_SUCCESS;
 }
 
-/* The body of a request that must not be sent twice. */
-typedef struct source_t {
-    const char *body;
-    apr_size_t left;
-} source_t;
-
-static size_t send_part(char *buffer, size_t size, size_t count, void *baton)
+size_t cloudep_http_give(char *to, size_t size, size_t count, void *baton)
 {
-    source_t *source = baton;
+    cloudep_http_source_t *source = baton;
     apr_size_t len = size * count < source->left ? size * count : source->left;
 
-    memcpy(buffer, source->body, len);
-    source->body += len;
+    memcpy(to, source->bytes, len);
+    source->bytes += len;
     source->left -= len;
     return len;
 }
@@ -307,16 +301,16 @@ static size_t send_part(char *buffer, size_t size, size_t count, void *baton)
  * libcurl itself repeats a request when a kept connection turns out to be dead before the answer, unless it would
  * have to rewind a body that it reads and cannot seek in.
  */
-static int set_body(CURL *curl, const cloudep_http_request_t *request, source_t *source)
+static int set_body(CURL *curl, const cloudep_http_request_t *request, cloudep_http_source_t *source)
 {
     int failed = curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len) != CURLE_OK;
 
     if (!request->once) {
         return failed | (curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body) != CURLE_OK);
     }
-    *source = (source_t){request->body, request->body_len};
+    *source = (cloudep_http_source_t){request->body, request->body_len};
     failed |= curl_easy_setopt(curl, CURLOPT_POST, 1L) != CURLE_OK;
-    failed |= curl_easy_setopt(curl, CURLOPT_READFUNCTION, send_part) != CURLE_OK;
+    failed |= curl_easy_setopt(curl, CURLOPT_READFUNCTION, cloudep_http_give) != CURLE_OK;
     failed |= curl_easy_setopt(curl, CURLOPT_READDATA, source) != CURLE_OK;
     return failed;
 }
@@ -339,7 +333,7 @@ static int make_headers(struct curl_slist **list, const cloudep_http_request_t *
 }
 
 static int set_request(CURL *curl, const cloudep_http_request_t *request, struct curl_slist *headers, sink_t *sink,
-                       source_t *source, int loopback)
+                       cloudep_http_source_t *source, int loopback)
 {
     int failed = 0;
 
@@ -380,7 +374,6 @@ static cloudep_http_response_t *read_response(CURL *curl, apr_pool_t *pool, cons
     response->body = sink->len ? sink->bytes : "";
     response->len = sink->len;
     response->headers = headers;
-    response->content_type = apr_table_get(headers, "Content-Type");
     return response;
 }
 
@@ -389,7 +382,7 @@ apr_status_t cloudep_http_exchange(cloudep_http_response_t **response, cloudep_h
 {
     sink_t sink = {.pool = pool, .max = request->max_bytes ? request->max_bytes : 1024 * 1024};
     struct curl_slist *headers = NULL;
-    source_t source;
+    cloudep_http_source_t source;
     CURLcode code = CURLE_OUT_OF_MEMORY;
     CURL *curl;
     int loopback;

@@ -36,7 +36,6 @@ typedef struct cloudep_http_response_t {
     int status;
     const char *body; /* a zero byte behind it */
     apr_size_t len;
-    const char *content_type;   /* or NULL */
     const apr_table_t *headers; /* of the last answer */
 } cloudep_http_response_t;
 
@@ -64,6 +63,15 @@ apr_status_t cloudep_http_exchange(cloudep_http_response_t **response, cloudep_h
  */
 CURL *cloudep_http_handle(cloudep_http_t *http, const char *ca_file, int connect_timeout, int total_timeout,
                           apr_uint32_t *stop);
+
+/* Bytes that libcurl reads, for CURLOPT_READDATA. */
+typedef struct cloudep_http_source_t {
+    const char *bytes;
+    apr_size_t left;
+} cloudep_http_source_t;
+
+/** CURLOPT_READFUNCTION for a cloudep_http_source_t. It cannot be rewound, so nothing is sent twice. */
+size_t cloudep_http_give(char *to, size_t size, size_t count, void *source);
 
 /** What a CURLcode is as a status, with the values above. */
 apr_status_t cloudep_http_status(CURLcode code);

@@ -136,6 +136,13 @@ static inline cloudep_outcome_t cloudep_invalid(apr_size_t field, const char *ru
     return (cloudep_outcome_t){.reason = CLOUDEP_FIELD_INVALID, .field = field, .rule = rule, .why = why};
 }
 
+/** A required field is not there: which member of the input (offsetof), and what is wrong with it. */
+static inline cloudep_outcome_t cloudep_missing(apr_size_t field, const char *why)
+{
+    return (cloudep_outcome_t){
+        .reason = CLOUDEP_FIELD_MISSING, .field = field, .rule = CLOUDEP_RULE_REQUIRED, .why = why};
+}
+
 /** Whether it is a failure. */
 static inline int cloudep_failed(cloudep_outcome_t outcome)
 {

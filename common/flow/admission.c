@@ -39,3 +39,12 @@ cloudep_outcome_t cloudep_check_admission(cloudep_context_t *ctx, const char *sl
     cloudep_note(ctx, admission->tenant->id, NULL, NULL);
     return judge(ctx, admission);
 }
+
+cloudep_outcome_t cloudep_explain_refused_invite(cloudep_context_t *ctx, const char *slug, const char *invite_code,
+                                                 const char *email)
+{
+    cloudep_admission_t admission;
+    cloudep_outcome_t outcome = cloudep_check_admission(ctx, slug, invite_code, email, &admission);
+
+    return cloudep_failed(outcome) ? outcome : cloudep_wait(CLOUDEP_INVITE_BUSY, 1);
+}

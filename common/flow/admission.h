@@ -17,4 +17,8 @@
 cloudep_outcome_t cloudep_check_admission(cloudep_context_t *ctx, const char *slug, const char *invite_code,
                                           const char *email, cloudep_admission_t *admission);
 
+/** Why a use of an invite could not be taken: what the admission says now; or else INVITE_BUSY. */
+cloudep_outcome_t cloudep_explain_refused_invite(cloudep_context_t *ctx, const char *slug, const char *invite_code,
+                                                 const char *email);
+
 #endif

@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include "base/text/phone_plan.h"
 #include "flow/purpose.h"
+#include "outbox/message.h"
 #include "service/code.h"
 #include "service/notice.h"
 
@@ -140,7 +141,7 @@ static cloudep_outcome_t write_contact(cloudep_context_t *ctx, const cloudep_pri
         cloudep_restore_challenge(ctx, challenge);
         return cloudep_failure(ctx, rv, "writing the verified address");
     }
-    ctx->message_committed = 1;
+    cloudep_outbox_wake(ctx);
     return cloudep_done();
 }
 

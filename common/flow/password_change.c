@@ -33,10 +33,7 @@ static cloudep_outcome_t compare_current(cloudep_context_t *ctx, const cloudep_p
     cloudep_outcome_t outcome;
 
     if (!in->current_password) {
-        return (cloudep_outcome_t){.reason = CLOUDEP_FIELD_MISSING,
-                                   .field = offsetof(cloudep_own_password_t, current_password),
-                                   .rule = CLOUDEP_RULE_REQUIRED,
-                                   .why = "is required"};
+        return cloudep_missing(offsetof(cloudep_own_password_t, current_password), "is required");
     }
     outcome = cloudep_compare_password(ctx, &user, in->current_password, 1);
     return outcome.reason == CLOUDEP_CREDENTIALS_WRONG ? cloudep_refuse(CLOUDEP_PASSWORD_WRONG) : outcome;

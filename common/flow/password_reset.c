@@ -31,17 +31,22 @@ static cloudep_outcome_t check_member(const cloudep_member_t *member)
     return cloudep_done();
 }
 
-/* The member of the address, or with concealed accounts a decoy where it is nobody who may reset. */
+/*
+ * The member of the address, or with concealed accounts a decoy where it is nobody who may reset. The decoy is made for
+ * everybody then, so that the time is the same.
+ */
 static cloudep_outcome_t find_receiver(cloudep_context_t *ctx, const cloudep_member_t *member,
                                        cloudep_code_receiver_t *receiver)
 {
-    cloudep_outcome_t outcome = check_member(member);
+    const cloudep_outcome_t outcome = check_member(member);
+    const cloudep_outcome_t concealed = cloudep_conceals(ctx) ? cloudep_decoy_receiver(ctx, receiver) : outcome;
 
-    if (cloudep_failed(outcome)) {
-        return cloudep_conceals(ctx) ? cloudep_decoy_receiver(ctx, receiver) : outcome;
+    if (cloudep_failed(outcome) || cloudep_failed(concealed)) {
+        return concealed;
     }
     receiver->uid = member->uid;
     receiver->language = member->language;
+    receiver->decoy = 0;
     return cloudep_done();
 }
 
@@ -62,13 +67,8 @@ cloudep_outcome_t cloudep_forgot_password(cloudep_context_t *ctx, const cloudep_
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    outcome = cloudep_claim_cooldown(ctx, tenant->id, in->email);
+    outcome = cloudep_send_code_in_turn(ctx, &receiver, CLOUDEP_PURPOSE_PASSWORD_RESET, &challenge);
     if (cloudep_failed(outcome)) {
-        return outcome;
-    }
-    outcome = cloudep_send_code(ctx, &receiver, CLOUDEP_PURPOSE_PASSWORD_RESET, &challenge);
-    if (cloudep_failed(outcome)) {
-        cloudep_release_cooldown(ctx, tenant->id, in->email);
         return outcome;
     }
     out->challenge_id = challenge->id;

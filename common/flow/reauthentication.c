@@ -58,13 +58,8 @@ cloudep_outcome_t cloudep_start_reauthentication(cloudep_context_t *ctx, const c
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    outcome = cloudep_claim_cooldown(ctx, who->tenant_id, receiver.target);
+    outcome = cloudep_send_code_in_turn(ctx, &receiver, CLOUDEP_PURPOSE_REAUTHENTICATION, &challenge);
     if (cloudep_failed(outcome)) {
-        return outcome;
-    }
-    outcome = cloudep_send_code(ctx, &receiver, CLOUDEP_PURPOSE_REAUTHENTICATION, &challenge);
-    if (cloudep_failed(outcome)) {
-        cloudep_release_cooldown(ctx, who->tenant_id, receiver.target);
         return outcome;
     }
     out->challenge_id = challenge->id;
@@ -143,28 +138,22 @@ static cloudep_outcome_t by_mailed_code(cloudep_context_t *ctx, const cloudep_pr
     return outcome;
 }
 
-static cloudep_outcome_t missing(apr_size_t field, const char *why)
-{
-    return (cloudep_outcome_t){
-        .reason = CLOUDEP_FIELD_MISSING, .field = field, .rule = CLOUDEP_RULE_REQUIRED, .why = why};
-}
-
 /* Exactly one proof: with two it would be unclear which of them failed. */
 static cloudep_outcome_t check_input(const cloudep_reauthentication_t *in)
 {
     const int proofs = !!in->password + !!in->code + (in->challenge_id || in->mailed_code);
 
     if (!proofs) {
-        return missing(FIELD(password), "is required, or code, or challenge_id and mailed_code");
+        return cloudep_missing(FIELD(password), "is required, or code, or challenge_id and mailed_code");
     }
     if (proofs > 1) {
         return cloudep_invalid(in->code ? FIELD(code) : FIELD(challenge_id), CLOUDEP_RULE_NOT_ALLOWED,
                                "is one proof too many");
     }
     if (in->challenge_id && !in->mailed_code) {
-        return missing(FIELD(mailed_code), "is required with challenge_id");
+        return cloudep_missing(FIELD(mailed_code), "is required with challenge_id");
     }
-    return in->mailed_code && !in->challenge_id ? missing(FIELD(challenge_id), "is required with mailed_code")
+    return in->mailed_code && !in->challenge_id ? cloudep_missing(FIELD(challenge_id), "is required with mailed_code")
                                                 : cloudep_done();
 }
 

@@ -39,8 +39,6 @@ static cloudep_outcome_t reserve(cloudep_context_t *ctx, const cloudep_registrat
                                            .language = user->language,
                                            .terms_version = in->terms_version,
                                            .marketing_opt_in = in->marketing_opt_in};
-    cloudep_admission_t admission;
-    cloudep_outcome_t outcome;
     apr_status_t rv = cloudep_member_reserve(cloudep_database(ctx), ctx->p, &applicant);
 
     switch (rv) {
@@ -51,8 +49,7 @@ static cloudep_outcome_t reserve(cloudep_context_t *ctx, const cloudep_registrat
     case CLOUDEP_ELOCKED:
         return cloudep_wait(CLOUDEP_INVITE_BUSY, 1);
     case APR_NOTFOUND:
-        outcome = cloudep_check_admission(ctx, in->tenant_slug, in->invite_code, in->email, &admission);
-        return cloudep_failed(outcome) ? outcome : cloudep_wait(CLOUDEP_INVITE_BUSY, 1);
+        return cloudep_explain_refused_invite(ctx, in->tenant_slug, in->invite_code, in->email);
     default:
         return cloudep_failure(ctx, rv, "reserving the member");
     }

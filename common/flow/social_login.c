@@ -99,16 +99,6 @@ cloudep_outcome_t cloudep_social_register_start(cloudep_context_t *ctx, const cl
     return begin(ctx, &social, in->browser, out);
 }
 
-/* The invite was good at the start. What has become of it since is told with the same reasons as at a start. */
-static cloudep_outcome_t explain_refusal(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
-                                         const cloudep_social_t *social)
-{
-    cloudep_admission_t admission;
-    cloudep_outcome_t outcome = cloudep_check_admission(ctx, tenant->slug, social->invite_code, NULL, &admission);
-
-    return cloudep_failed(outcome) ? outcome : cloudep_wait(CLOUDEP_INVITE_BUSY, 1);
-}
-
 static cloudep_outcome_t create(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, const cloudep_social_t *social,
                                 const cloudep_social_account_t *account, const cloudep_session_t **out)
 {
@@ -148,7 +138,8 @@ static cloudep_outcome_t create(cloudep_context_t *ctx, const cloudep_tenant_t *
     case CLOUDEP_ELOCKED:
         return cloudep_wait(CLOUDEP_INVITE_BUSY, 1);
     case APR_NOTFOUND:
-        return explain_refusal(ctx, tenant, social);
+        /* It was good at the start. */
+        return cloudep_explain_refused_invite(ctx, tenant->slug, social->invite_code, NULL);
     default:
         return cloudep_failure(ctx, rv, "creating the member");
     }

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include "outbox/message.h"
 #include "service/freshness.h"
 #include "service/notice.h"
 #include "service/one_time_link.h"
@@ -150,7 +151,7 @@ static cloudep_outcome_t store_enrolment(cloudep_context_t *ctx, const cloudep_p
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "storing the backup codes");
     }
-    ctx->message_committed = 1;
+    cloudep_outbox_wake(ctx);
     return cloudep_done();
 }
 
@@ -182,10 +183,7 @@ cloudep_outcome_t cloudep_prove_second_factor(cloudep_context_t *ctx, const clou
                                               const char *code)
 {
     const cloudep_totp_t *totp;
-    const cloudep_message_t *notice;
-    cloudep_totp_proof_t proof;
     cloudep_outcome_t outcome = cloudep_factor_format(field, code);
-    apr_status_t rv;
 
     if (cloudep_failed(outcome)) {
         return outcome;
@@ -196,21 +194,7 @@ cloudep_outcome_t cloudep_prove_second_factor(cloudep_context_t *ctx, const clou
     if (!totp->secret) {
         return cloudep_refuse(CLOUDEP_TOTP_NOT_ENROLLED);
     }
-    if (cloudep_failed(outcome = cloudep_factor_guess(ctx, totp))) {
-        return outcome;
-    }
-    if (cloudep_failed(outcome = cloudep_factor_check(ctx, totp, code, &proof, &notice))) {
-        return outcome;
-    }
-    rv = cloudep_totp_step_up(cloudep_database(ctx), ctx->p, totp, &proof, who->session_id, notice);
-    if (rv == APR_NOTFOUND) {
-        return cloudep_factor_wrong(code);
-    }
-    if (rv != APR_SUCCESS) {
-        return cloudep_failure(ctx, rv, "accepting the second factor");
-    }
-    ctx->message_committed = 1;
-    return outcome;
+    return cloudep_factor_prove(ctx, totp, code, who->session_id);
 }
 
 cloudep_outcome_t cloudep_verify_totp(cloudep_context_t *ctx, const cloudep_principal_t *who,
@@ -243,7 +227,7 @@ static cloudep_outcome_t store_new_codes(cloudep_context_t *ctx, const cloudep_t
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "storing the backup codes");
     }
-    ctx->message_committed = 1;
+    cloudep_outbox_wake(ctx);
     return cloudep_done();
 }
 
@@ -285,6 +269,6 @@ cloudep_outcome_t cloudep_remove_totp(cloudep_context_t *ctx, const cloudep_prin
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "removing the second factor");
     }
-    ctx->message_committed = 1;
+    cloudep_outbox_wake(ctx);
     return outcome;
 }

@@ -30,10 +30,7 @@ static cloudep_outcome_t load(cloudep_context_t *ctx, const cloudep_link_t *link
 static cloudep_outcome_t prove_older_factor(cloudep_context_t *ctx, const cloudep_undo_t *in,
                                             const cloudep_link_t *link, const cloudep_totp_t *totp)
 {
-    const cloudep_message_t *notice;
-    cloudep_totp_proof_t proof;
     cloudep_outcome_t outcome;
-    apr_status_t rv;
 
     if (!totp->secret || totp->enrolled_at >= link->undoes_at) {
         return cloudep_done();
@@ -41,16 +38,8 @@ static cloudep_outcome_t prove_older_factor(cloudep_context_t *ctx, const cloude
     if (!in->code) {
         return cloudep_refuse(CLOUDEP_SECOND_FACTOR_NEEDED);
     }
-    if (cloudep_failed(outcome = cloudep_factor_format(offsetof(cloudep_undo_t, code), in->code)) ||
-        cloudep_failed(outcome = cloudep_factor_guess(ctx, totp)) ||
-        cloudep_failed(outcome = cloudep_factor_check(ctx, totp, in->code, &proof, &notice))) {
-        return outcome;
-    }
-    rv = cloudep_totp_step_up(cloudep_database(ctx), ctx->p, totp, &proof, NULL, notice);
-    if (rv == APR_NOTFOUND) {
-        return cloudep_factor_wrong(in->code);
-    }
-    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "accepting the second factor");
+    outcome = cloudep_factor_format(offsetof(cloudep_undo_t, code), in->code);
+    return cloudep_failed(outcome) ? outcome : cloudep_factor_prove(ctx, totp, in->code, NULL);
 }
 
 /*

@@ -16,7 +16,6 @@
 #include "core/needs.h"
 #include "core/runtime.h"
 #include "core/module.h"
-#include "core/needs.h"
 #include "core/request.h"
 #include "guard/identity.h"
 #include "wire/v1/v1.h"

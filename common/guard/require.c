@@ -121,15 +121,13 @@ static authz_status check_tenant(request_rec *r, const char *line, const void *p
 static authz_status check_mfa(request_rec *r, const char *line, const void *parsed)
 {
     const cloudep_principal_t *principal = cloudep_guard_principal(r);
-    apr_int64_t at;
+    const apr_int64_t seconds = ((const words_t *)parsed)->seconds;
 
     (void)line;
     if (!principal) {
         return AUTHZ_DENIED_NO_USER;
     }
-    at = principal->proofs.mfa_at;
-    return at && apr_time_sec(r->request_time) - at <= ((const words_t *)parsed)->seconds ? AUTHZ_GRANTED
-                                                                                          : AUTHZ_DENIED;
+    return cloudep_has_recent_factor(cloudep_request_context(r), principal, seconds) ? AUTHZ_GRANTED : AUTHZ_DENIED;
 }
 
 /* The seconds of the line; or else those of CloudEPFreshness, or, where that asks for nothing, the usual ones. */

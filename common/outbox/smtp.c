@@ -33,12 +33,6 @@ struct cloudep_smtp_t {
     int login_withheld; /* we ended the transfer: a login is configured, and the server offers none */
 };
 
-/* What is still to be sent of a mail. */
-typedef struct source_t {
-    const char *bytes;
-    apr_size_t left;
-} source_t;
-
 /* ---- Watching the session -------------------------------------------------------------------------------- */
 
 static void clear_reply(cloudep_smtp_t *smtp)
@@ -167,17 +161,6 @@ cloudep_smtp_t *cloudep_smtp_create(apr_pool_t *pool, const cloudep_smtp_setup_t
     return smtp;
 }
 
-static size_t give(char *to, size_t size, size_t count, void *baton)
-{
-    source_t *source = baton;
-    apr_size_t len = size * count < source->left ? size * count : source->left;
-
-    memcpy(to, source->bytes, len);
-    source->bytes += len;
-    source->left -= len;
-    return len;
-}
-
 static int session_options(CURL *curl, cloudep_smtp_t *smtp)
 {
     const cloudep_smtp_setup_t *setup = smtp->setup;
@@ -189,7 +172,7 @@ static int session_options(CURL *curl, cloudep_smtp_t *smtp)
     failed |= curl_easy_setopt(curl, CURLOPT_USE_SSL, setup->use_ssl) != CURLE_OK;
     failed |= curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, REPLY_TIMEOUT) != CURLE_OK;
     failed |= curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L) != CURLE_OK;
-    failed |= curl_easy_setopt(curl, CURLOPT_READFUNCTION, give) != CURLE_OK;
+    failed |= curl_easy_setopt(curl, CURLOPT_READFUNCTION, cloudep_http_give) != CURLE_OK;
     failed |= curl_easy_setopt(curl, CURLOPT_MAIL_FROM, setup->sender) != CURLE_OK;
     failed |= curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L) != CURLE_OK;
     failed |= curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, watch_session) != CURLE_OK;
@@ -204,7 +187,7 @@ static int session_options(CURL *curl, cloudep_smtp_t *smtp)
     return failed ? -1 : 0;
 }
 
-static int mail_options(CURL *curl, struct curl_slist *receiver, source_t *source, int more)
+static int mail_options(CURL *curl, struct curl_slist *receiver, cloudep_http_source_t *source, int more)
 {
     int failed = 0;
 
@@ -215,7 +198,8 @@ static int mail_options(CURL *curl, struct curl_slist *receiver, source_t *sourc
     return failed ? -1 : 0;
 }
 
-static CURLcode perform(cloudep_smtp_t *smtp, const char *to, source_t *source, int more, apr_uint32_t *stop)
+static CURLcode perform(cloudep_smtp_t *smtp, const char *to, cloudep_http_source_t *source, int more,
+                        apr_uint32_t *stop)
 {
     struct curl_slist *receiver = curl_slist_append(NULL, to);
     CURLcode code = CURLE_OUT_OF_MEMORY;
@@ -295,7 +279,7 @@ static const char *explain(const cloudep_smtp_t *smtp, apr_pool_t *p, CURLcode c
 cloudep_verdict_e cloudep_smtp_send(cloudep_smtp_t *smtp, apr_pool_t *p, const char *to, const char *mail,
                                     apr_size_t len, int more, apr_uint32_t *stop, const char **error)
 {
-    source_t source = {mail, len};
+    cloudep_http_source_t source = {mail, len};
     CURLcode code = perform(smtp, to, &source, more, stop);
     cloudep_verdict_e verdict = judge(smtp, code);
 

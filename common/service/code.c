@@ -162,3 +162,18 @@ cloudep_outcome_t cloudep_send_code(cloudep_context_t *ctx, const cloudep_code_r
     cloudep_outbox_wake(ctx);
     return cloudep_done();
 }
+
+cloudep_outcome_t cloudep_send_code_in_turn(cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver,
+                                            const char *purpose, cloudep_challenge_t **challenge)
+{
+    cloudep_outcome_t outcome = cloudep_claim_cooldown(ctx, receiver->tenant->id, receiver->target);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = cloudep_send_code(ctx, receiver, purpose, challenge);
+    if (cloudep_failed(outcome)) {
+        cloudep_release_cooldown(ctx, receiver->tenant->id, receiver->target);
+    }
+    return outcome;
+}

@@ -56,4 +56,8 @@ cloudep_outcome_t cloudep_start_code(cloudep_context_t *ctx, const cloudep_code_
 cloudep_outcome_t cloudep_send_code(cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver,
                                     const char *purpose, cloudep_challenge_t **challenge);
 
+/** The same within the cooldown of the receiver's target, which is given back if nothing was sent. */
+cloudep_outcome_t cloudep_send_code_in_turn(cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver,
+                                            const char *purpose, cloudep_challenge_t **challenge);
+
 #endif

@@ -24,6 +24,11 @@ int cloudep_is_fresh(const cloudep_context_t *ctx, const cloudep_principal_t *wh
     return !who->session_id || (at && cloudep_now(ctx) - at < seconds);
 }
 
+int cloudep_has_recent_factor(const cloudep_context_t *ctx, const cloudep_principal_t *who, apr_int64_t seconds)
+{
+    return who->proofs.mfa_at && cloudep_now(ctx) - who->proofs.mfa_at <= seconds;
+}
+
 cloudep_outcome_t cloudep_require_fresh(const cloudep_context_t *ctx, const cloudep_principal_t *who)
 {
     const int freshness = ctx->config->freshness;

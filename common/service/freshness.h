@@ -17,6 +17,10 @@
 CLOUDEP_DECLARE(int)
 cloudep_is_fresh(const cloudep_context_t *ctx, const cloudep_principal_t *who, apr_int64_t seconds);
 
+/** Whether it gave a second factor within that many seconds. */
+CLOUDEP_DECLARE(int)
+cloudep_has_recent_factor(const cloudep_context_t *ctx, const cloudep_principal_t *who, apr_int64_t seconds);
+
 /** Whether it was within CloudEPFreshness. FRESH_PROOF_NEEDED: it was not. */
 cloudep_outcome_t cloudep_require_fresh(const cloudep_context_t *ctx, const cloudep_principal_t *who);
 

@@ -11,6 +11,7 @@
 #include "base/crypto/seal.h"
 #include "base/crypto/totp.h"
 #include "core/settings.h"
+#include "outbox/message.h"
 #include "service/notice.h"
 #include "service/throttle.h"
 
@@ -190,4 +191,29 @@ cloudep_outcome_t cloudep_factor_check(cloudep_context_t *ctx, const cloudep_tot
     }
     return cloudep_notice_new(ctx, message, totp->tenant, totp->member, backup ? "backup_code_used" : NULL,
                               totp->codes->nelts - 1);
+}
+
+cloudep_outcome_t cloudep_factor_prove(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *code,
+                                       const char *session_id)
+{
+    const cloudep_message_t *notice = NULL;
+    cloudep_totp_proof_t proof = {0};
+    cloudep_outcome_t outcome = cloudep_factor_guess(ctx, totp);
+    apr_status_t rv;
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (cloudep_failed(outcome = cloudep_factor_check(ctx, totp, code, &proof, &notice))) {
+        return outcome;
+    }
+    rv = cloudep_totp_step_up(cloudep_database(ctx), ctx->p, totp, &proof, session_id, notice);
+    if (rv == APR_NOTFOUND) {
+        return cloudep_factor_wrong(code);
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "accepting the second factor");
+    }
+    cloudep_outbox_wake(ctx);
+    return cloudep_done();
 }

@@ -48,6 +48,14 @@ cloudep_outcome_t cloudep_factor_guess(cloudep_context_t *ctx, const cloudep_tot
 cloudep_outcome_t cloudep_factor_check(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *code,
                                        cloudep_totp_proof_t *proof, const cloudep_message_t **message);
 
+/**
+ * Counts, compares and burns a second factor of an enrolled member, with its notice. TOTP_WRONG, BACKUP_CODE_WRONG,
+ * TOO_MANY_FACTORS.
+ * @param session_id the session that it proves; NULL: none
+ */
+cloudep_outcome_t cloudep_factor_prove(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *code,
+                                       const char *session_id);
+
 /** TOTP_WRONG or BACKUP_CODE_WRONG, by the length of the code. */
 cloudep_outcome_t cloudep_factor_wrong(const char *code);
 

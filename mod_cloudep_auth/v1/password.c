@@ -16,8 +16,7 @@ cloudep_outcome_t run_password_forgot(cloudep_call_t *call)
     cloudep_outcome_t outcome = cloudep_forgot_password(call->ctx, call->in, &challenge);
 
     if (!cloudep_failed(outcome)) {
-        call->data = json_pack("{ss,sI}", "challenge_id", challenge.challenge_id, "expires_in",
-                               (json_int_t)challenge.expires_in);
+        cloudep_v1_challenge(call, challenge.challenge_id, challenge.expires_in);
     }
     return outcome;
 }

@@ -23,19 +23,14 @@ cloudep_outcome_t run_reauthenticate_start(cloudep_call_t *call)
     cloudep_outcome_t outcome = cloudep_start_reauthentication(call->ctx, call->principal, call->in, &challenge);
 
     if (!cloudep_failed(outcome)) {
-        call->data = json_pack("{ss,sI}", "challenge_id", challenge.challenge_id, "expires_in",
-                               (json_int_t)challenge.expires_in);
+        cloudep_v1_challenge(call, challenge.challenge_id, challenge.expires_in);
     }
     return outcome;
 }
 
 const cloudep_field_t reauthenticate_fields[] = {
-    {.name = "password",
-     .type = CLOUDEP_FIELD_PASSWORD,
-     .min = 8,
-     .max = 128,
-     .at = offsetof(cloudep_reauthentication_t, password)},
-    {.name = "code", .type = CLOUDEP_FIELD_CODE, .min = 6, .max = 8, .at = offsetof(cloudep_reauthentication_t, code)},
+    CLOUDEP_V1_OPTIONAL_PASSWORD(cloudep_reauthentication_t, password),
+    CLOUDEP_V1_OPTIONAL_FACTOR(cloudep_reauthentication_t),
     {.name = "challenge_id", .type = CLOUDEP_FIELD_ID, .at = offsetof(cloudep_reauthentication_t, challenge_id)},
     {.name = "mailed_code",
      .type = CLOUDEP_FIELD_CODE,

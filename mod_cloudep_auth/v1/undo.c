@@ -13,7 +13,7 @@ const cloudep_field_t undo_fields[] = {
      .flags = CLOUDEP_FIELD_REQUIRED,
      .max = 128,
      .at = offsetof(cloudep_undo_t, token)},
-    {.name = "code", .type = CLOUDEP_FIELD_CODE, .min = 6, .max = 8, .at = offsetof(cloudep_undo_t, code)},
+    CLOUDEP_V1_OPTIONAL_FACTOR(cloudep_undo_t),
     CLOUDEP_V1_FIELDS_END,
 };
 

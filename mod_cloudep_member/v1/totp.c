@@ -8,7 +8,7 @@
 #include "wire/v1/fields.h"
 
 const cloudep_field_t totp_confirm_fields[] = {
-    CLOUDEP_V1_DIGITS(cloudep_totp_code_t, CLOUDEP_TOTP_DIGITS, CLOUDEP_TOTP_DIGITS),
+    CLOUDEP_V1_DIGITS(cloudep_totp_code_t, CLOUDEP_TOTP_DIGITS, CLOUDEP_TOTP_DIGITS, CLOUDEP_FIELD_REQUIRED),
     {.name = NULL},
 };
 

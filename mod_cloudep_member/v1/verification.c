@@ -35,8 +35,7 @@ static cloudep_outcome_t start(cloudep_call_t *call, cloudep_contact_e contact)
     cloudep_outcome_t outcome = cloudep_start_contact(call->ctx, call->principal, contact, call->in, &challenge);
 
     if (!cloudep_failed(outcome)) {
-        call->data = json_pack("{ss,sI}", "challenge_id", challenge.challenge_id, "expires_in",
-                               (json_int_t)challenge.expires_in);
+        cloudep_v1_challenge(call, challenge.challenge_id, challenge.expires_in);
     }
     return outcome;
 }

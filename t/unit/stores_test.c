@@ -552,6 +552,8 @@ static void test_password(void)
 
 static void test_lockout(void)
 {
+    const cloudep_operator_selection_t all = {.tenant_id = tenant->id, .all = 1};
+    int count;
     const cloudep_lockout_t account = {tenant->id, "password", "subject"};
     const cloudep_lockout_t address = {tenant->id, CLOUDEP_LOCKOUT_ADDRESS, "10.0.0.0/24"};
     const cloudep_lockout_policy_t policy = {.attempts = 2, .first = 100, .longest = 1000, .forget = 3600};
@@ -574,7 +576,7 @@ static void test_lockout(void)
     ok(wait > 0 && wait <= 100, "the wait of account and address is the longer one");
     is_int(cloudep_throttle_pass(db, p, &account, &wait), CLOUDEP_ELOCKED,
            "a success that came too late does not pass");
-    is_int(cloudep_lockout_clear(db, p, &account), APR_SUCCESS, "a lockout is cleared");
+    is_int(cloudep_operator_lockout_clear(db, p, &count, &all), APR_SUCCESS, "a lockout is cleared");
     is_int(cloudep_lockout_check(db, p, &account, &wait), APR_SUCCESS, "a cleared lockout is asked for");
     is_int(wait, 0, "a cleared lockout makes nobody wait");
 }

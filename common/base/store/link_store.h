@@ -1,7 +1,7 @@
 /*
  * link_store.h - one-time links as they are kept, and what undoing does.
  *
- * used_at says that a link serves no more: it was used, or what it undoes is beyond doubt (CLOUDEP_SQL_SPEND_UNDO).
+ * used_at says that a link serves no more: it was used, or what it undoes is beyond doubt (SPEND_UNDO of totp_store.c).
  */
 #ifndef CLOUDEP_LINK_STORE_H
 #define CLOUDEP_LINK_STORE_H

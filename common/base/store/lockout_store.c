@@ -10,14 +10,9 @@
 #include "base/store/sql.h"
 #include "base/store/statements.h"
 
-enum { CHECK, FAIL, CLEAR };
+enum { CHECK, FAIL };
 
 /* clang-format off */
-
-#define THE_LOCKOUT \
-    "lockout.tenant_id = %s::uuid" \
-    " AND lockout.kind = %s" \
-    " AND lockout.subject = %s"
 
 /* The wait after that many failures; the exponent is bounded so that it cannot overflow. */
 #define WAIT(failures) \
@@ -37,7 +32,9 @@ static const cloudep_statement_t statements[] = {
         .sql =
             "SELECT " CLOUDEP_SQL_WAIT_LEFT("lockout")
             " FROM cloudep.lockouts AS lockout"
-            " WHERE " THE_LOCKOUT,
+            " WHERE lockout.tenant_id = %s::uuid"
+            "   AND lockout.kind = %s"
+            "   AND lockout.subject = %s",
         .repeatable = 1,
     },
     /* A wait that is on leaves the row as it is, and the statement without a row to return. */
@@ -57,13 +54,6 @@ static const cloudep_statement_t statements[] = {
             "     blocked_until = clock_timestamp() + " WAIT("(" COUNTED ")")
             " WHERE lockout.blocked_until <= clock_timestamp()"
             " RETURNING " CLOUDEP_SQL_WAIT_LEFT("lockout"),
-    },
-    [CLEAR] = {
-        .label = "lockout_clear",
-        .sql =
-            "DELETE FROM cloudep.lockouts AS lockout"
-            " WHERE " THE_LOCKOUT,
-        .repeatable = 1,
     },
 };
 /* clang-format on */
@@ -95,10 +85,4 @@ apr_status_t cloudep_lockout_fail(cloudep_db_t *db, apr_pool_t *p, const cloudep
     rv = cloudep_lockout_check(db, p, lockout, wait);
     *wait = *wait < 1 ? 1 : *wait;
     return rv == APR_SUCCESS ? CLOUDEP_ELOCKED : rv;
-}
-
-apr_status_t cloudep_lockout_clear(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout)
-{
-    return cloudep_db_run(db, p, NULL, &statements[CLEAR],
-                          CLOUDEP_ARGS(lockout->tenant_id, lockout->kind, lockout->subject));
 }

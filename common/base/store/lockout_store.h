@@ -46,7 +46,4 @@ apr_status_t cloudep_lockout_check(cloudep_db_t *db, apr_pool_t *p, const cloude
 apr_status_t cloudep_lockout_fail(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout,
                                   const cloudep_lockout_policy_t *policy, int *wait);
 
-/** Forgets all failures and any wait. @return as cloudep_db_run */
-apr_status_t cloudep_lockout_clear(cloudep_db_t *db, apr_pool_t *p, const cloudep_lockout_t *lockout);
-
 #endif

@@ -34,13 +34,15 @@
      .at = offsetof(input, challenge_id)}
 
 /* A code that was sent. */
-#define CLOUDEP_V1_CODE(input) CLOUDEP_V1_DIGITS(input, CLOUDEP_CODE_DIGITS, CLOUDEP_CODE_DIGITS)
+#define CLOUDEP_V1_CODE(input) CLOUDEP_V1_DIGITS(input, CLOUDEP_CODE_DIGITS, CLOUDEP_CODE_DIGITS, CLOUDEP_FIELD_REQUIRED)
 
 /* A code of an authenticator, or a backup code. */
-#define CLOUDEP_V1_FACTOR(input) CLOUDEP_V1_DIGITS(input, 6, 8)
+#define CLOUDEP_V1_FACTOR(input) CLOUDEP_V1_DIGITS(input, 6, 8, CLOUDEP_FIELD_REQUIRED)
 
-#define CLOUDEP_V1_DIGITS(input, fewest, most) \
-    {.name = "code", .type = CLOUDEP_FIELD_CODE, .flags = CLOUDEP_FIELD_REQUIRED, .min = (fewest), .max = (most), \
+#define CLOUDEP_V1_OPTIONAL_FACTOR(input) CLOUDEP_V1_DIGITS(input, 6, 8, 0)
+
+#define CLOUDEP_V1_DIGITS(input, fewest, most, required) \
+    {.name = "code", .type = CLOUDEP_FIELD_CODE, .flags = (required), .min = (fewest), .max = (most), \
      .at = offsetof(input, code)}
 
 #define CLOUDEP_V1_LANGUAGE(input) \

@@ -91,6 +91,11 @@ cloudep_outcome_t cloudep_v1_tokens(cloudep_call_t *call, const cloudep_session_
     return cloudep_done();
 }
 
+void cloudep_v1_challenge(cloudep_call_t *call, const char *challenge_id, apr_int64_t expires_in)
+{
+    call->data = json_pack("{ss,sI}", "challenge_id", challenge_id, "expires_in", (json_int_t)expires_in);
+}
+
 cloudep_outcome_t cloudep_v1_ok(cloudep_call_t *call, cloudep_outcome_t outcome)
 {
     if (!cloudep_failed(outcome)) {

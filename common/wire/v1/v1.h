@@ -33,6 +33,9 @@ const char *cloudep_v1_refusal(request_rec *r, cloudep_v1_code_t code, cloudep_r
 /** Answers with the tokens of a session. */
 CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_v1_tokens(cloudep_call_t *call, const cloudep_session_t *session);
 
+/** Answers with a challenge; expires_in in seconds. */
+CLOUDEP_DECLARE(void) cloudep_v1_challenge(cloudep_call_t *call, const char *challenge_id, apr_int64_t expires_in);
+
 /** Answers {"ok": true} where the outcome is DONE. @return the outcome */
 CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_v1_ok(cloudep_call_t *call, cloudep_outcome_t outcome);
 
