@@ -3,14 +3,11 @@
  */
 #include "service/password.h"
 
-#include <apr_strings.h>
 #include "base/crypto/random.h"
 #include "base/status.h"
 #include "outbox/message.h"
 #include "service/notice.h"
 #include "service/throttle.h"
-
-#define KINDS "Aa1!" /* of each kind of characters that a provider's rules may want */
 
 /* ---- comparing ---- */
 
@@ -87,10 +84,10 @@ cloudep_outcome_t cloudep_spoil_password(cloudep_context_t *ctx, const cloudep_t
     const char *reason;
     const char *random;
     const char *phc;
-    apr_status_t rv = cloudep_random_id(&random, ctx->p);
+    apr_status_t rv = cloudep_random_password(&random, ctx->p);
 
     if (rv == APR_SUCCESS) {
-        rv = give(ctx, tenant, member, apr_pstrcat(ctx->p, KINDS, random, NULL), &phc, &reason);
+        rv = give(ctx, tenant, member, random, &phc, &reason);
     }
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "taking the password away");
 }
