@@ -12,6 +12,7 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include <apr_strings.h>
+#include "access/mount.h"
 #include "access/place.h"
 #include "base/text/icu.h"
 #include "base/version.h"
@@ -313,6 +314,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_log_transaction(cloudep_outbox_after_answer, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    cloudep_mount_register_hooks();
     cloudep_error_register_hooks();
     cloudep_guard_register_hooks();
     cloudep_caching_register_hooks();

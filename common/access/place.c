@@ -22,6 +22,16 @@ void *cloudep_place_create(apr_pool_t *p, char *path)
 
 #define MERGE_FLAG(member) place->member = add->member == CLOUDEP_UNSET ? base->member : add->member
 #define MERGE_POINTER(member) place->member = add->member ? add->member : base->member
+
+/* The deeper of two mounts, in whatever order they stand in the configuration. */
+static void merge_mount(cloudep_place_t *place, const cloudep_place_t *base, const cloudep_place_t *add)
+{
+    const int deeper = add->mount && (!base->mount || strlen(add->mount) >= strlen(base->mount));
+
+    place->serve = deeper ? add->serve : base->serve;
+    place->mount = deeper ? add->mount : base->mount;
+}
+
 void *cloudep_place_merge(apr_pool_t *p, void *basev, void *addv)
 {
     const cloudep_place_t *base = basev;
@@ -34,6 +44,8 @@ void *cloudep_place_merge(apr_pool_t *p, void *basev, void *addv)
     MERGE_FLAG(preflight);
     MERGE_POINTER(cookie);
     MERGE_POINTER(origins);
+    MERGE_POINTER(tenant);
+    merge_mount(place, base, add);
     return place;
 }
 
@@ -81,6 +93,9 @@ int cloudep_is_api(request_rec *r)
     const char *error = NULL;
     const char *handler = NULL;
 
+    if (cloudep_place_of(r)->serve) {
+        return 1;
+    }
     /* The handler that SetHandler will set; r->handler is not known yet. */
     if (core && core->expr_handler) {
         handler = ap_expr_str_exec(r, core->expr_handler, &error);

@@ -15,6 +15,9 @@ typedef struct cloudep_place_t {
     int preflight;
     const char *cookie;          /* name of the cookie that may hold the token, NULL: header only */
     apr_array_header_t *origins; /* from which a request with the cookie may come */
+    const char *serve;           /* the handler of CloudEPServe; NULL: none */
+    const char *mount;           /* with serve: the path of its Location, without a slash at the end */
+    const char *tenant;          /* slug of CloudEPTenant; NULL: none */
 } cloudep_place_t;
 
 /** The settings in force for a request. Never NULL. */
@@ -34,6 +37,9 @@ const char *cloudep_add_origin(cmd_parms *cmd, void *place, const char *origin);
     AP_INIT_FLAG(directive, ap_set_flag_slot, (void *)APR_OFFSETOF(cloudep_place_t, member), OR_AUTHCFG, help),
 #define CLOUDEP_PLACE_TEXT(member, directive, setter, help) AP_INIT_TAKE1(directive, setter, NULL, OR_AUTHCFG, help),
 #define CLOUDEP_PLACE_LIST(member, directive, setter, help) AP_INIT_ITERATE(directive, setter, NULL, OR_AUTHCFG, help),
-#define CLOUDEP_PLACE_COMMANDS CLOUDEP_PLACE_SETTINGS(CLOUDEP_PLACE_FLAG, CLOUDEP_PLACE_TEXT, CLOUDEP_PLACE_LIST)
+#define CLOUDEP_PLACE_WORD(member, directive, setter, help)                                                            \
+    AP_INIT_TAKE1(directive, setter, NULL, RSRC_CONF | ACCESS_CONF, help),
+#define CLOUDEP_PLACE_COMMANDS                                                                                         \
+    CLOUDEP_PLACE_SETTINGS(CLOUDEP_PLACE_FLAG, CLOUDEP_PLACE_TEXT, CLOUDEP_PLACE_LIST, CLOUDEP_PLACE_WORD)
 
 #endif

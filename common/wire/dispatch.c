@@ -5,6 +5,7 @@
 
 #include <http_protocol.h>
 #include <apr_strings.h>
+#include "access/mount.h"
 #include "base/text/validate.h"
 #include "core/config.h"
 #include "core/request.h"
@@ -71,12 +72,14 @@ static const char *methods_of(apr_pool_t *p, const cloudep_api_t *api, const cha
 static cloudep_outcome_t find_operation(cloudep_call_t *call)
 {
     request_rec *r = call->r;
-    const size_t prefix = strlen(call->api->prefix);
+    const char *mount = cloudep_mount_path(r);
+    const char *begins = mount ? mount : call->api->prefix;
+    const size_t prefix = strlen(begins);
     const char *path;
     const char *id;
     int known = 0;
 
-    if (strncmp(r->uri, call->api->prefix, prefix) || (r->uri[prefix] && r->uri[prefix] != '/')) {
+    if (strncmp(r->uri, begins, prefix) || (r->uri[prefix] && r->uri[prefix] != '/')) {
         return cloudep_refuse(CLOUDEP_PATH_UNKNOWN);
     }
     path = r->uri + prefix;
@@ -109,6 +112,15 @@ static void make_input(cloudep_call_t *call)
     }
 }
 
+/* A Location with a tenant is for that tenant's members only. */
+static int is_of_tenant(const cloudep_call_t *call)
+{
+    const char *tenant = cloudep_mount_tenant(call->r);
+    const char *slug = call->principal->tenant_slug;
+
+    return !tenant || !slug || !strcmp(tenant, slug);
+}
+
 /* Sets the call's principal. Done with none: who brings no token may come all the same. */
 static cloudep_outcome_t find_principal(cloudep_call_t *call)
 {
@@ -119,6 +131,10 @@ static cloudep_outcome_t find_principal(cloudep_call_t *call)
         return cloudep_done();
     }
     outcome = call->api->style->authenticate(call, &call->principal);
+    if (!cloudep_failed(outcome) && !is_of_tenant(call)) {
+        call->principal = NULL;
+        return cloudep_refuse(CLOUDEP_TOKEN_INVALID);
+    }
     return outcome.reason == CLOUDEP_TOKEN_MISSING && (flags & CLOUDEP_OPERATION_FORWARD_AUTH) ? cloudep_done()
                                                                                                : outcome;
 }

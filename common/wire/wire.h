@@ -64,7 +64,7 @@ typedef struct cloudep_style_t {
 /* One prefix that is served: where it is, what it has, how it speaks. */
 typedef struct cloudep_api_t {
     const char *handler; /* the name for SetHandler */
-    const char *prefix;  /* without a slash at the end */
+    const char *prefix;  /* without a slash at the end; with CloudEPServe the mount is, in its place */
     const cloudep_style_t *style;
     const cloudep_operation_t *operations;
 } cloudep_api_t;
