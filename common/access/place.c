@@ -44,6 +44,7 @@ void *cloudep_place_merge(apr_pool_t *p, void *basev, void *addv)
     MERGE_FLAG(preflight);
     MERGE_POINTER(cookie);
     MERGE_POINTER(origins);
+    MERGE_POINTER(delivery);
     MERGE_POINTER(tenant);
     merge_mount(place, base, add);
     return place;
@@ -82,6 +83,18 @@ const char *cloudep_add_origin(cmd_parms *cmd, void *placev, const char *origin)
     return NULL;
 }
 
+const char *cloudep_set_delivery(cmd_parms *cmd, void *placev, const char *word)
+{
+    if (!cmd->path) {
+        return "CloudEPTokenDelivery stands in the Location of an API";
+    }
+    if (strcmp(word, "cookie") != 0 && strcmp(word, "body") != 0) {
+        return "CloudEPTokenDelivery must be cookie or body";
+    }
+    ((cloudep_place_t *)placev)->delivery = word;
+    return NULL;
+}
+
 const cloudep_place_t *cloudep_place_of(const request_rec *r)
 {
     return ap_get_module_config(r->per_dir_config, &cloudep_module);
@@ -101,4 +114,16 @@ int cloudep_is_api(request_rec *r)
         handler = ap_expr_str_exec(r, core->expr_handler, &error);
     }
     return handler && !strncmp(handler, HANDLERS, strlen(HANDLERS));
+}
+
+int cloudep_uses_session_cookie(request_rec *r)
+{
+    const char *delivery = cloudep_place_of(r)->delivery;
+
+    return delivery && !strcmp(delivery, "cookie") && cloudep_is_api(r);
+}
+
+const apr_array_header_t *cloudep_listed_origins(request_rec *r)
+{
+    return cloudep_is_api(r) ? NULL : cloudep_place_of(r)->origins;
 }

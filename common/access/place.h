@@ -7,6 +7,7 @@
 #include <httpd.h>
 #include <http_config.h>
 #include "access/place_settings.h"
+#include "base/export.h"
 
 typedef struct cloudep_place_t {
     int token_optional;
@@ -17,6 +18,7 @@ typedef struct cloudep_place_t {
     apr_array_header_t *origins; /* from which a request with the cookie may come */
     const char *serve;           /* the handler of CloudEPServe; NULL: none */
     const char *mount;           /* with serve: the path of its Location, without a slash at the end */
+    const char *delivery;        /* "cookie" or "body"; NULL: body */
     const char *tenant;          /* slug of CloudEPTenant; NULL: none */
 } cloudep_place_t;
 
@@ -26,10 +28,17 @@ const cloudep_place_t *cloudep_place_of(const request_rec *r);
 /** Whether the request's Location has one of our handlers; from the location walk on. */
 int cloudep_is_api(request_rec *r);
 
+/** Whether the session cookie, and nothing else, says who asks. */
+CLOUDEP_DECLARE(int) cloudep_uses_session_cookie(request_rec *r);
+
+/** The origins that count as our own for the cookie of a request; NULL: none. */
+const apr_array_header_t *cloudep_listed_origins(request_rec *r);
+
 void *cloudep_place_create(apr_pool_t *p, char *path);
 void *cloudep_place_merge(apr_pool_t *p, void *base, void *add);
 
 const char *cloudep_set_cookie(cmd_parms *cmd, void *place, const char *name);
+const char *cloudep_set_delivery(cmd_parms *cmd, void *place, const char *word);
 const char *cloudep_add_origin(cmd_parms *cmd, void *place, const char *origin);
 
 /* The commands of CLOUDEP_PLACE_SETTINGS, for the one table of the module; a comma is behind the last one. */

@@ -70,6 +70,9 @@
     MESSAGE(1241, "notice")                                                                                            \
     MESSAGE(1242, "err")                                                                                               \
     MESSAGE(1244, "err")                                                                                               \
-    MESSAGE(1245, "notice")
+    MESSAGE(1245, "notice")                                                                                            \
+    MESSAGE(1380, "info")                                                                                              \
+    MESSAGE(1381, "info")                                                                                              \
+    MESSAGE(1382, "err")
 
 #endif

@@ -34,6 +34,10 @@
     NUMBER(memcache_timeout, "CloudEPMemcacheTimeout", 1000, 10, 60000, "Milliseconds a memcached may take")           \
     FILENAME(signing_file, "CloudEPSigningKeys", "Key set that signs and verifies tokens (cloudepctl key)")            \
     FILENAME(sealing_file, "CloudEPSealingKeys", "Key set that seals secrets at rest (cloudepctl key)")                \
+    FILENAME(session_file, "CloudEPSessionKeys",                                                                       \
+             "Key set that session cookies are made with (cloudepctl key); default: from the sealing keys")            \
+    TEXT(xsrf_cookie, "CloudEPXSRFCookie", "XSRF-TOKEN", "Name of the cookie that scripts of our pages read")          \
+    TEXT(xsrf_header, "CloudEPXSRFHeader", "X-XSRF-TOKEN", "Name of the header in which they send its value")          \
     TEXT(issuer, "CloudEPIssuer", NULL, "iss of our tokens: the public https URL of this server")                      \
     TEXT(account_url, "CloudEPAccountURL", NULL, "https URL of the account pages, which mailed links lead to")         \
     TEXT(audience, "CloudEPAudience", "cloudep", "aud of our tokens")                                                  \
@@ -169,6 +173,8 @@ typedef struct cloudep_runtime_t {
     const struct cloudep_jwks_t *sealing;
     const struct cloudep_jwks_t *refresh;    /* derived from sealing, in no JWKS; empty without sealing keys */
     const struct cloudep_jwk_t *refresh_key; /* what refresh tokens are signed with; NULL: nothing */
+    const struct cloudep_jwks_t *cookie_keys; /* derived, of session cookies; empty: there are no keys for them */
+    const struct cloudep_jwks_t *xsrf_keys;   /* the same, of XSRF tokens */
     const struct cloudep_idp_t *idp;         /* NULL: not configured */
     const struct cloudep_outbox_setup_t *outbox_setup; /* NULL: neither mail nor SMS is configured */
     struct cloudep_outbox_t *outbox;                   /* the child's delivery threads */
@@ -180,6 +186,7 @@ typedef struct cloudep_runtime_t {
     struct cloudep_zitadel_t *zitadel;                 /* NULL: not configured; calls are made in the child */
     struct cloudep_hasher_t *hasher;                   /* made in the child */
     struct cloudep_token_cache_t *tokens;
+    struct cloudep_activity_t *activity; /* sessions whose idle life goes on; NULL: no database; made in the child */
     struct cloudep_checker_t *checker; /* whether sessions live, for guarded Locations */
     struct cloudep_slugs_t *slugs;
     const char *decoy; /* hash of a password that nobody knows */
