@@ -32,7 +32,7 @@ CLOUDEP_DECLARE(void)
 cloudep_cookie_set(request_rec *r, cloudep_cookie_e which, const char *value, apr_int64_t max_age);
 
 /** Removes one of our cookies from the browser. */
-CLOUDEP_DECLARE(void) cloudep_cookie_remove(request_rec *r, cloudep_cookie_e which);
+void cloudep_cookie_remove(request_rec *r, cloudep_cookie_e which);
 
 /** Sets a cookie that scripts of our pages read: CloudEPXSRFCookie. max_age as above; below 0: removes it. */
 void cloudep_cookie_set_readable(request_rec *r, const char *name, const char *value, apr_int64_t max_age);

@@ -9,10 +9,9 @@
 
 #include <httpd.h>
 #include <http_config.h>
-#include "base/export.h"
 
 /** The path below which the API of a request is served, without a slash at the end; NULL: not by CloudEPServe. */
-CLOUDEP_DECLARE(const char *) cloudep_mount_path(request_rec *r);
+const char *cloudep_mount_path(request_rec *r);
 
 /** The slug of CloudEPTenant for a request; NULL: it is not set. */
 const char *cloudep_mount_tenant(const request_rec *r);

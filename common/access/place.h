@@ -7,7 +7,6 @@
 #include <httpd.h>
 #include <http_config.h>
 #include "access/place_settings.h"
-#include "base/export.h"
 
 typedef struct cloudep_place_t {
     int token_optional;
@@ -29,7 +28,7 @@ const cloudep_place_t *cloudep_place_of(const request_rec *r);
 int cloudep_is_api(request_rec *r);
 
 /** Whether the session cookie, and nothing else, says who asks. */
-CLOUDEP_DECLARE(int) cloudep_uses_session_cookie(request_rec *r);
+int cloudep_uses_session_cookie(request_rec *r);
 
 /** The origins that count as our own for the cookie of a request; NULL: none. */
 const apr_array_header_t *cloudep_listed_origins(request_rec *r);

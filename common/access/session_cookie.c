@@ -7,7 +7,6 @@
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 #include "access/cookie.h"
-#include "access/xsrf.h"
 #include "base/crypto/mac.h"
 #include "base/text/b64.h"
 #include "base/text/validate.h"
@@ -140,34 +139,12 @@ static apr_status_t make_value(request_rec *r, const cloudep_session_cookie_t *c
 
 apr_status_t cloudep_session_cookie_set(request_rec *r, const cloudep_session_cookie_t *cookie)
 {
-    /* The session ends by itself before its cookie does. */
-    const int lifetime = cloudep_request_context(r)->config->session_lifetime;
     const char *value;
-    apr_status_t rv = make_value(r, cookie, &value);
+    const apr_status_t rv = make_value(r, cookie, &value);
 
-    if (rv == APR_SUCCESS && cookie->kind == CLOUDEP_COOKIE_OWN) {
-        rv = cloudep_xsrf_set_for_session(r, cookie->tenant_id, cookie->session_id, lifetime);
-    }
+    /* The session ends by itself before its cookie does. */
     if (rv == APR_SUCCESS) {
-        cloudep_cookie_set(r, CLOUDEP_COOKIE_SESSION, value, lifetime);
+        cloudep_cookie_set(r, CLOUDEP_COOKIE_SESSION, value, cloudep_request_context(r)->config->session_lifetime);
     }
     return rv;
-}
-
-cloudep_outcome_t cloudep_give_session(request_rec *r, const cloudep_session_t *session)
-{
-    const cloudep_session_cookie_t cookie = {.kind = CLOUDEP_COOKIE_OWN,
-                                             .tenant_id = session->tenant_id,
-                                             .session_id = session->id,
-                                             .uid = session->uid,
-                                             .seq = session->refresh_seq};
-    const apr_status_t rv = cloudep_session_cookie_set(r, &cookie);
-
-    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(cloudep_request_context(r), rv, "making a cookie");
-}
-
-void cloudep_session_cookie_remove(request_rec *r)
-{
-    cloudep_cookie_remove(r, CLOUDEP_COOKIE_SESSION);
-    cloudep_xsrf_remove(r);
 }

@@ -13,9 +13,7 @@
 #define CLOUDEP_SESSION_COOKIE_H
 
 #include <httpd.h>
-#include "base/export.h"
-#include "base/store/session_store.h"
-#include "core/outcome.h"
+#include "base/status.h"
 
 typedef enum { CLOUDEP_COOKIE_OWN, CLOUDEP_COOKIE_GUARD } cloudep_cookie_kind_e;
 
@@ -35,13 +33,7 @@ typedef struct cloudep_session_cookie_t {
  */
 apr_status_t cloudep_session_cookie(request_rec *r, cloudep_session_cookie_t *cookie, const char **reason);
 
-/** Sets the cookie for this host; with kind own the XSRF cookie of its session too. Errors of OpenSSL. */
-CLOUDEP_DECLARE(apr_status_t) cloudep_session_cookie_set(request_rec *r, const cloudep_session_cookie_t *cookie);
-
-/** The cookie of kind own for a session as it is now: after a login, and after a renewal. */
-CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_give_session(request_rec *r, const cloudep_session_t *session);
-
-/** Removes it, and the XSRF cookie. */
-CLOUDEP_DECLARE(void) cloudep_session_cookie_remove(request_rec *r);
+/** Sets the cookie for this host. Errors of OpenSSL; CLOUDEP_EUNSET: there is no key, or the request names no host. */
+apr_status_t cloudep_session_cookie_set(request_rec *r, const cloudep_session_cookie_t *cookie);
 
 #endif

@@ -97,7 +97,8 @@ static apr_status_t session_keys(const cloudep_jwks_t **set, cloudep_key_use_t *
         const cloudep_jwk_t *key = cloudep_jwks_get(*set, i);
 
         if (cloudep_jwk_use(key) != CLOUDEP_KEY_SIGN || !cloudep_jwk_secret(key, &length)) {
-            *error = apr_pstrcat(pconf, "CloudEPSessionKeys ", config->session_file, " takes keys for HS256 only", NULL);
+            *error =
+                apr_pstrcat(pconf, "CloudEPSessionKeys ", config->session_file, " takes keys for HS256 only", NULL);
             rv = CLOUDEP_EREFUSED;
         }
     }

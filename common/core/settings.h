@@ -171,11 +171,11 @@
 typedef struct cloudep_runtime_t {
     const struct cloudep_jwks_t *signing; /* NULL: not configured */
     const struct cloudep_jwks_t *sealing;
-    const struct cloudep_jwks_t *refresh;    /* derived from sealing, in no JWKS; empty without sealing keys */
-    const struct cloudep_jwk_t *refresh_key; /* what refresh tokens are signed with; NULL: nothing */
+    const struct cloudep_jwks_t *refresh;     /* derived from sealing, in no JWKS; empty without sealing keys */
+    const struct cloudep_jwk_t *refresh_key;  /* what refresh tokens are signed with; NULL: nothing */
     const struct cloudep_jwks_t *cookie_keys; /* derived, of session cookies; empty: there are no keys for them */
     const struct cloudep_jwks_t *xsrf_keys;   /* the same, of XSRF tokens */
-    const struct cloudep_idp_t *idp;         /* NULL: not configured */
+    const struct cloudep_idp_t *idp;          /* NULL: not configured */
     const struct cloudep_outbox_setup_t *outbox_setup; /* NULL: neither mail nor SMS is configured */
     struct cloudep_outbox_t *outbox;                   /* the child's delivery threads */
     struct cloudep_db_t *db;                           /* NULL: not configured; made in the child */
@@ -187,7 +187,7 @@ typedef struct cloudep_runtime_t {
     struct cloudep_hasher_t *hasher;                   /* made in the child */
     struct cloudep_token_cache_t *tokens;
     struct cloudep_activity_t *activity; /* sessions whose idle life goes on; NULL: no database; made in the child */
-    struct cloudep_checker_t *checker; /* whether sessions live, for guarded Locations */
+    struct cloudep_checker_t *checker;   /* whether sessions live, for guarded Locations */
     struct cloudep_slugs_t *slugs;
     const char *decoy; /* hash of a password that nobody knows */
 } cloudep_runtime_t;

@@ -1,5 +1,6 @@
 /*
- * activity.h - sessions that a cookie speaks for live on while they are used, as a refresh token keeps the others alive.
+ * activity.h - sessions that a cookie speaks for live on while they are used, as a refresh token keeps the others
+ * alive.
  *
  * A request only notes its session in the child; a thread writes what was noted in one statement, at most a minute
  * later, and once more when the child ends. A child that is killed loses that minute.

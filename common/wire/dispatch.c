@@ -5,10 +5,10 @@
 
 #include <http_protocol.h>
 #include <apr_strings.h>
+#include "access/delivery.h"
 #include "access/mount.h"
 #include "access/origin.h"
 #include "access/place.h"
-#include "access/session_cookie.h"
 #include "access/xsrf.h"
 #include "base/text/validate.h"
 #include "core/config.h"

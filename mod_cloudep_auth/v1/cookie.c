@@ -4,7 +4,7 @@
 #include "operations.h"
 
 #include "access/authn.h"
-#include "access/session_cookie.h"
+#include "access/delivery.h"
 #include "access/xsrf.h"
 #include "flow/session.h"
 
@@ -47,7 +47,7 @@ static cloudep_outcome_t run_cookie_logout(cloudep_call_t *call)
         outcome = cloudep_done();
     }
     if (!cloudep_failed(outcome)) {
-        cloudep_session_cookie_remove(call->r);
+        cloudep_take_session(call->r);
     }
     return cloudep_v1_ok(call, outcome);
 }

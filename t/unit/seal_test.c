@@ -264,7 +264,8 @@ static void test_derived_jwks(apr_pool_t *pool)
     apr_size_t len;
 
     is_int(cloudep_derive_jwks(&keys, pool, set, CLOUDEP_KEY_SEAL, "refresh token"), APR_SUCCESS, "keys are derived");
-    is_int(cloudep_derive_jwks(&others, pool, set, CLOUDEP_KEY_SEAL, "another"), APR_SUCCESS, "others for another purpose");
+    is_int(cloudep_derive_jwks(&others, pool, set, CLOUDEP_KEY_SEAL, "another"), APR_SUCCESS,
+           "others for another purpose");
     is_int(cloudep_jwks_count(keys), 2, "one for each sealing key, none for a signing key");
     for (int i = 0; i < 2; i++) {
         const cloudep_jwk_t *key = cloudep_jwks_get(keys, i);

@@ -5,8 +5,8 @@
 
 #include <apr_strings.h>
 #include "access/authn.h"
+#include "access/delivery.h"
 #include "access/place.h"
-#include "access/session_cookie.h"
 #include "base/text/json.h"
 #include "core/request.h"
 #include "flow/session.h"
