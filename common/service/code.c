@@ -8,6 +8,7 @@
 #include "core/needs.h"
 #include "core/settings.h"
 #include "outbox/message.h"
+#include "service/budget.h"
 #include "service/decoy.h"
 #include "service/network.h"
 #include "service/throttle.h"
@@ -48,17 +49,27 @@ cloudep_outcome_t cloudep_find_challenge(cloudep_context_t *ctx, const char *ten
 
 cloudep_outcome_t cloudep_check_code(cloudep_context_t *ctx, cloudep_challenge_t *challenge, const char *code)
 {
-    apr_status_t rv = cloudep_challenge_check(challenge, cloudep_challenges(ctx), code,
-                                              (apr_uint32_t)ctx->config->code_attempts, ctx->p);
+    const cloudep_challenge_spec_t *spec = &challenge->spec;
+    cloudep_guess_t guess;
+    /* All attempts to register an address are guessed at together, though each has a uid of its own. */
+    cloudep_outcome_t outcome =
+        cloudep_guess_begin(ctx, &guess, CLOUDEP_BUDGET_CODES, spec->tenant_id, spec->account ? NULL : spec->uid,
+                            spec->account ? spec->account : spec->target);
+    apr_status_t rv;
 
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    rv = cloudep_challenge_check(challenge, cloudep_challenges(ctx), code, (apr_uint32_t)ctx->config->code_attempts,
+                                 ctx->p);
     if (rv == APR_SUCCESS && cloudep_is_decoy(challenge)) {
         rv = CLOUDEP_EFORGED;
     }
     switch (rv) {
     case APR_SUCCESS:
-        return cloudep_done();
+        return cloudep_guess_passed(ctx, &guess);
     case CLOUDEP_EFORGED:
-        return cloudep_refuse(CLOUDEP_CODE_WRONG);
+        return cloudep_guess_failed(ctx, &guess, CLOUDEP_CODE_WRONG);
     case CLOUDEP_ELOCKED:
         return cloudep_refuse(CLOUDEP_CHALLENGE_LOCKED);
     case APR_NOTFOUND:

@@ -34,7 +34,10 @@ cloudep_outcome_t cloudep_challenge_gone(cloudep_context_t *ctx);
 cloudep_outcome_t cloudep_find_challenge(cloudep_context_t *ctx, const char *tenant_id, const char *purpose,
                                          const char *id, cloudep_challenge_t **challenge);
 
-/** Counts a guess and compares it. CODE_WRONG, CHALLENGE_LOCKED, CHALLENGE_GONE. */
+/**
+ * Counts a guess, for the challenge and for the account that it is about, and compares it. CODE_WRONG,
+ * CHALLENGE_LOCKED, CHALLENGE_GONE, TOO_MANY_GUESSES.
+ */
 cloudep_outcome_t cloudep_check_code(cloudep_context_t *ctx, cloudep_challenge_t *challenge, const char *code);
 
 /** Uses the challenge up, before anything that it allows. CHALLENGE_GONE: another request was first. */

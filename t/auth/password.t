@@ -43,8 +43,8 @@ like($mail->{headers}{subject}, qr/password/i, 'the mail is about the password')
 my $code = secret(CloudEP::Mail::code($mail));
 outcome(login($member), 200, 102000, 'asking changes nothing');
 my $new = fresh_password();
-$server->psql("INSERT INTO cloudep.lockouts (tenant_id, kind, subject, failures, blocked_until)"
-        . " SELECT tenant_id, 'password', uid::text, 9, now() + interval '1 hour' FROM cloudep.members WHERE uid = :'uid'",
+$server->psql("INSERT INTO cloudep.budgets (tenant_id, kind, subject, network, failures, blocked_until)"
+        . " SELECT tenant_id, 'password', uid::text, network, 9, now() + interval '1 hour' FROM cloudep.known_networks WHERE uid = :'uid'",
     uid => $member->{uid});
 outcome(login($member), 429, 28604000, 'the account has to wait');
 my $done = outcome(answer_with($began->{challenge_id}, $code, new_password => $new), 200, 102000, 'the code sets a new password');

@@ -130,6 +130,8 @@ static const row_t rows[] = {
         "too many wrong passwords, wait before the next", "密碼錯誤次數過多,請稍後再試"}},
     [CLOUDEP_TOO_MANY_FACTORS] = {429, OWN, 604, 0, {
         "too many wrong codes, wait before the next", "驗證碼錯誤次數過多,請稍後再試"}},
+    [CLOUDEP_TOO_MANY_GUESSES] = {429, OWN, 604, 0, {
+        "too many wrong guesses, wait before the next", "錯誤次數過多,請稍後再試"}},
     [CLOUDEP_TOO_MANY_STARTS] = {429, AUTH, 604, 0, {
         "too many social logins were started, try again later", "社群登入次數過多,請稍後再試"}},
     [CLOUDEP_STATE_INVALID] = {400, AUTH, 101, 0, {
