@@ -74,7 +74,9 @@
     NUMBER(codes_per_address, "CloudEPCodesPerAddress", 100, 0, 1000000,                                               \
            "Codes an hour that one client address may cause in a tenant; 0: no limit")                                 \
     NUMBER(codes_per_tenant, "CloudEPCodesPerTenant", 10000, 0, 100000000,                                             \
-           "Mails, and text messages, with codes an hour of one tenant; 0: no limit")                                  \
+           "Mails with codes an hour of one tenant; 0: no limit")                                                      \
+    NUMBER(texts_per_tenant, "CloudEPSMSPerTenant", 1000, 0, 100000000,                                                \
+           "Text messages an hour of one tenant; 0: no limit")                                                         \
     SECONDS(event_retention, "CloudEPEventRetention", 90 * 86400, 86400, 3660 * 86400,                                 \
             "Events are removed after this long")                                                                      \
     SECONDS(pending_lifetime, "CloudEPPendingLifetime", 7 * 86400, 1, 366 * 86400,                                     \
@@ -127,6 +129,7 @@
     TEXT(sms_success, "CloudEPSMSSuccess", NULL, "Regular expression that the gateway's answer has to match")          \
     TEXT(sms_user, "CloudEPSMSUser", NULL, "User for HTTP Basic; its password is the secret")                          \
     FILENAME(sms_secret_file, "CloudEPSMSSecretFile", "File that holds the gateway's secret, {{secret}}")              \
+    LIST(sms_countries, "CloudEPSMSCountries", "Countries that text messages go to, e.g. TW JP; default: all")         \
     TEXT(sms_home_code, "CloudEPSMSHomeCode", NULL, "Country code, e.g. 886, whose numbers {{to_local}} writes as 0")  \
     FILENAME(ca_file, "CloudEPCAFile", "CA certificates for outgoing TLS; default: the system's")                      \
     FILENAME(template_dir, "CloudEPTemplateDir", "Mail and SMS templates; default: those installed")                   \

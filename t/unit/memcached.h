@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define TEST_THREADS 64
+#define TEST_MOST_THREADS 256
 
 static inline int loopback(int port, int listening)
 {
@@ -136,7 +137,7 @@ static inline void memcached_stop(pid_t pid)
     waitpid(pid, NULL, WUNTRACED);
 }
 
-/* Run @a body in @a count (at most TEST_THREADS) threads at once, each with its number, and wait for all. */
+/* Run @a body in @a count (at most TEST_MOST_THREADS) threads at once, each with its number, and wait for all. */
 struct thread_start {
     void (*body)(int number, void *baton);
     void *baton;
@@ -155,8 +156,8 @@ static inline void *thread_body(void *start_)
 
 static inline void in_threads(int count, void (*body)(int number, void *baton), void *baton)
 {
-    pthread_t threads[TEST_THREADS];
-    struct thread_start starts[TEST_THREADS];
+    pthread_t threads[TEST_MOST_THREADS];
+    struct thread_start starts[TEST_MOST_THREADS];
     pthread_barrier_t barrier;
     int i;
 
