@@ -503,9 +503,10 @@ static void test_expiry_bound(void)
                                    .outcome = "102000",
                                    .tenant_id = tenant->id};
     char *record = apr_pstrdup(p, cloudep_event_record(&event, p));
+    int removed;
 
     is_int(cloudep_events_store(db, p, &record, 1), APR_SUCCESS, "an event of 23 hours ago is stored");
-    is_int(cloudep_events_expire(db, p, 0), APR_SUCCESS, "all events are to be removed");
+    is_int(cloudep_events_expire(db, p, 0, &removed), APR_SUCCESS, "all events are to be removed");
     is_value("1", "an event of the last day stays", "SELECT count(*) FROM cloudep.events WHERE name = $1",
              "auth.recent");
 }
@@ -688,6 +689,7 @@ static void test_events(void)
                                    .tenant_id = tenant->id,
                                    .user_agent = "a \"quoted\" agent"};
     char *records[] = {apr_pstrdup(p, cloudep_event_record(&event, p))};
+    int removed;
 
     is_int(cloudep_events_store(db, p, records, 1), APR_SUCCESS, "an event is stored");
     is_value("suspended", "a stored event has its reason", "SELECT reason FROM cloudep.events WHERE name = $1",
@@ -699,7 +701,8 @@ static void test_events(void)
              "SELECT at AT TIME ZONE 'UTC' || '+00' FROM cloudep.events"
              " WHERE name = $1",
              "login");
-    is_int(cloudep_events_expire(db, p, 3600), APR_SUCCESS, "old events are removed");
+    is_int(cloudep_events_expire(db, p, 3600, &removed), APR_SUCCESS, "old events are removed");
+    is_int(removed, 1, "it is told how many were");
     is_value("0", "an old event is gone", "SELECT count(*) FROM cloudep.events WHERE name = $1", "login");
 }
 
