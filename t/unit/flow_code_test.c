@@ -240,6 +240,96 @@ static void test_calls(void)
     flow_end(at);
 }
 
+/* ---- what counts for the client's network */
+
+/* How many failures of a kind a network has. */
+static void is_counted(const char *network, const char *kind, const char *count, const char *name)
+{
+    is_value(count, name,
+             "SELECT coalesce(max(failures), 0) FROM cloudep.budgets"
+             " WHERE kind = 'network' AND network = $1 AND subject = $2",
+             network, kind);
+}
+
+static void test_counted(void)
+{
+    flow_case_t *at = in_an_hour_of_its_own();
+    const cloudep_session_t *session;
+    const cloudep_resume_t resume = {.tenant_slug = SLUG, .email = "no-registration@cds.test"};
+    const cloudep_resend_t resend = {.tenant_slug = SLUG, .challenge_id = "AAAAAAAAAAAAAAAAAAAAAA"};
+    cloudep_registration_t registration = {.tenant_slug = SLUG,
+                                           .invite_code = "closed",
+                                           .email = "new@cds.test",
+                                           .password = FLOW_PASSWORD,
+                                           .display_name = "Somebody",
+                                           .terms_version = "1"};
+    cloudep_challenge_answer_t answer;
+    cloudep_forgot_result_t out;
+    cloudep_resend_t again = {.tenant_slug = SLUG};
+
+    flow_member(at, SLUG, "counted@cds.test", &session);
+    is_outcome(reset_from(at, "203.0.113.201", "AAAAAAAAAAAAAAAAAAAAAA", "123456"), CLOUDEP_CHALLENGE_GONE,
+               "a made-up challenge");
+    is_counted("203.0.113.201", "challenge", "1", "counts for the network");
+    is_outcome(cloudep_resend_registration(at->ctx, &resend, &answer), CLOUDEP_CHALLENGE_GONE, "one to be resent");
+    is_counted("203.0.113.201", "challenge", "2", "counts, too");
+    is_outcome(forgot_from(at, "203.0.113.202", "no-member@cds.test", &out), CLOUDEP_ACCOUNT_UNKNOWN,
+               "a forgotten password of nobody");
+    is_counted("203.0.113.202", "account", "1", "counts for the network");
+    is_outcome(cloudep_resume_registration(at->ctx, &resume, &answer), CLOUDEP_REGISTRATION_UNKNOWN,
+               "a registration of nobody, to be resumed");
+    is_counted("203.0.113.202", "account", "2", "counts, too");
+    flow.config.conceal_accounts = 1;
+    is_outcome(forgot_from(at, "203.0.113.203", "no-member@cds.test", &out), CLOUDEP_DONE, "concealed, nobody");
+    is_counted("203.0.113.203", "account", "0", "counts as little as a member: the count would tell");
+    flow.config.conceal_accounts = 0;
+    move_to(at, "203.0.113.204");
+    is_outcome(cloudep_register(at->ctx, &registration, &answer), CLOUDEP_INVITE_UNKNOWN, "a wrong invite");
+    is_counted("203.0.113.204", "invite", "1", "counts for the network");
+    registration.invite_code = "open";
+    is_outcome(cloudep_register(at->ctx, &registration, &answer), CLOUDEP_DONE, "a right one");
+    is_counted("203.0.113.204", "invite", "1", "does not");
+    again.challenge_id = answer.challenge_id;
+    is_outcome(cloudep_resend_registration(at->ctx, &again, &answer), CLOUDEP_DONE, "nor does a resend");
+    is_counted("203.0.113.204", "challenge", "0", "of a challenge that there is");
+    flow_end(at);
+}
+
+/* Who registers an address again and again has one budget of guesses at its codes. */
+static void test_registrations_guesses(void)
+{
+    flow_case_t *at = in_an_hour_of_its_own();
+    const cloudep_registration_t registration = {.tenant_slug = SLUG,
+                                                 .invite_code = "open",
+                                                 .email = "guessed@cds.test",
+                                                 .password = FLOW_PASSWORD,
+                                                 .display_name = "Somebody",
+                                                 .terms_version = "1"};
+    const cloudep_resume_t resume = {.tenant_slug = SLUG, .email = "guessed@cds.test"};
+    cloudep_challenge_answer_t answer;
+    cloudep_confirmed_t confirmed;
+    int wrong = 0, waits = 0;
+
+    (void)cloudep_register(at->ctx, &registration, &answer);
+    for (int i = 0; i < 30; i++) {
+        move_to(at, apr_psprintf(at->p, "198.51.100.%d", i));
+        for (int n = 0; n < flow.config.code_attempts; n++) {
+            const cloudep_confirmation_t confirmation = {
+                .tenant_slug = SLUG,
+                .challenge_id = answer.challenge_id,
+                .code = flow_wrong(at, flow_code(at, "guessed@cds.test", "registration"))};
+            const cloudep_reason_e reason = cloudep_confirm_registration(at->ctx, &confirmation, &confirmed).reason;
+
+            wrong += reason == CLOUDEP_CODE_WRONG;
+            waits += reason == CLOUDEP_TOO_MANY_GUESSES;
+        }
+        (void)cloudep_resume_registration(at->ctx, &resume, &answer);
+    }
+    is_int(wrong, flow.config.unknown_guesses, "all attempts to register an address share the guesses at its codes");
+    is_int(waits, 150 - flow.config.unknown_guesses, "the others have to wait");
+    flow_end(at);
+}
+
 /* ---- texts and the day's ten */
 
 typedef struct person_t {
@@ -440,6 +530,8 @@ int main(void)
     test_network();
     test_nobody();
     test_calls();
+    test_counted();
+    test_registrations_guesses();
     test_texts();
     test_tenants_texts();
     test_countries();
