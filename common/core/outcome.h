@@ -70,6 +70,7 @@
     REASON(CREDENTIALS_CHANGED, "credentials_changed")                                                                 \
     REASON(TOO_MANY_PASSWORDS, "too_many_passwords")                                                                   \
     REASON(TOO_MANY_FACTORS, "too_many_factors")                                                                       \
+    REASON(TOO_MANY_GUESSES, "too_many_guesses")                                                                       \
     REASON(TOO_MANY_STARTS, "too_many_starts")                                                                         \
     REASON(STATE_INVALID, "state_invalid")                                                                             \
     REASON(LOGIN_CANCELLED, "login_cancelled")                                                                         \

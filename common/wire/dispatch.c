@@ -229,7 +229,7 @@ static void write_event(cloudep_call_t *call, cloudep_outcome_t outcome)
     if (who) {
         cloudep_note(call->ctx, who->tenant_id, who->uid, call->ctx->note.method ? NULL : "token");
     }
-    cloudep_event(call->ctx, call->operation->name, outcome, call->api->style->code(call, outcome));
+    cloudep_event(call->ctx, call->operation->name, outcome, call->api->style->code(call, outcome), who != NULL);
 }
 
 /* What is wrong with fields: what reading them found, or the one that the flow refused; NULL: none. */

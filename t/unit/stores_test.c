@@ -14,7 +14,6 @@
 #include "base/store/password_store.h"
 #include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
-#include "base/store/throttle_store.h"
 #include "base/store/totp_store.h"
 #include "postgres.h"
 #include "tap.h"
@@ -581,11 +580,15 @@ static void test_erasure(void)
              "member.erased");
     postgres_sql(apr_psprintf(
         p, "INSERT INTO cloudep.lockouts (tenant_id, kind, subject) VALUES ('%s', 'password', '%s')", tenant->id, uid));
+    postgres_sql(apr_psprintf(
+        p, "INSERT INTO cloudep.budgets (tenant_id, kind, subject, network) VALUES ('%s', 'codes', '%s', '')",
+        tenant->id, uid));
     is_int(cloudep_outbox_enqueue(db, p, notice(uid)), APR_SUCCESS, "a message of the member is enqueued");
     is_int(cloudep_member_purge(db, p, tenant->id, uid), APR_SUCCESS, "the member is purged");
     is_value("0", "messages and lockouts of a purged member are gone",
              "SELECT (SELECT count(*) FROM cloudep.outbox WHERE uid = $1::uuid)"
-             " + (SELECT count(*) FROM cloudep.lockouts WHERE subject = $1::text)",
+             " + (SELECT count(*) FROM cloudep.lockouts WHERE subject = $1::text)"
+             " + (SELECT count(*) FROM cloudep.budgets WHERE subject = $1::text)",
              uid);
 }
 
@@ -598,9 +601,10 @@ static void test_expiry_bound(void)
                                    .outcome = "102000",
                                    .tenant_id = tenant->id};
     char *record = apr_pstrdup(p, cloudep_event_record(&event, p));
+    int removed;
 
     is_int(cloudep_events_store(db, p, &record, 1), APR_SUCCESS, "an event of 23 hours ago is stored");
-    is_int(cloudep_events_expire(db, p, 0), APR_SUCCESS, "all events are to be removed");
+    is_int(cloudep_events_expire(db, p, 0, &removed), APR_SUCCESS, "all events are to be removed");
     is_value("1", "an event of the last day stays", "SELECT count(*) FROM cloudep.events WHERE name = $1",
              "auth.recent");
 }
@@ -646,37 +650,6 @@ static void test_password(void)
     change.uid = uuid();
     is_int(cloudep_password_change(db, p, &change, notice(uid)), CLOUDEP_ECHANGED,
            "nobody's password is not taken away");
-}
-
-static void test_lockout(void)
-{
-    const cloudep_operator_selection_t all = {.tenant_id = tenant->id, .all = 1};
-    int count;
-    const cloudep_lockout_t account = {tenant->id, "password", "subject"};
-    const cloudep_lockout_t address = {tenant->id, CLOUDEP_LOCKOUT_ADDRESS, "10.0.0.0/24"};
-    const cloudep_lockout_policy_t policy = {.attempts = 2, .first = 100, .longest = 1000, .forget = 3600};
-    int wait = -1;
-
-    is_int(cloudep_lockout_fail(db, p, &account, &policy, &wait), APR_SUCCESS, "a first failure is counted");
-    is_int(wait, 0, "a first failure costs nothing");
-    is_int(cloudep_throttle_pass(db, p, &account, &wait), APR_SUCCESS, "a success passes");
-    is_value("0", "a success forgets failures", "SELECT count(*) FROM cloudep.lockouts WHERE subject = $1", "subject");
-    (void)cloudep_lockout_fail(db, p, &account, &policy, &wait);
-    is_int(cloudep_lockout_fail(db, p, &account, &policy, &wait), APR_SUCCESS, "a second failure in a row is counted");
-    is_int(wait, 100, "the failure that reaches the limit begins the first wait");
-    is_int(cloudep_lockout_fail(db, p, &account, &policy, &wait), CLOUDEP_ELOCKED,
-           "a guess during a wait is not even compared");
-    ok(wait > 0 && wait <= 100, "a guess during a wait is told what is left of it");
-    is_int(cloudep_lockout_check(db, p, &account, &wait), APR_SUCCESS, "a wait is asked for");
-    ok(wait > 0 && wait <= 100, "a wait that is asked for is what is left of it");
-    is_int(cloudep_throttle_check(db, p, &account, &address, &wait), APR_SUCCESS,
-           "a wait is asked for together with an address");
-    ok(wait > 0 && wait <= 100, "the wait of account and address is the longer one");
-    is_int(cloudep_throttle_pass(db, p, &account, &wait), CLOUDEP_ELOCKED,
-           "a success that came too late does not pass");
-    is_int(cloudep_operator_lockout_clear(db, p, &count, &all), APR_SUCCESS, "a lockout is cleared");
-    is_int(cloudep_lockout_check(db, p, &account, &wait), APR_SUCCESS, "a cleared lockout is asked for");
-    is_int(wait, 0, "a cleared lockout makes nobody wait");
 }
 
 static const cloudep_outbox_share_t mail_of_main = {.channel = CLOUDEP_CHANNEL_MAIL, .is_main = 1};
@@ -814,6 +787,7 @@ static void test_events(void)
                                    .tenant_id = tenant->id,
                                    .user_agent = "a \"quoted\" agent"};
     char *records[] = {apr_pstrdup(p, cloudep_event_record(&event, p))};
+    int removed;
 
     is_int(cloudep_events_store(db, p, records, 1), APR_SUCCESS, "an event is stored");
     is_value("suspended", "a stored event has its reason", "SELECT reason FROM cloudep.events WHERE name = $1",
@@ -825,7 +799,8 @@ static void test_events(void)
              "SELECT at AT TIME ZONE 'UTC' || '+00' FROM cloudep.events"
              " WHERE name = $1",
              "login");
-    is_int(cloudep_events_expire(db, p, 3600), APR_SUCCESS, "old events are removed");
+    is_int(cloudep_events_expire(db, p, 3600, &removed), APR_SUCCESS, "old events are removed");
+    is_int(removed, 1, "it is told how many were");
     is_value("0", "an old event is gone", "SELECT count(*) FROM cloudep.events WHERE name = $1", "login");
 }
 
@@ -916,7 +891,6 @@ int main(void)
     test_identity();
     test_used_token();
     test_password();
-    test_lockout();
     test_outbox();
     test_outbox_names();
     test_operator_outbox(postgres_db(p, POSTGRES_OWNER));
