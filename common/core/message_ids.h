@@ -76,6 +76,7 @@
     MESSAGE(1302, "warning")                                                                                           \
     MESSAGE(1303, "warning")                                                                                           \
     MESSAGE(1304, "notice")                                                                                            \
-    MESSAGE(1305, "crit")
+    MESSAGE(1305, "crit")                                                                                              \
+    MESSAGE(1306, "warning")
 
 #endif

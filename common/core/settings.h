@@ -182,7 +182,8 @@ typedef struct cloudep_runtime_t {
     struct cloudep_token_cache_t *tokens;
     struct cloudep_checker_t *checker; /* whether sessions live, for guarded Locations */
     struct cloudep_slugs_t *slugs;
-    const char *decoy; /* hash of a password that nobody knows */
+    int clock_compared; /* with the database's, in this child */
+    const char *decoy;  /* hash of a password that nobody knows */
 } cloudep_runtime_t;
 
 #define CLOUDEP_MEMBER_INT(member, ...) int member;

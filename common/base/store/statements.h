@@ -21,6 +21,7 @@ typedef struct cloudep_statement_list_t {
 
 /* The stores, by the names of their files: NAME_store.c. */
 #define CLOUDEP_STORES(X)                                                                                              \
+    X(clock)                                                                                                           \
     X(contact)                                                                                                         \
     X(credential)                                                                                                      \
     X(event)                                                                                                           \
