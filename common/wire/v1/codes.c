@@ -161,7 +161,7 @@ static const row_t rows[] = {
     [CLOUDEP_CODE_COOLDOWN] = {429, OWN, 604, 0, {
         "a code was sent a moment ago", "驗證碼剛剛已寄出"}},
     [CLOUDEP_CODES_USED_UP] = {429, OWN, 604, 0, {
-        "too many wrong codes; wait for the challenge to expire", "驗證碼錯誤次數過多;請等待 challenge 到期"}},
+        "no further code for now, wait for one to expire", "目前無法再寄送驗證碼,請等待其中一組到期"}},
     [CLOUDEP_TOO_MANY_CODES] = {429, OWN, 604, 0, {
         "too many codes were sent, try again later", "寄出的驗證碼過多,請稍後再試"}},
     [CLOUDEP_DAILY_CODES_USED_UP] = {429, MEMBER, 310, 0, {
