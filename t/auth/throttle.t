@@ -18,7 +18,7 @@ sub end_waits { $server->psql("UPDATE cloudep.budgets SET blocked_until = now() 
 
 # Sets the failures of the one row of the kind that there is; the wait is over.
 sub failed { $server->psql("UPDATE cloudep.budgets SET failures = :'n', blocked_until = now() WHERE kind = :'kind' AND tenant_id ="
-        . " (SELECT id FROM cloudep.tenants WHERE slug = :'slug')", n => $_[0], kind => $_[1] // 'password', slug => $slug) }
+            . " (SELECT id FROM cloudep.tenants WHERE slug = :'slug')", n => $_[0], kind => $_[1] // 'password', slug => $slug) }
 
 # ---- an account: ten failures where it is known, a hundred of all other networks together, then waits that double
 my $known = register_member(tenant => $tenant);
@@ -85,6 +85,14 @@ is($failures->(''), 0, "forgets the strangers' failures");
 is($failures->($here), 1, 'and no others');
 is($server->value("SELECT count(*) FROM $budgets AND kind = 'network' AND network = :'here'", slug => $slug, here => $here), 0,
     'where the account is known the network counts nothing');
+
+# ---- a right password waits for a failure that is being counted, and comes too late when that begins a wait
+forget_all();
+try_password($known->{email});
+my $held = $server->pg->hold(1.2, "UPDATE cloudep.budgets SET blocked_until = now() + interval '1 minute' WHERE subject = '$known->{uid}'");
+outcome(try_password($known->{email}, $known->{password}), 429, 28604000, 'the right password beside the last wrong one');
+waitpid $held, 0;
+forget_all();
 
 # ---- other tenants do not share it
 my $twin_tenant = tenant(server => $server);
