@@ -37,6 +37,8 @@
     REASON(TOKEN_MISSING, "token_missing")                                                                             \
     REASON(TOKEN_INVALID, "token_invalid")                                                                             \
     REASON(REFRESH_TOKEN_INVALID, "refresh_token_invalid")                                                             \
+    REASON(XSRF_REQUIRED, "xsrf_required")                                                                             \
+    REASON(CROSS_SITE, "cross_site")                                                                                   \
     REASON(IDENTITY_HEADERS_INVALID, "identity_headers_invalid")                                                       \
     REASON(MEMBER_INACTIVE, "member_inactive")                                                                         \
     REASON(SUBJECT_GONE, "subject_gone")                                                                               \

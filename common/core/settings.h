@@ -3,7 +3,7 @@
  *
  * CLOUDEP_SETTINGS is the one list: member, directive, default, bounds and help text. The struct, create, merge,
  * the command table and the defaults are made from it (config.c), and what "describe" prints. Unset until "settled" in
- * post_config, so a virtual host inherits what the main server says and not what it defaulted to.
+ * check_config, so a virtual host inherits what the main server says and not what it defaulted to.
  */
 #ifndef CLOUDEP_SETTINGS_H
 #define CLOUDEP_SETTINGS_H
@@ -34,6 +34,10 @@
     NUMBER(memcache_timeout, "CloudEPMemcacheTimeout", 1000, 10, 60000, "Milliseconds a memcached may take")           \
     FILENAME(signing_file, "CloudEPSigningKeys", "Key set that signs and verifies tokens (cloudepctl key)")            \
     FILENAME(sealing_file, "CloudEPSealingKeys", "Key set that seals secrets at rest (cloudepctl key)")                \
+    FILENAME(session_file, "CloudEPSessionKeys",                                                                       \
+             "Key set that session cookies are made with (cloudepctl key); default: from the sealing keys")            \
+    TEXT(xsrf_cookie, "CloudEPXSRFCookie", "XSRF-TOKEN", "Name of the cookie that scripts of our pages read")          \
+    TEXT(xsrf_header, "CloudEPXSRFHeader", "X-XSRF-TOKEN", "Name of the header in which they send its value")          \
     TEXT(issuer, "CloudEPIssuer", NULL, "iss of our tokens: the public https URL of this server")                      \
     TEXT(account_url, "CloudEPAccountURL", NULL, "https URL of the account pages, which mailed links lead to")         \
     TEXT(audience, "CloudEPAudience", "cloudep", "aud of our tokens")                                                  \
@@ -175,13 +179,15 @@
     RENAMED("CloudEPMFAWait", "CloudEPGuessWait")                                                                      \
     RENAMED("CloudEPMFALongestWait", "CloudEPKnownLongestWait and CloudEPUnknownLongestWait")
 
-/* What post_config and child_init make of the settings; shared by servers with equal settings. */
+/* What check_config and child_init make of the settings; shared by servers with equal settings. */
 typedef struct cloudep_runtime_t {
     const struct cloudep_jwks_t *signing; /* NULL: not configured */
     const struct cloudep_jwks_t *sealing;
-    const struct cloudep_jwks_t *refresh;    /* derived from sealing, in no JWKS; empty without sealing keys */
-    const struct cloudep_jwk_t *refresh_key; /* what refresh tokens are signed with; NULL: nothing */
-    const struct cloudep_idp_t *idp;         /* NULL: not configured */
+    const struct cloudep_jwks_t *refresh;     /* derived from sealing, in no JWKS; empty without sealing keys */
+    const struct cloudep_jwk_t *refresh_key;  /* what refresh tokens are signed with; NULL: nothing */
+    const struct cloudep_jwks_t *cookie_keys; /* derived, of session cookies; empty: there are no keys for them */
+    const struct cloudep_jwks_t *xsrf_keys;   /* the same, of XSRF tokens */
+    const struct cloudep_idp_t *idp;          /* NULL: not configured */
     const struct cloudep_outbox_setup_t *outbox_setup; /* NULL: neither mail nor SMS is configured */
     struct cloudep_outbox_t *outbox;                   /* the child's delivery threads */
     struct cloudep_db_t *db;                           /* NULL: not configured; made in the child */
@@ -192,9 +198,11 @@ typedef struct cloudep_runtime_t {
     struct cloudep_zitadel_t *zitadel;                 /* NULL: not configured; calls are made in the child */
     struct cloudep_hasher_t *hasher;                   /* made in the child */
     struct cloudep_token_cache_t *tokens;
-    struct cloudep_checker_t *checker; /* whether sessions live, for guarded Locations */
+    struct cloudep_activity_t *activity; /* sessions whose idle life goes on; NULL: no database; made in the child */
+    struct cloudep_checker_t *checker;   /* whether sessions live, for guarded Locations */
     struct cloudep_slugs_t *slugs;
-    const char *decoy; /* hash of a password that nobody knows */
+    int clock_compared; /* with the database's, in this child */
+    const char *decoy;  /* hash of a password that nobody knows */
 } cloudep_runtime_t;
 
 #define CLOUDEP_MEMBER_INT(member, ...) int member;
@@ -205,7 +213,7 @@ typedef struct cloudep_config_t {
                      CLOUDEP_MEMBER_TEXT, CLOUDEP_MEMBER_LIST, CLOUDEP_MEMBER_LIST)
     int is_set;             /* whether a directive of ours is in force for the server, its defaults apart */
     unsigned off;           /* CLOUDEP_NEEDS_... that this server does not have */
-    cloudep_runtime_t *run; /* set in post_config */
+    cloudep_runtime_t *run; /* set in check_config */
 } cloudep_config_t;
 
 #endif

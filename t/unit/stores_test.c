@@ -360,6 +360,97 @@ static void test_liveness(void)
     ok(!states[0].live, "a session that was ended does not live");
 }
 
+/* How a renewal by the value seq ends, and the number of the new value. */
+static void is_renewed(cloudep_session_t *session, int seq, int grace, apr_status_t rv, const char *name)
+{
+    is_int(cloudep_session_renew(db, p, session, seq, grace), rv, name);
+}
+
+static void test_renewal(void)
+{
+    const char *uid = register_member("renew@example.com");
+    cloudep_session_t session = session_of(uid, "pwd", NULL);
+    cloudep_session_t stranger;
+    cloudep_live_session_t live = {0};
+
+    (void)cloudep_session_open(db, p, &session);
+    stranger = session;
+    stranger.uid = uuid();
+    is_renewed(&stranger, 1, 10, APR_NOTFOUND, "a session is not renewed for another member");
+    is_renewed(&session, 2, 10, APR_NOTFOUND, "nor by a value that never was");
+    is_renewed(&session, 1, 10, APR_SUCCESS, "the present value is renewed");
+    ok(session.refresh_seq == 2 && !strcmp(session.amr, "pwd"), "by the next one");
+    is_renewed(&session, 1, 10, APR_SUCCESS, "the one before, within the grace");
+    is_int(session.refresh_seq, 2, "gets the same");
+    is_renewed(&session, 1, 0, APR_NOTFOUND, "and without a grace none");
+    is_int(cloudep_session_principal(db, p, &live, tenant->id, session.id, uid), APR_SUCCESS, "which ends nothing");
+    ok(live.turn.seq == 2 && live.turn.seconds == 0 && live.turn.idle_left > 0, "where it stands is told");
+    postgres_sql("UPDATE cloudep.sessions SET rotated_at = now() - interval '10 seconds',"
+                 " idle_expires_at = now() - interval '1 second'");
+    (void)cloudep_session_principal(db, p, &live, tenant->id, session.id, uid);
+    ok(live.turn.seconds == 10 && live.turn.idle_left <= 0, "as is how long it has been that, and that it was idle");
+    is_renewed(&session, 2, 10, APR_NOTFOUND, "a session that was idle for too long is not renewed");
+    postgres_sql("UPDATE cloudep.sessions SET idle_expires_at = now() + interval '1 hour'");
+    is_renewed(&session, 1, 10, APR_NOTFOUND, "the value before is not good at the very end of the grace");
+    postgres_sql("UPDATE cloudep.members SET status = 'suspended' WHERE email = 'renew@example.com'");
+    is_renewed(&session, 2, 10, APR_NOTFOUND, "nor is the session of a suspended member");
+    postgres_sql("UPDATE cloudep.members SET status = 'active', sessions_from = generation + 1"
+                 " WHERE email = 'renew@example.com'");
+    is_renewed(&session, 2, 10, APR_NOTFOUND, "nor one of credentials that were changed");
+    postgres_sql("UPDATE cloudep.members SET sessions_from = 0 WHERE email = 'renew@example.com'");
+    postgres_sql("UPDATE cloudep.tenants SET login = false");
+    is_renewed(&session, 2, 10, APR_NOTFOUND, "nor one in a tenant that allows no login");
+    postgres_sql("UPDATE cloudep.tenants SET login = true");
+    is_renewed(&session, 2, 10, APR_SUCCESS, "all else being right it is");
+    (void)cloudep_session_end(db, p, tenant->id, session.id, "logout");
+    is_renewed(&session, 3, 10, APR_NOTFOUND, "an ended one is not");
+}
+
+/* Seconds that a session has left, if it is idle. */
+static apr_int64_t idle_left(const cloudep_session_t *session)
+{
+    cloudep_live_session_t live = {0};
+
+    return cloudep_session_principal(db, p, &live, tenant->id, session->id, session->uid) == APR_SUCCESS
+               ? live.turn.idle_left
+               : -1;
+}
+
+static void test_slide(void)
+{
+    const char *uid = register_member("slide@example.com");
+    const apr_int64_t now = apr_time_sec(apr_time_now());
+    cloudep_session_t used = session_of(uid, "pwd", NULL);
+    cloudep_session_t idle = session_of(uid, "pwd", NULL);
+    cloudep_session_t unused = session_of(uid, "pwd", NULL);
+    cloudep_use_t uses[2];
+
+    (void)cloudep_session_open(db, p, &used);
+    (void)cloudep_session_open(db, p, &idle);
+    (void)cloudep_session_open(db, p, &unused);
+    postgres_sql("UPDATE cloudep.sessions SET idle_expires_at = now() + interval '100 seconds',"
+                 " expires_at = now() + interval '1000 seconds'");
+    uses[0] = (cloudep_use_t){tenant->id, used.id, now};
+    uses[1] = (cloudep_use_t){tenant->id, idle.id, now + 200};
+    is_int(cloudep_sessions_slide(db, p, uses, 2, 500), APR_SUCCESS, "two uses are written");
+    ok(idle_left(&used) > 480 && idle_left(&used) <= 500, "a session lives on from its use");
+    ok(idle_left(&idle) <= 100, "one that had ended by then does not");
+    ok(idle_left(&unused) <= 100, "nor one that was not used");
+    uses[0].at = now - 100;
+    (void)cloudep_sessions_slide(db, p, uses, 1, 500);
+    ok(idle_left(&used) > 480, "an earlier use shortens nothing");
+    uses[0].at = now;
+    (void)cloudep_sessions_slide(db, p, uses, 1, 5000);
+    ok(idle_left(&used) > 900 && idle_left(&used) <= 1000, "no session lives longer than its lifetime");
+    (void)cloudep_session_end(db, p, tenant->id, unused.id, "logout");
+    uses[0].session_id = unused.id;
+    (void)cloudep_sessions_slide(db, p, uses, 1, 500);
+    is_value(
+        "false", "an ended session is not written to",
+        "SELECT (idle_expires_at > now() + interval '200 seconds')::text FROM cloudep.sessions WHERE id = $1::uuid",
+        unused.id);
+}
+
 static void test_totp(void)
 {
     const char *uid = register_member("totp@example.com");
@@ -787,6 +878,8 @@ int main(void)
     test_mfa_method();
     test_session();
     test_liveness();
+    test_renewal();
+    test_slide();
     test_totp();
     test_identity();
     test_used_token();

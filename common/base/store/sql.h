@@ -31,6 +31,8 @@
 #define CLOUDEP_SQL_PROOFS(session, totp) \
     CLOUDEP_PROOF_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, session, totp)
 
+#define CLOUDEP_SQL_TURN(session) CLOUDEP_TURN_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, session)
+
 /* The row of cloudep.totp that CLOUDEP_SQL_MEMBER and CLOUDEP_SQL_PROOFS look at. */
 #define CLOUDEP_SQL_JOIN_TOTP(totp, member) \
     " LEFT JOIN cloudep.totp AS " totp \
