@@ -184,15 +184,18 @@ my @of_48 = map { $from->(sprintf '2001:db8:3:%x00::1', $_)->status } 0 .. 48;
 is_deeply(\@of_48, [(401) x 48, 429], 'forty-eight guesses from as many /56 of a /48, then all of it waits');
 outcome($from->('2001:db8:4::1'), 401, 28501000, 'the next /48 does not');
 
-# ---- codes: three an hour to one target, though the cooldown is off
+# ---- codes: three an hour to one target, though the cooldown is off; a network where the account is known has its own
 my $forgot = sub { my ($who, $by) = @_; return ($by // $client)->post('/api/v1/auth/password/forgot',
         { tenant_slug => $slug, email => $who->{email} }) };
 stay_within(3600, 30);
-my $mailed = register_member(tenant => $tenant);    # one
-outcome($forgot->($mailed), 200, 102000, "code $_ to a target") for 2 .. 3;
-my $capped = outcome($forgot->($mailed), 429, 29604000, 'the fourth code has to wait');
+my $mailed = register_member(tenant => $tenant);    # one, for which nobody was known
+my @strangers = map { $client->with(address => "127.202.1.$_") } 1 .. 3;
+outcome($forgot->($mailed, $strangers[$_]), 200, 102000, "code " . ($_ + 2) . " to a target, by a stranger") for 0 .. 1;
+my $capped = outcome($forgot->($mailed, $strangers[2]), 429, 29604000, 'the fourth code has to wait');
 ok($capped->header('Retry-After') <= 3600, 'for the next hour') or diag($capped->header('Retry-After'));
-is(scalar($server->mails($mailed->{email}, 3)), 3, 'no fourth mail was written');
+outcome($forgot->($mailed), 200, 102000, "code $_ that the owner asks for") for 1 .. 3;
+outcome($forgot->($mailed), 429, 29604000, 'has a cap of its own');
+is(scalar($server->mails($mailed->{email}, 6)), 6, 'no mail beyond those was written');
 outcome($client->post('/api/v1/auth/register/resume', { tenant_slug => $slug, email => (my $late = fresh_email()) }), 404, 29301000,
     'another target is not held up');
 
