@@ -86,6 +86,14 @@ is($failures->($here), 1, 'and no others');
 is($server->value("SELECT count(*) FROM $budgets AND kind = 'network' AND network = :'here'", slug => $slug, here => $here), 0,
     'where the account is known the network counts nothing');
 
+# ---- a right password waits for a failure that is being counted, and comes too late when that begins a wait
+forget_all();
+try_password($known->{email});
+my $held = $server->pg->hold(1.2, "UPDATE cloudep.budgets SET blocked_until = now() + interval '1 minute' WHERE subject = '$known->{uid}'");
+outcome(try_password($known->{email}, $known->{password}), 429, 28604000, 'the right password beside the last wrong one');
+waitpid $held, 0;
+forget_all();
+
 # ---- other tenants do not share it
 my $twin_tenant = tenant(server => $server);
 my $twin = register_member(tenant => $twin_tenant);
