@@ -1,5 +1,5 @@
 /*
- * login.c - POST /login, /login/mfa.
+ * login.c - POST /login in its two shapes, /login/mfa.
  */
 #include "operations.h"
 
@@ -34,6 +34,32 @@ const cloudep_field_t login_mfa_fields[] = {
     CLOUDEP_V1_FACTOR(cloudep_login_factor_t),
     CLOUDEP_V1_FIELDS_END,
 };
+
+/* The second half of a login by the MFA API. It has the same faults. */
+static const cloudep_field_t completion_fields[] = {
+    CLOUDEP_V1_OPTIONAL_TENANT(cloudep_login_factor_t),
+    CLOUDEP_V1_CHALLENGE(cloudep_login_factor_t),
+    CLOUDEP_V1_NAMED_DIGITS("mfa_code", cloudep_login_factor_t, 6, 8, CLOUDEP_FIELD_REQUIRED),
+    CLOUDEP_V1_FIELDS_END,
+};
+
+static cloudep_outcome_t run_completion(cloudep_call_t *call)
+{
+    cloudep_login_factor_t *in = call->in;
+
+    in->any_tenant = 1;
+    return run_login_mfa(call);
+}
+
+const cloudep_operation_t login_completion = {"POST",
+                                              "/login",
+                                              "auth.login",
+                                              CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_SIGNING | CLOUDEP_NEEDS_CACHE |
+                                                  CLOUDEP_NEEDS_SEALING,
+                                              0,
+                                              .fields = completion_fields,
+                                              .size = sizeof(cloudep_login_factor_t),
+                                              .run = run_completion};
 
 cloudep_outcome_t run_login_mfa(cloudep_call_t *call)
 {

@@ -200,6 +200,7 @@ typedef struct exception_t {
     const char *operation;
     cloudep_reason_e reason;
     cloudep_reason_e as; /* not CLOUDEP_DONE: answered with that reason's row */
+    int own_message;     /* with as: but with the message of its own row */
     int scope;           /* 0: the row's */
     const char *messages[LANGUAGES];
 } exception_t;
@@ -234,6 +235,16 @@ static const exception_t exceptions[] = {
     {"auth.password.forgot", CLOUDEP_TOO_MANY_CODES, .scope = MEMBER},
     {"auth.login.mfa", CLOUDEP_CHALLENGE_GONE, .scope = AUTH, .messages = {
         "no such challenge, or it is over: log in again", "沒有這個 challenge,或它已結束:請重新登入"}},
+    {"auth.login", CLOUDEP_CHALLENGE_GONE, .scope = AUTH, .messages = {
+        "no such challenge, or it is over: log in again", "沒有這個 challenge,或它已結束:請重新登入"}},
+    /* The MFA API knows 400 and 401 where the members' operations have more. */
+    {"auth.mfa.", CLOUDEP_FIELD_MISSING, .scope = AUTH},
+    {"auth.mfa.", CLOUDEP_DATABASE_FAILED, .as = CLOUDEP_INTERNAL_ERROR},
+    {"auth.mfa.", CLOUDEP_MEMBER_UNKNOWN, .as = CLOUDEP_SUBJECT_GONE, .own_message = 1},
+    {"auth.mfa.", CLOUDEP_TOTP_WRONG, .as = CLOUDEP_FIELD_INVALID, .own_message = 1, .scope = AUTH},
+    {"auth.mfa.", CLOUDEP_BACKUP_CODE_WRONG, .as = CLOUDEP_FIELD_INVALID, .own_message = 1, .scope = AUTH},
+    {"auth.mfa.", CLOUDEP_ENROLMENT_UNKNOWN, .as = CLOUDEP_FIELD_INVALID, .own_message = 1, .scope = AUTH},
+    {"auth.mfa.", CLOUDEP_PASSWORD_WRONG, .as = CLOUDEP_FIELD_INVALID, .own_message = 1, .scope = AUTH},
     {"auth.verify", CLOUDEP_SUBJECT_GONE, .messages = {
         "the member is gone", "會員已不存在"}},
     {"auth.verify", CLOUDEP_REQUEST_MALFORMED, .messages = {
@@ -275,17 +286,16 @@ cloudep_v1_code_t cloudep_v1_code(const cloudep_operation_t *operation, cloudep_
 {
     const char *name = operation ? operation->name : "";
     const exception_t *exception = find_exception(name, reason);
-    const row_t *row = &rows[reason < CLOUDEP_REASON_COUNT ? reason : CLOUDEP_INTERNAL_ERROR];
+    const row_t *own = &rows[reason < CLOUDEP_REASON_COUNT ? reason : CLOUDEP_INTERNAL_ERROR];
+    const row_t *row = exception && exception->as ? &rows[exception->as] : own;
     const char *const *messages;
     int scope;
 
     if (reason == CLOUDEP_DONE) {
         return (cloudep_v1_code_t){HTTP_OK, CLOUDEP_V1_SUCCESS, "SUCCESS"};
     }
-    if (exception && exception->as) {
-        row = &rows[exception->as];
-    }
-    messages = exception && exception->messages[ENGLISH] ? exception->messages : row->messages;
+    messages = exception && exception->own_message ? own->messages : row->messages;
+    messages = exception && exception->messages[ENGLISH] ? exception->messages : messages;
     scope = exception && exception->scope ? exception->scope : row->scope;
     scope = scope == OWN ? own_scope(name) : scope;
     return (cloudep_v1_code_t){row->status, scope * 1000000 + row->category * 1000 + row->detail,

@@ -96,6 +96,17 @@ void cloudep_v1_challenge(cloudep_call_t *call, const char *challenge_id, apr_in
     call->data = json_pack("{ss,sI}", "challenge_id", challenge_id, "expires_in", (json_int_t)expires_in);
 }
 
+cloudep_outcome_t cloudep_v1_backup_codes(cloudep_call_t *call, const apr_array_header_t *codes)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < codes->nelts; i++) {
+        (void)json_array_append_new(list, json_string(APR_ARRAY_IDX(codes, i, const char *)));
+    }
+    call->data = json_pack("{so}", "backup_codes", list);
+    return cloudep_done();
+}
+
 cloudep_outcome_t cloudep_v1_ok(cloudep_call_t *call, cloudep_outcome_t outcome)
 {
     if (!cloudep_failed(outcome)) {

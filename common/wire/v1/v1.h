@@ -36,6 +36,9 @@ CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_v1_tokens(cloudep_call_t *call, const
 /** Answers with a challenge; expires_in in seconds. */
 CLOUDEP_DECLARE(void) cloudep_v1_challenge(cloudep_call_t *call, const char *challenge_id, apr_int64_t expires_in);
 
+/** Answers with backup codes: an array of const char *. @return DONE */
+CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_v1_backup_codes(cloudep_call_t *call, const apr_array_header_t *codes);
+
 /** Answers {"ok": true} where the outcome is DONE. @return the outcome */
 CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_v1_ok(cloudep_call_t *call, cloudep_outcome_t outcome);
 
