@@ -120,7 +120,7 @@ static cloudep_outcome_t open_session(cloudep_context_t *ctx, const cloudep_chal
         return rv == APR_NOTFOUND ? cloudep_factor_wrong(code) : cloudep_failure(ctx, rv, "opening the session");
     }
     cloudep_outbox_wake(ctx);
-    return cloudep_done();
+    return cloudep_session_opened(ctx, *session);
 }
 
 /* The challenge of the login, in the tenant that is named. */

@@ -3,6 +3,7 @@
  */
 #include "operations.h"
 
+#include "flow/code_login.h"
 #include "flow/login_second_factor.h"
 #include "flow/password_reset.h"
 #include "flow/reauthentication.h"
@@ -41,6 +42,10 @@ const cloudep_operation_t auth_operations[] = {
      .run = run_login, .when = "challenge_id", .instead = &login_completion},
     {"POST", "/login/mfa", "auth.login.mfa", STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING, 0,
      INPUT(login_mfa_fields, cloudep_login_factor_t), .run = run_login_mfa},
+    {"POST", "/login/code/start", "auth.login.code.start", CODES, 0,
+     INPUT(code_login_start_fields, cloudep_code_login_start_t), .run = run_code_login_start},
+    {"POST", "/login/code", "auth.login.code", STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING, 0,
+     INPUT(code_login_fields, cloudep_code_login_t), .run = run_code_login},
     {"POST", "/mfa/setup", "auth.mfa.setup", FACTOR, MEMBER, .run = run_mfa_setup},
     {"POST", "/mfa/verify", "auth.mfa.verify", FACTOR, MEMBER, INPUT(mfa_verify_fields, cloudep_totp_code_t),
      .run = run_mfa_verify},

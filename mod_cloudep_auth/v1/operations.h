@@ -23,6 +23,10 @@ extern const cloudep_operation_t login_completion;
 cloudep_outcome_t run_login(cloudep_call_t *call);
 cloudep_outcome_t run_login_mfa(cloudep_call_t *call);
 
+extern const cloudep_field_t code_login_start_fields[], code_login_fields[];
+cloudep_outcome_t run_code_login_start(cloudep_call_t *call);
+cloudep_outcome_t run_code_login(cloudep_call_t *call);
+
 /** Answers a login that is through with tokens, and one that lacks the second factor with its challenge. */
 cloudep_outcome_t answer_login(cloudep_call_t *call, const cloudep_login_result_t *result);
 

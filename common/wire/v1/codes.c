@@ -118,6 +118,8 @@ static const row_t rows[] = {
         "email or password is wrong", "電子郵件或密碼錯誤"}},
     [CLOUDEP_TENANT_CLOSED] = {403, AUTH, 505, 0, {
         "the tenant allows no login", "此租戶不開放登入"}},
+    [CLOUDEP_CODE_LOGIN_CLOSED] = {403, AUTH, 505, 0, {
+        "the tenant allows no login by a code that is sent", "此租戶不開放以驗證碼登入"}},
     [CLOUDEP_EMAIL_UNCONFIRMED] = {403, AUTH, 505, 0, {
         "the email is not confirmed yet", "電子郵件尚未確認"}},
     [CLOUDEP_SUSPENDED] = {403, AUTH, 505, 0, {
@@ -190,6 +192,8 @@ static const row_t rows[] = {
     [CLOUDEP_PASSWORD_ELSEWHERE] = {403, AUTH, 505, 0, {
         "the account logs in at another provider, its password cannot be reset here",
         "此帳號屬於其他身分供應商,密碼不由我們管理"}},
+    [CLOUDEP_SESSION_UNKNOWN] = {404, MEMBER, 301, 0, {
+        "no such session, or it is over", "沒有這個 session,或它已結束"}},
 };
 /* clang-format on */
 
@@ -216,6 +220,8 @@ static const exception_t exceptions[] = {
     {"auth.token.exchange", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_LOGIN_REFUSED, .messages = {
         "the account's credentials were changed a moment ago: log in again", "帳號的登入憑證剛剛已變更:請重新登入"}},
     {"auth.login.social.callback", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_LOGIN_REFUSED, .messages = {
+        "the account's credentials were changed a moment ago: log in again", "帳號的登入憑證剛剛已變更:請重新登入"}},
+    {"auth.login.code", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_LOGIN_REFUSED, .messages = {
         "the account's credentials were changed a moment ago: log in again", "帳號的登入憑證剛剛已變更:請重新登入"}},
     {"auth.reauthenticate", CLOUDEP_FRESH_PROOF_NEEDED, .messages = {
         "this account proves itself by its second factor: send code", "此帳號須以第二因素驗證:請傳送 code"}},
@@ -292,12 +298,12 @@ cloudep_v1_code_t cloudep_v1_code(const cloudep_operation_t *operation, cloudep_
     int scope;
 
     if (reason == CLOUDEP_DONE) {
-        return (cloudep_v1_code_t){HTTP_OK, CLOUDEP_V1_SUCCESS, "SUCCESS"};
+        return (cloudep_v1_code_t){HTTP_OK, CLOUDEP_V1_SUCCESS, "SUCCESS", 1};
     }
     messages = exception && exception->own_message ? own->messages : row->messages;
     messages = exception && exception->messages[ENGLISH] ? exception->messages : messages;
     scope = exception && exception->scope ? exception->scope : row->scope;
     scope = scope == OWN ? own_scope(name) : scope;
     return (cloudep_v1_code_t){row->status, scope * 1000000 + row->category * 1000 + row->detail,
-                               messages[language_of(language)]};
+                               messages[language_of(language)], language_of(language) == ENGLISH};
 }
