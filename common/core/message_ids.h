@@ -71,7 +71,8 @@
     MESSAGE(1242, "err")                                                                                               \
     MESSAGE(1244, "err")                                                                                               \
     MESSAGE(1245, "notice")                                                                                            \
-    MESSAGE(1340, "warning")                                                                                           \
-    MESSAGE(1341, "err")
+    MESSAGE(1380, "info")                                                                                              \
+    MESSAGE(1381, "info")                                                                                              \
+    MESSAGE(1382, "err")
 
 #endif
