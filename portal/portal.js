@@ -14,7 +14,7 @@ const VISITOR = { "sign-in": "sign-in", "second-factor": "sign-in", code: "sign-
 const MEMBER = { profile: "profile", contacts: "contacts", password: "password", "two-step": "two-step", email: "email", "login-phone": "login-phone", linked: "linked",
     sessions: "sessions", history: "sessions", data: "data", proof: "proof-page" };
 const NAVIGATION = [["nav.you", ["profile", "contacts"]], ["nav.security", ["password", "two-step", "email", "login-phone", "linked"]],
-    ["nav.activity", ["sessions", "history"]], ["nav.data", ["data"]]];
+    ["nav.activity", ["sessions", "history"]], ["nav.yours", ["data"]]];
 const notices = [];
 let shown = 0;
 
