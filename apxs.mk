@@ -58,7 +58,7 @@ REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 .PHONY: all modules install unit asan tsan fuzz tidy fmt fmt-check clean
 .DELETE_ON_ERROR:
 .SECONDARY:
-all: $(MODULES) $(BUILD)/cloudepctl
+all: $(MODULES) $(BUILD)/cloudepctl reference
 modules: $(MODULES)
 unit: $(TESTS) $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so
 
@@ -113,6 +113,15 @@ $(BUILD)/mod_reference.so: $(BUILD)/bench/mod_reference.o
 $(BUILD)/argon2_rate $(BUILD)/arrivals: $(BUILD)/%: $(BUILD)/bench/%.o
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2 -lpthread -lm
 
+# The API as a page, where Perl's YAML::XS is there to read it.
+.PHONY: reference
+reference: $(if $(shell perl -MYAML::XS -e 'print 1' 2>/dev/null),$(BUILD)/reference/index.html)
+$(BUILD)/reference/index.html: doc/openapi.yaml doc/reference/reference.css support/reference
+	@mkdir -p $(@D)
+	@perl support/reference doc/openapi.yaml >$@
+	@cp doc/reference/reference.css $(@D)
+
+# What operators make their own (CONFDIR/portal) is put there once, and never touched again.
 install: all
 	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(CONFDIR) $(DESTDIR)$(DATADIR)/sql $(DESTDIR)$(DATADIR)/templates
 	install -m 644 $(MODULES) $(DESTDIR)$(LIBEXECDIR)
@@ -120,6 +129,12 @@ install: all
 	install -m 644 httpd.conf.d/*.conf $(DESTDIR)$(CONFDIR)
 	install -m 644 sql/*.sql $(DESTDIR)$(DATADIR)/sql
 	install -m 644 $(wildcard common/templates/*) $(DESTDIR)$(DATADIR)/templates
+	install -d $(addprefix $(DESTDIR)$(DATADIR)/portal,/ /pages /texts) $(DESTDIR)$(CONFDIR)/portal
+	install -m 644 $(wildcard portal/*.*) $(DESTDIR)$(DATADIR)/portal
+	install -m 644 $(wildcard portal/pages/*) $(DESTDIR)$(DATADIR)/portal/pages
+	install -m 644 $(wildcard portal/texts/*) $(DESTDIR)$(DATADIR)/portal/texts
+	for file in portal/custom/*; do to=$(DESTDIR)$(CONFDIR)/portal/$${file##*/}; [ -e "$$to" ] || install -m 644 "$$file" "$$to" || exit; done
+	if [ -d $(BUILD)/reference ]; then install -d $(DESTDIR)$(DATADIR)/reference && install -m 644 $(BUILD)/reference/* $(DESTDIR)$(DATADIR)/reference; fi
 
 # The same tree, built to stop at the first undefined behaviour or bad access.
 ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -120,7 +120,7 @@ function navigation(current) {
 
 function frame(name, page) {
     const heading = h("h1", { tabindex: "-1" }, page.title);
-    const main = h("main", { id: "main", class: name in MEMBER && name !== "proof" ? "content" : "card" }, heading,
+    const main = h("main", { id: "main", "data-page": name, class: name in MEMBER && name !== "proof" ? "content" : "card" }, heading,
         page.lead && h("p", { class: "lead" }, page.lead), page.body);
     const notes = notices.map(text => h("p", { class: "notice warning" }, text));
     const skip = h("a", { href: "#main", class: "skip", onclick: event => {

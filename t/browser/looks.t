@@ -52,7 +52,7 @@ sub signed_in {
     $pages->at('profile');
     for my $page (qw(profile contacts password two-step email login-phone sessions history data)) {
         $pages->run('location.hash = `#/${args[0]}`', $page);
-        $pages->until('return Boolean(document.querySelector(`nav a[aria-current][href="#/${args[0]}"]`))', "the page $page", $page);
+        $pages->at($page);
         look($page);
     }
     $pages->run('location.hash = "#/two-step"');

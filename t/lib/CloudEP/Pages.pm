@@ -12,6 +12,7 @@ use strict;
 use warnings;
 use parent 'CloudEP::Chromium';
 use CloudEP::Process qw(slurp spew wait_until);
+use Encode qw(encode_utf8);
 use File::Path qw(make_path);
 use MIME::Base64 qw(decode_base64);
 
@@ -91,7 +92,7 @@ sub settled {
 sub until {
     my ($self, $script, $what, @arguments) = @_;
     my $value;
-    wait_until(30, sub { $value = eval { $self->run($script, @arguments) } }) or die "$what: not after 30 s; the page says: ", $self->text, "\n";
+    wait_until(30, sub { $value = eval { $self->run($script, @arguments) } }) or die encode_utf8("$what: not after 30 s; the page says: " . $self->text . "\n");
     return $value;
 }
 
@@ -108,7 +109,7 @@ sub sees {
 # Waits until the page has that name in the address.
 sub at {
     my ($self, $page) = @_;
-    $self->until('return location.hash === `#/${args[0]}`', "the page $page", $page);
+    $self->until('return location.hash === `#/${args[0]}` && document.querySelector("#main")?.dataset.page === args[0]', "the page $page", $page);
     return $self->settled;
 }
 
