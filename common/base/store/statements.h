@@ -39,6 +39,7 @@ typedef struct cloudep_statement_list_t {
     X(outbox)                                                                                                          \
     X(password)                                                                                                        \
     X(registration)                                                                                                    \
+    X(schema)                                                                                                          \
     X(session)                                                                                                         \
     X(sweep)                                                                                                           \
     X(tenant)                                                                                                          \
