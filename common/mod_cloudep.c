@@ -12,6 +12,8 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include <apr_strings.h>
+#include "access/cookie.h"
+#include "access/mount.h"
 #include "access/place.h"
 #include "base/text/icu.h"
 #include "base/version.h"
@@ -35,6 +37,7 @@
 #include "idp/zitadel/zitadel.h"
 #include "oidc/oidc.h"
 #include "outbox/outbox.h"
+#include "service/activity.h"
 #include "service/event.h"
 #include "service/liveness.h"
 #include "service/sweep.h"
@@ -101,6 +104,12 @@ static apr_status_t start_sweep(server_rec *main_server, apr_pool_t *pchild)
     return APR_SUCCESS;
 }
 
+static apr_status_t start_activity(server_rec *main_server, apr_pool_t *pchild)
+{
+    cloudep_activity_start(main_server, pchild);
+    return APR_SUCCESS;
+}
+
 static apr_status_t start_events(server_rec *main_server, apr_pool_t *pchild)
 {
     cloudep_event_start(main_server, pchild);
@@ -118,6 +127,7 @@ static const cloudep_part_t parts[] = {
     {"verifying key", NULL, CLOUDEP_NEEDS_VERIFYING, .is_on = cloudep_can_verify},
     {"sealing key", "CloudEPSealingKeys", CLOUDEP_NEEDS_SEALING, cloudep_sealing_keys_prepare, cloudep_can_seal,
      .check = cloudep_sealing_keys_check},
+    {"session cookies", NULL, CLOUDEP_NEEDS_SESSION_KEYS, cloudep_session_keys_prepare, cloudep_has_session_keys},
     {"refresh tokens", .needs = CLOUDEP_NEEDS_SIGNING, .prepare = cloudep_refresh_keys_prepare},
     {"outgoing HTTP", .prepare = cloudep_ca_file_prepare, .child_init = make_http},
     {"verified tokens", .needs = CLOUDEP_NEEDS_VERIFYING, .child_init = make_token_cache},
@@ -137,6 +147,7 @@ static const cloudep_part_t parts[] = {
     {"delivery of messages", .child_start = cloudep_outbox_child_init},
     {"sweep", .child_start = start_sweep},
     {"events", .child_start = start_events},
+    {"use of sessions", .child_start = start_activity},
 };
 
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
@@ -305,7 +316,7 @@ static void check_server(server_rec *s, const cloudep_config_t *config, void *p)
         apr_status_t rv;
 
         if (parts[i].directive && (config->off & parts[i].needs)) {
-            cloudep_check_say(p, s, parts[i].name, "off", apr_pstrcat(p, parts[i].directive, " is not set", NULL));
+            cloudep_check_say(p, s, parts[i].name, "off", apr_pstrcat(p, "not configured: ", parts[i].directive, NULL));
         }
         else if (parts[i].check) {
             rv = parts[i].check(s, config, p, &said);
@@ -418,6 +429,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_log_transaction(cloudep_outbox_after_answer, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    cloudep_cookie_register_hooks();
+    cloudep_mount_register_hooks();
     cloudep_error_register_hooks();
     cloudep_guard_register_hooks();
     cloudep_caching_register_hooks();

@@ -77,6 +77,9 @@
     MESSAGE(1303, "warning")                                                                                           \
     MESSAGE(1304, "notice")                                                                                            \
     MESSAGE(1305, "crit")                                                                                              \
-    MESSAGE(1306, "warning")
+    MESSAGE(1306, "warning")                                                                                           \
+    MESSAGE(1380, "info")                                                                                              \
+    MESSAGE(1381, "info")                                                                                              \
+    MESSAGE(1382, "err")
 
 #endif

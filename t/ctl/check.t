@@ -34,7 +34,7 @@ like($found->{memcached}, qr/^good: every memcached answers$/, 'memcached');
 like($found->{mail}, qr/^good: \S+:\d+ takes mails; "cloudepctl mail test" sends one$/, 'the mail server');
 like($found->{'signing key'}, qr/^good: key \S+ \(ES256\) signs; 0 others beside it$/, 'the signing key');
 like($found->{'sealing key'}, qr/^good: key \S+ \(A256GCM\) seals; 0 others beside it$/, 'the sealing key');
-is($found->{SMS}, 'off: CloudEPSMSTransport is not set', 'what is off is told as off');
+is($found->{SMS}, 'off: not configured: CloudEPSMSTransport', 'what is off is told as off');
 like($text, qr/^SERVER +PART +STATE +MESSAGE\n(?:main server .*\n)+\z/, 'as a table without --json');
 unlike($text, qr/\@/, 'no address of a mail is told');
 
