@@ -9,10 +9,7 @@ ALTER TABLE cloudep.credentials ADD COLUMN form_of text;
 -- form; false or NULL: it has what was typed.
 ALTER TABLE cloudep.members ADD COLUMN password_form boolean;
 
--- Whether the password that an attempt keeps is the form.
-ALTER TABLE cloudep.registration_attempts ADD COLUMN password_form boolean;
-
--- Nodes and "cloudepctl check" look at which schema there is.
+-- "cloudepctl check" looks at which schema there is, as the role of httpd.
 DO $$
 BEGIN
     IF to_regclass('cloudep.migrations') IS NOT NULL THEN
