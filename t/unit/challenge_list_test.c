@@ -209,6 +209,8 @@ static void test_accounts(void)
         (void)ask_for(&made, &specs[3], &stranger, pool);
     }
     ok(!is_alive(first->id, pool), "members of one account share its five");
+    cloudep_cache_delete(in.cache, cloudep_cache_key("living", CLOUDEP_KEY_PARTS("t1", "password_reset", "a@b")));
+    ok(!is_alive(made->id, pool), "none of them is alive without its place in the list");
 }
 
 /* Seconds that memcached keeps a value; -1: it has none. */

@@ -180,7 +180,11 @@ static void test_network(void)
     for (int i = 0; i < 2; i++) {
         (void)forgot_from(at, "198.18.1.1", "nobody2@cds.test", &out);
     }
+    (void)flow_logged("");
     is_outcome(forgot_from(at, "198.18.1.1", "nobody3@cds.test", &out), CLOUDEP_TOO_MANY_CODES, "up to its cap");
+    is_int(flow_logged("cap reached"), 1, "the log tells that");
+    (void)forgot_from(at, "198.18.1.1", "nobody4@cds.test", &out);
+    is_int(flow_logged("cap reached"), 0, "once");
     flow.config.conceal_accounts = 0;
     flow_end(at);
 }
