@@ -189,6 +189,25 @@ static void test_network(void)
     flow_end(at);
 }
 
+/* A stranger with an IPv6 /48 takes away what they asked for themselves, and not what another network did. */
+static void test_wide_network(void)
+{
+    flow_case_t *at = in_an_hour_of_its_own();
+    const cloudep_session_t *session;
+    cloudep_forgot_result_t other, own;
+    cloudep_challenge_t *challenge;
+
+    flow_member(at, SLUG, "wide@cds.test", &session);
+    (void)forgot_from(at, "198.51.100.1", "wide@cds.test", &other);
+    at->ctx->network48 = "2001:db8:2::/48";
+    for (int i = 0; i < 20; i++) {
+        (void)forgot_from(at, apr_psprintf(at->p, "2001:db8:2:%d::/64", i), "wide@cds.test", &own);
+    }
+    is_int(cloudep_challenge_load(&challenge, &flow.run.challenges, other.challenge_id, at->p), APR_SUCCESS,
+           "twenty networks of one /48 take no other network's challenge away");
+    flow_end(at);
+}
+
 /* Forgots for nobody, and for members. */
 static void test_nobody(void)
 {
@@ -605,6 +624,7 @@ int main(void)
     test_cooldown();
     test_target();
     test_network();
+    test_wide_network();
     test_nobody();
     test_calls();
     test_counted();
