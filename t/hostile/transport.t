@@ -143,7 +143,7 @@ for my $operation (grep { $_->{token} } @operations) {
 }
 
 # ---- bodies and lengths
-my @posts = grep { $_->{method} =~ /POST|PATCH/ && @{ $_->{fields} } && !$_->{query} } @operations;
+my @posts = grep { $_->{method} =~ /POST|PATCH/ && @{ $_->{fields} } && !$_->{query} && !$_->{form} } @operations;
 my $type = 'Content-Type: application/json';
 my $chunked = 'Transfer-Encoding: chunked';
 my $next = "GET /api/v1/auth/verify HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";

@@ -83,7 +83,8 @@ same([map { "$_->[0] $_->[1]" } grep { $_->[1] ne $KEYS } @operations], [keys %s
 sub takes {
     my ($operation) = @_;
     my @parameters = map { resolve($_) } @{ $operation->{parameters} // [] };
-    my $schema = resolve(($operation->{requestBody} // {})->{content}{'application/json'}{schema} // {});
+    my ($content) = values %{ ($operation->{requestBody} // {})->{content} // {} };
+    my $schema = resolve(($content // {})->{schema} // {});
     my %required = map { $_ => 1 } @{ $schema->{required} // [] };
     return ((map { $_->{name} . ($_->{required} ? '!' : '') } @parameters),
         map { $_ . ($required{$_} ? '!' : '') } keys %{ $schema->{properties} // {} });

@@ -234,6 +234,10 @@ static const exception_t exceptions[] = {
     {"auth.password.forgot", CLOUDEP_TOO_MANY_CODES, .scope = MEMBER},
     {"auth.login.mfa", CLOUDEP_CHALLENGE_GONE, .scope = AUTH, .messages = {
         "no such challenge, or it is over: log in again", "沒有這個 challenge,或它已結束:請重新登入"}},
+    {"auth.register.social.form", CLOUDEP_MEDIA_TYPE_UNSUPPORTED, .messages = {
+        "the body must be application/x-www-form-urlencoded", "內容必須是 application/x-www-form-urlencoded"}},
+    {"auth.login.social.form", CLOUDEP_MEDIA_TYPE_UNSUPPORTED, .messages = {
+        "the body must be application/x-www-form-urlencoded", "內容必須是 application/x-www-form-urlencoded"}},
     {"auth.verify", CLOUDEP_SUBJECT_GONE, .messages = {
         "the member is gone", "會員已不存在"}},
     {"auth.verify", CLOUDEP_REQUEST_MALFORMED, .messages = {

@@ -34,11 +34,11 @@ sub server_and_peer {
 
 # ---- the tables
 
-# All operations, each { method, path, token, query, fields => [{ name, type, required, clear, min, max }] }.
+# All operations, each { method, path, token, query, form, fields => [{ name, type, required, clear, min, max }] }.
 sub operations {
     return map { {
             method => $_->{method}, path => "$_->{prefix}$_->{path}", token => $_->{member} ? 1 : 0,
-            query => $_->{query} ? 1 : 0, fields => $_->{fields},
+            query => $_->{query} ? 1 : 0, form => $_->{form} ? 1 : 0, fields => $_->{fields},
     } } described('operations');
 }
 
@@ -166,7 +166,7 @@ sub hostile_bodies {
     );
 }
 
-# The same for a field of the query string: [name, query, status or undef].
+# The same for a field of the query string or of a form: [name, query, status or undef].
 sub hostile_queries {
     my ($operation, $field, %given) = @_;
     my $name = $field->{name};
