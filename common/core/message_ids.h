@@ -72,6 +72,7 @@
     MESSAGE(1244, "err")                                                                                               \
     MESSAGE(1245, "notice")                                                                                            \
     MESSAGE(1280, "warning")                                                                                           \
-    MESSAGE(1281, "info")
+    MESSAGE(1281, "info")                                                                                              \
+    MESSAGE(1282, "warning")
 
 #endif
