@@ -217,25 +217,17 @@ cloudep_outcome_t cloudep_social_identify(cloudep_context_t *ctx, const cloudep_
 /* Tells the operator why an address is not believed: there may be a parameter to set. */
 static void tell_why(cloudep_context_t *ctx, const char *provider, cloudep_email_state_e state)
 {
-    switch (state) {
-    case CLOUDEP_EMAIL_UNSTATED:
+    if (state == CLOUDEP_EMAIL_UNSTATED) {
         CLOUDEP_LOG(ctx, WARNING, 0,
                     CENO(1282) "no registration by provider %s: it does not say whether an address is verified; "
                                "email=trusted believes it all the same",
                     provider);
-        break;
-    case CLOUDEP_EMAIL_ABSENT:
-        CLOUDEP_LOG(
-            ctx, INFO, 0,
-            CENO(1281) "no registration by provider %s: it sends no address that mail gets to; see to the scope, "
-                       "and to what the client may read there",
-            provider);
-        break;
-    default:
-        CLOUDEP_LOG(ctx, INFO, 0, CENO(1281) "no registration by provider %s: it says that the address is not verified",
-                    provider);
-        break;
+        return;
     }
+    CLOUDEP_LOG(ctx, INFO, 0, CENO(1281) "no registration by provider %s: %s", provider,
+                state == CLOUDEP_EMAIL_ABSENT
+                    ? "it sends no address that mail gets to; see to the scope, and to what the client may read there"
+                    : "it says that the address is not verified");
 }
 
 cloudep_outcome_t cloudep_social_redeem(cloudep_context_t *ctx, const cloudep_social_login_t *login, const char *code,
