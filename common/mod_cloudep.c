@@ -12,6 +12,8 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include <apr_strings.h>
+#include "access/cookie.h"
+#include "access/mount.h"
 #include "access/place.h"
 #include "base/text/icu.h"
 #include "base/version.h"
@@ -30,6 +32,7 @@
 #include "idp/zitadel/zitadel.h"
 #include "oidc/oidc.h"
 #include "outbox/outbox.h"
+#include "service/activity.h"
 #include "service/event.h"
 #include "service/liveness.h"
 #include "service/sweep.h"
@@ -96,6 +99,12 @@ static apr_status_t start_sweep(server_rec *main_server, apr_pool_t *pchild)
     return APR_SUCCESS;
 }
 
+static apr_status_t start_activity(server_rec *main_server, apr_pool_t *pchild)
+{
+    cloudep_activity_start(main_server, pchild);
+    return APR_SUCCESS;
+}
+
 static apr_status_t start_events(server_rec *main_server, apr_pool_t *pchild)
 {
     cloudep_event_start(main_server, pchild);
@@ -110,6 +119,7 @@ static const cloudep_part_t parts[] = {
     {"signing key", "CloudEPSigningKeys", CLOUDEP_NEEDS_SIGNING, cloudep_signing_keys_prepare, cloudep_can_sign},
     {"verifying key", NULL, CLOUDEP_NEEDS_VERIFYING, .is_on = cloudep_can_verify},
     {"sealing key", "CloudEPSealingKeys", CLOUDEP_NEEDS_SEALING, cloudep_sealing_keys_prepare, cloudep_can_seal},
+    {"session cookies", NULL, CLOUDEP_NEEDS_SESSION_KEYS, cloudep_session_keys_prepare, cloudep_has_session_keys},
     {"refresh tokens", .needs = CLOUDEP_NEEDS_SIGNING, .prepare = cloudep_refresh_keys_prepare},
     {"outgoing HTTP", .child_init = make_http},
     {"verified tokens", .needs = CLOUDEP_NEEDS_VERIFYING, .child_init = make_token_cache},
@@ -127,6 +137,7 @@ static const cloudep_part_t parts[] = {
     {"delivery of messages", .child_start = cloudep_outbox_child_init},
     {"sweep", .child_start = start_sweep},
     {"events", .child_start = start_events},
+    {"use of sessions", .child_start = start_activity},
 };
 
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
@@ -313,6 +324,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_log_transaction(cloudep_outbox_after_answer, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    cloudep_cookie_register_hooks();
+    cloudep_mount_register_hooks();
     cloudep_error_register_hooks();
     cloudep_guard_register_hooks();
     cloudep_caching_register_hooks();

@@ -11,6 +11,7 @@ static const cloudep_api_t v1 = {
     .prefix = CLOUDEP_AUTH_PREFIX,
     .style = &cloudep_v1,
     .operations = auth_operations,
+    .cookie_operations = auth_cookie_operations,
 };
 
 static int handler(request_rec *r)

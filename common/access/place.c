@@ -22,6 +22,16 @@ void *cloudep_place_create(apr_pool_t *p, char *path)
 
 #define MERGE_FLAG(member) place->member = add->member == CLOUDEP_UNSET ? base->member : add->member
 #define MERGE_POINTER(member) place->member = add->member ? add->member : base->member
+
+/* The deeper of two mounts, in whatever order they stand in the configuration. */
+static void merge_mount(cloudep_place_t *place, const cloudep_place_t *base, const cloudep_place_t *add)
+{
+    const int deeper = add->mount && (!base->mount || strlen(add->mount) >= strlen(base->mount));
+
+    place->serve = deeper ? add->serve : base->serve;
+    place->mount = deeper ? add->mount : base->mount;
+}
+
 void *cloudep_place_merge(apr_pool_t *p, void *basev, void *addv)
 {
     const cloudep_place_t *base = basev;
@@ -34,6 +44,9 @@ void *cloudep_place_merge(apr_pool_t *p, void *basev, void *addv)
     MERGE_FLAG(preflight);
     MERGE_POINTER(cookie);
     MERGE_POINTER(origins);
+    MERGE_POINTER(delivery);
+    MERGE_POINTER(tenant);
+    merge_mount(place, base, add);
     return place;
 }
 
@@ -70,6 +83,18 @@ const char *cloudep_add_origin(cmd_parms *cmd, void *placev, const char *origin)
     return NULL;
 }
 
+const char *cloudep_set_delivery(cmd_parms *cmd, void *placev, const char *word)
+{
+    if (!cmd->path) {
+        return "CloudEPTokenDelivery stands in the Location of an API";
+    }
+    if (strcmp(word, "cookie") != 0 && strcmp(word, "body") != 0) {
+        return "CloudEPTokenDelivery must be cookie or body";
+    }
+    ((cloudep_place_t *)placev)->delivery = word;
+    return NULL;
+}
+
 const cloudep_place_t *cloudep_place_of(const request_rec *r)
 {
     return ap_get_module_config(r->per_dir_config, &cloudep_module);
@@ -81,9 +106,24 @@ int cloudep_is_api(request_rec *r)
     const char *error = NULL;
     const char *handler = NULL;
 
+    if (cloudep_place_of(r)->serve) {
+        return 1;
+    }
     /* The handler that SetHandler will set; r->handler is not known yet. */
     if (core && core->expr_handler) {
         handler = ap_expr_str_exec(r, core->expr_handler, &error);
     }
     return handler && !strncmp(handler, HANDLERS, strlen(HANDLERS));
+}
+
+int cloudep_uses_session_cookie(request_rec *r)
+{
+    const char *delivery = cloudep_place_of(r)->delivery;
+
+    return delivery && !strcmp(delivery, "cookie") && cloudep_is_api(r);
+}
+
+const apr_array_header_t *cloudep_listed_origins(request_rec *r)
+{
+    return cloudep_is_api(r) ? NULL : cloudep_place_of(r)->origins;
 }

@@ -3,11 +3,15 @@
  */
 #include "core/keys.h"
 
+#include <apr_lib.h>
+#include <apr_strings.h>
 #include <string.h>
 #include "base/crypto/mac.h"
 #include "base/jose/keyfile.h"
 
 #define REFRESH_LABEL "refresh token" /* of the derived keys; another one would end every session */
+#define COOKIE_LABEL "session cookie"
+#define XSRF_LABEL "xsrf"
 
 apr_status_t cloudep_signing_keys_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf,
                                           const char **error)
@@ -55,13 +59,74 @@ apr_status_t cloudep_refresh_keys_prepare(server_rec *s, cloudep_config_t *confi
         return CLOUDEP_EUNSET;
     }
     /* Both kinds are read, whichever is written. */
-    rv = cloudep_derive_jwks(&run->refresh, pconf, run->sealing, REFRESH_LABEL);
+    rv = cloudep_derive_jwks(&run->refresh, pconf, run->sealing, CLOUDEP_KEY_SEAL, REFRESH_LABEL);
     if (rv != APR_SUCCESS) {
         *error = "the key of refresh tokens could not be derived from CloudEPSealingKeys";
         return rv;
     }
     run->refresh_key = cloudep_jwks_active(hmac ? run->refresh : run->signing, CLOUDEP_KEY_SIGN);
     return APR_SUCCESS;
+}
+
+/* The names of cookie and header go to clients as they are. */
+static int is_token(const char *text)
+{
+    for (; *text; text++) {
+        if (!apr_isalnum(*text) && !strchr("!#$%&'*+-.^_`|~", *text)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* The keys that those of cookies are derived from, and their use. */
+static apr_status_t session_keys(const cloudep_jwks_t **set, cloudep_key_use_t *use, const cloudep_config_t *config,
+                                 apr_pool_t *pconf, const char **error)
+{
+    apr_status_t rv;
+    apr_size_t length;
+
+    *set = config->run->sealing;
+    *use = CLOUDEP_KEY_SEAL;
+    if (!config->session_file) {
+        return APR_SUCCESS;
+    }
+    *use = CLOUDEP_KEY_SIGN;
+    rv = cloudep_keyfile_load(set, pconf, config->session_file, error);
+    for (int i = 0; rv == APR_SUCCESS && i < cloudep_jwks_count(*set); i++) {
+        const cloudep_jwk_t *key = cloudep_jwks_get(*set, i);
+
+        if (cloudep_jwk_use(key) != CLOUDEP_KEY_SIGN || !cloudep_jwk_secret(key, &length)) {
+            *error =
+                apr_pstrcat(pconf, "CloudEPSessionKeys ", config->session_file, " takes keys for HS256 only", NULL);
+            rv = CLOUDEP_EREFUSED;
+        }
+    }
+    return rv;
+}
+
+apr_status_t cloudep_session_keys_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf,
+                                          const char **error)
+{
+    const cloudep_jwks_t *set;
+    cloudep_key_use_t use;
+    apr_status_t rv = session_keys(&set, &use, config, pconf, error);
+
+    (void)s;
+    if (rv == APR_SUCCESS && (!is_token(config->xsrf_cookie) || !is_token(config->xsrf_header))) {
+        *error = "CloudEPXSRFCookie and CloudEPXSRFHeader take the name of a cookie and of a header (RFC 9110 5.6.2)";
+        rv = CLOUDEP_EREFUSED;
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = cloudep_derive_jwks(&config->run->cookie_keys, pconf, set, use, COOKIE_LABEL);
+    return rv == APR_SUCCESS ? cloudep_derive_jwks(&config->run->xsrf_keys, pconf, set, use, XSRF_LABEL) : rv;
+}
+
+int cloudep_has_session_keys(const cloudep_config_t *config)
+{
+    return cloudep_jwks_count(config->run->cookie_keys) > 0;
 }
 
 int cloudep_can_sign(const cloudep_config_t *config)

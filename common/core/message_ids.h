@@ -73,6 +73,9 @@
     MESSAGE(1245, "notice")                                                                                            \
     MESSAGE(1280, "warning")                                                                                           \
     MESSAGE(1281, "info")                                                                                              \
-    MESSAGE(1282, "warning")
+    MESSAGE(1282, "warning")                                                                                           \
+    MESSAGE(1380, "info")                                                                                              \
+    MESSAGE(1381, "info")                                                                                              \
+    MESSAGE(1382, "err")
 
 #endif

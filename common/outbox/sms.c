@@ -13,6 +13,7 @@
 #include <string.h>
 #include "base/text/json.h"
 #include "base/text/phone.h"
+#include "base/text/phone_plan.h"
 #include "base/text/template.h"
 #include "base/text/validate.h"
 #include "core/secret_file.h"
@@ -187,6 +188,22 @@ static apr_status_t prepare_gateway(cloudep_sms_setup_t *setup, apr_pool_t *pcon
     return rv;
 }
 
+static apr_status_t check_countries(apr_pool_t *pconf, const apr_array_header_t *countries, const char **error)
+{
+    for (int i = 0; countries && i < countries->nelts; i++) {
+        const char *country = APR_ARRAY_IDX(countries, i, const char *);
+
+        if (!cloudep_phone_is_country(country)) {
+            *error = apr_pstrcat(pconf, "CloudEPSMSCountries: ", country,
+                                 " is no country that has telephones: two capital letters of ISO 3166-1, such as TW, "
+                                 "US, or GB for the United Kingdom",
+                                 NULL);
+            return CLOUDEP_EMALFORMED;
+        }
+    }
+    return APR_SUCCESS;
+}
+
 apr_status_t cloudep_sms_prepare(const cloudep_sms_setup_t **out, apr_pool_t *pconf, const cloudep_config_t *config,
                                  const char **error)
 {
@@ -203,6 +220,9 @@ apr_status_t cloudep_sms_prepare(const cloudep_sms_setup_t **out, apr_pool_t *pc
         (!*setup->home_code || strspn(setup->home_code, "0123456789") != strlen(setup->home_code))) {
         *error = "CloudEPSMSHomeCode is not a country code such as 886";
         return CLOUDEP_EMALFORMED;
+    }
+    if ((rv = check_countries(pconf, config->sms_countries, error)) != APR_SUCCESS) {
+        return rv;
     }
     rv = cloudep_spool_folder(&setup->spool, pconf, config->sms_transport, error);
     if (rv != APR_NOTFOUND) {

@@ -15,8 +15,10 @@
 #include "core/settings.h"
 #include "core/runtime.h"
 #include "idp/idp.h"
+#include "service/budget.h"
 
 #define BATCH 50
+#define FORGETTING_ROUNDS 100
 
 /* Members whose confirmation never came to its end: nobody is left at the provider, and the next one begins anew. */
 static void clear_stale(const cloudep_idp_context_t *at, const cloudep_context_t *log)
@@ -44,6 +46,19 @@ static void clear_stale(const cloudep_idp_context_t *at, const cloudep_context_t
         else {
             CLOUDEP_LOG(log, WARNING, 0, CENO(1161) "member %s of tenant %s: undoing an interrupted confirmation: %s",
                         member->uid, member->tenant_id, cloudep_status_name(done));
+        }
+    }
+}
+
+/* As many as there are by now, in parts that nobody waits for. */
+static void forget_failures(const cloudep_config_t *config, apr_pool_t *p)
+{
+    int more = 1;
+
+    for (int i = 0; more && i < FORGETTING_ROUNDS; i++) {
+        if (cloudep_budget_forget(config->run->db, p, config->guess_memory, config->address_memory, &more) !=
+            APR_SUCCESS) {
+            return;
         }
     }
 }
@@ -81,6 +96,8 @@ static void sweep_one(struct server_rec *s, const cloudep_config_t *config, void
         clear_stale(&ctx, log);
         (void)cloudep_registration_remove_old(config->run->db, ctx.p, config->pending_lifetime);
         (void)cloudep_sweep_remove_old(config->run->db, ctx.p);
+        forget_failures(config, ctx.p);
+        cloudep_tell_owners(log);
     }
 }
 

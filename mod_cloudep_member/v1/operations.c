@@ -13,6 +13,7 @@
 #define CODES (FACTOR | CLOUDEP_NEEDS_CACHE)
 
 #define MEMBER CLOUDEP_OPERATION_MEMBER
+#define RENEWS (CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_RENEWS)
 #define QUIET (CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_QUIET)
 
 /* The fields of an operation and the flow's input that they are bound into. */
@@ -22,7 +23,7 @@ const cloudep_operation_t member_operations[] = {
     {"GET", "/me", "members.me", LIVE, QUIET, .run = run_get_profile},
     {"PATCH", "/me", "members.me.patch", LIVE, MEMBER, INPUT(profile_fields, cloudep_profile_t),
      .run = run_update_profile},
-    {"POST", "/me/password", "members.me.password", LIVE | CLOUDEP_NEEDS_PROVIDER, MEMBER,
+    {"POST", "/me/password", "members.me.password", LIVE | CLOUDEP_NEEDS_PROVIDER, RENEWS,
      INPUT(password_fields, cloudep_own_password_t), .run = run_password_change},
     {"POST", "/me/verifications/email/start", "members.me.verifications.email.start", CODES | CLOUDEP_NEEDS_MAIL,
      MEMBER, INPUT(email_start_fields, cloudep_contact_start_t), .run = run_email_start},
@@ -35,11 +36,11 @@ const cloudep_operation_t member_operations[] = {
     {"GET", "/me/totp", "members.me.totp", LIVE, QUIET, .run = run_get_totp},
     {"GET", "/me/totp/qr", "members.me.totp.qr", FACTOR, QUIET, .run = run_totp_picture},
     {"POST", "/me/totp/enroll-start", "members.me.totp.enroll-start", FACTOR, MEMBER, .run = run_totp_start},
-    {"POST", "/me/totp/enroll-confirm", "members.me.totp.enroll-confirm", FACTOR, MEMBER,
+    {"POST", "/me/totp/enroll-confirm", "members.me.totp.enroll-confirm", FACTOR, RENEWS,
      INPUT(totp_confirm_fields, cloudep_totp_code_t), .run = run_totp_confirm},
-    {"POST", "/me/totp/verify", "members.me.totp.verify", FACTOR, MEMBER,
+    {"POST", "/me/totp/verify", "members.me.totp.verify", FACTOR, RENEWS,
      INPUT(totp_verify_fields, cloudep_totp_code_t), .run = run_totp_verify},
-    {"POST", "/me/totp/backup-codes", "members.me.totp.backup-codes", FACTOR, MEMBER, .run = run_totp_backup_codes},
-    {"DELETE", "/me/totp", "members.me.totp.delete", LIVE, MEMBER, .run = run_totp_remove},
+    {"POST", "/me/totp/backup-codes", "members.me.totp.backup-codes", FACTOR, RENEWS, .run = run_totp_backup_codes},
+    {"DELETE", "/me/totp", "members.me.totp.delete", LIVE, RENEWS, .run = run_totp_remove},
     {NULL},
 };
