@@ -49,7 +49,7 @@ my $server = own_server(pg => $pg, memcached => $memcached, values => { CloudEPJ
         row(Okta => 'okta'),
         row(Keycloak => 'keycloak'),
         row(Keycloak => 'keycloak', as => 'keycloak-alg', parameters => 'alg=RS256'),
-        row(ZITADEL => 'zitadel'),
+        row(ZITADEL => 'zitadel'), '<Location /account/api/auth>', 'CloudEPServe auth', 'CloudEPTokenDelivery cookie', '</Location>',
 ])->start;
 my $client = client(server => $server);
 my $tenant = tenant(server => $server);
@@ -181,6 +181,8 @@ subtest 'what is posted' => sub {
         outcome($flow->post_form({ %form, state => $other }), 400, 28101000, "$kind: a provider that does not post");
         my ($wrong) = grep { $_ ne $flow } $up, $in;
         outcome($wrong->post_form(\%form), 400, 28101000, "$kind: the other flow's state");
+        is($client->request(POST => "/account/api/auth/$kind/social/callback", "code=x&state=$state", @form, Origin => 'https://appleid.apple.com',
+                'Sec-Fetch-Site' => 'cross-site')->status, 303, "$kind: where tokens are delivered by cookie no XSRF header is asked for");
         is($client->request(OPTIONS => $path)->header('Allow'), 'OPTIONS, GET, POST', "$kind: no HEAD");
     }
     my $events = $server->value("SELECT count(*) FROM cloudep.events WHERE name LIKE '%social.form'");
