@@ -3,6 +3,7 @@
  */
 #include <httpd.h>
 #include <http_config.h>
+#include "core/start_checks.h"
 #include "jwks.h"
 #include "v1/operations.h"
 
@@ -21,7 +22,8 @@ static int handler(request_rec *r)
 
 static void register_hooks(apr_pool_t *p)
 {
-    (void)p;
+    cloudep_handler_register(p, v1.handler);
+    cloudep_handler_register(p, "cloudep-jwks");
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(jwks_handler, NULL, NULL, APR_HOOK_MIDDLE);
 }

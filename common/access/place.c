@@ -62,6 +62,15 @@ const char *cloudep_set_cookie(cmd_parms *cmd, void *placev, const char *name)
     return *name ? NULL : "CloudEPTokenCookie takes the name of a cookie";
 }
 
+/* The port that a scheme stands for; browsers leave it out (RFC 6454 6.2), so that such an origin never matches. */
+static int has_default_port(const char *origin)
+{
+    const char *end = ap_strrchr_c(origin, ':');
+
+    return (!strncmp(origin, "https:", 6) && !strcmp(end, ":443")) ||
+           (!strncmp(origin, "http:", 5) && !strcmp(end, ":80"));
+}
+
 const char *cloudep_add_origin(cmd_parms *cmd, void *placev, const char *origin)
 {
     cloudep_place_t *place = placev;
@@ -75,6 +84,9 @@ const char *cloudep_add_origin(cmd_parms *cmd, void *placev, const char *origin)
         if (apr_isupper(*c)) {
             return "CloudEPTokenOrigin is written in lower case, as browsers send it";
         }
+    }
+    if (has_default_port(origin)) {
+        return "CloudEPTokenOrigin is written without :443 (https) or :80 (http), as browsers send it";
     }
     if (!place->origins) {
         place->origins = apr_array_make(cmd->pool, 2, sizeof(const char *));

@@ -64,6 +64,7 @@
     /* login */                                                                                                        \
     REASON(CREDENTIALS_WRONG, "credentials_wrong")                                                                     \
     REASON(TENANT_CLOSED, "tenant_closed")                                                                             \
+    REASON(CODE_LOGIN_CLOSED, "code_login_closed")                                                                     \
     REASON(EMAIL_UNCONFIRMED, "email_unconfirmed")                                                                     \
     REASON(SUSPENDED, "suspended")                                                                                     \
     REASON(LOGIN_REFUSED, "login_refused")                                                                             \
@@ -101,7 +102,8 @@
     REASON(MEMBER_UNKNOWN, "member_unknown")                                                                           \
     REASON(ACCOUNT_UNKNOWN, "account_unknown")                                                                         \
     REASON(PASSWORD_WRONG, "password_wrong")                                                                           \
-    REASON(PASSWORD_ELSEWHERE, "password_elsewhere")
+    REASON(PASSWORD_ELSEWHERE, "password_elsewhere")                                                                   \
+    REASON(SESSION_UNKNOWN, "session_unknown")
 
 #define CLOUDEP_REASON_NAME(name, word) CLOUDEP_##name,
 typedef enum { CLOUDEP_REASONS(CLOUDEP_REASON_NAME) CLOUDEP_REASON_COUNT } cloudep_reason_e;

@@ -3,7 +3,7 @@
  *
  * CLOUDEP_SETTINGS is the one list: member, directive, default, bounds and help text. The struct, create, merge,
  * the command table and the defaults are made from it (config.c), and what "describe" prints. Unset until "settled" in
- * post_config, so a virtual host inherits what the main server says and not what it defaulted to.
+ * check_config, so a virtual host inherits what the main server says and not what it defaulted to.
  */
 #ifndef CLOUDEP_SETTINGS_H
 #define CLOUDEP_SETTINGS_H
@@ -46,6 +46,8 @@
             "A session ends when it was not refreshed for this long")                                                  \
     SECONDS(session_lifetime, "CloudEPSessionLifetime", 90 * 86400, 60, 3660 * 86400,                                  \
             "A session ends after this long, refreshed or not")                                                        \
+    NUMBER(sessions_per_member, "CloudEPSessionsPerMember", 0, 0, 1000,                                                \
+           "Sessions a member may have at once; the next login ends the oldest; 0: any number")                        \
     SECONDS(refresh_grace, "CloudEPRefreshGrace", 10, 0, 300,                                                          \
             "The same refresh token again within this time gets the same successor")                                   \
     TEXT(refresh_tokens, "CloudEPRefreshTokens", NULL,                                                                 \
@@ -179,7 +181,7 @@
     RENAMED("CloudEPMFAWait", "CloudEPGuessWait")                                                                      \
     RENAMED("CloudEPMFALongestWait", "CloudEPKnownLongestWait and CloudEPUnknownLongestWait")
 
-/* What post_config and child_init make of the settings; shared by servers with equal settings. */
+/* What check_config and child_init make of the settings; shared by servers with equal settings. */
 typedef struct cloudep_runtime_t {
     const struct cloudep_jwks_t *signing; /* NULL: not configured */
     const struct cloudep_jwks_t *sealing;
@@ -201,7 +203,8 @@ typedef struct cloudep_runtime_t {
     struct cloudep_activity_t *activity; /* sessions whose idle life goes on; NULL: no database; made in the child */
     struct cloudep_checker_t *checker;   /* whether sessions live, for guarded Locations */
     struct cloudep_slugs_t *slugs;
-    const char *decoy; /* hash of a password that nobody knows */
+    int clock_compared; /* with the database's, in this child */
+    const char *decoy;  /* hash of a password that nobody knows */
 } cloudep_runtime_t;
 
 #define CLOUDEP_MEMBER_INT(member, ...) int member;
@@ -212,7 +215,7 @@ typedef struct cloudep_config_t {
                      CLOUDEP_MEMBER_TEXT, CLOUDEP_MEMBER_LIST, CLOUDEP_MEMBER_LIST)
     int is_set;             /* whether a directive of ours is in force for the server, its defaults apart */
     unsigned off;           /* CLOUDEP_NEEDS_... that this server does not have */
-    cloudep_runtime_t *run; /* set in post_config */
+    cloudep_runtime_t *run; /* set in check_config */
 } cloudep_config_t;
 
 #endif

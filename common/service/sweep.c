@@ -9,6 +9,7 @@
 
 #include "base/crypto/random.h"
 #include "base/status.h"
+#include "base/store/clock_store.h"
 #include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
 #include "core/background.h"
@@ -63,6 +64,26 @@ static void forget_failures(const cloudep_config_t *config, apr_pool_t *p)
     }
 }
 
+/* Once in a child, as soon as the database answers: a node whose clock is wrong issues tokens that others refuse. */
+static void compare_clocks(const cloudep_context_t *log)
+{
+    const cloudep_config_t *config = log->config;
+    apr_interval_time_t ahead;
+    int seconds;
+
+    if (config->run->clock_compared || cloudep_clock_ahead(config->run->db, log->p, &ahead) != APR_SUCCESS) {
+        return;
+    }
+    config->run->clock_compared = 1;
+    seconds = (int)apr_time_sec(ahead > 0 ? ahead : -ahead);
+    if (seconds > config->clock_leeway) {
+        CLOUDEP_LOG(log, WARNING, 0,
+                    CENO(1306) "this machine's clock is %d s %s that of the database, more than CloudEPClockLeeway "
+                               "(%d s): other nodes refuse tokens of this one, or it refuses theirs; set both by NTP",
+                    seconds, ahead > 0 ? "ahead of" : "behind", config->clock_leeway);
+    }
+}
+
 static void sweep_one(struct server_rec *s, const cloudep_config_t *config, void *baton)
 {
     cloudep_idp_context_t ctx = {.s = s, .p = baton, .config = config};
@@ -70,7 +91,11 @@ static void sweep_one(struct server_rec *s, const cloudep_config_t *config, void
     apr_array_header_t *members;
     apr_status_t rv;
 
-    if (!config->run->db || !config->run->idp) {
+    if (!config->run->db) {
+        return;
+    }
+    compare_clocks(log);
+    if (!config->run->idp) {
         return;
     }
     rv = cloudep_member_claim_unfinished(config->run->db, ctx.p, &members, config->reserved_lifetime,

@@ -211,7 +211,7 @@ static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
     if (cloudep_failed(outcome) || *rc != OK) {
         return outcome;
     }
-    outcome = operation->run(call);
+    outcome = call->operation->run(call); /* the shape that the body is of */
     if (!cloudep_failed(outcome) && (operation->flags & CLOUDEP_OPERATION_RENEWS) && call->principal->cookie_seq) {
         renew_cookie(call);
     }

@@ -430,8 +430,8 @@ static void test_slide(void)
     (void)cloudep_session_open(db, p, &unused);
     postgres_sql("UPDATE cloudep.sessions SET idle_expires_at = now() + interval '100 seconds',"
                  " expires_at = now() + interval '1000 seconds'");
-    uses[0] = (cloudep_use_t){tenant->id, used.id, now};
-    uses[1] = (cloudep_use_t){tenant->id, idle.id, now + 200};
+    uses[0] = (cloudep_use_t){tenant->id, used.id, now, 1};
+    uses[1] = (cloudep_use_t){tenant->id, idle.id, now + 200, 1};
     is_int(cloudep_sessions_slide(db, p, uses, 2, 500), APR_SUCCESS, "two uses are written");
     ok(idle_left(&used) > 480 && idle_left(&used) <= 500, "a session lives on from its use");
     ok(idle_left(&idle) <= 100, "one that had ended by then does not");
@@ -442,6 +442,13 @@ static void test_slide(void)
     uses[0].at = now;
     (void)cloudep_sessions_slide(db, p, uses, 1, 5000);
     ok(idle_left(&used) > 900 && idle_left(&used) <= 1000, "no session lives longer than its lifetime");
+    uses[0] = (cloudep_use_t){tenant->id, unused.id, now};
+    postgres_sql("BEGIN");
+    postgres_sql("SELECT FROM cloudep.sessions FOR UPDATE");
+    is_int(cloudep_sessions_slide(db, p, uses, 1, 500), APR_SUCCESS,
+           "a session that another statement holds is left out");
+    postgres_sql("COMMIT");
+    ok(idle_left(&unused) <= 100, "it is not waited for");
     (void)cloudep_session_end(db, p, tenant->id, unused.id, "logout");
     uses[0].session_id = unused.id;
     (void)cloudep_sessions_slide(db, p, uses, 1, 500);
@@ -464,8 +471,9 @@ static void test_totp(void)
     is_int(cloudep_totp_load(db, p, &totp, tenant->id, uid), APR_SUCCESS, "an enrolment under way is loaded");
     ok(!totp->secret && !totp->enrolled_at && totp->codes->nelts == 0, "an enrolment under way does not count yet");
     is_str(totp->pending_secret, "sealed", "the secret of an enrolment under way is pending");
-    is_int(cloudep_totp_confirm(db, p, totp, 1, "c1 c2", NULL, notice(uid)), APR_SUCCESS, "an enrolment is confirmed");
-    is_int(cloudep_totp_confirm(db, p, totp, 2, "c1 c2", NULL, notice(uid)), APR_NOTFOUND,
+    is_int(cloudep_totp_confirm(db, p, totp, &(cloudep_enrolment_t){1, ""}, "c1 c2", NULL, notice(uid)), APR_SUCCESS,
+           "an enrolment is confirmed");
+    is_int(cloudep_totp_confirm(db, p, totp, &(cloudep_enrolment_t){2, ""}, "c1 c2", NULL, notice(uid)), APR_NOTFOUND,
            "an enrolment is confirmed once");
     is_int(cloudep_totp_begin(db, p, tenant->id, uid, "other"), CLOUDEP_ECONFLICT,
            "no other enrolment begins beside one that counts");

@@ -22,6 +22,7 @@ typedef struct cloudep_statement_list_t {
 /* The stores, by the names of their files: NAME_store.c. */
 #define CLOUDEP_STORES(X)                                                                                              \
     X(budget)                                                                                                          \
+    X(clock)                                                                                                           \
     X(contact)                                                                                                         \
     X(credential)                                                                                                      \
     X(event)                                                                                                           \
@@ -36,6 +37,7 @@ typedef struct cloudep_statement_list_t {
     X(operator_outbox)                                                                                                 \
     X(operator_watch)                                                                                                  \
     X(outbox)                                                                                                          \
+    X(own_session)                                                                                                     \
     X(password)                                                                                                        \
     X(registration)                                                                                                    \
     X(session)                                                                                                         \

@@ -184,6 +184,7 @@ static const cloudep_statement_t statements[] = {
             "         '" CLOUDEP_LINK_UNDO "', '" CLOUDEP_UNDOES_TOTP "', now(), now() + link.lifetime"
             "  FROM enrolled, (SELECT %s::text AS digest, %s::interval AS lifetime) AS link"
             "  WHERE link.digest IS NOT NULL"
+            "), unlocked AS (" CLOUDEP_SQL_FORGET_FAILURES_AT(CLOUDEP_BUDGET_FACTOR, "enrolled")
             "), mail AS (" CLOUDEP_SQL_ENQUEUE("enrolled") ")"
             " SELECT uid FROM enrolled",
     },
@@ -274,12 +275,13 @@ apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *ten
     return rv == APR_NOTFOUND ? CLOUDEP_ECONFLICT : rv;
 }
 
-apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, apr_int64_t step,
-                                  const char *codes, const char *undo, const cloudep_message_t *message)
+apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp,
+                                  const cloudep_enrolment_t *right, const char *codes, const char *undo,
+                                  const cloudep_message_t *message)
 {
     cloudep_args_t *args =
-        CLOUDEP_ARGS(totp->member->tenant_id, totp->member->uid, cloudep_arg_number(p, step), totp->pending_secret,
-                     codes, undo, cloudep_arg_seconds(p, CLOUDEP_UNDO_LIFETIME));
+        CLOUDEP_ARGS(totp->member->tenant_id, totp->member->uid, cloudep_arg_number(p, right->step),
+                     totp->pending_secret, codes, undo, cloudep_arg_seconds(p, CLOUDEP_UNDO_LIFETIME), right->network);
 
     cloudep_message_args(args, message);
     return cloudep_db_run_one(db, p, NULL, &statements[CONFIRM], args);
