@@ -64,6 +64,7 @@
     MESSAGE(1121, "err")                                                                                               \
     MESSAGE(1160, "info")                                                                                              \
     MESSAGE(1161, "warning")                                                                                           \
+    MESSAGE(1200, "warning")                                                                                           \
     MESSAGE(1220, "info")                                                                                              \
     MESSAGE(1221, "warning")                                                                                           \
     MESSAGE(1240, "err")                                                                                               \

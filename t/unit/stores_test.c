@@ -508,6 +508,13 @@ static void test_slide(void)
     uses[0].at = now;
     (void)cloudep_sessions_slide(db, p, uses, 1, 5000);
     ok(idle_left(&used) > 900 && idle_left(&used) <= 1000, "no session lives longer than its lifetime");
+    uses[0] = (cloudep_use_t){tenant->id, unused.id, now};
+    postgres_sql("BEGIN");
+    postgres_sql("SELECT FROM cloudep.sessions FOR UPDATE");
+    is_int(cloudep_sessions_slide(db, p, uses, 1, 500), APR_SUCCESS,
+           "a session that another statement holds is left out");
+    postgres_sql("COMMIT");
+    ok(idle_left(&unused) <= 100, "it is not waited for");
     (void)cloudep_session_end(db, p, tenant->id, unused.id, "logout");
     uses[0].session_id = unused.id;
     (void)cloudep_sessions_slide(db, p, uses, 1, 500);

@@ -245,6 +245,7 @@ static const exception_t exceptions[] = {
     {"auth.password.forgot", CLOUDEP_CODE_COOLDOWN, .scope = MEMBER},
     {"auth.password.forgot", CLOUDEP_CODES_USED_UP, .scope = MEMBER},
     {"auth.password.forgot", CLOUDEP_TOO_MANY_CODES, .scope = MEMBER},
+    {"auth.password.forgot", CLOUDEP_TOO_MANY_GUESSES, .scope = MEMBER},
     {"auth.login.mfa", CLOUDEP_CHALLENGE_GONE, .scope = AUTH, .messages = {
         "no such challenge, or it is over: log in again", "沒有這個 challenge,或它已結束:請重新登入"}},
     {"auth.login", CLOUDEP_CHALLENGE_GONE, .scope = AUTH, .messages = {
