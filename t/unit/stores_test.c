@@ -563,7 +563,7 @@ static void test_totp(void)
            APR_SUCCESS, "a session is stepped up by a backup code");
     is_value("backup_code", "a session stepped up by a backup code says so",
              "SELECT mfa_method FROM cloudep.sessions WHERE id = $1::uuid", session.id);
-    is_int(cloudep_totp_remove(db, p, tenant->id, uid, notice(uid)), APR_SUCCESS, "the enrolment is removed");
+    is_int(cloudep_totp_remove(db, p, tenant->id, uid, NULL, notice(uid)), APR_SUCCESS, "the enrolment is removed");
     free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", uid, NULL));
     is_int(cloudep_totp_login(db, p, &step, &second, notice(uid)), CLOUDEP_EREFUSED, "a suspended member is refused");
 }
