@@ -676,21 +676,58 @@ static void test_expiry_bound(void)
              "auth.recent");
 }
 
+/* Of a member with the password "one" of 1.0. */
+static void test_password_form(const char *uid)
+{
+    cloudep_credential_t credential = {.phc = "one", .form = CLOUDEP_PASSWORD_OPAQUE};
+    cloudep_password_state_t state = {0};
+
+    is_int(cloudep_credential_renew(db, p, tenant->id, uid, "one", &credential), APR_SUCCESS, "a form is noted");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "the same password is there");
+    ok(!strcmp(credential.phc, "one") && credential.form == CLOUDEP_PASSWORD_OPAQUE, "with its form");
+    free(postgres_value("UPDATE cloudep.credentials SET phc = 'of 1.0' WHERE uid = $1::uuid RETURNING uid", uid, NULL));
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "a node of 1.0 stored another");
+    is_int(credential.form, CLOUDEP_PASSWORD_RAW, "which is as it was typed");
+    credential = (cloudep_credential_t){.phc = "one", .form = CLOUDEP_PASSWORD_RAW};
+    is_int(cloudep_credential_renew(db, p, tenant->id, uid, "of 1.0", &credential), APR_SUCCESS, "a hash is renewed");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "it is there");
+    is_int(credential.form, CLOUDEP_PASSWORD_RAW, "as it was typed still");
+
+    free(postgres_value("UPDATE cloudep.members SET password_form = NULL WHERE uid = $1::uuid RETURNING uid", uid,
+                        NULL));
+    is_int(cloudep_password_load(db, p, &state, tenant->id, uid, NULL), APR_SUCCESS, "the member is looked up");
+    ok(!state.member->password_form, "the provider has what was typed");
+    free(postgres_value(
+        "UPDATE cloudep.members SET sessions_from = sessions_from + 1 WHERE uid = $1::uuid RETURNING uid", uid, NULL));
+    is_int(cloudep_password_note_form(db, p, state.member), APR_SUCCESS, "a form is noted too late");
+    is_value(NULL, "it is that of an earlier password",
+             "SELECT password_form FROM cloudep.members WHERE uid = $1::uuid", uid);
+    free(postgres_value(
+        "UPDATE cloudep.members SET sessions_from = sessions_from - 1 WHERE uid = $1::uuid RETURNING uid", uid, NULL));
+    is_int(cloudep_password_note_form(db, p, state.member), APR_SUCCESS, "a form is noted in time");
+    is_int(cloudep_password_load(db, p, &state, tenant->id, uid, NULL), APR_SUCCESS, "the member is looked up again");
+    ok(state.member->password_form, "the provider has the form");
+}
+
 static void test_password(void)
 {
     const char *uid = register_member("password@example.com");
-    const char *phc = NULL;
+    const cloudep_credential_t new = {.phc = "two", .form = CLOUDEP_PASSWORD_OPAQUE};
+    cloudep_credential_t credential = {0};
     cloudep_password_state_t state = {0};
     cloudep_password_change_t change;
 
-    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_NOTFOUND, "a member has no password at first");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_NOTFOUND,
+           "a member has no password at first");
     free(postgres_value("INSERT INTO cloudep.credentials (tenant_id, uid, phc)"
                         " SELECT tenant_id, uid, 'one' FROM cloudep.members WHERE uid = $1::uuid",
                         uid, NULL));
-    is_int(cloudep_credential_renew(db, p, tenant->id, uid, "other", "two"), APR_SUCCESS,
+    is_int(cloudep_credential_renew(db, p, tenant->id, uid, "other", &new), APR_SUCCESS,
            "renewing a password that is another one is no failure");
-    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_SUCCESS, "the password is there");
-    is_str(phc, "one", "a password that was another one is not renewed");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "the password is there");
+    is_str(credential.phc, "one", "a password that was another one is not renewed");
+    is_int(credential.form, CLOUDEP_PASSWORD_RAW, "a password of 1.0 is as it was typed");
+    test_password_form(uid);
     change = (cloudep_password_change_t){
         .tenant_id = tenant->id, .uid = uid, .phc = "two", .email = "other@example.com", .reason = "password_reset"};
     is_int(cloudep_password_change(db, p, &change, notice(uid)), CLOUDEP_ECHANGED,
@@ -703,14 +740,18 @@ static void test_password(void)
              "SELECT concat_ws(' ', generation, sessions_from, ways_in, has_password) FROM cloudep.members"
              " WHERE uid = $1::uuid",
              uid);
-    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_SUCCESS, "the new password is there");
-    is_str(phc, "two", "the new password is the one that was stored");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "the new password is there");
+    is_str(credential.phc, "two", "the new password is the one that was stored");
+    is_int(credential.form, CLOUDEP_PASSWORD_OPAQUE, "it is in its form");
+    is_value("t", "the member's password is in its form",
+             "SELECT password_form FROM cloudep.members WHERE uid = $1::uuid", uid);
     change.sessions_from = "0";
     is_int(cloudep_password_change(db, p, &change, notice(uid)), CLOUDEP_ECHANGED,
            "a password is not stored when something that ends sessions was first");
     change = (cloudep_password_change_t){.tenant_id = tenant->id, .uid = uid, .due = 1, .reason = "undo"};
     is_int(cloudep_password_change(db, p, &change, notice(uid)), APR_SUCCESS, "a password is taken away");
-    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_NOTFOUND, "a password that is taken away is gone");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_NOTFOUND,
+           "a password that is taken away is gone");
     is_int(cloudep_password_load(db, p, &state, tenant->id, uid, NULL), APR_SUCCESS, "what there is is looked up");
     ok(!state.member->has_password && state.member->password_due && !state.elsewhere,
        "the next password of a member whose password was taken away is due");
