@@ -11,6 +11,7 @@
 #include "base/store/identity_store.h"
 #include "base/store/liveness_store.h"
 #include "base/store/operator_store.h"
+#include "base/store/own_session_store.h"
 #include "base/store/password_store.h"
 #include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
@@ -416,6 +417,62 @@ static apr_int64_t idle_left(const cloudep_session_t *session)
                : -1;
 }
 
+/* A session of the member, opened so many seconds ago. */
+static const char *opened(const char *uid, int seconds_ago)
+{
+    cloudep_session_t session = session_of(uid, "pwd", NULL);
+
+    (void)cloudep_session_open(db, p, &session);
+    postgres_sql(apr_psprintf(p,
+                              "UPDATE cloudep.sessions SET created_at = now() - interval '%d seconds' WHERE id = '%s'",
+                              seconds_ago, session.id));
+    return session.id;
+}
+
+/* Whether each of sessions that were opened in that order lives: "yyn". */
+static const char *living(const char *uid)
+{
+    return apr_pstrdup(
+        p, postgres_value("SELECT string_agg(CASE WHEN revoked_at IS NULL THEN 'y' ELSE 'n' END, '' ORDER BY"
+                          " created_at) FROM cloudep.sessions WHERE uid = $1::uuid",
+                          uid, NULL));
+}
+
+static void test_own_sessions(void)
+{
+    const char *uid = register_member("own@example.com");
+    const char *other = register_member("other@example.com");
+    const char *one, *two, *three, *foreign;
+    apr_array_header_t *rows;
+    int ended;
+
+    postgres_sql("DELETE FROM cloudep.sessions"); /* of their registrations */
+    one = opened(uid, 30);
+    two = opened(uid, 20);
+    three = opened(uid, 10);
+    foreign = opened(other, 40);
+    is_int(cloudep_own_sessions(&rows, p, db, tenant->id, uid, one, NULL, 10), APR_SUCCESS, "sessions are listed");
+    ok(rows->nelts == 3 && !strcmp(APR_ARRAY_IDX(rows, 0, cloudep_own_session_t).id, three), "the newest first");
+    is_int(cloudep_own_session_end(db, p, tenant->id, uid, foreign), APR_NOTFOUND, "another member's is not ended");
+    is_int(cloudep_own_session_end(db, p, one, uid, one), APR_NOTFOUND, "nor one in another tenant");
+    is_int(cloudep_own_sessions_limit(db, p, tenant->id, uid, 3), APR_SUCCESS, "as many as may be");
+    is_str(living(uid), "yyy", "all live");
+    is_int(cloudep_own_sessions_limit(db, p, tenant->id, uid, 2), APR_SUCCESS, "one more");
+    is_str(living(uid), "nyy", "the oldest ends");
+    is_int(cloudep_own_sessions_end_others(db, p, &ended, tenant->id, uid, one), APR_NOTFOUND,
+           "one that is over ends no others");
+    is_int(cloudep_own_sessions_end_others(db, p, &ended, tenant->id, uid, foreign), APR_NOTFOUND,
+           "nor does another member's");
+    is_str(living(uid), "nyy", "so they live");
+    is_int(cloudep_own_sessions_end_others(db, p, &ended, tenant->id, uid, two), APR_SUCCESS, "a live one does");
+    is_int(ended, 1, "as many as there were");
+    is_str(living(uid), "nyn", "and goes on");
+    postgres_sql("UPDATE cloudep.sessions SET revoked_at = NULL");
+    is_int(cloudep_own_sessions_end_others(db, p, &ended, tenant->id, uid, three), APR_NOTFOUND,
+           "one of an older generation ends no others, whatever its row says");
+    is_str(living(other), "y", "another member has lost none");
+}
+
 static void test_slide(void)
 {
     const char *uid = register_member("slide@example.com");
@@ -436,9 +493,18 @@ static void test_slide(void)
     ok(idle_left(&used) > 480 && idle_left(&used) <= 500, "a session lives on from its use");
     ok(idle_left(&idle) <= 100, "one that had ended by then does not");
     ok(idle_left(&unused) <= 100, "nor one that was not used");
+    uses[1] = (cloudep_use_t){tenant->id, unused.id, now - 3, 0};
+    (void)cloudep_sessions_slide(db, p, &uses[1], 1, 500);
+    ok(idle_left(&unused) <= 100, "nor one that a token speaks for");
+    is_value("true", "but when that was seen is noted",
+             "SELECT (seen_at < now() - interval '2 seconds')::text FROM cloudep.sessions WHERE id = $1::uuid",
+             unused.id);
     uses[0].at = now - 100;
     (void)cloudep_sessions_slide(db, p, uses, 1, 500);
     ok(idle_left(&used) > 480, "an earlier use shortens nothing");
+    is_value("true", "and a session was last seen when it was last seen",
+             "SELECT (seen_at > now() - interval '50 seconds')::text FROM cloudep.sessions WHERE id = $1::uuid",
+             used.id);
     uses[0].at = now;
     (void)cloudep_sessions_slide(db, p, uses, 1, 5000);
     ok(idle_left(&used) > 900 && idle_left(&used) <= 1000, "no session lives longer than its lifetime");
@@ -497,7 +563,7 @@ static void test_totp(void)
            APR_SUCCESS, "a session is stepped up by a backup code");
     is_value("backup_code", "a session stepped up by a backup code says so",
              "SELECT mfa_method FROM cloudep.sessions WHERE id = $1::uuid", session.id);
-    is_int(cloudep_totp_remove(db, p, tenant->id, uid, notice(uid)), APR_SUCCESS, "the enrolment is removed");
+    is_int(cloudep_totp_remove(db, p, tenant->id, uid, NULL, notice(uid)), APR_SUCCESS, "the enrolment is removed");
     free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", uid, NULL));
     is_int(cloudep_totp_login(db, p, &step, &second, notice(uid)), CLOUDEP_EREFUSED, "a suspended member is refused");
 }
@@ -929,6 +995,7 @@ int main(void)
     test_liveness();
     test_renewal();
     test_slide();
+    test_own_sessions();
     test_totp();
     test_identity();
     test_used_token();
