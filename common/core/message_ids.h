@@ -70,6 +70,8 @@
     MESSAGE(1241, "notice")                                                                                            \
     MESSAGE(1242, "err")                                                                                               \
     MESSAGE(1244, "err")                                                                                               \
-    MESSAGE(1245, "notice")
+    MESSAGE(1245, "notice")                                                                                            \
+    MESSAGE(1360, "warning")                                                                                           \
+    MESSAGE(1361, "warning")
 
 #endif

@@ -1,21 +1,14 @@
 /*
  * contact_verification.c - see contact_verification.h.
- *
- * A challenge belongs to a tenant, a member, a purpose and a target, and what is confirmed is its own target: nothing
- * that a client sends at the end says which address it was.
  */
 #include "flow/contact_verification.h"
 
 #include <stddef.h>
-#include <string.h>
-#include <apr_strings.h>
-#include "base/text/phone_plan.h"
 #include "flow/purpose.h"
 #include "outbox/message.h"
+#include "service/account.h"
 #include "service/code.h"
 #include "service/notice.h"
-
-#define DAILY_CODES 10 /* for each member and purpose */
 
 /* What sets the two contacts apart. purpose is also the template of the message. */
 typedef struct kind_t {
@@ -29,86 +22,28 @@ static const kind_t kinds[] = {
     [CLOUDEP_CONTACT_PHONE] = {CLOUDEP_PURPOSE_BUSINESS_PHONE, CLOUDEP_CHANNEL_SMS, "business_phone_changed"},
 };
 
-/* The member's tenant, which is there as long as the member is. */
-static cloudep_outcome_t own_tenant(cloudep_context_t *ctx, const cloudep_principal_t *who,
-                                    const cloudep_tenant_t **tenant)
-{
-    apr_status_t rv = cloudep_tenant_by_id(cloudep_database(ctx), ctx->p, tenant, who->tenant_id);
-
-    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "looking up the tenant");
-}
-
 /* ---- start ---- */
-
-static cloudep_outcome_t claim_daily(cloudep_context_t *ctx, const cloudep_member_t *member, const char *purpose)
-{
-    apr_uint32_t wait;
-    apr_status_t rv = cloudep_quota_claim(&wait, cloudep_challenges(ctx), member->tenant_id, member->uid, purpose,
-                                          DAILY_CODES, ctx->p);
-
-    if (rv == CLOUDEP_EREFUSED) {
-        return cloudep_wait(CLOUDEP_DAILY_CODES_USED_UP, wait);
-    }
-    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "counting the day's codes");
-}
-
-static cloudep_outcome_t send_code(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
-                                   const cloudep_member_t *member, const kind_t *kind, const char *target,
-                                   cloudep_contact_challenge_t *out)
-{
-    const cloudep_code_receiver_t receiver = {
-        .tenant = tenant, .uid = member->uid, .channel = kind->channel, .target = target, .language = member->language};
-    cloudep_challenge_t *challenge;
-    cloudep_outcome_t outcome = claim_daily(ctx, member, kind->purpose);
-
-    if (cloudep_failed(outcome)) {
-        return outcome;
-    }
-    if (cloudep_failed(outcome = cloudep_send_code(ctx, &receiver, kind->purpose, &challenge))) {
-        return outcome;
-    }
-    out->challenge_id = challenge->id;
-    out->expires_in = cloudep_challenge_remaining(challenge);
-    return outcome;
-}
-
-/* Texts go to telephones of people only: to other numbers they cost much, and earn it for whoever has the number. */
-static cloudep_outcome_t check_number(cloudep_context_t *ctx, const char *number)
-{
-    const cloudep_phone_kind_e kind = cloudep_phone_kind(number);
-
-    if (kind == CLOUDEP_PHONE_ORDINARY) {
-        return cloudep_done();
-    }
-    return cloudep_invalid(offsetof(cloudep_contact_start_t, target), CLOUDEP_RULE_NOT_ALLOWED,
-                           apr_pstrcat(ctx->p, "must not be ", cloudep_phone_kind_name(kind), NULL));
-}
 
 cloudep_outcome_t cloudep_start_contact(cloudep_context_t *ctx, const cloudep_principal_t *who,
                                         cloudep_contact_e contact, const cloudep_contact_start_t *in,
                                         cloudep_contact_challenge_t *out)
 {
+    const cloudep_contact_code_t code = {
+        .purpose = kinds[contact].purpose, .channel = kinds[contact].channel, .target = in->target};
     const cloudep_tenant_t *tenant;
     cloudep_outcome_t outcome;
 
     if (!who->member) {
         return cloudep_refuse(CLOUDEP_SUBJECT_GONE);
     }
-    if (contact == CLOUDEP_CONTACT_PHONE && cloudep_failed(outcome = check_number(ctx, in->target))) {
+    if (contact == CLOUDEP_CONTACT_PHONE &&
+        cloudep_failed(outcome = cloudep_check_number(ctx, offsetof(cloudep_contact_start_t, target), in->target))) {
         return outcome;
     }
-    if (cloudep_failed(outcome = own_tenant(ctx, who, &tenant))) {
+    if (cloudep_failed(outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &tenant))) {
         return outcome;
     }
-    if (cloudep_failed(outcome = cloudep_claim_cooldown(ctx, tenant->id, in->target))) {
-        return outcome;
-    }
-    outcome = send_code(ctx, tenant, who->member, &kinds[contact], in->target, out);
-    if (cloudep_failed(outcome)) {
-        /* Nothing was sent: the next try need not wait. */
-        cloudep_release_cooldown(ctx, tenant->id, in->target);
-    }
-    return outcome;
+    return cloudep_send_contact_code(ctx, tenant, who->member, &code, out);
 }
 
 /* ---- confirm ---- */
@@ -119,7 +54,7 @@ static cloudep_outcome_t write_contact(cloudep_context_t *ctx, const cloudep_pri
 {
     const cloudep_tenant_t *tenant;
     const cloudep_message_t *notice;
-    cloudep_outcome_t outcome = own_tenant(ctx, who, &tenant);
+    cloudep_outcome_t outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &tenant);
     apr_status_t rv;
 
     if (cloudep_failed(outcome)) {
@@ -154,14 +89,8 @@ cloudep_outcome_t cloudep_confirm_contact(cloudep_context_t *ctx, const cloudep_
     if (!who->member) {
         return cloudep_refuse(CLOUDEP_MEMBER_UNKNOWN);
     }
-    outcome = cloudep_find_challenge(ctx, who->tenant_id, kinds[contact].purpose, in->challenge_id, &challenge);
+    outcome = cloudep_check_contact_code(ctx, who, kinds[contact].purpose, in, &challenge);
     if (cloudep_failed(outcome)) {
-        return outcome;
-    }
-    if (!challenge->spec.uid || strcmp(challenge->spec.uid, who->uid)) {
-        return cloudep_refuse(CLOUDEP_CHALLENGE_MISMATCH);
-    }
-    if (cloudep_failed(outcome = cloudep_check_code(ctx, challenge, in->code))) {
         return outcome;
     }
     return write_contact(ctx, who, contact, challenge);

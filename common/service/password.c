@@ -59,7 +59,7 @@ static apr_status_t give(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
                                      .email = member->email,
                                      .display_name = member->display_name,
                                      .language = member->language,
-                                     .first_password = !member->has_password && !member->password_due};
+                                     .first_password = !member->has_password};
 
     *reason = NULL;
     return idp->set_password(&at, &user, password, phc, reason);

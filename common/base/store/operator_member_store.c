@@ -164,6 +164,7 @@ static const cloudep_statement_t statements[] = {
             " FROM cloudep.members AS member"
             " WHERE member.tenant_id = %s::uuid"
             "   AND member.status = coalesce(%s, member.status)"
+            "   AND member.reserved_by IS NULL"
             "   AND member.email > coalesce(%s, '')"
             " ORDER BY member.email"
             " LIMIT %s::integer",

@@ -177,6 +177,9 @@ extern const cloudep_record_t cloudep_operator_member_record;
          "(SELECT count(*) FROM cloudep.sessions AS session" \
          " WHERE session.tenant_id = " member ".tenant_id AND session.uid = " member ".uid" \
          " AND " CLOUDEP_SQL_LIVE("session") " AND " CLOUDEP_SQL_CURRENT("session", member) ")") \
+    NEXT(TEXT, login_phone, member ".login_phone") \
+    NEXT(JSON, attributes, member ".attributes") /* an object, or NULL */ \
+    NEXT(TEXT, reserved_by, member ".reserved_by") /* not NULL: only keeps the address, which was that member's */ \
     NEXT(TEXT, activated_at, CLOUDEP_SQL_RFC3339(member ".activated_at")) \
     NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(member ".created_at")) \
     NEXT(TEXT, updated_at, CLOUDEP_SQL_RFC3339(member ".updated_at"))

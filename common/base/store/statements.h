@@ -23,12 +23,14 @@ typedef struct cloudep_statement_list_t {
 #define CLOUDEP_STORES(X)                                                                                              \
     X(contact)                                                                                                         \
     X(credential)                                                                                                      \
+    X(email)                                                                                                           \
     X(event)                                                                                                           \
     X(generation)                                                                                                      \
     X(identity)                                                                                                        \
     X(link)                                                                                                            \
     X(liveness)                                                                                                        \
     X(lockout)                                                                                                         \
+    X(login_phone)                                                                                                     \
     X(member)                                                                                                          \
     X(operator)                                                                                                        \
     X(operator_member)                                                                                                 \
