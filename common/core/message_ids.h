@@ -71,6 +71,8 @@
     MESSAGE(1242, "err")                                                                                               \
     MESSAGE(1244, "err")                                                                                               \
     MESSAGE(1245, "notice")                                                                                            \
+    MESSAGE(1280, "warning")                                                                                           \
+    MESSAGE(1281, "info")                                                                                              \
     MESSAGE(1360, "warning")                                                                                           \
     MESSAGE(1361, "warning")
 

@@ -188,6 +188,9 @@ static int reply(cloudep_call_t *call, cloudep_outcome_t outcome)
     if (!cloudep_failed(outcome) && call->document) {
         return cloudep_send_document(call->r, call->document);
     }
+    if (!cloudep_failed(outcome) && call->location) {
+        return cloudep_send_redirect(call->r, call->location);
+    }
     answer = cloudep_failed(outcome) ? style->refuse(call, outcome, errors_of(call, outcome)) : style->answer(call);
     return cloudep_send(call->r, &answer, outcome);
 }

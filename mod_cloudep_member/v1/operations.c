@@ -5,6 +5,7 @@
 
 #include "flow/contact_verification.h"
 #include "flow/email_change.h"
+#include "flow/linked_account.h"
 #include "flow/login_phone.h"
 #include "flow/password_change.h"
 #include "flow/profile.h"
@@ -52,6 +53,13 @@ const cloudep_operation_t member_operations[] = {
     {"POST", "/me/login-phone/confirm", "members.me.login-phone.confirm", CODES | CLOUDEP_NEEDS_SMS, MEMBER,
      INPUT(contact_confirm_fields, cloudep_contact_confirm_t), .run = run_login_phone_confirm},
     {"DELETE", "/me/login-phone", "members.me.login-phone.delete", LIVE, MEMBER, .run = run_login_phone_remove},
+    {"GET", "/me/identities", "members.me.identities", LIVE, QUIET, .run = run_linked_accounts},
+    {"POST", "/me/identities/start", "members.me.identities.start", CODES | CLOUDEP_NEEDS_SOCIAL, MEMBER,
+     INPUT(link_start_fields, cloudep_link_start_t), .run = run_link_start},
+    {"POST", "/me/identities/confirm", "members.me.identities.confirm", CODES | CLOUDEP_NEEDS_SOCIAL, MEMBER,
+     INPUT(link_confirm_fields, cloudep_link_confirm_t), .run = run_link_confirm},
+    {"DELETE", "/me/identities/{id}", "members.me.identities.delete", LIVE, MEMBER, .size = sizeof(cloudep_unlink_t),
+     .id_at = offsetof(cloudep_unlink_t, id), .run = run_unlink},
     {"GET", "/me/export", "members.me.export", LIVE, MEMBER, .run = run_export},
     {"DELETE", "/me", "members.me.delete", LIVE, MEMBER, .run = run_leave},
     {NULL},

@@ -297,6 +297,9 @@ static void test_account(void)
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration whose address is not verified");
     says(at, &start, "account", "account@soc.test", 0);
     is_outcome(enter_end(at, &start, &session), CLOUDEP_EMAIL_UNVERIFIED, "an address that is not verified there");
+    is_outcome(go(at, &start), CLOUDEP_DONE, "a login with it");
+    says(at, &start, "account", "account@soc.test", 0);
+    is_outcome(go_end(at, &start, &result), CLOUDEP_IDENTITY_UNKNOWN, "an address does not matter to a login");
     session = registered(at, "account", "account@soc.test");
     is_str(session->amr, "fed", "the session says that somebody else authenticated");
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "the same account registers again");
@@ -309,6 +312,10 @@ static void test_account(void)
     is_outcome(go(at, &start), CLOUDEP_DONE, "a login by the provider");
     says(at, &start, "account", "changed@soc.test", 1);
     is_outcome(go_end(at, &start, &result), CLOUDEP_DONE, "the account logs in, whatever its address is by now");
+    is_outcome(go(at, &start), CLOUDEP_DONE, "another login by it");
+    says(at, &start, "account", "account@soc.test", 0);
+    is_outcome(go_end(at, &start, &result), CLOUDEP_DONE,
+               "the account logs in, though its address is not verified any more");
     is_outcome(go(at, &start), CLOUDEP_DONE, "a login by an account that nobody registered");
     says(at, &start, "another", "account@soc.test", 1);
     is_outcome(go_end(at, &start, &result), CLOUDEP_IDENTITY_UNKNOWN, "the right address does not log it in");
