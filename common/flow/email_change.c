@@ -121,11 +121,8 @@ static cloudep_outcome_t change_everywhere(cloudep_context_t *ctx, const cloudep
         return cloudep_done();
     }
     if (change_at_provider(ctx, state, state->member->email) != APR_SUCCESS) {
-        CLOUDEP_LOG(
-            ctx, WARNING, 0,
-            CENO(1360) "member %s: the identity provider has an address that was not taken here; the next change"
-                       " of the address puts it right",
-            change->uid);
+        CLOUDEP_LOG(ctx, WARNING, 0, CENO(1360) "member %s has another address at the identity provider than here",
+                    change->uid);
     }
     if (rv == CLOUDEP_ECONFLICT || rv == CLOUDEP_ECHANGED) {
         return cloudep_refuse(rv == CLOUDEP_ECONFLICT ? CLOUDEP_EMAIL_TAKEN : CLOUDEP_CREDENTIALS_CHANGED);

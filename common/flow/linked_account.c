@@ -150,11 +150,8 @@ static void remove_user(cloudep_context_t *ctx, const cloudep_principal_t *who, 
         return;
     }
     if (idp->remove(&at, &user) != APR_SUCCESS) {
-        CLOUDEP_LOG(
-            ctx, WARNING, 0,
-            CENO(1361) "the account of member %s is unlinked, but its user %s at the identity provider could not"
-                       " be removed: remove it there",
-            who->uid, identity->subject);
+        CLOUDEP_LOG(ctx, WARNING, 0, CENO(1361) "user %s, of an unlinked account, is still at the identity provider",
+                    identity->subject);
     }
 }
 

@@ -85,7 +85,7 @@ sub takes {
     my @parameters = map { resolve($_) } @{ $operation->{parameters} // [] };
     my $schema = resolve(($operation->{requestBody} // {})->{content}{'application/json'}{schema} // {});
     my %required = map { $_ => 1 } @{ $schema->{required} // [] };
-    return ((map { $_->{name} . ($_->{required} ? '!' : '') } @parameters),
+    return ((map { $_->{name} . ($_->{required} ? '!' : '') } grep { $_->{in} ne 'path' } @parameters),
         map { $_ . ($required{$_} ? '!' : '') } keys %{ $schema->{properties} // {} });
 }
 my @different;
