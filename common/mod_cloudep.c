@@ -16,6 +16,7 @@
 #include "base/text/icu.h"
 #include "base/version.h"
 #include "core/account_url.h"
+#include "core/breached.h"
 #include "core/config.h"
 #include "core/db_pool.h"
 #include "core/dbd.h"
@@ -118,6 +119,7 @@ static const cloudep_part_t parts[] = {
     {"identity provider", "CloudEPIdentityProvider", CLOUDEP_NEEDS_PROVIDER, find_provider, has_provider},
     {"ZITADEL", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_zitadel_prepare,
      .child_init = cloudep_zitadel_child_init},
+    {"breached passwords", .prepare = cloudep_breached_prepare},
     {"account pages", .prepare = cloudep_account_url_prepare},
     {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, cloudep_outbox_prepare, cloudep_outbox_has_mail},
     {"SMS", "CloudEPSMSTransport", CLOUDEP_NEEDS_SMS, .is_on = cloudep_outbox_has_sms},

@@ -4,6 +4,7 @@
 #include "service/account.h"
 
 #include <apr_strings.h>
+#include "base/crypto/breached.h"
 #include "base/crypto/password.h"
 #include "base/crypto/random.h"
 #include "core/settings.h"
@@ -79,8 +80,12 @@ cloudep_outcome_t cloudep_check_password_rules(cloudep_context_t *ctx, apr_size_
 {
     const char *why;
 
-    if (cloudep_password_acceptable(&why, password, words, ctx->p) == APR_SUCCESS) {
-        return cloudep_done();
+    const cloudep_breached_t *breached = ctx->config->run->breached;
+
+    if (cloudep_password_acceptable(&why, password, words, ctx->p) != APR_SUCCESS) {
+        return cloudep_invalid(field, CLOUDEP_RULE_PASSWORD, why);
     }
-    return cloudep_invalid(field, CLOUDEP_RULE_PASSWORD, why);
+    return breached && cloudep_breached_has(breached, password)
+               ? cloudep_invalid(field, CLOUDEP_RULE_PASSWORD, "is known from a data breach")
+               : cloudep_done();
 }

@@ -31,8 +31,8 @@ cloudep_outcome_t cloudep_session_new(cloudep_context_t *ctx, cloudep_session_t 
                                       const char *uid, const char *amr, const char *opened_with);
 
 /**
- * What the password rules say. words: NULL-ended, what an attacker tries first. FIELD_INVALID at the member field (an
- * offsetof) of the flow's input.
+ * What the password rules say, and the file of breached passwords. words: NULL-ended, what an attacker tries first.
+ * FIELD_INVALID at the member field (an offsetof) of the flow's input.
  */
 cloudep_outcome_t cloudep_check_password_rules(cloudep_context_t *ctx, apr_size_t field, const char *password,
                                                const char *const *words);
