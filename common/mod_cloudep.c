@@ -32,6 +32,7 @@
 #include "oidc/oidc.h"
 #include "outbox/outbox.h"
 #include "service/event.h"
+#include "service/last_seen.h"
 #include "service/liveness.h"
 #include "service/sweep.h"
 #include "service/tenant_slug.h"
@@ -103,6 +104,12 @@ static apr_status_t start_events(server_rec *main_server, apr_pool_t *pchild)
     return APR_SUCCESS;
 }
 
+static apr_status_t start_last_seen(server_rec *main_server, apr_pool_t *pchild)
+{
+    cloudep_last_seen_start(main_server, pchild);
+    return APR_SUCCESS;
+}
+
 /* In the order in which they are made; see core/parts.h. */
 static const cloudep_part_t parts[] = {
     {"database", "CloudEPDatabase", CLOUDEP_NEEDS_DATABASE, cloudep_dbd_prepare, has_database, make_database},
@@ -129,6 +136,7 @@ static const cloudep_part_t parts[] = {
     {"delivery of messages", .child_start = cloudep_outbox_child_init},
     {"sweep", .child_start = start_sweep},
     {"events", .child_start = start_events},
+    {"last sight of sessions", .child_start = start_last_seen},
 };
 
 #define PARTS (sizeof(parts) / sizeof(parts[0]))

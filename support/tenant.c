@@ -58,6 +58,7 @@ static int described(cloudepctl_t *ctl, cloudep_operator_tenant_change_t *change
         (code = cloudepctl_option_switch(ctl, &change->registration, "registration")) ||
         (code = cloudepctl_option_switch(ctl, &change->login, "login")) ||
         (code = cloudepctl_option_switch(ctl, &change->exchange_password, "exchange-password")) ||
+        (code = cloudepctl_option_switch(ctl, &change->code_login, "code-login")) ||
         (code = cloudepctl_option_switch(ctl, &change->sms_login, "sms-login"))) {
         return code;
     }
@@ -134,7 +135,8 @@ static int set(cloudepctl_t *ctl)
         return code;
     }
     if (!change.name && !change.registration && !change.login && !change.totp_issuer && !change.organization &&
-        !change.exchange_password && !change.sms_login && !change.add_uris && !change.remove_uris) {
+        !change.exchange_password && !change.code_login && !change.sms_login && !change.add_uris &&
+        !change.remove_uris) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "nothing to set; see cloudepctl tenant set --help");
     }
     if ((code = check_lock_out(ctl, &change))) {
@@ -184,6 +186,7 @@ static int list(cloudepctl_t *ctl)
     {"registration", "on|off", "whether new members may register", 0},                                                 \
         {"login", "on|off", "whether members may log in", 0},                                                          \
         {"exchange-password", "on|off", "whether members of token/exchange may have a password, too", 0},              \
+        {"code-login", "on|off", "whether members may log in by a code that is sent to them", 0},                      \
         {"sms-login", "on|off", "whether a code that is texted to the login phone logs in", 0},                        \
         {"redirect-uri", "URL", "allow this redirect URI of a social login", CLOUDEPCTL_REPEATABLE},                   \
         {"totp-issuer", "TEXT", "the name that authenticator apps show (\"\": the tenant's name)", 0},                 \

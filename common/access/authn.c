@@ -14,6 +14,7 @@
 #include "base/text/validate.h"
 #include "core/config.h"
 #include "core/module.h"
+#include "service/last_seen.h"
 #include "service/liveness.h"
 #include "service/tenant_slug.h"
 #include "service/token.h"
@@ -175,6 +176,9 @@ static cloudep_outcome_t from_token(request_rec *r, cloudep_context_t *ctx, int 
     if (rv == APR_SUCCESS) {
         rv = cloudep_tenant_slug(&principal->tenant_slug, ctx->config->run->slugs, access->tenant_id, ctx->p);
         rv = rv == APR_NOTFOUND ? CLOUDEP_EDATA : rv; /* a live session of no tenant */
+    }
+    if (rv == APR_SUCCESS) {
+        cloudep_note_seen(ctx, access->tenant_id, access->session_id);
     }
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "looking up the session");
 }

@@ -33,6 +33,7 @@ typedef struct cloudep_context_t {
     const char *address;    /* the client's, as mod_remoteip sees it; NULL: none, as in a thread */
     const char *network;    /* as limits count it: IPv4 whole, IPv6 by its /64; never NULL */
     const char *user_agent; /* shortened, printable ASCII; NULL: none */
+    const char *languages;  /* what the client reads best, as Accept-Language has it; NULL: it did not say */
     const char *request_id; /* as X-Request-Id has it; NULL in a thread */
     cloudep_note_t note;
     int message_committed;       /* a mail or text is in the outbox: delivery is woken once the answer is out */

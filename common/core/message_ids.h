@@ -73,6 +73,8 @@
     MESSAGE(1245, "notice")                                                                                            \
     MESSAGE(1280, "warning")                                                                                           \
     MESSAGE(1281, "info")                                                                                              \
+    MESSAGE(1340, "warning")                                                                                           \
+    MESSAGE(1341, "err")                                                                                               \
     MESSAGE(1360, "warning")                                                                                           \
     MESSAGE(1361, "warning")
 

@@ -62,6 +62,7 @@
     /* login */                                                                                                        \
     REASON(CREDENTIALS_WRONG, "credentials_wrong")                                                                     \
     REASON(TENANT_CLOSED, "tenant_closed")                                                                             \
+    REASON(CODE_LOGIN_CLOSED, "code_login_closed")                                                                     \
     REASON(EMAIL_UNCONFIRMED, "email_unconfirmed")                                                                     \
     REASON(SUSPENDED, "suspended")                                                                                     \
     REASON(LOGIN_REFUSED, "login_refused")                                                                             \
@@ -101,7 +102,8 @@
     REASON(PASSWORD_ELSEWHERE, "password_elsewhere")                                                                   \
     REASON(LAST_WAY_IN, "last_way_in")                                                                                 \
     REASON(ACCOUNT_LINKED, "account_linked")                                                                           \
-    REASON(ACCOUNT_NOT_LINKED, "account_not_linked")
+    REASON(ACCOUNT_NOT_LINKED, "account_not_linked")                                                                   \
+    REASON(SESSION_UNKNOWN, "session_unknown")
 
 #define CLOUDEP_REASON_NAME(name, word) CLOUDEP_##name,
 typedef enum { CLOUDEP_REASONS(CLOUDEP_REASON_NAME) CLOUDEP_REASON_COUNT } cloudep_reason_e;

@@ -42,6 +42,8 @@
             "A session ends when it was not refreshed for this long")                                                  \
     SECONDS(session_lifetime, "CloudEPSessionLifetime", 90 * 86400, 60, 3660 * 86400,                                  \
             "A session ends after this long, refreshed or not")                                                        \
+    NUMBER(sessions_per_member, "CloudEPSessionsPerMember", 0, 0, 1000,                                                \
+           "Sessions a member may have at once; the next login ends the oldest; 0: any number")                        \
     SECONDS(refresh_grace, "CloudEPRefreshGrace", 10, 0, 300,                                                          \
             "The same refresh token again within this time gets the same successor")                                   \
     TEXT(refresh_tokens, "CloudEPRefreshTokens", NULL,                                                                 \
@@ -178,6 +180,7 @@ typedef struct cloudep_runtime_t {
     cloudep_challenges_t challenges;                   /* cache NULL: not configured; made in the child */
     struct cloudep_http_t *http;                       /* outgoing HTTP; made in the child */
     struct cloudep_events_t *events;                   /* NULL: no database; made in the child */
+    struct cloudep_last_seen_t *last_seen;             /* NULL: no database; made in the child */
     struct cloudep_oidc_t *oidc;                       /* OpenID providers; NULL: none is configured */
     struct cloudep_zitadel_t *zitadel;                 /* NULL: not configured; calls are made in the child */
     struct cloudep_hasher_t *hasher;                   /* made in the child */

@@ -93,7 +93,7 @@ cloudep_outcome_t cloudep_complete_login(cloudep_context_t *ctx, const cloudep_t
         return cloudep_failure(ctx, rv, "opening the session");
     }
     out->session = session;
-    return cloudep_done();
+    return cloudep_session_opened(ctx, session);
 }
 
 cloudep_outcome_t cloudep_login(cloudep_context_t *ctx, const cloudep_login_t *in, cloudep_login_result_t *out)

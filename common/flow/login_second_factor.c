@@ -94,9 +94,9 @@ static cloudep_outcome_t open_session(cloudep_context_t *ctx, const cloudep_chal
 {
     const char *first = challenge->spec.extra ? challenge->spec.extra : PASSWORD_ONLY;
     const char *opened_with = challenge->spec.opened_with ? challenge->spec.opened_with : CLOUDEP_OPENED_PASSWORD;
-    cloudep_outcome_t outcome =
-        cloudep_session_new(ctx, session, challenge->spec.tenant_id, challenge->spec.uid,
-                            apr_pstrcat(ctx->p, first, proof->secret ? " otp mfa" : " mfa", NULL), opened_with);
+    cloudep_outcome_t outcome = cloudep_session_new(
+        ctx, session, challenge->spec.tenant_id, challenge->spec.uid,
+        apr_pstrcat(ctx->p, first, proof->secret && strcmp(first, "otp") ? " otp mfa" : " mfa", NULL), opened_with);
     apr_status_t rv;
 
     if (cloudep_failed(outcome)) {
@@ -120,20 +120,34 @@ static cloudep_outcome_t open_session(cloudep_context_t *ctx, const cloudep_chal
         return rv == APR_NOTFOUND ? cloudep_factor_wrong(code) : cloudep_failure(ctx, rv, "opening the session");
     }
     cloudep_outbox_wake(ctx);
-    return cloudep_done();
+    return cloudep_session_opened(ctx, *session);
+}
+
+/* The challenge of the login, in the tenant that is named. */
+static cloudep_outcome_t find_challenge(cloudep_context_t *ctx, const cloudep_login_factor_t *in,
+                                        cloudep_challenge_t **challenge)
+{
+    const cloudep_tenant_t *tenant = NULL;
+    cloudep_outcome_t outcome = in->tenant_slug ? cloudep_find_tenant(ctx, in->tenant_slug, &tenant) : cloudep_done();
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = cloudep_find_challenge(ctx, tenant && !in->any_tenant ? tenant->id : NULL, CLOUDEP_PURPOSE_LOGIN_MFA,
+                                     in->challenge_id, challenge);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    return tenant && strcmp(tenant->id, (*challenge)->spec.tenant_id) ? cloudep_refuse(CLOUDEP_TENANT_UNKNOWN)
+                                                                      : cloudep_done();
 }
 
 /* The challenge of the login and the member's factors, with the guess counted. */
 static cloudep_outcome_t begin(cloudep_context_t *ctx, const cloudep_login_factor_t *in,
                                cloudep_challenge_t **challenge, const cloudep_totp_t **totp)
 {
-    const cloudep_tenant_t *tenant;
-    cloudep_outcome_t outcome = cloudep_find_tenant(ctx, in->tenant_slug, &tenant);
+    cloudep_outcome_t outcome = find_challenge(ctx, in, challenge);
 
-    if (cloudep_failed(outcome)) {
-        return outcome;
-    }
-    outcome = cloudep_find_challenge(ctx, tenant->id, CLOUDEP_PURPOSE_LOGIN_MFA, in->challenge_id, challenge);
     if (cloudep_failed(outcome)) {
         return outcome;
     }

@@ -7,6 +7,7 @@
 #include "base/crypto/breached.h"
 #include "base/crypto/password.h"
 #include "base/crypto/random.h"
+#include "base/store/own_session_store.h"
 #include "core/settings.h"
 
 cloudep_outcome_t cloudep_new_uid(cloudep_context_t *ctx, const char **uid)
@@ -73,6 +74,16 @@ cloudep_outcome_t cloudep_session_new(cloudep_context_t *ctx, cloudep_session_t 
     session->lifetime = ctx->config->session_lifetime;
     *out = session;
     return cloudep_done();
+}
+
+cloudep_outcome_t cloudep_session_opened(cloudep_context_t *ctx, const cloudep_session_t *session)
+{
+    const int most = ctx->config->sessions_per_member;
+    apr_status_t rv =
+        most ? cloudep_own_sessions_limit(cloudep_database(ctx), ctx->p, session->tenant_id, session->uid, most)
+             : APR_SUCCESS;
+
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "ending the oldest sessions");
 }
 
 cloudep_outcome_t cloudep_check_password_rules(cloudep_context_t *ctx, apr_size_t field, const char *password,

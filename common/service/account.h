@@ -31,6 +31,12 @@ cloudep_outcome_t cloudep_session_new(cloudep_context_t *ctx, cloudep_session_t 
                                       const char *uid, const char *amr, const char *opened_with);
 
 /**
+ * To be asked once a session was opened and before anybody is told of it: ends the member's oldest ones beyond
+ * CloudEPSessionsPerMember.
+ */
+cloudep_outcome_t cloudep_session_opened(cloudep_context_t *ctx, const cloudep_session_t *session);
+
+/**
  * What the password rules say, and the file of breached passwords. words: NULL-ended, what an attacker tries first.
  * FIELD_INVALID at the member field (an offsetof) of the flow's input.
  */

@@ -56,6 +56,20 @@ cloudep_outcome_t cloudep_decoy_receiver(cloudep_context_t *ctx, cloudep_code_re
     return cloudep_done();
 }
 
+cloudep_outcome_t cloudep_member_or_decoy(cloudep_context_t *ctx, cloudep_outcome_t allowed,
+                                          const cloudep_member_t *member, cloudep_code_receiver_t *receiver)
+{
+    const cloudep_outcome_t concealed = cloudep_conceals(ctx) ? cloudep_decoy_receiver(ctx, receiver) : allowed;
+
+    if (cloudep_failed(allowed) || cloudep_failed(concealed)) {
+        return concealed;
+    }
+    receiver->uid = member->uid;
+    receiver->language = member->language;
+    receiver->decoy = 0;
+    return cloudep_done();
+}
+
 cloudep_outcome_t cloudep_decoy_email(cloudep_context_t *ctx, const char **decoy, const char *tenant_id,
                                       const char *email)
 {

@@ -67,6 +67,19 @@ cloudep_outcome_t cloudep_totp_url_of(cloudep_context_t *ctx, const cloudep_totp
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "writing the otpauth URL");
 }
 
+cloudep_outcome_t cloudep_totp_text_of(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *sealed,
+                                       const char **text)
+{
+    const unsigned char *secret;
+    apr_size_t size;
+    cloudep_outcome_t outcome = unseal(ctx, totp, sealed, &secret, &size);
+
+    if (!cloudep_failed(outcome)) {
+        *text = cloudep_totp_secret_text(secret, size, ctx->p);
+    }
+    return outcome;
+}
+
 static int is_backup_code(const char *code)
 {
     return strlen(code) == CLOUDEP_BACKUP_CODE_DIGITS;
@@ -153,6 +166,14 @@ static cloudep_outcome_t count_wrong(cloudep_context_t *ctx, const cloudep_totp_
         return cloudep_wait(CLOUDEP_TOO_MANY_FACTORS, wait);
     }
     return rv == APR_SUCCESS ? wrong : cloudep_failure(ctx, rv, "counting a wrong code");
+}
+
+cloudep_outcome_t cloudep_totp_check_pending(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *code,
+                                             apr_int64_t *step)
+{
+    const cloudep_outcome_t outcome = cloudep_totp_check(ctx, totp, totp->pending_secret, code, step);
+
+    return outcome.reason == CLOUDEP_TOTP_WRONG ? count_wrong(ctx, totp, outcome) : outcome;
 }
 
 static cloudep_outcome_t check_totp(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *code,

@@ -148,7 +148,7 @@ static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
     if (cloudep_failed(outcome) || *rc != OK) {
         return outcome;
     }
-    return operation->run(call);
+    return call->operation->run(call); /* the shape that the body is of */
 }
 
 /* Whoever is known by their session is whom the event is about. */

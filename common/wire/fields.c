@@ -5,6 +5,7 @@
 
 #include <http_protocol.h>
 #include <apr_strings.h>
+#include "core/settings.h"
 
 /* The arguments of a query string or a form with repetitions kept; NULL: not decodable. */
 static apr_table_t *arguments_of(apr_pool_t *p, const char *args)
@@ -124,6 +125,49 @@ static cloudep_outcome_t read_form(cloudep_call_t *call, int *rc)
     return cloudep_done();
 }
 
+/* Whether an object has a member that is more than empty. */
+static int has_value(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+
+    return value && !json_is_null(value) && !(json_is_string(value) && !json_string_length(value));
+}
+
+/* What the body has of the first shape beside what makes it of the other; NULL: nothing. */
+static apr_array_header_t *mixed_fields(const cloudep_call_t *call, const json_t *object,
+                                        const cloudep_operation_t *other)
+{
+    const char *reason = apr_pstrcat(call->ctx->p, "does not go with ", call->operation->when, NULL);
+    apr_array_header_t *errors = NULL;
+
+    for (const cloudep_field_t *field = call->operation->fields; field->name; field++) {
+        if (!has_value(object, field->name) || is_known(other->fields, field->name, strlen(field->name))) {
+            continue;
+        }
+        errors = errors ? errors : apr_array_make(call->ctx->p, 2, sizeof(cloudep_field_error_t));
+        APR_ARRAY_PUSH(errors, cloudep_field_error_t) =
+            (cloudep_field_error_t){.field = field->name, .rule = CLOUDEP_RULE_NOT_ALLOWED, .reason = reason};
+    }
+    return errors;
+}
+
+/* Makes the call one of the shape that the body is of. */
+static cloudep_outcome_t choose_shape(cloudep_call_t *call, const json_t *object)
+{
+    const cloudep_operation_t *other = call->operation->instead;
+    const apr_array_header_t *errors;
+
+    if (!other || !has_value(object, call->operation->when)) {
+        return cloudep_done();
+    }
+    if ((errors = mixed_fields(call, object, other))) {
+        return refuse_fields(call, errors);
+    }
+    call->operation = other;
+    call->in = apr_pcalloc(call->ctx->p, other->size);
+    return call->ctx->config->off & other->needs ? cloudep_refuse(CLOUDEP_NOT_CONFIGURED) : cloudep_done();
+}
+
 static cloudep_outcome_t read_body(cloudep_call_t *call, int *rc)
 {
     cloudep_field_value_t *values;
@@ -132,6 +176,9 @@ static cloudep_outcome_t read_body(cloudep_call_t *call, int *rc)
     cloudep_outcome_t outcome = cloudep_read_json(call, &object, rc);
 
     if (cloudep_failed(outcome) || *rc != OK) {
+        return outcome;
+    }
+    if (cloudep_failed(outcome = choose_shape(call, object))) {
         return outcome;
     }
     if (cloudep_field_check_json(&values, &errors, call->operation->fields, object, call->ctx->p) != APR_SUCCESS) {

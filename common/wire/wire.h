@@ -40,6 +40,10 @@ typedef struct cloudep_operation_t {
     apr_size_t id_at;              /* offsetof its member for {id}, a const char *; only where path has one */
     /** Calls the flow with call->in, and sets call->data, call->document or call->location on success. */
     cloudep_outcome_t (*run)(cloudep_call_t *call);
+    /* A body that has the field when is of another shape, which is served by instead: needs, fields, input and run are
+     * of that row, which stands in no table. It takes none of the fields that only the first shape has. */
+    const char *when;
+    const struct cloudep_operation_t *instead; /* NULL: there is one shape */
 } cloudep_operation_t;
 
 /* The text of an answer and how it is sent. */
@@ -81,7 +85,7 @@ struct cloudep_call_t {
     request_rec *r;
     cloudep_context_t *ctx;
     const cloudep_api_t *api;
-    const cloudep_operation_t *operation;   /* NULL: none was found */
+    const cloudep_operation_t *operation;   /* NULL: none was found; of two shapes the one that the body is of */
     const cloudep_principal_t *principal;   /* with CLOUDEP_OPERATION_MEMBER */
     void *in;                               /* the flow's input, filled */
     const char *id;                         /* what {id} of the path is, or NULL */

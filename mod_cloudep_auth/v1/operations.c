@@ -3,18 +3,24 @@
  */
 #include "operations.h"
 
+#include "flow/code_login.h"
 #include "flow/login_second_factor.h"
 #include "flow/password_reset.h"
 #include "flow/reauthentication.h"
 #include "flow/registration.h"
 #include "flow/social_login.h"
 #include "flow/token_exchange.h"
+#include "flow/totp_enrolment.h"
+#include "flow/totp_removal.h"
 #include "flow/undo.h"
 
 #define LIVE (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_VERIFYING)
 #define STORED (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_SIGNING)
+#define FACTOR (LIVE | CLOUDEP_NEEDS_SEALING)
 #define CODES (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING | CLOUDEP_NEEDS_MAIL)
 #define SOCIAL (STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING | CLOUDEP_NEEDS_SOCIAL)
+
+#define MEMBER CLOUDEP_OPERATION_MEMBER
 
 /* The fields of an operation and the flow's input that they are bound into. */
 #define INPUT(table, type) .fields = (table), .size = sizeof(type)
@@ -36,9 +42,23 @@ const cloudep_operation_t auth_operations[] = {
      CLOUDEP_OPERATION_FORM | CLOUDEP_OPERATION_QUIET, INPUT(social_form_fields, cloudep_social_form_t),
      .run = run_social_register_form},
     {"POST", "/login", "auth.login", STORED | CLOUDEP_NEEDS_PROVIDER, 0, INPUT(login_fields, cloudep_login_t),
-     .run = run_login},
+     .run = run_login, .when = "challenge_id", .instead = &login_completion},
     {"POST", "/login/mfa", "auth.login.mfa", STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING, 0,
      INPUT(login_mfa_fields, cloudep_login_factor_t), .run = run_login_mfa},
+    {"POST", "/login/code/start", "auth.login.code.start", CODES, 0,
+     INPUT(code_login_start_fields, cloudep_code_login_start_t), .run = run_code_login_start},
+    {"POST", "/login/code", "auth.login.code", STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING, 0,
+     INPUT(code_login_fields, cloudep_code_login_t), .run = run_code_login},
+    {"POST", "/mfa/setup", "auth.mfa.setup", FACTOR, MEMBER, .run = run_mfa_setup},
+    {"POST", "/mfa/verify", "auth.mfa.verify", FACTOR, MEMBER, INPUT(mfa_verify_fields, cloudep_totp_code_t),
+     .run = run_mfa_verify},
+    /* Whether passwords can be compared, its flow asks. */
+    {"POST", "/mfa/disable", "auth.mfa.disable", FACTOR, MEMBER, INPUT(mfa_disable_fields, cloudep_totp_removal_t),
+     .run = run_mfa_disable},
+    {"GET", "/mfa/status", "auth.mfa.status", LIVE, MEMBER | CLOUDEP_OPERATION_QUIET, .run = run_mfa_status},
+    {"POST", "/mfa/backup-codes", "auth.mfa.backup_codes", FACTOR, MEMBER, .run = run_mfa_backup_codes},
+    {"POST", "/mfa/backup-codes/verify", "auth.mfa.backup_codes.verify", FACTOR, MEMBER,
+     INPUT(mfa_backup_code_fields, cloudep_totp_code_t), .run = run_mfa_backup_code},
     {"POST", "/login/social/start", "auth.login.social.start", SOCIAL, 0,
      INPUT(social_login_fields, cloudep_social_entry_t), .run = run_social_login_start},
     {"GET", "/login/social/callback", "auth.login.social.callback", SOCIAL, CLOUDEP_OPERATION_QUERY,

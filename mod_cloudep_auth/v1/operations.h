@@ -19,11 +19,25 @@ cloudep_outcome_t run_register_resume(cloudep_call_t *call);
 
 /* login.c */
 extern const cloudep_field_t login_fields[], login_mfa_fields[];
+extern const cloudep_operation_t login_completion;
 cloudep_outcome_t run_login(cloudep_call_t *call);
 cloudep_outcome_t run_login_mfa(cloudep_call_t *call);
 
+extern const cloudep_field_t code_login_start_fields[], code_login_fields[];
+cloudep_outcome_t run_code_login_start(cloudep_call_t *call);
+cloudep_outcome_t run_code_login(cloudep_call_t *call);
+
 /** Answers a login that is through with tokens, and one that lacks the second factor with its challenge. */
 cloudep_outcome_t answer_login(cloudep_call_t *call, const cloudep_login_result_t *result);
+
+/* mfa.c */
+extern const cloudep_field_t mfa_verify_fields[], mfa_disable_fields[], mfa_backup_code_fields[];
+cloudep_outcome_t run_mfa_setup(cloudep_call_t *call);
+cloudep_outcome_t run_mfa_verify(cloudep_call_t *call);
+cloudep_outcome_t run_mfa_disable(cloudep_call_t *call);
+cloudep_outcome_t run_mfa_status(cloudep_call_t *call);
+cloudep_outcome_t run_mfa_backup_codes(cloudep_call_t *call);
+cloudep_outcome_t run_mfa_backup_code(cloudep_call_t *call);
 
 /* password.c */
 extern const cloudep_field_t forgot_fields[], reset_fields[], link_reset_fields[];

@@ -27,10 +27,11 @@ static const cloudep_statement_t statements[] = {
         .label = "operator_tenant_add",
         .sql =
             "INSERT INTO cloudep.tenants AS tenant"
-            " (slug, name, registration, login, totp_issuer, organization, exchange_password, sms_login, redirect_uris)"
+            " (slug, name, registration, login, totp_issuer, organization, exchange_password, code_login, sms_login,"
+            "  redirect_uris)"
             " VALUES (%s, %s, coalesce(%s::boolean, true), coalesce(%s::boolean, true),"
             "         nullif(%s, ''), nullif(%s, ''), coalesce(%s::boolean, false), coalesce(%s::boolean, false),"
-            "         %s::text[])"
+            "         coalesce(%s::boolean, false), %s::text[])"
             " RETURNING " TENANT_OF("tenant"),
     },
     /* What is added keeps its order behind what is there, once each. What is removed goes last, so that it is gone. */
@@ -44,6 +45,7 @@ static const cloudep_statement_t statements[] = {
             "     totp_issuer = nullif(coalesce(%s, tenant.totp_issuer), ''),"
             "     organization = nullif(coalesce(%s, tenant.organization), ''),"
             "     exchange_password = coalesce(%s::boolean, tenant.exchange_password),"
+            "     code_login = coalesce(%s::boolean, tenant.code_login),"
             "     sms_login = coalesce(%s::boolean, tenant.sms_login),"
             "     redirect_uris = ARRAY("
             "       SELECT listed.uri"
@@ -61,7 +63,7 @@ static const cloudep_statement_t statements[] = {
         .label = "operator_tenant_locks_out",
         .sql =
             "WITH after AS ("
-            "  SELECT id, code_login, coalesce(%s::boolean, sms_login) AS sms_login"
+            "  SELECT id, coalesce(%s::boolean, code_login) AS code_login, coalesce(%s::boolean, sms_login) AS sms_login"
             "  FROM cloudep.tenants"
             "  WHERE slug = %s"
             ")"
@@ -130,9 +132,9 @@ const cloudep_statement_list_t cloudep_operator_statements = CLOUDEP_STATEMENT_L
 apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,
                                          const cloudep_operator_tenant_change_t *change)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(change->slug, change->name, change->registration, change->login,
-                                              change->totp_issuer, change->organization, change->exchange_password,
-                                              change->sms_login, cloudep_arg_list(p, change->add_uris));
+    const cloudep_args_t *args = CLOUDEP_ARGS(
+        change->slug, change->name, change->registration, change->login, change->totp_issuer, change->organization,
+        change->exchange_password, change->code_login, change->sms_login, cloudep_arg_list(p, change->add_uris));
 
     return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_ADD], args);
 }
@@ -142,8 +144,8 @@ apr_status_t cloudep_operator_tenant_set(cloudep_db_t *db, apr_pool_t *p, cloude
 {
     const cloudep_args_t *args =
         CLOUDEP_ARGS(change->name, change->registration, change->login, change->totp_issuer, change->organization,
-                     change->exchange_password, change->sms_login, cloudep_arg_list(p, change->add_uris),
-                     cloudep_arg_list(p, change->remove_uris), change->slug);
+                     change->exchange_password, change->code_login, change->sms_login,
+                     cloudep_arg_list(p, change->add_uris), cloudep_arg_list(p, change->remove_uris), change->slug);
 
     return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_SET], args);
 }
@@ -152,7 +154,7 @@ apr_status_t cloudep_operator_tenant_locks_out(cloudep_db_t *db, apr_pool_t *p, 
                                                const cloudep_operator_tenant_change_t *change)
 {
     return cloudep_db_number(count, p, db, &statements[TENANT_LOCKS_OUT],
-                             CLOUDEP_ARGS(change->sms_login, change->slug));
+                             CLOUDEP_ARGS(change->code_login, change->sms_login, change->slug));
 }
 
 apr_status_t cloudep_operator_tenant_show(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,

@@ -38,6 +38,7 @@ typedef struct cloudep_statement_list_t {
     X(operator_outbox)                                                                                                 \
     X(operator_watch)                                                                                                  \
     X(outbox)                                                                                                          \
+    X(own_session)                                                                                                     \
     X(password)                                                                                                        \
     X(registration)                                                                                                    \
     X(session)                                                                                                         \

@@ -185,6 +185,7 @@ static const cloudep_statement_t statements[] = {
             "         '" CLOUDEP_LINK_UNDO "', '" CLOUDEP_UNDOES_TOTP "', now(), now() + link.lifetime"
             "  FROM enrolled, (SELECT %s::text AS digest, %s::interval AS lifetime) AS link"
             "  WHERE link.digest IS NOT NULL"
+            "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "enrolled")
             "), mail AS (" CLOUDEP_SQL_ENQUEUE("enrolled") ")"
             " SELECT uid FROM enrolled",
     },

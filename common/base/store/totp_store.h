@@ -83,8 +83,9 @@ apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *ten
                                 const char *secret);
 
 /**
- * Makes the pending secret of totp the one that counts, burns the step of the code that proved it and stores a new set
- * of backup codes. undo: the digest of the link that takes it back (link_store.h), NULL: none. message: the notice.
+ * Makes the pending secret of totp the one that counts, burns the step of the code that proved it, forgets failed
+ * guesses and stores a new set of backup codes. undo: the digest of the link that takes it back (link_store.h), NULL:
+ * none. message: the notice.
  * @return APR_NOTFOUND: the step was used, or the enrolment is no longer the one that was loaded; CLOUDEP_ECONFLICT: a
  *         new code hit an old one, make others; else as cloudep_db_run
  */

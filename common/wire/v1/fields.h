@@ -9,8 +9,12 @@
 #include "base/text/field.h"
 
 /* clang-format off */
-#define CLOUDEP_V1_TENANT(input) \
-    {.name = "tenant_slug", .type = CLOUDEP_FIELD_SLUG, .flags = CLOUDEP_FIELD_REQUIRED, \
+#define CLOUDEP_V1_TENANT(input) CLOUDEP_V1_TENANT_IF(input, CLOUDEP_FIELD_REQUIRED)
+
+#define CLOUDEP_V1_OPTIONAL_TENANT(input) CLOUDEP_V1_TENANT_IF(input, 0)
+
+#define CLOUDEP_V1_TENANT_IF(input, required) \
+    {.name = "tenant_slug", .type = CLOUDEP_FIELD_SLUG, .flags = (required), \
      .at = offsetof(input, tenant_slug)}
 
 #define CLOUDEP_V1_INVITE(input) \
@@ -41,8 +45,11 @@
 
 #define CLOUDEP_V1_OPTIONAL_FACTOR(input) CLOUDEP_V1_DIGITS(input, 6, 8, 0)
 
-#define CLOUDEP_V1_DIGITS(input, fewest, most, required) \
-    {.name = "code", .type = CLOUDEP_FIELD_CODE, .flags = (required), .min = (fewest), .max = (most), \
+#define CLOUDEP_V1_DIGITS(input, fewest, most, required) CLOUDEP_V1_NAMED_DIGITS("code", input, fewest, most, required)
+
+/* The same by another name; it is bound to code all the same. */
+#define CLOUDEP_V1_NAMED_DIGITS(wire_name, input, fewest, most, required) \
+    {.name = (wire_name), .type = CLOUDEP_FIELD_CODE, .flags = (required), .min = (fewest), .max = (most), \
      .at = offsetof(input, code)}
 
 #define CLOUDEP_V1_LANGUAGE(input) \

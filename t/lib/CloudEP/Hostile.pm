@@ -34,12 +34,19 @@ sub server_and_peer {
 
 # ---- the tables
 
-# All operations, each { method, path, token, query, fields => [{ name, type, required, clear, min, max }] }.
+# What stands for an id in a path: nobody's.
+my $ID = '00000000-0000-4000-8000-000000000000';
+
+# All operations, each { method, path, token, query, fields => [{ name, type, required, clear, min, max }] }; one of two
+# shapes is there twice.
 sub operations {
-    return map { {
-            method => $_->{method}, path => "$_->{prefix}$_->{path}", token => $_->{member} ? 1 : 0,
-            query => $_->{query} ? 1 : 0, fields => $_->{fields},
-    } } described('operations');
+    return map {
+        my $operation = $_;
+        map { {
+                method => $operation->{method}, path => "$operation->{prefix}$operation->{path}" =~ s/\{id\}/$ID/r,
+                token => $operation->{member} ? 1 : 0, query => $operation->{query} ? 1 : 0, fields => $_,
+        } } $operation->{fields}, defined $operation->{when} ? $operation->{instead} : ()
+    } described('operations');
 }
 
 # ---- values
