@@ -73,9 +73,19 @@
     MESSAGE(1245, "notice")                                                                                            \
     MESSAGE(1280, "warning")                                                                                           \
     MESSAGE(1281, "info")                                                                                              \
+    MESSAGE(1300, "crit")                                                                                              \
+    MESSAGE(1301, "warning")                                                                                           \
+    MESSAGE(1302, "warning")                                                                                           \
+    MESSAGE(1303, "warning")                                                                                           \
+    MESSAGE(1304, "notice")                                                                                            \
+    MESSAGE(1305, "crit")                                                                                              \
+    MESSAGE(1306, "warning")                                                                                           \
     MESSAGE(1340, "warning")                                                                                           \
     MESSAGE(1341, "err")                                                                                               \
     MESSAGE(1360, "warning")                                                                                           \
-    MESSAGE(1361, "warning")
+    MESSAGE(1361, "warning")                                                                                           \
+    MESSAGE(1380, "info")                                                                                              \
+    MESSAGE(1381, "info")                                                                                              \
+    MESSAGE(1382, "err")
 
 #endif

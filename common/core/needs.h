@@ -14,7 +14,8 @@ enum {
     CLOUDEP_NEEDS_MAIL = 64,
     CLOUDEP_NEEDS_SMS = 128,
     CLOUDEP_NEEDS_SOCIAL = 256,
-    CLOUDEP_NEEDS_EXCHANGE = 512
+    CLOUDEP_NEEDS_EXCHANGE = 512,
+    CLOUDEP_NEEDS_SESSION_KEYS = 1024 /* where the session cookie says who asks */
 };
 
 #endif

@@ -9,6 +9,7 @@
 #include "service/account.h"
 #include "service/code.h"
 #include "service/notice.h"
+#include "service/sms_number.h"
 
 /* What sets the two contacts apart. purpose is also the template of the message. */
 typedef struct kind_t {
@@ -37,7 +38,8 @@ cloudep_outcome_t cloudep_start_contact(cloudep_context_t *ctx, const cloudep_pr
         return cloudep_refuse(CLOUDEP_SUBJECT_GONE);
     }
     if (contact == CLOUDEP_CONTACT_PHONE &&
-        cloudep_failed(outcome = cloudep_check_number(ctx, offsetof(cloudep_contact_start_t, target), in->target))) {
+        cloudep_failed(outcome =
+                           cloudep_check_sms_number(ctx, offsetof(cloudep_contact_start_t, target), in->target))) {
         return outcome;
     }
     if (cloudep_failed(outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &tenant))) {

@@ -12,6 +12,7 @@
 #include "service/code.h"
 #include "service/freshness.h"
 #include "service/notice.h"
+#include "service/sms_number.h"
 
 cloudep_outcome_t cloudep_start_login_phone(cloudep_context_t *ctx, const cloudep_principal_t *who,
                                             const cloudep_login_phone_start_t *in, cloudep_contact_challenge_t *out)
@@ -25,7 +26,8 @@ cloudep_outcome_t cloudep_start_login_phone(cloudep_context_t *ctx, const cloude
         return cloudep_refuse(CLOUDEP_SUBJECT_GONE);
     }
     if (cloudep_failed(outcome = cloudep_require_fresh(ctx, who)) ||
-        cloudep_failed(outcome = cloudep_check_number(ctx, offsetof(cloudep_login_phone_start_t, phone), in->phone)) ||
+        cloudep_failed(outcome =
+                           cloudep_check_sms_number(ctx, offsetof(cloudep_login_phone_start_t, phone), in->phone)) ||
         cloudep_failed(outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &tenant))) {
         return outcome;
     }

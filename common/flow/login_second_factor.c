@@ -144,7 +144,7 @@ static cloudep_outcome_t find_challenge(cloudep_context_t *ctx, const cloudep_lo
 
 /* The challenge of the login and the member's factors, with the guess counted. */
 static cloudep_outcome_t begin(cloudep_context_t *ctx, const cloudep_login_factor_t *in,
-                               cloudep_challenge_t **challenge, const cloudep_totp_t **totp)
+                               cloudep_challenge_t **challenge, const cloudep_totp_t **totp, cloudep_guess_t *guess)
 {
     cloudep_outcome_t outcome = find_challenge(ctx, in, challenge);
 
@@ -155,7 +155,7 @@ static cloudep_outcome_t begin(cloudep_context_t *ctx, const cloudep_login_facto
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    outcome = cloudep_factor_guess(ctx, *totp);
+    outcome = cloudep_factor_guess(ctx, *totp, guess);
     return cloudep_failed(outcome) ? outcome : count_guess(ctx, *challenge);
 }
 
@@ -166,17 +166,18 @@ cloudep_outcome_t cloudep_login_second_factor(cloudep_context_t *ctx, const clou
     const cloudep_totp_t *totp;
     cloudep_totp_proof_t proof;
     const cloudep_message_t *notice;
+    cloudep_guess_t guess;
     cloudep_session_t *opened;
     cloudep_outcome_t outcome = cloudep_factor_format(offsetof(cloudep_login_factor_t, code), in->code);
 
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    outcome = begin(ctx, in, &challenge, &totp);
+    outcome = begin(ctx, in, &challenge, &totp, &guess);
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    outcome = cloudep_factor_check(ctx, totp, in->code, &proof, &notice);
+    outcome = cloudep_factor_check(ctx, totp, &guess, in->code, &proof, &notice);
     if (cloudep_failed(outcome)) {
         return outcome;
     }

@@ -14,6 +14,7 @@
 #include "flow/totp_enrolment.h"
 #include "service/account.h"
 #include "service/code.h"
+#include "service/network.h"
 #include "service/password.h"
 
 #define FIELD(member) offsetof(cloudep_reauthentication_t, member)
@@ -55,7 +56,8 @@ cloudep_outcome_t cloudep_start_reauthentication(cloudep_context_t *ctx, const c
     receiver.target = who->member->email;
     receiver.language = who->member->language;
     outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &receiver.tenant);
-    if (cloudep_failed(outcome)) {
+    if (cloudep_failed(outcome) ||
+        cloudep_failed(outcome = cloudep_network_known(ctx, who->tenant_id, who->uid, &receiver.known))) {
         return outcome;
     }
     outcome = cloudep_send_code_in_turn(ctx, &receiver, CLOUDEP_PURPOSE_REAUTHENTICATION, &challenge);

@@ -129,7 +129,7 @@ static cloudep_outcome_t tell_of_enrolment(cloudep_context_t *ctx, const cloudep
 
 /* Makes the pending secret the one that counts, by the step of its code, and stores the first backup codes. */
 static cloudep_outcome_t store_enrolment(cloudep_context_t *ctx, const cloudep_principal_t *who,
-                                         const cloudep_totp_t *totp, const char *code, apr_int64_t step,
+                                         const cloudep_totp_t *totp, const cloudep_enrolment_t *right, const char *code,
                                          apr_array_header_t **codes)
 {
     const cloudep_message_t *notice;
@@ -145,7 +145,7 @@ static cloudep_outcome_t store_enrolment(cloudep_context_t *ctx, const cloudep_p
         if (cloudep_failed(outcome = cloudep_new_backup_codes(ctx, totp, codes, &kept))) {
             return outcome;
         }
-        rv = cloudep_totp_confirm(cloudep_database(ctx), ctx->p, totp, step, kept, undo.digest, notice);
+        rv = cloudep_totp_confirm(cloudep_database(ctx), ctx->p, totp, right, kept, undo.digest, notice);
     }
     if (rv == APR_NOTFOUND) {
         return explain_unconfirmed(ctx, who, totp, code);
@@ -161,6 +161,7 @@ cloudep_outcome_t cloudep_confirm_totp(cloudep_context_t *ctx, const cloudep_pri
                                        const cloudep_totp_code_t *in, apr_array_header_t **codes)
 {
     const cloudep_totp_t *totp;
+    cloudep_guess_t guess;
     apr_int64_t step;
     cloudep_outcome_t outcome = cloudep_find_totp(ctx, who, CLOUDEP_MEMBER_UNKNOWN, &totp);
 
@@ -173,11 +174,11 @@ cloudep_outcome_t cloudep_confirm_totp(cloudep_context_t *ctx, const cloudep_pri
     if (!totp->pending_secret) {
         return cloudep_refuse(CLOUDEP_ENROLMENT_UNKNOWN);
     }
-    if (cloudep_failed(outcome = cloudep_factor_guess(ctx, totp)) ||
-        cloudep_failed(outcome = cloudep_totp_check_pending(ctx, totp, in->code, &step))) {
+    if (cloudep_failed(outcome = cloudep_factor_guess(ctx, totp, &guess)) ||
+        cloudep_failed(outcome = cloudep_totp_check_pending(ctx, totp, &guess, in->code, &step))) {
         return outcome;
     }
-    return store_enrolment(ctx, who, totp, in->code, step, codes);
+    return store_enrolment(ctx, who, totp, &(cloudep_enrolment_t){step, guess.budget.network}, in->code, codes);
 }
 
 /* ---- enrolled ---- */

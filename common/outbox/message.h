@@ -7,7 +7,7 @@
  *     business_phone (SMS)                                 code, minutes, tenant_name
  *     registration_exists, password_changed, totp_enabled, totp_disabled, backup_codes_renewed, business_email_changed,
  *     business_phone_changed (mail)                        tenant_name; display_name if there is one
- *     totp_undone, email_undone, totp_reset (mail)         the same
+ *     totp_undone, email_undone, totp_reset, guesses_used_up (mail) the same
  *     email_change (mail), login_phone (SMS)               code, minutes, tenant_name
  *     email_change_taken, email_changed, login_phone_changed, login_phone_removed, login_phone_taken, account_linked,
  *     account_unlinked, member_left (mail)                 tenant_name; display_name if there is one
@@ -42,7 +42,7 @@ typedef struct cloudep_draft_t {
 cloudep_outcome_t cloudep_message_new(cloudep_context_t *ctx, const cloudep_message_t **message,
                                       const cloudep_draft_t *draft);
 
-/** The outbox of this server, for a statement that enqueues a message whose text a worker makes; NULL: the main one. */
+/** Whose messages the context's server writes; NULL: the main server's. */
 const char *cloudep_outbox_name(const cloudep_context_t *ctx);
 
 /**

@@ -4,30 +4,22 @@
 #include "service/contact_code.h"
 
 #include <string.h>
-#include <apr_strings.h>
-#include "base/text/phone_plan.h"
-#include "outbox/message.h"
 #include "service/code.h"
+#include "service/network.h"
 
 #define DAILY_CODES 10 /* for each member and purpose */
 
-cloudep_outcome_t cloudep_check_number(cloudep_context_t *ctx, apr_size_t field, const char *number)
-{
-    const cloudep_phone_kind_e kind = cloudep_phone_kind(number);
-
-    return kind == CLOUDEP_PHONE_ORDINARY
-               ? cloudep_done()
-               : cloudep_invalid(field, CLOUDEP_RULE_NOT_ALLOWED,
-                                 apr_pstrcat(ctx->p, "must not be ", cloudep_phone_kind_name(kind), NULL));
-}
-
 /* ---- sending ---- */
 
-static cloudep_outcome_t claim_daily(cloudep_context_t *ctx, const cloudep_member_t *member, const char *purpose)
+/* One of the functions that count a member's codes of a day: cloudep_quota_check, cloudep_quota_claim. */
+typedef apr_status_t (*quota_fn)(apr_uint32_t *wait, const cloudep_challenges_t *in, const char *tenant_id,
+                                 const char *uid, const char *purpose, apr_uint32_t limit, apr_pool_t *pool);
+
+static cloudep_outcome_t ask_quota(cloudep_context_t *ctx, const cloudep_member_t *member, const char *purpose,
+                                   quota_fn ask)
 {
     apr_uint32_t wait;
-    apr_status_t rv = cloudep_quota_claim(&wait, cloudep_challenges(ctx), member->tenant_id, member->uid, purpose,
-                                          DAILY_CODES, ctx->p);
+    apr_status_t rv = ask(&wait, cloudep_challenges(ctx), member->tenant_id, member->uid, purpose, DAILY_CODES, ctx->p);
 
     if (rv == CLOUDEP_EREFUSED) {
         return cloudep_wait(CLOUDEP_DAILY_CODES_USED_UP, wait);
@@ -35,59 +27,51 @@ static cloudep_outcome_t claim_daily(cloudep_context_t *ctx, const cloudep_membe
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "counting the day's codes");
 }
 
-/* One message, whichever it is: what goes out in place of a code takes as long. */
-static cloudep_outcome_t enqueue(cloudep_context_t *ctx, const cloudep_message_t *code,
-                                 const cloudep_message_t *instead)
-{
-    apr_status_t rv =
-        cloudep_outbox_enqueue(cloudep_database(ctx), ctx->p, instead && instead->channel ? instead : code);
-
-    if (rv != APR_SUCCESS) {
-        return cloudep_failure(ctx, rv, "storing the message");
-    }
-    cloudep_outbox_wake(ctx);
-    return cloudep_done();
-}
-
-static cloudep_outcome_t send_one(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
-                                  const cloudep_member_t *member, const cloudep_contact_code_t *what,
+/* The day's code is taken when nothing but the message is missing: a start that is refused costs none. */
+static cloudep_outcome_t send_one(cloudep_context_t *ctx, const cloudep_member_t *member,
+                                  const cloudep_code_receiver_t *receiver, const cloudep_contact_code_t *what,
                                   cloudep_contact_challenge_t *out)
 {
-    const cloudep_code_receiver_t receiver = {.tenant = tenant,
-                                              .uid = member->uid,
-                                              .channel = what->channel,
-                                              .target = what->target,
-                                              .language = member->language,
-                                              .decoy = what->instead != NULL};
-    const cloudep_message_t *code;
     cloudep_challenge_t *challenge;
-    cloudep_outcome_t outcome = claim_daily(ctx, member, what->purpose);
+    const cloudep_message_t *code = NULL;
+    cloudep_outcome_t outcome = cloudep_start_code(ctx, receiver, what->purpose, &challenge, &code);
 
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    if (cloudep_failed(outcome = cloudep_start_code(ctx, &receiver, what->purpose, &challenge, &code)) ||
-        cloudep_failed(outcome = enqueue(ctx, code, what->instead))) {
+    outcome = ask_quota(ctx, member, what->purpose, cloudep_quota_claim);
+    if (cloudep_failed(outcome)) {
+        /* Others at the same time took the last ones; nobody gets this one's code. */
+        (void)cloudep_challenge_consume(challenge, cloudep_challenges(ctx), ctx->p);
         return outcome;
     }
     out->challenge_id = challenge->id;
     out->expires_in = cloudep_challenge_remaining(challenge);
-    return outcome;
+    /* One message, whichever it is: what goes out in place of a code takes as long. */
+    return cloudep_store_code(ctx, what->instead && what->instead->channel ? what->instead : code);
 }
 
 cloudep_outcome_t cloudep_send_contact_code(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
                                             const cloudep_member_t *member, const cloudep_contact_code_t *what,
                                             cloudep_contact_challenge_t *out)
 {
-    cloudep_outcome_t outcome = cloudep_claim_cooldown(ctx, tenant->id, what->target);
+    cloudep_code_receiver_t receiver = {.tenant = tenant,
+                                        .uid = member->uid,
+                                        .channel = what->channel,
+                                        .target = what->target,
+                                        .language = member->language,
+                                        .decoy = what->instead != NULL};
+    cloudep_outcome_t outcome = cloudep_network_known(ctx, tenant->id, member->uid, &receiver.known);
 
-    if (cloudep_failed(outcome)) {
+    if (cloudep_failed(outcome) ||
+        cloudep_failed(outcome = ask_quota(ctx, member, what->purpose, cloudep_quota_check)) ||
+        cloudep_failed(outcome = cloudep_claim_cooldown(ctx, &receiver, what->purpose))) {
         return outcome;
     }
-    outcome = send_one(ctx, tenant, member, what, out);
+    outcome = send_one(ctx, member, &receiver, what, out);
     if (cloudep_failed(outcome)) {
         /* Nothing was sent: the next try need not wait. */
-        cloudep_release_cooldown(ctx, tenant->id, what->target);
+        cloudep_release_cooldown(ctx, &receiver, what->purpose);
     }
     return outcome;
 }

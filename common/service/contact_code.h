@@ -44,10 +44,4 @@ cloudep_outcome_t cloudep_check_contact_code(cloudep_context_t *ctx, const cloud
                                              const char *purpose, const cloudep_contact_confirm_t *in,
                                              cloudep_challenge_t **challenge);
 
-/**
- * Texts go to telephones of people only: to other numbers they cost much, and earn it for whoever has the number.
- * FIELD_INVALID at field, an offsetof of the flow's input.
- */
-cloudep_outcome_t cloudep_check_number(cloudep_context_t *ctx, apr_size_t field, const char *number);
-
 #endif

@@ -16,7 +16,8 @@ cloudep_outcome_t cloudep_decoy_receiver(cloudep_context_t *ctx, cloudep_code_re
 
 /**
  * Makes a receiver (tenant and target are set) the member, where allowed is DONE; otherwise that outcome, or with
- * concealed accounts a decoy. The decoy is made for everybody then, so that the time is the same.
+ * concealed accounts a decoy. The decoy is made for everybody then, so that the time is the same. ACCOUNT_UNKNOWN
+ * counts for the client's network. TOO_MANY_GUESSES.
  */
 cloudep_outcome_t cloudep_member_or_decoy(cloudep_context_t *ctx, cloudep_outcome_t allowed,
                                           const cloudep_member_t *member, cloudep_code_receiver_t *receiver);

@@ -6,6 +6,7 @@
 #include <http_protocol.h>
 #include <apr_strings.h>
 #include "core/settings.h"
+#include "access/mount.h"
 
 /* The arguments of a query string or a form with repetitions kept; NULL: not decodable. */
 static apr_table_t *arguments_of(apr_pool_t *p, const char *args)
@@ -168,6 +169,38 @@ static cloudep_outcome_t choose_shape(cloudep_call_t *call, const json_t *object
     return call->ctx->config->off & other->needs ? cloudep_refuse(CLOUDEP_NOT_CONFIGURED) : cloudep_done();
 }
 
+/* The field of the operation that names the tenant; NULL: it has none, or the Location leaves it to requests. */
+static const cloudep_field_t *tenant_field(const cloudep_call_t *call)
+{
+    const cloudep_field_t *field = cloudep_mount_tenant(call->r) ? call->operation->fields : NULL;
+
+    while (field && field->name && !(field->flags & CLOUDEP_FIELD_TENANT)) {
+        field++;
+    }
+    return field && field->name ? field : NULL;
+}
+
+/* Puts the Location's tenant where the body names none. */
+static void add_tenant(const cloudep_call_t *call, json_t *object)
+{
+    const cloudep_field_t *field = tenant_field(call);
+    const json_t *given = field ? json_object_get(object, field->name) : NULL;
+
+    if (field && (!given || json_is_null(given))) {
+        (void)json_object_set_new(object, field->name, json_string(cloudep_mount_tenant(call->r)));
+    }
+}
+
+/* A Location with a tenant has no other one. */
+static cloudep_outcome_t check_tenant(const cloudep_call_t *call)
+{
+    const cloudep_field_t *field = tenant_field(call);
+    const char *slug = field ? *(const char **)(void *)((char *)call->in + field->at) : NULL;
+
+    return slug && strcmp(slug, cloudep_mount_tenant(call->r)) != 0 ? cloudep_refuse(CLOUDEP_TENANT_UNKNOWN)
+                                                                    : cloudep_done();
+}
+
 static cloudep_outcome_t read_body(cloudep_call_t *call, int *rc)
 {
     cloudep_field_value_t *values;
@@ -181,11 +214,12 @@ static cloudep_outcome_t read_body(cloudep_call_t *call, int *rc)
     if (cloudep_failed(outcome = choose_shape(call, object))) {
         return outcome;
     }
+    add_tenant(call, object);
     if (cloudep_field_check_json(&values, &errors, call->operation->fields, object, call->ctx->p) != APR_SUCCESS) {
         return refuse_fields(call, errors);
     }
     fill(call, values);
-    return cloudep_done();
+    return check_tenant(call);
 }
 
 cloudep_outcome_t cloudep_read_fields(cloudep_call_t *call, int *rc)

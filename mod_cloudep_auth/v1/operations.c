@@ -21,6 +21,7 @@
 #define SOCIAL (STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING | CLOUDEP_NEEDS_SOCIAL)
 
 #define MEMBER CLOUDEP_OPERATION_MEMBER
+#define RENEWS (CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_RENEWS)
 
 /* The fields of an operation and the flow's input that they are bound into. */
 #define INPUT(table, type) .fields = (table), .size = sizeof(type)
@@ -50,14 +51,14 @@ const cloudep_operation_t auth_operations[] = {
     {"POST", "/login/code", "auth.login.code", STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING, 0,
      INPUT(code_login_fields, cloudep_code_login_t), .run = run_code_login},
     {"POST", "/mfa/setup", "auth.mfa.setup", FACTOR, MEMBER, .run = run_mfa_setup},
-    {"POST", "/mfa/verify", "auth.mfa.verify", FACTOR, MEMBER, INPUT(mfa_verify_fields, cloudep_totp_code_t),
+    {"POST", "/mfa/verify", "auth.mfa.verify", FACTOR, RENEWS, INPUT(mfa_verify_fields, cloudep_totp_code_t),
      .run = run_mfa_verify},
     /* Whether passwords can be compared, its flow asks. */
-    {"POST", "/mfa/disable", "auth.mfa.disable", FACTOR, MEMBER, INPUT(mfa_disable_fields, cloudep_totp_removal_t),
+    {"POST", "/mfa/disable", "auth.mfa.disable", FACTOR, RENEWS, INPUT(mfa_disable_fields, cloudep_totp_removal_t),
      .run = run_mfa_disable},
     {"GET", "/mfa/status", "auth.mfa.status", LIVE, MEMBER | CLOUDEP_OPERATION_QUIET, .run = run_mfa_status},
-    {"POST", "/mfa/backup-codes", "auth.mfa.backup_codes", FACTOR, MEMBER, .run = run_mfa_backup_codes},
-    {"POST", "/mfa/backup-codes/verify", "auth.mfa.backup_codes.verify", FACTOR, MEMBER,
+    {"POST", "/mfa/backup-codes", "auth.mfa.backup_codes", FACTOR, RENEWS, .run = run_mfa_backup_codes},
+    {"POST", "/mfa/backup-codes/verify", "auth.mfa.backup_codes.verify", FACTOR, RENEWS,
      INPUT(mfa_backup_code_fields, cloudep_totp_code_t), .run = run_mfa_backup_code},
     {"POST", "/login/social/start", "auth.login.social.start", SOCIAL, 0,
      INPUT(social_login_fields, cloudep_social_entry_t), .run = run_social_login_start},
@@ -76,7 +77,7 @@ const cloudep_operation_t auth_operations[] = {
      LIVE | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING | CLOUDEP_NEEDS_MAIL, CLOUDEP_OPERATION_MEMBER,
      INPUT(reauthenticate_start_fields, cloudep_reauthentication_start_t), .run = run_reauthenticate_start},
     /* What a proof needs beyond these, its flow asks for. */
-    {"POST", "/reauthenticate", "auth.reauthenticate", LIVE, CLOUDEP_OPERATION_MEMBER,
+    {"POST", "/reauthenticate", "auth.reauthenticate", LIVE, CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_RENEWS,
      INPUT(reauthenticate_fields, cloudep_reauthentication_t), .run = run_reauthenticate},
     {"POST", "/undo", "auth.undo", CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_PROVIDER, 0,
      INPUT(undo_fields, cloudep_undo_t), .run = run_undo},

@@ -81,7 +81,7 @@ outcome($guesser->{client}->post("$totp/enroll-confirm", { code => totp_code($pe
 totp_rewind($server, $guesser);
 outcome($guesser->{client}->post("$mfa/verify", { code => totp_wrong_code($pending) }), 400, 28101000, 'after it a wrong one');
 outcome($guesser->{client}->post("$mfa/verify", { code => totp_code($pending) }), 200, 102000, 'and the right one');
-is($server->value("SELECT count(*) FROM cloudep.lockouts WHERE subject = :'uid'", uid => $guesser->{uid}), 0,
+is($server->value("SELECT count(*) FROM cloudep.budgets WHERE subject = :'uid'", uid => $guesser->{uid}), 0,
     'which forgets the wrong ones');
 
 # ---- backup codes

@@ -12,7 +12,7 @@
 static const cloudep_column_t columns[] = {CLOUDEP_OWN_SESSION_COLUMNS(SESSION, SESSION, "")};
 static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_own_session_t, columns);
 
-enum { LIST, END, RAISE, LIMIT, SEEN };
+enum { LIST, END, RAISE, LIMIT };
 
 /* clang-format off */
 
@@ -99,21 +99,6 @@ static const cloudep_statement_t statements[] = {
             "   AND session.id = extra.id",
         .repeatable = 1,
     },
-    [SEEN] = {
-        .label = "own_sessions_seen",
-        .sql =
-            "UPDATE cloudep.sessions AS session"
-            " SET seen_at = seen.at"
-            " FROM (SELECT given.tenant_id, given.id, to_timestamp(given.at) AS at"
-            "       FROM unnest((SELECT %s::uuid[]), (SELECT %s::uuid[]), (SELECT %s::bigint[]))"
-            "            AS given (tenant_id, id, at)"
-            "       ORDER BY given.tenant_id, given.id) AS seen"
-            " WHERE session.tenant_id = seen.tenant_id"
-            "   AND session.id = seen.id"
-            "   AND session.revoked_at IS NULL"
-            "   AND (session.seen_at IS NULL OR session.seen_at < seen.at)",
-        .repeatable = 1,
-    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_own_session_statements = CLOUDEP_STATEMENT_LIST(statements);
@@ -149,20 +134,4 @@ apr_status_t cloudep_own_sessions_limit(cloudep_db_t *db, apr_pool_t *p, const c
                                         int most)
 {
     return cloudep_db_run(db, p, NULL, &statements[LIMIT], CLOUDEP_ARGS(tenant_id, uid, apr_itoa(p, most)));
-}
-
-apr_status_t cloudep_own_sessions_seen(cloudep_db_t *db, apr_pool_t *p, const cloudep_seen_session_t *seen, int n)
-{
-    apr_array_header_t *tenants = apr_array_make(p, n, sizeof(const char *));
-    apr_array_header_t *ids = apr_array_make(p, n, sizeof(const char *));
-    apr_array_header_t *times = apr_array_make(p, n, sizeof(const char *));
-
-    for (int i = 0; i < n; i++) {
-        APR_ARRAY_PUSH(tenants, const char *) = seen[i].tenant_id;
-        APR_ARRAY_PUSH(ids, const char *) = seen[i].id;
-        APR_ARRAY_PUSH(times, const char *) = cloudep_arg_number(p, seen[i].at);
-    }
-    return cloudep_db_run(
-        db, p, NULL, &statements[SEEN],
-        CLOUDEP_ARGS(cloudep_arg_list(p, tenants), cloudep_arg_list(p, ids), cloudep_arg_list(p, times)));
 }

@@ -61,14 +61,4 @@ apr_status_t cloudep_own_sessions_end_others(cloudep_db_t *db, apr_pool_t *p, in
 apr_status_t cloudep_own_sessions_limit(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                         int most);
 
-/* A session that was seen. */
-typedef struct cloudep_seen_session_t {
-    const char *tenant_id; /* UUID, as the next */
-    const char *id;
-    apr_int64_t at; /* Unix seconds */
-} cloudep_seen_session_t;
-
-/** Notes when sessions were last seen, in one statement. @param n not 0 @return as cloudep_db_run */
-apr_status_t cloudep_own_sessions_seen(cloudep_db_t *db, apr_pool_t *p, const cloudep_seen_session_t *seen, int n);
-
 #endif

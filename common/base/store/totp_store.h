@@ -12,7 +12,6 @@
 #include "base/store/session_store.h"
 
 #define CLOUDEP_TOTP_PENDING_LIFETIME 600 /* seconds to confirm an enrolment */
-#define CLOUDEP_LOCKOUT_MFA "mfa"         /* lockout kind of second factors; its subject is the uid */
 
 /* clang-format off */
 
@@ -66,10 +65,17 @@ typedef struct cloudep_totp_t {
 
 /* A second factor that was right, to be burned. */
 typedef struct cloudep_totp_proof_t {
-    const char *secret; /* of a TOTP code: the sealed secret it was checked with; NULL for a backup code */
-    apr_int64_t step;   /* of a TOTP code */
-    const char *code;   /* of a backup code: its stored text */
+    const char *secret;  /* of a TOTP code: the sealed secret it was checked with; NULL for a backup code */
+    apr_int64_t step;    /* of a TOTP code */
+    const char *code;    /* of a backup code: its stored text */
+    const char *network; /* of the budget that judged it: its failures are forgotten */
 } cloudep_totp_proof_t;
+
+/* A code that was right for the secret that is being enrolled. */
+typedef struct cloudep_enrolment_t {
+    apr_int64_t step;
+    const char *network; /* of the budget row that judged it */
+} cloudep_enrolment_t;
 
 /** @return APR_NOTFOUND: no such member; CLOUDEP_EDATA: a row that cannot be; else as cloudep_db_run */
 apr_status_t cloudep_totp_load(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t **totp, const char *tenant_id,
@@ -89,8 +95,9 @@ apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *ten
  * @return APR_NOTFOUND: the step was used, or the enrolment is no longer the one that was loaded; CLOUDEP_ECONFLICT: a
  *         new code hit an old one, make others; else as cloudep_db_run
  */
-apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, apr_int64_t step,
-                                  const char *codes, const char *undo, const cloudep_message_t *message);
+apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp,
+                                  const cloudep_enrolment_t *right, const char *codes, const char *undo,
+                                  const cloudep_message_t *message);
 
 /** A new set of backup codes; the old ones are dead. @return APR_NOTFOUND: not enrolled; else as cloudep_totp_confirm
  */

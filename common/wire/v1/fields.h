@@ -14,7 +14,7 @@
 #define CLOUDEP_V1_OPTIONAL_TENANT(input) CLOUDEP_V1_TENANT_IF(input, 0)
 
 #define CLOUDEP_V1_TENANT_IF(input, required) \
-    {.name = "tenant_slug", .type = CLOUDEP_FIELD_SLUG, .flags = (required), \
+    {.name = "tenant_slug", .type = CLOUDEP_FIELD_SLUG, .flags = (required) | CLOUDEP_FIELD_TENANT, \
      .at = offsetof(input, tenant_slug)}
 
 #define CLOUDEP_V1_INVITE(input) \
