@@ -222,17 +222,20 @@ cloudep_outcome_t cloudep_social_identify(cloudep_context_t *ctx, const cloudep_
     return redeem(ctx, login, code, identity, NULL);
 }
 
-/* Why an address is not believed, for the operator: there may be a parameter to set. */
-static const char *why_not(const cloudep_oidc_profile_t *profile)
+/* Tells the operator why an address is not believed: there may be a parameter to set. */
+static void tell_why(cloudep_context_t *ctx, const char *provider, cloudep_email_state_e state)
 {
-    switch (profile->email_state) {
-    case CLOUDEP_EMAIL_ABSENT:
-        return "it sends no address that mail gets to: see to the scope, and to what the client may read there";
-    case CLOUDEP_EMAIL_UNSTATED:
-        return "it does not say email_verified: email=trusted believes it all the same";
-    default:
-        return "it says that the address is not verified";
+    if (state == CLOUDEP_EMAIL_UNSTATED) {
+        CLOUDEP_LOG(ctx, WARNING, 0,
+                    CENO(1282) "no registration by provider %s: it does not say whether an address is verified; "
+                               "email=trusted believes it all the same",
+                    provider);
+        return;
     }
+    CLOUDEP_LOG(ctx, INFO, 0, CENO(1281) "no registration by provider %s: %s", provider,
+                state == CLOUDEP_EMAIL_ABSENT
+                    ? "it sends no address that mail gets to; see to the scope, and to what the client may read there"
+                    : "it says that the address is not verified");
 }
 
 cloudep_outcome_t cloudep_social_redeem(cloudep_context_t *ctx, const cloudep_social_login_t *login, const char *code,
@@ -246,7 +249,7 @@ cloudep_outcome_t cloudep_social_redeem(cloudep_context_t *ctx, const cloudep_so
         return outcome;
     }
     if (!cloudep_oidc_believes(provider, &profile)) {
-        CLOUDEP_LOG(ctx, INFO, 0, CENO(1281) "no registration by provider %s: %s", provider->name, why_not(&profile));
+        tell_why(ctx, provider->name, profile.email_state);
         return cloudep_refuse(CLOUDEP_EMAIL_UNVERIFIED);
     }
     account->email = profile.email;

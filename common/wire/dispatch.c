@@ -189,7 +189,7 @@ static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
     if (call->ctx->config->off & operation->needs) {
         return cloudep_refuse(CLOUDEP_NOT_CONFIGURED);
     }
-    if (cloudep_uses_session_cookie(call->r)) {
+    if (cloudep_uses_session_cookie(call->r) && !(operation->flags & CLOUDEP_OPERATION_FORM)) {
         outcome = check_browser(call);
         if (cloudep_failed(outcome)) {
             return outcome;

@@ -29,7 +29,9 @@ enum {
     /* with MEMBER: changes a credential, or proves anew who asks: the session cookie, where it is that, gets a new
      * value */
     CLOUDEP_OPERATION_RENEWS = 32,
-    CLOUDEP_OPERATION_FORM = 64 /* fields come from a body of application/x-www-form-urlencoded, a browser's form */
+    /* fields come from a body of application/x-www-form-urlencoded that another site has a browser post: no cookie of
+     * ours comes along, and nothing may come of it that needs one */
+    CLOUDEP_OPERATION_FORM = 64
 };
 
 typedef struct cloudep_operation_t {

@@ -7,6 +7,7 @@
  */
 #include "base/jose/jwt.h"
 #include "flow.h"
+#include "flow/purpose.h"
 #include "flow/social_login.h"
 #include "oidc/oidc.h"
 
@@ -93,6 +94,14 @@ static void *serve(void *unused)
 static void start_provider(void)
 {
     static const char *row[] = {"google", provider.issuer, "client", "none", NULL};
+    static const char *posting[] = {"posting",
+                                    provider.issuer,
+                                    "client",
+                                    "none",
+                                    "response_mode=form_post",
+                                    "page=https://app.test/page?a=b",
+                                    "email=trusted",
+                                    NULL};
     const char *error = NULL;
     pthread_t thread;
 
@@ -102,8 +111,9 @@ static void start_provider(void)
     if (pthread_create(&thread, NULL, serve, NULL) != 0 || pthread_detach(thread) != 0) {
         flow_bail_out("no provider");
     }
-    flow.config.social_providers = apr_array_make(flow.pool, 1, sizeof(const char *const *));
+    flow.config.social_providers = apr_array_make(flow.pool, 2, sizeof(const char *const *));
     APR_ARRAY_PUSH(flow.config.social_providers, const char *const *) = row;
+    APR_ARRAY_PUSH(flow.config.social_providers, const char *const *) = posting;
     flow_must(cloudep_oidc_prepare(NULL, &flow.config, flow.pool, &error), error ? error : "the provider's row");
     flow_must(cloudep_oidc_child_init(NULL, &flow.config, flow.pool), "the provider's client");
 }
@@ -353,6 +363,60 @@ static void test_changed_meanwhile(void)
     flow_end(at);
 }
 
+/* A provider that posts, without our cookie. */
+static void test_form_post(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_social_registration_t in = {
+        .tenant_slug = SLUG, .invite_code = "open", .provider = "posting", .terms_version = "1", .redirect_uri = BACK};
+    cloudep_social_form_t form = {.code = "a b", .issuer = "https://id.test"};
+    cloudep_social_start_t start, other;
+    const cloudep_session_t *session;
+    const char *location = NULL;
+
+    is_outcome(enter(at, "open", &other), CLOUDEP_DONE, "a registration at a provider that does not post");
+    is_outcome(cloudep_social_register_start(at->ctx, &in, &start), CLOUDEP_DONE, "one at a provider that does");
+    ok(strstr(start.oauth_url, "response_mode=form_post") != NULL, "which is asked to");
+    form.state = parameter(at, other.oauth_url, "state");
+    is_outcome(cloudep_social_pass_on(at->ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, &form, &location),
+               CLOUDEP_STATE_INVALID, "a post for a provider without a page");
+    form.state = parameter(at, start.oauth_url, "state");
+    is_outcome(cloudep_social_pass_on(at->ctx, CLOUDEP_PURPOSE_SOCIAL_LOGIN, &form, &location), CLOUDEP_STATE_INVALID,
+               "a post to the callback of the other flow");
+    form.user = "{\"name\":{\"firstName\":\"Ada\",\"lastName\":\"L\"}}";
+    is_outcome(cloudep_social_pass_on(at->ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, &form, &location), CLOUDEP_DONE,
+               "a post to the right one");
+    is_str(
+        location,
+        apr_pstrcat(at->p, "https://app.test/page?a=b&code=a+b&state=", form.state, "&iss=https%3a%2f%2fid.test", NULL),
+        "goes on to the page");
+    form.user = "{\"name\":{\"firstName\":\"Eve\"}}";
+    is_outcome(cloudep_social_pass_on(at->ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, &form, &location), CLOUDEP_DONE,
+               "again, with another name");
+    says(at, &start, "posting", "posting@soc.test", 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_DONE, "none of it has used the state up");
+    is_value("Ada L", "the first name is the member's",
+             "SELECT display_name FROM cloudep.members WHERE email = 'posting@soc.test'");
+    is_outcome(cloudep_social_pass_on(at->ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, &form, &location),
+               CLOUDEP_STATE_INVALID, "a post for a state that was used");
+    is_outcome(cloudep_social_register_start(at->ctx, &in, &start), CLOUDEP_DONE, "another registration there");
+    form = (cloudep_social_form_t){.error = "access_denied", .state = parameter(at, start.oauth_url, "state")};
+    is_outcome(cloudep_social_pass_on(at->ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, &form, &location), CLOUDEP_DONE,
+               "an error is passed on");
+    is_str(location, apr_pstrcat(at->p, "https://app.test/page?a=b&error=access_denied&state=", form.state, NULL),
+           "as it is");
+    says(at, &start, "posting2", "posting2@soc.test", 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_DONE, "a registration without a name");
+    is_value("1", "has none of the one before",
+             "SELECT count(*) FROM cloudep.members WHERE email = 'posting2@soc.test' AND display_name IS NULL");
+    is_outcome(cloudep_social_register_start(at->ctx, &in, &start), CLOUDEP_DONE, "one that takes too long");
+    form.state = parameter(at, start.oauth_url, "state");
+    at->ctx->now += apr_time_from_sec((apr_int64_t)flow.config.social_lifetime + 1);
+    is_outcome(cloudep_social_pass_on(at->ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, &form, &location),
+               CLOUDEP_STATE_INVALID, "a post after its time");
+    flow_end(at);
+}
+
 typedef struct return_t {
     const cloudep_social_start_t *start;
 } return_t;
@@ -411,6 +475,7 @@ int main(void)
     test_state();
     test_account();
     test_changed_meanwhile();
+    test_form_post();
     test_at_once();
     test_lost();
     return done_testing();

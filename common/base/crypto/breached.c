@@ -86,19 +86,20 @@ int cloudep_breached_has(const cloudep_breached_t *breached, const char *passwor
     unsigned char hash[EVP_MAX_MD_SIZE];
     apr_uint64_t low = 0;
     apr_uint64_t high = breached->count;
+    apr_uint64_t wanted;
 
     if (!EVP_Digest(password, strlen(password), hash, NULL, EVP_sha1(), NULL)) {
         return 0;
     }
+    wanted = read_word(hash);
     while (low < high) {
         const apr_uint64_t middle = low + (high - low) / 2;
-        const int order = memcmp(breached->hashes + middle * BREACHED_WORD, hash, BREACHED_WORD); /* not a secret: those
-                                                                                                     in the file */
+        const apr_uint64_t found = read_word(breached->hashes + middle * BREACHED_WORD);
 
-        if (!order) {
+        if (found == wanted) {
             return 1;
         }
-        if (order < 0) {
+        if (found < wanted) {
             low = middle + 1;
         }
         else {

@@ -51,20 +51,20 @@ static apr_size_t hex_digits(const char *text)
 
 static apr_status_t add(import_t *import, const char *digits)
 {
-    unsigned char hash[BREACHED_WORD];
+    unsigned char entry[BREACHED_WORD];
     int order;
 
     for (int i = 0; i < BREACHED_WORD; i++) {
-        hash[i] = (unsigned char)(nibble(digits[2 * i]) << 4 | nibble(digits[2 * i + 1]));
+        entry[i] = (unsigned char)(nibble(digits[2 * i]) << 4 | nibble(digits[2 * i + 1]));
     }
-    order = import->count ? memcmp(import->last, hash, BREACHED_WORD) : -1;
+    order = import->count ? memcmp(import->last, entry, BREACHED_WORD) : -1;
     if (!order) {
         return APR_SUCCESS;
     }
     import->unsorted |= order > 0;
     import->count++;
-    memcpy(import->last, hash, BREACHED_WORD);
-    return apr_file_write_full(import->out, hash, BREACHED_WORD, NULL);
+    memcpy(import->last, entry, BREACHED_WORD);
+    return apr_file_write_full(import->out, entry, BREACHED_WORD, NULL);
 }
 
 /* A line of a file whose hashes all begin with prefix. CLOUDEP_EMALFORMED: it is none. */
@@ -168,7 +168,7 @@ static apr_status_t read_source(import_t *import, const char *path)
     return rv;
 }
 
-static int by_hash(const void *a, const void *b)
+static int by_entry(const void *a, const void *b)
 {
     return memcmp(a, b, BREACHED_WORD);
 }
@@ -179,7 +179,7 @@ static apr_status_t sort(import_t *import)
     const apr_size_t size = BREACHED_HEADER + (apr_size_t)import->count * BREACHED_WORD;
     apr_file_t *file;
     apr_mmap_t *mapped;
-    unsigned char *hashes;
+    unsigned char *entries;
     apr_uint64_t kept = 1;
     apr_status_t rv =
         apr_file_open(&file, import->path, APR_FOPEN_READ | APR_FOPEN_WRITE, APR_FPROT_OS_DEFAULT, import->pool);
@@ -188,11 +188,11 @@ static apr_status_t sort(import_t *import)
         (rv = apr_mmap_create(&mapped, file, 0, size, APR_MMAP_READ | APR_MMAP_WRITE, import->pool)) != APR_SUCCESS) {
         return rv;
     }
-    hashes = (unsigned char *)mapped->mm + BREACHED_HEADER;
-    qsort(hashes, (size_t)import->count, BREACHED_WORD, by_hash);
+    entries = (unsigned char *)mapped->mm + BREACHED_HEADER;
+    qsort(entries, (size_t)import->count, BREACHED_WORD, by_entry);
     for (apr_uint64_t i = 1; i < import->count; i++) {
-        if (memcmp(hashes + i * BREACHED_WORD, hashes + (kept - 1) * BREACHED_WORD, BREACHED_WORD)) {
-            memmove(hashes + kept * BREACHED_WORD, hashes + i * BREACHED_WORD, BREACHED_WORD);
+        if (memcmp(entries + i * BREACHED_WORD, entries + (kept - 1) * BREACHED_WORD, BREACHED_WORD)) {
+            memmove(entries + kept * BREACHED_WORD, entries + i * BREACHED_WORD, BREACHED_WORD);
             kept++;
         }
     }

@@ -21,18 +21,18 @@ struct cloudep_jwks_t {
 
 /* The first row that fits a key of ours without "alg" is that key's algorithm; somebody else's is good for all. */
 static const cloudep_alg_t algorithms[] = {
-    {"ES256", CLOUDEP_KTY_EC, "EC", "P-256", "SHA256", 32, CLOUDEP_KEY_SIGN},
-    {"ES384", CLOUDEP_KTY_EC, "EC", "P-384", "SHA384", 48, CLOUDEP_KEY_SIGN},
-    {"ES512", CLOUDEP_KTY_EC, "EC", "P-521", "SHA512", 66, CLOUDEP_KEY_SIGN},
-    {"RS256", CLOUDEP_KTY_RSA, "RSA", NULL, "SHA256", 0, CLOUDEP_KEY_SIGN},
-    {"RS384", CLOUDEP_KTY_RSA, "RSA", NULL, "SHA384", 0, CLOUDEP_KEY_SIGN},
-    {"RS512", CLOUDEP_KTY_RSA, "RSA", NULL, "SHA512", 0, CLOUDEP_KEY_SIGN},
-    {"PS256", CLOUDEP_KTY_RSA, "RSA", NULL, "SHA256", 0, CLOUDEP_KEY_SIGN, .pss = 1},
-    {"PS384", CLOUDEP_KTY_RSA, "RSA", NULL, "SHA384", 0, CLOUDEP_KEY_SIGN, .pss = 1},
-    {"PS512", CLOUDEP_KTY_RSA, "RSA", NULL, "SHA512", 0, CLOUDEP_KEY_SIGN, .pss = 1},
-    {"EdDSA", CLOUDEP_KTY_OKP, "OKP", "Ed25519", NULL, 32, CLOUDEP_KEY_SIGN},
-    {"HS256", CLOUDEP_KTY_OCT, "oct", NULL, "SHA256", 32, CLOUDEP_KEY_SIGN},
-    {"A256GCM", CLOUDEP_KTY_OCT, "oct", NULL, NULL, 32, CLOUDEP_KEY_SEAL},
+    {"ES256", CLOUDEP_KTY_EC, 0, "EC", "P-256", "SHA256", 32, CLOUDEP_KEY_SIGN},
+    {"ES384", CLOUDEP_KTY_EC, 0, "EC", "P-384", "SHA384", 48, CLOUDEP_KEY_SIGN},
+    {"ES512", CLOUDEP_KTY_EC, 0, "EC", "P-521", "SHA512", 66, CLOUDEP_KEY_SIGN},
+    {"RS256", CLOUDEP_KTY_RSA, 0, "RSA", NULL, "SHA256", 0, CLOUDEP_KEY_SIGN},
+    {"RS384", CLOUDEP_KTY_RSA, 0, "RSA", NULL, "SHA384", 0, CLOUDEP_KEY_SIGN},
+    {"RS512", CLOUDEP_KTY_RSA, 0, "RSA", NULL, "SHA512", 0, CLOUDEP_KEY_SIGN},
+    {"PS256", CLOUDEP_KTY_RSA, 1, "RSA", NULL, "SHA256", 0, CLOUDEP_KEY_SIGN},
+    {"PS384", CLOUDEP_KTY_RSA, 1, "RSA", NULL, "SHA384", 0, CLOUDEP_KEY_SIGN},
+    {"PS512", CLOUDEP_KTY_RSA, 1, "RSA", NULL, "SHA512", 0, CLOUDEP_KEY_SIGN},
+    {"EdDSA", CLOUDEP_KTY_OKP, 0, "OKP", "Ed25519", NULL, 32, CLOUDEP_KEY_SIGN},
+    {"HS256", CLOUDEP_KTY_OCT, 0, "oct", NULL, "SHA256", 32, CLOUDEP_KEY_SIGN},
+    {"A256GCM", CLOUDEP_KTY_OCT, 0, "oct", NULL, NULL, 32, CLOUDEP_KEY_SEAL},
 };
 #define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
 #define MOST_OF_A_KEY 6 /* algorithms that a key without "alg" may be good for: those of RSA */

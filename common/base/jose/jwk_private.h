@@ -13,12 +13,12 @@ typedef enum { CLOUDEP_KTY_EC, CLOUDEP_KTY_RSA, CLOUDEP_KTY_OKP, CLOUDEP_KTY_OCT
 typedef struct cloudep_alg_t {
     const char *name; /* JWA name */
     cloudep_kty_t kty;
+    int pss; /* RSASSA-PSS, with a salt as long as the digest (RFC 7518, section 3.5) */
     const char *kty_name;
     const char *crv;    /* JWK name of the curve, which OpenSSL knows too; NULL: kty has none */
     const char *digest; /* NULL: the algorithm has its own */
     int size;           /* bytes of a coordinate, or of an oct key (HS256: at least) */
     cloudep_key_use_t use;
-    int pss; /* RSASSA-PSS, with a salt as long as the digest (RFC 7518, section 3.5) */
 } cloudep_alg_t;
 
 struct cloudep_jwk_t {

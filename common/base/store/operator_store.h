@@ -345,7 +345,8 @@ cloudep_operator_end_t cloudep_operator_lockout_clear;
     NEXT(TEXT, method, event ".method") \
     NEXT(TEXT, address, event ".address") \
     NEXT(TEXT, user_agent, event ".user_agent") \
-    NEXT(TEXT, request_id, event ".request_id")
+    NEXT(TEXT, request_id, event ".request_id") \
+    NEXT(INTEGER, count, event ".count") /* what it stands for: failures that were counted */
 
 typedef struct cloudep_operator_event_t {
     CLOUDEP_OPERATOR_EVENT_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
