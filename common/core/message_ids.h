@@ -72,6 +72,9 @@
     MESSAGE(1242, "err")                                                                                               \
     MESSAGE(1244, "err")                                                                                               \
     MESSAGE(1245, "notice")                                                                                            \
+    MESSAGE(1280, "warning")                                                                                           \
+    MESSAGE(1281, "info")                                                                                              \
+    MESSAGE(1282, "warning")                                                                                           \
     MESSAGE(1300, "crit")                                                                                              \
     MESSAGE(1301, "warning")                                                                                           \
     MESSAGE(1302, "warning")                                                                                           \

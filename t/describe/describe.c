@@ -4,7 +4,7 @@
  *
  *     directives  [{name, kind, default, min, max, context, help}]  default: null where there is none
  *     messages    [{id, levels}]
- *     operations  [{name, method, prefix, path, member, query, quiet, codes: {reason: {status, code, message}},
+ *     operations  [{name, method, prefix, path, member, query, form, quiet, codes: {reason: {status, code, message}},
  *                  fields: [{name, type, required, clear, min, max}],
  *                  when, instead: the fields of a body that has the field "when"; null and [] where there is one
  * shape}] reasons     [word] rules       [word] version     [number]

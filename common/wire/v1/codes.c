@@ -248,6 +248,10 @@ static const exception_t exceptions[] = {
     {"auth.password.forgot", CLOUDEP_TOO_MANY_GUESSES, .scope = MEMBER},
     {"auth.login.mfa", CLOUDEP_CHALLENGE_GONE, .scope = AUTH, .messages = {
         "no such challenge, or it is over: log in again", "沒有這個 challenge,或它已結束:請重新登入"}},
+    {"auth.register.social.form", CLOUDEP_MEDIA_TYPE_UNSUPPORTED, .messages = {
+        "the body must be application/x-www-form-urlencoded", "內容必須是 application/x-www-form-urlencoded"}},
+    {"auth.login.social.form", CLOUDEP_MEDIA_TYPE_UNSUPPORTED, .messages = {
+        "the body must be application/x-www-form-urlencoded", "內容必須是 application/x-www-form-urlencoded"}},
     {"auth.login", CLOUDEP_CHALLENGE_GONE, .scope = AUTH, .messages = {
         "no such challenge, or it is over: log in again", "沒有這個 challenge,或它已結束:請重新登入"}},
     /* The MFA API knows 400 and 401 where the members' operations have more. */
