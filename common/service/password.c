@@ -87,7 +87,7 @@ static apr_status_t give(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
                                      .email = member->email,
                                      .display_name = member->display_name,
                                      .language = member->language,
-                                     .first_password = !member->has_password && !member->password_due};
+                                     .first_password = !member->has_password};
     const char *form;
 
     *reason = NULL;

@@ -178,7 +178,7 @@ apr_status_t cloudep_keyfile_load_text(const cloudep_jwks_t **out, char **text, 
 
 apr_status_t cloudep_keyfile_load(const cloudep_jwks_t **out, apr_pool_t *pool, const char *path, const char **error)
 {
-    char *text;
+    char *text = NULL;
     apr_size_t len = 0;
     const apr_status_t rv = cloudep_keyfile_load_text(out, &text, &len, pool, path, error);
 
