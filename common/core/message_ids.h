@@ -72,6 +72,9 @@
     MESSAGE(1242, "err")                                                                                               \
     MESSAGE(1244, "err")                                                                                               \
     MESSAGE(1245, "notice")                                                                                            \
+    MESSAGE(1280, "warning")                                                                                           \
+    MESSAGE(1281, "info")                                                                                              \
+    MESSAGE(1282, "warning")                                                                                           \
     MESSAGE(1300, "crit")                                                                                              \
     MESSAGE(1301, "warning")                                                                                           \
     MESSAGE(1302, "warning")                                                                                           \
@@ -79,6 +82,8 @@
     MESSAGE(1304, "notice")                                                                                            \
     MESSAGE(1305, "crit")                                                                                              \
     MESSAGE(1306, "warning")                                                                                           \
+    MESSAGE(1360, "warning")                                                                                           \
+    MESSAGE(1361, "warning")                                                                                           \
     MESSAGE(1380, "info")                                                                                              \
     MESSAGE(1381, "info")                                                                                              \
     MESSAGE(1382, "err")

@@ -15,7 +15,7 @@
 
 #define FIELD(member) offsetof(cloudep_totp_removal_t, member)
 
-static cloudep_outcome_t remove_all(cloudep_context_t *ctx, const cloudep_totp_t *totp)
+static cloudep_outcome_t remove_all(cloudep_context_t *ctx, const cloudep_principal_t *who, const cloudep_totp_t *totp)
 {
     const cloudep_message_t *notice;
     cloudep_outcome_t outcome = cloudep_notice_new(ctx, &notice, totp->tenant, totp->member, "totp_disabled", 0);
@@ -24,7 +24,8 @@ static cloudep_outcome_t remove_all(cloudep_context_t *ctx, const cloudep_totp_t
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    rv = cloudep_totp_remove(cloudep_database(ctx), ctx->p, totp->member->tenant_id, totp->member->uid, notice);
+    rv = cloudep_totp_remove(cloudep_database(ctx), ctx->p, totp->member->tenant_id, totp->member->uid, who->session_id,
+                             notice);
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "removing the second factor");
     }
@@ -43,18 +44,17 @@ cloudep_outcome_t cloudep_remove_totp(cloudep_context_t *ctx, const cloudep_prin
     if (totp->secret && cloudep_failed(outcome = cloudep_require_fresh(ctx, who))) {
         return outcome;
     }
-    return remove_all(ctx, totp);
+    return remove_all(ctx, who, totp);
 }
 
 static cloudep_outcome_t compare_password(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *password)
 {
-    const cloudep_idp_user_t user = {.tenant = totp->tenant, .uid = totp->member->uid, .email = totp->member->email};
     cloudep_outcome_t outcome;
 
     if (ctx->config->off & CLOUDEP_NEEDS_PROVIDER) {
         return cloudep_refuse(CLOUDEP_NOT_CONFIGURED);
     }
-    outcome = cloudep_compare_password(ctx, &user, password, 1);
+    outcome = cloudep_compare_password(ctx, totp->tenant, totp->member, totp->member->email, password, 1);
     return outcome.reason == CLOUDEP_CREDENTIALS_WRONG ? cloudep_refuse(CLOUDEP_PASSWORD_WRONG) : outcome;
 }
 
@@ -92,5 +92,5 @@ cloudep_outcome_t cloudep_disable_totp(cloudep_context_t *ctx, const cloudep_pri
     else if (in->password) {
         outcome = compare_password(ctx, totp, in->password);
     }
-    return cloudep_failed(outcome) ? outcome : remove_all(ctx, totp);
+    return cloudep_failed(outcome) ? outcome : remove_all(ctx, who, totp);
 }

@@ -8,14 +8,13 @@
 #include "core/settings.h"
 #include "access/mount.h"
 
-/* The query string's arguments with repetitions kept; NULL: not decodable. */
-static apr_table_t *arguments_of(request_rec *r)
+/* The arguments of a query string or a form with repetitions kept; NULL: not decodable. */
+static apr_table_t *arguments_of(apr_pool_t *p, const char *args)
 {
-    apr_table_t *table = apr_table_make(r->pool, 4);
-    const char *args = r->args ? r->args : "";
+    apr_table_t *table = apr_table_make(p, 4);
 
     while (*args) {
-        char *pair = ap_getword(r->pool, &args, '&');
+        char *pair = ap_getword(p, &args, '&');
         char *value = strchr(pair, '=');
 
         if (!value) {
@@ -88,7 +87,7 @@ static void fill(const cloudep_call_t *call, const cloudep_field_value_t *values
 
 static cloudep_outcome_t read_query(cloudep_call_t *call)
 {
-    const apr_table_t *arguments = arguments_of(call->r);
+    const apr_table_t *arguments = arguments_of(call->ctx->p, call->r->args ? call->r->args : "");
     cloudep_field_value_t *values;
     apr_array_header_t *errors;
 
@@ -100,6 +99,28 @@ static cloudep_outcome_t read_query(cloudep_call_t *call)
     }
     if ((call->operation->flags & CLOUDEP_OPERATION_STRICT_QUERY) && has_strange_arguments(call)) {
         return cloudep_refuse(CLOUDEP_REQUEST_MALFORMED);
+    }
+    fill(call, values);
+    return cloudep_done();
+}
+
+static cloudep_outcome_t read_form(cloudep_call_t *call, int *rc)
+{
+    const apr_table_t *arguments;
+    cloudep_field_value_t *values;
+    apr_array_header_t *errors;
+    const char *form = NULL;
+    apr_size_t length = 0;
+    cloudep_outcome_t outcome = cloudep_read_text(call, &form, &length, rc);
+
+    if (cloudep_failed(outcome) || *rc != OK) {
+        return outcome;
+    }
+    if (strlen(form) != length || !(arguments = arguments_of(call->ctx->p, form))) {
+        return (cloudep_outcome_t){.reason = CLOUDEP_REQUEST_MALFORMED, .why = "the form is not well formed"};
+    }
+    if (cloudep_field_check_query(&values, &errors, call->operation->fields, arguments, call->ctx->p) != APR_SUCCESS) {
+        return refuse_fields(call, errors);
     }
     fill(call, values);
     return cloudep_done();
@@ -207,7 +228,10 @@ cloudep_outcome_t cloudep_read_fields(cloudep_call_t *call, int *rc)
     if (!call->operation->fields) {
         return cloudep_done();
     }
-    return call->operation->flags & CLOUDEP_OPERATION_QUERY ? read_query(call) : read_body(call, rc);
+    if (call->operation->flags & CLOUDEP_OPERATION_QUERY) {
+        return read_query(call);
+    }
+    return call->operation->flags & CLOUDEP_OPERATION_FORM ? read_form(call, rc) : read_body(call, rc);
 }
 
 const char *cloudep_field_name(const cloudep_call_t *call, apr_size_t at)

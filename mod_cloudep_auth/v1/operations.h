@@ -65,10 +65,13 @@ cloudep_outcome_t run_logout(cloudep_call_t *call);
 
 /* social.c */
 extern const cloudep_field_t social_register_fields[], social_login_fields[], social_callback_fields[];
+extern const cloudep_field_t social_form_fields[];
 cloudep_outcome_t run_social_register_start(cloudep_call_t *call);
 cloudep_outcome_t run_social_register_callback(cloudep_call_t *call);
 cloudep_outcome_t run_social_login_start(cloudep_call_t *call);
 cloudep_outcome_t run_social_login_callback(cloudep_call_t *call);
+cloudep_outcome_t run_social_register_form(cloudep_call_t *call);
+cloudep_outcome_t run_social_login_form(cloudep_call_t *call);
 
 /* exchange.c */
 extern const cloudep_field_t exchange_fields[];

@@ -177,4 +177,19 @@ for my $way ('a right password', 'a right password beside a wrong code', 'a back
         "$way: it was mailed");
 }
 
+# ---- what was proved by an authenticator that is gone
+
+my $proved = totp_enroll(register_member(), $server);
+totp_rewind($server, $proved);
+my $there = $anybody->with(token => $anybody->post($login, { challenge_id => login($proved)->data->{mfa_challenge_id},
+            mfa_code => totp_code($proved->{totp}) })->data->{access_token});
+$server->psql("UPDATE cloudep.sessions SET mfa_at = now(), mfa_method = 'passkey', amr = 'pop' WHERE id = :'id'::uuid",
+    id => (grep { !$_->{current} } @{ $there->get('/api/v1/members/me/sessions')->data->{sessions} })[0]{id});
+my $third = $anybody->with(token => $anybody->post($login, { challenge_id => login($proved)->data->{mfa_challenge_id},
+            mfa_code => $proved->{backup}[0] })->data->{access_token});
+outcome($there->post("$mfa/disable", { password => $proved->{password} }), 200, 102000, 'TOTP is disabled in one of three sessions');
+is_deeply([map { $_->{second_factor} } @{ $there->get('/api/v1/members/me/sessions')->data->{sessions} }],
+    [undef, 'totp', 'passkey'], 'the others lose what was proved by it, but for a passkey');
+is($third->get('/api/v1/members/me')->status, 200, 'and go on');
+
 finish();

@@ -4,7 +4,7 @@
  *
  *     directives  [{name, kind, default, min, max, context, help}]  default: null where there is none
  *     messages    [{id, levels}]
- *     operations  [{name, method, prefix, path, member, query, quiet, codes: {reason: {status, code, message}},
+ *     operations  [{name, method, prefix, path, member, query, form, quiet, codes: {reason: {status, code, message}},
  *                  fields: [{name, type, required, clear, min, max}],
  *                  when, instead: the fields of a body that has the field "when"; null and [] where there is one
  * shape}] reasons     [word] rules       [word] version     [number]
@@ -64,7 +64,8 @@ static json_t *directives(void)
 #define PLACE_FLAG(member, name, help) add(list, "flag", name, "directory", flag(0), NULL, NULL, help);
 #define PLACE_TEXT(member, name, setter, help) add(list, "text", name, "directory", NULL, NULL, NULL, help);
 #define PLACE_LIST(member, name, setter, help) add(list, "list", name, "directory", NULL, NULL, NULL, help);
-    CLOUDEP_PLACE_SETTINGS(PLACE_FLAG, PLACE_TEXT, PLACE_LIST, PLACE_TEXT)
+#define PLACE_PAIR(member, name, setter, help) add(list, "pair", name, "directory", NULL, NULL, NULL, help);
+    CLOUDEP_PLACE_SETTINGS(PLACE_FLAG, PLACE_TEXT, PLACE_LIST, PLACE_TEXT, PLACE_PAIR)
     return list;
 }
 

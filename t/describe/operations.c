@@ -68,9 +68,10 @@ json_t *describe_operations(void)
     for (size_t i = 0; i < sizeof(apis) / sizeof(apis[0]); i++) {
         for (const cloudep_operation_t *at = apis[i].operations; at->method; at++) {
             append(list,
-                   json_pack("{ss,ss,ss,ss,sb,sb,sb,so,so,ss?,so}", "name", at->name, "method", at->method, "prefix",
+                   json_pack("{ss,ss,ss,ss,sb,sb,sb,sb,so,so,ss?,so}", "name", at->name, "method", at->method, "prefix",
                              apis[i].prefix, "path", at->path, "member", (at->flags & CLOUDEP_OPERATION_MEMBER) != 0,
-                             "query", (at->flags & CLOUDEP_OPERATION_QUERY) != 0, "quiet",
+                             "query", (at->flags & CLOUDEP_OPERATION_QUERY) != 0, "form",
+                             (at->flags & CLOUDEP_OPERATION_FORM) != 0, "quiet",
                              (at->flags & CLOUDEP_OPERATION_QUIET) != 0, "fields", fields_of(at), "codes", codes_of(at),
                              "when", at->when, "instead", fields_of(at->instead)));
         }

@@ -84,7 +84,8 @@ same([map { "$_->[0] $_->[1]" } grep { $_->[1] ne $KEYS } @operations], [keys %s
 sub takes {
     my ($operation) = @_;
     my @parameters = grep { $_->{in} ne 'path' } map { resolve($_) } @{ $operation->{parameters} // [] };
-    my $schema = resolve(($operation->{requestBody} // {})->{content}{'application/json'}{schema} // {});
+    my ($content) = values %{ ($operation->{requestBody} // {})->{content} // {} };
+    my $schema = resolve(($content // {})->{schema} // {});
     return join ' | ', map { names(@parameters, properties(resolve($_))) } @{ $schema->{oneOf} // [$schema] };
 }
 

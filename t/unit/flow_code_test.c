@@ -145,7 +145,12 @@ static void test_target(void)
         is_outcome(forgot_from(at, HOME, "target@cds.test", &out), CLOUDEP_DONE, "a known network has one of its own");
     }
     is_outcome(forgot_from(at, HOME, "target@cds.test", &out), CLOUDEP_TOO_MANY_CODES, "up to the same number");
-    is_outcome(forgot_from(at, "192.0.2.2", "target@cds.test", &out), CLOUDEP_DONE, "and each its own");
+    flow.config.code_cooldown = 60;
+    for (int i = 0; i < 2; i++) {
+        is_outcome(forgot_from(at, HOME, "target@cds.test", &out), CLOUDEP_TOO_MANY_CODES,
+                   "what is refused for the cap begins no cooldown");
+    }
+    is_outcome(forgot_from(at, "192.0.2.2", "target@cds.test", &out), CLOUDEP_DONE, "each known network has its own");
     flow_end(at);
 }
 
@@ -175,8 +180,31 @@ static void test_network(void)
     for (int i = 0; i < 2; i++) {
         (void)forgot_from(at, "198.18.1.1", "nobody2@cds.test", &out);
     }
+    (void)flow_logged("");
     is_outcome(forgot_from(at, "198.18.1.1", "nobody3@cds.test", &out), CLOUDEP_TOO_MANY_CODES, "up to its cap");
+    is_int(flow_logged("cap reached"), 1, "the log tells that");
+    (void)forgot_from(at, "198.18.1.1", "nobody4@cds.test", &out);
+    is_int(flow_logged("cap reached"), 0, "once");
     flow.config.conceal_accounts = 0;
+    flow_end(at);
+}
+
+/* A stranger with an IPv6 /48 takes away what they asked for themselves, and not what another network did. */
+static void test_wide_network(void)
+{
+    flow_case_t *at = in_an_hour_of_its_own();
+    const cloudep_session_t *session;
+    cloudep_forgot_result_t other, own;
+    cloudep_challenge_t *challenge;
+
+    flow_member(at, SLUG, "wide@cds.test", &session);
+    (void)forgot_from(at, "198.51.100.1", "wide@cds.test", &other);
+    at->ctx->network48 = "2001:db8:2::/48";
+    for (int i = 0; i < 20; i++) {
+        (void)forgot_from(at, apr_psprintf(at->p, "2001:db8:2:%d::/64", i), "wide@cds.test", &own);
+    }
+    is_int(cloudep_challenge_load(&challenge, &flow.run.challenges, other.challenge_id, at->p), APR_SUCCESS,
+           "twenty networks of one /48 take no other network's challenge away");
     flow_end(at);
 }
 
@@ -195,9 +223,9 @@ static void test_nobody(void)
            "codes for nobody are asked for as often as one likes");
     is_int(flow_logged("no more codes to nobody for this tenant"), 1, "the log tells when they are many");
     is_int(strangers(at, "198.51.101", 3, "real@cds.test", CLOUDEP_DONE), 3, "and leave the members theirs");
-    is_outcome(forgot_from(at, HOME, "real@cds.test", &out), CLOUDEP_TOO_MANY_CODES, "up to the tenant's cap");
     is_outcome(forgot_from(at, HOME, "nobody-at-all@cds.test", &out), CLOUDEP_TOO_MANY_CODES,
-               "which nobody is told like everybody");
+               "when the tenant's cap is reached nobody gets one");
+    is_outcome(forgot_from(at, HOME, "real@cds.test", &out), CLOUDEP_TOO_MANY_CODES, "like everybody");
     flow.config.codes_per_tenant = 1000000;
     flow.config.codes_per_target = 3;
     is_int(strangers(at, "198.51.102", 5, "nobody-yet@cds.test", CLOUDEP_DONE), 3,
@@ -596,6 +624,7 @@ int main(void)
     test_cooldown();
     test_target();
     test_network();
+    test_wide_network();
     test_nobody();
     test_calls();
     test_counted();

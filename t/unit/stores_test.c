@@ -9,8 +9,10 @@
 #include "base/store/credential_store.h"
 #include "base/store/event_store.h"
 #include "base/store/identity_store.h"
+#include "base/store/link_store.h"
 #include "base/store/liveness_store.h"
 #include "base/store/operator_store.h"
+#include "base/store/own_session_store.h"
 #include "base/store/password_store.h"
 #include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
@@ -416,6 +418,62 @@ static apr_int64_t idle_left(const cloudep_session_t *session)
                : -1;
 }
 
+/* A session of the member, opened so many seconds ago. */
+static const char *opened(const char *uid, int seconds_ago)
+{
+    cloudep_session_t session = session_of(uid, "pwd", NULL);
+
+    (void)cloudep_session_open(db, p, &session);
+    postgres_sql(apr_psprintf(p,
+                              "UPDATE cloudep.sessions SET created_at = now() - interval '%d seconds' WHERE id = '%s'",
+                              seconds_ago, session.id));
+    return session.id;
+}
+
+/* Whether each of sessions that were opened in that order lives: "yyn". */
+static const char *living(const char *uid)
+{
+    return apr_pstrdup(
+        p, postgres_value("SELECT string_agg(CASE WHEN revoked_at IS NULL THEN 'y' ELSE 'n' END, '' ORDER BY"
+                          " created_at) FROM cloudep.sessions WHERE uid = $1::uuid",
+                          uid, NULL));
+}
+
+static void test_own_sessions(void)
+{
+    const char *uid = register_member("own@example.com");
+    const char *other = register_member("other@example.com");
+    const char *one, *two, *three, *foreign;
+    apr_array_header_t *rows;
+    int ended;
+
+    postgres_sql("DELETE FROM cloudep.sessions"); /* of their registrations */
+    one = opened(uid, 30);
+    two = opened(uid, 20);
+    three = opened(uid, 10);
+    foreign = opened(other, 40);
+    is_int(cloudep_own_sessions(&rows, p, db, tenant->id, uid, one, NULL, 10), APR_SUCCESS, "sessions are listed");
+    ok(rows->nelts == 3 && !strcmp(APR_ARRAY_IDX(rows, 0, cloudep_own_session_t).id, three), "the newest first");
+    is_int(cloudep_own_session_end(db, p, tenant->id, uid, foreign), APR_NOTFOUND, "another member's is not ended");
+    is_int(cloudep_own_session_end(db, p, one, uid, one), APR_NOTFOUND, "nor one in another tenant");
+    is_int(cloudep_own_sessions_limit(db, p, tenant->id, uid, 3), APR_SUCCESS, "as many as may be");
+    is_str(living(uid), "yyy", "all live");
+    is_int(cloudep_own_sessions_limit(db, p, tenant->id, uid, 2), APR_SUCCESS, "one more");
+    is_str(living(uid), "nyy", "the oldest ends");
+    is_int(cloudep_own_sessions_end_others(db, p, &ended, tenant->id, uid, one), APR_NOTFOUND,
+           "one that is over ends no others");
+    is_int(cloudep_own_sessions_end_others(db, p, &ended, tenant->id, uid, foreign), APR_NOTFOUND,
+           "nor does another member's");
+    is_str(living(uid), "nyy", "so they live");
+    is_int(cloudep_own_sessions_end_others(db, p, &ended, tenant->id, uid, two), APR_SUCCESS, "a live one does");
+    is_int(ended, 1, "as many as there were");
+    is_str(living(uid), "nyn", "and goes on");
+    postgres_sql("UPDATE cloudep.sessions SET revoked_at = NULL");
+    is_int(cloudep_own_sessions_end_others(db, p, &ended, tenant->id, uid, three), APR_NOTFOUND,
+           "one of an older generation ends no others, whatever its row says");
+    is_str(living(other), "y", "another member has lost none");
+}
+
 static void test_slide(void)
 {
     const char *uid = register_member("slide@example.com");
@@ -436,9 +494,18 @@ static void test_slide(void)
     ok(idle_left(&used) > 480 && idle_left(&used) <= 500, "a session lives on from its use");
     ok(idle_left(&idle) <= 100, "one that had ended by then does not");
     ok(idle_left(&unused) <= 100, "nor one that was not used");
+    uses[1] = (cloudep_use_t){tenant->id, unused.id, now - 3, 0};
+    (void)cloudep_sessions_slide(db, p, &uses[1], 1, 500);
+    ok(idle_left(&unused) <= 100, "nor one that a token speaks for");
+    is_value("true", "but when that was seen is noted",
+             "SELECT (seen_at < now() - interval '2 seconds')::text FROM cloudep.sessions WHERE id = $1::uuid",
+             unused.id);
     uses[0].at = now - 100;
     (void)cloudep_sessions_slide(db, p, uses, 1, 500);
     ok(idle_left(&used) > 480, "an earlier use shortens nothing");
+    is_value("true", "and a session was last seen when it was last seen",
+             "SELECT (seen_at > now() - interval '50 seconds')::text FROM cloudep.sessions WHERE id = $1::uuid",
+             used.id);
     uses[0].at = now;
     (void)cloudep_sessions_slide(db, p, uses, 1, 5000);
     ok(idle_left(&used) > 900 && idle_left(&used) <= 1000, "no session lives longer than its lifetime");
@@ -497,7 +564,7 @@ static void test_totp(void)
            APR_SUCCESS, "a session is stepped up by a backup code");
     is_value("backup_code", "a session stepped up by a backup code says so",
              "SELECT mfa_method FROM cloudep.sessions WHERE id = $1::uuid", session.id);
-    is_int(cloudep_totp_remove(db, p, tenant->id, uid, notice(uid)), APR_SUCCESS, "the enrolment is removed");
+    is_int(cloudep_totp_remove(db, p, tenant->id, uid, NULL, notice(uid)), APR_SUCCESS, "the enrolment is removed");
     free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", uid, NULL));
     is_int(cloudep_totp_login(db, p, &step, &second, notice(uid)), CLOUDEP_EREFUSED, "a suspended member is refused");
 }
@@ -610,21 +677,58 @@ static void test_expiry_bound(void)
              "auth.recent");
 }
 
+/* Of a member with the password "one" of 1.0. */
+static void test_password_form(const char *uid)
+{
+    cloudep_credential_t credential = {.phc = "one", .form = CLOUDEP_PASSWORD_OPAQUE};
+    cloudep_password_state_t state = {0};
+
+    is_int(cloudep_credential_renew(db, p, tenant->id, uid, "one", &credential), APR_SUCCESS, "a form is noted");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "the same password is there");
+    ok(!strcmp(credential.phc, "one") && credential.form == CLOUDEP_PASSWORD_OPAQUE, "with its form");
+    free(postgres_value("UPDATE cloudep.credentials SET phc = 'of 1.0' WHERE uid = $1::uuid RETURNING uid", uid, NULL));
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "a node of 1.0 stored another");
+    is_int(credential.form, CLOUDEP_PASSWORD_RAW, "which is as it was typed");
+    credential = (cloudep_credential_t){.phc = "one", .form = CLOUDEP_PASSWORD_RAW};
+    is_int(cloudep_credential_renew(db, p, tenant->id, uid, "of 1.0", &credential), APR_SUCCESS, "a hash is renewed");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "it is there");
+    is_int(credential.form, CLOUDEP_PASSWORD_RAW, "as it was typed still");
+
+    free(postgres_value("UPDATE cloudep.members SET password_form = NULL WHERE uid = $1::uuid RETURNING uid", uid,
+                        NULL));
+    is_int(cloudep_password_load(db, p, &state, tenant->id, uid, NULL), APR_SUCCESS, "the member is looked up");
+    ok(!state.member->password_form, "the provider has what was typed");
+    free(postgres_value(
+        "UPDATE cloudep.members SET sessions_from = sessions_from + 1 WHERE uid = $1::uuid RETURNING uid", uid, NULL));
+    is_int(cloudep_password_note_form(db, p, state.member), APR_SUCCESS, "a form is noted too late");
+    is_value(NULL, "it is that of an earlier password",
+             "SELECT password_form FROM cloudep.members WHERE uid = $1::uuid", uid);
+    free(postgres_value(
+        "UPDATE cloudep.members SET sessions_from = sessions_from - 1 WHERE uid = $1::uuid RETURNING uid", uid, NULL));
+    is_int(cloudep_password_note_form(db, p, state.member), APR_SUCCESS, "a form is noted in time");
+    is_int(cloudep_password_load(db, p, &state, tenant->id, uid, NULL), APR_SUCCESS, "the member is looked up again");
+    ok(state.member->password_form, "the provider has the form");
+}
+
 static void test_password(void)
 {
     const char *uid = register_member("password@example.com");
-    const char *phc = NULL;
+    const cloudep_credential_t new = {.phc = "two", .form = CLOUDEP_PASSWORD_OPAQUE};
+    cloudep_credential_t credential = {0};
     cloudep_password_state_t state = {0};
     cloudep_password_change_t change;
 
-    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_NOTFOUND, "a member has no password at first");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_NOTFOUND,
+           "a member has no password at first");
     free(postgres_value("INSERT INTO cloudep.credentials (tenant_id, uid, phc)"
                         " SELECT tenant_id, uid, 'one' FROM cloudep.members WHERE uid = $1::uuid",
                         uid, NULL));
-    is_int(cloudep_credential_renew(db, p, tenant->id, uid, "other", "two"), APR_SUCCESS,
+    is_int(cloudep_credential_renew(db, p, tenant->id, uid, "other", &new), APR_SUCCESS,
            "renewing a password that is another one is no failure");
-    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_SUCCESS, "the password is there");
-    is_str(phc, "one", "a password that was another one is not renewed");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "the password is there");
+    is_str(credential.phc, "one", "a password that was another one is not renewed");
+    is_int(credential.form, CLOUDEP_PASSWORD_RAW, "a password of 1.0 is as it was typed");
+    test_password_form(uid);
     change = (cloudep_password_change_t){
         .tenant_id = tenant->id, .uid = uid, .phc = "two", .email = "other@example.com", .reason = "password_reset"};
     is_int(cloudep_password_change(db, p, &change, notice(uid)), CLOUDEP_ECHANGED,
@@ -637,14 +741,18 @@ static void test_password(void)
              "SELECT concat_ws(' ', generation, sessions_from, ways_in, has_password) FROM cloudep.members"
              " WHERE uid = $1::uuid",
              uid);
-    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_SUCCESS, "the new password is there");
-    is_str(phc, "two", "the new password is the one that was stored");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "the new password is there");
+    is_str(credential.phc, "two", "the new password is the one that was stored");
+    is_int(credential.form, CLOUDEP_PASSWORD_OPAQUE, "it is in its form");
+    is_value("t", "the member's password is in its form",
+             "SELECT password_form FROM cloudep.members WHERE uid = $1::uuid", uid);
     change.sessions_from = "0";
     is_int(cloudep_password_change(db, p, &change, notice(uid)), CLOUDEP_ECHANGED,
            "a password is not stored when something that ends sessions was first");
     change = (cloudep_password_change_t){.tenant_id = tenant->id, .uid = uid, .due = 1, .reason = "undo"};
     is_int(cloudep_password_change(db, p, &change, notice(uid)), APR_SUCCESS, "a password is taken away");
-    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_NOTFOUND, "a password that is taken away is gone");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_NOTFOUND,
+           "a password that is taken away is gone");
     is_int(cloudep_password_load(db, p, &state, tenant->id, uid, NULL), APR_SUCCESS, "what there is is looked up");
     ok(!state.member->has_password && state.member->password_due && !state.elsewhere,
        "the next password of a member whose password was taken away is due");
@@ -872,6 +980,140 @@ static void test_lists(void)
     is_int(cloudep_cell_list(p, rows, 0, 0)->nelts, 0, "no list is an empty one");
 }
 
+static cloudep_link_t link_of(const char *uid, const char *kind)
+{
+    return (cloudep_link_t){.tenant_id = tenant->id, .digest = uuid(), .uid = uid, .kind = kind};
+}
+
+static void test_links(void)
+{
+    const char *uid = register_member("links@example.com");
+    const cloudep_link_t reset = link_of(uid, CLOUDEP_LINK_RESET);
+    const cloudep_link_t first = link_of(uid, CLOUDEP_LINK_FIRST_PASSWORD);
+    const cloudep_link_t nobodys = link_of(uuid(), CLOUDEP_LINK_RESET);
+    cloudep_link_t foreign = reset;
+    cloudep_link_t found = {0};
+
+    is_int(cloudep_link_add(db, p, &reset), APR_SUCCESS, "a link is added");
+    is_int(cloudep_link_add(db, p, &reset), CLOUDEP_ECONFLICT, "once");
+    is_int(cloudep_link_add(db, p, &nobodys), APR_NOTFOUND, "nobody gets none");
+    is_value("t", "it is good for an hour",
+             "SELECT expires_at - created_at = interval '1 hour' FROM cloudep.links WHERE digest = $1", reset.digest);
+    is_int(cloudep_link_find(db, p, &found, tenant->id, reset.digest), APR_SUCCESS, "it is found");
+    ok(!strcmp(found.uid, uid) && !strcmp(found.kind, CLOUDEP_LINK_RESET) && !strcmp(found.tenant_id, tenant->id) &&
+           !strcmp(found.digest, reset.digest) && !found.undoes && !found.undoes_at && !found.restores,
+       "with what it is");
+    is_int(cloudep_link_find(db, p, &found, tenant->id, "none"), APR_NOTFOUND, "another one is not");
+    is_int(cloudep_link_find(db, p, &found, uuid(), reset.digest), APR_NOTFOUND, "nor under another tenant");
+    foreign.tenant_id = uuid();
+    is_int(cloudep_link_use(db, p, &foreign), APR_NOTFOUND, "another tenant does not use it");
+    is_int(cloudep_link_use(db, p, &reset), APR_SUCCESS, "it is used");
+    is_int(cloudep_link_use(db, p, &reset), APR_NOTFOUND, "once");
+    is_int(cloudep_link_find(db, p, &found, tenant->id, reset.digest), APR_NOTFOUND, "a used one is not found");
+    is_int(cloudep_link_restore(db, p, &foreign), APR_SUCCESS, "another tenant puts nothing back");
+    is_int(cloudep_link_find(db, p, &found, tenant->id, reset.digest), APR_NOTFOUND, "so it is used still");
+    is_int(cloudep_link_restore(db, p, &reset), APR_SUCCESS, "it is put back");
+    is_int(cloudep_link_use(db, p, &reset), APR_SUCCESS, "and serves again");
+    is_int(cloudep_link_add(db, p, &first), APR_SUCCESS, "another link");
+    postgres_sql("UPDATE cloudep.links SET expires_at = now()");
+    is_int(cloudep_link_find(db, p, &found, tenant->id, first.digest), APR_NOTFOUND, "one that is over is not found");
+    is_int(cloudep_link_use(db, p, &first), APR_NOTFOUND, "nor used");
+    is_int(cloudep_link_restore(db, p, &reset), APR_SUCCESS, "one that is over is put back");
+    is_int(cloudep_link_use(db, p, &reset), APR_NOTFOUND, "and is over all the same");
+}
+
+/* An undo of that kind that began so long ago. */
+static cloudep_link_t undo_of(const char *uid, const char *undoes, const char *restores, const char *ago)
+{
+    const cloudep_link_t link = {.tenant_id = tenant->id, .digest = uuid(), .uid = uid, .restores = restores};
+
+    free(postgres_value("INSERT INTO cloudep.links"
+                        " (tenant_id, uid, digest, kind, undoes, undoes_at, restores, created_at, expires_at)"
+                        " VALUES ($1::uuid, $2::uuid, $3, 'undo', $4, now() - $6::interval, nullif($5, ''),"
+                        "         now() - $6::interval, now() + interval '1 hour')",
+                        tenant->id, uid, link.digest, undoes, restores ? restores : "", ago, NULL));
+    return link;
+}
+
+static void test_undo(void)
+{
+    const char *uid = register_member("undo@example.com");
+    cloudep_link_t link = undo_of(uid, CLOUDEP_UNDOES_TOTP, NULL, "1 hour");
+    const cloudep_link_t reset = link_of(uid, CLOUDEP_LINK_RESET);
+    cloudep_link_t found = {0};
+
+    is_int(cloudep_link_find(db, p, &found, tenant->id, link.digest), APR_SUCCESS, "an undo is found");
+    ok(!strcmp(found.kind, CLOUDEP_LINK_UNDO) && !strcmp(found.undoes, CLOUDEP_UNDOES_TOTP) && found.undoes_at > 0,
+       "with what it undoes, and when that was");
+    free(postgres_value("INSERT INTO cloudep.totp (tenant_id, uid, secret, enrolled_at)"
+                        " VALUES ($1::uuid, $2::uuid, 's', now() - interval '2 hours')",
+                        tenant->id, uid, NULL));
+    free(postgres_value("INSERT INTO cloudep.credentials (tenant_id, uid, phc) VALUES ($1::uuid, $2::uuid, 'phc')"
+                        " ON CONFLICT DO NOTHING",
+                        tenant->id, uid, NULL));
+    is_int(cloudep_link_add(db, p, &reset), APR_SUCCESS, "another link of the member");
+    is_int(cloudep_link_undo(db, p, &reset, notice(uid)), APR_NOTFOUND, "which undoes nothing");
+    free(postgres_value("UPDATE cloudep.members SET status = 'deleting' WHERE uid = $1::uuid", uid, NULL));
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_NOTFOUND, "nor does one of a member who is leaving");
+    free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", uid, NULL));
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_SUCCESS, "a suspended member undoes");
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_NOTFOUND, "once");
+    is_value("suspended f t 1 1 1", "the password goes and is due, and the generation is raised with its sessions",
+             "SELECT concat_ws(' ', status, has_password, password_due, ways_in, generation, sessions_from)"
+             " FROM cloudep.members WHERE uid = $1::uuid",
+             uid);
+    is_value("0", "it is stored no more", "SELECT count(*) FROM cloudep.credentials WHERE uid = $1::uuid", uid);
+    is_value("undone", "the session ends", "SELECT revoke_reason FROM cloudep.sessions WHERE uid = $1::uuid", uid);
+    is_value("1", "a factor from before the change stays",
+             "SELECT count(*) FROM cloudep.totp WHERE enrolled_at IS NOT NULL AND uid = $1::uuid", uid);
+    is_value("1", "so does another link", "SELECT count(*) FROM cloudep.links WHERE used_at IS NULL AND uid = $1::uuid",
+             uid);
+    is_value(
+        "1", "the notice is enqueued once",
+        "SELECT count(*) FROM cloudep.outbox WHERE template = 'notice' AND target = 'a@example.com' AND uid = $1::uuid"
+        " AND created_at = (SELECT max(used_at) FROM cloudep.links WHERE uid = outbox.uid)",
+        uid);
+    link = undo_of(uid, CLOUDEP_UNDOES_TOTP, NULL, "3 hours");
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_SUCCESS, "an undo of a change before the factor");
+    is_value("0", "takes that", "SELECT count(*) FROM cloudep.totp WHERE enrolled_at IS NOT NULL AND uid = $1::uuid",
+             uid);
+}
+
+static void test_undo_of_email(void)
+{
+    const char *uid = register_member("thief@example.com");
+    const char *other = register_member("taken@example.com");
+    cloudep_link_t link = undo_of(uid, CLOUDEP_UNDOES_EMAIL, "taken@example.com", "1 hour");
+
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), CLOUDEP_ECONFLICT, "an address that another member has");
+    is_value("thief@example.com 0", "is not restored, and nothing else is done",
+             "SELECT concat_ws(' ', email, generation) FROM cloudep.members WHERE uid = $1::uuid", uid);
+    free(postgres_value(
+        "INSERT INTO cloudep.links (tenant_id, uid, digest, kind, created_at, expires_at) VALUES"
+        " ($1::uuid, $2::uuid, 'younger', 'reset', now() - interval '1 minute', now() + interval '1 hour'),"
+        " ($1::uuid, $2::uuid, 'older', 'reset', now() - interval '2 hours', now() + interval '1 hour'),"
+        " ($1::uuid, $3::uuid, 'another', 'reset', now(), now() + interval '1 hour')",
+        tenant->id, uid, other, NULL));
+    free(
+        postgres_value("UPDATE cloudep.links SET restores = 'owner@example.com' WHERE digest = $1", link.digest, NULL));
+    free(postgres_value("INSERT INTO cloudep.members (tenant_id, uid, email, reserved_by) VALUES"
+                        " ($1::uuid, gen_random_uuid(), 'owner@example.com', $2::uuid),"
+                        " ($1::uuid, gen_random_uuid(), 'older@example.com', $2::uuid)",
+                        tenant->id, uid, NULL));
+    free(postgres_value("UPDATE cloudep.members SET login_phone = '+886911000111',"
+                        " login_phone_at = now() - interval '2 hours' WHERE uid = $1::uuid",
+                        uid, NULL));
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_SUCCESS, "one that is reserved for the member");
+    is_value("owner@example.com +886911000111", "is restored; a login phone from before stays",
+             "SELECT concat_ws(' ', email, login_phone) FROM cloudep.members WHERE uid = $1::uuid", uid);
+    is_value("another older", "links that were mailed since are void, and no others",
+             "SELECT string_agg(digest, ' ' ORDER BY digest) FROM cloudep.links WHERE used_at IS NULL AND digest IN"
+             " ('younger', 'older', 'another') AND tenant_id = $1::uuid",
+             tenant->id);
+    is_value("older@example.com", "as is what they reserved",
+             "SELECT string_agg(email, ' ') FROM cloudep.members WHERE reserved_by = $1::uuid", uid);
+}
+
 int main(void)
 {
     if (apr_initialize() != APR_SUCCESS || apr_pool_create(&p, NULL) != APR_SUCCESS) {
@@ -888,6 +1130,7 @@ int main(void)
     test_liveness();
     test_renewal();
     test_slide();
+    test_own_sessions();
     test_totp();
     test_identity();
     test_used_token();
@@ -899,6 +1142,9 @@ int main(void)
     test_expiry_bound();
     test_erasure();
     test_leaving();
+    test_links();
+    test_undo();
+    test_undo_of_email();
     test_sweep();
     test_lists();
     return done_testing();

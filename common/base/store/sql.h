@@ -22,6 +22,9 @@
 
 /* clang-format off */
 
+/* What shows that a hash was made of the form of RFC 8265: its own end. Version 1.0 writes hashes without it. */
+#define CLOUDEP_SQL_FORM_OF(phc) "right(" phc ", 16)"
+
 /* ---- Columns, read by cloudep_tenant_of_row, cloudep_member_of_row and cloudep_session_of_row ---------------- */
 
 #define CLOUDEP_SQL_TENANT(tenant) CLOUDEP_TENANT_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, tenant)
@@ -117,6 +120,14 @@
 #define CLOUDEP_SQL_FORGET_FAILURES_AT(kind_, source) \
     CLOUDEP_SQL_FORGET_FAILURES(kind_, source) \
     " AND budget.network = %s"
+
+/* Has a registration that nobody has confirmed lose its address to whoever proved it, for the SET of an UPDATE of
+ * cloudep.members; and whether it may be: none is that is being confirmed right now. */
+#define CLOUDEP_SQL_REPLACE_PENDING(member) \
+    "status = 'deleting', email = " member ".uid || '@replaced.invalid', updated_at = now()"
+#define CLOUDEP_SQL_IS_REPLACEABLE(member) \
+    member ".status = 'pending'" \
+    " AND (" member ".confirming_until IS NULL OR " member ".confirming_until < now())"
 
 /*
  * Takes one use of the invite that source (with the columns tenant_id, code) names, if it is still good. Returns id. No

@@ -104,9 +104,12 @@ apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep
 apr_status_t cloudep_totp_renew_codes(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                       const char *codes, const cloudep_message_t *message);
 
-/** Ends enrolment, pending enrolment and backup codes. The notice goes out if there was an enrolment to end. */
+/**
+ * Ends enrolment, pending enrolment and backup codes, and what was proved by them in all sessions but one (NULL: in
+ * all). The notice goes out if there was an enrolment to end.
+ */
 apr_status_t cloudep_totp_remove(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
-                                 const cloudep_message_t *message);
+                                 const char *session_id, const cloudep_message_t *message);
 
 /**
  * Burns the proof, forgets failed guesses and notes on the session (NULL: none) that it was stepped up.

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include "base/cache/challenge.h"
+#include "base/crypto/password.h"
 #include "base/text/field.h"
 
 /* clang-format off */
@@ -30,7 +31,7 @@
 #define CLOUDEP_V1_OPTIONAL_PASSWORD(input, member) CLOUDEP_V1_PASSWORD_IF(input, member, 0)
 
 #define CLOUDEP_V1_PASSWORD_IF(input, member, required) \
-    {.name = #member, .type = CLOUDEP_FIELD_PASSWORD, .flags = (required), .min = 8, .max = 128, \
+    {.name = #member, .type = CLOUDEP_FIELD_PASSWORD, .flags = (required), .min = CLOUDEP_PASSWORD_LEAST, .max = 128, \
      .at = offsetof(input, member)}
 
 #define CLOUDEP_V1_CHALLENGE(input) \
