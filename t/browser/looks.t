@@ -11,6 +11,7 @@ use CloudEP::Test;
 my $axe = slurp(CloudEP::OIDC::modules('browser') . '/node_modules/axe-core/axe.min.js');
 my $tenant = tenant();
 my $server = own_server(portal => $tenant->{slug})->start;
+$tenant->{server} = $server;
 my $member = register_member(tenant => $tenant, display_name => 'Ada Lovelace');
 my $pages = CloudEP::Test::Servers::keep(CloudEP::Pages->new(dir => CloudEP::Test::Servers::own_folder('browser'),
         home => $server->url('/account/'), shots => "$ENV{CLOUDEP_VAR}/screenshots"));

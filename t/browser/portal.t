@@ -5,7 +5,7 @@ use warnings;
 use utf8;
 use CloudEP::Browser;
 use CloudEP::Pages;
-use CloudEP::Process qw(run slurp spew);
+use CloudEP::Process qw(run slurp spew wait_until);
 use CloudEP::Test;
 use CloudEP::Totp;
 use JSON::PP ();
@@ -13,7 +13,10 @@ use MIME::Base64 qw(decode_base64);
 
 my $top = CloudEP::Httpd::top();
 my $tenant = tenant();
-my $server = own_server(portal => $tenant->{slug})->start;
+my $server = own_server(portal => $tenant->{slug});
+$server->{values}{CloudEPSMSTransport} = "\"spool:$server->{dir}/spool/sms\"";
+$server->start;
+$tenant->{server} = $server;
 spew("$server->{dir}/htdocs/wanted.html", "<!DOCTYPE html><title>Wanted</title><h1>Wanted</h1>\n");
 my $folder = CloudEP::Test::Servers::own_folder('browser');
 my $pages = CloudEP::Test::Servers::keep(CloudEP::Pages->new(dir => $folder, home => $server->url('/account/')));
@@ -188,6 +191,52 @@ sub sessions {
     quiet('sessions');
 }
 
+# ---- another address to sign in with, taken back from the old one; a phone; leaving
+sub self_service {
+    my $member = member();
+    my $new = fresh_email();
+    sign_in($member);
+    $pages->at('profile');
+    $pages->run('location.hash = "#/email"');
+    $pages->at('email')->fill(email => $new)->submit->sees(t('code.sent', email => $new));
+    $pages->fill(code => secret($server->mail_code($new)))->submit->sees(t('saved'));
+    $pages->until('return document.querySelector("#main .value")?.innerText === args[0]', 'the new address is shown', $new);
+    my ($notice) = grep { $_->{text} =~ /#undo=/ } $server->mails($member->{email}, 2);
+    my ($link) = $notice->{text} =~ /(#undo=[\w-]+)/;
+    $pages->visit($link);
+    $pages->at('undo')->submit->sees(t('undo.done'));
+    is($server->value("SELECT zitadel_email FROM cloudep.members WHERE uid = :'uid'", uid => $member->{uid}), $member->{email}, "$language: the change of email is undone");
+    $pages->press(t('undo.next'))->at('forgot');
+    $pages->fill(email => $member->{email})->submit->at('reset');
+    $pages->fill(code => secret($server->mail_code($member->{email}, 4)), new_password => 'another horse 10')->submit->sees(t('reset.done'));
+    $pages->fill(password => 'another horse 10')->submit->at('profile');
+
+    $pages->run('location.hash = "#/login-phone"');
+    my $number = '+8869' . join '', map { int rand 10 } 1 .. 8;
+    $pages->at('login-phone')->fill(phone => 'nothing')->submit->sees(t('rule.phone.format'));
+    $pages->fill(phone => $number)->submit->sees(t('code.sent', email => $number));
+    $pages->fill(code => texted_code($number))->submit->sees(t('phone.change'));
+    $pages->press(t('phone.remove'))->sees(t('phone.remove_lead'))->click('dialog .danger');
+    $pages->sees(t('phone.none'));
+
+    $pages->run('location.hash = "#/data"');
+    $pages->at('data')->press(t('export'))->sees(t('export.done'));
+    $pages->fill(leave => 'somebody@example.com')->submit->sees(t('rule.leave.format'));
+    $pages->fill(leave => $member->{email})->submit->sees(t('leave.sure'));
+    $pages->click('dialog .danger');
+    $pages->at('sign-in')->sees(t('leave.done'));
+    $pages->fill(email => $member->{email}, password => 'another horse 10')->submit->sees(t('reason.credentials_wrong'));
+    pass("$language: gone");
+    quiet('self-service');
+}
+
+sub texted_code {
+    my ($number) = @_;
+    my @sms;
+    wait_until(60, sub { @sms = grep { $_->{to} eq $number } map { JSON::PP::decode_json(slurp($_)) } glob "$server->{dir}/spool/sms/*.json" }) or die "no SMS to $number\n";
+    return secret(CloudEP::Mail::code($sms[-1]));
+}
+
 # ---- by keyboard alone
 sub keyboard {
     my $member = member();
@@ -206,7 +255,7 @@ sub keyboard {
 }
 
 for my $name (qw(en zh-TW)) {
-    for my $flow (\&registers, \&second_factor, \&forgotten, \&undone, \&sessions, \&keyboard) {
+    for my $flow (\&registers, \&second_factor, \&forgotten, \&undone, \&sessions, \&self_service, \&keyboard) {
         begin($name);
         $flow->();
     }

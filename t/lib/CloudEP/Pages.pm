@@ -81,10 +81,10 @@ sub visit {
     return $self->settled;
 }
 
-# Waits until a page is there and nothing is under way.
+# Waits until a page is there and nothing is under way, or a dialog asks something meanwhile.
 sub settled {
     my ($self) = @_;
-    $self->until(q{return Boolean(document.querySelector('#main h1')) && !document.querySelector('[aria-busy]')}, 'the page settles');
+    $self->until(q{return Boolean(document.querySelector('#main h1')) && !(document.querySelector('dialog[open]') || document).querySelector('[aria-busy]')}, 'the page settles');
     return $self;
 }
 
