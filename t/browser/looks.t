@@ -5,13 +5,14 @@ use warnings;
 use CloudEP::Browser;
 use CloudEP::OIDC;
 use CloudEP::Pages;
-use CloudEP::Process qw(slurp);
+use CloudEP::Process qw(slurp spew);
 use CloudEP::Test;
 
 my $axe = slurp(CloudEP::OIDC::modules('browser') . '/node_modules/axe-core/axe.min.js');
 my $tenant = tenant();
 my $server = own_server(portal => $tenant->{slug})->start;
 $tenant->{server} = $server;
+spew($server->custom . '/portal.json', '{"providers": [{"id": "google", "name": "Google"}], "codeLogin": true, "marketing": true, "help": "https://help.example/"}');
 my $member = register_member(tenant => $tenant, display_name => 'Ada Lovelace');
 my $pages = CloudEP::Test::Servers::keep(CloudEP::Pages->new(dir => CloudEP::Test::Servers::own_folder('browser'),
         home => $server->url('/account/'), shots => "$ENV{CLOUDEP_VAR}/screenshots"));
@@ -51,7 +52,7 @@ sub signed_in {
     $pages->visit('#/sign-in');
     $pages->fill(email => $member->{email}, password => $member->{password})->submit;
     $pages->at('profile');
-    for my $page (qw(profile contacts password two-step email login-phone sessions history data)) {
+    for my $page (qw(profile contacts password two-step email login-phone linked sessions history data)) {
         $pages->run('location.hash = `#/${args[0]}`', $page);
         $pages->at($page);
         look($page);

@@ -50,7 +50,7 @@ sub age {
     $server->psql("UPDATE cloudep.sessions SET auth_time = now() - interval '1 hour', fresh_at = NULL, mfa_at = NULL WHERE uid = :'uid'", uid => $member->{uid});
 }
 
-sub uid_of { return $server->value("SELECT uid FROM cloudep.members WHERE zitadel_email = :'email'", email => $_[0]) }
+sub enrolled_now { return $server->value("SELECT enrolled_at IS NOT NULL FROM cloudep.totp WHERE uid = :'uid'", uid => $_[0]{uid}) }
 
 # ---- a page that wants a member -> register -> code -> the page
 sub registers {
@@ -137,9 +137,9 @@ sub undone {
     $pages->visit($link);
     $pages->sees(t('undo.what'));
     is($pages->address, '#/undo', "$language: the token is out of the address");
-    is($server->value("SELECT count(*) FROM cloudep.totp WHERE uid = :'uid'", uid => $member->{uid}), 1, "$language: and nothing is undone yet");
+    is(enrolled_now($member), 't', "$language: and nothing is undone yet");
     $pages->submit->sees(t('undo.done'));
-    is($server->value("SELECT count(*) FROM cloudep.totp WHERE uid = :'uid'", uid => $member->{uid}), 0, "$language: now it is");
+    is(enrolled_now($member), 'f', "$language: now it is");
     $pages->visit($link);
     $pages->submit->sees(t('reason.link_gone'));
     quiet('undone');
@@ -205,7 +205,7 @@ sub self_service {
     my ($link) = $notice->{text} =~ /(#undo=[\w-]+)/;
     $pages->visit($link);
     $pages->at('undo')->submit->sees(t('undo.done'));
-    is($server->value("SELECT zitadel_email FROM cloudep.members WHERE uid = :'uid'", uid => $member->{uid}), $member->{email}, "$language: the change of email is undone");
+    is($server->value("SELECT email FROM cloudep.members WHERE uid = :'uid'", uid => $member->{uid}), $member->{email}, "$language: the change of email is undone");
     $pages->press(t('undo.next'))->at('forgot');
     $pages->fill(email => $member->{email})->submit->at('reset');
     $pages->fill(code => secret($server->mail_code($member->{email}, 4)), new_password => 'another horse 10')->submit->sees(t('reset.done'));
@@ -280,6 +280,22 @@ spew("$custom/texts.en.json", 'no JSON');
 $pages->visit('#/sign-in');
 $pages->sees(t('broken_file', file => 'custom/texts.en.json'))->sees(t('sign_in.title'));
 is_deeply([$pages->complaints], [], 'and the browser complains of nothing');
+
+# ---- the headers, to the letter
+my $client = client(server => $server);
+for my $path (qw(/account/ /account/portal.js /account/pages/sign-in.js /account/texts/zh-TW.json /account/no-such.js)) {
+    my $answer = $client->get($path);
+    is($answer->header('Content-Security-Policy'), "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+            . "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'", "$path: the policy");
+    is($answer->header('X-Content-Type-Options'), 'nosniff', "$path: nosniff");
+    is($answer->header('Referrer-Policy'), 'no-referrer', "$path: no referrer");
+    is($answer->header('Cross-Origin-Opener-Policy'), 'same-origin', "$path: apart from who opened it");
+    is($answer->header('Permissions-Policy'), 'publickey-credentials-get=(self), publickey-credentials-create=(self)', "$path: passkeys for itself alone");
+    is($answer->header('Cache-Control'), 'no-cache', "$path: asked for anew");
+}
+like($client->get('/account/portal.js')->header('Content-Type'), qr{^text/javascript}, 'scripts are called so');
+like($client->get('/account/custom/logo.svg')->header('Content-Security-Policy'), qr/sandbox/, 'a logo runs nothing');
+is($client->get('/account')->status, 308, 'the address without a slash leads on');
 
 # ---- what a visit costs until the form can be used
 begin('en');
