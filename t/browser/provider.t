@@ -13,7 +13,7 @@ my $port = free_port();
 my $home = "http://127.0.0.1:$port/account/";
 my $peer = CloudEP::Social::peer($folder, [$home]);
 my $tenant = tenant();
-my $server = own_server(portal => $tenant->{slug}, port => $port, with => [CloudEP::Social::directive(google => $peer, 'web', $folder)])->start;
+my $server = own_server(portal => $tenant->{slug}, port => $port, with => [CloudEP::Social::directive(google => $peer, 'web', $folder, 'prompt=login')])->start;
 $tenant->{server} = $server;
 $server->ctl(qw(tenant set --slug), $tenant->{slug}, '--redirect-uri', $home, qw(--code-login on));
 spew($server->custom . '/portal.json', '{"providers": [{"id": "google", "name": "Gold"}], "codeLogin": true}');
