@@ -11,7 +11,6 @@ use CloudEP::Totp;
 use JSON::PP ();
 use MIME::Base64 qw(decode_base64);
 
-my $top = CloudEP::Httpd::top();
 my $tenant = tenant();
 my $server = own_server(portal => $tenant->{slug});
 $server->{values}{CloudEPSMSTransport} = "\"spool:$server->{dir}/spool/sms\"";
@@ -20,18 +19,13 @@ $tenant->{server} = $server;
 spew("$server->{dir}/htdocs/wanted.html", "<!DOCTYPE html><title>Wanted</title><h1>Wanted</h1>\n");
 my $folder = CloudEP::Test::Servers::own_folder('browser');
 my $pages = CloudEP::Test::Servers::keep(CloudEP::Pages->new(dir => $folder, home => $server->url('/account/')));
-my ($language, $texts);
+my $language;
 
-# A text of the pages, with {name} replaced.
-sub t {
-    my ($key, %values) = @_;
-    return ($texts->{$key} // die "no text $key\n") =~ s/\{(\w+)\}/$values{$1} \/\/ "{$1}"/ger;
-}
+sub t { return $pages->text_of(@_) }
 
 sub begin {
     ($language) = @_;
-    $texts = JSON::PP->new->utf8->decode(slurp("$top/portal/texts/$language.json"));
-    $pages->look(1280, 'light')->forget_all($language);
+    return $pages->begin($language);
 }
 
 sub quiet { my ($what) = @_; is_deeply([$pages->complaints], [], "$language: $what, without a complaint of the browser") }

@@ -3,10 +3,9 @@
 use strict;
 use warnings;
 use CloudEP::Pages;
-use CloudEP::Process qw(free_port slurp spew);
+use CloudEP::Process qw(free_port spew);
 use CloudEP::Social;
 use CloudEP::Test;
-use JSON::PP ();
 
 my $folder = CloudEP::Test::Servers::own_folder('browser');
 my $port = free_port();
@@ -18,12 +17,8 @@ $tenant->{server} = $server;
 $server->ctl(qw(tenant set --slug), $tenant->{slug}, '--redirect-uri', $home, qw(--code-login on));
 spew($server->custom . '/portal.json', '{"providers": [{"id": "google", "name": "Gold"}], "codeLogin": true}');
 my $pages = CloudEP::Test::Servers::keep(CloudEP::Pages->new(dir => $folder, home => $home));
-my ($language, $texts);
 
-sub t {
-    my ($key, %values) = @_;
-    return ($texts->{$key} // die "no text $key\n") =~ s/\{(\w+)\}/$values{$1}/ger;
-}
+sub t { return $pages->text_of(@_) }
 
 # At the provider: names the account, or gives up.
 sub there {
@@ -36,9 +31,7 @@ sub there {
 }
 
 for my $name (qw(en zh-TW)) {
-    $language = $name;
-    $texts = JSON::PP->new->utf8->decode(slurp(CloudEP::Httpd::top() . "/portal/texts/$name.json"));
-    $pages->look(1280, 'light')->forget_all($name);
+    $pages->begin($name);
     my $with = t('provider.with', name => 'Gold');
     my $account = CloudEP::Social::account($peer);
 

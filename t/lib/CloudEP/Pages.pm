@@ -11,9 +11,11 @@ package CloudEP::Pages;
 use strict;
 use warnings;
 use parent 'CloudEP::Chromium';
+use CloudEP::Httpd;
 use CloudEP::Process qw(slurp spew wait_until);
 use Encode qw(encode_utf8);
 use File::Path qw(make_path);
+use JSON::PP ();
 use MIME::Base64 qw(decode_base64);
 
 my $ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
@@ -71,6 +73,19 @@ sub forget_all {
     $self->open("$self->{home}icon.svg");
     $self->run(q{sessionStorage.clear(); localStorage.setItem('cloudep.language', args[0])}, $self->{language});
     return $self;
+}
+
+# Begins anew, as somebody who reads that language.
+sub begin {
+    my ($self, $language) = @_;
+    $self->{texts} = JSON::PP->new->utf8->decode(slurp(CloudEP::Httpd::top() . "/portal/texts/$language.json"));
+    return $self->look(1280, 'light')->forget_all($language);
+}
+
+# A text of the pages in the language of begin(), with {name} replaced.
+sub text_of {
+    my ($self, $key, %values) = @_;
+    return ($self->{texts}{$key} // die "no text $key\n") =~ s/\{(\w+)\}/$values{$1} \/\/ "{$1}"/ger;
 }
 
 # Opens an address below the pages as one that was not open before.
