@@ -63,6 +63,11 @@ sub registers {
     $pages->open($pages->run('return location.href'));
     $pages->settled;
     $pages->fill(code => '000000')->submit->sees(t('reason.code_wrong'));
+    $pages->run('history.back()');
+    $pages->at('register');
+    is($pages->run('return document.querySelector("[name=email]").value'), $email, "$language: back leads to what was typed");
+    $pages->run('history.forward()');
+    $pages->at('confirm');
     my $code = secret($server->mail_code($email));
     $pages->fill(code => substr($code, 0, 3) . ' ' . substr $code, 3)->submit;
     $pages->until('return location.pathname === "/wanted.html"', 'back at the page that was wanted');
