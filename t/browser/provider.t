@@ -14,7 +14,7 @@ my $peer = CloudEP::Social::peer($folder, [$home]);
 my $tenant = tenant();
 my $server = own_server(portal => $tenant->{slug}, port => $port, with => [CloudEP::Social::directive(google => $peer, 'web', $folder, 'prompt=login')])->start;
 $tenant->{server} = $server;
-$server->ctl(qw(tenant set --slug), $tenant->{slug}, '--redirect-uri', $home, qw(--code-login on));
+$server->ctl(qw(tenant set --slug), $tenant->{slug}, '--redirect-uri', $home);
 spew($server->custom . '/portal.json', '{"providers": [{"id": "google", "name": "Gold"}], "codeLogin": true}');
 my $pages = CloudEP::Test::Servers::keep(CloudEP::Pages->new(dir => $folder, home => $home));
 
@@ -32,6 +32,7 @@ sub there {
 
 for my $name (qw(en zh-TW)) {
     $pages->begin($name);
+    $server->ctl(qw(tenant set --yes --slug), $tenant->{slug}, qw(--code-login off));
     my $with = t('provider.with', name => 'Gold');
     my $account = CloudEP::Social::account($peer);
 
@@ -63,6 +64,7 @@ for my $name (qw(en zh-TW)) {
     $pages->press(t('remove'))->sees(t('linked.remove_lead'))->click('dialog .danger');
     $pages->until('return !location.hash.includes("linked") || document.querySelectorAll(".row").length === 1', 'one is left');
     pass("$name: linked another, and took one away");
+    $server->ctl(qw(tenant set --slug), $tenant->{slug}, qw(--code-login on));
 
     $pages->forget_all($name);
     my $member = register_member(tenant => $tenant, language => $name);
