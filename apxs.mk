@@ -61,7 +61,7 @@ REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 .PHONY: all modules install uninstall unit asan tsan fuzz tidy fmt fmt-check clean
 .DELETE_ON_ERROR:
 .SECONDARY:
-all: $(MODULES) $(BUILD)/cloudepctl
+all: $(MODULES) $(BUILD)/cloudepctl reference
 modules: $(MODULES)
 unit: $(TESTS) $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so
 
@@ -125,6 +125,14 @@ $(BUILD)/mod_reference.so: $(BUILD)/bench/mod_reference.o
 $(BUILD)/argon2_rate $(BUILD)/arrivals: $(BUILD)/%: $(BUILD)/bench/%.o
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2 -lpthread -lm
 
+# The API as a page, where Perl's YAML::XS is there to read it.
+.PHONY: reference
+reference: $(if $(shell perl -MYAML::XS -e 'print 1' 2>/dev/null),$(BUILD)/reference/index.html)
+$(BUILD)/reference/index.html: doc/openapi.yaml doc/reference/reference.css support/reference
+	@mkdir -p $(@D)
+	@perl support/reference doc/openapi.yaml >$@
+	@cp doc/reference/reference.css $(@D)
+
 # Files that an administrator edits are installed where there is none, or where nobody has edited the one of before; else the
 # new one is put beside it with .dist behind its name. INSTALLED has what was installed, to tell by.
 INSTALLED := $(DATADIR)/installed
@@ -151,6 +159,7 @@ install: all $(addprefix $(BUILD)/conf/,$(CONFIGURATION))
 	@$(foreach file,$(PORTAL),install -m 644 $(file) $(DESTDIR)$(DATADIR)/$(file) &&) true
 	@$(foreach file,$(CONFIGURATION),$(call install_edited,$(BUILD)/conf/$(file),$(CONFDIR)/$(file));) true
 	@$(foreach file,$(wildcard portal/custom/*),$(call install_edited,$(file),$(CONFDIR)/portal/$(notdir $(file)));) true
+	@if [ -d $(BUILD)/reference ]; then install -d $(DESTDIR)$(DATADIR)/reference && install -m 644 $(BUILD)/reference/* $(DESTDIR)$(DATADIR)/reference; fi
 
 # What install has put there, but for what was edited, and keys and secrets, which are the administrator's.
 uninstall:
