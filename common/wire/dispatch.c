@@ -186,7 +186,8 @@ static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
     const cloudep_operation_t *operation = call->operation;
     cloudep_outcome_t outcome;
 
-    if (call->ctx->config->off & operation->needs) {
+    if ((call->ctx->config->off & operation->needs) ||
+        ((operation->needs & CLOUDEP_NEEDS_TENANT) && !cloudep_mount_tenant(call->r))) {
         return cloudep_refuse(CLOUDEP_NOT_CONFIGURED);
     }
     if (cloudep_uses_session_cookie(call->r) && !(operation->flags & CLOUDEP_OPERATION_FORM)) {
