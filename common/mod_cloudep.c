@@ -305,7 +305,7 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     }
     /* 3. A dry run has no restart behind it. */
     if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
-        cloudep_kept_commit(pconf, main_server->process->pool);
+        cloudep_kept_commit(pconf, apr_pool_parent_get(pconf));
     }
     return OK;
 }

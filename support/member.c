@@ -111,7 +111,12 @@ static int resume(cloudepctl_t *ctl)
     const int code = take_step(ctl, &done, &who, CLOUDEP_OPERATOR_RESUME, CLOUDEP_MEMBER_ACTIVE,
                                cloudep_member_status_name(CLOUDEP_MEMBER_SUSPENDED));
 
-    return code ? code : print_step(ctl, &done, step_json(ctl, &done), "active", "");
+    if (code) {
+        return code;
+    }
+    return cloudepctl_print_done(ctl, "member", step_json(ctl, &done), "member %s %s", done.email,
+                                 done.changed ? "is active again and may log in; every session of before is over"
+                                              : "was active already; nothing was changed");
 }
 
 /* Looks until the row is gone or the time is over. *gone: which. */

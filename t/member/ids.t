@@ -60,6 +60,7 @@ is_deeply([sort @found], [sort keys %OPERATIONS], 'each of them, and no other, i
 my $home = tenant();
 my ($member, $neighbour) = map { totp_enroll(register_member(tenant => $home), $server) } 1 .. 2;
 my $stranger = totp_enroll(register_member(tenant => tenant()), $server);
+$server->psql("UPDATE cloudep.sessions SET mfa_at = now() WHERE uid = :'uid'", uid => $_->{uid}) for $member, $neighbour, $stranger;
 for my $name (grep { $OPERATIONS{$_} } sort @found) {
     my ($method, $pattern) = split / /, $name;
     my $operation = $OPERATIONS{$name};
