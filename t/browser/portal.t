@@ -60,7 +60,7 @@ sub registers {
     $pages->fill(invite_code => $tenant->{invite}, password => 'short')->submit->sees(t('rule.password.length'));
     $pages->fill(password => 'correct horse 9')->submit;
     $pages->at('confirm');
-    $pages->open($pages->run('return location.href'));
+    $pages->in_session(POST => '/refresh');
     $pages->settled;
     $pages->fill(code => '000000')->submit->sees(t('reason.code_wrong'));
     $pages->run('history.back()');

@@ -107,7 +107,7 @@ sub settled {
 sub until {
     my ($self, $script, $what, @arguments) = @_;
     my $value;
-    wait_until(30, sub { $value = eval { $self->run($script, @arguments) } }) or die encode_utf8("$what: not after 30 s; the page says: " . $self->text . "\n");
+    wait_until(30, sub { $value = eval { $self->run($script, @arguments) } }) or die encode_utf8(join "\n", "$what: not after 30 s at " . $self->address . '; the page says:', $self->text, $self->complaints);
     return $value;
 }
 
