@@ -204,6 +204,9 @@ sub shot {
     my $picture = $self->cdp('Page.captureScreenshot', format => 'png', captureBeyondViewport => \1,
         clip => { x => 0, y => 0, width => $size->{width}, height => $size->{height} > 3000 ? 3000 : $size->{height}, scale => 1 });
     spew("$self->{shots}/$name.png", decode_base64($picture->{data}));
+
+    # The window had another size meanwhile: what is clicked next has to be where it was.
+    $self->run('await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))');
     return $self;
 }
 
