@@ -1,9 +1,9 @@
 /*
- * mod_cloudep_auth.c - /api/v1/auth and the public keys: handlers and the module record.
+ * mod_cloudep_auth.c - /api/v1/auth and the documents below /.well-known: handlers and the module record.
  */
 #include <httpd.h>
 #include <http_config.h>
-#include "jwks.h"
+#include "public_document.h"
 #include "v1/operations.h"
 
 static const cloudep_api_t v1 = {
@@ -23,6 +23,7 @@ static void register_hooks(apr_pool_t *p)
     (void)p;
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(jwks_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(webauthn_handler, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 extern __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA cloudep_auth_module;

@@ -70,6 +70,9 @@
     MESSAGE(1241, "notice")                                                                                            \
     MESSAGE(1242, "err")                                                                                               \
     MESSAGE(1244, "err")                                                                                               \
-    MESSAGE(1245, "notice")
+    MESSAGE(1245, "notice")                                                                                            \
+    MESSAGE(1410, "info")                                                                                              \
+    MESSAGE(1411, "info")                                                                                              \
+    MESSAGE(1412, "warning")
 
 #endif

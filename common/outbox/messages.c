@@ -18,6 +18,7 @@
 /* What a message may say. Codes go to addresses nobody has confirmed, so nothing a stranger wrote may stand there. */
 static const char *const code_names[] = {"code", "minutes", "tenant_name", "target", "time", NULL};
 static const char *const notice_names[] = {"tenant_name", "display_name", "target", "time", NULL};
+static const char *const named_names[] = {"tenant_name", "display_name", "name", "target", "time", NULL};
 static const char *const link_names[] = {"tenant_name", "display_name", "link", "target", "time", NULL};
 static const char *const reset_names[] = {"tenant_name", "link", "target", "time", NULL};
 static const char *const used_names[] = {"tenant_name", "display_name", "remaining", "target", "time", NULL};
@@ -49,6 +50,9 @@ static const message_t known[] = {
     {"backup_code_used", CLOUDEP_CHANNEL_MAIL, used_names},
     {"business_email_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"business_phone_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"passkey_added", CLOUDEP_CHANNEL_MAIL, named_names},
+    {"passkey_removed", CLOUDEP_CHANNEL_MAIL, named_names},
+    {"passkey_copied", CLOUDEP_CHANNEL_MAIL, named_names},
     {CLOUDEP_TEMPLATE_TEST, CLOUDEP_CHANNEL_MAIL, test_names},
     {NULL, NULL, NULL},
 };

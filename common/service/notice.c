@@ -54,3 +54,10 @@ cloudep_outcome_t cloudep_notice_with_link(cloudep_context_t *ctx, const cloudep
 {
     return write_notice(ctx, message, tenant, member, template, "link", link);
 }
+
+cloudep_outcome_t cloudep_notice_about(cloudep_context_t *ctx, const cloudep_message_t **message,
+                                       const cloudep_tenant_t *tenant, const cloudep_member_t *member,
+                                       const char *template, const char *name)
+{
+    return write_notice(ctx, message, tenant, member, template, "name", name);
+}

@@ -164,3 +164,10 @@ cloudep_outcome_t cloudep_claim_social_start(cloudep_context_t *ctx, const char 
 
     return claim(ctx, &cap, tenant_id, "social logins", CLOUDEP_TOO_MANY_STARTS);
 }
+
+cloudep_outcome_t cloudep_claim_passkey_start(cloudep_context_t *ctx, const char *tenant_id)
+{
+    const cap_t cap = {"address", ctx->network, ctx->config->passkey_starts_per_address};
+
+    return claim(ctx, &cap, tenant_id, "passkey ceremonies", CLOUDEP_TOO_MANY_STARTS);
+}

@@ -33,6 +33,9 @@ cloudep_outcome_t cloudep_claim_sending(cloudep_context_t *ctx, const char *tena
 /** Counts a social login about to begin against the cap on the client's network. TOO_MANY_STARTS. */
 cloudep_outcome_t cloudep_claim_social_start(cloudep_context_t *ctx, const char *tenant_id);
 
+/** Counts a passkey ceremony about to begin against the cap on the client's network. TOO_MANY_STARTS. */
+cloudep_outcome_t cloudep_claim_passkey_start(cloudep_context_t *ctx, const char *tenant_id);
+
 /** Counts a wrong guess for the client's network, as CloudEPAddressAttempts says. @return as cloudep_lockout_fail() */
 apr_status_t cloudep_address_failed(cloudep_context_t *ctx, const cloudep_lockout_t *address, int *wait);
 

@@ -4,6 +4,7 @@
 #include "operations.h"
 
 #include "flow/login_second_factor.h"
+#include "flow/passkey_login.h"
 #include "flow/password_reset.h"
 #include "flow/reauthentication.h"
 #include "flow/registration.h"
@@ -36,6 +37,10 @@ const cloudep_operation_t auth_operations[] = {
      .run = run_login},
     {"POST", "/login/mfa", "auth.login.mfa", STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING, 0,
      INPUT(login_mfa_fields, cloudep_login_factor_t), .run = run_login_mfa},
+    {"POST", "/login/passkey/start", "auth.login.passkey.start", STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_PASSKEYS,
+     0, INPUT(passkey_start_fields, cloudep_passkey_entry_t), .run = run_passkey_login_start},
+    {"POST", "/login/passkey", "auth.login.passkey", STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_PASSKEYS, 0,
+     INPUT(passkey_login_fields, cloudep_passkey_login_t), .run = run_passkey_login},
     {"POST", "/login/social/start", "auth.login.social.start", SOCIAL, 0,
      INPUT(social_login_fields, cloudep_social_entry_t), .run = run_social_login_start},
     {"GET", "/login/social/callback", "auth.login.social.callback", SOCIAL, CLOUDEP_OPERATION_QUERY,
@@ -46,10 +51,10 @@ const cloudep_operation_t auth_operations[] = {
      INPUT(reset_fields, cloudep_reset_t), .run = run_password_reset},
     {"POST", "/password/reset-by-link", "auth.password.reset_by_link", CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_PROVIDER,
      0, INPUT(link_reset_fields, cloudep_link_reset_t), .run = run_password_reset_by_link},
-    {"POST", "/reauthenticate/start", "auth.reauthenticate.start",
-     LIVE | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING | CLOUDEP_NEEDS_MAIL, CLOUDEP_OPERATION_MEMBER,
-     INPUT(reauthenticate_start_fields, cloudep_reauthentication_start_t), .run = run_reauthenticate_start},
     /* What a proof needs beyond these, its flow asks for. */
+    {"POST", "/reauthenticate/start", "auth.reauthenticate.start", LIVE | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING,
+     CLOUDEP_OPERATION_MEMBER, INPUT(reauthenticate_start_fields, cloudep_reauthentication_start_t),
+     .run = run_reauthenticate_start},
     {"POST", "/reauthenticate", "auth.reauthenticate", LIVE, CLOUDEP_OPERATION_MEMBER,
      INPUT(reauthenticate_fields, cloudep_reauthentication_t), .run = run_reauthenticate},
     {"POST", "/undo", "auth.undo", CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_PROVIDER, 0,

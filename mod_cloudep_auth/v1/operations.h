@@ -25,6 +25,11 @@ cloudep_outcome_t run_login_mfa(cloudep_call_t *call);
 /** Answers a login that is through with tokens, and one that lacks the second factor with its challenge. */
 cloudep_outcome_t answer_login(cloudep_call_t *call, const cloudep_login_result_t *result);
 
+/* passkey.c */
+extern const cloudep_field_t passkey_start_fields[], passkey_login_fields[];
+cloudep_outcome_t run_passkey_login_start(cloudep_call_t *call);
+cloudep_outcome_t run_passkey_login(cloudep_call_t *call);
+
 /* password.c */
 extern const cloudep_field_t forgot_fields[], reset_fields[], link_reset_fields[];
 cloudep_outcome_t run_password_forgot(cloudep_call_t *call);

@@ -4,6 +4,7 @@
 #include "operations.h"
 
 #include "flow/contact_verification.h"
+#include "flow/passkeys.h"
 #include "flow/password_change.h"
 #include "flow/profile.h"
 #include "flow/totp_enrolment.h"
@@ -11,6 +12,7 @@
 #define LIVE (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_VERIFYING)
 #define FACTOR (LIVE | CLOUDEP_NEEDS_SEALING)
 #define CODES (FACTOR | CLOUDEP_NEEDS_CACHE)
+#define PASSKEYS (LIVE | CLOUDEP_NEEDS_PASSKEYS)
 
 #define MEMBER CLOUDEP_OPERATION_MEMBER
 #define QUIET (CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_QUIET)
@@ -41,5 +43,15 @@ const cloudep_operation_t member_operations[] = {
      INPUT(totp_verify_fields, cloudep_totp_code_t), .run = run_totp_verify},
     {"POST", "/me/totp/backup-codes", "members.me.totp.backup-codes", FACTOR, MEMBER, .run = run_totp_backup_codes},
     {"DELETE", "/me/totp", "members.me.totp.delete", LIVE, MEMBER, .run = run_totp_remove},
+    {"POST", "/me/passkeys/start", "members.me.passkeys.start", PASSKEYS | CLOUDEP_NEEDS_CACHE, MEMBER,
+     .run = run_passkey_start},
+    {"POST", "/me/passkeys/finish", "members.me.passkeys.finish", PASSKEYS | CLOUDEP_NEEDS_CACHE, MEMBER,
+     INPUT(passkey_finish_fields, cloudep_passkey_finish_t), .run = run_passkey_finish},
+    {"GET", "/me/passkeys", "members.me.passkeys", PASSKEYS, QUIET, .run = run_passkey_list},
+    {"PATCH", "/me/passkeys/{id}", "members.me.passkeys.patch", PASSKEYS, MEMBER,
+     INPUT(passkey_name_fields, cloudep_passkey_name_t), .id_at = offsetof(cloudep_passkey_name_t, id),
+     .run = run_passkey_rename},
+    {"DELETE", "/me/passkeys/{id}", "members.me.passkeys.delete", PASSKEYS, MEMBER,
+     .size = sizeof(cloudep_passkey_id_t), .id_at = offsetof(cloudep_passkey_id_t, id), .run = run_passkey_remove},
     {NULL},
 };

@@ -36,6 +36,7 @@ typedef struct cloudep_statement_list_t {
     X(operator_outbox)                                                                                                 \
     X(operator_watch)                                                                                                  \
     X(outbox)                                                                                                          \
+    X(passkey)                                                                                                         \
     X(password)                                                                                                        \
     X(registration)                                                                                                    \
     X(session)                                                                                                         \

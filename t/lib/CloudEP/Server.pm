@@ -60,6 +60,7 @@ sub directives {
         CloudEPSigningKeys => "\"$self->{keys}/signing.jwks\"",
         CloudEPSealingKeys => "\"$self->{keys}/sealing.jwks\"",
         CloudEPIssuer => $self->url,
+        CloudEPPasskeyDomain => 'localhost', CloudEPPasskeyOrigin => "http://localhost:$self->{port}",
         CloudEPTemplateDir => '"' . CloudEP::Httpd::top() . '/common/templates"',
         CloudEPMailTransport => $self->{smtp} ? 'smtp://' . $self->{smtp}->address : "\"spool:$self->{dir}/spool/mail\"",
     );
