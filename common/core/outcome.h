@@ -98,14 +98,14 @@
     REASON(PASSKEY_COPIED, "passkey_copied")                                                                           \
     REASON(PASSKEY_TAKEN, "passkey_taken")                                                                             \
     REASON(TOO_MANY_PASSKEYS, "too_many_passkeys")                                                                     \
-    REASON(LAST_WAY_IN, "last_way_in")                                                                                 \
     /* one-time links */                                                                                               \
     REASON(LINK_GONE, "link_gone")                                                                                     \
     /* accounts */                                                                                                     \
     REASON(MEMBER_UNKNOWN, "member_unknown")                                                                           \
     REASON(ACCOUNT_UNKNOWN, "account_unknown")                                                                         \
     REASON(PASSWORD_WRONG, "password_wrong")                                                                           \
-    REASON(PASSWORD_ELSEWHERE, "password_elsewhere")
+    REASON(PASSWORD_ELSEWHERE, "password_elsewhere")                                                                   \
+    REASON(LAST_WAY_IN, "last_way_in")
 
 #define CLOUDEP_REASON_NAME(name, word) CLOUDEP_##name,
 typedef enum { CLOUDEP_REASONS(CLOUDEP_REASON_NAME) CLOUDEP_REASON_COUNT } cloudep_reason_e;

@@ -173,7 +173,7 @@ static cloudep_outcome_t by_code(cloudep_context_t *ctx, const cloudep_login_fac
                  cloudep_factor_wrong(in->code));
 }
 
-/* No signature can be guessed, so nobody is made to wait; what the challenge counts bounds the work. */
+/* No signature can be guessed, so none is counted. One that is refused leaves the challenge for a code. */
 static cloudep_outcome_t by_passkey(cloudep_context_t *ctx, const cloudep_login_factor_t *in,
                                     cloudep_challenge_t *challenge, const cloudep_totp_t *totp,
                                     cloudep_session_t **session)
@@ -181,8 +181,7 @@ static cloudep_outcome_t by_passkey(cloudep_context_t *ctx, const cloudep_login_
     cloudep_passkey_proof_t proof;
     cloudep_outcome_t outcome;
 
-    if (cloudep_failed(outcome = count_guess(ctx, challenge)) ||
-        cloudep_failed(outcome = cloudep_passkey_verify(ctx, challenge, &in->credential,
+    if (cloudep_failed(outcome = cloudep_passkey_verify(ctx, challenge, &in->credential,
                                                         offsetof(cloudep_login_factor_t, credential), totp->member->uid,
                                                         &proof)) ||
         cloudep_failed(outcome = new_session(ctx, challenge, totp, CLOUDEP_AMR_PASSKEY, session)) ||

@@ -10,7 +10,7 @@
 static const cloudep_column_t columns[] = {CLOUDEP_PASSKEY_COLUMNS(PASSKEY, PASSKEY, "")};
 static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_passkey_t, columns);
 
-enum { LIST, ANY, HANDLE, NEW_HANDLE, FIND, ADD, RENAME, LOCK, REMOVE, END_SESSIONS, LOGIN, STEP_UP };
+enum { LIST, ANY, HANDLE, NEW_HANDLE, FIND, ADD, RENAME, LOCK, REMOVE, LOGIN, STEP_UP };
 
 /* clang-format off */
 
@@ -150,28 +150,17 @@ static const cloudep_statement_t statements[] = {
             "  WHERE passkey.tenant_id = member.tenant_id"
             "    AND passkey.uid = member.uid"
             "    AND passkey.id = member.id"
-            "  RETURNING passkey.tenant_id, passkey.uid"
+            "  RETURNING passkey.tenant_id, passkey.uid, passkey.id"
+            "), ended AS ("
+            "  UPDATE cloudep.sessions AS session"
+            "  SET revoked_at = now(), revoke_reason = 'passkey removed'"
+            "  FROM removed"
+            "  WHERE session.tenant_id = removed.tenant_id"
+            "    AND session.uid = removed.uid"
+            "    AND session.opened_with = '" CLOUDEP_OPENED_PASSKEY "' || removed.id"
+            "    AND " CLOUDEP_SQL_LIVE("session")
             "), mail AS (" CLOUDEP_SQL_ENQUEUE("removed") ")"
             " SELECT EXISTS (SELECT FROM passkey), EXISTS (SELECT FROM removed)",
-    },
-    [END_SESSIONS] = {
-        .label = "passkey_end_sessions",
-        .sql =
-            "WITH given AS ("
-            "  SELECT %s::uuid AS tenant_id, %s::uuid AS uid, %s::uuid AS id"
-            ")"
-            " UPDATE cloudep.sessions AS session"
-            " SET revoked_at = now(), revoke_reason = 'passkey removed'"
-            " FROM given"
-            " WHERE session.tenant_id = given.tenant_id"
-            "   AND session.uid = given.uid"
-            "   AND session.opened_with = '" CLOUDEP_OPENED_PASSKEY "' || given.id"
-            "   AND " CLOUDEP_SQL_LIVE("session")
-            "   AND NOT EXISTS ("
-            "     SELECT FROM cloudep.passkeys AS passkey"
-            "     WHERE passkey.tenant_id = given.tenant_id"
-            "       AND passkey.id = given.id)"
-            " RETURNING session.id",
     },
     /* The generation is that of a moment before: a passkey that was removed since raised it. */
     [LOGIN] = {
@@ -302,12 +291,11 @@ apr_status_t cloudep_passkey_remove(cloudep_db_t *db, apr_pool_t *p, const char 
     cloudep_step_t steps[] = {
         {.st = &statements[LOCK], .args = CLOUDEP_ARGS(tenant_id, uid)},
         {.st = &statements[REMOVE], .args = args},
-        {.st = &statements[END_SESSIONS], .args = CLOUDEP_ARGS(tenant_id, uid, id)},
     };
     apr_status_t rv;
 
     cloudep_message_args(args, notice);
-    if ((rv = cloudep_db_transact(db, p, steps, 3)) != APR_SUCCESS) {
+    if ((rv = cloudep_db_transact(db, p, steps, 2)) != APR_SUCCESS) {
         return rv;
     }
     if (cloudep_cell_true(steps[1].rows, 0, REMOVED)) {

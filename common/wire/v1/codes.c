@@ -188,8 +188,6 @@ static const row_t rows[] = {
         "the passkey is registered already", "此通行密鑰已註冊"}},
     [CLOUDEP_TOO_MANY_PASSKEYS] = {409, MEMBER, 309, 0, {
         "the account has as many passkeys as it may: remove one first", "通行密鑰數量已達上限:請先移除一個"}},
-    [CLOUDEP_LAST_WAY_IN] = {409, MEMBER, 309, 0, {
-        "without it nobody could log in to the account any more", "移除後將無法再登入此帳號"}},
     /* one-time links */
     [CLOUDEP_LINK_GONE] = {404, MEMBER, 301, 0, {
         "no such link, or it is over", "沒有這個連結,或它已失效"}},
@@ -203,6 +201,8 @@ static const row_t rows[] = {
     [CLOUDEP_PASSWORD_ELSEWHERE] = {403, AUTH, 505, 0, {
         "the account logs in at another provider, its password cannot be reset here",
         "此帳號屬於其他身分供應商,密碼不由我們管理"}},
+    [CLOUDEP_LAST_WAY_IN] = {409, MEMBER, 309, 0, {
+        "this is the last way to log in: add another one first", "這是最後一種登入方式:請先新增另一種"}},
 };
 /* clang-format on */
 
