@@ -72,21 +72,29 @@ defaults_are(\%shipped, 'httpd.conf.d/cloudep.conf');
 # ---- routes and outcomes
 
 my $api = YAML::XS::LoadFile('doc/openapi.yaml');
-my $KEYS = '/.well-known/jwks.json';    # a handler of its own, not in the route tables
+my %DOCUMENTS = map { $_ => 1 } qw(/.well-known/jwks.json /.well-known/webauthn);    # handlers of their own, not in the route tables
 
 my %served = map { ("$_->{method} $_->{prefix}$_->{path}" => $_) } described('operations');
 my @operations = map { my $path = $_; map { [uc, $path, $api->{paths}{$path}{$_}] } sort keys %{ $api->{paths}{$path} } }
     sort keys %{ $api->{paths} };
-same([map { "$_->[0] $_->[1]" } grep { $_->[1] ne $KEYS } @operations], [keys %served], 'doc/openapi.yaml has every operation and no other');
+same([map { "$_->[0] $_->[1]" } grep { !$DOCUMENTS{ $_->[1] } } @operations], [keys %served], 'doc/openapi.yaml has every operation and no other');
+
+# The members of a schema as fields have them: "name", "object.name", with "!" when they are required.
+sub members {
+    my ($schema, $prefix, $needed) = @_;
+    my %required = map { $_ => $needed } @{ $schema->{required} // [] };
+    return map {
+        my $member = resolve($schema->{properties}{$_});
+        $member->{properties} ? members($member, "$prefix$_.", $required{$_}) : "$prefix$_" . ($required{$_} ? '!' : '')
+    } keys %{ $schema->{properties} // {} };
+}
 
 # What an operation takes: "name" or "name!" when it is required.
 sub takes {
     my ($operation) = @_;
-    my @parameters = map { resolve($_) } @{ $operation->{parameters} // [] };
+    my @parameters = grep { $_->{in} ne 'path' } map { resolve($_) } @{ $operation->{parameters} // [] };
     my $schema = resolve(($operation->{requestBody} // {})->{content}{'application/json'}{schema} // {});
-    my %required = map { $_ => 1 } @{ $schema->{required} // [] };
-    return ((map { $_->{name} . ($_->{required} ? '!' : '') } @parameters),
-        map { $_ . ($required{$_} ? '!' : '') } keys %{ $schema->{properties} // {} });
+    return ((map { $_->{name} . ($_->{required} ? '!' : '') } @parameters), members($schema, '', 1));
 }
 my @different;
 for my $operation (@operations) {

@@ -15,7 +15,8 @@
 
 /* clang-format off */
 #define CLOUDEP_V1_PASSKEY_BYTES(input, name_, member, required) \
-    {.name = (name_), .type = CLOUDEP_FIELD_TOKEN, .flags = (required), .at = offsetof(input, member)}
+    {.name = (name_), .type = CLOUDEP_FIELD_TOKEN, .flags = (required), .max = CLOUDEP_V1_PASSKEY_BYTES_MAX, \
+     .at = offsetof(input, member)}
 
 /* An assertion, bound to the member "credential" of the flow's input. required: CLOUDEP_FIELD_REQUIRED or 0 */
 #define CLOUDEP_V1_ASSERTION(input, required) \
@@ -28,6 +29,7 @@
 /* clang-format on */
 
 #define CLOUDEP_V1_CREDENTIAL_ID_MAX 1364 /* characters: CLOUDEP_WEBAUTHN_ID_MAX bytes in base64url */
+#define CLOUDEP_V1_PASSKEY_BYTES_MAX 8192 /* characters of a part; attestation statements may need more */
 
 /** The options of an assertion; the caller owns them. */
 CLOUDEP_DECLARE(json_t *) cloudep_v1_passkey_request(const cloudep_passkey_options_t *options);

@@ -28,11 +28,14 @@ sub listed {
     return \%listed;
 }
 
+# The path as the document has it: with {id} for an id.
+sub pattern { $_[0] =~ s{/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=/|\z)}{/{id}}r }
+
 # What is wrong with the reason of a refusal; nothing where the path is not an operation's.
 sub faults {
     my ($method, $path, $status, $reason) = @_;
     our $listed //= listed(YAML::XS::LoadFile(CloudEP::Httpd::top() . '/doc/openapi.yaml'));
-    my $operation = $listed->{"$method $path"} // return;
+    my $operation = $listed->{ "$method " . pattern($path) } // return;
     return $operation->{$status}{$reason} || $ANYWHERE{$reason} ? () : "doc/openapi.yaml does not list $reason for $method $path at $status";
 }
 
