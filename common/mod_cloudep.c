@@ -12,25 +12,31 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include <apr_strings.h>
+#include "access/cookie.h"
+#include "access/mount.h"
 #include "access/place.h"
 #include "base/text/icu.h"
 #include "base/version.h"
 #include "core/account_url.h"
+#include "core/ca_file.h"
 #include "core/config.h"
 #include "core/db_pool.h"
 #include "core/dbd.h"
 #include "core/http.h"
 #include "core/keys.h"
+#include "core/kept_files.h"
 #include "core/memcached.h"
 #include "core/module.h"
 #include "core/needs.h"
 #include "core/parts.h"
 #include "core/passkey_domain.h"
 #include "core/runtime.h"
+#include "core/start_checks.h"
 #include "idp/hasher.h"
 #include "idp/zitadel/zitadel.h"
 #include "oidc/oidc.h"
 #include "outbox/outbox.h"
+#include "service/activity.h"
 #include "service/event.h"
 #include "service/liveness.h"
 #include "service/sweep.h"
@@ -97,6 +103,12 @@ static apr_status_t start_sweep(server_rec *main_server, apr_pool_t *pchild)
     return APR_SUCCESS;
 }
 
+static apr_status_t start_activity(server_rec *main_server, apr_pool_t *pchild)
+{
+    cloudep_activity_start(main_server, pchild);
+    return APR_SUCCESS;
+}
+
 static apr_status_t start_events(server_rec *main_server, apr_pool_t *pchild)
 {
     cloudep_event_start(main_server, pchild);
@@ -111,8 +123,9 @@ static const cloudep_part_t parts[] = {
     {"signing key", "CloudEPSigningKeys", CLOUDEP_NEEDS_SIGNING, cloudep_signing_keys_prepare, cloudep_can_sign},
     {"verifying key", NULL, CLOUDEP_NEEDS_VERIFYING, .is_on = cloudep_can_verify},
     {"sealing key", "CloudEPSealingKeys", CLOUDEP_NEEDS_SEALING, cloudep_sealing_keys_prepare, cloudep_can_seal},
+    {"session cookies", NULL, CLOUDEP_NEEDS_SESSION_KEYS, cloudep_session_keys_prepare, cloudep_has_session_keys},
     {"refresh tokens", .needs = CLOUDEP_NEEDS_SIGNING, .prepare = cloudep_refresh_keys_prepare},
-    {"outgoing HTTP", .child_init = make_http},
+    {"outgoing HTTP", .prepare = cloudep_ca_file_prepare, .child_init = make_http},
     {"verified tokens", .needs = CLOUDEP_NEEDS_VERIFYING, .child_init = make_token_cache},
     {"password hashing", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_hasher_prepare,
      .child_init = cloudep_hasher_child_init},
@@ -129,21 +142,55 @@ static const cloudep_part_t parts[] = {
     {"delivery of messages", .child_start = cloudep_outbox_child_init},
     {"sweep", .child_start = start_sweep},
     {"events", .child_start = start_events},
+    {"use of sessions", .child_start = start_activity},
 };
 
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
 
-/* ---- post_config ---------------------------------------------------------------------------------------- */
+/* ---- The configuration is read --------------------------------------------------------------------------- */
+
+static apr_status_t prepare(const cloudep_part_t *part, server_rec *s, cloudep_config_t *config, apr_pool_t *pconf,
+                            const char **error)
+{
+    apr_status_t rv = part->prepare ? part->prepare(s, config, pconf, error) : APR_SUCCESS;
+
+    if (rv != APR_SUCCESS && !*error) {
+        *error = cloudep_status_name(rv);
+    }
+    return rv;
+}
+
+/* On a restart a part whose files are not good goes on with what they held before. Whether that helped. */
+static int prepare_again(const cloudep_part_t *part, server_rec *s, cloudep_config_t *config, apr_pool_t *pconf,
+                         const char *why)
+{
+    const char *error = NULL;
+    apr_status_t rv;
+
+    if (!cloudep_kept_any(pconf)) {
+        return 0;
+    }
+    cloudep_kept_use(pconf, 1);
+    rv = prepare(part, s, config, pconf, &error);
+    cloudep_kept_use(pconf, 0);
+    if (rv != APR_SUCCESS) {
+        return 0;
+    }
+    ap_log_error(
+        APLOG_MARK, APLOG_CRIT, 0, s,
+        CENO(1300) "%s: %s. httpd goes on with what it had before; the next start will fail unless this is mended",
+        part->name, why);
+    return 1;
+}
 
 static int prepare_parts(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf)
 {
     for (size_t i = 0; i < PARTS; i++) {
         const char *error = NULL;
-        apr_status_t rv = parts[i].prepare ? parts[i].prepare(s, config, pconf, &error) : APR_SUCCESS;
 
-        if (rv != APR_SUCCESS) {
-            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, CENO(1) "%s: %s", parts[i].name,
-                         error ? error : cloudep_status_name(rv));
+        if (prepare(&parts[i], s, config, pconf, &error) != APR_SUCCESS &&
+            !prepare_again(&parts[i], s, config, pconf, error)) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, CENO(1) "%s: %s", parts[i].name, error);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
     }
@@ -212,8 +259,20 @@ static int check_servers(server_rec *main_server, apr_pool_t *ptemp)
     return OK;
 }
 
-static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
+/* What is kept from one configuration to the next, though this module is unloaded between them. */
+static cloudep_kept_t *retained(void)
 {
+    static const char key[] = "cloudep_kept_files";
+    cloudep_kept_t *kept = ap_retained_data_get(key);
+
+    return kept ? kept : ap_retained_data_create(key, sizeof(*kept));
+}
+
+/* Here and not in post_config, so that "apachectl configtest" sees whatever would stop a start. */
+static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
+{
+    const char *error = NULL;
+
     (void)plog;
     /* 1. What lives as long as the process: ICU, and libcurl's global state, while there is one thread. libcurl's
      * cleanup runs after those of its users. */
@@ -222,6 +281,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     /* 2. Settings and parts: also on the dry run, which is where mistakes are to be told. */
+    cloudep_kept_begin(retained(), pconf);
     for (server_rec *s = main_server; s; s = s->next) {
         const int problem = configure_server(s, pconf, main_server);
 
@@ -232,7 +292,28 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     if (check_servers(main_server, ptemp) != OK) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    /* 3. Say once which version this is, and what is off. */
+    if (cloudep_check_handlers(ptemp, &error) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main_server, CENO(1305) "%s", error);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    /* 3. A dry run has no restart behind it. */
+    if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
+        cloudep_kept_commit(pconf, main_server->process->pool);
+    }
+    return OK;
+}
+
+/* The end of "apachectl configtest". */
+static void test_config(apr_pool_t *pconf, server_rec *main_server)
+{
+    cloudep_tell_doubts(main_server, pconf);
+}
+
+/* Says once which version this is, what is off, and what hardly was meant. */
+static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
+{
+    (void)pconf;
+    (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
@@ -243,6 +324,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
             cloudep_outbox_tell(s);
         }
     }
+    cloudep_tell_doubts(main_server, ptemp);
     return OK;
 }
 
@@ -310,11 +392,15 @@ static void register_hooks(apr_pool_t *p)
 
     ap_register_provider(p, CLOUDEP_IDP_GROUP, cloudep_idp_local.name, CLOUDEP_IDP_VERSION, &cloudep_idp_local);
     ap_register_provider(p, CLOUDEP_IDP_GROUP, cloudep_idp_zitadel.name, CLOUDEP_IDP_VERSION, &cloudep_idp_zitadel);
+    ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, before, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, before, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(cloudep_outbox_after_answer, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    cloudep_cookie_register_hooks();
+    cloudep_mount_register_hooks();
     cloudep_error_register_hooks();
     cloudep_guard_register_hooks();
     cloudep_caching_register_hooks();

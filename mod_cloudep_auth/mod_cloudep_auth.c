@@ -3,6 +3,7 @@
  */
 #include <httpd.h>
 #include <http_config.h>
+#include "core/start_checks.h"
 #include "public_document.h"
 #include "v1/operations.h"
 
@@ -11,6 +12,7 @@ static const cloudep_api_t v1 = {
     .prefix = CLOUDEP_AUTH_PREFIX,
     .style = &cloudep_v1,
     .operations = auth_operations,
+    .cookie_operations = auth_cookie_operations,
 };
 
 static int handler(request_rec *r)
@@ -20,7 +22,9 @@ static int handler(request_rec *r)
 
 static void register_hooks(apr_pool_t *p)
 {
-    (void)p;
+    cloudep_handler_register(p, v1.handler);
+    cloudep_handler_register(p, "cloudep-jwks");
+    cloudep_handler_register(p, "cloudep-webauthn");
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(jwks_handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(webauthn_handler, NULL, NULL, APR_HOOK_MIDDLE);

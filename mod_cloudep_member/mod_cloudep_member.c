@@ -3,6 +3,7 @@
  */
 #include <httpd.h>
 #include <http_config.h>
+#include "core/start_checks.h"
 #include "v1/operations.h"
 
 static const cloudep_api_t v1 = {
@@ -19,7 +20,7 @@ static int handler(request_rec *r)
 
 static void register_hooks(apr_pool_t *p)
 {
-    (void)p;
+    cloudep_handler_register(p, v1.handler);
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
 }
 

@@ -124,7 +124,8 @@ static int retire(cloudepctl_t *ctl)
 
 #define FILE_OPTION                                                                                                    \
     {                                                                                                                  \
-        "file", "FILE", "the key set, as in CloudEPSigningKeys or CloudEPSealingKeys", CLOUDEPCTL_REQUIRED             \
+        "file", "FILE", "the key set, as in CloudEPSigningKeys, CloudEPSealingKeys or CloudEPSessionKeys",             \
+            CLOUDEPCTL_REQUIRED                                                                                        \
     }
 #define KID_OPTION                                                                                                     \
     {                                                                                                                  \
@@ -133,7 +134,7 @@ static int retire(cloudepctl_t *ctl)
 
 static const cloudepctl_option_t generate_options[] = {
     FILE_OPTION,
-    {"alg", "ALG", "ES256 (default), ES384, RS256, EdDSA or HS256 to sign, A256GCM to seal", 0},
+    {"alg", "ALG", "ES256 (default), ES384, RS256 or EdDSA to sign, A256GCM to seal, HS256 for session cookies", 0},
     {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t list_options[] = {FILE_OPTION, {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t kid_options[] = {FILE_OPTION, KID_OPTION, {NULL, NULL, NULL, 0}};
@@ -143,7 +144,8 @@ const cloudepctl_command_t cloudepctl_key_commands[] = {
      "The first key to sign and the first to seal are in use at once. Later ones are only published until they are\n"
      "activated. The file must stay readable by its owner alone.\n",
      "  cloudepctl key generate --file /etc/cloudep/signing.jwks\n"
-     "  cloudepctl key generate --file /etc/cloudep/sealing.jwks --alg A256GCM\n",
+     "  cloudepctl key generate --file /etc/cloudep/sealing.jwks --alg A256GCM\n"
+     "  cloudepctl key generate --file /etc/cloudep/session.jwks --alg HS256\n",
      generate},
     {"key", "list", "Lists the keys of a file, without what is secret.", list_options, NULL,
      "  cloudepctl key list --file /etc/cloudep/signing.jwks\n", list},

@@ -40,7 +40,8 @@ for my $name (qw(breaker cache challenge fetched semaphore threads pools)) {
 my $server = do {
     local $ENV{CLOUDEP_SANITIZE} = 'thread';
     own_server(build => $build,
-        values => { map { $_ => 0 } qw(CloudEPCodeCooldown CloudEPCodesPerAddress CloudEPLoginAttempts CloudEPAddressAttempts) },
+        values => { CloudEPKnownGuesses => 1_000_000, CloudEPUnknownGuesses => 1_000_000,
+            map { $_ => 0 } qw(CloudEPCodeCooldown CloudEPCodesPerAddress CloudEPAddressAttempts) },
         with => ['<Location /file>', 'AuthType CloudEP', 'AuthName x', 'Require valid-user', '</Location>'])->start;
 };
 make_path("$server->{dir}/htdocs/file");

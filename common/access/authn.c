@@ -9,11 +9,14 @@
 #include <http_protocol.h>
 #include <util_cookies.h>
 #include <apr_strings.h>
+#include "access/origin.h"
 #include "access/place.h"
+#include "access/session_cookie.h"
 #include "base/store/session_store.h"
 #include "base/text/validate.h"
 #include "core/config.h"
 #include "core/module.h"
+#include "service/activity.h"
 #include "service/liveness.h"
 #include "service/tenant_slug.h"
 #include "service/token.h"
@@ -21,6 +24,12 @@
 static cloudep_outcome_t invalid_token(request_rec *r, const char *reason)
 {
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, CENO(130) "access token refused: %s", reason);
+    return cloudep_refuse(CLOUDEP_TOKEN_INVALID);
+}
+
+static cloudep_outcome_t invalid_cookie(request_rec *r, const char *reason)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, CENO(1381) "session cookie refused: %s", reason);
     return cloudep_refuse(CLOUDEP_TOKEN_INVALID);
 }
 
@@ -179,21 +188,120 @@ static cloudep_outcome_t from_token(request_rec *r, cloudep_context_t *ctx, int 
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "looking up the session");
 }
 
+/* ---- the session cookie ---- */
+
+/* Whether a value of the cookie still counts, by where its session stands. */
+static const char *why_over(const cloudep_context_t *ctx, const cloudep_session_cookie_t *cookie,
+                            const cloudep_turn_t *turn)
+{
+    const int present = cookie->seq == turn->seq;
+    const int in_grace = cookie->seq == turn->seq - 1 && turn->seconds < ctx->config->refresh_grace;
+
+    if (turn->idle_left <= 0) {
+        return "its session was not used for too long";
+    }
+    return cookie->kind == CLOUDEP_COOKIE_GUARD || present || in_grace ? NULL : "it has a newer value";
+}
+
+/* Where a session of a cookie stands; the member is looked up where it is wanted. */
+static apr_status_t look_up_cookie(cloudep_context_t *ctx, int with_member, cloudep_principal_t *principal,
+                                   cloudep_turn_t *turn)
+{
+    cloudep_access_t access = {.checked = 0};
+    cloudep_live_session_t live = {0};
+    cloudep_liveness_t *liveness = apr_palloc(ctx->p, sizeof(*liveness));
+    apr_status_t rv;
+
+    if (with_member) {
+        rv = cloudep_session_principal(cloudep_database(ctx), ctx->p, &live, principal->tenant_id,
+                                       principal->session_id, principal->uid);
+        principal->member = live.member;
+        principal->amr = live.amr;
+        principal->proofs = live.proofs;
+        *turn = live.turn;
+        return rv;
+    }
+    apr_cpystrn(access.tenant_id, principal->tenant_id, sizeof(access.tenant_id));
+    apr_cpystrn(access.session_id, principal->session_id, sizeof(access.session_id));
+    apr_cpystrn(access.uid, principal->uid, sizeof(access.uid));
+    rv = cloudep_checker_ask(ctx->config->run->checker, ctx->p, &access, liveness);
+    if (rv == APR_SUCCESS) {
+        principal->amr = liveness->amr;
+        principal->proofs = liveness->proofs;
+        *turn = liveness->turn;
+    }
+    return rv;
+}
+
+static cloudep_outcome_t from_cookie(request_rec *r, cloudep_context_t *ctx, int with_member,
+                                     cloudep_principal_t *principal)
+{
+    cloudep_session_cookie_t cookie = {0};
+    cloudep_turn_t turn;
+    const char *reason = NULL;
+    apr_status_t rv = cloudep_session_cookie(r, &cookie, &reason);
+
+    if (rv == APR_NOTFOUND) {
+        return cloudep_refuse(CLOUDEP_TOKEN_MISSING);
+    }
+    if (!cloudep_may_use_cookie(r, cloudep_listed_origins(r))) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, CENO(1380) "session cookie ignored: its Origin is not allowed");
+        return cloudep_refuse(CLOUDEP_TOKEN_MISSING);
+    }
+    if (rv == APR_SUCCESS && cookie.kind == CLOUDEP_COOKIE_GUARD && cloudep_is_api(r)) {
+        reason = "it is for guarded Locations only";
+        rv = CLOUDEP_EFORGED;
+    }
+    if (rv != APR_SUCCESS) {
+        return invalid_cookie(r, reason);
+    }
+    principal->tenant_id = cookie.tenant_id;
+    principal->session_id = cookie.session_id;
+    principal->uid = cookie.uid;
+    principal->cookie_seq = cookie.seq;
+    rv = look_up_cookie(ctx, with_member, principal, &turn);
+    if (rv == APR_NOTFOUND) {
+        return invalid_cookie(r, "its session is over");
+    }
+    if (rv == APR_SUCCESS && (reason = why_over(ctx, &cookie, &turn))) {
+        return invalid_cookie(r, reason);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = cloudep_tenant_slug(&principal->tenant_slug, ctx->config->run->slugs, principal->tenant_id, ctx->p);
+        rv = rv == APR_NOTFOUND ? CLOUDEP_EDATA : rv;
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "looking up the session");
+    }
+    cloudep_activity_note(ctx, principal->tenant_id, principal->session_id, &turn);
+    return cloudep_done();
+}
+
+/* The one way in that a request has: the session cookie where that is in force, and else a token. */
+static cloudep_outcome_t find(request_rec *r, cloudep_context_t *ctx, int with_member, cloudep_principal_t *principal)
+{
+    const char *token;
+
+    if (cloudep_uses_session_cookie(r)) {
+        return from_cookie(r, ctx, with_member, principal);
+    }
+    token = cloudep_request_token(r);
+    return token ? from_token(r, ctx, with_member, token, principal) : from_headers(r, ctx, principal);
+}
+
 cloudep_outcome_t cloudep_authenticate(request_rec *r, int with_member, const cloudep_principal_t **out)
 {
     cloudep_request_t *state = cloudep_request(r);
     cloudep_context_t *ctx = cloudep_request_context(r);
     cloudep_principal_t *principal;
-    const char *token;
     cloudep_outcome_t outcome;
 
     if (state->principal) {
         *out = state->principal;
         return cloudep_done();
     }
-    token = cloudep_request_token(r);
     principal = apr_pcalloc(r->pool, sizeof(*principal));
-    outcome = token ? from_token(r, ctx, with_member, token, principal) : from_headers(r, ctx, principal);
+    outcome = find(r, ctx, with_member, principal);
     if (cloudep_failed(outcome)) {
         state->refused = outcome;
         return outcome;

@@ -22,6 +22,16 @@ void *cloudep_place_create(apr_pool_t *p, char *path)
 
 #define MERGE_FLAG(member) place->member = add->member == CLOUDEP_UNSET ? base->member : add->member
 #define MERGE_POINTER(member) place->member = add->member ? add->member : base->member
+
+/* The deeper of two mounts, in whatever order they stand in the configuration. */
+static void merge_mount(cloudep_place_t *place, const cloudep_place_t *base, const cloudep_place_t *add)
+{
+    const int deeper = add->mount && (!base->mount || strlen(add->mount) >= strlen(base->mount));
+
+    place->serve = deeper ? add->serve : base->serve;
+    place->mount = deeper ? add->mount : base->mount;
+}
+
 void *cloudep_place_merge(apr_pool_t *p, void *basev, void *addv)
 {
     const cloudep_place_t *base = basev;
@@ -34,6 +44,9 @@ void *cloudep_place_merge(apr_pool_t *p, void *basev, void *addv)
     MERGE_FLAG(preflight);
     MERGE_POINTER(cookie);
     MERGE_POINTER(origins);
+    MERGE_POINTER(delivery);
+    MERGE_POINTER(tenant);
+    merge_mount(place, base, add);
     return place;
 }
 
@@ -47,6 +60,15 @@ const char *cloudep_set_cookie(cmd_parms *cmd, void *placev, const char *name)
     }
     ((cloudep_place_t *)placev)->cookie = name;
     return *name ? NULL : "CloudEPTokenCookie takes the name of a cookie";
+}
+
+/* The port that a scheme stands for; browsers leave it out (RFC 6454 6.2), so that such an origin never matches. */
+static int has_default_port(const char *origin)
+{
+    const char *end = ap_strrchr_c(origin, ':');
+
+    return (!strncmp(origin, "https:", 6) && !strcmp(end, ":443")) ||
+           (!strncmp(origin, "http:", 5) && !strcmp(end, ":80"));
 }
 
 const char *cloudep_add_origin(cmd_parms *cmd, void *placev, const char *origin)
@@ -63,10 +85,25 @@ const char *cloudep_add_origin(cmd_parms *cmd, void *placev, const char *origin)
             return "CloudEPTokenOrigin is written in lower case, as browsers send it";
         }
     }
+    if (has_default_port(origin)) {
+        return "CloudEPTokenOrigin is written without :443 (https) or :80 (http), as browsers send it";
+    }
     if (!place->origins) {
         place->origins = apr_array_make(cmd->pool, 2, sizeof(const char *));
     }
     APR_ARRAY_PUSH(place->origins, const char *) = origin;
+    return NULL;
+}
+
+const char *cloudep_set_delivery(cmd_parms *cmd, void *placev, const char *word)
+{
+    if (!cmd->path) {
+        return "CloudEPTokenDelivery stands in the Location of an API";
+    }
+    if (strcmp(word, "cookie") != 0 && strcmp(word, "body") != 0) {
+        return "CloudEPTokenDelivery must be cookie or body";
+    }
+    ((cloudep_place_t *)placev)->delivery = word;
     return NULL;
 }
 
@@ -81,9 +118,24 @@ int cloudep_is_api(request_rec *r)
     const char *error = NULL;
     const char *handler = NULL;
 
+    if (cloudep_place_of(r)->serve) {
+        return 1;
+    }
     /* The handler that SetHandler will set; r->handler is not known yet. */
     if (core && core->expr_handler) {
         handler = ap_expr_str_exec(r, core->expr_handler, &error);
     }
     return handler && !strncmp(handler, HANDLERS, strlen(HANDLERS));
+}
+
+int cloudep_uses_session_cookie(request_rec *r)
+{
+    const char *delivery = cloudep_place_of(r)->delivery;
+
+    return delivery && !strcmp(delivery, "cookie") && cloudep_is_api(r);
+}
+
+const apr_array_header_t *cloudep_listed_origins(request_rec *r)
+{
+    return cloudep_is_api(r) ? NULL : cloudep_place_of(r)->origins;
 }

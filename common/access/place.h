@@ -15,6 +15,10 @@ typedef struct cloudep_place_t {
     int preflight;
     const char *cookie;          /* name of the cookie that may hold the token, NULL: header only */
     apr_array_header_t *origins; /* from which a request with the cookie may come */
+    const char *serve;           /* the handler of CloudEPServe; NULL: none */
+    const char *mount;           /* with serve: the path of its Location, without a slash at the end */
+    const char *delivery;        /* "cookie" or "body"; NULL: body */
+    const char *tenant;          /* slug of CloudEPTenant; NULL: none */
 } cloudep_place_t;
 
 /** The settings in force for a request. Never NULL. */
@@ -23,10 +27,17 @@ const cloudep_place_t *cloudep_place_of(const request_rec *r);
 /** Whether the request's Location has one of our handlers; from the location walk on. */
 int cloudep_is_api(request_rec *r);
 
+/** Whether the session cookie, and nothing else, says who asks. */
+int cloudep_uses_session_cookie(request_rec *r);
+
+/** The origins that count as our own for the cookie of a request; NULL: none. */
+const apr_array_header_t *cloudep_listed_origins(request_rec *r);
+
 void *cloudep_place_create(apr_pool_t *p, char *path);
 void *cloudep_place_merge(apr_pool_t *p, void *base, void *add);
 
 const char *cloudep_set_cookie(cmd_parms *cmd, void *place, const char *name);
+const char *cloudep_set_delivery(cmd_parms *cmd, void *place, const char *word);
 const char *cloudep_add_origin(cmd_parms *cmd, void *place, const char *origin);
 
 /* The commands of CLOUDEP_PLACE_SETTINGS, for the one table of the module; a comma is behind the last one. */
@@ -34,6 +45,9 @@ const char *cloudep_add_origin(cmd_parms *cmd, void *place, const char *origin);
     AP_INIT_FLAG(directive, ap_set_flag_slot, (void *)APR_OFFSETOF(cloudep_place_t, member), OR_AUTHCFG, help),
 #define CLOUDEP_PLACE_TEXT(member, directive, setter, help) AP_INIT_TAKE1(directive, setter, NULL, OR_AUTHCFG, help),
 #define CLOUDEP_PLACE_LIST(member, directive, setter, help) AP_INIT_ITERATE(directive, setter, NULL, OR_AUTHCFG, help),
-#define CLOUDEP_PLACE_COMMANDS CLOUDEP_PLACE_SETTINGS(CLOUDEP_PLACE_FLAG, CLOUDEP_PLACE_TEXT, CLOUDEP_PLACE_LIST)
+#define CLOUDEP_PLACE_WORD(member, directive, setter, help)                                                            \
+    AP_INIT_TAKE1(directive, setter, NULL, RSRC_CONF | ACCESS_CONF, help),
+#define CLOUDEP_PLACE_COMMANDS                                                                                         \
+    CLOUDEP_PLACE_SETTINGS(CLOUDEP_PLACE_FLAG, CLOUDEP_PLACE_TEXT, CLOUDEP_PLACE_LIST, CLOUDEP_PLACE_WORD)
 
 #endif

@@ -4,35 +4,20 @@
 #include "core/account_url.h"
 
 #include <apr_strings.h>
-#include <string.h>
 #include "base/status.h"
-#include "base/text/validate.h"
-
-static int begins_with(const char *text, const char *prefix)
-{
-    return !strncasecmp(text, prefix, strlen(prefix));
-}
-
-/* http is for development, on this machine. */
-static int is_private(const char *url)
-{
-    return begins_with(url, "https://") || begins_with(url, "http://127.") || begins_with(url, "http://[::1]") ||
-           begins_with(url, "http://localhost:") || begins_with(url, "http://localhost/");
-}
+#include "core/public_url.h"
 
 apr_status_t cloudep_account_url_prepare(struct server_rec *s, cloudep_config_t *config, apr_pool_t *pconf,
                                          const char **error)
 {
     const char *url = config->account_url;
+    const char *fault = url ? cloudep_public_url_fault(pconf, url) : NULL;
 
     (void)s;
-    if (!url || (cloudep_is_url(url) && is_private(url) && !strpbrk(url, "#?"))) {
+    if (!fault) {
         return APR_SUCCESS;
     }
-    *error = apr_psprintf(pconf,
-                          "CloudEPAccountURL %s: must be an https address without ? and #, such as "
-                          "https://id.example.com/account/",
-                          url);
+    *error = apr_psprintf(pconf, "CloudEPAccountURL %s: it %s, such as https://id.example.com/account/", url, fault);
     return CLOUDEP_EMALFORMED;
 }
 

@@ -12,7 +12,7 @@
 void *cloudep_config_create(apr_pool_t *p, server_rec *s);
 void *cloudep_config_merge(apr_pool_t *p, void *base, void *add);
 
-/** Puts defaults where nothing was set, and notes whether something was; post_config, once a server. */
+/** Puts defaults where nothing was set, and notes whether something was; check_config, once a server. */
 void cloudep_config_settle(cloudep_config_t *config);
 
 /* ---- The commands, for the one table of the module ------------------------------------------------------ */

@@ -32,6 +32,8 @@ typedef struct cloudep_context_t {
     apr_time_t now;         /* when the request came; every decision about time is made by it */
     const char *address;    /* the client's, as mod_remoteip sees it; NULL: none, as in a thread */
     const char *network;    /* as limits count it: IPv4 whole, IPv6 by its /64; never NULL */
+    const char *network56;  /* an IPv6 client's /56; NULL: IPv4 */
+    const char *network48;  /* an IPv6 client's /48; NULL: IPv4 */
     const char *user_agent; /* shortened, printable ASCII; NULL: none */
     const char *request_id; /* as X-Request-Id has it; NULL in a thread */
     cloudep_note_t note;

@@ -266,17 +266,18 @@ static void report(void *baton, const char *label, const char *sqlstate, const c
 /* Makes the slots, the watchdog and what guards them. */
 static apr_status_t equip(db_pool_t *pool, const cloudep_config_t *config, apr_pool_t *pchild)
 {
+    const int count = cloudep_dbd_connections(pool->s, config, pchild);
     apr_status_t rv = apr_thread_mutex_create(&pool->mutex, APR_THREAD_MUTEX_DEFAULT, pchild);
-    slot_t *slots = apr_pcalloc(pchild, sizeof(*slots) * (apr_size_t)config->database_connections);
+    slot_t *slots = apr_pcalloc(pchild, sizeof(*slots) * (apr_size_t)count);
 
     if (rv == APR_SUCCESS) {
         rv = apr_thread_cond_create(&pool->changed, pchild);
     }
     if (rv == APR_SUCCESS) {
-        rv = cloudep_watchdog_create(&pool->watchdog, pchild, config->database_connections,
+        rv = cloudep_watchdog_create(&pool->watchdog, pchild, count,
                                      apr_time_from_msec(config->statement_timeout) + CANCEL_TIME);
     }
-    for (int i = config->database_connections - 1; i >= 0; i--) {
+    for (int i = count - 1; i >= 0; i--) {
         slots[i].number = i;
         slots[i].next = pool->free;
         pool->free = &slots[i];
@@ -293,7 +294,7 @@ cloudep_db_t *cloudep_db_create(server_rec *s, const cloudep_config_t *config, a
     pool->open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
     pool->close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
     if (!pool->open || !pool->close) {
-        return NULL; /* post_config has refused this already */
+        return NULL; /* the start has refused this already */
     }
     if (equip(pool, config, pchild) != APR_SUCCESS) {
         return NULL;

@@ -1,8 +1,9 @@
 /*
- * dbd.c - see dbd.h: mod_dbd's directives, read from httpd's configuration tree.
+ * dbd.c - see dbd.h: what mod_dbd's directives say.
  */
 #include "core/dbd.h"
 
+#include <ap_mpm.h>
 #include <apr_dbd.h>
 #include <http_config.h>
 #include <mod_dbd.h>
@@ -14,60 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/status.h"
+#include "core/tree.h"
 
-/* The last directive of that name in a part of the tree; that of a virtual host only below its own node. */
-static const ap_directive_t *find(const ap_directive_t *node, const char *name, int hosts)
-{
-    const ap_directive_t *found = NULL;
-
-    for (; node; node = node->next) {
-        const int is_host = !strcasecmp(node->directive, "<VirtualHost");
-        const ap_directive_t *below = !is_host || hosts ? find(node->first_child, name, hosts) : NULL;
-
-        if (below) {
-            found = below;
-        }
-        if (!strcasecmp(node->directive, name)) {
-            found = node;
-        }
-    }
-    return found;
-}
-
-/* The node of a virtual host. */
-static const ap_directive_t *host_node(const ap_directive_t *node, const server_rec *s)
-{
-    for (; node; node = node->next) {
-        const ap_directive_t *below;
-
-        if (!strcasecmp(node->directive, "<VirtualHost") && node->line_num == (int)s->defn_line_number &&
-            s->defn_name && !strcmp(node->filename, s->defn_name)) {
-            return node;
-        }
-        below = host_node(node->first_child, s);
-        if (below) {
-            return below;
-        }
-    }
-    return NULL;
-}
-
-/* The argument of a directive that holds for a server, or NULL. */
-static const char *argument(const server_rec *s, const char *name, apr_pool_t *p)
-{
-    const ap_directive_t *host = s->is_virtual ? host_node(ap_conftree, s) : NULL;
-    const ap_directive_t *found = host ? find(host->first_child, name, 0) : NULL;
-    const char *words;
-
-    if (!found) {
-        found = find(ap_conftree, name, 0);
-    }
-    if (!found) {
-        return NULL;
-    }
-    words = found->args;
-    return ap_getword_conf(p, &words);
-}
+#define DBD_MAX 10 /* mod_dbd's own default */
 
 /* "host=... port=..." */
 static const char *describe(const PQconninfoOption *options, apr_pool_t *p)
@@ -87,7 +37,7 @@ static const char *describe(const PQconninfoOption *options, apr_pool_t *p)
 
 void cloudep_dbd_read(cloudep_dbd_t *dbd, const server_rec *s, apr_pool_t *p)
 {
-    const char *params = argument(s, "DBDParams", p);
+    const char *params = cloudep_tree_argument(s, "DBDParams", p);
     PQconninfoOption *options;
 
     dbd->params = params ? params : "";
@@ -100,6 +50,19 @@ void cloudep_dbd_read(cloudep_dbd_t *dbd, const server_rec *s, apr_pool_t *p)
         }
     }
     PQconninfoFree(options);
+}
+
+int cloudep_dbd_connections(const server_rec *s, const cloudep_config_t *config, apr_pool_t *p)
+{
+    const char *text = cloudep_tree_argument(s, "DBDMax", p);
+    const int most = text ? (int)apr_atoi64(text) : DBD_MAX;
+    int threaded = 0;
+
+    /* Without threads a child has one connection, and mod_dbd no pool. */
+    if (ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded) != APR_SUCCESS || threaded == AP_MPMQ_NOT_SUPPORTED) {
+        return config->database_connections;
+    }
+    return most > 0 && most < config->database_connections ? most : config->database_connections;
 }
 
 const char *cloudep_dbd_passfile_fault(const cloudep_dbd_t *dbd, apr_pool_t *p)
@@ -132,7 +95,7 @@ const char *cloudep_dbd_passfile_fault(const cloudep_dbd_t *dbd, apr_pool_t *p)
 
 apr_status_t cloudep_dbd_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error)
 {
-    const char *driver = argument(s, "DBDriver", pconf);
+    const char *driver = cloudep_tree_argument(s, "DBDriver", pconf);
     cloudep_dbd_t dbd;
     char *wrong = NULL;
     PQconninfoOption *options;
@@ -144,7 +107,7 @@ apr_status_t cloudep_dbd_prepare(server_rec *s, cloudep_config_t *config, apr_po
         *error = "CloudEPDatabase On needs mod_dbd: add LoadModule dbd_module, DBDriver pgsql and DBDParams";
         return CLOUDEP_EUNSET;
     }
-    if (!find(ap_conftree, "DBDriver", 1)) {
+    if (!cloudep_tree_has("DBDriver")) {
         *error = "CloudEPDatabase On needs DBDriver: add DBDriver pgsql, and DBDParams with the way to PostgreSQL";
         return CLOUDEP_EUNSET;
     }

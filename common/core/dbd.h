@@ -18,6 +18,12 @@ typedef struct cloudep_dbd_t {
 void cloudep_dbd_read(cloudep_dbd_t *dbd, const server_rec *s, apr_pool_t *p);
 
 /**
+ * CloudEPDatabaseConnections, or DBDMax where that is less: for connections beyond it threads would wait in mod_dbd
+ * without end.
+ */
+int cloudep_dbd_connections(const server_rec *s, const cloudep_config_t *config, apr_pool_t *p);
+
+/**
  * Why libpq passes over the passfile, as the user that this process runs as.
  * @return a sentence with the remedy, from p; NULL: it does not, or none is named
  */

@@ -39,7 +39,7 @@ typedef struct cloudep_http_response_t {
     const apr_table_t *headers; /* of the last answer */
 } cloudep_http_response_t;
 
-/** Initialises libcurl for this process and its children. Call in post_config, before anything that owns handles. */
+/** Initialises libcurl for this process and its children. Call in check_config, before anything that owns handles. */
 apr_status_t cloudep_http_startup(apr_pool_t *pconf);
 
 /** Makes a child's (empty) store of handles; call in child_init, never before the fork. Freed with pchild. */

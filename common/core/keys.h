@@ -17,6 +17,15 @@ apr_status_t cloudep_sealing_keys_prepare(server_rec *s, cloudep_config_t *confi
 apr_status_t cloudep_refresh_keys_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf,
                                           const char **error);
 
+/**
+ * After the sealing keys. CloudEPSessionKeys: what session cookies and XSRF tokens are made with. Whoever holds these
+ * can forge cookies, but no tokens: keys of tokens are derived from sealing keys, by labels of their own.
+ */
+apr_status_t cloudep_session_keys_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf,
+                                          const char **error);
+
+/** Whether there is a key that session cookies are made with. */
+int cloudep_has_session_keys(const cloudep_config_t *config);
 /** Whether there is a private key that signs. */
 int cloudep_can_sign(const cloudep_config_t *config);
 /** Whether there are keys that verify; public ones are enough. */

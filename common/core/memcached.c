@@ -8,6 +8,7 @@
 #include <http_log.h>
 #include <netdb.h>
 #include <stdlib.h>
+#include "core/kept_files.h"
 #include "core/module.h"
 
 /* Into an array of cloudep_cache_server_t. *text: the first that is none. */
@@ -48,7 +49,8 @@ apr_status_t cloudep_memcached_prepare(server_rec *s, cloudep_config_t *config, 
                          "of a socket",
                          text);
     }
-    for (int i = 0; rv == APR_SUCCESS && i < servers->nelts; i++) {
+    /* A running httpd does not end because a name cannot be looked up just now. */
+    for (int i = 0; rv == APR_SUCCESS && !cloudep_kept_in_use(pconf) && i < servers->nelts; i++) {
         const cloudep_cache_server_t *server = &APR_ARRAY_IDX(servers, i, const cloudep_cache_server_t);
         char why[128];
 

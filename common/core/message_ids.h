@@ -71,6 +71,16 @@
     MESSAGE(1242, "err")                                                                                               \
     MESSAGE(1244, "err")                                                                                               \
     MESSAGE(1245, "notice")                                                                                            \
+    MESSAGE(1300, "crit")                                                                                              \
+    MESSAGE(1301, "warning")                                                                                           \
+    MESSAGE(1302, "warning")                                                                                           \
+    MESSAGE(1303, "warning")                                                                                           \
+    MESSAGE(1304, "notice")                                                                                            \
+    MESSAGE(1305, "crit")                                                                                              \
+    MESSAGE(1306, "warning")                                                                                           \
+    MESSAGE(1380, "info")                                                                                              \
+    MESSAGE(1381, "info")                                                                                              \
+    MESSAGE(1382, "err")                                                                                               \
     MESSAGE(1410, "info")                                                                                              \
     MESSAGE(1411, "info")                                                                                              \
     MESSAGE(1412, "warning")

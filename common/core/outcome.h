@@ -37,6 +37,8 @@
     REASON(TOKEN_MISSING, "token_missing")                                                                             \
     REASON(TOKEN_INVALID, "token_invalid")                                                                             \
     REASON(REFRESH_TOKEN_INVALID, "refresh_token_invalid")                                                             \
+    REASON(XSRF_REQUIRED, "xsrf_required")                                                                             \
+    REASON(CROSS_SITE, "cross_site")                                                                                   \
     REASON(IDENTITY_HEADERS_INVALID, "identity_headers_invalid")                                                       \
     REASON(MEMBER_INACTIVE, "member_inactive")                                                                         \
     REASON(SUBJECT_GONE, "subject_gone")                                                                               \
@@ -68,6 +70,7 @@
     REASON(CREDENTIALS_CHANGED, "credentials_changed")                                                                 \
     REASON(TOO_MANY_PASSWORDS, "too_many_passwords")                                                                   \
     REASON(TOO_MANY_FACTORS, "too_many_factors")                                                                       \
+    REASON(TOO_MANY_GUESSES, "too_many_guesses")                                                                       \
     REASON(TOO_MANY_STARTS, "too_many_starts")                                                                         \
     REASON(STATE_INVALID, "state_invalid")                                                                             \
     REASON(LOGIN_CANCELLED, "login_cancelled")                                                                         \

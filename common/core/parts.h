@@ -1,7 +1,7 @@
 /*
  * parts.h - the row type of what a server consists of: database, memcached, keys, mail, ...
  *
- * The table is in mod_cloudep.c. A new part is one row there: post_config prepares the parts, the start of a child
+ * The table is in mod_cloudep.c. A new part is one row there: check_config prepares the parts, the start of a child
  * makes them, and what is off is told, each by one loop over the rows, in their order.
  */
 #ifndef CLOUDEP_PARTS_H
@@ -17,7 +17,7 @@ typedef struct cloudep_part_t {
     unsigned needs;        /* the CLOUDEP_NEEDS_... that are off without it; 0: none */
 
     /**
-     * Reads and checks what the settings name, as root, in post_config, also on the dry run; fills config->run.
+     * Reads and checks what the settings name, as root, in check_config, also on the dry run; fills config->run.
      * @param error  on failure a sentence for the operator that names the directive; from pconf
      */
     apr_status_t (*prepare)(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error);

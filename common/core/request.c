@@ -4,14 +4,12 @@
 #include "core/request.h"
 
 #include <apr_strings.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include "base/crypto/random.h"
+#include "base/text/network.h"
 #include "core/module.h"
 #include "core/runtime.h"
 
 #define USER_AGENT_MAX 200 /* bytes kept of what a client calls itself */
-#define NETWORK_BYTES 8    /* an IPv6 host chooses the other half of its address as it likes (RFC 8981) */
 
 cloudep_request_t *cloudep_request(request_rec *r)
 {
@@ -29,22 +27,19 @@ const cloudep_request_t *cloudep_request_seen(const request_rec *r)
     return ap_get_module_config(r->request_config, &cloudep_module);
 }
 
-/* IPv4 whole, IPv6 by its /64. */
-static const char *network_of(request_rec *r)
+/* IPv4 whole, IPv6 by its /64; of IPv6 the larger ones too. */
+static void note_networks(cloudep_context_t *ctx, const request_rec *r)
 {
     const apr_sockaddr_t *address = r->useragent_addr;
-    struct in6_addr network;
-    char text[INET6_ADDRSTRLEN];
 
-    if (!address || address->family != APR_INET6 || IN6_IS_ADDR_V4MAPPED(&address->sa.sin6.sin6_addr)) {
-        return r->useragent_ip ? r->useragent_ip : "unknown";
+    if (address) {
+        ctx->network = cloudep_ipv6_network(address, 64, r->pool);
+        ctx->network56 = cloudep_ipv6_network(address, 56, r->pool);
+        ctx->network48 = cloudep_ipv6_network(address, 48, r->pool);
     }
-    network = address->sa.sin6.sin6_addr;
-    memset(network.s6_addr + NETWORK_BYTES, 0, sizeof(network.s6_addr) - NETWORK_BYTES);
-    if (!inet_ntop(AF_INET6, &network, text, sizeof(text))) {
-        return r->useragent_ip;
+    if (!ctx->network) {
+        ctx->network = r->useragent_ip ? r->useragent_ip : "unknown";
     }
-    return apr_pstrcat(r->pool, text, "/64", NULL);
 }
 
 /* What a client calls itself, without what a log or a terminal would act on. */
@@ -69,7 +64,7 @@ static cloudep_context_t *make_context(request_rec *r)
     ctx->config = cloudep_config_of(r->server);
     ctx->now = r->request_time;
     ctx->address = r->useragent_ip;
-    ctx->network = network_of(r);
+    note_networks(ctx, r);
     ctx->user_agent = user_agent_of(r);
     ctx->server = r->server;
     ctx->request = r;

@@ -8,11 +8,18 @@
 #include "core/context.h"
 #include "core/principal.h"
 
+/* A cookie of ours, as it came. */
+typedef struct cloudep_cookie_t {
+    const char *name;
+    const char *value;
+} cloudep_cookie_t;
+
 /* One for each request_rec, subrequests and internal redirects too. */
 typedef struct cloudep_request_t {
     cloudep_context_t *context;           /* made at first use */
     const cloudep_principal_t *principal; /* the outcome of the check of who asks, once it was made */
     cloudep_outcome_t refused;            /* the same, where it failed */
+    apr_array_header_t *cookies;          /* of cloudep_cookie_t: ours, taken out of the request; NULL: none */
 } cloudep_request_t;
 
 /** Made at first use, in the request's config. */

@@ -9,11 +9,11 @@
 
 struct server_rec;
 
-/** The settings of a server; their runtime is there from post_config on. Never NULL. */
+/** The settings of a server; their runtime is there from check_config on. Never NULL. */
 const cloudep_config_t *cloudep_config_of(const struct server_rec *s);
 
 /**
- * Gives a server its runtime, in post_config: that of the first server with equal settings, or an empty one.
+ * Gives a server its runtime, in check_config: that of the first server with equal settings, or an empty one.
  * @param config the server's, settled
  * @return whether it is an empty one, which is to be prepared
  */

@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 #include <string.h>
 #include "base/status.h"
+#include "core/kept_files.h"
 
 #define OTHERS_MAY_USE (APR_FPROT_GREAD | APR_FPROT_GWRITE | APR_FPROT_WREAD | APR_FPROT_WWRITE)
 #define LINE_LONGEST 1024
@@ -36,6 +37,7 @@ static apr_status_t read_bytes(char *bytes, apr_size_t size, apr_size_t *len, ap
 static apr_status_t read_secret(char *bytes, apr_size_t size, apr_size_t *len, apr_pool_t *pool, const char *directive,
                                 const char *path, const char **error)
 {
+    const char *kept;
     char reason[128];
     apr_status_t rv;
 
@@ -43,7 +45,14 @@ static apr_status_t read_secret(char *bytes, apr_size_t size, apr_size_t *len, a
         *error = apr_psprintf(pool, "%s is not set", directive);
         return CLOUDEP_EMALFORMED;
     }
-    rv = read_bytes(bytes, size, len, pool, path);
+    if (cloudep_kept_get(&kept, len, pool, path)) {
+        *len = *len < size ? *len : size;
+        memcpy(bytes, kept ? kept : "", *len);
+        rv = kept ? APR_SUCCESS : APR_ENOENT;
+    }
+    else if ((rv = read_bytes(bytes, size, len, pool, path)) == APR_SUCCESS) {
+        cloudep_kept_put(pool, path, bytes, *len);
+    }
     if (rv == CLOUDEP_EREFUSED) {
         *error = apr_psprintf(pool, "%s %s: its mode lets others read or change it (chmod 600)", directive, path);
     }

@@ -3,7 +3,7 @@
  *
  * CLOUDEP_SETTINGS is the one list: member, directive, default, bounds and help text. The struct, create, merge,
  * the command table and the defaults are made from it (config.c), and what "describe" prints. Unset until "settled" in
- * post_config, so a virtual host inherits what the main server says and not what it defaulted to.
+ * check_config, so a virtual host inherits what the main server says and not what it defaulted to.
  */
 #ifndef CLOUDEP_SETTINGS_H
 #define CLOUDEP_SETTINGS_H
@@ -34,6 +34,10 @@
     NUMBER(memcache_timeout, "CloudEPMemcacheTimeout", 1000, 10, 60000, "Milliseconds a memcached may take")           \
     FILENAME(signing_file, "CloudEPSigningKeys", "Key set that signs and verifies tokens (cloudepctl key)")            \
     FILENAME(sealing_file, "CloudEPSealingKeys", "Key set that seals secrets at rest (cloudepctl key)")                \
+    FILENAME(session_file, "CloudEPSessionKeys",                                                                       \
+             "Key set that session cookies are made with (cloudepctl key); default: from the sealing keys")            \
+    TEXT(xsrf_cookie, "CloudEPXSRFCookie", "XSRF-TOKEN", "Name of the cookie that scripts of our pages read")          \
+    TEXT(xsrf_header, "CloudEPXSRFHeader", "X-XSRF-TOKEN", "Name of the header in which they send its value")          \
     TEXT(issuer, "CloudEPIssuer", NULL, "iss of our tokens: the public https URL of this server")                      \
     TEXT(account_url, "CloudEPAccountURL", NULL, "https URL of the account pages, which mailed links lead to")         \
     TEXT(audience, "CloudEPAudience", "cloudep", "aud of our tokens")                                                  \
@@ -52,27 +56,31 @@
     SECONDS(code_lifetime, "CloudEPCodeLifetime", 600, 30, 3600, "Life of a one-time code")                            \
     NUMBER(code_attempts, "CloudEPCodeAttempts", 5, 1, 20, "Guesses a one-time code allows")                           \
     SECONDS(code_cooldown, "CloudEPCodeCooldown", 60, 0, 3600, "Time between two codes to the same address")           \
-    NUMBER(mfa_attempts, "CloudEPMFAAttempts", 10, 1, 100,                                                             \
-           "Wrong second factors of an account before the next try has to wait")                                       \
-    SECONDS(mfa_wait, "CloudEPMFAWait", 30, 1, 3600, "The first such wait; every further failure doubles it")          \
-    SECONDS(mfa_longest_wait, "CloudEPMFALongestWait", 3600, 1, 86400, "The longest such wait")                        \
     SECONDS(freshness, "CloudEPFreshness", 900, 0, 86400,                                                              \
             "What changes a credential takes a login, second factor or reauthenticate within this time; 0: off")       \
-    NUMBER(login_attempts, "CloudEPLoginAttempts", 5, 0, 100,                                                          \
-           "Wrong passwords of an account before the next try has to wait; 0: no limit")                               \
-    SECONDS(login_wait, "CloudEPLoginWait", 1, 1, 3600, "The first such wait; every further failure doubles it")       \
-    SECONDS(login_longest_wait, "CloudEPLoginLongestWait", 900, 1, 86400, "The longest such wait")                     \
-    NUMBER(address_attempts, "CloudEPAddressAttempts", 50, 0, 100000,                                                  \
-           "Wrong passwords of a client address in a tenant before its next try has to wait; 0: no limit")             \
+    NUMBER(known_guesses, "CloudEPKnownGuesses", 10, 1, 1000000,                                                       \
+           "Wrong passwords (second factors, codes) of an account at a network that it is known at before a wait")     \
+    NUMBER(unknown_guesses, "CloudEPUnknownGuesses", 100, 1, 1000000, "The same from all other networks together")     \
+    SECONDS(guess_wait, "CloudEPGuessWait", 60, 1, 3600, "The first such wait; every further failure doubles it")      \
+    SECONDS(known_longest_wait, "CloudEPKnownLongestWait", 3600, 1, 86400, "The longest such wait at a known network") \
+    SECONDS(unknown_longest_wait, "CloudEPUnknownLongestWait", 86400, 1, 86400, "The longest such wait elsewhere")     \
+    SECONDS(guess_memory, "CloudEPGuessMemory", 30 * 86400, 60, 366 * 86400,                                           \
+            "Failures are forgotten this long after the last one")                                                     \
+    NUMBER(                                                                                                            \
+        address_attempts, "CloudEPAddressAttempts", 50, 0, 100000,                                                     \
+        "Failures of a network in a tenant before its next try has to wait; a /56 four times, a /48 16 times; 0: off") \
+    SECONDS(address_wait, "CloudEPAddressWait", 1, 1, 3600, "The first such wait; every further failure doubles it")   \
     SECONDS(address_longest_wait, "CloudEPAddressLongestWait", 300, 1, 86400, "The longest such wait")                 \
     SECONDS(address_memory, "CloudEPAddressMemory", 600, 1, 86400,                                                     \
-            "An address without a wrong password for this long starts again")                                          \
+            "A network without a failure for this long starts again")                                                  \
     NUMBER(codes_per_target, "CloudEPCodesPerTarget", 10, 0, 1000000,                                                  \
            "Codes an hour to one mail address or phone number; 0: no limit")                                           \
     NUMBER(codes_per_address, "CloudEPCodesPerAddress", 100, 0, 1000000,                                               \
            "Codes an hour that one client address may cause in a tenant; 0: no limit")                                 \
     NUMBER(codes_per_tenant, "CloudEPCodesPerTenant", 10000, 0, 100000000,                                             \
-           "Mails, and text messages, with codes an hour of one tenant; 0: no limit")                                  \
+           "Mails with codes an hour of one tenant; 0: no limit")                                                      \
+    NUMBER(texts_per_tenant, "CloudEPSMSPerTenant", 1000, 0, 100000000,                                                \
+           "Text messages an hour of one tenant; 0: no limit")                                                         \
     SECONDS(event_retention, "CloudEPEventRetention", 90 * 86400, 86400, 3660 * 86400,                                 \
             "Events are removed after this long")                                                                      \
     SECONDS(pending_lifetime, "CloudEPPendingLifetime", 7 * 86400, 1, 366 * 86400,                                     \
@@ -125,6 +133,7 @@
     TEXT(sms_success, "CloudEPSMSSuccess", NULL, "Regular expression that the gateway's answer has to match")          \
     TEXT(sms_user, "CloudEPSMSUser", NULL, "User for HTTP Basic; its password is the secret")                          \
     FILENAME(sms_secret_file, "CloudEPSMSSecretFile", "File that holds the gateway's secret, {{secret}}")              \
+    LIST(sms_countries, "CloudEPSMSCountries", "Countries that text messages go to, e.g. TW JP; default: all")         \
     TEXT(sms_home_code, "CloudEPSMSHomeCode", NULL, "Country code, e.g. 886, whose numbers {{to_local}} writes as 0")  \
     FILENAME(ca_file, "CloudEPCAFile", "CA certificates for outgoing TLS; default: the system's")                      \
     FILENAME(template_dir, "CloudEPTemplateDir", "Mail and SMS templates; default: those installed")                   \
@@ -170,15 +179,24 @@
          "On: believe X-Tenant-ID and X-UID from loopback; for development only")
 
 /* Directives that have another name now: httpd does not start with the old one and is told the new one. */
-#define CLOUDEP_RENAMED_SETTINGS(RENAMED) RENAMED("CloudEPStepUp", "CloudEPFreshness")
+#define CLOUDEP_RENAMED_SETTINGS(RENAMED)                                                                              \
+    RENAMED("CloudEPStepUp", "CloudEPFreshness")                                                                       \
+    RENAMED("CloudEPLoginAttempts", "CloudEPKnownGuesses and CloudEPUnknownGuesses")                                   \
+    RENAMED("CloudEPLoginWait", "CloudEPGuessWait and CloudEPAddressWait")                                             \
+    RENAMED("CloudEPLoginLongestWait", "CloudEPKnownLongestWait and CloudEPUnknownLongestWait")                        \
+    RENAMED("CloudEPMFAAttempts", "CloudEPKnownGuesses and CloudEPUnknownGuesses")                                     \
+    RENAMED("CloudEPMFAWait", "CloudEPGuessWait")                                                                      \
+    RENAMED("CloudEPMFALongestWait", "CloudEPKnownLongestWait and CloudEPUnknownLongestWait")
 
-/* What post_config and child_init make of the settings; shared by servers with equal settings. */
+/* What check_config and child_init make of the settings; shared by servers with equal settings. */
 typedef struct cloudep_runtime_t {
     const struct cloudep_jwks_t *signing; /* NULL: not configured */
     const struct cloudep_jwks_t *sealing;
-    const struct cloudep_jwks_t *refresh;    /* derived from sealing, in no JWKS; empty without sealing keys */
-    const struct cloudep_jwk_t *refresh_key; /* what refresh tokens are signed with; NULL: nothing */
-    const struct cloudep_idp_t *idp;         /* NULL: not configured */
+    const struct cloudep_jwks_t *refresh;     /* derived from sealing, in no JWKS; empty without sealing keys */
+    const struct cloudep_jwk_t *refresh_key;  /* what refresh tokens are signed with; NULL: nothing */
+    const struct cloudep_jwks_t *cookie_keys; /* derived, of session cookies; empty: there are no keys for them */
+    const struct cloudep_jwks_t *xsrf_keys;   /* the same, of XSRF tokens */
+    const struct cloudep_idp_t *idp;          /* NULL: not configured */
     const struct cloudep_outbox_setup_t *outbox_setup; /* NULL: neither mail nor SMS is configured */
     struct cloudep_outbox_t *outbox;                   /* the child's delivery threads */
     struct cloudep_db_t *db;                           /* NULL: not configured; made in the child */
@@ -189,9 +207,11 @@ typedef struct cloudep_runtime_t {
     struct cloudep_zitadel_t *zitadel;                 /* NULL: not configured; calls are made in the child */
     struct cloudep_hasher_t *hasher;                   /* made in the child */
     struct cloudep_token_cache_t *tokens;
-    struct cloudep_checker_t *checker; /* whether sessions live, for guarded Locations */
+    struct cloudep_activity_t *activity; /* sessions whose idle life goes on; NULL: no database; made in the child */
+    struct cloudep_checker_t *checker;   /* whether sessions live, for guarded Locations */
     struct cloudep_slugs_t *slugs;
     const struct cloudep_passkey_domain_t *passkeys; /* NULL: not configured */
+    int clock_compared;                              /* with the database's, in this child */
     const char *decoy;                               /* hash of a password that nobody knows */
 } cloudep_runtime_t;
 
@@ -203,7 +223,7 @@ typedef struct cloudep_config_t {
                      CLOUDEP_MEMBER_TEXT, CLOUDEP_MEMBER_LIST, CLOUDEP_MEMBER_LIST)
     int is_set;             /* whether a directive of ours is in force for the server, its defaults apart */
     unsigned off;           /* CLOUDEP_NEEDS_... that this server does not have */
-    cloudep_runtime_t *run; /* set in post_config */
+    cloudep_runtime_t *run; /* set in check_config */
 } cloudep_config_t;
 
 #endif

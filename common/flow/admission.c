@@ -4,6 +4,7 @@
 #include "flow/admission.h"
 
 #include "service/decoy.h"
+#include "service/network.h"
 
 static cloudep_outcome_t judge(const cloudep_context_t *ctx, const cloudep_admission_t *admission)
 {
@@ -28,6 +29,7 @@ static cloudep_outcome_t judge(const cloudep_context_t *ctx, const cloudep_admis
 cloudep_outcome_t cloudep_check_admission(cloudep_context_t *ctx, const char *slug, const char *invite_code,
                                           const char *email, cloudep_admission_t *admission)
 {
+    cloudep_outcome_t outcome;
     apr_status_t rv = cloudep_tenant_admission(cloudep_database(ctx), ctx->p, admission, slug, invite_code, email);
 
     if (rv == APR_NOTFOUND) {
@@ -37,7 +39,13 @@ cloudep_outcome_t cloudep_check_admission(cloudep_context_t *ctx, const char *sl
         return cloudep_failure(ctx, rv, "looking up tenant and invite");
     }
     cloudep_note(ctx, admission->tenant->id, NULL, NULL);
-    return judge(ctx, admission);
+    outcome = judge(ctx, admission);
+    if (outcome.reason == CLOUDEP_INVITE_UNKNOWN) {
+        const cloudep_outcome_t counted = cloudep_count_network_failure(ctx, CLOUDEP_FAILED_INVITE);
+
+        return cloudep_failed(counted) ? counted : outcome;
+    }
+    return outcome;
 }
 
 cloudep_outcome_t cloudep_explain_refused_invite(cloudep_context_t *ctx, const char *slug, const char *invite_code,

@@ -8,12 +8,12 @@
 
 #include <stddef.h>
 #include <string.h>
-#include <apr_strings.h>
-#include "base/text/phone_plan.h"
 #include "flow/purpose.h"
 #include "outbox/message.h"
 #include "service/code.h"
+#include "service/network.h"
 #include "service/notice.h"
+#include "service/sms_number.h"
 
 #define DAILY_CODES 10 /* for each member and purpose */
 
@@ -40,11 +40,15 @@ static cloudep_outcome_t own_tenant(cloudep_context_t *ctx, const cloudep_princi
 
 /* ---- start ---- */
 
-static cloudep_outcome_t claim_daily(cloudep_context_t *ctx, const cloudep_member_t *member, const char *purpose)
+/* One of the functions that count a member's codes of a day: cloudep_quota_check, cloudep_quota_claim. */
+typedef apr_status_t (*quota_fn)(apr_uint32_t *wait, const cloudep_challenges_t *in, const char *tenant_id,
+                                 const char *uid, const char *purpose, apr_uint32_t limit, apr_pool_t *pool);
+
+static cloudep_outcome_t ask_quota(cloudep_context_t *ctx, const cloudep_principal_t *who, const char *purpose,
+                                   quota_fn ask)
 {
     apr_uint32_t wait;
-    apr_status_t rv = cloudep_quota_claim(&wait, cloudep_challenges(ctx), member->tenant_id, member->uid, purpose,
-                                          DAILY_CODES, ctx->p);
+    apr_status_t rv = ask(&wait, cloudep_challenges(ctx), who->tenant_id, who->uid, purpose, DAILY_CODES, ctx->p);
 
     if (rv == CLOUDEP_EREFUSED) {
         return cloudep_wait(CLOUDEP_DAILY_CODES_USED_UP, wait);
@@ -52,61 +56,64 @@ static cloudep_outcome_t claim_daily(cloudep_context_t *ctx, const cloudep_membe
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "counting the day's codes");
 }
 
-static cloudep_outcome_t send_code(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
-                                   const cloudep_member_t *member, const kind_t *kind, const char *target,
+/* The day's code is taken when nothing but the message is missing: a start that is refused costs none. */
+static cloudep_outcome_t send_code(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                   const cloudep_code_receiver_t *receiver, const char *purpose,
                                    cloudep_contact_challenge_t *out)
 {
-    const cloudep_code_receiver_t receiver = {
-        .tenant = tenant, .uid = member->uid, .channel = kind->channel, .target = target, .language = member->language};
     cloudep_challenge_t *challenge;
-    cloudep_outcome_t outcome = claim_daily(ctx, member, kind->purpose);
+    const cloudep_message_t *message = NULL;
+    cloudep_outcome_t outcome = cloudep_start_code(ctx, receiver, purpose, &challenge, &message);
 
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    if (cloudep_failed(outcome = cloudep_send_code(ctx, &receiver, kind->purpose, &challenge))) {
+    outcome = ask_quota(ctx, who, purpose, cloudep_quota_claim);
+    if (cloudep_failed(outcome)) {
+        /* Others at the same time took the last ones; nobody gets this one's code. */
+        (void)cloudep_challenge_consume(challenge, cloudep_challenges(ctx), ctx->p);
         return outcome;
     }
     out->challenge_id = challenge->id;
     out->expires_in = cloudep_challenge_remaining(challenge);
-    return outcome;
+    return cloudep_store_code(ctx, message);
 }
 
-/* Texts go to telephones of people only: to other numbers they cost much, and earn it for whoever has the number. */
-static cloudep_outcome_t check_number(cloudep_context_t *ctx, const char *number)
+static cloudep_outcome_t find_receiver(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                       cloudep_code_receiver_t *receiver)
 {
-    const cloudep_phone_kind_e kind = cloudep_phone_kind(number);
+    cloudep_outcome_t outcome = own_tenant(ctx, who, &receiver->tenant);
 
-    if (kind == CLOUDEP_PHONE_ORDINARY) {
-        return cloudep_done();
-    }
-    return cloudep_invalid(offsetof(cloudep_contact_start_t, target), CLOUDEP_RULE_NOT_ALLOWED,
-                           apr_pstrcat(ctx->p, "must not be ", cloudep_phone_kind_name(kind), NULL));
+    receiver->uid = who->uid;
+    receiver->language = who->member->language;
+    return cloudep_failed(outcome) ? outcome : cloudep_network_known(ctx, who->tenant_id, who->uid, &receiver->known);
 }
 
 cloudep_outcome_t cloudep_start_contact(cloudep_context_t *ctx, const cloudep_principal_t *who,
                                         cloudep_contact_e contact, const cloudep_contact_start_t *in,
                                         cloudep_contact_challenge_t *out)
 {
-    const cloudep_tenant_t *tenant;
+    const char *purpose = kinds[contact].purpose;
+    cloudep_code_receiver_t receiver = {.channel = kinds[contact].channel, .target = in->target};
     cloudep_outcome_t outcome;
 
     if (!who->member) {
         return cloudep_refuse(CLOUDEP_SUBJECT_GONE);
     }
-    if (contact == CLOUDEP_CONTACT_PHONE && cloudep_failed(outcome = check_number(ctx, in->target))) {
+    if (contact == CLOUDEP_CONTACT_PHONE &&
+        cloudep_failed(outcome =
+                           cloudep_check_sms_number(ctx, offsetof(cloudep_contact_start_t, target), in->target))) {
         return outcome;
     }
-    if (cloudep_failed(outcome = own_tenant(ctx, who, &tenant))) {
+    if (cloudep_failed(outcome = find_receiver(ctx, who, &receiver)) ||
+        cloudep_failed(outcome = ask_quota(ctx, who, purpose, cloudep_quota_check)) ||
+        cloudep_failed(outcome = cloudep_claim_cooldown(ctx, &receiver, purpose))) {
         return outcome;
     }
-    if (cloudep_failed(outcome = cloudep_claim_cooldown(ctx, tenant->id, in->target))) {
-        return outcome;
-    }
-    outcome = send_code(ctx, tenant, who->member, &kinds[contact], in->target, out);
+    outcome = send_code(ctx, who, &receiver, purpose, out);
     if (cloudep_failed(outcome)) {
         /* Nothing was sent: the next try need not wait. */
-        cloudep_release_cooldown(ctx, tenant->id, in->target);
+        cloudep_release_cooldown(ctx, &receiver, purpose);
     }
     return outcome;
 }

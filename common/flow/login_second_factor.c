@@ -159,11 +159,12 @@ static cloudep_outcome_t by_code(cloudep_context_t *ctx, const cloudep_login_fac
 {
     cloudep_totp_proof_t proof;
     const cloudep_message_t *notice;
+    cloudep_guess_t guess;
     cloudep_outcome_t outcome;
 
-    if (cloudep_failed(outcome = cloudep_factor_guess(ctx, totp)) ||
+    if (cloudep_failed(outcome = cloudep_factor_guess(ctx, totp, &guess)) ||
         cloudep_failed(outcome = count_guess(ctx, challenge)) ||
-        cloudep_failed(outcome = cloudep_factor_check(ctx, totp, in->code, &proof, &notice)) ||
+        cloudep_failed(outcome = cloudep_factor_check(ctx, totp, &guess, in->code, &proof, &notice)) ||
         cloudep_failed(outcome = new_session(ctx, challenge, totp, proof.secret ? "otp mfa" : "mfa", session)) ||
         cloudep_failed(outcome = cloudep_consume_challenge(ctx, challenge))) {
         return outcome;

@@ -13,6 +13,7 @@
 #include "service/account.h"
 #include "service/code.h"
 #include "service/decoy.h"
+#include "service/network.h"
 #include "service/one_time_link.h"
 #include "service/password.h"
 
@@ -64,7 +65,13 @@ cloudep_outcome_t cloudep_forgot_password(cloudep_context_t *ctx, const cloudep_
     }
     receiver.tenant = tenant;
     outcome = find_receiver(ctx, member, &receiver);
-    if (cloudep_failed(outcome)) {
+    if (outcome.reason == CLOUDEP_ACCOUNT_UNKNOWN) {
+        const cloudep_outcome_t counted = cloudep_count_network_failure(ctx, CLOUDEP_FAILED_ACCOUNT);
+
+        return cloudep_failed(counted) ? counted : outcome;
+    }
+    if (cloudep_failed(outcome) ||
+        cloudep_failed(outcome = cloudep_network_known(ctx, tenant->id, receiver.uid, &receiver.known))) {
         return outcome;
     }
     outcome = cloudep_send_code_in_turn(ctx, &receiver, CLOUDEP_PURPOSE_PASSWORD_RESET, &challenge);

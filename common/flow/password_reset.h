@@ -18,7 +18,7 @@ typedef struct cloudep_forgot_result_t {
 
 /**
  * Mails a code. TENANT_UNKNOWN, ACCOUNT_UNKNOWN, SUSPENDED, PASSWORD_ELSEWHERE, CODE_COOLDOWN, TOO_MANY_CODES,
- * CODES_USED_UP.
+ * CODES_USED_UP, TOO_MANY_GUESSES.
  */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_forgot_password(cloudep_context_t *ctx, const cloudep_forgot_t *in, cloudep_forgot_result_t *out);

@@ -15,6 +15,7 @@
 #include "outbox/message.h"
 #include "service/account.h"
 #include "service/code.h"
+#include "service/network.h"
 #include "service/password.h"
 
 #define FIELD(member) offsetof(cloudep_reauthentication_t, member)
@@ -66,7 +67,8 @@ static cloudep_outcome_t send_code(cloudep_context_t *ctx, const cloudep_princip
     receiver.target = who->member->email;
     receiver.language = who->member->language;
     outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &receiver.tenant);
-    if (cloudep_failed(outcome)) {
+    if (cloudep_failed(outcome) ||
+        cloudep_failed(outcome = cloudep_network_known(ctx, who->tenant_id, who->uid, &receiver.known))) {
         return outcome;
     }
     outcome = cloudep_send_code_in_turn(ctx, &receiver, CLOUDEP_PURPOSE_REAUTHENTICATION, &challenge);

@@ -14,6 +14,7 @@
 #include "flow/registration_steps.h"
 #include "service/account.h"
 #include "service/decoy.h"
+#include "service/network.h"
 
 /* The cooldown has been claimed. */
 static cloudep_outcome_t register_applicant(cloudep_context_t *ctx, const cloudep_registration_t *in,
@@ -52,14 +53,16 @@ cloudep_outcome_t cloudep_register(cloudep_context_t *ctx, const cloudep_registr
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    outcome = cloudep_claim_cooldown(ctx, admission.tenant->id, in->email);
+    const cloudep_code_receiver_t receiver = {.tenant = admission.tenant, .target = in->email};
+
+    outcome = cloudep_claim_cooldown(ctx, &receiver, CLOUDEP_PURPOSE_REGISTRATION);
     if (cloudep_failed(outcome)) {
         return outcome;
     }
     outcome = register_applicant(ctx, in, admission.tenant, out);
     if (cloudep_failed(outcome)) {
         /* Nothing was sent: the next try need not wait. */
-        cloudep_release_cooldown(ctx, admission.tenant->id, in->email);
+        cloudep_release_cooldown(ctx, &receiver, CLOUDEP_PURPOSE_REGISTRATION);
     }
     return outcome;
 }
@@ -99,7 +102,7 @@ static cloudep_outcome_t find_registrant(cloudep_context_t *ctx, const cloudep_t
                                                         ctx->config->pending_lifetime);
 
     if (rv == APR_NOTFOUND) {
-        return challenge ? find_without_attempt(ctx, tenant, challenge, who) : cloudep_refuse(CLOUDEP_CHALLENGE_GONE);
+        return challenge ? find_without_attempt(ctx, tenant, challenge, who) : cloudep_challenge_gone(ctx);
     }
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "looking up the attempt");
@@ -123,14 +126,14 @@ static cloudep_outcome_t send_within_cooldown(cloudep_context_t *ctx, cloudep_re
                                                                         cloudep_challenge_answer_t *))
 {
     const cloudep_code_receiver_t *receiver = &who->receiver;
-    cloudep_outcome_t outcome = cloudep_claim_cooldown(ctx, receiver->tenant->id, receiver->target);
+    cloudep_outcome_t outcome = cloudep_claim_cooldown(ctx, receiver, CLOUDEP_PURPOSE_REGISTRATION);
 
     if (cloudep_failed(outcome)) {
         return outcome;
     }
     outcome = send(ctx, who, out);
     if (cloudep_failed(outcome)) {
-        cloudep_release_cooldown(ctx, receiver->tenant->id, receiver->target);
+        cloudep_release_cooldown(ctx, receiver, CLOUDEP_PURPOSE_REGISTRATION);
     }
     return outcome;
 }
@@ -147,10 +150,11 @@ cloudep_outcome_t cloudep_resend_registration(cloudep_context_t *ctx, const clou
         return outcome;
     }
     who.receiver.tenant = tenant;
-    outcome = cloudep_find_challenge(ctx, tenant->id, CLOUDEP_PURPOSE_REGISTRATION, in->challenge_id, &challenge);
+    outcome = cloudep_load_challenge(ctx, tenant->id, CLOUDEP_PURPOSE_REGISTRATION, in->challenge_id, &challenge);
     if (cloudep_failed(outcome) && outcome.reason != CLOUDEP_CHALLENGE_GONE) {
         return outcome;
     }
+    who.receiver.renews = challenge;
     outcome = find_registrant(ctx, tenant, in->challenge_id, challenge, &who);
     if (cloudep_failed(outcome)) {
         return outcome;
@@ -188,6 +192,11 @@ cloudep_outcome_t cloudep_resume_registration(cloudep_context_t *ctx, const clou
     }
     who.receiver.tenant = tenant;
     outcome = cloudep_conceals(ctx) ? cloudep_find_concealed(ctx, member, &who) : find_pending(member, &who);
+    if (outcome.reason == CLOUDEP_REGISTRATION_UNKNOWN) {
+        const cloudep_outcome_t counted = cloudep_count_network_failure(ctx, CLOUDEP_FAILED_ACCOUNT);
+
+        return cloudep_failed(counted) ? counted : outcome;
+    }
     if (cloudep_failed(outcome)) {
         return outcome;
     }

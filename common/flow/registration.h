@@ -28,7 +28,7 @@ typedef struct cloudep_challenge_answer_t {
 /**
  * Reserves the member, creates the user at the identity provider and mails a code.
  * TENANT_UNKNOWN, REGISTRATION_CLOSED, INVITE_UNKNOWN, INVITE_EXPIRED, INVITE_USED_UP, INVITE_BUSY, EMAIL_TAKEN,
- * REGISTRATION_PENDING, FIELD_INVALID (password), CODE_COOLDOWN, TOO_MANY_CODES, CODES_USED_UP,
+ * REGISTRATION_PENDING, FIELD_INVALID (password), CODE_COOLDOWN, TOO_MANY_CODES, TOO_MANY_GUESSES,
  * REGISTRATION_NOT_PENDING (it took longer than CloudEPReservedLifetime and was undone meanwhile).
  */
 CLOUDEP_DECLARE(cloudep_outcome_t)
@@ -77,7 +77,7 @@ typedef struct cloudep_resume_t {
 /**
  * A new attempt by the address alone: what another one has typed for it is not known to be this person's.
  * TENANT_UNKNOWN, REGISTRATION_UNKNOWN, ALREADY_CONFIRMED, FIELD_INVALID (password), CODE_COOLDOWN, TOO_MANY_CODES,
- * CODES_USED_UP.
+ * TOO_MANY_GUESSES.
  */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_resume_registration(cloudep_context_t *ctx, const cloudep_resume_t *in, cloudep_challenge_answer_t *out);

@@ -66,6 +66,28 @@ cloudep_outcome_t cloudep_refresh(cloudep_context_t *ctx, const char *refresh_to
     return cloudep_done();
 }
 
+cloudep_outcome_t cloudep_renew_session(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                        const cloudep_session_t **out)
+{
+    cloudep_session_t *session;
+    cloudep_outcome_t outcome = cloudep_session_new(ctx, &session, who->tenant_id, who->uid, NULL, NULL);
+    apr_status_t rv;
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    session->id = who->session_id;
+    rv = cloudep_session_renew(cloudep_database(ctx), ctx->p, session, who->cookie_seq, ctx->config->refresh_grace);
+    if (rv == APR_NOTFOUND) {
+        return explain_refusal(ctx, who->tenant_id);
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "renewing the session");
+    }
+    *out = session;
+    return cloudep_done();
+}
+
 cloudep_outcome_t cloudep_logout(cloudep_context_t *ctx, const cloudep_principal_t *who)
 {
     apr_status_t rv;

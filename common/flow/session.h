@@ -15,6 +15,13 @@
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_refresh(cloudep_context_t *ctx, const char *refresh_token, const cloudep_session_t **session);
 
+/**
+ * A new value for the session cookie of a principal who has one; within the grace the same again. An old one ends
+ * nothing. REFRESH_TOKEN_INVALID, TENANT_CLOSED.
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_renew_session(cloudep_context_t *ctx, const cloudep_principal_t *who, const cloudep_session_t **session);
+
 /** Ends the session of a principal; one that is over already is no failure. TOKEN_MISSING: it has none. */
 CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_logout(cloudep_context_t *ctx, const cloudep_principal_t *who);
 

@@ -145,7 +145,10 @@ static apr_status_t prepare_smtp(cloudep_smtp_setup_t *smtp, apr_pool_t *pconf, 
     apr_status_t rv = cloudep_http_split(&scheme, &host, pconf, config->mail_transport);
 
     if (rv != APR_SUCCESS || (strcmp(scheme, "smtp") && strcmp(scheme, "smtps"))) {
-        *error = "CloudEPMailTransport is none of smtp://host[:port], smtps://host[:port] and spool:/folder";
+        *error = apr_psprintf(pconf,
+                              "CloudEPMailTransport %s: must be one of smtp://host[:port], smtps://host[:port] and "
+                              "spool:/folder",
+                              config->mail_transport);
         return CLOUDEP_EMALFORMED;
     }
     smtp->hello = find_hello(pconf, s, config);
@@ -165,6 +168,10 @@ static apr_status_t prepare_smtp(cloudep_smtp_setup_t *smtp, apr_pool_t *pconf, 
             ? CURLUSESSL_ALL
             : CURLUSESSL_NONE;
     if (!config->mail_user) {
+        if (config->mail_password_file || config->mail_auth) {
+            *error = "CloudEPMailPasswordFile and CloudEPMailAuth need CloudEPMailUser: without it nobody logs in";
+            return CLOUDEP_EMALFORMED;
+        }
         return APR_SUCCESS;
     }
     if (smtp->use_ssl == CURLUSESSL_NONE && !loopback) {
@@ -183,8 +190,12 @@ apr_status_t cloudep_mail_prepare(const cloudep_mail_setup_t **out, apr_pool_t *
     if (!config->mail_transport) {
         return CLOUDEP_EUNSET;
     }
-    if (!config->mail_from || cloudep_mailbox_parse(&setup->from, pconf, config->mail_from) != APR_SUCCESS) {
-        *error = "CloudEPMailFrom is not set to an address or \"Name <address>\"";
+    if (!config->mail_from) {
+        *error = "CloudEPMailTransport needs CloudEPMailFrom: add CloudEPMailFrom \"Name <address>\"";
+        return CLOUDEP_EMALFORMED;
+    }
+    if (cloudep_mailbox_parse(&setup->from, pconf, config->mail_from) != APR_SUCCESS) {
+        *error = apr_psprintf(pconf, "CloudEPMailFrom %s: must be an address or \"Name <address>\"", config->mail_from);
         return CLOUDEP_EMALFORMED;
     }
     setup->smtp.sender = setup->from.address;

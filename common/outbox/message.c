@@ -50,7 +50,7 @@ static apr_status_t seal_params(cloudep_context_t *ctx, cloudep_message_t *messa
 }
 
 /* Where there is no setup, as in a test of a flow, nobody sends either. */
-static const char *outbox_of(const cloudep_context_t *ctx)
+const char *cloudep_outbox_name(const cloudep_context_t *ctx)
 {
     const cloudep_outbox_setup_t *setup = ctx->config->run->outbox_setup;
 
@@ -67,7 +67,7 @@ cloudep_outcome_t cloudep_message_new(cloudep_context_t *ctx, const cloudep_mess
 
     message->tenant_id = draft->tenant_id;
     message->uid = draft->uid;
-    message->outbox = outbox_of(ctx);
+    message->outbox = cloudep_outbox_name(ctx);
     message->channel = draft->channel;
     message->target = draft->target;
     message->language = draft->language;

@@ -7,7 +7,7 @@
  *     business_phone (SMS)                                 code, minutes, tenant_name
  *     registration_exists, password_changed, totp_enabled, totp_disabled, backup_codes_renewed, business_email_changed,
  *     business_phone_changed (mail)                        tenant_name; display_name if there is one
- *     totp_undone, totp_reset (mail)                       the same
+ *     totp_undone, totp_reset, guesses_used_up (mail)                       the same
  *     password_reset_link (mail)                           tenant_name, link
  *     totp_enabled_undo (mail)                             the same and link
  *     backup_code_used (mail)                              the same and remaining
@@ -38,6 +38,9 @@ typedef struct cloudep_draft_t {
 /** Makes the message that the caller commits with CLOUDEP_SQL_ENQUEUE; from the context's pool. */
 cloudep_outcome_t cloudep_message_new(cloudep_context_t *ctx, const cloudep_message_t **message,
                                       const cloudep_draft_t *draft);
+
+/** Whose messages the context's server writes; NULL: the main server's. */
+const char *cloudep_outbox_name(const cloudep_context_t *ctx);
 
 /**
  * Has the delivery woken once the answer is out, after a message was committed. Not before: with concealed accounts a

@@ -1,7 +1,7 @@
 /*
  * messages.c - finds, loads and renders the texts of mails and SMS.
  *
- * The files are read once, in post_config: a mistake in one stops the start, not a member's code on its way.
+ * The files are read once, in check_config: a mistake in one stops the start, not a member's code on its way.
  */
 #include "outbox/messages.h"
 
@@ -14,6 +14,7 @@
 #include "base/text/language.h"
 #include "base/text/template.h"
 #include "base/text/validate.h"
+#include "core/kept_files.h"
 
 /* What a message may say. Codes go to addresses nobody has confirmed, so nothing a stranger wrote may stand there. */
 static const char *const code_names[] = {"code", "minutes", "tenant_name", "target", "time", NULL};
@@ -46,6 +47,7 @@ static const message_t known[] = {
     {"totp_undone", CLOUDEP_CHANNEL_MAIL, notice_names},
     {CLOUDEP_TEMPLATE_TOTP_RESET, CLOUDEP_CHANNEL_MAIL, notice_names},
     {CLOUDEP_TEMPLATE_RESET_LINK, CLOUDEP_CHANNEL_MAIL, reset_names},
+    {"guesses_used_up", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"backup_codes_renewed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"backup_code_used", CLOUDEP_CHANNEL_MAIL, used_names},
     {"business_email_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
@@ -88,8 +90,12 @@ static apr_status_t read_file(const char **text, apr_size_t *len, apr_pool_t *po
 {
     apr_file_t *file;
     char *bytes;
-    apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, pool);
+    apr_status_t rv;
 
+    if (cloudep_kept_get(text, len, pool, path)) {
+        return *text ? APR_SUCCESS : APR_ENOENT;
+    }
+    rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, pool);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -102,7 +108,11 @@ static apr_status_t read_file(const char **text, apr_size_t *len, apr_pool_t *po
         *text += 3;
         *len -= 3;
     }
-    return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
+        return rv;
+    }
+    cloudep_kept_put(pool, path, *text, *len);
+    return APR_SUCCESS;
 }
 
 /* Reads and parses one file. APR_ENOENT: there is none, nothing is said. */
@@ -222,31 +232,51 @@ static const message_t *parse_file_name(const char **language, apr_pool_t *pool,
 static const version_t *find_version(const cloudep_messages_t *messages, apr_pool_t *pool, const char *name,
                                      const char *language);
 
+/* The names of the files in a folder. */
+static apr_status_t read_folder(apr_array_header_t **names, apr_pool_t *pool, const char *folder, const char **error)
+{
+    apr_dir_t *dir;
+    apr_finfo_t entry;
+    char reason[128];
+    apr_status_t rv;
+
+    if (cloudep_kept_in_use(pool)) {
+        *names = cloudep_kept_names(pool, folder);
+        return APR_SUCCESS;
+    }
+    rv = apr_dir_open(&dir, folder, pool);
+    if (rv != APR_SUCCESS) {
+        *error = apr_psprintf(pool, "templates in %s: %s", folder, apr_strerror(rv, reason, sizeof(reason)));
+        return rv;
+    }
+    *names = apr_array_make(pool, 64, sizeof(const char *));
+    while (apr_dir_read(&entry, APR_FINFO_NAME, dir) == APR_SUCCESS) {
+        APR_ARRAY_PUSH(*names, const char *) = apr_pstrdup(pool, entry.name);
+    }
+    return apr_dir_close(dir);
+}
+
 apr_status_t cloudep_messages_load(const cloudep_messages_t **out, apr_pool_t *pool, const char *folder,
                                    const char *channel, const char *default_language, const char **error)
 {
     cloudep_messages_t *messages = apr_pcalloc(pool, sizeof(*messages));
-    apr_dir_t *dir;
-    apr_finfo_t entry;
+    apr_array_header_t *names;
     const char *language;
-    char reason[128];
-    apr_status_t rv = apr_dir_open(&dir, folder, pool);
+    apr_status_t rv = read_folder(&names, pool, folder, error);
 
     if (rv != APR_SUCCESS) {
-        *error = apr_psprintf(pool, "templates in %s: %s", folder, apr_strerror(rv, reason, sizeof(reason)));
         return rv;
     }
     messages->channel = channel;
     messages->default_language = default_language;
     messages->versions = apr_hash_make(pool);
-    while (rv == APR_SUCCESS && apr_dir_read(&entry, APR_FINFO_NAME, dir) == APR_SUCCESS) {
-        const message_t *message = parse_file_name(&language, pool, channel, entry.name);
+    for (int i = 0; rv == APR_SUCCESS && i < names->nelts; i++) {
+        const message_t *message = parse_file_name(&language, pool, channel, APR_ARRAY_IDX(names, i, const char *));
 
         if (message) {
             rv = load_version(messages, pool, folder, message, language, error);
         }
     }
-    (void)apr_dir_close(dir);
     for (const message_t *message = known; rv == APR_SUCCESS && message->name; message++) {
         /* A folder of an earlier version has no test. */
         if (!strcmp(message->channel, channel) && message->names != test_names &&

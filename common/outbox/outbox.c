@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 #include <string.h>
+#include "base/text/language.h"
 #include "base/text/validate.h"
 #include "core/module.h"
 #include "core/request.h"
@@ -63,8 +64,15 @@ static apr_status_t prepare_sms(cloudep_outbox_setup_t *setup, apr_pool_t *pconf
 apr_status_t cloudep_outbox_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error)
 {
     cloudep_outbox_setup_t *setup = apr_pcalloc(pconf, sizeof(*setup));
+    const char *language;
     apr_status_t rv;
 
+    if (cloudep_normalize_language(&language, config->default_language, pconf) != APR_SUCCESS) {
+        *error = apr_psprintf(pconf, "CloudEPDefaultLanguage %s: must be a language tag such as en or zh-TW",
+                              config->default_language);
+        return CLOUDEP_EMALFORMED;
+    }
+    config->default_language = language;
     if ((rv = find_name(setup, pconf, s, config, error)) != APR_SUCCESS ||
         (rv = prepare_mail(setup, pconf, s, config, error)) != APR_SUCCESS ||
         (rv = prepare_sms(setup, pconf, config, error)) != APR_SUCCESS) {

@@ -13,6 +13,7 @@
 #include <string.h>
 #include "base/text/json.h"
 #include "base/text/phone.h"
+#include "base/text/phone_plan.h"
 #include "base/text/template.h"
 #include "base/text/validate.h"
 #include "core/secret_file.h"
@@ -122,6 +123,12 @@ static apr_status_t prepare_headers(cloudep_sms_setup_t *setup, apr_pool_t *pcon
     return APR_SUCCESS;
 }
 
+/* An object, or a list. Two braces begin a placeholder, as in a form of only one. */
+static int is_json(const char *source)
+{
+    return *source == '[' || (*source == '{' && source[1] != '{');
+}
+
 static apr_status_t prepare_body(cloudep_sms_setup_t *setup, apr_pool_t *pconf, const char *source, const char **error)
 {
     const char *text;
@@ -137,18 +144,60 @@ static apr_status_t prepare_body(cloudep_sms_setup_t *setup, apr_pool_t *pconf, 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    json = *source == '{' && source[1] != '{'; /* two of them begin a placeholder */
+    json = is_json(source);
     setup->body_escape = json ? CLOUDEP_ESCAPE_JSON : CLOUDEP_ESCAPE_URL;
     setup->body_type =
         json ? "Content-Type: application/json" : "Content-Type: application/x-www-form-urlencoded; charset=UTF-8";
     if (json) {
         rv = cloudep_template_render(&text, pconf, setup->body, CLOUDEP_ESCAPE_JSON, sample(pconf, setup));
+        /* A list is a part of an object as well. */
+        text = rv == APR_SUCCESS && *source == '[' ? apr_pstrcat(pconf, "{\"list\":", text, "}", NULL) : text;
         if (rv != APR_SUCCESS || cloudep_json_parse(&object, &reason, text, strlen(text), pconf) != APR_SUCCESS) {
             *error = "CloudEPSMSBody begins as JSON, yet is none once it is filled in";
             return CLOUDEP_EMALFORMED;
         }
     }
     return APR_SUCCESS;
+}
+
+static int uses(const cloudep_template_t *template, int first, int last)
+{
+    for (int i = first; template && i <= last; i++) {
+        if (cloudep_template_uses(template, i)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether the request tells the gateway one of the values, wherever it stands. */
+static int tells(const cloudep_sms_setup_t *setup, int first, int last)
+{
+    for (int i = 0; i < setup->headers->nelts; i++) {
+        if (uses(APR_ARRAY_IDX(setup->headers, i, const cloudep_template_t *), first, last)) {
+            return 1;
+        }
+    }
+    return uses(setup->url, first, last) || uses(setup->body, first, last);
+}
+
+/* Requests that no gateway can make an SMS of. */
+static apr_status_t check_request(const cloudep_sms_setup_t *setup, const char **error)
+{
+    *error = NULL;
+    if (!strcmp(setup->method, "GET") && setup->body) {
+        *error =
+            "CloudEPSMSMethod GET has no body: leave CloudEPSMSBody out and put {{to}} and {{text}} into the URL of "
+            "CloudEPSMSTransport, or use POST";
+    }
+    else if (!tells(setup, TO, TO_LOCAL)) {
+        *error = "CloudEPSMSTransport tells the gateway no number: put {{to}}, {{to_digits}} or {{to_local}} into "
+                 "CloudEPSMSBody or the URL";
+    }
+    else if (!tells(setup, TEXT, TEXT)) {
+        *error = "CloudEPSMSTransport tells the gateway no text: put {{text}} into CloudEPSMSBody or the URL";
+    }
+    return *error ? CLOUDEP_EMALFORMED : APR_SUCCESS;
 }
 
 static apr_status_t prepare_gateway(cloudep_sms_setup_t *setup, apr_pool_t *pconf, const cloudep_config_t *config,
@@ -184,7 +233,23 @@ static apr_status_t prepare_gateway(cloudep_sms_setup_t *setup, apr_pool_t *pcon
         *error = "CloudEPSMSUser needs CloudEPSMSSecretFile";
         rv = CLOUDEP_EUNSET;
     }
-    return rv;
+    return rv == APR_SUCCESS ? check_request(setup, error) : rv;
+}
+
+static apr_status_t check_countries(apr_pool_t *pconf, const apr_array_header_t *countries, const char **error)
+{
+    for (int i = 0; countries && i < countries->nelts; i++) {
+        const char *country = APR_ARRAY_IDX(countries, i, const char *);
+
+        if (!cloudep_phone_is_country(country)) {
+            *error = apr_pstrcat(pconf, "CloudEPSMSCountries: ", country,
+                                 " is no country that has telephones: two capital letters of ISO 3166-1, such as TW, "
+                                 "US, or GB for the United Kingdom",
+                                 NULL);
+            return CLOUDEP_EMALFORMED;
+        }
+    }
+    return APR_SUCCESS;
 }
 
 apr_status_t cloudep_sms_prepare(const cloudep_sms_setup_t **out, apr_pool_t *pconf, const cloudep_config_t *config,
@@ -203,6 +268,9 @@ apr_status_t cloudep_sms_prepare(const cloudep_sms_setup_t **out, apr_pool_t *pc
         (!*setup->home_code || strspn(setup->home_code, "0123456789") != strlen(setup->home_code))) {
         *error = "CloudEPSMSHomeCode is not a country code such as 886";
         return CLOUDEP_EMALFORMED;
+    }
+    if ((rv = check_countries(pconf, config->sms_countries, error)) != APR_SUCCESS) {
+        return rv;
     }
     rv = cloudep_spool_folder(&setup->spool, pconf, config->sms_transport, error);
     if (rv != APR_NOTFOUND) {

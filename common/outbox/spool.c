@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include "core/kept_files.h"
 
 #define SCHEME "spool:"
 #define OTHERS_MAY_ENTER                                                                                               \
@@ -26,6 +27,9 @@ apr_status_t cloudep_spool_folder(const char **folder, apr_pool_t *pool, const c
     if (**folder != '/') {
         *error = apr_psprintf(pool, "%s: not an absolute path", transport);
         return CLOUDEP_EMALFORMED;
+    }
+    if (cloudep_kept_in_use(pool)) {
+        return APR_SUCCESS; /* whoever delivers says what is wrong */
     }
     rv = apr_stat(&info, *folder, APR_FINFO_TYPE | APR_FINFO_PROT, pool);
     if (rv != APR_SUCCESS || info.filetype != APR_DIR) {

@@ -8,10 +8,12 @@
 #include "core/needs.h"
 #include "core/settings.h"
 #include "outbox/message.h"
+#include "service/budget.h"
 #include "service/decoy.h"
+#include "service/network.h"
 #include "service/throttle.h"
 
-cloudep_outcome_t cloudep_find_challenge(cloudep_context_t *ctx, const char *tenant_id, const char *purpose,
+cloudep_outcome_t cloudep_load_challenge(cloudep_context_t *ctx, const char *tenant_id, const char *purpose,
                                          const char *id, cloudep_challenge_t **challenge)
 {
     apr_status_t rv = cloudep_challenge_load(challenge, cloudep_challenges(ctx), id, ctx->p);
@@ -30,19 +32,44 @@ cloudep_outcome_t cloudep_find_challenge(cloudep_context_t *ctx, const char *ten
     return cloudep_done();
 }
 
+cloudep_outcome_t cloudep_challenge_gone(cloudep_context_t *ctx)
+{
+    const cloudep_outcome_t outcome = cloudep_count_network_failure(ctx, CLOUDEP_FAILED_CHALLENGE);
+
+    return cloudep_failed(outcome) ? outcome : cloudep_refuse(CLOUDEP_CHALLENGE_GONE);
+}
+
+cloudep_outcome_t cloudep_find_challenge(cloudep_context_t *ctx, const char *tenant_id, const char *purpose,
+                                         const char *id, cloudep_challenge_t **challenge)
+{
+    const cloudep_outcome_t outcome = cloudep_load_challenge(ctx, tenant_id, purpose, id, challenge);
+
+    return outcome.reason == CLOUDEP_CHALLENGE_GONE ? cloudep_challenge_gone(ctx) : outcome;
+}
+
 cloudep_outcome_t cloudep_check_code(cloudep_context_t *ctx, cloudep_challenge_t *challenge, const char *code)
 {
-    apr_status_t rv = cloudep_challenge_check(challenge, cloudep_challenges(ctx), code,
-                                              (apr_uint32_t)ctx->config->code_attempts, ctx->p);
+    const cloudep_challenge_spec_t *spec = &challenge->spec;
+    cloudep_guess_t guess;
+    /* All attempts to register an address are guessed at together, though each has a uid of its own. */
+    cloudep_outcome_t outcome =
+        cloudep_guess_begin(ctx, &guess, CLOUDEP_BUDGET_CODES, spec->tenant_id, spec->account ? NULL : spec->uid,
+                            spec->account ? spec->account : spec->target);
+    apr_status_t rv;
 
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    rv = cloudep_challenge_check(challenge, cloudep_challenges(ctx), code, (apr_uint32_t)ctx->config->code_attempts,
+                                 ctx->p);
     if (rv == APR_SUCCESS && cloudep_is_decoy(challenge)) {
         rv = CLOUDEP_EFORGED;
     }
     switch (rv) {
     case APR_SUCCESS:
-        return cloudep_done();
+        return cloudep_guess_passed(ctx, &guess);
     case CLOUDEP_EFORGED:
-        return cloudep_refuse(CLOUDEP_CODE_WRONG);
+        return cloudep_guess_failed(ctx, &guess, CLOUDEP_CODE_WRONG);
     case CLOUDEP_ELOCKED:
         return cloudep_refuse(CLOUDEP_CHALLENGE_LOCKED);
     case APR_NOTFOUND:
@@ -75,11 +102,20 @@ void cloudep_end_challenges(cloudep_context_t *ctx, const char *tenant_id, const
     }
 }
 
-cloudep_outcome_t cloudep_claim_cooldown(cloudep_context_t *ctx, const char *tenant_id, const char *target)
+static cloudep_cooldown_t cooldown_of(const cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver,
+                                      const char *purpose)
 {
+    return (cloudep_cooldown_t){receiver->tenant->id, receiver->target, purpose, ctx->network};
+}
+
+cloudep_outcome_t cloudep_claim_cooldown(cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver,
+                                         const char *purpose)
+{
+    const cloudep_cooldown_t cooldown = cooldown_of(ctx, receiver, purpose);
+    const cloudep_sending_t sending = {receiver->tenant->id, receiver->target, receiver->known, receiver->decoy};
     cloudep_outcome_t outcome;
     apr_uint32_t wait;
-    apr_status_t rv = cloudep_cooldown_claim(&wait, cloudep_challenges(ctx), tenant_id, target,
+    apr_status_t rv = cloudep_cooldown_claim(&wait, cloudep_challenges(ctx), &cooldown,
                                              (apr_uint32_t)ctx->config->code_cooldown, ctx->p);
 
     if (rv == APR_EEXIST) {
@@ -88,17 +124,19 @@ cloudep_outcome_t cloudep_claim_cooldown(cloudep_context_t *ctx, const char *ten
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "claiming the cooldown");
     }
-    outcome = cloudep_claim_sending(ctx, tenant_id, target);
+    outcome = cloudep_claim_sending(ctx, &sending);
     if (cloudep_failed(outcome)) {
-        cloudep_release_cooldown(ctx, tenant_id, target);
+        cloudep_release_cooldown(ctx, receiver, purpose);
     }
     return outcome;
 }
 
-void cloudep_release_cooldown(cloudep_context_t *ctx, const char *tenant_id, const char *target)
+void cloudep_release_cooldown(cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver, const char *purpose)
 {
+    const cloudep_cooldown_t cooldown = cooldown_of(ctx, receiver, purpose);
+
     /* One that stays costs the client a wait. */
-    (void)cloudep_cooldown_release(cloudep_challenges(ctx), tenant_id, target);
+    (void)cloudep_cooldown_release(cloudep_challenges(ctx), &cooldown);
 }
 
 /* The message that tells a code. A decoy's has the same work done for it and is never sent. */
@@ -122,22 +160,43 @@ static cloudep_outcome_t tell_code(cloudep_context_t *ctx, const cloudep_code_re
     return cloudep_message_new(ctx, message, &draft);
 }
 
-cloudep_outcome_t cloudep_start_code(cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver,
-                                     const char *purpose, cloudep_challenge_t **challenge,
-                                     const cloudep_message_t **message)
+/* The challenge: a new one, or the receiver's with a new code. One that ended meanwhile is made anew. */
+static apr_status_t start(cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver, const char *purpose,
+                          cloudep_challenge_t **challenge, const char **code, apr_uint32_t *wait)
 {
     const cloudep_challenge_spec_t spec = {.tenant_id = receiver->tenant->id,
                                            .purpose = purpose,
                                            .uid = receiver->uid,
+                                           /* Each attempt of a registration has a uid of its own. */
+                                           .account = receiver->attempt ? receiver->target : NULL,
                                            .target = receiver->target,
                                            .extra = receiver->decoy ? CLOUDEP_DECOY_MARK : receiver->attempt};
+    const cloudep_challenge_asker_t asker = {ctx->network, ctx->network48, receiver->known};
+    const cloudep_challenges_t *in = cloudep_challenges(ctx);
+    const apr_uint32_t lifetime = (apr_uint32_t)ctx->config->code_lifetime;
+    apr_status_t rv = APR_NOTFOUND;
+
+    if (receiver->renews) {
+        rv = cloudep_challenge_renew(challenge, code, wait, in, receiver->renews, &asker, lifetime,
+                                     (apr_uint32_t)ctx->config->code_attempts, ctx->p);
+    }
+    return rv == APR_NOTFOUND ? cloudep_challenge_start(challenge, code, wait, in, &spec, &asker, lifetime, ctx->p)
+                              : rv;
+}
+
+cloudep_outcome_t cloudep_start_code(cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver,
+                                     const char *purpose, cloudep_challenge_t **challenge,
+                                     const cloudep_message_t **message)
+{
     const char *code;
-    apr_status_t rv = cloudep_challenge_start(challenge, &code, cloudep_challenges(ctx), &spec,
-                                              (apr_uint32_t)ctx->config->code_lifetime,
-                                              (apr_uint32_t)ctx->config->code_attempts, ctx->p);
+    apr_uint32_t wait;
+    apr_status_t rv = start(ctx, receiver, purpose, challenge, &code, &wait);
 
     if (rv == CLOUDEP_ELOCKED) {
-        return cloudep_wait(CLOUDEP_CODES_USED_UP, cloudep_challenge_remaining(*challenge));
+        return cloudep_wait(CLOUDEP_CODES_USED_UP, cloudep_challenge_remaining(receiver->renews));
+    }
+    if (rv == CLOUDEP_EREFUSED) {
+        return cloudep_wait(CLOUDEP_CODES_USED_UP, wait);
     }
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "starting the challenge");
@@ -145,17 +204,10 @@ cloudep_outcome_t cloudep_start_code(cloudep_context_t *ctx, const cloudep_code_
     return tell_code(ctx, receiver, purpose, code, message);
 }
 
-cloudep_outcome_t cloudep_send_code(cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver,
-                                    const char *purpose, cloudep_challenge_t **challenge)
+cloudep_outcome_t cloudep_store_code(cloudep_context_t *ctx, const cloudep_message_t *message)
 {
-    const cloudep_message_t *message = NULL;
-    cloudep_outcome_t outcome = cloudep_start_code(ctx, receiver, purpose, challenge, &message);
-    apr_status_t rv;
+    apr_status_t rv = cloudep_outbox_enqueue(cloudep_database(ctx), ctx->p, message);
 
-    if (cloudep_failed(outcome)) {
-        return outcome;
-    }
-    rv = cloudep_outbox_enqueue(cloudep_database(ctx), ctx->p, message);
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "storing the message");
     }
@@ -166,14 +218,18 @@ cloudep_outcome_t cloudep_send_code(cloudep_context_t *ctx, const cloudep_code_r
 cloudep_outcome_t cloudep_send_code_in_turn(cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver,
                                             const char *purpose, cloudep_challenge_t **challenge)
 {
-    cloudep_outcome_t outcome = cloudep_claim_cooldown(ctx, receiver->tenant->id, receiver->target);
+    const cloudep_message_t *message = NULL;
+    cloudep_outcome_t outcome = cloudep_claim_cooldown(ctx, receiver, purpose);
 
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    outcome = cloudep_send_code(ctx, receiver, purpose, challenge);
+    outcome = cloudep_start_code(ctx, receiver, purpose, challenge, &message);
+    if (!cloudep_failed(outcome)) {
+        outcome = cloudep_store_code(ctx, message);
+    }
     if (cloudep_failed(outcome)) {
-        cloudep_release_cooldown(ctx, receiver->tenant->id, receiver->target);
+        cloudep_release_cooldown(ctx, receiver, purpose);
     }
     return outcome;
 }

@@ -10,17 +10,20 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include "base/status.h"
 #include "base/store/event_store.h"
 #include "core/background.h"
 #include "core/settings.h"
 #include "core/runtime.h"
+#include "service/event_tally.h"
 
 #define FLUSH_INTERVAL apr_time_from_msec(500)
-#define FLUSH_AT 200    /* events that are written without waiting for more */
-#define BATCH 1000      /* rows of a statement */
-#define QUEUE_MAX 10000 /* events that wait for a database that is away */
+#define TALLY_INTERVAL apr_time_from_msec(950) /* every second run */
+#define FLUSH_AT 200                           /* events that are written without waiting for more */
+#define BATCH 1000                             /* rows of a statement */
+#define QUEUE_MAX 10000                        /* events that wait for a database that is away */
 
 /* Records in the order in which they came; malloc'ed, as no request's pool lives long enough. */
 typedef struct queue_t {
@@ -33,7 +36,9 @@ typedef struct cloudep_events_t {
     struct server_rec *s;
     const cloudep_config_t *config;
     cloudep_background_t *background;
-    apr_time_t next_expiry;    /* the thread's */
+    cloudep_tally_t *tally;
+    apr_time_t next_tally; /* the thread's, as is the next */
+    apr_time_t next_expiry;
     apr_thread_mutex_t *mutex; /* of what follows */
     queue_t queue;
     int dropped;
@@ -78,9 +83,59 @@ static void enqueue(cloudep_events_t *events, const char *record)
     }
 }
 
-void cloudep_event(const cloudep_context_t *ctx, const char *name, cloudep_outcome_t outcome, const char *code)
+/* Writes an event down: its line now, its row in a moment. What is of no tenant is in the log only. */
+static void write_event(const cloudep_context_t *ctx, const cloudep_event_t *event)
 {
     cloudep_events_t *events = ctx->config->run->events;
+    const char *line = cloudep_event_line(event, ctx->p);
+    const char *record = cloudep_event_record(event, ctx->p);
+
+    if (!line || !record) {
+        CLOUDEP_LOG(ctx, ERR, 0, CENO(401) "an event could not be written");
+        return;
+    }
+    CLOUDEP_LOG(ctx, NOTICE, 0, CENO(400) "%s", line);
+    if (events && event->tenant_id) {
+        enqueue(events, record);
+    }
+}
+
+/* Whether a credential of the account was compared: budgets bound how often that is. */
+static int was_guess(cloudep_reason_e reason)
+{
+    return reason == CLOUDEP_CREDENTIALS_WRONG || reason == CLOUDEP_PASSWORD_WRONG || reason == CLOUDEP_CODE_WRONG ||
+           reason == CLOUDEP_TOTP_WRONG || reason == CLOUDEP_BACKUP_CODE_WRONG;
+}
+
+static cloudep_tally_e add(const cloudep_context_t *ctx, const cloudep_event_t *event, const char *network, int shared)
+{
+    const char *line = cloudep_event_line(event, ctx->p);
+    const char *record = cloudep_event_record(event, ctx->p);
+    const char *key = apr_pstrcat(ctx->p, event->name, "\n", event->outcome, "\n", event->reason, "\n", network, "\n",
+                                  event->tenant_id ? event->tenant_id : "", "\n", event->uid ? event->uid : "", NULL);
+
+    return line && record ? cloudep_tally_add(ctx->config->run->events->tally, key, line, record, shared)
+                          : CLOUDEP_TALLY_FIRST;
+}
+
+/* Counts a failure beside others of its kind; 0: it is to be written. */
+static int count_failure(const cloudep_context_t *ctx, const cloudep_event_t *event, cloudep_reason_e reason)
+{
+    cloudep_event_t like = *event;
+    cloudep_tally_e done;
+
+    like.uid = was_guess(reason) ? event->uid : NULL;
+    done = add(ctx, &like, ctx->network, 0);
+    if (done == CLOUDEP_TALLY_FULL) {
+        like.uid = like.address = like.user_agent = like.request_id = NULL;
+        done = add(ctx, &like, "", 1);
+    }
+    return done == CLOUDEP_TALLY_COUNTED;
+}
+
+void cloudep_event(const cloudep_context_t *ctx, const char *name, cloudep_outcome_t outcome, const char *code,
+                   int proven)
+{
     const cloudep_event_t event = {.at = apr_time_now(),
                                    .name = name,
                                    .success = !cloudep_failed(outcome),
@@ -92,17 +147,11 @@ void cloudep_event(const cloudep_context_t *ctx, const char *name, cloudep_outco
                                    .address = ctx->address,
                                    .user_agent = ctx->user_agent,
                                    .request_id = ctx->request_id};
-    const char *line = cloudep_event_line(&event, ctx->p);
-    const char *record = cloudep_event_record(&event, ctx->p);
 
-    if (!line || !record) {
-        CLOUDEP_LOG(ctx, ERR, 0, CENO(401) "an event could not be written");
+    if (!event.success && !proven && ctx->config->run->events && count_failure(ctx, &event, outcome.reason)) {
         return;
     }
-    CLOUDEP_LOG(ctx, NOTICE, 0, CENO(400) "%s", line);
-    if (events && event.tenant_id) { /* what is of no tenant is in the log only */
-        enqueue(events, record);
-    }
+    write_event(ctx, &event);
 }
 
 /* ---- In the thread ---- */
@@ -173,13 +222,50 @@ static apr_status_t store(cloudep_events_t *events, queue_t *queue, apr_pool_t *
     return rv;
 }
 
+/* Tells what was counted, once a second; at the end what there is. */
+static void tell_counted(cloudep_events_t *events, const cloudep_context_t *ctx, int last)
+{
+    apr_array_header_t *counted;
+
+    if (!last && apr_time_now() < events->next_tally) {
+        return;
+    }
+    events->next_tally = apr_time_now() + TALLY_INTERVAL;
+    counted = cloudep_tally_take(events->tally, ctx->p);
+    for (int i = 0; i < counted->nelts; i++) {
+        const cloudep_counted_t *failures = &APR_ARRAY_IDX(counted, i, cloudep_counted_t);
+
+        CLOUDEP_LOG(ctx, NOTICE, 0, CENO(400) "%s", failures->line);
+        if (strstr(failures->record, "\"tenant_id\":")) {
+            enqueue(events, failures->record);
+        }
+    }
+}
+
+/* Removes old events, and goes on with it in the next run when there are more: as fast as they can come in. */
+static void expire(cloudep_events_t *events, apr_pool_t *p)
+{
+    int removed;
+
+    if (apr_time_now() < events->next_expiry) {
+        return;
+    }
+    (void)cloudep_events_expire(events->config->run->db, p, events->config->event_retention, &removed);
+    if (removed < CLOUDEP_EVENTS_EXPIRED_AT_ONCE) {
+        events->next_expiry = apr_time_now() + apr_time_from_sec(events->config->sweep_interval);
+    }
+}
+
 static void write_down(void *eventsv, apr_pool_t *p, int last)
 {
     cloudep_events_t *events = eventsv;
     cloudep_context_t *ctx = cloudep_thread_context(events->s, p);
-    queue_t queue = take(events, ctx, last);
-    apr_status_t rv = store(events, &queue, p);
+    queue_t queue;
+    apr_status_t rv;
 
+    tell_counted(events, ctx, last);
+    queue = take(events, ctx, last);
+    rv = store(events, &queue, p);
     if (rv != APR_SUCCESS && !last) {
         put_back(events, &queue);
         return;
@@ -189,9 +275,8 @@ static void write_down(void *eventsv, apr_pool_t *p, int last)
                     queue.count, cloudep_status_name(rv));
     }
     discard(&queue);
-    if (!last && apr_time_now() >= events->next_expiry) {
-        (void)cloudep_events_expire(events->config->run->db, p, events->config->event_retention);
-        events->next_expiry = apr_time_now() + apr_time_from_sec(events->config->sweep_interval);
+    if (!last) {
+        expire(events, p);
     }
 }
 
@@ -206,7 +291,8 @@ static void start_server(struct server_rec *s, const cloudep_config_t *config, v
     }
     events->s = s;
     events->config = config;
-    rv = apr_thread_mutex_create(&events->mutex, APR_THREAD_MUTEX_DEFAULT, pchild);
+    events->tally = cloudep_tally_create(pchild);
+    rv = events->tally ? apr_thread_mutex_create(&events->mutex, APR_THREAD_MUTEX_DEFAULT, pchild) : APR_ENOMEM;
     if (rv == APR_SUCCESS) {
         rv = cloudep_background_start(&events->background, pchild, FLUSH_INTERVAL, write_down, events);
     }

@@ -63,6 +63,7 @@ static void answer(waiter_t *waiter, const cloudep_session_state_t *state)
     if (state->live) {
         apr_cpystrn(waiter->liveness->amr, state->amr, sizeof(waiter->liveness->amr));
         waiter->liveness->proofs = state->proofs;
+        waiter->liveness->turn = state->turn;
     }
 }
 

@@ -296,10 +296,10 @@ static cloudep_outcome_t judge_counter(cloudep_context_t *ctx, const cloudep_web
     CLOUDEP_LOG(ctx, WARNING, 0, CENO(1412) "the counter of passkey %s went back: it may have been copied",
                 passkey->id);
     if (passkey->backup_eligible) {
-        cloudep_event(ctx, COUNTER_EVENT, cloudep_done(), "went back");
+        cloudep_event(ctx, COUNTER_EVENT, cloudep_done(), "went back", 1);
         return cloudep_done();
     }
-    cloudep_event(ctx, COUNTER_EVENT, cloudep_refuse(CLOUDEP_PASSKEY_COPIED), "went back");
+    cloudep_event(ctx, COUNTER_EVENT, cloudep_refuse(CLOUDEP_PASSKEY_COPIED), "went back", 1);
     send_notice(ctx, proof->notice);
     return cloudep_refuse(CLOUDEP_PASSKEY_COPIED);
 }

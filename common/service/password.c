@@ -6,8 +6,8 @@
 #include "base/crypto/random.h"
 #include "base/status.h"
 #include "outbox/message.h"
+#include "service/budget.h"
 #include "service/notice.h"
-#include "service/throttle.h"
 
 /* ---- comparing ---- */
 
@@ -26,19 +26,21 @@ static apr_status_t compare(cloudep_context_t *ctx, const cloudep_idp_user_t *us
 cloudep_outcome_t cloudep_compare_password(cloudep_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
                                            int may_be_right)
 {
-    cloudep_attempt_t attempt;
-    cloudep_outcome_t outcome = cloudep_attempt_begin(ctx, &attempt, user->tenant->id, user->uid, user->email);
+    cloudep_guess_t guess;
+    cloudep_outcome_t outcome =
+        cloudep_guess_begin(ctx, &guess, CLOUDEP_BUDGET_PASSWORD, user->tenant->id, user->uid, user->email);
     apr_status_t rv;
 
+    cloudep_note(ctx, NULL, NULL, "pwd");
     if (cloudep_failed(outcome)) {
         return outcome;
     }
     rv = compare(ctx, user, password, may_be_right);
     switch (rv) {
     case APR_SUCCESS:
-        return cloudep_attempt_passed(ctx, &attempt);
+        return cloudep_guess_passed(ctx, &guess);
     case CLOUDEP_EFORGED:
-        return cloudep_attempt_failed(ctx, &attempt);
+        return cloudep_guess_failed(ctx, &guess, CLOUDEP_CREDENTIALS_WRONG);
     case CLOUDEP_EREFUSED:
         return cloudep_refuse(CLOUDEP_LOGIN_REFUSED);
     default:

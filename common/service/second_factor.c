@@ -12,10 +12,8 @@
 #include "base/crypto/totp.h"
 #include "core/settings.h"
 #include "outbox/message.h"
+#include "service/budget.h"
 #include "service/notice.h"
-#include "service/throttle.h"
-
-#define FORGET_AFTER 86400 /* seconds: a failure a day is no attack */
 
 /* What a sealed secret is bound to: in another member's row it cannot be unsealed. */
 static const char *owner_of(cloudep_context_t *ctx, const char *tenant_id, const char *uid)
@@ -116,43 +114,12 @@ cloudep_outcome_t cloudep_factor_format(apr_size_t field, const char *code)
                : cloudep_invalid(field, CLOUDEP_RULE_LENGTH, "must be 6 digits (TOTP) or 8 digits (backup code)");
 }
 
-static cloudep_lockout_t address_of(cloudep_context_t *ctx, const cloudep_totp_t *totp)
+cloudep_outcome_t cloudep_factor_guess(cloudep_context_t *ctx, const cloudep_totp_t *totp, cloudep_guess_t *guess)
 {
-    return (cloudep_lockout_t){totp->member->tenant_id, CLOUDEP_LOCKOUT_ADDRESS, ctx->network};
-}
+    cloudep_outcome_t outcome = cloudep_guess_begin(ctx, guess, CLOUDEP_BUDGET_FACTOR, totp->member->tenant_id,
+                                                    totp->member->uid, totp->member->email);
 
-cloudep_outcome_t cloudep_factor_guess(cloudep_context_t *ctx, const cloudep_totp_t *totp)
-{
-    const cloudep_lockout_t address = address_of(ctx, totp);
-    const cloudep_lockout_t account = {totp->member->tenant_id, CLOUDEP_LOCKOUT_MFA, totp->member->uid};
-    const cloudep_lockout_policy_t policy = {ctx->config->mfa_attempts, ctx->config->mfa_wait,
-                                             ctx->config->mfa_longest_wait, FORGET_AFTER};
-    int wait;
-    apr_status_t rv = cloudep_lockout_check(cloudep_database(ctx), ctx->p, &address, &wait);
-
-    if (rv == APR_SUCCESS && wait) {
-        return cloudep_wait(CLOUDEP_TOO_MANY_FACTORS, wait);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = cloudep_lockout_fail(cloudep_database(ctx), ctx->p, &account, &policy, &wait);
-    }
-    if (rv == CLOUDEP_ELOCKED) {
-        return cloudep_wait(CLOUDEP_TOO_MANY_FACTORS, wait);
-    }
-    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "counting a guess");
-}
-
-/* A guess that was wrong counts for the client's network, as a wrong password does. */
-static cloudep_outcome_t count_wrong(cloudep_context_t *ctx, const cloudep_totp_t *totp, cloudep_outcome_t wrong)
-{
-    const cloudep_lockout_t address = address_of(ctx, totp);
-    int wait;
-    apr_status_t rv = cloudep_address_failed(ctx, &address, &wait);
-
-    if (rv == CLOUDEP_ELOCKED) {
-        return cloudep_wait(CLOUDEP_TOO_MANY_FACTORS, wait);
-    }
-    return rv == APR_SUCCESS ? wrong : cloudep_failure(ctx, rv, "counting a wrong code");
+    return cloudep_failed(outcome) ? outcome : cloudep_guess_count(ctx, guess);
 }
 
 static cloudep_outcome_t check_totp(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *code,
@@ -176,17 +143,17 @@ static cloudep_outcome_t check_backup_code(cloudep_context_t *ctx, const cloudep
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "checking a backup code");
 }
 
-cloudep_outcome_t cloudep_factor_check(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *code,
-                                       cloudep_totp_proof_t *proof, const cloudep_message_t **message)
+cloudep_outcome_t cloudep_factor_check(cloudep_context_t *ctx, const cloudep_totp_t *totp, const cloudep_guess_t *guess,
+                                       const char *code, cloudep_totp_proof_t *proof, const cloudep_message_t **message)
 {
     const int backup = is_backup_code(code);
     cloudep_outcome_t outcome;
 
-    *proof = (cloudep_totp_proof_t){0};
+    *proof = (cloudep_totp_proof_t){.network = guess->budget.network};
     outcome = backup ? check_backup_code(ctx, totp, code, proof) : check_totp(ctx, totp, code, proof);
     if (cloudep_failed(outcome)) {
         return outcome.reason == CLOUDEP_TOTP_WRONG || outcome.reason == CLOUDEP_BACKUP_CODE_WRONG
-                   ? count_wrong(ctx, totp, outcome)
+                   ? cloudep_guess_wrong(ctx, guess, outcome.reason)
                    : outcome;
     }
     return cloudep_notice_new(ctx, message, totp->tenant, totp->member, backup ? "backup_code_used" : NULL,
@@ -198,13 +165,14 @@ cloudep_outcome_t cloudep_factor_prove(cloudep_context_t *ctx, const cloudep_tot
 {
     const cloudep_message_t *notice = NULL;
     cloudep_totp_proof_t proof = {0};
-    cloudep_outcome_t outcome = cloudep_factor_guess(ctx, totp);
+    cloudep_guess_t guess;
+    cloudep_outcome_t outcome = cloudep_factor_guess(ctx, totp, &guess);
     apr_status_t rv;
 
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    if (cloudep_failed(outcome = cloudep_factor_check(ctx, totp, code, &proof, &notice))) {
+    if (cloudep_failed(outcome = cloudep_factor_check(ctx, totp, &guess, code, &proof, &notice))) {
         return outcome;
     }
     rv = cloudep_totp_step_up(cloudep_database(ctx), ctx->p, totp, &proof, session_id, notice);

@@ -8,6 +8,7 @@
 
 #include "base/store/totp_store.h"
 #include "core/context.h"
+#include "service/budget.h"
 
 /** A new secret for the member, sealed for the store, never seen by anybody else. */
 cloudep_outcome_t cloudep_totp_new_secret(cloudep_context_t *ctx, const char *tenant_id, const char *uid,
@@ -36,17 +37,19 @@ cloudep_outcome_t cloudep_factor_format(apr_size_t field, const char *code);
 
 /**
  * Counts a guess at an enrolled member's second factor, before it is compared. TOO_MANY_FACTORS: the account or the
- * network has to wait. Burning the proof clears the account's count.
+ * network has to wait. Burning the proof clears that count.
+ * @param guess set: what judges it
  */
-cloudep_outcome_t cloudep_factor_guess(cloudep_context_t *ctx, const cloudep_totp_t *totp);
+cloudep_outcome_t cloudep_factor_guess(cloudep_context_t *ctx, const cloudep_totp_t *totp, cloudep_guess_t *guess);
 
 /**
  * Compares a code with an enrolled member's second factors: 6 digits with the authenticator, 8 with the backup codes.
  * Right: *proof is what has to be burned and *message the notice that goes with it. TOTP_WRONG, BACKUP_CODE_WRONG,
  * TOO_MANY_FACTORS.
  */
-cloudep_outcome_t cloudep_factor_check(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *code,
-                                       cloudep_totp_proof_t *proof, const cloudep_message_t **message);
+cloudep_outcome_t cloudep_factor_check(cloudep_context_t *ctx, const cloudep_totp_t *totp, const cloudep_guess_t *guess,
+                                       const char *code, cloudep_totp_proof_t *proof,
+                                       const cloudep_message_t **message);
 
 /**
  * Counts, compares and burns a second factor of an enrolled member, with its notice. TOTP_WRONG, BACKUP_CODE_WRONG,

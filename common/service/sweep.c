@@ -9,14 +9,17 @@
 
 #include "base/crypto/random.h"
 #include "base/status.h"
+#include "base/store/clock_store.h"
 #include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
 #include "core/background.h"
 #include "core/settings.h"
 #include "core/runtime.h"
 #include "idp/idp.h"
+#include "service/budget.h"
 
 #define BATCH 50
+#define FORGETTING_ROUNDS 100
 
 /* Members whose confirmation never came to its end: nobody is left at the provider, and the next one begins anew. */
 static void clear_stale(const cloudep_idp_context_t *at, const cloudep_context_t *log)
@@ -48,6 +51,39 @@ static void clear_stale(const cloudep_idp_context_t *at, const cloudep_context_t
     }
 }
 
+/* As many as there are by now, in parts that nobody waits for. */
+static void forget_failures(const cloudep_config_t *config, apr_pool_t *p)
+{
+    int more = 1;
+
+    for (int i = 0; more && i < FORGETTING_ROUNDS; i++) {
+        if (cloudep_budget_forget(config->run->db, p, config->guess_memory, config->address_memory, &more) !=
+            APR_SUCCESS) {
+            return;
+        }
+    }
+}
+
+/* Once in a child, as soon as the database answers: a node whose clock is wrong issues tokens that others refuse. */
+static void compare_clocks(const cloudep_context_t *log)
+{
+    const cloudep_config_t *config = log->config;
+    apr_interval_time_t ahead;
+    int seconds;
+
+    if (config->run->clock_compared || cloudep_clock_ahead(config->run->db, log->p, &ahead) != APR_SUCCESS) {
+        return;
+    }
+    config->run->clock_compared = 1;
+    seconds = (int)apr_time_sec(ahead > 0 ? ahead : -ahead);
+    if (seconds > config->clock_leeway) {
+        CLOUDEP_LOG(log, WARNING, 0,
+                    CENO(1306) "this machine's clock is %d s %s that of the database, more than CloudEPClockLeeway "
+                               "(%d s): other nodes refuse tokens of this one, or it refuses theirs; set both by NTP",
+                    seconds, ahead > 0 ? "ahead of" : "behind", config->clock_leeway);
+    }
+}
+
 static void sweep_one(struct server_rec *s, const cloudep_config_t *config, void *baton)
 {
     cloudep_idp_context_t ctx = {.s = s, .p = baton, .config = config};
@@ -55,7 +91,11 @@ static void sweep_one(struct server_rec *s, const cloudep_config_t *config, void
     apr_array_header_t *members;
     apr_status_t rv;
 
-    if (!config->run->db || !config->run->idp) {
+    if (!config->run->db) {
+        return;
+    }
+    compare_clocks(log);
+    if (!config->run->idp) {
         return;
     }
     rv = cloudep_member_claim_unfinished(config->run->db, ctx.p, &members, config->reserved_lifetime,
@@ -81,6 +121,8 @@ static void sweep_one(struct server_rec *s, const cloudep_config_t *config, void
         clear_stale(&ctx, log);
         (void)cloudep_registration_remove_old(config->run->db, ctx.p, config->pending_lifetime);
         (void)cloudep_sweep_remove_old(config->run->db, ctx.p);
+        forget_failures(config, ctx.p);
+        cloudep_tell_owners(log);
     }
 }
 

@@ -22,6 +22,7 @@ typedef struct cloudep_token_cache_t cloudep_token_cache_t;
 typedef struct cloudep_liveness_t {
     char amr[64];
     cloudep_proofs_t proofs;
+    cloudep_turn_t turn; /* for its cookie */
 } cloudep_liveness_t;
 
 /* A verified access token. */

@@ -3,6 +3,7 @@
  */
 #include "wire/wire.h"
 
+#include <http_core.h>
 #include <http_protocol.h>
 #include <apr_strings.h>
 #include "core/module.h"
@@ -29,9 +30,11 @@ const char *cloudep_bearer_error(cloudep_reason_e reason)
 
 void cloudep_bearer_challenge(request_rec *r, apr_table_t *headers, const char *error)
 {
+    const char *name = ap_auth_name(r); /* quotes in it are escaped */
+    const char *realm = apr_pstrcat(r->pool, "Bearer realm=\"", name ? name : "CloudEP", "\"", NULL);
+
     apr_table_setn(headers, "WWW-Authenticate",
-                   error ? apr_psprintf(r->pool, "Bearer realm=\"CloudEP\", error=\"%s\"", error)
-                         : "Bearer realm=\"CloudEP\"");
+                   error ? apr_pstrcat(r->pool, realm, ", error=\"", error, "\"", NULL) : realm);
 }
 
 void cloudep_answer_headers(request_rec *r, apr_table_t *headers, int status, cloudep_outcome_t outcome)

@@ -5,9 +5,15 @@
 
 #include <http_protocol.h>
 #include <apr_strings.h>
+#include "access/delivery.h"
+#include "access/mount.h"
+#include "access/origin.h"
+#include "access/place.h"
+#include "access/xsrf.h"
 #include "base/text/validate.h"
 #include "core/config.h"
 #include "core/request.h"
+#include "flow/session.h"
 #include "service/event.h"
 
 #define ID_SEGMENT "{id}"
@@ -54,47 +60,48 @@ static int has_path(apr_pool_t *p, const char *pattern, const char *path, const 
     return cloudep_is_id(*id);
 }
 
-static const char *methods_of(apr_pool_t *p, const cloudep_api_t *api, const char *path)
+/* Looks for the operation in one table. Appends to *methods, a list for Allow, those that the path has there. */
+static void look_in(cloudep_call_t *call, const cloudep_operation_t *table, const char *path, const char **methods)
 {
-    const char *methods = "OPTIONS";
+    apr_pool_t *p = call->ctx->p;
     const char *id;
 
-    for (const cloudep_operation_t *operation = api->operations; operation->method; operation++) {
-        if (has_path(p, operation->path, path, &id)) {
-            methods = apr_pstrcat(p, methods, ", ", operation->method, answers_head(operation) ? ", HEAD" : NULL, NULL);
+    for (const cloudep_operation_t *operation = table; operation && operation->method; operation++) {
+        if (!has_path(p, operation->path, path, &id)) {
+            continue;
         }
+        if (!call->operation && has_method(operation, call->r)) {
+            call->operation = operation;
+            call->id = id;
+        }
+        *methods = apr_pstrcat(p, *methods ? *methods : "OPTIONS", ", ", operation->method,
+                               answers_head(operation) ? ", HEAD" : NULL, NULL);
     }
-    return methods;
 }
 
 /* Sets the call's operation, and its id. PATH_UNKNOWN, or METHOD_NOT_ALLOWED with the header Allow. */
 static cloudep_outcome_t find_operation(cloudep_call_t *call)
 {
     request_rec *r = call->r;
-    const size_t prefix = strlen(call->api->prefix);
-    const char *path;
-    const char *id;
-    int known = 0;
+    const char *mount = cloudep_mount_path(r);
+    const char *begins = mount ? mount : call->api->prefix;
+    const size_t prefix = strlen(begins);
+    const char *methods = NULL;
 
-    if (strncmp(r->uri, call->api->prefix, prefix) || (r->uri[prefix] && r->uri[prefix] != '/')) {
+    if (strncmp(r->uri, begins, prefix) || (r->uri[prefix] && r->uri[prefix] != '/')) {
         return cloudep_refuse(CLOUDEP_PATH_UNKNOWN);
     }
-    path = r->uri + prefix;
-    for (const cloudep_operation_t *operation = call->api->operations; operation->method; operation++) {
-        if (!has_path(r->pool, operation->path, path, &id)) {
-            continue;
-        }
-        if (has_method(operation, r)) {
-            call->operation = operation;
-            call->id = id;
-            return cloudep_done();
-        }
-        known = 1;
+    if (cloudep_uses_session_cookie(r)) {
+        look_in(call, call->api->cookie_operations, r->uri + prefix, &methods);
     }
-    if (!known) {
+    look_in(call, call->api->operations, r->uri + prefix, &methods);
+    if (call->operation) {
+        return cloudep_done();
+    }
+    if (!methods) {
         return cloudep_refuse(CLOUDEP_PATH_UNKNOWN);
     }
-    apr_table_setn(r->headers_out, "Allow", methods_of(r->pool, call->api, path));
+    apr_table_setn(r->headers_out, "Allow", methods);
     return cloudep_refuse(CLOUDEP_METHOD_NOT_ALLOWED);
 }
 
@@ -109,6 +116,15 @@ static void make_input(cloudep_call_t *call)
     }
 }
 
+/* A Location with a tenant is for that tenant's members only. */
+static int is_of_tenant(const cloudep_call_t *call)
+{
+    const char *tenant = cloudep_mount_tenant(call->r);
+    const char *slug = call->principal->tenant_slug;
+
+    return !tenant || !slug || !strcmp(tenant, slug);
+}
+
 /* Sets the call's principal. Done with none: who brings no token may come all the same. */
 static cloudep_outcome_t find_principal(cloudep_call_t *call)
 {
@@ -119,8 +135,49 @@ static cloudep_outcome_t find_principal(cloudep_call_t *call)
         return cloudep_done();
     }
     outcome = call->api->style->authenticate(call, &call->principal);
+    if (!cloudep_failed(outcome) && !is_of_tenant(call)) {
+        call->principal = NULL;
+        return cloudep_refuse(CLOUDEP_TOKEN_INVALID);
+    }
     return outcome.reason == CLOUDEP_TOKEN_MISSING && (flags & CLOUDEP_OPERATION_FORWARD_AUTH) ? cloudep_done()
                                                                                                : outcome;
+}
+
+/* Whether a browser does something by it: any method but GET, and a GET that does not only read. */
+static int does_something(const cloudep_operation_t *operation)
+{
+    return strcmp(operation->method, "GET") != 0 || !(operation->flags & CLOUDEP_OPERATION_QUIET);
+}
+
+/* A browser sends cookies with what other sites make it send, too. */
+static cloudep_outcome_t check_browser(cloudep_call_t *call)
+{
+    request_rec *r = call->r;
+
+    if (call->ctx->config->off & CLOUDEP_NEEDS_SESSION_KEYS) {
+        return cloudep_refuse(CLOUDEP_NOT_CONFIGURED);
+    }
+    if (does_something(call->operation) && cloudep_is_cross_site(r, cloudep_listed_origins(r))) {
+        return cloudep_refuse(CLOUDEP_CROSS_SITE);
+    }
+    if (r->method_number != M_GET && r->method_number != M_OPTIONS && !cloudep_xsrf_holds(r)) {
+        const apr_status_t rv = cloudep_xsrf_offer(r);
+
+        return rv == APR_SUCCESS ? cloudep_refuse(CLOUDEP_XSRF_REQUIRED)
+                                 : cloudep_failure(call->ctx, rv, "making an XSRF token");
+    }
+    return cloudep_done();
+}
+
+/* What was done stays done, also where the cookie keeps its value. */
+static void renew_cookie(cloudep_call_t *call)
+{
+    const cloudep_session_t *session = NULL;
+    const cloudep_outcome_t outcome = cloudep_renew_session(call->ctx, call->principal, &session);
+
+    if (!cloudep_failed(outcome)) {
+        (void)cloudep_give_session(call->r, session);
+    }
 }
 
 /* Everything from the operation up to and with its flow. *rc is not OK when httpd has to answer with it. */
@@ -131,6 +188,12 @@ static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
 
     if (call->ctx->config->off & operation->needs) {
         return cloudep_refuse(CLOUDEP_NOT_CONFIGURED);
+    }
+    if (cloudep_uses_session_cookie(call->r)) {
+        outcome = check_browser(call);
+        if (cloudep_failed(outcome)) {
+            return outcome;
+        }
     }
     outcome = cloudep_check_body_headers(call);
     if (cloudep_failed(outcome)) {
@@ -148,7 +211,11 @@ static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
     if (cloudep_failed(outcome) || *rc != OK) {
         return outcome;
     }
-    return operation->run(call);
+    outcome = operation->run(call);
+    if (!cloudep_failed(outcome) && (operation->flags & CLOUDEP_OPERATION_RENEWS) && call->principal->cookie_seq) {
+        renew_cookie(call);
+    }
+    return outcome;
 }
 
 /* Whoever is known by their session is whom the event is about. */
@@ -162,7 +229,7 @@ static void write_event(cloudep_call_t *call, cloudep_outcome_t outcome)
     if (who) {
         cloudep_note(call->ctx, who->tenant_id, who->uid, call->ctx->note.method ? NULL : "token");
     }
-    cloudep_event(call->ctx, call->operation->name, outcome, call->api->style->code(call, outcome));
+    cloudep_event(call->ctx, call->operation->name, outcome, call->api->style->code(call, outcome), who != NULL);
 }
 
 /* What is wrong with fields: what reading them found, or the one that the flow refused; NULL: none. */

@@ -5,6 +5,7 @@
 
 #include <http_protocol.h>
 #include <apr_strings.h>
+#include "access/mount.h"
 
 /* The query string's arguments with repetitions kept; NULL: not decodable. */
 static apr_table_t *arguments_of(request_rec *r)
@@ -103,6 +104,38 @@ static cloudep_outcome_t read_query(cloudep_call_t *call)
     return cloudep_done();
 }
 
+/* The field of the operation that names the tenant; NULL: it has none, or the Location leaves it to requests. */
+static const cloudep_field_t *tenant_field(const cloudep_call_t *call)
+{
+    const cloudep_field_t *field = cloudep_mount_tenant(call->r) ? call->operation->fields : NULL;
+
+    while (field && field->name && !(field->flags & CLOUDEP_FIELD_TENANT)) {
+        field++;
+    }
+    return field && field->name ? field : NULL;
+}
+
+/* Puts the Location's tenant where the body names none. */
+static void add_tenant(const cloudep_call_t *call, json_t *object)
+{
+    const cloudep_field_t *field = tenant_field(call);
+    const json_t *given = field ? json_object_get(object, field->name) : NULL;
+
+    if (field && (!given || json_is_null(given))) {
+        (void)json_object_set_new(object, field->name, json_string(cloudep_mount_tenant(call->r)));
+    }
+}
+
+/* A Location with a tenant has no other one. */
+static cloudep_outcome_t check_tenant(const cloudep_call_t *call)
+{
+    const cloudep_field_t *field = tenant_field(call);
+    const char *slug = field ? *(const char **)(void *)((char *)call->in + field->at) : NULL;
+
+    return slug && strcmp(slug, cloudep_mount_tenant(call->r)) != 0 ? cloudep_refuse(CLOUDEP_TENANT_UNKNOWN)
+                                                                    : cloudep_done();
+}
+
 static cloudep_outcome_t read_body(cloudep_call_t *call, int *rc)
 {
     cloudep_field_value_t *values;
@@ -113,11 +146,12 @@ static cloudep_outcome_t read_body(cloudep_call_t *call, int *rc)
     if (cloudep_failed(outcome) || *rc != OK) {
         return outcome;
     }
+    add_tenant(call, object);
     if (cloudep_field_check_json(&values, &errors, call->operation->fields, object, call->ctx->p) != APR_SUCCESS) {
         return refuse_fields(call, errors);
     }
     fill(call, values);
-    return cloudep_done();
+    return check_tenant(call);
 }
 
 cloudep_outcome_t cloudep_read_fields(cloudep_call_t *call, int *rc)

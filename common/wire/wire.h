@@ -25,7 +25,10 @@ enum {
     CLOUDEP_OPERATION_QUIET = 8,        /* changes nothing: no event is written, and a GET answers HEAD too */
     /* with MEMBER: another server asks whether a request may pass. OPTIONS is answered as GET is, and who brings no
      * token gets to run() as well, where call->principal is NULL */
-    CLOUDEP_OPERATION_FORWARD_AUTH = 16
+    CLOUDEP_OPERATION_FORWARD_AUTH = 16,
+    /* with MEMBER: changes a credential, or proves anew who asks: the session cookie, where it is that, gets a new
+     * value */
+    CLOUDEP_OPERATION_RENEWS = 32
 };
 
 typedef struct cloudep_operation_t {
@@ -64,9 +67,11 @@ typedef struct cloudep_style_t {
 /* One prefix that is served: where it is, what it has, how it speaks. */
 typedef struct cloudep_api_t {
     const char *handler; /* the name for SetHandler */
-    const char *prefix;  /* without a slash at the end */
+    const char *prefix;  /* without a slash at the end; with CloudEPServe the mount is, in its place */
     const cloudep_style_t *style;
     const cloudep_operation_t *operations;
+    /* where the session cookie says who asks: those that are other ones then, and come before; NULL: none */
+    const cloudep_operation_t *cookie_operations;
 } cloudep_api_t;
 
 /* An answer that is not the style's: a picture. */

@@ -55,7 +55,7 @@ const cloudep_operation_t auth_operations[] = {
     {"POST", "/reauthenticate/start", "auth.reauthenticate.start", LIVE | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING,
      CLOUDEP_OPERATION_MEMBER, INPUT(reauthenticate_start_fields, cloudep_reauthentication_start_t),
      .run = run_reauthenticate_start},
-    {"POST", "/reauthenticate", "auth.reauthenticate", LIVE, CLOUDEP_OPERATION_MEMBER,
+    {"POST", "/reauthenticate", "auth.reauthenticate", LIVE, CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_RENEWS,
      INPUT(reauthenticate_fields, cloudep_reauthentication_t), .run = run_reauthenticate},
     {"POST", "/undo", "auth.undo", CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_PROVIDER, 0,
      INPUT(undo_fields, cloudep_undo_t), .run = run_undo},

@@ -9,6 +9,7 @@
 #include "wire/v1/v1.h"
 
 extern const cloudep_operation_t auth_operations[];
+extern const cloudep_operation_t auth_cookie_operations[]; /* cookie.c */
 
 /* register.c */
 extern const cloudep_field_t register_fields[], confirm_fields[], resend_fields[], resume_fields[];

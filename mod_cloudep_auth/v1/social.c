@@ -6,12 +6,10 @@
 #include "operations.h"
 
 #include <stddef.h>
-#include <util_cookies.h>
 #include <apr_strings.h>
+#include "access/cookie.h"
 #include "flow/social_login.h"
 #include "wire/v1/fields.h"
-
-#define COOKIE "__Host-cloudep-browser"
 
 const cloudep_field_t social_register_fields[] = {
     CLOUDEP_V1_TENANT(cloudep_social_registration_t),    CLOUDEP_V1_INVITE(cloudep_social_registration_t),
@@ -47,9 +45,7 @@ const cloudep_field_t social_callback_fields[] = {
 /* What the browser's cookie says; NULL: there is none. One that comes twice is there, and is nobody's. */
 static const char *browser_of(cloudep_call_t *call)
 {
-    const char *browser = NULL;
-
-    return ap_cookie_read(call->r, COOKIE, &browser, 0) == APR_SUCCESS ? browser : "";
+    return cloudep_cookie(call->r, CLOUDEP_COOKIE_BROWSER);
 }
 
 /* One of code and error has to be there. */
@@ -70,10 +66,7 @@ static cloudep_outcome_t check_callback(cloudep_call_t *call)
 
 static void answer_start(cloudep_call_t *call, const cloudep_social_start_t *start)
 {
-    apr_table_addn(call->r->headers_out, "Set-Cookie",
-                   apr_psprintf(call->ctx->p,
-                                COOKIE "=%s; Path=/; Max-Age=%" APR_INT64_T_FMT "; Secure; HttpOnly; SameSite=Lax",
-                                start->browser, start->expires_in));
+    cloudep_cookie_set(call->r, CLOUDEP_COOKIE_BROWSER, start->browser, start->expires_in);
     call->data = json_pack("{ss,ss,sI}", "oauth_url", start->oauth_url, "session_id", start->session_id, "expires_in",
                            (json_int_t)start->expires_in);
 }

@@ -15,6 +15,7 @@
 #define PASSKEYS (LIVE | CLOUDEP_NEEDS_PASSKEYS)
 
 #define MEMBER CLOUDEP_OPERATION_MEMBER
+#define RENEWS (CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_RENEWS)
 #define QUIET (CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_QUIET)
 
 /* The fields of an operation and the flow's input that they are bound into. */
@@ -24,7 +25,7 @@ const cloudep_operation_t member_operations[] = {
     {"GET", "/me", "members.me", LIVE, QUIET, .run = run_get_profile},
     {"PATCH", "/me", "members.me.patch", LIVE, MEMBER, INPUT(profile_fields, cloudep_profile_t),
      .run = run_update_profile},
-    {"POST", "/me/password", "members.me.password", LIVE | CLOUDEP_NEEDS_PROVIDER, MEMBER,
+    {"POST", "/me/password", "members.me.password", LIVE | CLOUDEP_NEEDS_PROVIDER, RENEWS,
      INPUT(password_fields, cloudep_own_password_t), .run = run_password_change},
     {"POST", "/me/verifications/email/start", "members.me.verifications.email.start", CODES | CLOUDEP_NEEDS_MAIL,
      MEMBER, INPUT(email_start_fields, cloudep_contact_start_t), .run = run_email_start},
@@ -37,21 +38,21 @@ const cloudep_operation_t member_operations[] = {
     {"GET", "/me/totp", "members.me.totp", LIVE, QUIET, .run = run_get_totp},
     {"GET", "/me/totp/qr", "members.me.totp.qr", FACTOR, QUIET, .run = run_totp_picture},
     {"POST", "/me/totp/enroll-start", "members.me.totp.enroll-start", FACTOR, MEMBER, .run = run_totp_start},
-    {"POST", "/me/totp/enroll-confirm", "members.me.totp.enroll-confirm", FACTOR, MEMBER,
+    {"POST", "/me/totp/enroll-confirm", "members.me.totp.enroll-confirm", FACTOR, RENEWS,
      INPUT(totp_confirm_fields, cloudep_totp_code_t), .run = run_totp_confirm},
-    {"POST", "/me/totp/verify", "members.me.totp.verify", FACTOR, MEMBER,
+    {"POST", "/me/totp/verify", "members.me.totp.verify", FACTOR, RENEWS,
      INPUT(totp_verify_fields, cloudep_totp_code_t), .run = run_totp_verify},
-    {"POST", "/me/totp/backup-codes", "members.me.totp.backup-codes", FACTOR, MEMBER, .run = run_totp_backup_codes},
-    {"DELETE", "/me/totp", "members.me.totp.delete", LIVE, MEMBER, .run = run_totp_remove},
+    {"POST", "/me/totp/backup-codes", "members.me.totp.backup-codes", FACTOR, RENEWS, .run = run_totp_backup_codes},
+    {"DELETE", "/me/totp", "members.me.totp.delete", LIVE, RENEWS, .run = run_totp_remove},
     {"POST", "/me/passkeys/start", "members.me.passkeys.start", PASSKEYS | CLOUDEP_NEEDS_CACHE, MEMBER,
      .run = run_passkey_start},
-    {"POST", "/me/passkeys/finish", "members.me.passkeys.finish", PASSKEYS | CLOUDEP_NEEDS_CACHE, MEMBER,
+    {"POST", "/me/passkeys/finish", "members.me.passkeys.finish", PASSKEYS | CLOUDEP_NEEDS_CACHE, RENEWS,
      INPUT(passkey_finish_fields, cloudep_passkey_finish_t), .run = run_passkey_finish},
     {"GET", "/me/passkeys", "members.me.passkeys", PASSKEYS, QUIET, .run = run_passkey_list},
     {"PATCH", "/me/passkeys/{id}", "members.me.passkeys.patch", PASSKEYS, MEMBER,
      INPUT(passkey_name_fields, cloudep_passkey_name_t), .id_at = offsetof(cloudep_passkey_name_t, id),
      .run = run_passkey_rename},
-    {"DELETE", "/me/passkeys/{id}", "members.me.passkeys.delete", PASSKEYS, MEMBER,
+    {"DELETE", "/me/passkeys/{id}", "members.me.passkeys.delete", PASSKEYS, RENEWS,
      .size = sizeof(cloudep_passkey_id_t), .id_at = offsetof(cloudep_passkey_id_t, id), .run = run_passkey_remove},
     {NULL},
 };

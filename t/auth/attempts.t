@@ -6,7 +6,7 @@ use CloudEP::Challenge;
 use CloudEP::Process qw(wait_until);
 use CloudEP::Test;
 
-my %open = (CloudEPCodeCooldown => 0, CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0, CloudEPLoginAttempts => 0,
+my %open = (CloudEPCodeCooldown => 0, CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0, CloudEPKnownGuesses => 1_000_000, CloudEPUnknownGuesses => 1_000_000,
     CloudEPAddressAttempts => 0, CloudEPSweepInterval => 1);
 my $server = own_server(values => \%open)->start;
 my $tenant = tenant(server => $server, uses => 100);

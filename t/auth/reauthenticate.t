@@ -20,7 +20,7 @@ sub stale {
 # How many sessions of a member are marked as proved anew.
 sub marked { return server->value("SELECT count(*) FROM cloudep.sessions WHERE uid = :'uid' AND fresh_at > now() - interval '1 minute'", uid => $_[0]{uid}) }
 
-sub forgive { server->psql("DELETE FROM cloudep.lockouts WHERE tenant_id = (SELECT id FROM cloudep.tenants WHERE slug = :'slug')", slug => $member->{slug}) }
+sub forgive { server->psql("DELETE FROM cloudep.budgets WHERE tenant_id = (SELECT id FROM cloudep.tenants WHERE slug = :'slug')", slug => $member->{slug}) }
 
 # ---- input
 
@@ -54,9 +54,9 @@ outcome($client->post($again, { code => '123456' }), 409, 29309000, 'without TOT
 # Guesses are those of logins: counted for the account, whichever way they come, and however many at once.
 stale($member);
 my @answers = $client->parallel((['POST', $again, { password => 'not the right one' }]) x 64);
-is(scalar(grep { $_->status == 403 } @answers), 5, 'of 64 wrong passwords at once five are told so');
-is(scalar(grep { $_->status == 429 } @answers), 59, 'the others have to wait');
-server->psql("UPDATE cloudep.lockouts SET blocked_until = now() + interval '1 minute' WHERE subject = :'uid'", uid => $member->{uid});
+is(scalar(grep { $_->status == 403 } @answers), 10, 'of 64 wrong passwords at once ten are told so');
+is(scalar(grep { $_->status == 429 } @answers), 54, 'the others have to wait');
+server->psql("UPDATE cloudep.budgets SET blocked_until = now() + interval '1 minute' WHERE subject = :'uid'", uid => $member->{uid});
 my $wait = outcome($client->post($again, { password => $member->{password} }), 429, 28604000, 'as has the right one');
 ok($wait->header('retry-after') > 0, 'for as long as it says');
 is(login($member)->status, 429, 'and a login');

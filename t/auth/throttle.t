@@ -9,64 +9,103 @@ my $server = own_server(values => { %no_cooldown, CloudEPCodesPerTarget => 3 })-
 my $tenant = tenant(server => $server);
 my $slug = $tenant->{slug};
 my $client = client(server => $server);
-my $lockouts = "cloudep.lockouts WHERE tenant_id = (SELECT id FROM cloudep.tenants WHERE slug = :'slug')";
+my $budgets = "cloudep.budgets WHERE tenant_id = (SELECT id FROM cloudep.tenants WHERE slug = :'slug')";
 
 sub try_password { my ($who, $password, %with) = @_; return ($with{client} // $client)->post('/api/v1/auth/login',
         { tenant_slug => $slug, email => $who, password => $password // fresh_password() }) }
-sub forget_all { $server->psql("DELETE FROM $lockouts", slug => $slug) }
-sub end_waits { $server->psql("UPDATE cloudep.lockouts SET blocked_until = now() WHERE kind = 'password'") }
+sub forget_all { $server->psql("DELETE FROM $budgets", slug => $slug) }
+sub end_waits { $server->psql("UPDATE cloudep.budgets SET blocked_until = now() WHERE kind = 'password'") }
 
-# ---- an account: five failures, then waits that double, up to 15 minutes
-for my $case (['an account', register_member(tenant => $tenant)], ['an email that nobody has', { email => fresh_email() }]) {
-    my ($what, $member) = @$case;
+# Sets the failures of the one row of the kind that there is; the wait is over.
+sub failed { $server->psql("UPDATE cloudep.budgets SET failures = :'n', blocked_until = now() WHERE kind = :'kind' AND tenant_id ="
+        . " (SELECT id FROM cloudep.tenants WHERE slug = :'slug')", n => $_[0], kind => $_[1] // 'password', slug => $slug) }
+
+# ---- an account: ten failures where it is known, a hundred of all other networks together, then waits that double
+my $known = register_member(tenant => $tenant);
+my $stranger = $client->with(address => '127.210.1.1');
+for my $case (
+    ['an account where it is known', $known, $client, 10, 3600], ['an account elsewhere', $known, $stranger, 100, 86_400],
+    ['an email that nobody has', { email => fresh_email() }, $client, 100, 86_400])
+{
+    my ($what, $member, $from, $free, $longest) = @$case;
+    my @from = (client => $from);
     forget_all();
-    outcome(try_password($member->{email}), 401, 28501000, "$what, failure $_") for 1 .. 5;
-    my $blocked = outcome(try_password($member->{email}), 429, 28604000, 'the next one waits');
-    is($blocked->header('Retry-After'), 1, 'the first wait is a second');
-    sleep 1.1;
-    for my $wait (2, 4, 8) {
-        outcome(try_password(uc $member->{email}), 401, 28501000, 'the wait ends by itself');
-        my $left = outcome(try_password($member->{email}), 429, 28604000, 'a further failure begins a longer one')->header('Retry-After');
-        ok($left == $wait || $left == $wait - 1, "of $wait seconds") or diag($left);
-        outcome(try_password($member->{email}, $member->{password}), 429, 28604000, 'the right password waits as well')
-            if $member->{password};
+    outcome(try_password($member->{email}, undef, @from), 401, 28501000, "$what, failure 1");
+    failed($free - 2);
+    outcome(try_password($member->{email}, undef, @from), 401, 28501000, "failure $_ of $free") for $free - 1, $free;
+    my $blocked = outcome(try_password($member->{email}, undef, @from), 429, 28604000, 'the next one waits');
+    ok($blocked->header('Retry-After') > 50 && $blocked->header('Retry-After') <= 60, 'the first wait is a minute') or diag($blocked->header('Retry-After'));
+    for my $wait (120, 240, 480) {
         end_waits();
+        outcome(try_password(uc $member->{email}, undef, @from), 401, 28501000, 'after the wait there is one guess');
+        my $left = outcome(try_password($member->{email}, undef, @from), 429, 28604000, 'which begins a longer wait')->header('Retry-After');
+        ok($left <= $wait && $left > $wait - 10, "of $wait seconds") or diag($left);
+        outcome(try_password($member->{email}, $member->{password}, @from), 429, 28604000, 'the right password waits as well')
+            if $member->{password};
     }
-    $server->psql("UPDATE cloudep.lockouts SET failures = 90 WHERE kind = 'password'");
-    outcome(try_password($member->{email}), 401, 28501000, 'the ninety-first failure');
-    my $longest = outcome(try_password($member->{email}), 429, 28604000, 'waits')->header('Retry-After');
-    ok($longest > 890 && $longest <= 900, 'a quarter of an hour and no longer') or diag($longest);
-    unlike($server->value("SELECT string_agg(subject, ' ') FROM $lockouts AND kind = 'password'", slug => $slug), qr/\@/,
+    failed($free + 80);
+    outcome(try_password($member->{email}, undef, @from), 401, 28501000, 'a failure much later');
+    my $left = outcome(try_password($member->{email}, undef, @from), 429, 28604000, 'waits')->header('Retry-After');
+    ok($left > $longest - 10 && $left <= $longest, "$longest seconds and no longer") or diag($left);
+    unlike($server->value("SELECT string_agg(subject, ' ') FROM $budgets AND kind = 'password'", slug => $slug), qr/\@/,
         'no email is in the table');
     next if !$member->{password};
     end_waits();
-    outcome(login($member), 200, 102000, 'the right password is let in after the wait');
-    is($server->value("SELECT count(*) FROM $lockouts AND kind = 'password'", slug => $slug), 0, 'a right password forgets the failures');
-    outcome(try_password($member->{email}), 401, 28501000, "failure $_ of five new ones") for 1 .. 5;
-    outcome(try_password($member->{email}), 429, 28604000, 'waits');
+    outcome(try_password($member->{email}, $member->{password}, @from), 200, 102000, 'the right password is let in after the wait');
+    is($server->value("SELECT count(*) FROM $budgets AND kind = 'password'", slug => $slug), 0, 'a right password forgets the failures');
+    $server->psql("DELETE FROM cloudep.known_networks WHERE uid = :'uid' AND network = '127.210.1.1'", uid => $member->{uid});
+    outcome(try_password($member->{email}, undef, @from), 401, 28501000, 'a first failure again');
+    failed($free);
+    outcome(try_password($member->{email}, undef, @from), 401, 28501000, 'after many more');
+    outcome(try_password($member->{email}, undef, @from), 429, 28604000, 'waits');
     outcome(login($member, email => register_member(tenant => $tenant)->{email}), 401, 28501000, 'another account does not');
     $server->ctl(qw(lockout clear --tenant), $slug, '--email', $member->{email});
-    outcome(login($member), 200, 102000, 'the operator lets it in at once');
+    outcome(try_password($member->{email}, $member->{password}, @from), 200, 102000, 'the operator lets it in at once');
 }
+
+# ---- what is forgotten when, and what is cleared by what
+forget_all();
+my ($home, $away) = ($client, $client->with(address => '127.210.1.2'));
+my $failures = sub { $server->value("SELECT failures FROM $budgets AND kind = 'password' AND network = :'network'", slug => $slug, network => $_[0]) // 0 };
+my $here = CloudEP::Client::own_address();
+try_password($known->{email}, undef, client => $_) for $home, $away;
+failed(4);
+$server->psql("UPDATE cloudep.budgets SET last_at = now() - interval '29 days 23 hours'");
+outcome(try_password($known->{email}, undef, client => $_), 401, 28501000, 'a failure 29 days later') for $home, $away;
+is($failures->($_), 5, 'is counted on') for $here, '';
+$server->psql("UPDATE cloudep.budgets SET last_at = now() - interval '30 days 1 minute'");
+outcome(try_password($known->{email}, undef, client => $_), 401, 28501000, 'a failure after 30 days') for $home, $away;
+is($failures->($_), 1, 'is the first again') for $here, '';
+outcome(try_password($known->{email}, $known->{password}, client => $home), 200, 102000, 'a success where the account is known');
+is($failures->($here), 0, 'forgets the failures there');
+is($failures->(''), 1, 'and no others');
+outcome(try_password($known->{email}, undef, client => $home), 401, 28501000, 'one more there');
+outcome(try_password($known->{email}, $known->{password}, client => $away), 200, 102000, 'a success elsewhere');
+is($failures->(''), 0, "forgets the strangers' failures");
+is($failures->($here), 1, 'and no others');
+is($server->value("SELECT count(*) FROM $budgets AND kind = 'network' AND network = :'here'", slug => $slug, here => $here), 0,
+    'where the account is known the network counts nothing');
 
 # ---- other tenants do not share it
 my $twin_tenant = tenant(server => $server);
 my $twin = register_member(tenant => $twin_tenant);
 register(client => $client, tenant => $tenant, email => $twin->{email});
-outcome(try_password($twin->{email}), 401, 28501000, "failure $_") for 1 .. 5;
+outcome(try_password($twin->{email}), 401, 28501000, 'a failure');
+failed(100);
+outcome(try_password($twin->{email}), 401, 28501000, 'after many more');
 outcome(try_password($twin->{email}), 429, 28604000, 'the account waits');
 outcome(login($twin), 200, 102000, "the other tenant's account of the same email does not");
 
 # ---- many at once get no more guesses than one after the other; the first wait is longer than they take
-my $parallel = client(server => own_server(values => { CloudEPLoginWait => 60 })->start);
+my $parallel = $client;
 my $target = register_member(tenant => $tenant);
 forget_all();
 my @guesses = map { ['POST', '/api/v1/auth/login', { tenant_slug => $slug, email => $target->{email}, password => $_ }] }
     map { fresh_password() } 1 .. 40;
 my @answers = $parallel->parallel(@guesses);
-is(scalar(grep { $_->status == 401 } @answers), 5, 'of 40 parallel guesses five are answered');
-is(scalar(grep { $_->status == 429 && $_->header('Retry-After') } @answers), 35, 'the others are told to wait');
-is($server->value("SELECT failures FROM $lockouts AND kind = 'password'", slug => $slug), 5, 'guesses over the limit do not make the wait longer');
+is(scalar(grep { $_->status == 401 } @answers), 10, 'of 40 parallel guesses ten are answered');
+is(scalar(grep { $_->status == 429 && $_->header('Retry-After') } @answers), 30, 'the others are told to wait');
+is($server->value("SELECT failures FROM $budgets AND kind = 'password'", slug => $slug), 10, 'guesses over the limit do not make the wait longer');
 
 # The right one among many wrong ones is let in only before the limit, never after.
 for my $round (1 .. 6) {
@@ -76,7 +115,7 @@ for my $round (1 .. 6) {
     my @each = $parallel->parallel(@mixed);
     my $in = $each[20]->status == 200;
     my $told = grep { $_->status == 401 } @each;
-    ok($told <= 5 || $in && $told <= 10, "round $round: at most five guesses are answered before and after a success") or diag($told);
+    ok($told <= 10 || $in && $told <= 20, "round $round: at most ten guesses are answered before and after a success") or diag($told);
     ok($in || $each[20]->status == 429, 'the right one is let in or told to wait') or diag($each[20]->raw);
 }
 forget_all();
@@ -87,7 +126,9 @@ is(scalar(grep { $_->status == 200 } @answers), 20, 'twenty logins at once with 
 # ---- an address, whatever the accounts
 my $narrow = own_server(values => { %no_cooldown, CloudEPAddressAttempts => 8, CloudEPAddressLongestWait => 2,
         CloudEPCodesPerAddress => 6 })->start;
-my $guesser = client(server => $narrow);
+my $guesser = client(server => $narrow, address => '127.210.2.1');
+my $at_home = register_member(tenant => $tenant);
+try_password($at_home->{email}, $at_home->{password}, client => $guesser);
 my $neighbour = $guesser->with(address => '127.200.1.1');
 forget_all();
 outcome(try_password(fresh_email(), undef, client => $guesser), 401, 28501000, "failure $_ of the address") for 1 .. 8;
@@ -97,19 +138,22 @@ my $refused = outcome(try_password($target->{email}, $target->{password}, client
 is($refused->header('Retry-After'), 1, 'a second');
 outcome(try_password($target->{email}, $target->{password}, client => $neighbour), 200, 102000, 'another address does not wait');
 sleep 1.1;
+outcome(try_password(fresh_email(), undef, client => $guesser), 401, 28501000, 'after the wait there is one guess');
+outcome(try_password(fresh_email(), undef, client => $guesser), 429, 28604000, 'then a wait again');
+outcome(try_password($at_home->{email}, $at_home->{password}, client => $guesser), 200, 102000, 'whoever is known there does not wait');
+$server->psql("UPDATE cloudep.budgets SET blocked_until = now() WHERE kind = 'network'");
 outcome(try_password($target->{email}, $target->{password}, client => $guesser), 200, 102000, 'after the wait the address is let in');
 outcome(try_password(fresh_email(), undef, client => $guesser), 401, 28501000, 'a success does not forget the failures of an address');
-my ($subject, $failures) = @{ $server->psql("SELECT subject, failures FROM $lockouts AND kind = 'address'", slug => $slug)->[0] };
-is($failures, 9, 'nine are counted');
-is($subject, CloudEP::Client::own_address(), 'the failures are counted for the address');
+is_deeply($server->psql("SELECT network, failures FROM $budgets AND kind = 'network'", slug => $slug), [['127.210.2.1', 10]],
+    'ten are counted for the address');
 
-# ---- 0 switches a limit off
-my $open = own_server(values => { CloudEPLoginAttempts => 0, CloudEPAddressAttempts => 0 })->start;
+# ---- 0 switches the limit of networks off
+my $open = own_server(values => { CloudEPAddressAttempts => 0 })->start;
 forget_all();
-outcome(try_password($target->{email}, undef, client => client(server => $open)), 401, 28501000, "unlimited failure $_") for 1 .. 7;
-is($server->value("SELECT count(*) FROM $lockouts", slug => $slug), 0, 'nothing is counted');
+outcome(try_password(fresh_email(), undef, client => client(server => $open)), 401, 28501000, "unlimited failure $_") for 1 .. 7;
+is($server->value("SELECT count(*) FROM $budgets AND kind = 'network'", slug => $slug), 0, 'nothing is counted');
 
-# ---- IPv6: a /64 is one client
+# ---- IPv6: a /64 is one client, and a /56 and a /48 are counted too, four and sixteen times as much
 my $behind = own_server(values => { CloudEPAddressAttempts => 3 }, with => [
         'LoadModule remoteip_module "' . CloudEP::Httpd::apxs('LIBEXECDIR') . '/mod_remoteip.so"',
         'RemoteIPHeader X-Client', 'RemoteIPInternalProxy 127.0.0.0/8'])->start;
@@ -121,8 +165,16 @@ outcome($from->("2001:db8:1:2::$_"), 401, 28501000, "host $_ of a /64") for 1 ..
 outcome($from->('2001:db8:1:2:ffff::9'), 429, 28604000, 'its fourth host waits');
 outcome($from->('2001:db8:1:3::1'), 401, 28501000, 'the next /64 does not');
 outcome($from->('::ffff:192.0.2.7'), 401, 28501000, 'an IPv4 address in IPv6 clothes');
-is_deeply([map { $_->[0] } @{ $server->psql("SELECT subject FROM $lockouts AND kind = 'address' ORDER BY 1", slug => $slug) }],
-    ['192.0.2.7', '2001:db8:1:2::/64', '2001:db8:1:3::/64'], 'each address is counted as what it is');
+is_deeply([map { $_->[0] } @{ $server->psql("SELECT network FROM $budgets AND kind = 'network' ORDER BY 1", slug => $slug) }],
+    ['192.0.2.7', '2001:db8:1:2::/64', '2001:db8:1:3::/64', '2001:db8:1::/48', '2001:db8:1::/56'], 'each address is counted as what it is');
+forget_all();
+my @of_56 = map { $from->(sprintf '2001:db8:2:%x::1', $_)->status } 0 .. 12;
+is_deeply(\@of_56, [(401) x 12, 429], 'twelve guesses from as many /64 of a /56, then all of it waits');
+outcome($from->('2001:db8:2:100::1'), 401, 28501000, 'the next /56 does not');
+forget_all();
+my @of_48 = map { $from->(sprintf '2001:db8:3:%x00::1', $_)->status } 0 .. 48;
+is_deeply(\@of_48, [(401) x 48, 429], 'forty-eight guesses from as many /56 of a /48, then all of it waits');
+outcome($from->('2001:db8:4::1'), 401, 28501000, 'the next /48 does not');
 
 # ---- codes: three an hour to one target, though the cooldown is off
 my $forgot = sub { my ($who, $by) = @_; return ($by // $client)->post('/api/v1/auth/password/forgot',
@@ -157,9 +209,9 @@ is($small->value("SELECT uses FROM cloudep.invites WHERE code = :'code'", code =
 my $pg = own_postgres();
 my $alone = own_server(pg => $pg)->start;
 my $counted = register_member(server => $alone);
-$pg->psql('ALTER TABLE cloudep.lockouts RENAME TO lockouts_away');
-expect_log(qr/statement \w+: |(?:asking for|clearing) a lockout failed|counting a wrong password failed/);
-outcome(login($counted), 500, 28201000, 'the right password without the table of lockouts');
+$pg->psql('ALTER TABLE cloudep.budgets RENAME TO budgets_away');
+expect_log(qr/statement \w+: |(?:asking for|clearing) a lockout failed|counting a guess failed/);
+outcome(login($counted), 500, 28201000, 'the right password without the table of budgets');
 outcome(login($counted, password => fresh_password()), 500, 28201000, 'a wrong one');
 
 finish();

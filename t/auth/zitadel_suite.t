@@ -10,7 +10,7 @@ my $zitadel = zitadel();
 # A policy for passwords as ours is.
 $zitadel->state(complexity => { map { $_ => JSON::PP::false } qw(requiresUppercase requiresLowercase requiresNumber requiresSymbol) });
 my $server = zitadel_server($zitadel, values => {
-        CloudEPCodeCooldown => 60, CloudEPLoginAttempts => 5, CloudEPAddressAttempts => 50, CloudEPSweepInterval => 30,
+        CloudEPCodeCooldown => 60, CloudEPKnownGuesses => 10, CloudEPUnknownGuesses => 100, CloudEPAddressAttempts => 50, CloudEPSweepInterval => 30,
 });
 my $description = CloudEP::Test::own_folder('suite') . '/server.json';
 spew($description, $server->describe);

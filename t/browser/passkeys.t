@@ -2,7 +2,7 @@
 # that the server names. Chromium's virtual authenticators sign; nothing else is simulated.
 use strict;
 use warnings;
-use CloudEP::Browser;
+use CloudEP::Chromium;
 use CloudEP::Process qw(slurp spew);
 use CloudEP::Test;
 use CloudEP::Totp;
@@ -13,7 +13,7 @@ my $auth = '/api/v1/auth';
 my $server = own_server()->start;
 my $client = client(server => $server);
 spew("$server->{dir}/htdocs/$_", slurp("t/browser/$_")) for qw(page.html page.js);
-my $browser = CloudEP::Test::Servers::keep(CloudEP::Browser->new(dir => CloudEP::Test::Servers::own_folder('browser')));
+my $browser = CloudEP::Test::Servers::keep(CloudEP::Chromium->new(dir => CloudEP::Test::Servers::own_folder('browser')));
 $browser->open("http://localhost:$server->{port}/page.html");
 
 # Adds a passkey of the browser to a member; returns the answer of the API.

@@ -83,16 +83,19 @@ like($ctl->done('member show', qw(member show), @tenant, '--uid', $cem->{uid}), 
     'control characters are escaped');
 
 # ---- lockouts and events
-server->psql(q(INSERT INTO cloudep.lockouts (tenant_id, kind, subject, failures, blocked_until)
-    SELECT t.id, 'test', s, 9, now() + i FROM cloudep.tenants t,
-    (VALUES (:'uid', interval '1 hour'), ('a/b', interval '1 hour'), ('over', interval '-1 hour')) v (s, i) WHERE slug = :'slug'),
+server->psql(q(INSERT INTO cloudep.budgets (tenant_id, kind, subject, network, failures, blocked_until)
+    SELECT t.id, 'test', s, n, 9, now() + i FROM cloudep.tenants t,
+    (VALUES (:'uid', '', interval '1 hour'), (:'uid', '192.0.2.7', interval '1 hour'), ('guesses', '2001:db8::/64', interval '1 hour'),
+     ('over', '', interval '-1 hour')) v (s, n, i) WHERE slug = :'slug'),
     uid => $cem->{uid}, slug => $tenant->{slug});
 my $keys = sub { [sort grep { /^test/ } map { $_->{key} } @{ $ctl->json('lockout list', qw(lockout list), @tenant, @_)->{lockouts} }] };
-is_deeply($keys->(), [sort 'test/a/b', "test/$cem->{uid}"], 'those that block');
-is_deeply($keys->('--all'), [sort 'test/a/b', "test/$cem->{uid}", 'test/over'], 'all');
+is_deeply($keys->(), [sort 'test/guesses/2001:db8::/64', "test/$cem->{uid}/", "test/$cem->{uid}/192.0.2.7"], 'those that block');
+is_deeply($keys->('--all'), [sort 'test/guesses/2001:db8::/64', "test/$cem->{uid}/", "test/$cem->{uid}/192.0.2.7", 'test/over/'], 'all');
+is_deeply($keys->('--after', "test/$cem->{uid}/"), [sort grep { $_ gt "test/$cem->{uid}/" } @{ $keys->() }], 'those behind one');
+is($ctl->json('clear', qw(lockout clear --key), "test/$cem->{uid}/192.0.2.7", @tenant)->{cleared}{lockouts_cleared}, 1, 'of a network alone');
 is($ctl->json('clear', qw(lockout clear), @tenant, '--uid', uc $cem->{uid})->{cleared}{lockouts_cleared}, 1, 'of a member');
-is($ctl->json('clear', qw(lockout clear --key test/a/b), @tenant)->{cleared}{lockouts_cleared}, 1, 'of a key');
-$ctl->fails(1, qr{has no such lockout as test/a/b}, 'what is cleared is gone', qw(lockout clear --key test/a/b), @tenant);
+is($ctl->json('clear', qw(lockout clear --key test/guesses/2001:db8::/64), @tenant)->{cleared}{lockouts_cleared}, 1, 'of a key');
+$ctl->fails(1, qr{has no such lockout as test/guesses/2001:db8::/64}, 'what is cleared is gone', qw(lockout clear --key test/guesses/2001:db8::/64), @tenant);
 $ctl->fails(2, qr/say which/, 'clearing without saying which', qw(lockout clear), @tenant);
 $ctl->done('clear all', qw(lockout clear --all), @tenant);
 is_deeply($keys->('--all'), [], 'nothing is left');

@@ -22,7 +22,7 @@ $ctl->fails(1, qr/the member is active and has no TOTP/, 'there is nothing to re
 is($event->('operator.member.totp-reset', $ann), 0, 'and no event of it');
 totp_enroll($_, $server) for $ann, $bob;
 $ann->{client}->post('/api/v1/members/me/totp/verify', { code => totp_code($ann->{totp}) });
-$pg->psql("INSERT INTO cloudep.lockouts (tenant_id, kind, subject, failures, blocked_until) SELECT tenant_id, 'mfa', uid::text, 20, now() + interval '1 hour'"
+$pg->psql("INSERT INTO cloudep.budgets (tenant_id, kind, subject, network, failures, blocked_until) SELECT tenant_id, 'factor', uid::text, '', 20, now() + interval '1 hour'"
         . " FROM cloudep.members WHERE uid = :'uid'", uid => $ann->{uid});
 ok(login($ann)->data->{mfa_required}, 'Ann is asked for a code that she has lost');
 my $done = $ctl->json('member totp-reset', qw(member totp-reset), @ann)->{member};
@@ -31,7 +31,7 @@ ok(login($ann)->data->{access_token}, 'her password is enough now');
 ok(login($bob)->data->{mfa_required}, "Bob's is not");
 is($pg->value("SELECT count(*) FROM cloudep.backup_codes WHERE uid = :'uid'", uid => $ann->{uid}), 0, 'her backup codes are gone');
 is($pg->value("SELECT count(*) FROM cloudep.sessions WHERE uid = :'uid' AND mfa_at IS NOT NULL", uid => $ann->{uid}), 0, 'no session counts as proved by it');
-is($pg->value("SELECT count(*) FROM cloudep.lockouts WHERE kind = 'mfa' AND subject = :'uid'", uid => $ann->{uid}), 0, 'her wrong codes are forgotten');
+is($pg->value("SELECT count(*) FROM cloudep.budgets WHERE kind = 'factor' AND subject = :'uid'", uid => $ann->{uid}), 0, 'her wrong codes are forgotten');
 is($event->('operator.member.totp-reset', $ann), 1, 'it is among the events');
 my ($notice) = grep { $_->{headers}{subject} =~ /was reset/ } $server->mails($ann->{email}, 3);
 like($notice->{text}, qr/^Hello Ann,.*the people who run Tenant \Q$tenant->{slug}\E/s, 'she is told, by name');

@@ -7,7 +7,7 @@ use CloudEP::Test;
 use CloudEP::Totp;
 use MIME::Base64 qw(decode_base64url);
 
-my $server = own_server(values => { CloudEPCodeCooldown => 0, CloudEPCodesPerAddress => 0, CloudEPCodesPerTarget => 0, CloudEPMFAAttempts => 100,
+my $server = own_server(values => { CloudEPCodeCooldown => 0, CloudEPCodesPerAddress => 0, CloudEPCodesPerTarget => 0, CloudEPKnownGuesses => 1_000_000, CloudEPUnknownGuesses => 1_000_000,
         CloudEPAddressAttempts => 0 })->start;
 my $client = client(server => $server);
 my $confirm = '/api/v1/auth/register/confirm';

@@ -13,7 +13,7 @@ use CloudEP::Zitadel;
 
 my $RESETS = $ENV{CLOUDEP_RESETS} // 10;
 my $THREADS = 6;
-my %values = (CloudEPCodeCooldown => 0, CloudEPLoginAttempts => 0, CloudEPAddressAttempts => 0, CloudEPCodesPerAddress => 0,
+my %values = (CloudEPCodeCooldown => 0, CloudEPKnownGuesses => 1_000_000, CloudEPUnknownGuesses => 1_000_000, CloudEPAddressAttempts => 0, CloudEPCodesPerAddress => 0,
     CloudEPCodesPerTenant => 0, CloudEPLockTimeout => 20000, CloudEPStatementTimeout => 30000);
 
 our $server;    # that the functions below talk to

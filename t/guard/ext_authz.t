@@ -55,7 +55,7 @@ for my $path (@paths) {
     }
 }
 my $no = ask(undef, 'POST', '/some/page');
-is($no->header('WWW-Authenticate'), 'Bearer realm="CloudEP"', 'nobody is challenged');
+is($no->header('WWW-Authenticate'), 'Bearer realm="members"', 'nobody is challenged');
 is(ask($stranger, 'POST', '/some/page')->status, 403, 'another tenant');
 is(ask({ access => 'x.y.z' }, 'GET', '/')->status, 401, 'a bad token');
 is(ask($member, 'GET', '/', 'X-CloudEP-UID' => 'admin')->header('X-CloudEP-UID'), $member->{uid}, 'what the client says of itself is not repeated');

@@ -40,7 +40,7 @@ sub is_page { my ($answer, $status, $name) = @_; is($answer->status, $status, $n
 # ---- files
 my $without = page(undef, '/file/index.html');
 is_page($without, 401, 'a file without a token');
-is($without->header('WWW-Authenticate'), 'Bearer realm="CloudEP"', 'the challenge names no error');
+is($without->header('WWW-Authenticate'), 'Bearer realm="x"', 'the challenge names no error');
 like($without->header('Content-Type'), qr{text/html}, 'a browser gets a page');
 my $json = page(undef, '/file/index.html', Accept => 'application/json');
 is($json->code, 10501000, 'a program gets the envelope');

@@ -74,7 +74,7 @@ my %expected = (
 );
 is(statuses($_), $expected{$_}, "$_: nobody, a member, another tenant's") for sort keys %expected;
 is(page({ access => 'x.y.z' }, '/unless/page.html')->status, 401, 'a bad token does not become nobody');
-is(page($stranger, '/forgotten/page.html')->header('WWW-Authenticate'), 'Bearer realm="CloudEP", error="insufficient_scope"',
+is(page($stranger, '/forgotten/page.html')->header('WWW-Authenticate'), 'Bearer realm="x", error="insufficient_scope"',
     'a 401 to who is known says what is lacking');
 like(page($member, '/through/x')->body, qr/^X-CloudEP-UID: \Q$member->{uid}\E\r$/m, 'from a Proxy section the backend learns the uid');
 unlike(page($member, '/besides/x')->body, qr/X-CloudEP/i, 'outside of it, nothing');
@@ -86,7 +86,7 @@ for my $case (['text/html', 'html'], ['application/json', 'json'], ['text/html, 
     for my $who ([undef, 401, 10501000, ''], [$stranger, 403, 10505000, ', error="insufficient_scope"']) {
         my $answer = page($who->[0], '/all/page.html', Accept => $accept);
         is($answer->status . ' ' . ($answer->code // 'html'), "$who->[1] " . ($kind eq 'json' ? $who->[2] : 'html'), "$who->[1] for '$accept'");
-        is($answer->header('WWW-Authenticate'), "Bearer realm=\"CloudEP\"$who->[3]", 'with one challenge');
+        is($answer->header('WWW-Authenticate'), "Bearer realm=\"x\"$who->[3]", 'with one challenge');
     }
 }
 my $head = as($member)->request(HEAD => '/all/page.html');
@@ -126,11 +126,11 @@ for my $path (qw(/folder/index.cgi /folder/ /folder/renamed)) {
 # ---- ErrorDocument
 my $sorry = page(undef, '/error/open/page.html');
 is($sorry->status . ' ' . $sorry->body, '401 sorry 401', 'a page of one\'s own for 401');
-is($sorry->header('WWW-Authenticate'), 'Bearer realm="CloudEP"', 'with the challenge');
+is($sorry->header('WWW-Authenticate'), 'Bearer realm="x"', 'with the challenge');
 is($sorry->header('Cache-Control'), 'private', 'for nobody else');
 $sorry = page($member, '/error/open/page.html', Accept => 'application/json');
 is($sorry->status . ' ' . $sorry->body, '403 sorry 403', 'for 403, before the envelope');
-is($sorry->header('WWW-Authenticate'), 'Bearer realm="CloudEP", error="insufficient_scope"', 'with the challenge');
+is($sorry->header('WWW-Authenticate'), 'Bearer realm="x", error="insufficient_scope"', 'with the challenge');
 $sorry = page($member, '/error/text/page.html', Accept => 'application/json');
 is($sorry->status . ' ' . $sorry->body, '403 once more, please', 'so does a text');
 like($sorry->header('WWW-Authenticate'), qr/insufficient_scope/, 'with the challenge');
@@ -148,7 +148,7 @@ sub h2 {
 }
 like(h2($member, '/all/page.html'), qr{\AHTTP/2 200 .*^inside all\z}ms, 'over HTTP/2 a member passes');
 like(h2($member, '/all/page.html'), qr{^$_\r$}m, "with $_") for 'cache-control: private', 'vary: Authorization';
-like(h2(undef, '/all/page.html'), qr{\AHTTP/2 401 .*^www-authenticate: Bearer realm="CloudEP"\r$}ms, 'nobody does not');
+like(h2(undef, '/all/page.html'), qr{\AHTTP/2 401 .*^www-authenticate: Bearer realm="x"\r$}ms, 'nobody does not');
 like(h2($stranger, '/all/page.html', '-H', 'Accept: application/json'), qr{\AHTTP/2 403 .*error="insufficient_scope".*"code":10505000}s,
     'nor who lacks something');
 like(h2($member, '/through/x', map { ('-H', "$_: admin") } 'x-cloudep-uid', 'x_cloudep_uid'), qr{\AHTTP/2 200 (?!.*admin).*^X-CloudEP-UID: \Q$member->{uid}\E}ms,

@@ -125,7 +125,7 @@ my $gone = register_member(tenant => tenant(server => $server));
 my $tenant = $pg->value("SELECT id FROM cloudep.tenants WHERE slug = :'slug'", slug => $gone->{slug});
 $pg->psql("DELETE FROM cloudep.members WHERE uid = :'uid'", uid => $gone->{uid});
 all_answer($gone->{client}, 'the member is gone', sub { @{ $_[4] } });
-$pg->psql("DELETE FROM cloudep.$_ WHERE tenant_id = :'id'", id => $tenant) for qw(events outbox lockouts members invites);
+$pg->psql("DELETE FROM cloudep.$_ WHERE tenant_id = :'id'", id => $tenant) for qw(events outbox budgets members invites);
 $pg->psql("DELETE FROM cloudep.tenants WHERE id = :'id'", id => $tenant);
 $server->stop;
 $server->start;    # whose children have never heard of the tenant

@@ -72,13 +72,13 @@ outcome($member->{client}->get('/api/v1/members/me'), 200, 102000, 'nothing of t
 outcome($client->post($path, { new_password => fresh_password() }), 401, 29501000, 'without a token');
 my $wrong = outcome(change($member, current_password => fresh_password()), 403, 29505000, 'a wrong present password');
 is($wrong->json->{reason}, 'password_wrong', 'says so');
-outcome(change($member, current_password => fresh_password()), 403, 29505000, "wrong password $_") for 2 .. 5;
+outcome(change($member, current_password => fresh_password()), 403, 29505000, "wrong password $_") for 2 .. 10;
 outcome(change($member, current_password => $member->{password}), 429, 29604000, 'then the right one has to wait');
 outcome(login($member), 429, 28604000, 'at the login, too: it is one budget');
-$server->psql("DELETE FROM cloudep.lockouts WHERE subject = :'uid'", uid => $member->{uid});
-outcome(login($member, password => fresh_password()), 401, 28501000, "wrong password $_ at the login") for 1 .. 5;
+$server->psql("DELETE FROM cloudep.budgets WHERE subject = :'uid'", uid => $member->{uid});
+outcome(login($member, password => fresh_password()), 401, 28501000, "wrong password $_ at the login") for 1 .. 10;
 outcome(change($member, current_password => $member->{password}), 429, 29604000, 'and the other way round');
-$server->psql("DELETE FROM cloudep.lockouts WHERE subject = :'uid'", uid => $member->{uid});
+$server->psql("DELETE FROM cloudep.budgets WHERE subject = :'uid'", uid => $member->{uid});
 
 # ---- 409: another change was first
 my $held = $server->pg->hold(1.5, "UPDATE cloudep.members SET generation = generation + 1 WHERE uid = '$member->{uid}'");

@@ -53,7 +53,7 @@ sub services {
     $_->start for @parts;
     my $server = CloudEP::Server->new(dir => "$dir/httpd", pg => $pg, memcached => $memcached, smtp => $smtp, values => {
             CloudEPCodeCooldown => 0, CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0, CloudEPCodesPerTenant => 0,
-            CloudEPMFAAttempts => 100, CloudEPLoginAttempts => 0, CloudEPAddressAttempts => 0,
+            CloudEPKnownGuesses => 1_000_000, CloudEPUnknownGuesses => 1_000_000, CloudEPAddressAttempts => 0,
             CloudEPStatementTimeout => 2000, CloudEPReservedLifetime => 12, CloudEPSweepInterval => 2,
             CloudEPAccessTokenLifetime => '24h', CloudEPAccountURL => 'https://id.example/account', $outside ? zitadel_directives() : (),
     });

@@ -177,7 +177,8 @@ for my $row (slurp('doc/reasons.md') =~ /^\| (`.+?) \| .+ \| .+ \|$/mg) {
 is("@twice", '', 'doc/reasons.md has each reason once');
 same([keys %meant], [grep { $_ ne 'done' } described('reasons')], 'doc/reasons.md has every reason and no other');
 my @OF_HTTPD = qw(path_unknown request_refused access_refused);    # told by error.c and for unknown paths only
-same([keys %used, @OF_HTTPD], [keys %meant], 'every reason is one of an operation, or of httpd itself');
+my @OF_COOKIES = qw(xsrf_required cross_site);    # where the session cookie says who asks
+same([keys %used, @OF_HTTPD, @OF_COOKIES], [keys %meant], 'every reason is one of an operation, or of httpd itself');
 
 my %documented = map { $_ => 1 } @documented;
 my ($head, @outcomes) = split /\n/, slurp('t/responses.tsv');

@@ -19,8 +19,8 @@ typedef struct crowd_t {
     const char *id;
     const char *code;
     apr_uint32_t attempts;
-    apr_pool_t *pool[TEST_THREADS];
-    apr_status_t rv[TEST_THREADS];
+    apr_pool_t *pool[TEST_MOST_THREADS];
+    apr_status_t rv[TEST_MOST_THREADS];
 } crowd_t;
 
 static apr_status_t make_cache(cloudep_cache_t **cache, apr_pool_t *pool, const int *ports, int count)
@@ -30,7 +30,7 @@ static apr_status_t make_cache(cloudep_cache_t **cache, apr_pool_t *pool, const 
     for (int i = 0; i < count; i++) {
         APR_ARRAY_PUSH(servers, cloudep_cache_server_t) = (cloudep_cache_server_t){"127.0.0.1", (apr_port_t)ports[i]};
     }
-    return cloudep_cache_create(cache, pool, servers, TEST_THREADS, SECOND);
+    return cloudep_cache_create(cache, pool, servers, TEST_THREADS, 10 * SECOND);
 }
 
 static cloudep_challenge_spec_t spec_of(const char *uid)
@@ -42,6 +42,24 @@ static cloudep_challenge_spec_t spec_of(const char *uid)
                                       .extra = "{\"a\":\"\\u0001\"}",
                                       .generation = "9007199254740993",
                                       .opened_with = "identity:1"};
+}
+
+static const cloudep_challenge_asker_t home = {.network = "192.0.2.1", .known = 1};
+
+static apr_status_t start(cloudep_challenge_t **made, const char **code, const cloudep_challenges_t *in,
+                          const cloudep_challenge_spec_t *spec, apr_uint32_t lifetime, apr_pool_t *pool)
+{
+    apr_uint32_t wait;
+
+    return cloudep_challenge_start(made, code, &wait, in, spec, &home, lifetime, pool);
+}
+
+static apr_status_t renew(cloudep_challenge_t **made, const char **code, const cloudep_challenges_t *in,
+                          cloudep_challenge_t *old, apr_pool_t *pool)
+{
+    apr_uint32_t wait;
+
+    return cloudep_challenge_renew(made, code, &wait, in, old, &home, 600, ATTEMPTS, pool);
 }
 
 /* A code that is not the right one. */
@@ -70,8 +88,7 @@ static void test_right(const cloudep_challenges_t *in, apr_pool_t *pool)
     const char *code;
     char *raw = NULL;
 
-    is_int(cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS,
-           "a challenge with a code is made");
+    is_int(start(&made, &code, in, &spec, 600, pool), APR_SUCCESS, "a challenge with a code is made");
     ok(strlen(code) == 6 && strspn(code, "0123456789") == 6, "its code has six digits");
     is_int((long long)strlen(made->id), 22, "its id has 128 bits");
     ok(cloudep_challenge_remaining(made) > 590 && cloudep_challenge_remaining(made) <= 600,
@@ -110,7 +127,7 @@ static void test_wrong(const cloudep_challenges_t *in, apr_pool_t *pool)
     const char *next;
     int i;
 
-    cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool);
+    start(&made, &code, in, &spec, 600, pool);
     for (i = 0; i < ATTEMPTS; i++) {
         is_int(guess(in, made->id,
                      i == 0   ? ""
@@ -121,43 +138,62 @@ static void test_wrong(const cloudep_challenges_t *in, apr_pool_t *pool)
     }
     is_int(guess(in, made->id, code, pool), CLOUDEP_ELOCKED, "after five wrong codes the right one is refused");
     is_int(cloudep_challenge_locked(made, in, ATTEMPTS, pool), CLOUDEP_ELOCKED, "the challenge is locked then");
-    is_int(cloudep_challenge_start(&again, &next, in, &spec, 600, ATTEMPTS, pool), CLOUDEP_ELOCKED,
-           "a locked challenge is not started anew");
-    ok(again && !next && cloudep_challenge_remaining(again) > 590,
-       "a locked challenge is told with its remaining time, and no code");
+    is_int(renew(&again, &next, in, made, pool), CLOUDEP_ELOCKED, "a locked challenge gets no new code");
+    ok(!again && !next, "and nothing is told of one");
+    is_int(cloudep_challenge_load(&again, in, made->id, pool), APR_SUCCESS, "it is still there");
+    is_int(guess(in, made->id, code, pool), CLOUDEP_ELOCKED, "and locked");
+    is_int(start(&again, &next, in, &spec, 600, pool), APR_SUCCESS, "another challenge of the same member is made");
+    is_int(guess(in, again->id, next, pool), APR_SUCCESS, "with guesses of its own");
 }
 
-static void test_resend(const cloudep_challenges_t *in, apr_pool_t *pool)
+static void test_renewed(const cloudep_challenges_t *in, apr_pool_t *pool)
 {
-    const cloudep_challenge_spec_t spec = spec_of("resend");
-    cloudep_challenge_spec_t other = spec;
+    const cloudep_challenge_spec_t spec = spec_of("renewed");
+    cloudep_challenge_t *made;
+    cloudep_challenge_t *again;
+    cloudep_challenge_t *other;
+    const char *code;
+    const char *next;
+    int i;
+
+    start(&made, &code, in, &spec, 60, pool);
+    for (i = 0; i < 3; i++) {
+        guess(in, made->id, wrong(code, pool), pool);
+    }
+    do {
+        is_int(renew(&again, &next, in, made, pool), APR_SUCCESS, "a challenge gets a new code");
+    } while (strcmp(code, next) == 0);
+    is_str(again->id, made->id, "it keeps its id");
+    is_int(cloudep_challenge_load(&again, in, made->id, pool), APR_SUCCESS, "under which it is found");
+    ok(cloudep_challenge_remaining(again) > 590, "its lifetime starts again");
+    is_str(again->spec.target, spec.target, "it has the same target");
+    is_str(again->spec.extra, spec.extra, "and what the caller added");
+    is_int(guess(in, made->id, code, pool), CLOUDEP_EFORGED, "the old code is wrong");
+    is_int(guess(in, made->id, wrong(next, pool), pool), CLOUDEP_EFORGED, "the fifth wrong guess, two after it");
+    is_int(guess(in, made->id, next, pool), CLOUDEP_ELOCKED, "a new code gives no new guesses");
+    start(&other, &code, in, &spec, 600, pool);
+    cloudep_challenge_consume(other, in, pool);
+    is_int(renew(&again, &next, in, other, pool), APR_NOTFOUND, "one that was used gets no new code");
+    is_int(cloudep_challenge_load(&again, in, other->id, pool), APR_NOTFOUND, "and stays used");
+}
+
+static void test_apart(const cloudep_challenges_t *in, apr_pool_t *pool)
+{
+    cloudep_challenge_spec_t spec = spec_of("apart");
     cloudep_challenge_t *made;
     cloudep_challenge_t *again;
     const char *code;
     const char *next;
     int i;
 
-    cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool);
-    for (i = 0; i < 3; i++) {
-        guess(in, made->id, wrong(code, pool), pool);
+    start(&made, &code, in, &spec, 600, pool);
+    start(&again, &next, in, &spec, 600, pool);
+    ok(strcmp(again->id, made->id) != 0, "each start makes a challenge of its own");
+    for (i = 0; i < ATTEMPTS; i++) {
+        guess(in, again->id, wrong(next, pool), pool);
     }
-    do {
-        is_int(cloudep_challenge_start(&again, &next, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS,
-               "a resend makes a new code");
-    } while (strcmp(code, next) == 0);
-    is_str(again->id, made->id, "a resend keeps the id");
-    is_int(guess(in, made->id, code, pool), CLOUDEP_EFORGED, "after a resend the old code is wrong");
-    is_int(guess(in, made->id, wrong(next, pool), pool), CLOUDEP_EFORGED,
-           "the fifth wrong guess, two of them after a resend");
-    is_int(guess(in, made->id, next, pool), CLOUDEP_ELOCKED, "a resend gives no new guesses");
-
-    other.purpose = "password-reset";
-    cloudep_challenge_start(&again, &next, in, &other, 600, ATTEMPTS, pool);
-    ok(strcmp(again->id, made->id) != 0, "another purpose is another challenge");
-    other.tenant_id = "t2";
-    cloudep_challenge_start(&made, &code, in, &other, 600, ATTEMPTS, pool);
-    ok(strcmp(again->id, made->id) != 0, "another tenant is another challenge");
-    is_int(guess(in, again->id, next, pool), APR_SUCCESS, "challenges of two tenants have codes of their own");
+    is_int(guess(in, again->id, next, pool), CLOUDEP_ELOCKED, "one of them is used up");
+    is_int(guess(in, made->id, code, pool), APR_SUCCESS, "which concerns the other one in nothing");
     made->mac = again->mac;
     is_int(cloudep_challenge_check(made, in, next, ATTEMPTS, pool), CLOUDEP_EFORGED,
            "the hash of a code is good for no other challenge");
@@ -170,21 +206,18 @@ static void test_end(const cloudep_challenges_t *in, apr_pool_t *pool)
     cloudep_challenge_t *c;
     const char *code;
 
-    cloudep_challenge_start(&made, &code, in, &spec, 1, ATTEMPTS, pool);
+    start(&made, &code, in, &spec, 1, pool);
     is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_SUCCESS, "a challenge for one second");
     apr_sleep(SECOND + SECOND / 20);
     is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_NOTFOUND, "a challenge of one second is over after it");
     is_int(cloudep_challenge_remaining(made), 0, "no time remains of a challenge that is over");
     is_int(cloudep_challenge_restore(made, in, pool), APR_NOTFOUND, "a challenge that is over cannot be restored");
-    is_int(cloudep_challenge_start(&c, &code, in, &spec, 0, ATTEMPTS, pool), APR_EINVAL, "a lifetime of 0 is refused");
-    is_int(cloudep_challenge_start(&c, &code, in, &spec, 3601, ATTEMPTS, pool), APR_EINVAL,
-           "a lifetime of more than an hour is refused");
+    is_int(start(&c, &code, in, &spec, 0, pool), APR_EINVAL, "a lifetime of 0 is refused");
+    is_int(start(&c, &code, in, &spec, 3601, pool), APR_EINVAL, "a lifetime of more than an hour is refused");
     spec.target = "\xff";
-    is_int(cloudep_challenge_start(&c, &code, in, &spec, 600, ATTEMPTS, pool), APR_EINVAL,
-           "a target that is not UTF-8 is refused");
+    is_int(start(&c, &code, in, &spec, 600, pool), APR_EINVAL, "a target that is not UTF-8 is refused");
     spec.uid = NULL;
-    is_int(cloudep_challenge_start(&c, &code, in, &spec, 600, ATTEMPTS, pool), APR_EINVAL,
-           "a code for no member is refused");
+    is_int(start(&c, &code, in, &spec, 600, pool), APR_EINVAL, "a code for no member is refused");
 }
 
 static void use(int i, void *crowd_)
@@ -202,33 +235,42 @@ static void use(int i, void *crowd_)
     }
 }
 
-static void test_races(const cloudep_challenges_t *in, apr_pool_t *pool)
+/* What many with one code and challenge at once get. */
+static void race(const cloudep_challenges_t *in, int threads, apr_pool_t *pool)
 {
-    const cloudep_challenge_spec_t spec = spec_of("race");
-    crowd_t crowd = {.in = in, .attempts = TEST_THREADS};
+    const cloudep_challenge_spec_t spec = spec_of(apr_psprintf(pool, "race%d", threads));
+    crowd_t crowd = {.in = in, .attempts = (apr_uint32_t)threads};
     cloudep_challenge_t *made;
     int i;
 
-    for (i = 0; i < TEST_THREADS; i++) {
-        apr_pool_create(&crowd.pool[i], NULL);
+    for (i = 0; i < threads; i++) {
+        apr_pool_create_unmanaged_ex(&crowd.pool[i], NULL, NULL);
     }
-    cloudep_challenge_start(&made, &crowd.code, in, &spec, 600, ATTEMPTS, pool);
+    start(&made, &crowd.code, in, &spec, 600, pool);
     crowd.id = made->id;
-    in_threads(TEST_THREADS, use, &crowd);
-    is_int(count_of(crowd.rv, TEST_THREADS, APR_SUCCESS), 1, "64 with the right code: one winner");
-    is_int(count_of(crowd.rv, TEST_THREADS, APR_NOTFOUND), TEST_THREADS - 1,
-           "the other 63 with the right code find nothing");
-    cloudep_challenge_start(&made, &crowd.code, in, &spec, 600, ATTEMPTS, pool);
+    in_threads(threads, use, &crowd);
+    is_int(count_of(crowd.rv, threads, APR_SUCCESS), 1,
+           apr_psprintf(pool, "%d with the right code: one winner", threads));
+    is_int(count_of(crowd.rv, threads, APR_NOTFOUND), threads - 1,
+           apr_psprintf(pool, "the other %d with the right code find nothing", threads - 1));
+    start(&made, &crowd.code, in, &spec, 600, pool);
     crowd.id = made->id;
     crowd.code = wrong(crowd.code, pool);
     crowd.attempts = ATTEMPTS;
-    in_threads(TEST_THREADS, use, &crowd);
-    is_int(count_of(crowd.rv, TEST_THREADS, CLOUDEP_EFORGED), ATTEMPTS, "64 with a wrong one: five guesses");
-    is_int(count_of(crowd.rv, TEST_THREADS, CLOUDEP_ELOCKED), TEST_THREADS - ATTEMPTS,
-           "the other 59 with a wrong code are locked out");
-    for (i = 0; i < TEST_THREADS; i++) {
+    in_threads(threads, use, &crowd);
+    is_int(count_of(crowd.rv, threads, CLOUDEP_EFORGED), ATTEMPTS,
+           apr_psprintf(pool, "%d with a wrong one: five guesses", threads));
+    is_int(count_of(crowd.rv, threads, CLOUDEP_ELOCKED), threads - ATTEMPTS,
+           apr_psprintf(pool, "the other %d with a wrong code are locked out", threads - ATTEMPTS));
+    for (i = 0; i < threads; i++) {
         apr_pool_destroy(crowd.pool[i]);
     }
+}
+
+static void test_races(const cloudep_challenges_t *in, apr_pool_t *pool)
+{
+    race(in, TEST_THREADS, pool);
+    race(in, TEST_MOST_THREADS, pool);
 }
 
 static void test_restore(const cloudep_challenges_t *in, apr_pool_t *pool)
@@ -240,7 +282,7 @@ static void test_restore(const cloudep_challenges_t *in, apr_pool_t *pool)
     int i;
     int bad = 0;
 
-    cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool);
+    start(&made, &code, in, &spec, 600, pool);
     for (i = 0; i < ATTEMPTS - 1; i++) {
         guess(in, made->id, wrong(code, pool), pool);
     }
@@ -292,8 +334,7 @@ static void test_open(const cloudep_challenges_t *in, apr_pool_t *pool)
     ok(!c->spec.uid, "a challenge of no member names none");
     is_int(cloudep_challenge_consume(c, &keyless, pool), APR_SUCCESS, "a challenge of no member can be consumed");
     spec.uid = "open";
-    is_int(cloudep_challenge_start(&c, &code, &keyless, &spec, 300, ATTEMPTS, pool), CLOUDEP_EUNSET,
-           "a code needs a sealing key");
+    is_int(start(&c, &code, &keyless, &spec, 300, pool), CLOUDEP_EUNSET, "a code needs a sealing key");
 }
 
 static void test_invalidate(const cloudep_challenges_t *in, apr_pool_t *pool)
@@ -310,9 +351,9 @@ static void test_invalidate(const cloudep_challenges_t *in, apr_pool_t *pool)
     const char *next_code;
 
     mfa.purpose = "mfa";
-    cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool);
+    start(&made, &code, in, &spec, 600, pool);
     cloudep_challenge_open(&second, in, &mfa, 600, pool);
-    cloudep_challenge_start(&others, &others_code, in, &other, 600, ATTEMPTS, pool);
+    start(&others, &others_code, in, &other, 600, pool);
     is_int(cloudep_challenge_invalidate(in, "t1", "reset"), APR_SUCCESS, "a member's challenges are ended");
     is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "after that the code's challenge is not found");
     is_int(cloudep_challenge_load(&next, in, second->id, pool), APR_NOTFOUND,
@@ -320,8 +361,7 @@ static void test_invalidate(const cloudep_challenges_t *in, apr_pool_t *pool)
     is_int(cloudep_challenge_consume(second, in, pool), APR_NOTFOUND,
            "after that a challenge loaded before cannot be consumed");
     is_int(guess(in, others->id, others_code, pool), APR_SUCCESS, "another member's challenge stays alive");
-    is_int(cloudep_challenge_start(&next, &next_code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS,
-           "a new challenge can be made at once");
+    is_int(start(&next, &next_code, in, &spec, 600, pool), APR_SUCCESS, "a new challenge can be made at once");
     is_int(guess(in, next->id, next_code, pool), APR_SUCCESS, "the new challenge's code is right");
     is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "the old challenge stays dead");
     is_int(cloudep_challenge_invalidate(in, "t1", "nobody"), APR_SUCCESS,
@@ -332,6 +372,7 @@ static void test_invalidate(const cloudep_challenges_t *in, apr_pool_t *pool)
 static void test_loss(const cloudep_challenges_t *in, apr_pool_t *pool)
 {
     const cloudep_challenge_spec_t spec = spec_of("loss");
+    const cloudep_cache_key_t list = cloudep_cache_key("living", CLOUDEP_KEY_PARTS("t1", "register", "loss"));
     const cloudep_cache_key_t slot = cloudep_cache_key("slot", CLOUDEP_KEY_PARTS("t1", "register", "loss"));
     const char *nobodys =
         "{\"tenant_id\":\"t1\",\"purpose\":\"register\",\"created\":1,\"expires\":9000000000000000,\"mac\":\"k1.x\"}";
@@ -339,17 +380,20 @@ static void test_loss(const cloudep_challenges_t *in, apr_pool_t *pool)
     cloudep_challenge_t *next;
     const char *code;
 
-    cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool);
+    start(&made, &code, in, &spec, 600, pool);
     cloudep_cache_delete(in->cache, cloudep_cache_key("guesses", CLOUDEP_KEY_PARTS(made->id)));
     is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "a challenge whose counter was lost takes no guess");
-    is_int(cloudep_challenge_start(&next, &code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS,
-           "a new code after the loss of the counter");
-    ok(strcmp(next->id, made->id) != 0, "the new code has a new challenge");
-    is_int(cloudep_challenge_load(&made, in, made->id, pool), APR_NOTFOUND, "the challenge without a counter is over");
-    is_int(cloudep_cache_delete(in->cache, slot), APR_SUCCESS, "the member's slot is lost");
-    is_int(guess(in, next->id, code, pool), APR_NOTFOUND, "a challenge whose slot was lost is not found");
-    is_int(cloudep_challenge_start(&next, &code, in, &spec, 600, ATTEMPTS, pool), APR_SUCCESS,
-           "a challenge is made after the loss of the slot");
+    is_int(renew(&next, &code, in, made, pool), APR_NOTFOUND, "and gets no new code");
+    is_int(start(&next, &code, in, &spec, 600, pool), APR_SUCCESS, "another challenge is made");
+    cloudep_cache_delete(in->cache, list);
+    is_int(guess(in, next->id, code, pool), APR_SUCCESS, "the newest one is found without the list");
+    start(&made, &code, in, &spec, 600, pool);
+    cloudep_cache_delete(in->cache, list);
+    cloudep_cache_delete(in->cache, slot);
+    is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "a challenge whose list and slot were lost is not found");
+    cloudep_cache_set(in->cache, list, "junk", 4, 60);
+    is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "nor one in whose list there is something else");
+    is_int(start(&next, &code, in, &spec, 600, pool), APR_SUCCESS, "a challenge is made after that");
     is_int(guess(in, next->id, code, pool), APR_SUCCESS, "that challenge's code is right");
     cloudep_cache_set(in->cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(next->id)), "{}", 2, 60);
     is_int(guess(in, next->id, code, pool), CLOUDEP_EDATA, "an empty record is refused");
@@ -379,8 +423,8 @@ static void test_forged(const cloudep_challenges_t *in, apr_pool_t *pool)
     char *changed;
     char *text;
 
-    cloudep_challenge_start(&mine, &code, in, &own, 600, ATTEMPTS, pool);
-    cloudep_challenge_start(&theirs, &theirs_code, in, &other, 600, ATTEMPTS, pool);
+    start(&mine, &code, in, &own, 600, pool);
+    start(&theirs, &theirs_code, in, &other, 600, pool);
     cloudep_cache_get(&record, NULL, in->cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(mine->id)), pool);
     changed = apr_pstrdup(pool, record);
     text = strstr(changed, "attacker");
@@ -416,7 +460,7 @@ static void test_two_servers(const cloudep_challenges_t *one, apr_pool_t *pool)
     for (int i = 0; i < 400; i++) {
         const cloudep_challenge_spec_t spec = spec_of(apr_psprintf(pool, "two%d", i));
 
-        broken += cloudep_challenge_start(&made[i], &codes[i], &in, &spec, 600, ATTEMPTS, pool) != APR_SUCCESS;
+        broken += start(&made[i], &codes[i], &in, &spec, 600, pool) != APR_SUCCESS;
     }
     is_int(broken, 0, "400 challenges on two servers");
     memcached_end(pids[0]);
@@ -435,32 +479,48 @@ static void test_two_servers(const cloudep_challenges_t *one, apr_pool_t *pool)
 
 static void test_cooldown(const cloudep_challenges_t *in, apr_pool_t *pool)
 {
+    const cloudep_cooldown_t mail = {"t1", "a@b", "register", "192.0.2.1"};
+    const cloudep_cooldown_t none = {"t1", "none", "register", "192.0.2.1"};
+    const struct {
+        cloudep_cooldown_t cooldown;
+        const char *name;
+    } others[] = {
+        {{"t2", "a@b", "register", "192.0.2.1"}, "another tenant has a cooldown of its own"},
+        {{"t1", "a@c", "register", "192.0.2.1"}, "another address has a cooldown of its own"},
+        {{"t1", "a@b", "reset", "192.0.2.1"}, "another purpose has a cooldown of its own"},
+        {{"t1", "a@b", "register", "192.0.2.2"}, "another network has a cooldown of its own"},
+    };
     apr_uint32_t wait = 9;
     int i;
     int bad = 0;
 
-    ok(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 60, pool) == APR_SUCCESS && wait == 0, "the first mail");
-    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 60, pool), APR_EEXIST, "the second is too early");
+    is_int(cloudep_cooldown_claim(&wait, in, &mail, 60, pool), APR_SUCCESS, "the first mail");
+    is_int(wait, 0, "need not wait");
+    is_int(cloudep_cooldown_claim(&wait, in, &mail, 60, pool), APR_EEXIST, "the second is too early");
     ok(wait > 50 && wait <= 60, "by %u seconds", wait);
-    is_int(cloudep_cooldown_claim(&wait, in, "t2", "a@b", 60, pool), APR_SUCCESS,
-           "another tenant has a cooldown of its own");
-    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@c", 60, pool), APR_SUCCESS,
-           "another address has a cooldown of its own");
-    is_int(cloudep_cooldown_release(in, "t1", "a@b"), APR_SUCCESS, "a claim is given back");
-    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 1, pool), APR_SUCCESS,
-           "after that the next mail may be sent");
-    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 1, pool), APR_EEXIST,
-           "a second mail within its cooldown may not");
+    for (i = 0; i < 4; i++) {
+        is_int(cloudep_cooldown_claim(&wait, in, &others[i].cooldown, 60, pool), APR_SUCCESS, others[i].name);
+    }
+    is_int(cloudep_cooldown_release(in, &mail), APR_SUCCESS, "a claim is given back");
+    is_int(cloudep_cooldown_claim(&wait, in, &mail, 1, pool), APR_SUCCESS, "after that the next mail may be sent");
+    is_int(cloudep_cooldown_claim(&wait, in, &mail, 1, pool), APR_EEXIST, "a second mail within its cooldown may not");
+    is_int(cloudep_cooldown_claim(&wait, in, &others[3].cooldown, 60, pool), APR_EEXIST,
+           "giving one back gives back no other");
     apr_sleep(2 * SECOND + SECOND / 10);
-    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 1, pool), APR_SUCCESS,
-           "a mail may be sent after the cooldown");
-    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 0, pool), APR_SUCCESS, "without a cooldown there is no wait");
-    is_int(cloudep_cooldown_release(in, "t1", "none"), APR_SUCCESS, "giving back what was not claimed is no failure");
+    is_int(cloudep_cooldown_claim(&wait, in, &mail, 1, pool), APR_SUCCESS, "a mail may be sent after the cooldown");
+    is_int(cloudep_cooldown_claim(&wait, in, &mail, 0, pool), APR_SUCCESS, "without a cooldown there is no wait");
+    is_int(cloudep_cooldown_release(in, &none), APR_SUCCESS, "giving back what was not claimed is no failure");
 
     for (i = 0; i < 10; i++) {
         bad += cloudep_quota_claim(&wait, in, "t1", "u", "email", 10, pool) != APR_SUCCESS || wait != 0;
     }
     is_int(bad, 0, "ten codes of a day are granted");
+    is_int(cloudep_quota_check(&wait, in, "t1", "u", "email", 11, pool), APR_SUCCESS, "of eleven one is left");
+    is_int(wait, 0, "for which nobody waits");
+    is_int(cloudep_quota_check(&wait, in, "t1", "u", "email", 10, pool), CLOUDEP_EREFUSED, "of ten none is left");
+    ok(wait > 0 && wait <= 86400, "until tomorrow");
+    is_int(cloudep_quota_check(&wait, in, "t1", "w", "email", 1, pool), APR_SUCCESS, "asking takes none");
+    is_int(cloudep_quota_claim(&wait, in, "t1", "w", "email", 1, pool), APR_SUCCESS, "so one can be taken after it");
     is_int(cloudep_quota_claim(&wait, in, "t1", "u", "email", 10, pool), CLOUDEP_EREFUSED,
            "the eleventh code of a day is refused");
     ok(wait > 0 && wait <= 86400, "until tomorrow, %u seconds", wait);
@@ -472,12 +532,13 @@ static void test_outage(const cloudep_challenges_t *in, pid_t pid, apr_pool_t *p
 {
     const cloudep_challenges_t unset = {NULL, NULL};
     const cloudep_challenge_spec_t spec = spec_of("outage");
+    const cloudep_cooldown_t mail = {"t1", "a@b", "register", "192.0.2.1"};
     cloudep_challenge_t *made;
     cloudep_challenge_t *c;
     const char *code;
     apr_uint32_t wait;
 
-    cloudep_challenge_start(&made, &code, in, &spec, 600, ATTEMPTS, pool);
+    start(&made, &code, in, &spec, 600, pool);
     memcached_end(pid);
     is_int(cloudep_challenge_load(&c, in, made->id, pool), CLOUDEP_ECACHE, "load without memcached");
     is_int(cloudep_challenge_check(made, in, code, ATTEMPTS, pool), CLOUDEP_ECACHE, "check without memcached");
@@ -485,17 +546,20 @@ static void test_outage(const cloudep_challenges_t *in, pid_t pid, apr_pool_t *p
     is_int(cloudep_challenge_locked(made, in, ATTEMPTS, pool), CLOUDEP_ECACHE, "locked without memcached");
     is_int(cloudep_challenge_consume(made, in, pool), CLOUDEP_ECACHE, "consume without memcached");
     is_int(cloudep_challenge_restore(made, in, pool), CLOUDEP_ECACHE, "restore without memcached");
-    is_int(cloudep_challenge_start(&c, &code, in, &spec, 600, ATTEMPTS, pool), CLOUDEP_ECACHE,
-           "start without memcached");
+    is_int(start(&c, &code, in, &spec, 600, pool), CLOUDEP_ECACHE, "start without memcached");
     ok(!c && !code, "start without memcached gives nothing");
+    is_int(renew(&c, &code, in, made, pool), CLOUDEP_ECACHE, "renew without memcached");
+    ok(!c && !code, "renew without memcached gives nothing");
     is_int(cloudep_challenge_open(&c, in, &spec, 600, pool), CLOUDEP_ECACHE, "open without memcached");
     is_int(cloudep_challenge_invalidate(in, "t1", "outage"), CLOUDEP_ECACHE, "invalidate without memcached");
-    is_int(cloudep_cooldown_claim(&wait, in, "t1", "a@b", 60, pool), CLOUDEP_ECACHE, "a cooldown without memcached");
-    is_int(cloudep_cooldown_release(in, "t1", "a@b"), CLOUDEP_ECACHE, "a release without memcached");
+    is_int(cloudep_cooldown_claim(&wait, in, &mail, 60, pool), CLOUDEP_ECACHE, "a cooldown without memcached");
+    is_int(cloudep_cooldown_release(in, &mail), CLOUDEP_ECACHE, "a release without memcached");
     is_int(cloudep_quota_claim(&wait, in, "t1", "u", "email", 10, pool), CLOUDEP_ECACHE, "a quota without memcached");
+    is_int(cloudep_quota_check(&wait, in, "t1", "u", "email", 10, pool), CLOUDEP_ECACHE,
+           "asking for a quota without memcached");
     is_int(cloudep_challenge_load(&c, &unset, made->id, pool), CLOUDEP_EUNSET,
            "load where no memcached is configured is no outage");
-    is_int(cloudep_cooldown_claim(&wait, &unset, "t1", "a@b", 60, pool), CLOUDEP_EUNSET,
+    is_int(cloudep_cooldown_claim(&wait, &unset, &mail, 60, pool), CLOUDEP_EUNSET,
            "a cooldown where no memcached is configured is no outage");
 }
 
@@ -516,7 +580,8 @@ int main(void)
 
     test_right(&in, pool);
     test_wrong(&in, pool);
-    test_resend(&in, pool);
+    test_renewed(&in, pool);
+    test_apart(&in, pool);
     test_end(&in, pool);
     test_races(&in, pool);
     test_restore(&in, pool);

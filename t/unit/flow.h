@@ -107,7 +107,8 @@ static inline void flow_runtime(void)
     flow.run.signing = flow_keys("signing", "ES256");
     flow.run.sealing = flow_keys("sealing", "A256GCM");
     flow.run.challenges.keys = flow.run.sealing;
-    flow_must(cloudep_derive_jwks(&flow.run.refresh, flow.pool, flow.run.sealing, "refresh token"), "derived keys");
+    flow_must(cloudep_derive_jwks(&flow.run.refresh, flow.pool, flow.run.sealing, CLOUDEP_KEY_SEAL, "refresh token"),
+              "derived keys");
     flow.run.refresh_key = cloudep_jwks_active(flow.run.refresh, CLOUDEP_KEY_SIGN);
     flow.run.idp = &cloudep_idp_local;
     flow.run.db = postgres_db(flow.pool, POSTGRES_APP);

@@ -76,7 +76,7 @@ static void test_states(void)
                    apr_psprintf(at->p, "the right password of a member who is %s", states[i].status));
         is_outcome(flow_login(at, SLUG, "states@login.test", "a wrong pass phrase", &result), CLOUDEP_CREDENTIALS_WRONG,
                    apr_psprintf(at->p, "a wrong password of a member who is %s tells nothing", states[i].status));
-        postgres_sql("DELETE FROM cloudep.lockouts");
+        postgres_sql("DELETE FROM cloudep.budgets");
     }
     postgres_sql("UPDATE cloudep.tenants SET login = false WHERE slug = '" SLUG "'");
     is_outcome(flow_login(at, SLUG, "states@login.test", FLOW_PASSWORD, &result), CLOUDEP_TENANT_CLOSED,
@@ -145,8 +145,7 @@ static void test_failures(void)
     cloudep_outcome_t outcome;
 
     flow_member(at, SLUG, "failures@login.test", &session);
-    flow.config.login_wait = 60;
-    for (int i = 1; i < flow.config.login_attempts; i++) {
+    for (int i = 1; i < flow.config.known_guesses; i++) {
         is_outcome(flow_login(at, SLUG, "failures@login.test", "a wrong pass phrase", &result),
                    CLOUDEP_CREDENTIALS_WRONG, apr_psprintf(at->p, "wrong password number %d", i));
     }
@@ -154,13 +153,12 @@ static void test_failures(void)
     outcome = flow_login(at, SLUG, "failures@login.test", FLOW_PASSWORD, &result);
     is_outcome(outcome, CLOUDEP_TOO_MANY_PASSWORDS, "the right password after too many wrong ones");
     ok(outcome.retry_after > 0 && outcome.retry_after <= 60, "it says how long to wait");
-    postgres_sql("UPDATE cloudep.lockouts SET blocked_until = now()");
+    postgres_sql("UPDATE cloudep.budgets SET blocked_until = now()");
     is_outcome(flow_login(at, SLUG, "failures@login.test", FLOW_PASSWORD, &result), CLOUDEP_DONE,
                "the right password after the wait");
     is_value(NULL, "a right password forgets the account's failures",
-             "SELECT failures::text FROM cloudep.lockouts WHERE kind = 'password' AND subject = $1", session->uid);
-    flow.config.login_wait = 1;
-    postgres_sql("DELETE FROM cloudep.lockouts");
+             "SELECT failures::text FROM cloudep.budgets WHERE kind = 'password' AND subject = $1", session->uid);
+    postgres_sql("DELETE FROM cloudep.budgets");
     flow_end(at);
 }
 
@@ -175,15 +173,13 @@ static void test_guesses_at_once(void)
     int wrong, held;
 
     flow_member(at, SLUG, email, &session);
-    flow.config.login_wait = 60;
     flow_crowd(&crowd, count);
     wrong = flow_ended(&crowd, count, CLOUDEP_CREDENTIALS_WRONG);
     held = flow_ended(&crowd, count, CLOUDEP_TOO_MANY_PASSWORDS);
-    ok(wrong <= flow.config.login_attempts, "of %d guesses at once at most %d are answered: %d", count,
-       flow.config.login_attempts, wrong);
+    ok(wrong <= flow.config.known_guesses, "of %d guesses at once at most %d are answered: %d", count,
+       flow.config.known_guesses, wrong);
     is_int(wrong + held, count, "all other guesses are told to wait");
-    flow.config.login_wait = 1;
-    postgres_sql("DELETE FROM cloudep.lockouts");
+    postgres_sql("DELETE FROM cloudep.budgets");
     flow_end(at);
 }
 

@@ -295,13 +295,13 @@ static void test_limits(void)
         /* until the account's limit is reached, over all challenges */
     }
     is_outcome(outcome, CLOUDEP_TOO_MANY_FACTORS, "too many wrong codes over several challenges");
-    ok(outcome.retry_after > 0 && outcome.retry_after <= flow.config.mfa_wait, "it says how long to wait");
+    ok(outcome.retry_after > 0 && outcome.retry_after <= flow.config.guess_wait, "it says how long to wait");
     is_outcome(finish(at, challenge_of(at, &person), code, &session), CLOUDEP_TOO_MANY_FACTORS,
                "the right code has to wait as well");
-    postgres_sql("UPDATE cloudep.lockouts SET blocked_until = now()");
+    postgres_sql("UPDATE cloudep.budgets SET blocked_until = now()");
     is_outcome(finish(at, challenge_of(at, &person), code, &session), CLOUDEP_DONE, "the right code after the wait");
     is_value(NULL, "it forgets the account's failures",
-             "SELECT failures::text FROM cloudep.lockouts WHERE kind = 'mfa' AND subject = $1", person.who.uid);
+             "SELECT failures::text FROM cloudep.budgets WHERE kind = 'factor' AND subject = $1", person.who.uid);
     flow_end(at);
 }
 

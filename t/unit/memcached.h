@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define TEST_THREADS 64
+#define TEST_MOST_THREADS 256
 
 static inline int loopback(int port, int listening)
 {
@@ -136,7 +137,36 @@ static inline void memcached_stop(pid_t pid)
     waitpid(pid, NULL, WUNTRACED);
 }
 
-/* Run @a body in @a count (at most TEST_THREADS) threads at once, each with its number, and wait for all. */
+/* How many reads, writes, counts and deletions it was ever asked for. */
+static inline int memcached_calls(int port)
+{
+    static const char *const counted[] = {"cmd_get ",       "cmd_set ",   "delete_hits ",
+                                          "delete_misses ", "incr_hits ", "incr_misses "};
+    char answer[16384] = "";
+    size_t length = 0;
+    ssize_t got = 1;
+    int calls = 0;
+    const int fd = loopback(port, 0);
+
+    if (fd < 0 || write(fd, "stats\r\n", 7) != 7) {
+        printf("Bail out! no statistics of memcached\n");
+        exit(1);
+    }
+    while (got > 0 && length < sizeof(answer) - 1 && !strstr(answer, "END\r\n")) {
+        got = read(fd, answer + length, sizeof(answer) - 1 - length);
+        length += got > 0 ? (size_t)got : 0;
+        answer[length] = '\0';
+    }
+    close(fd);
+    for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
+        const char *at = strstr(answer, counted[i]);
+
+        calls += at ? atoi(at + strlen(counted[i])) : 0;
+    }
+    return calls;
+}
+
+/* Run @a body in @a count (at most TEST_MOST_THREADS) threads at once, each with its number, and wait for all. */
 struct thread_start {
     void (*body)(int number, void *baton);
     void *baton;
@@ -155,8 +185,8 @@ static inline void *thread_body(void *start_)
 
 static inline void in_threads(int count, void (*body)(int number, void *baton), void *baton)
 {
-    pthread_t threads[TEST_THREADS];
-    struct thread_start starts[TEST_THREADS];
+    pthread_t threads[TEST_MOST_THREADS];
+    struct thread_start starts[TEST_MOST_THREADS];
     pthread_barrier_t barrier;
     int i;
 

@@ -263,8 +263,9 @@ static void test_derived_jwks(apr_pool_t *pool)
     const char *kids[] = {"new", "old.1"};
     apr_size_t len;
 
-    is_int(cloudep_derive_jwks(&keys, pool, set, "refresh token"), APR_SUCCESS, "keys are derived");
-    is_int(cloudep_derive_jwks(&others, pool, set, "another"), APR_SUCCESS, "others for another purpose");
+    is_int(cloudep_derive_jwks(&keys, pool, set, CLOUDEP_KEY_SEAL, "refresh token"), APR_SUCCESS, "keys are derived");
+    is_int(cloudep_derive_jwks(&others, pool, set, CLOUDEP_KEY_SEAL, "another"), APR_SUCCESS,
+           "others for another purpose");
     is_int(cloudep_jwks_count(keys), 2, "one for each sealing key, none for a signing key");
     for (int i = 0; i < 2; i++) {
         const cloudep_jwk_t *key = cloudep_jwks_get(keys, i);
@@ -279,7 +280,7 @@ static void test_derived_jwks(apr_pool_t *pool)
     }
     is_str(cloudep_jwk_kid(cloudep_jwks_active(keys, CLOUDEP_KEY_SIGN)), "new", "the active sealing key's is active");
     is_str(cloudep_jwks_public_json(keys, pool), "{\"keys\":[]}", "nothing of them may be published");
-    is_int(cloudep_derive_jwks(&keys, pool, NULL, "refresh token"), APR_SUCCESS, "without keys");
+    is_int(cloudep_derive_jwks(&keys, pool, NULL, CLOUDEP_KEY_SEAL, "refresh token"), APR_SUCCESS, "without keys");
     is_int(cloudep_jwks_count(keys), 0, "there are none");
 }
 

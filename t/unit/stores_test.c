@@ -14,7 +14,6 @@
 #include "base/store/password_store.h"
 #include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
-#include "base/store/throttle_store.h"
 #include "base/store/totp_store.h"
 #include "postgres.h"
 #include "tap.h"
@@ -361,6 +360,97 @@ static void test_liveness(void)
     ok(!states[0].live, "a session that was ended does not live");
 }
 
+/* How a renewal by the value seq ends, and the number of the new value. */
+static void is_renewed(cloudep_session_t *session, int seq, int grace, apr_status_t rv, const char *name)
+{
+    is_int(cloudep_session_renew(db, p, session, seq, grace), rv, name);
+}
+
+static void test_renewal(void)
+{
+    const char *uid = register_member("renew@example.com");
+    cloudep_session_t session = session_of(uid, "pwd", NULL);
+    cloudep_session_t stranger;
+    cloudep_live_session_t live = {0};
+
+    (void)cloudep_session_open(db, p, &session);
+    stranger = session;
+    stranger.uid = uuid();
+    is_renewed(&stranger, 1, 10, APR_NOTFOUND, "a session is not renewed for another member");
+    is_renewed(&session, 2, 10, APR_NOTFOUND, "nor by a value that never was");
+    is_renewed(&session, 1, 10, APR_SUCCESS, "the present value is renewed");
+    ok(session.refresh_seq == 2 && !strcmp(session.amr, "pwd"), "by the next one");
+    is_renewed(&session, 1, 10, APR_SUCCESS, "the one before, within the grace");
+    is_int(session.refresh_seq, 2, "gets the same");
+    is_renewed(&session, 1, 0, APR_NOTFOUND, "and without a grace none");
+    is_int(cloudep_session_principal(db, p, &live, tenant->id, session.id, uid), APR_SUCCESS, "which ends nothing");
+    ok(live.turn.seq == 2 && live.turn.seconds == 0 && live.turn.idle_left > 0, "where it stands is told");
+    postgres_sql("UPDATE cloudep.sessions SET rotated_at = now() - interval '10 seconds',"
+                 " idle_expires_at = now() - interval '1 second'");
+    (void)cloudep_session_principal(db, p, &live, tenant->id, session.id, uid);
+    ok(live.turn.seconds == 10 && live.turn.idle_left <= 0, "as is how long it has been that, and that it was idle");
+    is_renewed(&session, 2, 10, APR_NOTFOUND, "a session that was idle for too long is not renewed");
+    postgres_sql("UPDATE cloudep.sessions SET idle_expires_at = now() + interval '1 hour'");
+    is_renewed(&session, 1, 10, APR_NOTFOUND, "the value before is not good at the very end of the grace");
+    postgres_sql("UPDATE cloudep.members SET status = 'suspended' WHERE email = 'renew@example.com'");
+    is_renewed(&session, 2, 10, APR_NOTFOUND, "nor is the session of a suspended member");
+    postgres_sql("UPDATE cloudep.members SET status = 'active', sessions_from = generation + 1"
+                 " WHERE email = 'renew@example.com'");
+    is_renewed(&session, 2, 10, APR_NOTFOUND, "nor one of credentials that were changed");
+    postgres_sql("UPDATE cloudep.members SET sessions_from = 0 WHERE email = 'renew@example.com'");
+    postgres_sql("UPDATE cloudep.tenants SET login = false");
+    is_renewed(&session, 2, 10, APR_NOTFOUND, "nor one in a tenant that allows no login");
+    postgres_sql("UPDATE cloudep.tenants SET login = true");
+    is_renewed(&session, 2, 10, APR_SUCCESS, "all else being right it is");
+    (void)cloudep_session_end(db, p, tenant->id, session.id, "logout");
+    is_renewed(&session, 3, 10, APR_NOTFOUND, "an ended one is not");
+}
+
+/* Seconds that a session has left, if it is idle. */
+static apr_int64_t idle_left(const cloudep_session_t *session)
+{
+    cloudep_live_session_t live = {0};
+
+    return cloudep_session_principal(db, p, &live, tenant->id, session->id, session->uid) == APR_SUCCESS
+               ? live.turn.idle_left
+               : -1;
+}
+
+static void test_slide(void)
+{
+    const char *uid = register_member("slide@example.com");
+    const apr_int64_t now = apr_time_sec(apr_time_now());
+    cloudep_session_t used = session_of(uid, "pwd", NULL);
+    cloudep_session_t idle = session_of(uid, "pwd", NULL);
+    cloudep_session_t unused = session_of(uid, "pwd", NULL);
+    cloudep_use_t uses[2];
+
+    (void)cloudep_session_open(db, p, &used);
+    (void)cloudep_session_open(db, p, &idle);
+    (void)cloudep_session_open(db, p, &unused);
+    postgres_sql("UPDATE cloudep.sessions SET idle_expires_at = now() + interval '100 seconds',"
+                 " expires_at = now() + interval '1000 seconds'");
+    uses[0] = (cloudep_use_t){tenant->id, used.id, now};
+    uses[1] = (cloudep_use_t){tenant->id, idle.id, now + 200};
+    is_int(cloudep_sessions_slide(db, p, uses, 2, 500), APR_SUCCESS, "two uses are written");
+    ok(idle_left(&used) > 480 && idle_left(&used) <= 500, "a session lives on from its use");
+    ok(idle_left(&idle) <= 100, "one that had ended by then does not");
+    ok(idle_left(&unused) <= 100, "nor one that was not used");
+    uses[0].at = now - 100;
+    (void)cloudep_sessions_slide(db, p, uses, 1, 500);
+    ok(idle_left(&used) > 480, "an earlier use shortens nothing");
+    uses[0].at = now;
+    (void)cloudep_sessions_slide(db, p, uses, 1, 5000);
+    ok(idle_left(&used) > 900 && idle_left(&used) <= 1000, "no session lives longer than its lifetime");
+    (void)cloudep_session_end(db, p, tenant->id, unused.id, "logout");
+    uses[0].session_id = unused.id;
+    (void)cloudep_sessions_slide(db, p, uses, 1, 500);
+    is_value(
+        "false", "an ended session is not written to",
+        "SELECT (idle_expires_at > now() + interval '200 seconds')::text FROM cloudep.sessions WHERE id = $1::uuid",
+        unused.id);
+}
+
 static void test_totp(void)
 {
     const char *uid = register_member("totp@example.com");
@@ -483,11 +573,15 @@ static void test_erasure(void)
              "member.erased");
     postgres_sql(apr_psprintf(
         p, "INSERT INTO cloudep.lockouts (tenant_id, kind, subject) VALUES ('%s', 'password', '%s')", tenant->id, uid));
+    postgres_sql(apr_psprintf(
+        p, "INSERT INTO cloudep.budgets (tenant_id, kind, subject, network) VALUES ('%s', 'codes', '%s', '')",
+        tenant->id, uid));
     is_int(cloudep_outbox_enqueue(db, p, notice(uid)), APR_SUCCESS, "a message of the member is enqueued");
     is_int(cloudep_member_purge(db, p, tenant->id, uid), APR_SUCCESS, "the member is purged");
     is_value("0", "messages and lockouts of a purged member are gone",
              "SELECT (SELECT count(*) FROM cloudep.outbox WHERE uid = $1::uuid)"
-             " + (SELECT count(*) FROM cloudep.lockouts WHERE subject = $1::text)",
+             " + (SELECT count(*) FROM cloudep.lockouts WHERE subject = $1::text)"
+             " + (SELECT count(*) FROM cloudep.budgets WHERE subject = $1::text)",
              uid);
 }
 
@@ -500,9 +594,10 @@ static void test_expiry_bound(void)
                                    .outcome = "102000",
                                    .tenant_id = tenant->id};
     char *record = apr_pstrdup(p, cloudep_event_record(&event, p));
+    int removed;
 
     is_int(cloudep_events_store(db, p, &record, 1), APR_SUCCESS, "an event of 23 hours ago is stored");
-    is_int(cloudep_events_expire(db, p, 0), APR_SUCCESS, "all events are to be removed");
+    is_int(cloudep_events_expire(db, p, 0, &removed), APR_SUCCESS, "all events are to be removed");
     is_value("1", "an event of the last day stays", "SELECT count(*) FROM cloudep.events WHERE name = $1",
              "auth.recent");
 }
@@ -548,37 +643,6 @@ static void test_password(void)
     change.uid = uuid();
     is_int(cloudep_password_change(db, p, &change, notice(uid)), CLOUDEP_ECHANGED,
            "nobody's password is not taken away");
-}
-
-static void test_lockout(void)
-{
-    const cloudep_operator_selection_t all = {.tenant_id = tenant->id, .all = 1};
-    int count;
-    const cloudep_lockout_t account = {tenant->id, "password", "subject"};
-    const cloudep_lockout_t address = {tenant->id, CLOUDEP_LOCKOUT_ADDRESS, "10.0.0.0/24"};
-    const cloudep_lockout_policy_t policy = {.attempts = 2, .first = 100, .longest = 1000, .forget = 3600};
-    int wait = -1;
-
-    is_int(cloudep_lockout_fail(db, p, &account, &policy, &wait), APR_SUCCESS, "a first failure is counted");
-    is_int(wait, 0, "a first failure costs nothing");
-    is_int(cloudep_throttle_pass(db, p, &account, &wait), APR_SUCCESS, "a success passes");
-    is_value("0", "a success forgets failures", "SELECT count(*) FROM cloudep.lockouts WHERE subject = $1", "subject");
-    (void)cloudep_lockout_fail(db, p, &account, &policy, &wait);
-    is_int(cloudep_lockout_fail(db, p, &account, &policy, &wait), APR_SUCCESS, "a second failure in a row is counted");
-    is_int(wait, 100, "the failure that reaches the limit begins the first wait");
-    is_int(cloudep_lockout_fail(db, p, &account, &policy, &wait), CLOUDEP_ELOCKED,
-           "a guess during a wait is not even compared");
-    ok(wait > 0 && wait <= 100, "a guess during a wait is told what is left of it");
-    is_int(cloudep_lockout_check(db, p, &account, &wait), APR_SUCCESS, "a wait is asked for");
-    ok(wait > 0 && wait <= 100, "a wait that is asked for is what is left of it");
-    is_int(cloudep_throttle_check(db, p, &account, &address, &wait), APR_SUCCESS,
-           "a wait is asked for together with an address");
-    ok(wait > 0 && wait <= 100, "the wait of account and address is the longer one");
-    is_int(cloudep_throttle_pass(db, p, &account, &wait), CLOUDEP_ELOCKED,
-           "a success that came too late does not pass");
-    is_int(cloudep_operator_lockout_clear(db, p, &count, &all), APR_SUCCESS, "a lockout is cleared");
-    is_int(cloudep_lockout_check(db, p, &account, &wait), APR_SUCCESS, "a cleared lockout is asked for");
-    is_int(wait, 0, "a cleared lockout makes nobody wait");
 }
 
 static const cloudep_outbox_share_t mail_of_main = {.channel = CLOUDEP_CHANNEL_MAIL, .is_main = 1};
@@ -716,6 +780,7 @@ static void test_events(void)
                                    .tenant_id = tenant->id,
                                    .user_agent = "a \"quoted\" agent"};
     char *records[] = {apr_pstrdup(p, cloudep_event_record(&event, p))};
+    int removed;
 
     is_int(cloudep_events_store(db, p, records, 1), APR_SUCCESS, "an event is stored");
     is_value("suspended", "a stored event has its reason", "SELECT reason FROM cloudep.events WHERE name = $1",
@@ -727,7 +792,8 @@ static void test_events(void)
              "SELECT at AT TIME ZONE 'UTC' || '+00' FROM cloudep.events"
              " WHERE name = $1",
              "login");
-    is_int(cloudep_events_expire(db, p, 3600), APR_SUCCESS, "old events are removed");
+    is_int(cloudep_events_expire(db, p, 3600, &removed), APR_SUCCESS, "old events are removed");
+    is_int(removed, 1, "it is told how many were");
     is_value("0", "an old event is gone", "SELECT count(*) FROM cloudep.events WHERE name = $1", "login");
 }
 
@@ -812,11 +878,12 @@ int main(void)
     test_mfa_method();
     test_session();
     test_liveness();
+    test_renewal();
+    test_slide();
     test_totp();
     test_identity();
     test_used_token();
     test_password();
-    test_lockout();
     test_outbox();
     test_outbox_names();
     test_operator_outbox(postgres_db(p, POSTGRES_OWNER));

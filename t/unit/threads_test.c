@@ -79,9 +79,11 @@ static void use_challenge(hammer_t *h, void *inv)
                                            .target = "a@example.com"};
     cloudep_challenge_t *made;
     cloudep_challenge_t *c;
+    const cloudep_challenge_asker_t asker = {.network = "192.0.2.1"};
     const char *code;
+    apr_uint32_t wait;
 
-    if (cloudep_challenge_start(&made, &code, in, &spec, 60, ATTEMPTS, h->pool) != APR_SUCCESS ||
+    if (cloudep_challenge_start(&made, &code, &wait, in, &spec, &asker, 60, h->pool) != APR_SUCCESS ||
         cloudep_challenge_load(&c, in, made->id, h->pool) != APR_SUCCESS) {
         h->wrong++;
         return;

@@ -3,11 +3,13 @@
  *
  *   challenge   id                     the record with its keyed hash, until the challenge expires
  *   guesses     id                     how often it was guessed; a day, longer than any chain of resends
- *   slot        tenant, purpose, uid   the id of the one living code challenge
+ *   living      tenant, purpose, account   the ids of the living challenges with a code (challenge_list.c)
+ *   slot        tenant, purpose, uid   the id of the newest one, for nodes of 1.0.0, which believe in that one alone
  *   stamp       tenant, uid, period    random; the member's challenges are good as long as it is there
  *
  * Of several servers one has the first two, and one the others, so that a challenge goes with two of them and not with
- * four. All on one would need an id that tells which: ids would then tell whether they are of the same member.
+ * four (a registration's, whose account is an address, with three). All on one would need an id that tells which: ids
+ * would then tell whether they are of the same member.
  *
  * A stamp belongs to a period of 15 days but lives for 30, so it outlives every record that carries it, is
  * never prolonged, and to forget it (or to lose it) refuses the records instead of reviving them.
@@ -73,9 +75,9 @@ static int fits(const char *text, apr_size_t most)
 static int is_spec(const cloudep_challenge_spec_t *spec, apr_uint32_t lifetime)
 {
     return spec->tenant_id && spec->purpose && fits(spec->tenant_id, MAX_TEXT) && fits(spec->purpose, MAX_TEXT) &&
-           fits(spec->uid, MAX_TEXT) && fits(spec->target, MAX_TEXT) && fits(spec->extra, MAX_EXTRA) &&
-           fits(spec->generation, MAX_TEXT) && fits(spec->opened_with, MAX_TEXT) && lifetime > 0 &&
-           lifetime <= CLOUDEP_CHALLENGE_MAX_LIFETIME;
+           fits(spec->uid, MAX_TEXT) && fits(spec->account, MAX_TEXT) && fits(spec->target, MAX_TEXT) &&
+           fits(spec->extra, MAX_EXTRA) && fits(spec->generation, MAX_TEXT) && fits(spec->opened_with, MAX_TEXT) &&
+           lifetime > 0 && lifetime <= CLOUDEP_CHALLENGE_MAX_LIFETIME;
 }
 
 static cloudep_challenge_t *describe(const cloudep_challenge_spec_t *spec, apr_uint32_t lifetime, apr_pool_t *pool)
@@ -85,6 +87,7 @@ static cloudep_challenge_t *describe(const cloudep_challenge_spec_t *spec, apr_u
     c->spec.tenant_id = apr_pstrdup(pool, spec->tenant_id);
     c->spec.purpose = apr_pstrdup(pool, spec->purpose);
     c->spec.uid = apr_pstrdup(pool, spec->uid);
+    c->spec.account = apr_pstrdup(pool, spec->account);
     c->spec.target = apr_pstrdup(pool, spec->target);
     c->spec.extra = apr_pstrdup(pool, spec->extra);
     c->spec.generation = apr_pstrdup(pool, spec->generation);
@@ -96,7 +99,8 @@ static cloudep_challenge_t *describe(const cloudep_challenge_spec_t *spec, apr_u
 
 /* ---- the member's stamp ---- */
 
-/* The stamp that a challenge of this member made now has to carry. */
+/* The stamp that a challenge of this member made now has to carry. Always two calls: their number tells nobody whether
+ * the member has been here before. */
 static apr_status_t stamp_take(cloudep_challenge_t *c, const cloudep_challenges_t *in, apr_pool_t *pool)
 {
     const cloudep_cache_key_t key = stamp_key(c->spec.tenant_id, c->spec.uid, stamp_period(c->created));
@@ -107,17 +111,11 @@ static apr_status_t stamp_take(cloudep_challenge_t *c, const cloudep_challenges_
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = cloudep_cache_get(&found, NULL, in->cache, key, pool);
-    if (rv == APR_NOTFOUND) {
-        rv = cloudep_cache_add(in->cache, key, fresh, strlen(fresh), STAMP_TTL);
-        if (rv == APR_SUCCESS) {
-            c->stamp = fresh;
-            return rv;
-        }
-        if (rv == APR_EEXIST) {
-            rv = cloudep_cache_get(&found, NULL, in->cache, key, pool);
-        }
+    rv = cloudep_cache_add(in->cache, key, fresh, strlen(fresh), STAMP_TTL);
+    if (rv != APR_SUCCESS && rv != APR_EEXIST) {
+        return rv;
     }
+    rv = cloudep_cache_get(&found, NULL, in->cache, key, pool);
     c->stamp = found;
     return rv == APR_NOTFOUND ? CLOUDEP_ECACHE : rv;
 }
@@ -241,23 +239,6 @@ apr_status_t cloudep_challenge_check(cloudep_challenge_t *c, const cloudep_chall
 
 /* ---- making one ---- */
 
-/*
- * The living challenge that a new code has to join: its id goes to c. CLOUDEP_ELOCKED: that one is used
- * up, and *living it is. APR_NOTFOUND: none.
- */
-static apr_status_t find_living(cloudep_challenge_t **living, cloudep_challenge_t *c, const cloudep_challenges_t *in,
-                                apr_uint32_t attempts, apr_pool_t *pool)
-{
-    char *id;
-    apr_status_t rv = cloudep_cache_get(&id, NULL, in->cache, slot_key(&c->spec), pool);
-
-    if (rv == APR_SUCCESS && (rv = cloudep_challenge_load(living, in, id, pool)) == APR_SUCCESS &&
-        (rv = cloudep_challenge_locked(*living, in, attempts, pool)) == APR_SUCCESS) {
-        c->id = (*living)->id;
-    }
-    return rv == CLOUDEP_EDATA ? APR_NOTFOUND : rv;
-}
-
 static apr_status_t begin(cloudep_challenge_t *c, const cloudep_challenges_t *in, apr_pool_t *pool)
 {
     const apr_status_t rv = cloudep_random_id(&c->id, pool);
@@ -265,43 +246,78 @@ static apr_status_t begin(cloudep_challenge_t *c, const cloudep_challenges_t *in
     return rv == APR_SUCCESS ? guesses_set(c, in, 0) : rv;
 }
 
-apr_status_t cloudep_challenge_start(cloudep_challenge_t **challenge, const char **code, const cloudep_challenges_t *in,
-                                     const cloudep_challenge_spec_t *spec, apr_uint32_t lifetime, apr_uint32_t attempts,
-                                     apr_pool_t *pool)
+/* Gives c, which has its id, a new code. The list comes last: until then nothing of this is in force. */
+static apr_status_t put_code(cloudep_challenge_t *c, const char **code, apr_uint32_t *wait,
+                             const cloudep_challenges_t *in, const cloudep_challenge_asker_t *asker, apr_pool_t *pool)
+{
+    const apr_uint32_t ttl = cloudep_challenge_remaining(c) + CLOUDEP_CHALLENGE_SLACK;
+    const char *fresh;
+    apr_status_t rv;
+
+    if ((rv = stamp_take(c, in, pool)) != APR_SUCCESS ||
+        (rv = cloudep_random_digits(&fresh, CLOUDEP_CODE_DIGITS, pool)) != APR_SUCCESS ||
+        (rv = code_mac(c, in, fresh, pool)) != APR_SUCCESS ||
+        (rv = cloudep_challenge_record_write(c, in, 1, pool)) != APR_SUCCESS ||
+        (rv = cloudep_challenge_list_enter(c, wait, in, asker, pool)) != APR_SUCCESS ||
+        (rv = cloudep_cache_set(in->cache, slot_key(&c->spec), c->id, ID_LENGTH, ttl)) != APR_SUCCESS) {
+        return rv;
+    }
+    *code = fresh;
+    return APR_SUCCESS;
+}
+
+static int is_asker(const cloudep_challenge_asker_t *asker)
+{
+    return asker->network && fits(asker->network, MAX_TEXT) && fits(asker->wider, MAX_TEXT);
+}
+
+apr_status_t cloudep_challenge_start(cloudep_challenge_t **challenge, const char **code, apr_uint32_t *wait,
+                                     const cloudep_challenges_t *in, const cloudep_challenge_spec_t *spec,
+                                     const cloudep_challenge_asker_t *asker, apr_uint32_t lifetime, apr_pool_t *pool)
 {
     cloudep_challenge_t *c;
-    const char *fresh;
     apr_status_t rv;
 
     *challenge = NULL;
     *code = NULL;
+    *wait = 0;
     if (!in->cache || !in->keys) {
         return CLOUDEP_EUNSET;
     }
-    if (!is_spec(spec, lifetime) || !spec->uid) {
+    if (!is_spec(spec, lifetime) || !spec->uid || !is_asker(asker)) {
         return APR_EINVAL;
     }
     c = describe(spec, lifetime, pool);
-    rv = find_living(challenge, c, in, attempts, pool);
-    if (rv == CLOUDEP_ELOCKED) {
-        return rv;
+    if ((rv = begin(c, in, pool)) == APR_SUCCESS && (rv = put_code(c, code, wait, in, asker, pool)) == APR_SUCCESS) {
+        *challenge = c;
     }
+    return rv;
+}
+
+apr_status_t cloudep_challenge_renew(cloudep_challenge_t **challenge, const char **code, apr_uint32_t *wait,
+                                     const cloudep_challenges_t *in, cloudep_challenge_t *old,
+                                     const cloudep_challenge_asker_t *asker, apr_uint32_t lifetime,
+                                     apr_uint32_t attempts, apr_pool_t *pool)
+{
+    cloudep_challenge_t *c;
+    apr_status_t rv;
+
     *challenge = NULL;
-    if (rv == APR_NOTFOUND) {
-        rv = begin(c, in, pool);
+    *code = NULL;
+    *wait = 0;
+    if (!in->cache || !in->keys) {
+        return CLOUDEP_EUNSET;
     }
-    /* The slot comes last: until then nothing of this is in force. */
-    if (rv != APR_SUCCESS || (rv = stamp_take(c, in, pool)) != APR_SUCCESS ||
-        (rv = cloudep_random_digits(&fresh, CLOUDEP_CODE_DIGITS, pool)) != APR_SUCCESS ||
-        (rv = code_mac(c, in, fresh, pool)) != APR_SUCCESS ||
-        (rv = cloudep_challenge_record_write(c, in, 1, pool)) != APR_SUCCESS ||
-        (rv = cloudep_cache_set(in->cache, slot_key(spec), c->id, ID_LENGTH, lifetime + CLOUDEP_CHALLENGE_SLACK)) !=
-            APR_SUCCESS) {
-        return rv;
+    if (!is_spec(&old->spec, lifetime) || !old->mac || !is_asker(asker)) {
+        return APR_EINVAL;
     }
-    *challenge = c;
-    *code = fresh;
-    return APR_SUCCESS;
+    c = describe(&old->spec, lifetime, pool);
+    c->id = old->id;
+    if ((rv = cloudep_challenge_locked(old, in, attempts, pool)) == APR_SUCCESS &&
+        (rv = put_code(c, code, wait, in, asker, pool)) == APR_SUCCESS) {
+        *challenge = c;
+    }
+    return rv;
 }
 
 apr_status_t cloudep_challenge_open(cloudep_challenge_t **challenge, const cloudep_challenges_t *in,
@@ -328,11 +344,46 @@ apr_status_t cloudep_challenge_open(cloudep_challenge_t **challenge, const cloud
 
 /* ---- using one ---- */
 
+/* Whether it is one of the living; a node of 1.0.0 names the one that it made in the slot alone. */
+static apr_status_t place_check(const cloudep_challenge_t *c, const cloudep_challenges_t *in, apr_pool_t *pool)
+{
+    char *newest;
+    apr_status_t rv = cloudep_challenge_list_has(c, in, pool);
+
+    if (rv == APR_NOTFOUND &&
+        (rv = cloudep_cache_get(&newest, NULL, in->cache, slot_key(&c->spec), pool)) == APR_SUCCESS &&
+        strcmp(newest, c->id) != 0) {
+        rv = APR_NOTFOUND;
+    }
+    return rv;
+}
+
+/* The record of an id, if its time has not come and its member's stamp is there. */
+static apr_status_t find(cloudep_challenge_t **challenge, const cloudep_challenges_t *in, const char *id,
+                         apr_pool_t *pool)
+{
+    cloudep_challenge_t *c = apr_pcalloc(pool, sizeof(*c));
+    apr_status_t rv;
+
+    c->id = apr_pstrdup(pool, id);
+    if ((rv = cloudep_challenge_record_read(c, in, pool)) != APR_SUCCESS) {
+        return rv;
+    }
+    *challenge = c;
+    return c->expires <= apr_time_now() ? APR_NOTFOUND : stamp_check(c, in, pool);
+}
+
+apr_status_t cloudep_challenge_is_there(const cloudep_challenges_t *in, const char *id, apr_pool_t *pool)
+{
+    cloudep_challenge_t *c;
+
+    return find(&c, in, id, pool);
+}
+
 apr_status_t cloudep_challenge_load(cloudep_challenge_t **challenge, const cloudep_challenges_t *in, const char *id,
                                     apr_pool_t *pool)
 {
     cloudep_challenge_t *c;
-    char *current;
     apr_status_t rv;
 
     *challenge = NULL;
@@ -342,25 +393,8 @@ apr_status_t cloudep_challenge_load(cloudep_challenge_t **challenge, const cloud
     if (!is_id(id)) {
         return APR_NOTFOUND;
     }
-    c = apr_pcalloc(pool, sizeof(*c));
-    c->id = apr_pstrdup(pool, id);
-    if ((rv = cloudep_challenge_record_read(c, in, pool)) != APR_SUCCESS) {
+    if ((rv = find(&c, in, id, pool)) != APR_SUCCESS || (c->mac && (rv = place_check(c, in, pool)) != APR_SUCCESS)) {
         return rv;
-    }
-    if (c->expires <= apr_time_now()) {
-        return APR_NOTFOUND;
-    }
-    if ((rv = stamp_check(c, in, pool)) != APR_SUCCESS) {
-        return rv;
-    }
-    if (c->mac) {
-        rv = cloudep_cache_get(&current, NULL, in->cache, slot_key(&c->spec), pool);
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-        if (strcmp(current, id) != 0) {
-            return APR_NOTFOUND;
-        }
     }
     *challenge = c;
     return APR_SUCCESS;

@@ -70,10 +70,10 @@ apr_status_t cloudep_challenge_record_write(const cloudep_challenge_t *c, const 
 {
     const cloudep_challenge_spec_t *spec = &c->spec;
     json_t *record = cloudep_json_own(
-        json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:I, s:I, s:s*, s:s*}", "tenant_id", spec->tenant_id,
-                  "purpose", spec->purpose, "uid", spec->uid, "target", spec->target, "extra", spec->extra,
-                  "generation", spec->generation, "opened_with", spec->opened_with, "created", (json_int_t)c->created,
-                  "expires", (json_int_t)c->expires, "mac", c->mac, "stamp", c->stamp),
+        json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:I, s:I, s:s*, s:s*}", "tenant_id", spec->tenant_id,
+                  "purpose", spec->purpose, "uid", spec->uid, "account", spec->account, "target", spec->target, "extra",
+                  spec->extra, "generation", spec->generation, "opened_with", spec->opened_with, "created",
+                  (json_int_t)c->created, "expires", (json_int_t)c->expires, "mac", c->mac, "stamp", c->stamp),
         pool);
     const char *json = cloudep_json_text(record, pool);
     const apr_uint32_t ttl = cloudep_challenge_remaining(c) + CLOUDEP_CHALLENGE_SLACK;
@@ -112,10 +112,11 @@ apr_status_t cloudep_challenge_record_read(cloudep_challenge_t *c, const cloudep
         return rv;
     }
     if (cloudep_json_parse(&record, &reason, json, strlen(json), pool) != APR_SUCCESS ||
-        json_unpack(record, "{s:s, s:s, s?s, s?s, s?s, s?s, s?s, s:I, s:I, s?s, s?s}", "tenant_id", &spec->tenant_id,
-                    "purpose", &spec->purpose, "uid", &spec->uid, "target", &spec->target, "extra", &spec->extra,
-                    "generation", &spec->generation, "opened_with", &spec->opened_with, "created", &created, "expires",
-                    &expires, "mac", &c->mac, "stamp", &c->stamp) != 0) {
+        json_unpack(record, "{s:s, s:s, s?s, s?s, s?s, s?s, s?s, s?s, s:I, s:I, s?s, s?s}", "tenant_id",
+                    &spec->tenant_id, "purpose", &spec->purpose, "uid", &spec->uid, "account", &spec->account, "target",
+                    &spec->target, "extra", &spec->extra, "generation", &spec->generation, "opened_with",
+                    &spec->opened_with, "created", &created, "expires", &expires, "mac", &c->mac, "stamp",
+                    &c->stamp) != 0) {
         return CLOUDEP_EDATA;
     }
     c->created = (apr_time_t)created;

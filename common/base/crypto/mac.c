@@ -108,7 +108,7 @@ static apr_status_t append_derived(json_t *keys, apr_pool_t *pool, const cloudep
 }
 
 apr_status_t cloudep_derive_jwks(const cloudep_jwks_t **derived, apr_pool_t *pool, const cloudep_jwks_t *set,
-                                 const char *label)
+                                 cloudep_key_use_t use, const char *label)
 {
     json_t *document = cloudep_json_own(json_pack("{s[]}", "keys"), pool);
     const char *ignored;
@@ -117,7 +117,9 @@ apr_status_t cloudep_derive_jwks(const cloudep_jwks_t **derived, apr_pool_t *poo
     for (int i = 0; rv == APR_SUCCESS && set && i < cloudep_jwks_count(set); i++) {
         const cloudep_jwk_t *key = cloudep_jwks_get(set, i);
 
-        if (cloudep_jwk_use(key) == CLOUDEP_KEY_SEAL) {
+        apr_size_t length;
+
+        if (cloudep_jwk_use(key) == use && cloudep_jwk_secret(key, &length)) {
             rv = append_derived(json_object_get(document, "keys"), pool, key, label);
         }
     }

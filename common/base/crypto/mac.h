@@ -29,11 +29,11 @@ apr_status_t cloudep_derive_key(unsigned char out[CLOUDEP_MAC_LEN], const cloude
                                 const char *label);
 
 /**
- * For each sealing key of set, in their order, an HS256 signing key of that kid, derived from it for one purpose
- * (label); keys of another use are left out. The result lives as long as pool. set may be NULL: no keys.
+ * For each secret key of set that is for use, in their order, an HS256 signing key of that kid, derived from it for one
+ * purpose (label); other keys are left out. The result lives as long as pool. set may be NULL: no keys.
  */
 apr_status_t cloudep_derive_jwks(const cloudep_jwks_t **derived, apr_pool_t *pool, const cloudep_jwks_t *set,
-                                 const char *label);
+                                 cloudep_key_use_t use, const char *label);
 
 /**
  * The text to store for a secret. label: the purpose, e.g. "otp" (a secret stored for one purpose does

@@ -147,7 +147,19 @@ static apr_status_t load(const cloudep_jwks_t **set, json_t **document, apr_finf
     return rv;
 }
 
-apr_status_t cloudep_keyfile_load(const cloudep_jwks_t **out, apr_pool_t *pool, const char *path, const char **error)
+static apr_status_t not_empty(const cloudep_jwks_t **out, const cloudep_jwks_t *set, apr_pool_t *pool, const char *path,
+                              const char **error)
+{
+    if (!cloudep_jwks_count(set)) {
+        *error = apr_pstrcat(pool, path, ": there is no key in it", NULL);
+        return CLOUDEP_EMALFORMED;
+    }
+    *out = set;
+    return APR_SUCCESS;
+}
+
+apr_status_t cloudep_keyfile_load_text(const cloudep_jwks_t **out, char **text, apr_size_t *len, apr_pool_t *pool,
+                                       const char *path, const char **error)
 {
     const cloudep_jwks_t *set;
     json_t *document;
@@ -156,16 +168,37 @@ apr_status_t cloudep_keyfile_load(const cloudep_jwks_t **out, apr_pool_t *pool, 
 
     *out = NULL;
     *error = NULL;
-    rv = load(&set, &document, &info, pool, path, error);
-    if (rv != APR_SUCCESS) {
-        return rv;
+    *text = NULL;
+    rv = read_file(text, len, &info, pool, path, error);
+    if (rv == APR_SUCCESS) {
+        rv = parse_file(&set, &document, pool, path, *text, *len, info.protection, error);
     }
-    if (!cloudep_jwks_count(set)) {
-        *error = apr_pstrcat(pool, path, ": there is no key in it", NULL);
-        return CLOUDEP_EMALFORMED;
+    return rv == APR_SUCCESS ? not_empty(out, set, pool, path, error) : rv;
+}
+
+apr_status_t cloudep_keyfile_load(const cloudep_jwks_t **out, apr_pool_t *pool, const char *path, const char **error)
+{
+    char *text;
+    apr_size_t len = 0;
+    const apr_status_t rv = cloudep_keyfile_load_text(out, &text, &len, pool, path, error);
+
+    if (text) {
+        OPENSSL_cleanse(text, len);
     }
-    *out = set;
-    return APR_SUCCESS;
+    return rv;
+}
+
+apr_status_t cloudep_keyfile_parse(const cloudep_jwks_t **out, apr_pool_t *pool, const char *path, const char *text,
+                                   apr_size_t len, const char **error)
+{
+    const cloudep_jwks_t *set;
+    json_t *document;
+    apr_status_t rv;
+
+    *out = NULL;
+    *error = NULL;
+    rv = parse_file(&set, &document, pool, path, text, len, OWNER_ONLY, error);
+    return rv == APR_SUCCESS ? not_empty(out, set, pool, path, error) : rv;
 }
 
 /* Takes the lock and reads the set; a file that is not there is an empty set if may_create. */

@@ -24,6 +24,14 @@
  */
 apr_status_t cloudep_keyfile_load(const cloudep_jwks_t **set, apr_pool_t *pool, const char *path, const char **error);
 
+/** The same, and the bytes of the file (secret: the caller's to wipe), also where they are no key set; or NULL. */
+apr_status_t cloudep_keyfile_load_text(const cloudep_jwks_t **set, char **text, apr_size_t *len, apr_pool_t *pool,
+                                       const char *path, const char **error);
+
+/** The set in the bytes of a file that was read before; path is for *error. As cloudep_keyfile_load. */
+apr_status_t cloudep_keyfile_parse(const cloudep_jwks_t **set, apr_pool_t *pool, const char *path, const char *text,
+                                   apr_size_t len, const char **error);
+
 /**
  * Adds a new key for alg at the end: it is published but not in use (unless it is the first of its use). Creates
  * the file, mode 0600, when there is none. *kid: the new key's.

@@ -18,12 +18,13 @@ static const cloudep_statement_t statements[] = {
         .label = "events_store",
         .sql =
             "INSERT INTO cloudep.events"
-            " (tenant_id, at, name, outcome, reason, uid, method, address, user_agent, request_id)"
+            " (tenant_id, at, name, outcome, reason, uid, method, address, user_agent, request_id, count)"
             " SELECT given.tenant_id, to_timestamp(given.at / 1e6), given.event, given.outcome,"
-            "        given.reason, given.uid, given.method, given.address, given.user_agent, given.request_id"
+            "        given.reason, given.uid, given.method, given.address, given.user_agent, given.request_id,"
+            "        coalesce(given.count, 1)"
             " FROM json_to_recordset(%s::json) AS given"
             "      (tenant_id uuid, at double precision, event text, outcome text, reason text, uid uuid,"
-            "       method text, address text, user_agent text, request_id text)",
+            "       method text, address text, user_agent text, request_id text, count integer)",
     },
     /* The role of httpd may not delete events; the function does, from an age of a day on. */
     [EXPIRE] = {
@@ -98,9 +99,9 @@ apr_status_t cloudep_events_store(cloudep_db_t *db, apr_pool_t *p, char *const *
     return cloudep_db_run(db, p, NULL, &statements[STORE], CLOUDEP_ARGS(array));
 }
 
-apr_status_t cloudep_events_expire(cloudep_db_t *db, apr_pool_t *p, int seconds)
+apr_status_t cloudep_events_expire(cloudep_db_t *db, apr_pool_t *p, int seconds, int *removed)
 {
-    return cloudep_db_run(db, p, NULL, &statements[EXPIRE], CLOUDEP_ARGS(cloudep_arg_seconds(p, seconds)));
+    return cloudep_db_number(removed, p, db, &statements[EXPIRE], CLOUDEP_ARGS(cloudep_arg_seconds(p, seconds)));
 }
 
 apr_status_t cloudep_events_erase(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid)

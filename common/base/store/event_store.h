@@ -42,10 +42,14 @@ apr_status_t cloudep_events_store(cloudep_db_t *db, apr_pool_t *p, char *const *
  */
 apr_status_t cloudep_events_erase(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid);
 
+#define CLOUDEP_EVENTS_EXPIRED_AT_ONCE 2000 /* as cloudep.expire_events() has it */
+
 /**
- * Removes events older than so many seconds, some thousand of each tenant at a time; never those of the last day.
+ * Removes events older than so many seconds, CLOUDEP_EVENTS_EXPIRED_AT_ONCE of each tenant; never those of the last
+ * day.
+ * @param removed set to how many: with fewer than that number none are left
  * @return as cloudep_db_run
  */
-apr_status_t cloudep_events_expire(cloudep_db_t *db, apr_pool_t *p, int seconds);
+apr_status_t cloudep_events_expire(cloudep_db_t *db, apr_pool_t *p, int seconds, int *removed);
 
 #endif

@@ -3,7 +3,6 @@
  */
 #include "base/store/link_store.h"
 
-#include "base/store/lockout_store.h"
 #include "base/store/password_store.h"
 #include "base/store/sql.h"
 #include "base/store/statements.h"
@@ -107,8 +106,8 @@ static const cloudep_statement_t statements[] = {
             "  USING used"
             "  WHERE credential.tenant_id = used.tenant_id"
             "    AND credential.uid = used.uid"
-            "), passwords AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_PASSWORD, "used")
-            "), factors AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "used")
+            "), passwords AS (" CLOUDEP_SQL_FORGET_FAILURES(CLOUDEP_BUDGET_PASSWORD, "used")
+            "), factors AS (" CLOUDEP_SQL_FORGET_FAILURES(CLOUDEP_BUDGET_FACTOR, "used")
             "), mail AS (" CLOUDEP_SQL_ENQUEUE("used") ")"
             " SELECT uid FROM used",
     },

@@ -20,7 +20,8 @@ static const cloudep_statement_t statements[] = {
     [LIVE] = {
         .label = "sessions_alive",
         .sql =
-            "SELECT asked.place, session.amr, " CLOUDEP_SQL_PROOFS("session", "totp")
+            "SELECT asked.place, session.amr, " CLOUDEP_SQL_PROOFS("session", "totp") ","
+            "       " CLOUDEP_SQL_TURN("session")
             " FROM unnest((SELECT %s::uuid[]), (SELECT %s::uuid[]), (SELECT %s::uuid[]))"
             "      WITH ORDINALITY AS asked (tenant_id, id, uid, place)"
             " JOIN cloudep.sessions AS session"
@@ -38,7 +39,7 @@ static const cloudep_statement_t statements[] = {
     },
 };
 /* clang-format on */
-enum { PLACE, AMR, PROOFS };
+enum { PLACE, AMR, PROOFS, TURN = PROOFS + CLOUDEP_PROOF_COLUMN_COUNT };
 const cloudep_statement_list_t cloudep_liveness_statements = CLOUDEP_STATEMENT_LIST(statements);
 
 /* "{a,b,c}" of one member of each key; UUIDs need no quotes. */
@@ -69,6 +70,7 @@ apr_status_t cloudep_sessions_look_up(cloudep_session_state_t *states, apr_pool_
             states[i].live = 1;
             states[i].amr = cloudep_cell(rows, row, AMR);
             cloudep_record_read(&states[i].proofs, p, &cloudep_proofs_record, rows, row, PROOFS);
+            cloudep_record_read(&states[i].turn, p, &cloudep_turn_record, rows, row, TURN);
         }
     }
     return rv;

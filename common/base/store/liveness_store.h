@@ -17,6 +17,7 @@ typedef struct cloudep_session_state_t {
     int live;        /* the session goes on and its member is active; else the rest is not set */
     const char *amr; /* space separated, RFC 8176 */
     cloudep_proofs_t proofs;
+    cloudep_turn_t turn;
 } cloudep_session_state_t;
 
 /**

@@ -129,7 +129,7 @@ static const cloudep_statement_t statements[] = {
             "  WHERE session.tenant_id = before.tenant_id"
             "    AND session.uid = before.uid"
             "    AND session.mfa_at IS NOT NULL"
-            "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "found")
+            "), unlocked AS (" CLOUDEP_SQL_FORGET_FAILURES(CLOUDEP_BUDGET_FACTOR, "found")
             "), reset AS ("
             "  SELECT tenant_id, uid, email, language"
             "  FROM before"

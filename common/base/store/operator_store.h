@@ -284,9 +284,10 @@ cloudep_operator_end_t cloudep_operator_session_revoke;
 /* ---- Lockouts and events ------------------------------------------------------------------------------------ */
 
 #define CLOUDEP_OPERATOR_LOCKOUT_COLUMNS(FIRST, NEXT, lockout) \
-    FIRST(TEXT, key, lockout ".kind || '/' || " lockout ".subject") \
+    FIRST(TEXT, key, lockout ".kind || '/' || " lockout ".subject || '/' || " lockout ".network") \
     NEXT(TEXT, kind, lockout ".kind") \
     NEXT(TEXT, subject, lockout ".subject") \
+    NEXT(TEXT, network, lockout ".network") /* "": all networks that are not known to the account */ \
     NEXT(INTEGER, failures, lockout ".failures") \
     NEXT(TEXT, last_at, CLOUDEP_SQL_RFC3339(lockout ".last_at")) \
     NEXT(TEXT, blocked_until, CLOUDEP_SQL_RFC3339(lockout ".blocked_until"))

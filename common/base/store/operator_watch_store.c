@@ -17,21 +17,22 @@ enum { LOCKOUT_LIST, LOCKOUT_CLEAR, EVENT_LIST };
 
 /* clang-format off */
 
-/* A lockout's key, "kind/subject", taken apart; the subject may hold any character. One argument each. */
+/* A lockout's key, "kind/subject/network", taken apart; a network may have a "/" too. One argument each. */
 #define KIND_OF_KEY "split_part(%s, '/', 1)"
-#define SUBJECT_OF_KEY "regexp_replace(%s, '^[^/]*/?', '')"
+#define SUBJECT_OF_KEY "split_part(%s, '/', 2)"
+#define NETWORK_OF_KEY "regexp_replace(%s, '^[^/]*/?[^/]*/?', '')"
 
 static const cloudep_statement_t statements[] = {
     [LOCKOUT_LIST] = {
         .label = "operator_lockout_list",
         .sql =
             "SELECT " CLOUDEP_OPERATOR_LOCKOUT_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "lockout")
-            " FROM cloudep.lockouts AS lockout"
+            " FROM cloudep.budgets AS lockout"
             " WHERE lockout.tenant_id = %s::uuid"
             "   AND (%s::boolean OR lockout.blocked_until > now())"
-            "   AND (lockout.kind, lockout.subject)"
-            "       > (coalesce(" KIND_OF_KEY ", ''), coalesce(" SUBJECT_OF_KEY ", ''))"
-            " ORDER BY lockout.kind, lockout.subject"
+            "   AND (lockout.kind, lockout.subject, lockout.network)"
+            "       > (coalesce(" KIND_OF_KEY ", ''), coalesce(" SUBJECT_OF_KEY ", ''), coalesce(" NETWORK_OF_KEY ", ''))"
+            " ORDER BY lockout.kind, lockout.subject, lockout.network"
             " LIMIT %s::integer",
         .repeatable = 1,
     },
@@ -39,9 +40,11 @@ static const cloudep_statement_t statements[] = {
         .label = "operator_lockout_clear",
         .sql =
             "WITH cleared AS ("
-            "  DELETE FROM cloudep.lockouts AS lockout"
+            "  DELETE FROM cloudep.budgets AS lockout"
             "  WHERE lockout.tenant_id = %s::uuid"
-            "    AND ((lockout.kind = " KIND_OF_KEY " AND lockout.subject = " SUBJECT_OF_KEY ")"
+            "    AND ((lockout.kind = " KIND_OF_KEY
+            "          AND lockout.subject = " SUBJECT_OF_KEY
+            "          AND lockout.network = " NETWORK_OF_KEY ")"
             "      OR lockout.subject = lower(%s)"
             "      OR %s::boolean)"
             "  RETURNING lockout.kind"
@@ -71,15 +74,15 @@ apr_status_t cloudep_operator_lockout_list(cloudep_db_t *db, apr_pool_t *p, apr_
 {
     return cloudep_record_list(list, p, db, &cloudep_operator_lockout_record, &statements[LOCKOUT_LIST],
                                CLOUDEP_ARGS(filter->tenant_id, cloudep_arg_boolean(filter->over), filter->after,
-                                            filter->after, apr_itoa(p, filter->limit)));
+                                            filter->after, filter->after, apr_itoa(p, filter->limit)));
 }
 
 apr_status_t cloudep_operator_lockout_clear(cloudep_db_t *db, apr_pool_t *p, int *count,
                                             const cloudep_operator_selection_t *selection)
 {
     return cloudep_db_number(count, p, db, &statements[LOCKOUT_CLEAR],
-                             CLOUDEP_ARGS(selection->tenant_id, selection->own, selection->own, selection->uid,
-                                          cloudep_arg_boolean(selection->all)));
+                             CLOUDEP_ARGS(selection->tenant_id, selection->own, selection->own, selection->own,
+                                          selection->uid, cloudep_arg_boolean(selection->all)));
 }
 
 apr_status_t cloudep_operator_event_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list,

@@ -60,7 +60,7 @@ static const cloudep_statement_t statements[] = {
             "  WHERE credential.tenant_id = member.tenant_id"
             "    AND credential.uid = member.uid"
             "    AND member.due"
-            "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_PASSWORD, "member")
+            "), unlocked AS (" CLOUDEP_SQL_FORGET_FAILURES(CLOUDEP_BUDGET_PASSWORD, "member")
             "), mail AS (" CLOUDEP_SQL_ENQUEUE("member") ")"
             " SELECT uid FROM member",
     },

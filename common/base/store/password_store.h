@@ -6,9 +6,6 @@
 
 #include "base/store/member_store.h"
 
-/* The kind of lockout that wrong passwords of an account are counted under; its subject is the uid. */
-#define CLOUDEP_LOCKOUT_PASSWORD "password"
-
 /* What a member who wants to change the password has. */
 typedef struct cloudep_password_state_t {
     const cloudep_tenant_t *tenant;

@@ -15,12 +15,40 @@ static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_session_t, columns
 static const cloudep_column_t proof_columns[] = {CLOUDEP_PROOF_COLUMNS(PROOF, PROOF, "", "")};
 const cloudep_record_t cloudep_proofs_record = CLOUDEP_RECORD(cloudep_proofs_t, proof_columns);
 
-enum { OPEN, AGAIN, PRINCIPAL, ROTATE, REAUTHENTICATE, END };
+#define TURN(kind, name, sql) CLOUDEP_COLUMN(cloudep_turn_t, kind, name)
+static const cloudep_column_t turn_columns[] = {CLOUDEP_TURN_COLUMNS(TURN, TURN, "")};
+const cloudep_record_t cloudep_turn_record = CLOUDEP_RECORD(cloudep_turn_t, turn_columns);
+
+enum { OPEN, AGAIN, PRINCIPAL, ROTATE, RENEW, SLIDE, REAUTHENTICATE, END };
 
 /* clang-format off */
 
 /* Of ROTATE: the generation before the present one, which has been that for a short time. */
 #define IN_GRACE "session.refresh_seq = given.seq + 1 AND session.rotated_at > now() - given.grace"
+
+/* Of ROTATE and RENEW: the columns of the next generation, where the present one is turned in. */
+#define NEXT_TURN \
+    "refresh_seq = CASE WHEN session.refresh_seq = given.seq THEN given.seq + 1" \
+    "                   ELSE session.refresh_seq END," \
+    " rotated_at = CASE WHEN session.refresh_seq = given.seq THEN now()" \
+    "                   ELSE session.rotated_at END," \
+    " idle_expires_at = CASE WHEN session.refresh_seq = given.seq" \
+    "                        THEN least(now() + given.idle, session.expires_at)" \
+    "                        ELSE session.idle_expires_at END"
+
+/* Of both: a live session of an active member in a tenant that allows logins. Arguments: tenant_id, id, uid. */
+#define MAY_TURN \
+    "session.tenant_id = %s::uuid" \
+    "   AND session.id = %s::uuid" \
+    "   AND session.uid IS NOT DISTINCT FROM %s::uuid" \
+    "   AND " CLOUDEP_SQL_LIVE("session") \
+    "   AND session.idle_expires_at > now()" \
+    "   AND member.tenant_id = session.tenant_id" \
+    "   AND member.uid = session.uid" \
+    "   AND member.status = 'active'" \
+    "   AND " CLOUDEP_SQL_CURRENT("session", "member") \
+    "   AND tenant.id = session.tenant_id" \
+    "   AND tenant.login"
 
 static const cloudep_statement_t statements[] = {
     [OPEN] = {
@@ -58,6 +86,7 @@ static const cloudep_statement_t statements[] = {
         .label = "session_principal",
         .sql =
             "SELECT session.amr, " CLOUDEP_SQL_PROOFS("session", "totp") ","
+            "       " CLOUDEP_SQL_TURN("session") ","
             "       " CLOUDEP_SQL_MEMBER("member", "totp")
             " FROM cloudep.sessions AS session"
             " LEFT JOIN cloudep.members AS member"
@@ -82,34 +111,55 @@ static const cloudep_statement_t statements[] = {
             "  SELECT %s::integer AS seq, %s::interval AS grace, %s::interval AS idle"
             ")"
             " UPDATE cloudep.sessions AS session"
-            " SET refresh_seq = CASE WHEN session.refresh_seq = given.seq THEN given.seq + 1"
-            "                        ELSE session.refresh_seq END,"
-            "     rotated_at = CASE WHEN session.refresh_seq = given.seq THEN now()"
-            "                       ELSE session.rotated_at END,"
-            "     idle_expires_at = CASE WHEN session.refresh_seq = given.seq"
-            "                            THEN least(now() + given.idle, session.expires_at)"
-            "                            ELSE session.idle_expires_at END,"
+            " SET " NEXT_TURN ","
             "     revoked_at = CASE WHEN session.refresh_seq > given.seq AND NOT (" IN_GRACE ")"
             "                       THEN now() END,"
             "     revoke_reason = CASE WHEN session.refresh_seq > given.seq AND NOT (" IN_GRACE ")"
             "                          THEN 'refresh token reused' END"
             " FROM given, cloudep.members AS member, cloudep.tenants AS tenant"
-            " WHERE session.tenant_id = %s::uuid"
-            "   AND session.id = %s::uuid"
-            "   AND session.uid IS NOT DISTINCT FROM %s::uuid"
+            " WHERE " MAY_TURN
             "   AND session.refresh_seq >= given.seq"
-            "   AND " CLOUDEP_SQL_LIVE("session")
-            "   AND session.idle_expires_at > now()"
-            "   AND member.tenant_id = session.tenant_id"
-            "   AND member.uid = session.uid"
-            "   AND member.status = 'active'"
-            "   AND " CLOUDEP_SQL_CURRENT("session", "member")
-            "   AND tenant.id = session.tenant_id"
-            "   AND tenant.login"
             " RETURNING session.revoked_at IS NOT NULL,"
             "           coalesce(session.rotated_at = now(), false),"
             "           session.amr,"
             "           " CLOUDEP_SQL_SESSION("session"),
+    },
+    [RENEW] = {
+        .label = "session_renew",
+        .sql =
+            "WITH given AS ("
+            "  SELECT %s::integer AS seq, %s::interval AS grace, %s::interval AS idle"
+            ")"
+            " UPDATE cloudep.sessions AS session"
+            " SET " NEXT_TURN
+            " FROM given, cloudep.members AS member, cloudep.tenants AS tenant"
+            " WHERE " MAY_TURN
+            "   AND (session.refresh_seq = given.seq OR " IN_GRACE ")"
+            " RETURNING session.amr, " CLOUDEP_SQL_SESSION("session"),
+    },
+    /* Rows that are locked are passed over, so that two nodes never wait for each other. */
+    [SLIDE] = {
+        .label = "sessions_slide",
+        .sql =
+            "WITH used AS ("
+            "  SELECT session.tenant_id, session.id, least(given.at + %s::interval, session.expires_at) AS ends"
+            "  FROM (SELECT tenant_id, id, to_timestamp(at) AS at"
+            "        FROM unnest((SELECT %s::uuid[]), (SELECT %s::uuid[]), (SELECT %s::bigint[])) AS noted (tenant_id, id, at)"
+            "       ) AS given"
+            "  JOIN cloudep.sessions AS session"
+            "    ON session.tenant_id = given.tenant_id"
+            "    AND session.id = given.id"
+            "  WHERE " CLOUDEP_SQL_LIVE("session")
+            "    AND session.idle_expires_at > given.at"
+            "  FOR NO KEY UPDATE OF session SKIP LOCKED"
+            ")"
+            " UPDATE cloudep.sessions AS session"
+            " SET idle_expires_at = used.ends"
+            " FROM used"
+            " WHERE session.tenant_id = used.tenant_id"
+            "   AND session.id = used.id"
+            "   AND session.idle_expires_at < used.ends",
+        .repeatable = 1,
     },
     [REAUTHENTICATE] = {
         .label = "session_reauthenticate",
@@ -141,11 +191,12 @@ static const cloudep_statement_t statements[] = {
     },
 };
 /* clang-format on */
-/* The columns of OPEN, of AGAIN, of PRINCIPAL, and of ROTATE. */
+/* The columns of OPEN, of AGAIN, of PRINCIPAL, of ROTATE, and of RENEW. */
 enum { ALLOWED, OPENED_SESSION = ALLOWED + 2 };
 enum { AMR_OF_FIRST, AS_OPENED, FIRST_SESSION };
-enum { AMR, PROOFS, MEMBER = PROOFS + CLOUDEP_PROOF_COLUMN_COUNT };
+enum { AMR, PROOFS, TURN_OF = PROOFS + CLOUDEP_PROOF_COLUMN_COUNT, MEMBER = TURN_OF + CLOUDEP_TURN_COLUMN_COUNT };
 enum { REUSED, TURNED, AMR_OF_ROTATED, ROTATED_SESSION };
+enum { AMR_OF_RENEWED, RENEWED_SESSION };
 const cloudep_statement_list_t cloudep_session_statements = CLOUDEP_STATEMENT_LIST(statements);
 
 void cloudep_session_args(cloudep_args_t *args, apr_pool_t *p, const cloudep_session_t *session)
@@ -215,6 +266,7 @@ apr_status_t cloudep_session_principal(cloudep_db_t *db, apr_pool_t *p, cloudep_
     }
     live->amr = cloudep_cell(rows, 0, AMR);
     cloudep_record_read(&live->proofs, p, &cloudep_proofs_record, rows, 0, PROOFS);
+    cloudep_record_read(&live->turn, p, &cloudep_turn_record, rows, 0, TURN_OF);
     rv = cloudep_member_of_row(p, &live->member, rows, 0, MEMBER);
     if (rv == APR_SUCCESS && live->member && live->member->status != CLOUDEP_MEMBER_ACTIVE) {
         return APR_NOTFOUND;
@@ -244,6 +296,43 @@ apr_status_t cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_ses
                : cloudep_cell_true(rows, 0, TURNED) ? CLOUDEP_ROTATED
                                                     : CLOUDEP_ROTATION_REPEATED;
     return APR_SUCCESS;
+}
+
+apr_status_t cloudep_session_renew(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session, int seq, int grace)
+{
+    const cloudep_args_t *args =
+        CLOUDEP_ARGS(apr_itoa(p, seq), cloudep_arg_seconds(p, grace), cloudep_arg_seconds(p, session->idle),
+                     session->tenant_id, session->id, session->uid);
+    cloudep_rows_t *rows;
+    apr_status_t rv = cloudep_db_run_one(db, p, &rows, &statements[RENEW], args);
+
+    if (rv == APR_SUCCESS) {
+        session->amr = cloudep_cell(rows, 0, AMR_OF_RENEWED);
+        cloudep_session_of_row(session, p, rows, 0, RENEWED_SESSION);
+    }
+    return rv;
+}
+
+/* "{a,b,c}" of n texts. */
+static const char *array_of(apr_pool_t *p, const apr_array_header_t *texts)
+{
+    return apr_pstrcat(p, "{", apr_array_pstrcat(p, texts, ','), "}", NULL);
+}
+
+apr_status_t cloudep_sessions_slide(cloudep_db_t *db, apr_pool_t *p, const cloudep_use_t *uses, int n, int idle)
+{
+    apr_array_header_t *tenants = apr_array_make(p, n, sizeof(const char *));
+    apr_array_header_t *ids = apr_array_make(p, n, sizeof(const char *));
+    apr_array_header_t *times = apr_array_make(p, n, sizeof(const char *));
+
+    for (int i = 0; i < n; i++) {
+        APR_ARRAY_PUSH(tenants, const char *) = uses[i].tenant_id;
+        APR_ARRAY_PUSH(ids, const char *) = uses[i].session_id;
+        APR_ARRAY_PUSH(times, const char *) = apr_psprintf(p, "%" APR_INT64_T_FMT, uses[i].at);
+    }
+    return cloudep_db_run(
+        db, p, NULL, &statements[SLIDE],
+        CLOUDEP_ARGS(cloudep_arg_seconds(p, idle), array_of(p, tenants), array_of(p, ids), array_of(p, times)));
 }
 
 apr_status_t cloudep_session_reauthenticated(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id,

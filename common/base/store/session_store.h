@@ -47,6 +47,21 @@ typedef struct cloudep_proofs_t {
 extern const cloudep_record_t cloudep_proofs_record;
 #define CLOUDEP_PROOF_COLUMN_COUNT (0 CLOUDEP_PROOF_COLUMNS(CLOUDEP_COLUMN_ONE, CLOUDEP_COLUMN_ONE, "", ""))
 
+/* Where a session stands, for its cookie. */
+#define CLOUDEP_TURN_COLUMNS(FIRST, NEXT, session) \
+    FIRST(INTEGER, seq, session ".refresh_seq") \
+    NEXT(NUMBER, seconds, /* since that one began */ \
+         "floor(extract(epoch FROM now() - coalesce(" session ".rotated_at, " session ".created_at)))::bigint") \
+    NEXT(NUMBER, idle_left, /* seconds until it ends if nothing happens; 0 or less: it did */ \
+         "ceil(extract(epoch FROM " session ".idle_expires_at - now()))::bigint")
+
+typedef struct cloudep_turn_t {
+    CLOUDEP_TURN_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
+} cloudep_turn_t;
+
+extern const cloudep_record_t cloudep_turn_record;
+#define CLOUDEP_TURN_COLUMN_COUNT (0 CLOUDEP_TURN_COLUMNS(CLOUDEP_COLUMN_ONE, CLOUDEP_COLUMN_ONE, ""))
+
 typedef struct cloudep_session_t {
     const char *tenant_id;
     const char *id;
@@ -91,6 +106,7 @@ typedef struct cloudep_live_session_t {
     const cloudep_member_t *member; /* NULL: the session lives but the member's row is gone */
     const char *amr;
     cloudep_proofs_t proofs;
+    cloudep_turn_t turn;
 } cloudep_live_session_t;
 
 /**
@@ -115,6 +131,25 @@ typedef enum {
  */
 apr_status_t cloudep_session_rotate(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session, int seq, int grace,
                                     cloudep_rotation_e *outcome);
+
+/**
+ * The same for a session that a cookie speaks for: an old generation is refused too, but ends nothing.
+ * @return APR_NOTFOUND: refused; else as cloudep_db_run
+ */
+apr_status_t cloudep_session_renew(cloudep_db_t *db, apr_pool_t *p, cloudep_session_t *session, int seq, int grace);
+
+/* That a session was used. */
+typedef struct cloudep_use_t {
+    const char *tenant_id;
+    const char *session_id;
+    apr_int64_t at; /* Unix seconds */
+} cloudep_use_t;
+
+/**
+ * Has n sessions live for idle seconds from their use on, never longer than their lifetime. Those that had ended by
+ * then stay ended; one whose row another statement holds is left out.
+ */
+apr_status_t cloudep_sessions_slide(cloudep_db_t *db, apr_pool_t *p, const cloudep_use_t *uses, int n, int idle);
 
 /**
  * Notes on a live session of an active member, and on no other, that it was reauthenticated.

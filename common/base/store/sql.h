@@ -15,6 +15,7 @@
 #ifndef CLOUDEP_SQL_H
 #define CLOUDEP_SQL_H
 
+#include "base/store/budget_store.h"
 #include "base/store/generation_store.h"
 #include "base/store/record.h"
 #include "base/store/session_store.h"
@@ -29,6 +30,8 @@
 #define CLOUDEP_SQL_SESSION(session) CLOUDEP_SESSION_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, session)
 #define CLOUDEP_SQL_PROOFS(session, totp) \
     CLOUDEP_PROOF_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, session, totp)
+
+#define CLOUDEP_SQL_TURN(session) CLOUDEP_TURN_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, session)
 
 /* The row of cloudep.totp that CLOUDEP_SQL_MEMBER and CLOUDEP_SQL_PROOFS look at. */
 #define CLOUDEP_SQL_JOIN_TOTP(totp, member) \
@@ -45,10 +48,10 @@
 #define CLOUDEP_SQL_GOOD_LINK(link) link ".used_at IS NULL AND " link ".expires_at > now()"
 
 /*
- * Seconds that a lockout still makes wait, rounded up. clock_timestamp() instead of now(): see lockout_store.c.
+ * Seconds that a budget still makes wait, rounded up. clock_timestamp() instead of now(): see budget_store.c.
  */
-#define CLOUDEP_SQL_WAIT_LEFT(lockout) \
-    "greatest(ceil(extract(epoch FROM " lockout ".blocked_until - clock_timestamp())), 0)::integer"
+#define CLOUDEP_SQL_WAIT_LEFT(budget) \
+    "greatest(ceil(extract(epoch FROM " budget ".blocked_until - clock_timestamp())), 0)::integer"
 
 /* ---- Statements that stand in a CTE ------------------------------------------------------------------------- */
 
@@ -102,13 +105,18 @@
     " WHERE message.channel IS NOT NULL" \
     " RETURNING id"
 
-/* Forgets the failures of a kind (a string literal) of each row of source. No arguments. */
-#define CLOUDEP_SQL_UNLOCK(kind_, source) \
-    "DELETE FROM cloudep.lockouts AS lockout" \
+/* Forgets the failures of a kind (a string literal) of each row of source, wherever they came from. No arguments. */
+#define CLOUDEP_SQL_FORGET_FAILURES(kind_, source) \
+    "DELETE FROM cloudep.budgets AS budget" \
     " USING " source \
-    " WHERE lockout.tenant_id = " source ".tenant_id" \
-    "   AND lockout.kind = '" kind_ "'" \
-    "   AND lockout.subject = " source ".uid::text"
+    " WHERE budget.tenant_id = " source ".tenant_id" \
+    "   AND budget.kind = '" kind_ "'" \
+    "   AND budget.subject = " source ".uid::text"
+
+/* The same of the row that judged. Argument: its network. */
+#define CLOUDEP_SQL_FORGET_FAILURES_AT(kind_, source) \
+    CLOUDEP_SQL_FORGET_FAILURES(kind_, source) \
+    " AND budget.network = %s"
 
 /*
  * Takes one use of the invite that source (with the columns tenant_id, code) names, if it is still good. Returns id. No

@@ -21,6 +21,8 @@ typedef struct cloudep_statement_list_t {
 
 /* The stores, by the names of their files: NAME_store.c. */
 #define CLOUDEP_STORES(X)                                                                                              \
+    X(budget)                                                                                                          \
+    X(clock)                                                                                                           \
     X(contact)                                                                                                         \
     X(credential)                                                                                                      \
     X(event)                                                                                                           \
@@ -28,7 +30,6 @@ typedef struct cloudep_statement_list_t {
     X(identity)                                                                                                        \
     X(link)                                                                                                            \
     X(liveness)                                                                                                        \
-    X(lockout)                                                                                                         \
     X(member)                                                                                                          \
     X(operator)                                                                                                        \
     X(operator_member)                                                                                                 \
@@ -42,7 +43,6 @@ typedef struct cloudep_statement_list_t {
     X(session)                                                                                                         \
     X(sweep)                                                                                                           \
     X(tenant)                                                                                                          \
-    X(throttle)                                                                                                        \
     X(totp)
 
 #define CLOUDEP_STATEMENTS_OF(store) extern const cloudep_statement_list_t cloudep_##store##_statements;

@@ -5,7 +5,6 @@
 
 #include <apr_strings.h>
 #include "base/store/link_store.h"
-#include "base/store/lockout_store.h"
 #include "base/store/sql.h"
 #include "base/store/statements.h"
 
@@ -70,11 +69,11 @@ enum { LOAD, BEGIN, CONFIRM, RENEW_CODES, REMOVE, STEP_UP_BY_STEP, STEP_UP_BY_CO
     "   AND code.used_at IS NULL" \
     " RETURNING code.tenant_id, code.uid, " member ".generation"
 
-/* Arguments: ACTIVE_MEMBER's, the burn's, ENQUEUE's, the method, the session's id. */
+/* Arguments: ACTIVE_MEMBER's, the burn's, the budget's network, ENQUEUE's, the method, the session's id. */
 #define STEP_UP(burn) \
     "WITH member AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE") \
     "), burned AS (" burn("member") \
-    "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "burned") \
+    "), unlocked AS (" CLOUDEP_SQL_FORGET_FAILURES_AT(CLOUDEP_BUDGET_FACTOR, "burned") \
     "), mail AS (" CLOUDEP_SQL_ENQUEUE("burned") \
     "), stepped_up AS (" \
     "  UPDATE cloudep.sessions AS session" \
@@ -114,13 +113,13 @@ enum { LOAD, BEGIN, CONFIRM, RENEW_CODES, REMOVE, STEP_UP_BY_STEP, STEP_UP_BY_CO
 
 /*
  * One row, with or without a session in it, to tell a member who is gone from a proof that is used. Arguments:
- * ACTIVE_MEMBER's, OF_GENERATION's, the burn's, ENQUEUE's, OPEN_SESSION's.
+ * ACTIVE_MEMBER's, OF_GENERATION's, the burn's, the budget's network, ENQUEUE's, OPEN_SESSION's.
  */
 #define LOGIN(burn) \
     "WITH active AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE") \
     "), member AS (" CLOUDEP_SQL_OF_GENERATION("active") \
     "), burned AS (" burn("member") \
-    "), unlocked AS (" CLOUDEP_SQL_UNLOCK(CLOUDEP_LOCKOUT_MFA, "burned") \
+    "), unlocked AS (" CLOUDEP_SQL_FORGET_FAILURES_AT(CLOUDEP_BUDGET_FACTOR, "burned") \
     "), mail AS (" CLOUDEP_SQL_ENQUEUE("burned") \
     "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("burned") \
     "), spent AS (" SPEND_UNDO("opened") ")" \
@@ -315,6 +314,7 @@ static void proof_args(cloudep_args_t *args, apr_pool_t *p, const cloudep_totp_p
     else {
         cloudep_arg(args, proof->code);
     }
+    cloudep_arg(args, proof->network);
     cloudep_message_args(args, message);
 }
 

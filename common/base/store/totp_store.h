@@ -12,7 +12,6 @@
 #include "base/store/session_store.h"
 
 #define CLOUDEP_TOTP_PENDING_LIFETIME 600 /* seconds to confirm an enrolment */
-#define CLOUDEP_LOCKOUT_MFA "mfa"         /* lockout kind of second factors; its subject is the uid */
 
 /* clang-format off */
 
@@ -66,9 +65,10 @@ typedef struct cloudep_totp_t {
 
 /* A second factor that was right, to be burned. */
 typedef struct cloudep_totp_proof_t {
-    const char *secret; /* of a TOTP code: the sealed secret it was checked with; NULL for a backup code */
-    apr_int64_t step;   /* of a TOTP code */
-    const char *code;   /* of a backup code: its stored text */
+    const char *secret;  /* of a TOTP code: the sealed secret it was checked with; NULL for a backup code */
+    apr_int64_t step;    /* of a TOTP code */
+    const char *code;    /* of a backup code: its stored text */
+    const char *network; /* of the budget that judged it: its failures are forgotten */
 } cloudep_totp_proof_t;
 
 /** @return APR_NOTFOUND: no such member; CLOUDEP_EDATA: a row that cannot be; else as cloudep_db_run */

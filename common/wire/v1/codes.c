@@ -66,6 +66,10 @@ static const row_t rows[] = {
         "the access token is invalid, expired or revoked", "access token 無效、已過期或已撤銷"}},
     [CLOUDEP_REFRESH_TOKEN_INVALID] = {401, AUTH, 501, 0, {
         "the refresh token is invalid, expired or revoked", "refresh token 無效、已過期或已撤銷"}},
+    [CLOUDEP_XSRF_REQUIRED] = {400, GATEWAY, 101, 1, {
+        "the header of the XSRF token is missing or wrong: send the value of its cookie", "缺少 XSRF 標頭或其值不正確:請送出 XSRF cookie 的值"}},
+    [CLOUDEP_CROSS_SITE] = {403, GATEWAY, 505, 1, {
+        "the request was made by another site", "此請求由其他網站發出"}},
     [CLOUDEP_IDENTITY_HEADERS_INVALID] = {401, OWN, 501, 0, {
         "X-Tenant-ID and X-UID must be UUIDs", "X-Tenant-ID 與 X-UID 必須是 UUID"}},
     [CLOUDEP_MEMBER_INACTIVE] = {401, OWN, 501, 0, {
@@ -130,6 +134,8 @@ static const row_t rows[] = {
         "too many wrong passwords, wait before the next", "密碼錯誤次數過多,請稍後再試"}},
     [CLOUDEP_TOO_MANY_FACTORS] = {429, OWN, 604, 0, {
         "too many wrong codes, wait before the next", "驗證碼錯誤次數過多,請稍後再試"}},
+    [CLOUDEP_TOO_MANY_GUESSES] = {429, OWN, 604, 0, {
+        "too many wrong guesses, wait before the next", "錯誤次數過多,請稍後再試"}},
     [CLOUDEP_TOO_MANY_STARTS] = {429, AUTH, 604, 0, {
         "too many social logins were started, try again later", "社群登入次數過多,請稍後再試"}},
     [CLOUDEP_STATE_INVALID] = {400, AUTH, 101, 0, {
@@ -159,7 +165,7 @@ static const row_t rows[] = {
     [CLOUDEP_CODE_COOLDOWN] = {429, OWN, 604, 0, {
         "a code was sent a moment ago", "驗證碼剛剛已寄出"}},
     [CLOUDEP_CODES_USED_UP] = {429, OWN, 604, 0, {
-        "too many wrong codes; wait for the challenge to expire", "驗證碼錯誤次數過多;請等待 challenge 到期"}},
+        "no further code for now, wait for one to expire", "目前無法再寄送驗證碼,請等待其中一組到期"}},
     [CLOUDEP_TOO_MANY_CODES] = {429, OWN, 604, 0, {
         "too many codes were sent, try again later", "寄出的驗證碼過多,請稍後再試"}},
     [CLOUDEP_DAILY_CODES_USED_UP] = {429, MEMBER, 310, 0, {

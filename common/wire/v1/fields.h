@@ -10,7 +10,7 @@
 
 /* clang-format off */
 #define CLOUDEP_V1_TENANT(input) \
-    {.name = "tenant_slug", .type = CLOUDEP_FIELD_SLUG, .flags = CLOUDEP_FIELD_REQUIRED, \
+    {.name = "tenant_slug", .type = CLOUDEP_FIELD_SLUG, .flags = CLOUDEP_FIELD_REQUIRED | CLOUDEP_FIELD_TENANT, \
      .at = offsetof(input, tenant_slug)}
 
 #define CLOUDEP_V1_INVITE(input) \

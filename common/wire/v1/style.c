@@ -5,8 +5,11 @@
 
 #include <apr_strings.h>
 #include "access/authn.h"
+#include "access/delivery.h"
+#include "access/place.h"
 #include "base/text/json.h"
 #include "core/request.h"
+#include "flow/session.h"
 #include "service/token.h"
 
 #define ENGLISH NULL
@@ -78,10 +81,31 @@ static const char *code_of(const cloudep_call_t *call, cloudep_outcome_t outcome
 const cloudep_style_t cloudep_v1 = {
     .name = "v1", .authenticate = authenticate, .answer = answer, .refuse = refuse, .code = code_of};
 
+/* The session that the browser was in until now ends: its cookie is gone, so nobody could end it any more. */
+static cloudep_outcome_t give_cookie(cloudep_call_t *call, const cloudep_session_t *session)
+{
+    const cloudep_principal_t *before = NULL;
+    cloudep_outcome_t outcome = cloudep_give_session(call->r, session);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if (!cloudep_failed(cloudep_authenticate(call->r, 0, &before)) && strcmp(before->session_id, session->id) != 0) {
+        (void)cloudep_logout(call->ctx, before);
+    }
+    call->data = json_pack("{ss}", "uid", session->uid);
+    return cloudep_done();
+}
+
 cloudep_outcome_t cloudep_v1_tokens(cloudep_call_t *call, const cloudep_session_t *session)
 {
     cloudep_tokens_t tokens;
-    cloudep_outcome_t outcome = cloudep_issue_tokens(call->ctx, session, &tokens);
+    cloudep_outcome_t outcome;
+
+    if (cloudep_uses_session_cookie(call->r)) {
+        return give_cookie(call, session);
+    }
+    outcome = cloudep_issue_tokens(call->ctx, session, &tokens);
 
     if (cloudep_failed(outcome)) {
         return outcome;

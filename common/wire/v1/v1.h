@@ -30,7 +30,7 @@ cloudep_v1_code_t cloudep_v1_code(const cloudep_operation_t *operation, cloudep_
 /** The envelope of a refusal, for requests that no operation serves. NULL: it could not be made. */
 const char *cloudep_v1_refusal(request_rec *r, cloudep_v1_code_t code, cloudep_reason_e reason);
 
-/** Answers with the tokens of a session. */
+/** Answers with the tokens of a session; with its uid and the session cookie where that says who asks. */
 CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_v1_tokens(cloudep_call_t *call, const cloudep_session_t *session);
 
 /** Answers with a challenge; expires_in in seconds. */

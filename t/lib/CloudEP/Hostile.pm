@@ -22,9 +22,9 @@ sub server_and_peer {
     my $folder = CloudEP::Test::own_folder('peer');
     my $peer = CloudEP::OIDC->new(peer => 'zitadel', run => $folder, log => "$folder/log")->start;
     my %unlimited = map { $_ => 0 } qw(CloudEPCodesPerTarget CloudEPCodesPerAddress CloudEPCodesPerTenant CloudEPCodeCooldown
-        CloudEPSocialStartsPerAddress CloudEPPasskeyStartsPerAddress CloudEPLoginAttempts CloudEPAddressAttempts);
+        CloudEPSocialStartsPerAddress CloudEPPasskeyStartsPerAddress CloudEPAddressAttempts);
     my $server = CloudEP::Test::own_server(%options, values => {
-            %unlimited, CloudEPMFAAttempts => 100, CloudEPMFAWait => 1, CloudEPMFALongestWait => 1, CloudEPCodeAttempts => 20,
+            %unlimited, CloudEPKnownGuesses => 1_000_000, CloudEPUnknownGuesses => 1_000_000, CloudEPCodeAttempts => 20,
             CloudEPSocialProvider => 'google ' . $peer->issuer . ' 281 none',
             CloudEPExchangeIssuer => $peer->issuer, CloudEPExchangeAudience => 281,
     });

@@ -4,7 +4,7 @@ package CloudEP::Httpd;
 
 use strict;
 use warnings;
-use CloudEP::Process qw(spawn finish alive wait_until run slurp spew);
+use CloudEP::Process qw(capture spawn finish alive wait_until run slurp spew);
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
@@ -134,6 +134,13 @@ sub start {
     });
     $up or die 'httpd does not listen: ', $self->complaints($from), "\n";
     return $self;
+}
+
+# What "apachectl configtest" is: exit status, standard output, standard error.
+sub configtest {
+    my ($self, @more) = @_;
+    my %environment = %{ environment() };
+    return capture(undef, 'env', (map { "$_=$environment{$_}" } sort keys %environment), program(), '-t', '-f', $self->conf, @more);
 }
 
 # What it said that is more than information, from that place of the log on.

@@ -53,7 +53,7 @@ sub totp_rewind {
     my ($server, @members) = @_;
     for my $member (@members) {
         $server->psql("UPDATE cloudep.totp SET last_step = 0 WHERE uid = :'uid'", uid => $member->{uid});
-        $server->psql("DELETE FROM cloudep.lockouts WHERE subject = :'uid' OR kind = 'address' AND tenant_id ="
+        $server->psql("DELETE FROM cloudep.budgets WHERE subject = :'uid' OR kind = 'network' AND tenant_id ="
                 . " (SELECT tenant_id FROM cloudep.members WHERE uid = :'uid')", uid => $member->{uid});
     }
 }

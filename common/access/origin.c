@@ -1,0 +1,76 @@
+/*
+ * origin.c - see origin.h.
+ */
+#include "access/origin.h"
+
+#include <apr_strings.h>
+#include "core/config.h"
+#include "core/runtime.h"
+
+/* The length of an authority (host, or host:port) without the default port of its scheme. */
+static apr_size_t authority_length(const char *authority, int https)
+{
+    const char *port = https ? ":443" : ":80";
+    const apr_size_t length = strlen(authority);
+    const apr_size_t port_length = strlen(port);
+
+    return length > port_length && !strcmp(authority + length - port_length, port) ? length - port_length : length;
+}
+
+int cloudep_is_same_origin(const request_rec *r, const char *origin)
+{
+    const char *issuer = cloudep_config_of(r->server)->issuer;
+    const char *host = apr_table_get(r->headers_in, "Host");
+    const char *colon = origin ? ap_strstr_c(origin, "://") : NULL;
+    const char *authority = colon ? colon + 3 : NULL;
+    apr_size_t scheme, length;
+    int https;
+
+    if (!authority || !host || !issuer) {
+        return 0;
+    }
+    /* A front end may end TLS, so the scheme of the connection says nothing; that of the issuer is the public one. */
+    scheme = (apr_size_t)(authority - origin);
+    if (strncmp(origin, issuer, scheme) != 0) {
+        return 0;
+    }
+    https = !strncmp(issuer, "https:", 6);
+    length = authority_length(authority, https);
+    return length == authority_length(host, https) && !strncasecmp(authority, host, length);
+}
+
+static int is_listed(const apr_array_header_t *listed, const char *origin)
+{
+    for (int i = 0; listed && i < listed->nelts; i++) {
+        if (!strcmp(origin, APR_ARRAY_IDX(listed, i, const char *))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int is_our_own(const request_rec *r, const apr_array_header_t *listed, const char *origin)
+{
+    return is_listed(listed, origin) || cloudep_is_same_origin(r, origin);
+}
+
+int cloudep_may_use_cookie(const request_rec *r, const apr_array_header_t *listed)
+{
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+
+    return origin ? is_our_own(r, listed, origin) : !apr_table_get(r->headers_in, "Upgrade");
+}
+
+int cloudep_is_cross_site(const request_rec *r, const apr_array_header_t *listed)
+{
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+
+    if (!site && !origin) {
+        return 0;
+    }
+    if (site && (!strcmp(site, "same-origin") || !strcmp(site, "none"))) {
+        return origin && !is_our_own(r, listed, origin);
+    }
+    return !origin || !is_our_own(r, listed, origin);
+}
