@@ -46,6 +46,7 @@ static cloudep_outcome_t open_session(cloudep_context_t *ctx, const cloudep_pass
     }
     (*session)->generation = owner->member->generation;
     (*session)->mfa_method = CLOUDEP_MFA_PASSKEY;
+    /* 7.2 step 24, step 25: both by one statement, of a challenge that is used up */
     rv = cloudep_passkey_login(cloudep_database(ctx), ctx->p, &proof->use, *session, proof->notice);
     if (rv == CLOUDEP_EREFUSED) {
         return cloudep_refuse(CLOUDEP_LOGIN_REFUSED);

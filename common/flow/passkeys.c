@@ -117,8 +117,9 @@ static cloudep_outcome_t store(cloudep_context_t *ctx, const cloudep_principal_t
                                                                                  "passkey_added", passkey->name))) {
         return outcome;
     }
+    /* 7.1 step 29 */
     rv = cloudep_passkey_add(cloudep_database(ctx), ctx->p, id, who->tenant_id, who->uid, generation, passkey, notice);
-    if (rv == CLOUDEP_ECONFLICT) {
+    if (rv == CLOUDEP_ECONFLICT) { /* 7.1 step 26 */
         return cloudep_refuse(CLOUDEP_PASSKEY_TAKEN);
     }
     if (rv == CLOUDEP_ECHANGED) {

@@ -180,9 +180,10 @@ cloudep_outcome_t cloudep_passkey_verify_new(cloudep_context_t *ctx, const cloud
 /* Whether the authenticator means the passkey's member. The handle may be left out where the passkeys were named. */
 static int is_owner(const cloudep_passkey_owner_t *owner, const char *user_handle, const char *uid)
 {
-    if (uid && strcmp(uid, owner->member->uid)) {
+    if (uid && strcmp(uid, owner->member->uid)) { /* 7.2 step 5: those that were named are the member's */
         return 0;
     }
+    /* 7.2 step 6 */
     return user_handle ? owner->user_handle && !strcmp(user_handle, owner->user_handle) : uid != NULL;
 }
 

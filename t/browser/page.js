@@ -3,12 +3,14 @@
 
 'use strict';
 
+/* 7.1 step 2, step 3, step 4 */
 async function create(options, extra) {
     const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(options);
     const credential = await navigator.credentials.create({ publicKey, ...extra });
     return credential.toJSON();
 }
 
+/* 7.2 step 2, step 3, step 4 */
 async function get(options, extra) {
     const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
     const credential = await navigator.credentials.get({ publicKey, ...extra });

@@ -39,6 +39,7 @@ static json_t *descriptors(const apr_array_header_t *passkeys)
     return list;
 }
 
+/* 7.2 step 1 */
 json_t *cloudep_v1_passkey_request(const cloudep_passkey_options_t *options)
 {
     return json_pack("{ss,so,ss,so,ss}", "challenge", options->challenge, "timeout", timeout_of(options), "rpId",
@@ -46,6 +47,7 @@ json_t *cloudep_v1_passkey_request(const cloudep_passkey_options_t *options)
                      "required");
 }
 
+/* 7.1 step 1 */
 json_t *cloudep_v1_passkey_creation(const cloudep_passkey_start_t *start)
 {
     const cloudep_passkey_options_t *options = &start->options;
