@@ -70,8 +70,8 @@ cmp_ok($server->value("SELECT sign_count FROM cloudep.passkeys WHERE id = :'id'"
 my $now = $server->value("SELECT sign_count FROM cloudep.passkeys WHERE id = :'id'", id => $id) + 1;
 $server->psql("UPDATE cloudep.passkeys SET sign_count = $now WHERE id = :'id'", id => $id);
 is(reason(outcome(log_in($ada), 401, 28501000, 'a counter that stands still')), 'passkey_copied', 'went back as well');
-my $cloud = $browser->authenticator(synced => 1);
-$browser->remove_authenticator($device);
+$browser->remove_authenticator($device);    # Chromium has room for one on the device
+$browser->authenticator(synced => 1);
 my $eve = register_member(server => $server);
 my $synced = outcome(add($eve), 200, 102000, 'a synced passkey')->data->{id};
 $server->psql("UPDATE cloudep.passkeys SET sign_count = 1000 WHERE id = :'id'", id => $synced);
