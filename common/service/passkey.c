@@ -309,7 +309,7 @@ cloudep_outcome_t cloudep_passkey_verify(cloudep_context_t *ctx, const cloudep_c
                                          const cloudep_passkey_assertion_t *in, apr_size_t field, const char *uid,
                                          cloudep_passkey_proof_t *proof)
 {
-    cloudep_webauthn_assertion_t assertion;
+    cloudep_webauthn_assertion_t assertion = {0};
     cloudep_outcome_t outcome;
 
     cloudep_note(ctx, NULL, NULL, CLOUDEP_MFA_PASSKEY);

@@ -72,7 +72,7 @@ my $mine = { %{ assertion(userHandle => encode_base64url("handle of $member->{ui
 is(reason(outcome(client->post($login, { tenant_slug => $tenant->{slug}, challenge_id => begin('a challenge')->{challenge_id}, credential => $mine }), 401, 28501000,
             'an answer that nobody signed')), 'passkey_refused', 'is refused');
 is(reason(outcome(client->post($login, { tenant_slug => $tenant->{slug}, challenge_id => begin('a challenge')->{challenge_id},
-                credential => { %{ assertion() }, id => $id } }), 401, 28501000, "another member's handle")), 'passkey_unknown', 'does not fit the passkey');
+                    credential => { %{ assertion() }, id => $id } }), 401, 28501000, "another member's handle")), 'passkey_unknown', 'does not fit the passkey');
 my $away = tenant();
 is(reason(outcome(client->post($login, { tenant_slug => $away->{slug}, challenge_id => begin('a challenge')->{challenge_id}, credential => $mine }), 403, 28505000,
             "another tenant's challenge")), 'challenge_mismatch', 'is none here');

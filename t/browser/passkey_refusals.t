@@ -97,9 +97,33 @@ set('generation = generation + 1', $eve);
 is(reason(outcome($eve->{client}->post("$me/finish", { challenge_id => $start->{challenge_id}, credential => $new }), 409, 29309000, 'a registration from before a change of the credentials')),
     'credentials_changed', 'adds nothing');
 is(value('ways_in', $eve), 2, 'and no way in');
-$server->psql("UPDATE cloudep.passkeys SET credential_id = :'id' WHERE id = :'old'", id => $new->{id}, old => $synced);
-$start = begin($eve);
-$body = answer($eve, $start);
+
+# The same while the statement waits for the member's row: what was read before counts for nothing.
+sub changes { return $pg->hold(1, "UPDATE cloudep.members SET generation = generation + 1 WHERE uid = :'uid'", uid => $_[0]{uid}) }
+my $fay = register_member(server => $server);
+outcome(add($fay), 200, 102000, 'a passkey');
+my $opened = outcome(log_in($fay), 200, 102000, 'logs in')->data;
+$body = answer($fay, begin($fay));
+my $holder = changes($fay);
+is(reason(outcome($client->post("$auth/login/passkey", $body), 401, 28501000, 'a login while credentials change')), 'credentials_changed', 'opens nothing');
+waitpid $holder, 0;
+$start = $fay->{client}->post("$me/start")->data;
+delete $start->{public_key}{excludeCredentials};
+$new = created($start);
+$holder = changes($fay);
+is(reason(outcome($fay->{client}->post("$me/finish", { challenge_id => $start->{challenge_id}, credential => $new }), 409, 29309000, 'a registration meanwhile')),
+    'credentials_changed', 'adds nothing');
+waitpid $holder, 0;
+
+# What fails for want of a database gives the challenge back. The key stored is that of the passkey before: it matches no answer.
+$body = answer($fay, begin($fay));
+$server->psql("UPDATE cloudep.passkeys SET credential_id = :'id' WHERE uid = :'uid'", id => $body->{credential}{id}, uid => $fay->{uid});
+set("user_handle = '$body->{credential}{response}{userHandle}'", $fay);
+$server->psql('REVOKE SELECT ON cloudep.passkeys FROM cloudep_app');
+outcome($client->post("$auth/login/passkey", $body), 500, 28201000, 'a login that the database fails');
+$server->psql('GRANT SELECT ON cloudep.passkeys TO cloudep_app');
+is(reason(outcome($client->post("$auth/login/passkey", $body), 401, 28501000, 'may be repeated')), 'passkey_refused', 'as its own answer shows');
+is(reason(outcome($client->post("$auth/login/passkey", $body), 404, 28301000, 'once')), 'challenge_gone', 'then it is over');
 
 # ---- registered already
 
@@ -151,4 +175,5 @@ is(value('ways_in', $bob), 1, 'which is the last');
 $browser->open("http://127.0.0.1:$server->{port}/page.html");
 like(eval { created($ada->{client}->post("$me/start")->data); 'made' } // $@, qr/^(?:SecurityError|NotAllowedError|TypeError)/, 'a page on another host makes no passkey');
 
+expect_log(qr/CE101: looking up the passkey failed/, qr/permission denied|42501/);
 finish();
