@@ -29,7 +29,10 @@ OPTIMISE  ?= -O2 -g
 SANITIZE  ?=
 INCLUDES := -isystem $(shell $(APXS) -q INCLUDEDIR) $(patsubst -I%,-isystem %,$(shell $(APR_CONFIG) --includes) \
             $(shell $(APU_CONFIG) --includes)) -isystem $(shell $(PG_CONFIG) --includedir) -Icommon
-CPPFLAGS_ALL = $(APR_CPPFLAGS) $(INCLUDES) -DCLOUDEP_DATADIR='"$(DATADIR)"' $(CPPFLAGS)
+# The number of the last migration, which the modules need.
+SCHEMA := $(shell ls sql | sed -n 's/^0*\([1-9][0-9]*\)_.*\.sql$$/\1/p' | sort -n | tail -1)
+CPPFLAGS_ALL = $(APR_CPPFLAGS) $(INCLUDES) -DCLOUDEP_DATADIR='"$(DATADIR)"' \
+               -DCLOUDEP_SCHEMA_VERSION=$(SCHEMA) $(CPPFLAGS)
 CFLAGS_ALL := -std=gnu11 -fPIC -fvisibility=hidden $(OPTIMISE) $(WARNINGS) $(if $(SANITIZE),,$(HARDENING)) \
               $(SANITIZE) $(CFLAGS)
 LDFLAGS_ALL := -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
@@ -65,6 +68,8 @@ unit: $(TESTS) $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(BUILD)/common/core/dbd_check.o: $(wildcard sql/*.sql)
 
 $(ARCHIVE): $(call objects,$(BASE))
 	@rm -f $@

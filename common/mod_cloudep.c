@@ -19,9 +19,11 @@
 #include "base/version.h"
 #include "core/account_url.h"
 #include "core/ca_file.h"
+#include "core/check.h"
 #include "core/config.h"
 #include "core/db_pool.h"
 #include "core/dbd.h"
+#include "core/dbd_check.h"
 #include "core/http.h"
 #include "core/keys.h"
 #include "core/kept_files.h"
@@ -117,12 +119,15 @@ static apr_status_t start_events(server_rec *main_server, apr_pool_t *pchild)
 
 /* In the order in which they are made; see core/parts.h. */
 static const cloudep_part_t parts[] = {
-    {"database", "CloudEPDatabase", CLOUDEP_NEEDS_DATABASE, cloudep_dbd_prepare, has_database, make_database},
+    {"database", "CloudEPDatabase", CLOUDEP_NEEDS_DATABASE, cloudep_dbd_prepare, has_database, make_database,
+     .check = cloudep_dbd_check},
     {"memcached", "CloudEPMemcacheServer", CLOUDEP_NEEDS_CACHE, cloudep_memcached_prepare, cloudep_memcached_is_on,
-     cloudep_memcached_child_init},
-    {"signing key", "CloudEPSigningKeys", CLOUDEP_NEEDS_SIGNING, cloudep_signing_keys_prepare, cloudep_can_sign},
+     cloudep_memcached_child_init, .check = cloudep_memcached_check},
+    {"signing key", "CloudEPSigningKeys", CLOUDEP_NEEDS_SIGNING, cloudep_signing_keys_prepare, cloudep_can_sign,
+     .check = cloudep_signing_keys_check},
     {"verifying key", NULL, CLOUDEP_NEEDS_VERIFYING, .is_on = cloudep_can_verify},
-    {"sealing key", "CloudEPSealingKeys", CLOUDEP_NEEDS_SEALING, cloudep_sealing_keys_prepare, cloudep_can_seal},
+    {"sealing key", "CloudEPSealingKeys", CLOUDEP_NEEDS_SEALING, cloudep_sealing_keys_prepare, cloudep_can_seal,
+     .check = cloudep_sealing_keys_check},
     {"session cookies", NULL, CLOUDEP_NEEDS_SESSION_KEYS, cloudep_session_keys_prepare, cloudep_has_session_keys},
     {"refresh tokens", .needs = CLOUDEP_NEEDS_SIGNING, .prepare = cloudep_refresh_keys_prepare},
     {"outgoing HTTP", .prepare = cloudep_ca_file_prepare, .child_init = make_http},
@@ -133,8 +138,10 @@ static const cloudep_part_t parts[] = {
     {"ZITADEL", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_zitadel_prepare,
      .child_init = cloudep_zitadel_child_init},
     {"account pages", .prepare = cloudep_account_url_prepare},
-    {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, cloudep_outbox_prepare, cloudep_outbox_has_mail},
-    {"SMS", "CloudEPSMSTransport", CLOUDEP_NEEDS_SMS, .is_on = cloudep_outbox_has_sms},
+    {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, cloudep_outbox_prepare, cloudep_outbox_has_mail,
+     .check = cloudep_outbox_check_mail},
+    {"SMS", "CloudEPSMSTransport", CLOUDEP_NEEDS_SMS, .is_on = cloudep_outbox_has_sms,
+     .check = cloudep_outbox_check_sms},
     {"social login", "CloudEPSocialProvider", CLOUDEP_NEEDS_SOCIAL, cloudep_oidc_prepare, cloudep_oidc_has_social,
      cloudep_oidc_child_init},
     {"token/exchange", "CloudEPExchangeIssuer", CLOUDEP_NEEDS_EXCHANGE, .is_on = cloudep_oidc_has_exchange},
@@ -303,10 +310,35 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     return OK;
 }
 
+/* A cloudep_server_fn: what "cloudepctl check" wants to know of a server. */
+static void check_server(server_rec *s, const cloudep_config_t *config, void *p)
+{
+    for (size_t i = 0; config->is_set && i < PARTS; i++) {
+        const char *said = "it failed, without a reason";
+        apr_status_t rv;
+
+        if (parts[i].directive && (config->off & parts[i].needs)) {
+            cloudep_check_say(p, s, parts[i].name, "off", apr_pstrcat(p, "not configured: ", parts[i].directive, NULL));
+        }
+        else if (parts[i].check) {
+            rv = parts[i].check(s, config, p, &said);
+            cloudep_check_say(p, s, parts[i].name, rv == APR_SUCCESS ? "good" : "bad", said);
+        }
+    }
+}
+
 /* The end of "apachectl configtest". */
 static void test_config(apr_pool_t *pconf, server_rec *main_server)
 {
     cloudep_tell_doubts(main_server, pconf);
+    if (!cloudep_check_is_wanted()) {
+        return;
+    }
+    if (cloudep_check_become_user() != APR_SUCCESS) {
+        cloudep_check_say(pconf, main_server, "user", "bad", "User and Group: this process cannot become them");
+        return;
+    }
+    cloudep_each_runtime(main_server, check_server, pconf);
 }
 
 /* Says once which version this is, what is off, and what hardly was meant. */

@@ -79,6 +79,11 @@ call 200 POST /members/me/verifications/phone/start "$(body target "$phone")"
 challenge=$(field challenge_id)
 call 200 POST /members/me/verifications/phone/confirm "$(body challenge_id "$challenge" code "$(code_for "$phone" sms)")"
 
+# ---- Who is in, and what happened: the newest first, in pages. All other sessions can be ended.
+call 200 GET '/members/me/sessions?limit=10'
+call 200 DELETE /members/me/sessions
+call 200 GET /members/me/events
+
 # ---- New tokens for the refresh token, which is used up by that.
 call 200 POST /auth/token/refresh "$(body refresh_token "$refresh")"
 access=$(field access_token)

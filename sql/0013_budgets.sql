@@ -82,8 +82,14 @@ CREATE FUNCTION cloudep.session_ended() RETURNS trigger
 AS $$
 DECLARE
     place text := cloudep.network_of(NEW.address);
+    this text := concat_ws(' ', NEW.tenant_id, NEW.uid, place, NEW.revoke_reason, statement_timestamp());
     lives boolean;
 BEGIN
+    -- A statement may end thousands of sessions of one network: one look is enough for all of them.
+    IF current_setting('cloudep.session_ended', true) = this THEN
+        RETURN NULL;
+    END IF;
+    PERFORM set_config('cloudep.session_ended', this, true);
     PERFORM FROM cloudep.known_networks AS known
     JOIN cloudep.members AS member
       ON member.tenant_id = known.tenant_id

@@ -11,10 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cloudepctl_command_t *const groups[] = {
-    cloudepctl_migrate_commands, cloudepctl_tenant_commands,  cloudepctl_invite_commands,
-    cloudepctl_member_commands,  cloudepctl_session_commands, cloudepctl_watch_commands,
-    cloudepctl_mail_commands,    cloudepctl_key_commands,     NULL};
+static const cloudepctl_command_t *const groups[] = {cloudepctl_migrate_commands, cloudepctl_tenant_commands,
+                                                     cloudepctl_invite_commands,  cloudepctl_member_commands,
+                                                     cloudepctl_session_commands, cloudepctl_watch_commands,
+                                                     cloudepctl_mail_commands,    cloudepctl_key_commands,
+                                                     cloudepctl_check_commands,   NULL};
 
 static const cloudepctl_command_t *find(const char *noun, const char *verb, int *noun_known)
 {
@@ -122,7 +123,7 @@ int main(int argc, const char *const *argv)
     ctl.options = apr_hash_make(ctl.pool);
     cloudepctl_database_init(&ctl);
     code = run(&ctl, argc, argv);
-    if (code != CLOUDEPCTL_DONE) {
+    if (code != CLOUDEPCTL_DONE && !ctl.told) {
         cloudepctl_print_error(&ctl, code);
     }
     apr_pool_destroy(ctl.pool);

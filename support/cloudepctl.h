@@ -28,6 +28,7 @@ typedef struct cloudepctl_t {
     apr_hash_t *options; /* name -> apr_array_header_t of texts, in the order given */
     int json;
     const char *error; /* what went wrong, one line */
+    int told;          /* what went wrong is in what was printed */
     struct cloudep_db_t db;
     struct cloudepctl_link_t *link;
 } cloudepctl_t;
@@ -62,6 +63,7 @@ extern const cloudepctl_command_t cloudepctl_session_commands[];
 extern const cloudepctl_command_t cloudepctl_watch_commands[]; /* lockout and event */
 extern const cloudepctl_command_t cloudepctl_mail_commands[];
 extern const cloudepctl_command_t cloudepctl_key_commands[];
+extern const cloudepctl_command_t cloudepctl_check_commands[];
 
 /* Rows of option tables that several commands have. */
 #define CLOUDEPCTL_TENANT_OPTION                                                                                       \

@@ -57,7 +57,8 @@ static int described(cloudepctl_t *ctl, cloudep_operator_tenant_change_t *change
         (code = check_text(ctl, "organization", 1)) || (code = check_uris(ctl)) ||
         (code = cloudepctl_option_switch(ctl, &change->registration, "registration")) ||
         (code = cloudepctl_option_switch(ctl, &change->login, "login")) ||
-        (code = cloudepctl_option_switch(ctl, &change->exchange_password, "exchange-password"))) {
+        (code = cloudepctl_option_switch(ctl, &change->exchange_password, "exchange-password")) ||
+        (code = cloudepctl_option_switch(ctl, &change->code_login, "code-login"))) {
         return code;
     }
     change->slug = cloudepctl_option(ctl, "slug");
@@ -113,7 +114,7 @@ static int set(cloudepctl_t *ctl)
         return code;
     }
     if (!change.name && !change.registration && !change.login && !change.totp_issuer && !change.organization &&
-        !change.exchange_password && !change.add_uris && !change.remove_uris) {
+        !change.exchange_password && !change.code_login && !change.add_uris && !change.remove_uris) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "nothing to set; see cloudepctl tenant set --help");
     }
     rv = cloudep_operator_tenant_set(&ctl->db, ctl->pool, &tenant, &change);
@@ -160,6 +161,7 @@ static int list(cloudepctl_t *ctl)
     {"registration", "on|off", "whether new members may register", 0},                                                 \
         {"login", "on|off", "whether members may log in", 0},                                                          \
         {"exchange-password", "on|off", "whether members of token/exchange may have a password, too", 0},              \
+        {"code-login", "on|off", "whether members may log in by a code that is sent to them", 0},                      \
         {"redirect-uri", "URL", "allow this redirect URI of a social login", CLOUDEPCTL_REPEATABLE},                   \
         {"totp-issuer", "TEXT", "the name that authenticator apps show (\"\": the tenant's name)", 0},                 \
     {                                                                                                                  \

@@ -7,9 +7,9 @@
 
 static const cloudepctl_column_t lockout_columns[] = {
     {"key", "KEY"}, {"failures", "FAILURES"}, {"last_at", "LAST"}, {"blocked_until", "BLOCKED UNTIL"}, {NULL, NULL}};
-static const cloudepctl_column_t event_columns[] = {{"id", "ID"},           {"at", "AT"},           {"name", "EVENT"},
-                                                    {"outcome", "OUTCOME"}, {"reason", "REASON"},   {"uid", "UID"},
-                                                    {"method", "METHOD"},   {"address", "ADDRESS"}, {NULL, NULL}};
+static const cloudepctl_column_t event_columns[] = {
+    {"id", "ID"},   {"at", "AT"},         {"name", "EVENT"},      {"outcome", "OUTCOME"}, {"reason", "REASON"},
+    {"uid", "UID"}, {"method", "METHOD"}, {"address", "ADDRESS"}, {"count", "COUNT"},     {NULL, NULL}};
 
 /* A bigint has room for 18 digits and more. */
 static int is_event_id(const char *text)

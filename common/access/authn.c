@@ -185,6 +185,9 @@ static cloudep_outcome_t from_token(request_rec *r, cloudep_context_t *ctx, int 
         rv = cloudep_tenant_slug(&principal->tenant_slug, ctx->config->run->slugs, access->tenant_id, ctx->p);
         rv = rv == APR_NOTFOUND ? CLOUDEP_EDATA : rv; /* a live session of no tenant */
     }
+    if (rv == APR_SUCCESS) {
+        cloudep_activity_note(ctx, access->tenant_id, access->session_id, NULL);
+    }
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "looking up the session");
 }
 

@@ -21,21 +21,12 @@ static const char *const names[CLOUDEP_COOKIE_COUNT] = {
     [CLOUDEP_COOKIE_BROWSER] = PREFIX "cloudep-browser",
 };
 
-/* Whether a host is this machine: what a browser takes for a secure context without TLS. */
-static int is_loopback(const char *host)
-{
-    const apr_size_t length = strcspn(host, "/");
-
-    return !strncmp(host, "127.", 4) || !strncmp(host, "[::1]", 5) ||
-           (!strncmp(host, "localhost", 9) && (length == 9 || host[9] == ':'));
-}
-
-/* Whether a browser would not keep a cookie that is Secure, as there is no TLS. */
+/* Whether a browser would not keep a cookie that is Secure, as there is no TLS. An issuer with http is on loopback. */
 static int is_plain(const request_rec *r)
 {
     const char *issuer = cloudep_config_of(r->server)->issuer;
 
-    return issuer && !strncmp(issuer, "http://", 7) && is_loopback(issuer + 7);
+    return issuer && !strncmp(issuer, "http://", strlen("http://"));
 }
 
 static const char *name_of(const request_rec *r, cloudep_cookie_e which)

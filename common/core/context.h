@@ -35,6 +35,7 @@ typedef struct cloudep_context_t {
     const char *network56;  /* an IPv6 client's /56; NULL: IPv4 */
     const char *network48;  /* an IPv6 client's /48; NULL: IPv4 */
     const char *user_agent; /* shortened, printable ASCII; NULL: none */
+    const char *languages;  /* what the client reads best, as Accept-Language has it; NULL: it did not say */
     const char *request_id; /* as X-Request-Id has it; NULL in a thread */
     cloudep_note_t note;
     int message_committed;       /* a mail or text is in the outbox: delivery is woken once the answer is out */

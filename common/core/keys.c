@@ -219,3 +219,25 @@ int cloudep_can_seal(const cloudep_config_t *config)
 {
     return config->run->sealing && cloudep_jwks_active(config->run->sealing, CLOUDEP_KEY_SEAL);
 }
+
+static apr_status_t tell_active(const cloudep_jwks_t *set, cloudep_key_use_t use, apr_pool_t *p, const char **said)
+{
+    const cloudep_jwk_t *key = cloudep_jwks_active(set, use);
+    const int others = cloudep_jwks_count(set) - 1;
+
+    *said = apr_psprintf(p, "key %s (%s) %s; %d other%s beside it", cloudep_jwk_kid(key), cloudep_jwk_alg(key),
+                         use == CLOUDEP_KEY_SIGN ? "signs" : "seals", others, others == 1 ? "" : "s");
+    return APR_SUCCESS;
+}
+
+apr_status_t cloudep_signing_keys_check(server_rec *s, const cloudep_config_t *config, apr_pool_t *p, const char **said)
+{
+    (void)s;
+    return tell_active(config->run->signing, CLOUDEP_KEY_SIGN, p, said);
+}
+
+apr_status_t cloudep_sealing_keys_check(server_rec *s, const cloudep_config_t *config, apr_pool_t *p, const char **said)
+{
+    (void)s;
+    return tell_active(config->run->sealing, CLOUDEP_KEY_SEAL, p, said);
+}

@@ -17,6 +17,12 @@ apr_status_t cloudep_sealing_keys_prepare(server_rec *s, cloudep_config_t *confi
 apr_status_t cloudep_refresh_keys_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf,
                                           const char **error);
 
+/** Which key signs, and which seals. */
+apr_status_t cloudep_signing_keys_check(server_rec *s, const cloudep_config_t *config, apr_pool_t *p,
+                                        const char **said);
+apr_status_t cloudep_sealing_keys_check(server_rec *s, const cloudep_config_t *config, apr_pool_t *p,
+                                        const char **said);
+
 /**
  * After the sealing keys. CloudEPSessionKeys: what session cookies and XSRF tokens are made with. Whoever holds these
  * can forge cookies, but no tokens: keys of tokens are derived from sealing keys, by labels of their own.

@@ -64,30 +64,29 @@ apr_status_t cloudep_memcached_prepare(server_rec *s, cloudep_config_t *config, 
     return rv;
 }
 
+static const char *describe(apr_status_t cause, char *text, apr_size_t size)
+{
+    if (APR_STATUS_IS_EAGAIN(cause)) {
+        return "no answer within CloudEPMemcacheTimeout";
+    }
+    return cause == APR_EGENERAL ? "it hung up, or what answers there is no memcached"
+                                 : apr_strerror(cause, text, size);
+}
+
 /* A cloudep_cache_told_fn. */
 static void tell(void *baton, const char *server, apr_status_t cause)
 {
     const server_rec *s = baton;
-    const char *why;
     char text[128];
 
     if (cause == APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, CENO(1245) "memcached %s answers again", server);
         return;
     }
-    if (APR_STATUS_IS_EAGAIN(cause)) {
-        why = "no answer within CloudEPMemcacheTimeout";
-    }
-    else if (cause == APR_EGENERAL) {
-        why = "it hung up, or what answers there is no memcached";
-    }
-    else {
-        why = apr_strerror(cause, text, sizeof(text));
-    }
     ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                  CENO(1244) "memcached %s (CloudEPMemcacheServer) cannot be asked: %s; this is told once, until it "
                             "answers again",
-                 server, why);
+                 server, describe(cause, text, sizeof(text)));
 }
 
 int cloudep_memcached_is_on(const cloudep_config_t *config)
@@ -113,6 +112,53 @@ apr_status_t cloudep_memcached_child_init(server_rec *s, const cloudep_config_t 
     }
     if (rv == APR_SUCCESS) {
         cloudep_cache_tell(config->run->challenges.cache, tell, s);
+    }
+    return rv;
+}
+
+/* A cloudep_cache_told_fn: keeps the cause. */
+static void note(void *baton, const char *server, apr_status_t cause)
+{
+    (void)server;
+    *(apr_status_t *)baton = cause;
+}
+
+/* One server, by a key that nobody has. */
+static apr_status_t ask(const cloudep_cache_server_t *server, const cloudep_config_t *config, apr_pool_t *p,
+                        apr_status_t *cause)
+{
+    const char *const parts[] = {"nobody"};
+    apr_array_header_t *alone = apr_array_make(p, 1, sizeof(cloudep_cache_server_t));
+    cloudep_cache_t *cache;
+    char *value;
+    apr_status_t rv;
+
+    APR_ARRAY_PUSH(alone, cloudep_cache_server_t) = *server;
+    rv = cloudep_cache_create(&cache, p, alone, 1, apr_time_from_msec(config->memcache_timeout));
+    if (rv == APR_SUCCESS) {
+        cloudep_cache_tell(cache, note, cause);
+        rv = cloudep_cache_get(&value, NULL, cache, cloudep_cache_key("check", parts, 1), p);
+    }
+    return rv == APR_NOTFOUND ? APR_SUCCESS : rv;
+}
+
+apr_status_t cloudep_memcached_check(server_rec *s, const cloudep_config_t *config, apr_pool_t *p, const char **said)
+{
+    apr_array_header_t *servers;
+    const char *text;
+    char why[128];
+    apr_status_t rv = parse(&servers, &text, config, p);
+
+    (void)s;
+    *said = "every memcached answers";
+    for (int i = 0; rv == APR_SUCCESS && i < servers->nelts; i++) {
+        apr_status_t cause = APR_EGENERAL;
+
+        text = APR_ARRAY_IDX(config->memcache_servers, i, const char *);
+        rv = ask(&APR_ARRAY_IDX(servers, i, const cloudep_cache_server_t), config, p, &cause);
+        if (rv != APR_SUCCESS) {
+            *said = apr_psprintf(p, "CloudEPMemcacheServer %s: %s", text, describe(cause, why, sizeof(why)));
+        }
     }
     return rv;
 }

@@ -64,6 +64,7 @@
     MESSAGE(1121, "err")                                                                                               \
     MESSAGE(1160, "info")                                                                                              \
     MESSAGE(1161, "warning")                                                                                           \
+    MESSAGE(1200, "warning")                                                                                           \
     MESSAGE(1220, "info")                                                                                              \
     MESSAGE(1221, "warning")                                                                                           \
     MESSAGE(1240, "err")                                                                                               \
@@ -71,6 +72,9 @@
     MESSAGE(1242, "err")                                                                                               \
     MESSAGE(1244, "err")                                                                                               \
     MESSAGE(1245, "notice")                                                                                            \
+    MESSAGE(1280, "warning")                                                                                           \
+    MESSAGE(1281, "info")                                                                                              \
+    MESSAGE(1282, "warning")                                                                                           \
     MESSAGE(1300, "crit")                                                                                              \
     MESSAGE(1301, "warning")                                                                                           \
     MESSAGE(1302, "warning")                                                                                           \

@@ -64,6 +64,7 @@
     /* login */                                                                                                        \
     REASON(CREDENTIALS_WRONG, "credentials_wrong")                                                                     \
     REASON(TENANT_CLOSED, "tenant_closed")                                                                             \
+    REASON(CODE_LOGIN_CLOSED, "code_login_closed")                                                                     \
     REASON(EMAIL_UNCONFIRMED, "email_unconfirmed")                                                                     \
     REASON(SUSPENDED, "suspended")                                                                                     \
     REASON(LOGIN_REFUSED, "login_refused")                                                                             \
@@ -108,6 +109,7 @@
     REASON(ACCOUNT_UNKNOWN, "account_unknown")                                                                         \
     REASON(PASSWORD_WRONG, "password_wrong")                                                                           \
     REASON(PASSWORD_ELSEWHERE, "password_elsewhere")                                                                   \
+    REASON(SESSION_UNKNOWN, "session_unknown")                                                                         \
     REASON(LAST_WAY_IN, "last_way_in")
 
 #define CLOUDEP_REASON_NAME(name, word) CLOUDEP_##name,

@@ -33,6 +33,13 @@ typedef struct cloudep_part_t {
 
     /** Makes what a child has once for all its servers, after child_init of the rows before. */
     apr_status_t (*child_start)(server_rec *main_server, apr_pool_t *pchild);
+
+    /**
+     * For "cloudepctl check", of a part that is on, as the user that children run as: asks whether what the settings
+     * name answers.
+     * @param said  a sentence, from p: what was found, or what is wrong, with directive and remedy
+     */
+    apr_status_t (*check)(server_rec *s, const cloudep_config_t *config, apr_pool_t *p, const char **said);
 } cloudep_part_t;
 
 #endif

@@ -66,6 +66,7 @@ static cloudep_context_t *make_context(request_rec *r)
     ctx->address = r->useragent_ip;
     note_networks(ctx, r);
     ctx->user_agent = user_agent_of(r);
+    ctx->languages = apr_table_get(r->headers_in, "Accept-Language");
     ctx->server = r->server;
     ctx->request = r;
     if (cloudep_random_id(&ctx->request_id, r->pool) != APR_SUCCESS) {

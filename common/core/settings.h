@@ -46,6 +46,8 @@
             "A session ends when it was not refreshed for this long")                                                  \
     SECONDS(session_lifetime, "CloudEPSessionLifetime", 90 * 86400, 60, 3660 * 86400,                                  \
             "A session ends after this long, refreshed or not")                                                        \
+    NUMBER(sessions_per_member, "CloudEPSessionsPerMember", 0, 0, 1000,                                                \
+           "Sessions a member may have at once; the next login ends the oldest; 0: any number")                        \
     SECONDS(refresh_grace, "CloudEPRefreshGrace", 10, 0, 300,                                                          \
             "The same refresh token again within this time gets the same successor")                                   \
     TEXT(refresh_tokens, "CloudEPRefreshTokens", NULL,                                                                 \

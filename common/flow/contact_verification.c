@@ -70,9 +70,7 @@ static cloudep_outcome_t send_code(cloudep_context_t *ctx, const cloudep_princip
     }
     outcome = ask_quota(ctx, who, purpose, cloudep_quota_claim);
     if (cloudep_failed(outcome)) {
-        /* Others at the same time took the last ones; nobody gets this one's code. */
-        (void)cloudep_challenge_consume(challenge, cloudep_challenges(ctx), ctx->p);
-        return outcome;
+        return outcome; /* others at the same time took the last ones; nobody gets this one's code */
     }
     out->challenge_id = challenge->id;
     out->expires_in = cloudep_challenge_remaining(challenge);

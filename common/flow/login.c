@@ -17,7 +17,8 @@ static cloudep_outcome_t verify_password(cloudep_context_t *ctx, const cloudep_l
 {
     const int somebody =
         member && member->status != CLOUDEP_MEMBER_RESERVED && member->status != CLOUDEP_MEMBER_DELETING;
-    const cloudep_idp_user_t user = {.tenant = tenant, .uid = somebody ? member->uid : NULL, .email = in->email};
+    const cloudep_idp_user_t user = {
+        .tenant = tenant, .uid = somebody ? member->uid : NULL, .email = in->email, .member = somebody ? member : NULL};
     /* Else the password given at a registration would tell whether the email was free. */
     const int concealed = somebody && member->status == CLOUDEP_MEMBER_PENDING && cloudep_conceals(ctx);
 
@@ -93,7 +94,7 @@ cloudep_outcome_t cloudep_complete_login(cloudep_context_t *ctx, const cloudep_t
         return cloudep_failure(ctx, rv, "opening the session");
     }
     out->session = session;
-    return cloudep_done();
+    return cloudep_session_opened(ctx, session);
 }
 
 cloudep_outcome_t cloudep_login(cloudep_context_t *ctx, const cloudep_login_t *in, cloudep_login_result_t *out)

@@ -105,14 +105,20 @@ static cloudep_outcome_t count_guess(cloudep_context_t *ctx, cloudep_challenge_t
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "counting a guess");
 }
 
+/* How the first factor was proved. */
+static const char *first_of(const cloudep_challenge_t *challenge)
+{
+    return challenge->spec.extra ? challenge->spec.extra : PASSWORD_ONLY;
+}
+
 /* How the first factor was proved, and the second now; and which credential the first was. */
 static cloudep_outcome_t new_session(cloudep_context_t *ctx, const cloudep_challenge_t *challenge,
                                      const cloudep_totp_t *totp, const char *second, cloudep_session_t **session)
 {
-    const char *first = challenge->spec.extra ? challenge->spec.extra : PASSWORD_ONLY;
     const char *opened_with = challenge->spec.opened_with ? challenge->spec.opened_with : CLOUDEP_OPENED_PASSWORD;
-    cloudep_outcome_t outcome = cloudep_session_new(ctx, session, challenge->spec.tenant_id, challenge->spec.uid,
-                                                    apr_pstrcat(ctx->p, first, " ", second, NULL), opened_with);
+    cloudep_outcome_t outcome =
+        cloudep_session_new(ctx, session, challenge->spec.tenant_id, challenge->spec.uid,
+                            apr_pstrcat(ctx->p, first_of(challenge), " ", second, NULL), opened_with);
 
     if (!cloudep_failed(outcome)) {
         (*session)->generation = generation_of(challenge, totp);
@@ -121,13 +127,13 @@ static cloudep_outcome_t new_session(cloudep_context_t *ctx, const cloudep_chall
 }
 
 /* How the statement that opens the session has ended. wrong: the outcome for a proof that was used before. */
-static cloudep_outcome_t judge(cloudep_context_t *ctx, const cloudep_challenge_t *challenge, apr_status_t rv,
-                               cloudep_outcome_t wrong)
+static cloudep_outcome_t judge(cloudep_context_t *ctx, const cloudep_challenge_t *challenge,
+                               const cloudep_session_t *session, apr_status_t rv, cloudep_outcome_t wrong)
 {
     switch (rv) {
     case APR_SUCCESS:
         cloudep_outbox_wake(ctx);
-        return cloudep_done();
+        return cloudep_session_opened(ctx, session);
     case CLOUDEP_EREFUSED:
         return cloudep_refuse(CLOUDEP_LOGIN_REFUSED);
     case CLOUDEP_ECHANGED:
@@ -138,18 +144,38 @@ static cloudep_outcome_t judge(cloudep_context_t *ctx, const cloudep_challenge_t
     }
 }
 
-/* The challenge of the login and the member's factors. */
-static cloudep_outcome_t begin(cloudep_context_t *ctx, const cloudep_login_factor_t *in,
-                               cloudep_challenge_t **challenge, const cloudep_totp_t **totp)
+/* The challenge of the login, in the tenant that is named. */
+static cloudep_outcome_t find_challenge(cloudep_context_t *ctx, const cloudep_login_factor_t *in,
+                                        cloudep_challenge_t **challenge)
 {
-    const cloudep_tenant_t *tenant;
-    cloudep_outcome_t outcome = cloudep_find_tenant(ctx, in->tenant_slug, &tenant);
+    const cloudep_tenant_t *tenant = NULL;
+    cloudep_outcome_t outcome = in->tenant_slug ? cloudep_find_tenant(ctx, in->tenant_slug, &tenant) : cloudep_done();
 
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    outcome = cloudep_find_challenge(ctx, tenant->id, CLOUDEP_PURPOSE_LOGIN_MFA, in->challenge_id, challenge);
+    outcome = cloudep_find_challenge(ctx, tenant && !in->any_tenant ? tenant->id : NULL, CLOUDEP_PURPOSE_LOGIN_MFA,
+                                     in->challenge_id, challenge);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    return tenant && strcmp(tenant->id, (*challenge)->spec.tenant_id) ? cloudep_refuse(CLOUDEP_TENANT_UNKNOWN)
+                                                                      : cloudep_done();
+}
+
+/* The challenge of the login and the member's factors. */
+static cloudep_outcome_t begin(cloudep_context_t *ctx, const cloudep_login_factor_t *in,
+                               cloudep_challenge_t **challenge, const cloudep_totp_t **totp)
+{
+    cloudep_outcome_t outcome = find_challenge(ctx, in, challenge);
+
     return cloudep_failed(outcome) ? outcome : load(ctx, *challenge, totp);
+}
+
+/* A code that was sent is "otp" as well: it is said once. */
+static const char *words_of(const cloudep_challenge_t *challenge, const cloudep_totp_proof_t *proof)
+{
+    return proof->secret && strcmp(first_of(challenge), "otp") ? "otp mfa" : "mfa";
 }
 
 /* The winner of the challenge burns the proof and opens the session; if that fails, the challenge is put back. */
@@ -165,12 +191,12 @@ static cloudep_outcome_t by_code(cloudep_context_t *ctx, const cloudep_login_fac
     if (cloudep_failed(outcome = cloudep_factor_guess(ctx, totp, &guess)) ||
         cloudep_failed(outcome = count_guess(ctx, challenge)) ||
         cloudep_failed(outcome = cloudep_factor_check(ctx, totp, &guess, in->code, &proof, &notice)) ||
-        cloudep_failed(outcome = new_session(ctx, challenge, totp, proof.secret ? "otp mfa" : "mfa", session)) ||
+        cloudep_failed(outcome = new_session(ctx, challenge, totp, words_of(challenge, &proof), session)) ||
         cloudep_failed(outcome = cloudep_consume_challenge(ctx, challenge))) {
         return outcome;
     }
     (*session)->mfa_method = cloudep_factor_method(&proof);
-    return judge(ctx, challenge, cloudep_totp_login(cloudep_database(ctx), ctx->p, &proof, *session, notice),
+    return judge(ctx, challenge, *session, cloudep_totp_login(cloudep_database(ctx), ctx->p, &proof, *session, notice),
                  cloudep_factor_wrong(in->code));
 }
 
@@ -190,7 +216,7 @@ static cloudep_outcome_t by_passkey(cloudep_context_t *ctx, const cloudep_login_
         return outcome;
     }
     (*session)->mfa_method = CLOUDEP_MFA_PASSKEY;
-    return judge(ctx, challenge,
+    return judge(ctx, challenge, *session,
                  cloudep_passkey_login(cloudep_database(ctx), ctx->p, &proof.use, *session, proof.notice),
                  cloudep_refuse(CLOUDEP_PASSKEY_REFUSED));
 }

@@ -16,6 +16,8 @@ typedef struct cloudep_login_factor_t {
     const char *challenge_id;
     const char *code; /* 6 digits: TOTP; 8: a backup code; NULL: a passkey */
     cloudep_passkey_assertion_t credential;
+    int any_tenant; /* the challenge tells the tenant: tenant_slug may be NULL, and one that differs is TENANT_UNKNOWN
+                     */
 } cloudep_login_factor_t;
 
 /**

@@ -58,7 +58,7 @@ static cloudep_outcome_t open_session(cloudep_context_t *ctx, const cloudep_pass
         return cloudep_failure(ctx, rv, "opening the session");
     }
     cloudep_outbox_wake(ctx);
-    return cloudep_done();
+    return cloudep_session_opened(ctx, *session);
 }
 
 cloudep_outcome_t cloudep_passkey_log_in(cloudep_context_t *ctx, const cloudep_passkey_login_t *in,

@@ -29,7 +29,8 @@ static cloudep_outcome_t load(cloudep_context_t *ctx, const cloudep_principal_t 
 static cloudep_outcome_t compare_current(cloudep_context_t *ctx, const cloudep_password_state_t *state,
                                          const cloudep_own_password_t *in)
 {
-    const cloudep_idp_user_t user = {.tenant = state->tenant, .uid = state->member->uid, .email = state->member->email};
+    const cloudep_idp_user_t user = {
+        .tenant = state->tenant, .uid = state->member->uid, .email = state->member->email, .member = state->member};
     cloudep_outcome_t outcome;
 
     if (!in->current_password) {

@@ -13,7 +13,6 @@
 #include "service/account.h"
 #include "service/code.h"
 #include "service/decoy.h"
-#include "service/network.h"
 #include "service/one_time_link.h"
 #include "service/password.h"
 
@@ -32,25 +31,6 @@ static cloudep_outcome_t check_member(const cloudep_member_t *member)
     return cloudep_done();
 }
 
-/*
- * The member of the address, or with concealed accounts a decoy where it is nobody who may reset. The decoy is made for
- * everybody then, so that the time is the same.
- */
-static cloudep_outcome_t find_receiver(cloudep_context_t *ctx, const cloudep_member_t *member,
-                                       cloudep_code_receiver_t *receiver)
-{
-    const cloudep_outcome_t outcome = check_member(member);
-    const cloudep_outcome_t concealed = cloudep_conceals(ctx) ? cloudep_decoy_receiver(ctx, receiver) : outcome;
-
-    if (cloudep_failed(outcome) || cloudep_failed(concealed)) {
-        return concealed;
-    }
-    receiver->uid = member->uid;
-    receiver->language = member->language;
-    receiver->decoy = 0;
-    return cloudep_done();
-}
-
 cloudep_outcome_t cloudep_forgot_password(cloudep_context_t *ctx, const cloudep_forgot_t *in,
                                           cloudep_forgot_result_t *out)
 {
@@ -64,14 +44,8 @@ cloudep_outcome_t cloudep_forgot_password(cloudep_context_t *ctx, const cloudep_
         return outcome;
     }
     receiver.tenant = tenant;
-    outcome = find_receiver(ctx, member, &receiver);
-    if (outcome.reason == CLOUDEP_ACCOUNT_UNKNOWN) {
-        const cloudep_outcome_t counted = cloudep_count_network_failure(ctx, CLOUDEP_FAILED_ACCOUNT);
-
-        return cloudep_failed(counted) ? counted : outcome;
-    }
-    if (cloudep_failed(outcome) ||
-        cloudep_failed(outcome = cloudep_network_known(ctx, tenant->id, receiver.uid, &receiver.known))) {
+    outcome = cloudep_member_or_decoy(ctx, check_member(member), member, &receiver);
+    if (cloudep_failed(outcome)) {
         return outcome;
     }
     outcome = cloudep_send_code_in_turn(ctx, &receiver, CLOUDEP_PURPOSE_PASSWORD_RESET, &challenge);

@@ -7,6 +7,7 @@
 #define CLOUDEP_PURPOSE_REGISTRATION "registration"
 #define CLOUDEP_PURPOSE_PASSWORD_RESET "password_reset"
 #define CLOUDEP_PURPOSE_LOGIN_MFA "login_mfa"
+#define CLOUDEP_PURPOSE_LOGIN_CODE "login_code"
 #define CLOUDEP_PURPOSE_REAUTHENTICATION "reauthentication"
 #define CLOUDEP_PURPOSE_SOCIAL_REGISTER "social_register"
 #define CLOUDEP_PURPOSE_SOCIAL_LOGIN "social_login"

@@ -137,7 +137,7 @@ static cloudep_outcome_t mark_session(cloudep_context_t *ctx, const cloudep_prin
 
 static cloudep_outcome_t by_password(cloudep_context_t *ctx, const cloudep_principal_t *who, const char *password)
 {
-    cloudep_idp_user_t user = {.uid = who->uid, .email = who->member->email};
+    cloudep_idp_user_t user = {.uid = who->uid, .email = who->member->email, .member = who->member};
     cloudep_outcome_t outcome = check_parts(ctx, CLOUDEP_NEEDS_PROVIDER);
 
     if (cloudep_failed(outcome)) {

@@ -102,6 +102,7 @@ cloudep_outcome_t cloudep_new_attempt(cloudep_context_t *ctx, cloudep_registrant
     const cloudep_idp_t *idp = cloudep_idp(ctx, &at);
     cloudep_idp_user_t user = {.tenant = who->receiver.tenant, .email = who->receiver.target};
     const char *reason = NULL;
+    const char *form;
     cloudep_outcome_t outcome = cloudep_new_uid(ctx, &attempt->uid);
     apr_status_t rv = APR_SUCCESS;
 
@@ -116,7 +117,10 @@ cloudep_outcome_t cloudep_new_attempt(cloudep_context_t *ctx, cloudep_registrant
     who->receiver.uid = who->receiver.attempt = attempt->uid;
     if (password) {
         user.uid = attempt->uid;
-        rv = idp->keep(&at, &user, password, &attempt->password, &reason);
+        if (cloudep_failed(outcome = cloudep_form_password(ctx, &form, field, password))) {
+            return outcome;
+        }
+        rv = idp->keep(&at, &user, form, &attempt->password, &reason);
     }
     if (rv == CLOUDEP_EREFUSED) {
         return cloudep_invalid(field, CLOUDEP_RULE_PASSWORD, reason);

@@ -7,63 +7,13 @@
 #include "flow/social_login.h"
 
 #include <stddef.h>
-#include <string.h>
 #include <apr_strings.h>
+#include "base/jose/oidc_request.h"
 #include "flow/admission.h"
 #include "flow/purpose.h"
-#include "oidc/social.h"
 #include "service/account.h"
 
 #define AMR "fed" /* authenticated elsewhere */
-
-/* Whether the tenant allows this very address; no pattern, no prefix. field: the offsetof of uri in the flow's input.
- */
-static cloudep_outcome_t check_redirect(const cloudep_tenant_t *tenant, apr_size_t field, const char *uri)
-{
-    size_t length = strlen(uri);
-
-    for (const char *at = tenant->redirect_uris; at && *at; at = strchr(at, '\n') + 1) {
-        if (!strncmp(at, uri, length) && at[length] == '\n') {
-            return cloudep_done();
-        }
-    }
-    return cloudep_invalid(field, CLOUDEP_RULE_NOT_ALLOWED, "is not one that the tenant allows");
-}
-
-static cloudep_outcome_t begin(cloudep_context_t *ctx, const cloudep_social_t *social, const char *browser,
-                               cloudep_social_start_t *out)
-{
-    cloudep_social_redirect_t redirect;
-    cloudep_outcome_t outcome = cloudep_social_begin(ctx, social, browser, &redirect);
-
-    if (cloudep_failed(outcome)) {
-        return outcome;
-    }
-    *out = (cloudep_social_start_t){.oauth_url = redirect.url,
-                                    .session_id = redirect.session_id,
-                                    .browser = redirect.browser,
-                                    .expires_in = redirect.expires_in};
-    return outcome;
-}
-
-/* What a provider says in place of a code; Apple has a word of its own. Its words are not logged. */
-static cloudep_outcome_t read_error(cloudep_context_t *ctx, const char *error)
-{
-    if (!strcmp(error, "access_denied") || !strcmp(error, "user_cancelled_authorize")) {
-        return cloudep_refuse(CLOUDEP_LOGIN_CANCELLED);
-    }
-    CLOUDEP_LOG(ctx, WARNING, 0, CENO(1221) "the provider answers with an error in place of a code");
-    return cloudep_refuse(CLOUDEP_PROVIDER_FAILED);
-}
-
-static cloudep_outcome_t return_from_provider(cloudep_context_t *ctx, const char *purpose,
-                                              const cloudep_social_callback_t *in, const cloudep_social_login_t **login)
-{
-    cloudep_outcome_t outcome =
-        cloudep_social_return(ctx, purpose, in->state, in->browser, in->session_id, in->issuer, login);
-
-    return cloudep_failed(outcome) || !in->error ? outcome : read_error(ctx, in->error);
-}
 
 /* ---- register ---- */
 
@@ -91,12 +41,13 @@ cloudep_outcome_t cloudep_social_register_start(cloudep_context_t *ctx, const cl
     if (!admission.tenant->login) {
         return cloudep_refuse(CLOUDEP_TENANT_CLOSED);
     }
-    outcome = check_redirect(admission.tenant, offsetof(cloudep_social_registration_t, redirect_uri), in->redirect_uri);
+    outcome = cloudep_social_check_redirect(admission.tenant, offsetof(cloudep_social_registration_t, redirect_uri),
+                                            in->redirect_uri);
     if (cloudep_failed(outcome)) {
         return outcome;
     }
     social.tenant_id = admission.tenant->id;
-    return begin(ctx, &social, in->browser, out);
+    return cloudep_social_depart(ctx, &social, in->browser, out);
 }
 
 static cloudep_outcome_t create(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, const cloudep_social_t *social,
@@ -152,7 +103,7 @@ cloudep_outcome_t cloudep_social_register_finish(cloudep_context_t *ctx, const c
     const cloudep_social_t *social;
     const cloudep_tenant_t *tenant;
     cloudep_social_account_t account;
-    cloudep_outcome_t outcome = return_from_provider(ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, in, &login);
+    cloudep_outcome_t outcome = cloudep_social_arrive(ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, in, &login);
 
     if (cloudep_failed(outcome)) {
         return outcome;
@@ -192,12 +143,12 @@ cloudep_outcome_t cloudep_social_login_start(cloudep_context_t *ctx, const cloud
     if (!tenant->login) {
         return cloudep_refuse(CLOUDEP_TENANT_CLOSED);
     }
-    outcome = check_redirect(tenant, offsetof(cloudep_social_entry_t, redirect_uri), in->redirect_uri);
+    outcome = cloudep_social_check_redirect(tenant, offsetof(cloudep_social_entry_t, redirect_uri), in->redirect_uri);
     if (cloudep_failed(outcome)) {
         return outcome;
     }
     social.tenant_id = tenant->id;
-    return begin(ctx, &social, in->browser, out);
+    return cloudep_social_depart(ctx, &social, in->browser, out);
 }
 
 cloudep_outcome_t cloudep_social_login_finish(cloudep_context_t *ctx, const cloudep_social_callback_t *in,
@@ -206,19 +157,19 @@ cloudep_outcome_t cloudep_social_login_finish(cloudep_context_t *ctx, const clou
     const cloudep_social_login_t *login;
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
-    cloudep_social_account_t account;
+    cloudep_identity_t identity = {0};
     cloudep_first_factor_t first = {.amr = AMR};
-    cloudep_outcome_t outcome = return_from_provider(ctx, CLOUDEP_PURPOSE_SOCIAL_LOGIN, in, &login);
+    cloudep_outcome_t outcome = cloudep_social_arrive(ctx, CLOUDEP_PURPOSE_SOCIAL_LOGIN, in, &login);
     apr_status_t rv;
 
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    if (cloudep_failed(outcome = cloudep_social_redeem(ctx, login, in->code, &account))) {
+    if (cloudep_failed(outcome = cloudep_social_identify(ctx, login, in->code, &identity))) {
         return outcome;
     }
     rv = cloudep_identity_member(cloudep_database(ctx), ctx->p, &tenant, &member,
-                                 cloudep_social_remembered(login)->tenant_id, &account.identity, NULL);
+                                 cloudep_social_remembered(login)->tenant_id, &identity, NULL);
     if (rv == APR_NOTFOUND || (rv == APR_SUCCESS && !member)) {
         return cloudep_refuse(CLOUDEP_IDENTITY_UNKNOWN);
     }
@@ -226,6 +177,30 @@ cloudep_outcome_t cloudep_social_login_finish(cloudep_context_t *ctx, const clou
         return cloudep_failure(ctx, rv, "looking up the member");
     }
     cloudep_note(ctx, NULL, member->uid, NULL);
-    first.opened_with = apr_pstrcat(ctx->p, CLOUDEP_OPENED_IDENTITY, account.identity.id, NULL);
+    first.opened_with = apr_pstrcat(ctx->p, CLOUDEP_OPENED_IDENTITY, identity.id, NULL);
     return cloudep_complete_login(ctx, tenant, member, &first, out);
+}
+
+/* ---- form_post ---- */
+
+cloudep_outcome_t cloudep_social_pass_on(cloudep_context_t *ctx, const char *purpose, const cloudep_social_form_t *in,
+                                         const char **location)
+{
+    const struct {
+        const char *name, *value;
+    } fields[] = {{"code", in->code}, {"error", in->error}, {"state", in->state}, {"iss", in->issuer}};
+    apr_table_t *query = apr_table_make(ctx->p, 4);
+    const char *page;
+    cloudep_outcome_t outcome = cloudep_social_find_page(ctx, purpose, in->state, in->user, &page);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (fields[i].value) {
+            apr_table_setn(query, fields[i].name, fields[i].value);
+        }
+    }
+    *location = cloudep_url_with_query(ctx->p, page, query);
+    return cloudep_done();
 }

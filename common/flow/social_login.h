@@ -5,6 +5,7 @@
 #define CLOUDEP_SOCIAL_LOGIN_H
 
 #include "flow/login.h"
+#include "flow/social_steps.h"
 
 typedef struct cloudep_social_registration_t {
     const char *tenant_slug;
@@ -23,23 +24,6 @@ typedef struct cloudep_social_entry_t {
     const char *redirect_uri;
     const char *browser; /* as above */
 } cloudep_social_entry_t;
-
-/* Where to send the browser. */
-typedef struct cloudep_social_start_t {
-    const char *oauth_url;
-    const char *session_id; /* for clients without cookies */
-    const char *browser;    /* for the cookie */
-    apr_int64_t expires_in; /* seconds */
-} cloudep_social_start_t;
-
-typedef struct cloudep_social_callback_t {
-    const char *code;  /* NULL: with an error */
-    const char *error; /* what the provider says instead (RFC 6749, section 4.1.2.1); NULL: nothing */
-    const char *state;
-    const char *session_id; /* as the start answered it; NULL: none */
-    const char *issuer;     /* who says to have answered (RFC 9207); NULL: nobody says */
-    const char *browser;    /* the id that the browser's cookie has; NULL: none */
-} cloudep_social_callback_t;
 
 /**
  * Begins a registration. FIELD_INVALID (provider, redirect_uri), PROVIDER_NOT_CONFIGURED, TOO_MANY_STARTS, and as
@@ -66,10 +50,22 @@ CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_social_login_start(cloudep_context_t *ctx, const cloudep_social_entry_t *in, cloudep_social_start_t *out);
 
 /**
- * Ends it. STATE_INVALID, AUTHORIZATION_INVALID, LOGIN_CANCELLED, LOGIN_LOST, PROVIDER_NOT_CONFIGURED,
- * EMAIL_UNVERIFIED, IDENTITY_UNKNOWN, and as cloudep_complete_login().
+ * Ends it, by issuer and subject alone: what the provider says of the address does not matter. STATE_INVALID,
+ * AUTHORIZATION_INVALID, LOGIN_CANCELLED, LOGIN_LOST, PROVIDER_NOT_CONFIGURED, IDENTITY_UNKNOWN, and as
+ * cloudep_complete_login().
  */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_social_login_finish(cloudep_context_t *ctx, const cloudep_social_callback_t *in, cloudep_login_result_t *out);
+
+/**
+ * What a provider posted to a callback goes on to the page of the provider's row, in its query: code or error, state
+ * and issuer. Nothing is spent, as a cookie of SameSite=Lax does not come with such a post; the page then calls the
+ * callback. STATE_INVALID, LOGIN_LOST, PROVIDER_NOT_CONFIGURED (not any more).
+ * @param purpose CLOUDEP_PURPOSE_SOCIAL_REGISTER or ..._LOGIN
+ * @param location the address to send the browser to
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_social_pass_on(cloudep_context_t *ctx, const char *purpose, const cloudep_social_form_t *in,
+                       const char **location);
 
 #endif

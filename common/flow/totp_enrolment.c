@@ -13,9 +13,8 @@
 
 #define CODES_TRIES 3 /* sets of backup codes; one that shares a code with the old set is not stored */
 
-/* What is kept of the caller's second factors. gone: the reason when the caller is no member any more. */
-static cloudep_outcome_t load(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_reason_e gone,
-                              const cloudep_totp_t **totp)
+cloudep_outcome_t cloudep_find_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_reason_e gone,
+                                    const cloudep_totp_t **totp)
 {
     apr_status_t rv = cloudep_totp_load(cloudep_database(ctx), ctx->p, totp, who->tenant_id, who->uid);
 
@@ -28,7 +27,7 @@ static cloudep_outcome_t load(cloudep_context_t *ctx, const cloudep_principal_t 
 cloudep_outcome_t cloudep_get_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_totp_status_t *out)
 {
     const cloudep_totp_t *totp;
-    cloudep_outcome_t outcome = load(ctx, who, CLOUDEP_SUBJECT_GONE, &totp);
+    cloudep_outcome_t outcome = cloudep_find_totp(ctx, who, CLOUDEP_SUBJECT_GONE, &totp);
 
     if (cloudep_failed(outcome)) {
         return outcome;
@@ -56,7 +55,7 @@ cloudep_outcome_t cloudep_start_totp(cloudep_context_t *ctx, const cloudep_princ
 {
     const cloudep_totp_t *totp;
     const char *sealed;
-    cloudep_outcome_t outcome = load(ctx, who, CLOUDEP_SUBJECT_GONE, &totp);
+    cloudep_outcome_t outcome = cloudep_find_totp(ctx, who, CLOUDEP_SUBJECT_GONE, &totp);
 
     if (cloudep_failed(outcome)) {
         return outcome;
@@ -73,6 +72,9 @@ cloudep_outcome_t cloudep_start_totp(cloudep_context_t *ctx, const cloudep_princ
     if (cloudep_failed(outcome = cloudep_totp_url_of(ctx, totp, sealed, &out->url))) {
         return outcome;
     }
+    if (cloudep_failed(outcome = cloudep_totp_text_of(ctx, totp, sealed, &out->secret))) {
+        return outcome;
+    }
     out->issuer = cloudep_totp_issuer(totp);
     out->account = totp->member->email;
     out->expires_in = CLOUDEP_TOTP_PENDING_LIFETIME;
@@ -82,7 +84,7 @@ cloudep_outcome_t cloudep_start_totp(cloudep_context_t *ctx, const cloudep_princ
 cloudep_outcome_t cloudep_pending_totp_url(cloudep_context_t *ctx, const cloudep_principal_t *who, const char **url)
 {
     const cloudep_totp_t *totp;
-    cloudep_outcome_t outcome = load(ctx, who, CLOUDEP_ENROLMENT_UNKNOWN, &totp);
+    cloudep_outcome_t outcome = cloudep_find_totp(ctx, who, CLOUDEP_ENROLMENT_UNKNOWN, &totp);
 
     if (cloudep_failed(outcome)) {
         return outcome;
@@ -98,7 +100,7 @@ static cloudep_outcome_t explain_unconfirmed(cloudep_context_t *ctx, const cloud
                                              const cloudep_totp_t *before, const char *code)
 {
     const cloudep_totp_t *now;
-    cloudep_outcome_t outcome = load(ctx, who, CLOUDEP_MEMBER_UNKNOWN, &now);
+    cloudep_outcome_t outcome = cloudep_find_totp(ctx, who, CLOUDEP_MEMBER_UNKNOWN, &now);
 
     if (cloudep_failed(outcome)) {
         return outcome;
@@ -127,7 +129,7 @@ static cloudep_outcome_t tell_of_enrolment(cloudep_context_t *ctx, const cloudep
 
 /* Makes the pending secret the one that counts, by the step of its code, and stores the first backup codes. */
 static cloudep_outcome_t store_enrolment(cloudep_context_t *ctx, const cloudep_principal_t *who,
-                                         const cloudep_totp_t *totp, const char *code, apr_int64_t step,
+                                         const cloudep_totp_t *totp, const cloudep_enrolment_t *right, const char *code,
                                          apr_array_header_t **codes)
 {
     const cloudep_message_t *notice;
@@ -143,7 +145,7 @@ static cloudep_outcome_t store_enrolment(cloudep_context_t *ctx, const cloudep_p
         if (cloudep_failed(outcome = cloudep_new_backup_codes(ctx, totp, codes, &kept))) {
             return outcome;
         }
-        rv = cloudep_totp_confirm(cloudep_database(ctx), ctx->p, totp, step, kept, undo.digest, notice);
+        rv = cloudep_totp_confirm(cloudep_database(ctx), ctx->p, totp, right, kept, undo.digest, notice);
     }
     if (rv == APR_NOTFOUND) {
         return explain_unconfirmed(ctx, who, totp, code);
@@ -159,8 +161,9 @@ cloudep_outcome_t cloudep_confirm_totp(cloudep_context_t *ctx, const cloudep_pri
                                        const cloudep_totp_code_t *in, apr_array_header_t **codes)
 {
     const cloudep_totp_t *totp;
+    cloudep_guess_t guess;
     apr_int64_t step;
-    cloudep_outcome_t outcome = load(ctx, who, CLOUDEP_MEMBER_UNKNOWN, &totp);
+    cloudep_outcome_t outcome = cloudep_find_totp(ctx, who, CLOUDEP_MEMBER_UNKNOWN, &totp);
 
     if (cloudep_failed(outcome)) {
         return outcome;
@@ -171,10 +174,11 @@ cloudep_outcome_t cloudep_confirm_totp(cloudep_context_t *ctx, const cloudep_pri
     if (!totp->pending_secret) {
         return cloudep_refuse(CLOUDEP_ENROLMENT_UNKNOWN);
     }
-    if (cloudep_failed(outcome = cloudep_totp_check(ctx, totp, totp->pending_secret, in->code, &step))) {
+    if (cloudep_failed(outcome = cloudep_factor_guess(ctx, totp, &guess)) ||
+        cloudep_failed(outcome = cloudep_totp_check_pending(ctx, totp, &guess, in->code, &step))) {
         return outcome;
     }
-    return store_enrolment(ctx, who, totp, in->code, step, codes);
+    return store_enrolment(ctx, who, totp, &(cloudep_enrolment_t){step, guess.budget.network}, in->code, codes);
 }
 
 /* ---- enrolled ---- */
@@ -188,7 +192,7 @@ cloudep_outcome_t cloudep_prove_second_factor(cloudep_context_t *ctx, const clou
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    if (cloudep_failed(outcome = load(ctx, who, CLOUDEP_SUBJECT_GONE, &totp))) {
+    if (cloudep_failed(outcome = cloudep_find_totp(ctx, who, CLOUDEP_SUBJECT_GONE, &totp))) {
         return outcome;
     }
     if (!totp->secret) {
@@ -235,7 +239,7 @@ cloudep_outcome_t cloudep_renew_backup_codes(cloudep_context_t *ctx, const cloud
                                              apr_array_header_t **codes)
 {
     const cloudep_totp_t *totp;
-    cloudep_outcome_t outcome = load(ctx, who, CLOUDEP_MEMBER_UNKNOWN, &totp);
+    cloudep_outcome_t outcome = cloudep_find_totp(ctx, who, CLOUDEP_MEMBER_UNKNOWN, &totp);
 
     if (cloudep_failed(outcome)) {
         return outcome;
@@ -247,28 +251,4 @@ cloudep_outcome_t cloudep_renew_backup_codes(cloudep_context_t *ctx, const cloud
         return outcome;
     }
     return store_new_codes(ctx, totp, codes);
-}
-
-cloudep_outcome_t cloudep_remove_totp(cloudep_context_t *ctx, const cloudep_principal_t *who)
-{
-    const cloudep_totp_t *totp;
-    const cloudep_message_t *notice;
-    cloudep_outcome_t outcome = load(ctx, who, CLOUDEP_MEMBER_UNKNOWN, &totp);
-    apr_status_t rv;
-
-    if (cloudep_failed(outcome)) {
-        return outcome;
-    }
-    if (totp->secret && cloudep_failed(outcome = cloudep_require_fresh(ctx, who))) {
-        return outcome;
-    }
-    if (cloudep_failed(outcome = cloudep_notice_new(ctx, &notice, totp->tenant, totp->member, "totp_disabled", 0))) {
-        return outcome;
-    }
-    rv = cloudep_totp_remove(cloudep_database(ctx), ctx->p, who->tenant_id, who->uid, notice);
-    if (rv != APR_SUCCESS) {
-        return cloudep_failure(ctx, rv, "removing the second factor");
-    }
-    cloudep_outbox_wake(ctx);
-    return outcome;
 }

@@ -1,10 +1,11 @@
 /*
- * totp_enrolment.h - a member's authenticator: enrolling it, proving it, renewing its backup codes, removing it.
+ * totp_enrolment.h - a member's authenticator: enrolling it, proving it, renewing its backup codes.
  */
 #ifndef CLOUDEP_TOTP_ENROLMENT_H
 #define CLOUDEP_TOTP_ENROLMENT_H
 
 #include <apr_tables.h>
+#include "base/store/totp_store.h"
 #include "core/context.h"
 #include "core/principal.h"
 
@@ -23,7 +24,8 @@ CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_get_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_totp_status_t *out);
 
 typedef struct cloudep_totp_start_t {
-    const char *url; /* otpauth://, holds the secret */
+    const char *url;    /* otpauth://, holds the secret */
+    const char *secret; /* base32, for whoever types it */
     const char *issuer;
     const char *account;
     int expires_in; /* seconds */
@@ -38,7 +40,7 @@ CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_pending_totp_url(cloudep_context_t *ctx, const cloudep_principal_t *who, const char **url);
 
 /** Ends an enrolment. *codes: the backup codes, const char *. MEMBER_UNKNOWN, TOTP_ENROLLED, ENROLMENT_UNKNOWN,
- * TOTP_WRONG. */
+ * TOTP_WRONG, TOO_MANY_FACTORS. */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_confirm_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, const cloudep_totp_code_t *in,
                      apr_array_header_t **codes);
@@ -58,7 +60,8 @@ cloudep_outcome_t cloudep_prove_second_factor(cloudep_context_t *ctx, const clou
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_renew_backup_codes(cloudep_context_t *ctx, const cloudep_principal_t *who, apr_array_header_t **codes);
 
-/** Removes TOTP and backup codes; that there is none is no failure. MEMBER_UNKNOWN, FRESH_PROOF_NEEDED. */
-CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_remove_totp(cloudep_context_t *ctx, const cloudep_principal_t *who);
+/** What is kept of the caller's second factors. gone: the reason when the caller is no member any more. */
+cloudep_outcome_t cloudep_find_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_reason_e gone,
+                                    const cloudep_totp_t **totp);
 
 #endif

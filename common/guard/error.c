@@ -5,6 +5,7 @@
  * large, a denied Location. For our APIs, where a virtual host has them, an error filter replaces the body. An
  * ErrorDocument text of the administrator's is left alone.
  */
+#include "core/request.h"
 #include "guard/guard.h"
 
 #include <http_protocol.h>
@@ -92,9 +93,11 @@ static const char *make_refusal(request_rec *r)
     const cloudep_reason_e by_status = reason_of(r->status);
     const cloudep_reason_e reason = r->status == HTTP_UNAUTHORIZED ? cloudep_guard_reason(r) : by_status;
     const char *error = cloudep_guard_challenge(r);
-    cloudep_v1_code_t code = cloudep_v1_code(NULL, by_status, NULL);
+    cloudep_v1_code_t code = cloudep_v1_code(NULL, by_status, cloudep_v1_language(cloudep_request_context(r)));
 
-    code.message = phrase_of(r->status);
+    if (code.english) {
+        code.message = phrase_of(r->status);
+    }
     cloudep_answer_headers(r, r->headers_out, r->status, cloudep_refuse(by_status));
     if (error && (r->status == HTTP_UNAUTHORIZED || r->status == HTTP_FORBIDDEN)) {
         cloudep_bearer_challenge(r, r->headers_out, error);

@@ -20,8 +20,9 @@ typedef struct cloudep_idp_user_t {
     const char *email;
     const char *display_name;
     const char *language;
-    int proved;         /* the address is: another user of that name there is no hindrance */
-    int first_password; /* for set_password: they have none yet, so the provider may not know them */
+    const cloudep_member_t *member; /* for verify: whose password it is; NULL: nobody's */
+    int proved;                     /* the address is: another user of that name there is no hindrance */
+    int first_password;             /* for set_password: they have none yet, so the provider may not know them */
 } cloudep_idp_user_t;
 
 /*
@@ -62,7 +63,10 @@ typedef struct cloudep_idp_t {
                            const char **reason);
     /** Takes as long as create() for somebody who is not to be created. */
     void (*pretend)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password);
-    /** Checks a password. Takes the same time whether or not the user exists. */
+    /**
+     * Checks a password as it was typed: in the form that the stored one has, see base/text/opaque_string.h. Takes the
+     * same time whether or not the user exists. The others are given passwords in their form.
+     */
     apr_status_t (*verify)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password);
     /**
      * Sets a new password and lifts the provider's own lock. *phc NULL: that is done. Else nothing has changed yet: it

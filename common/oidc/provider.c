@@ -103,7 +103,7 @@ static apr_status_t read_keys(const void **value, void *baton, apr_pool_t *pool)
     const cloudep_oidc_metadata_t *metadata;
     const cloudep_jwks_t *keys;
     cloudep_http_response_t *response;
-    const char *error = "no key in there that we could use";
+    const char *error;
     apr_status_t rv = cloudep_oidc_metadata(&metadata, provider, pool);
 
     if (rv != APR_SUCCESS || (rv = get_document(&response, provider, pool, metadata->jwks_uri)) != APR_SUCCESS) {
@@ -111,7 +111,7 @@ static apr_status_t read_keys(const void **value, void *baton, apr_pool_t *pool)
     }
     if (cloudep_jwks_parse(&keys, pool, response->body, response->len, CLOUDEP_JWKS_FOREIGN, &error) != APR_SUCCESS ||
         cloudep_jwks_count(keys) == 0) {
-        complain(provider, metadata->jwks_uri, error);
+        complain(provider, metadata->jwks_uri, error ? error : "no key in there that we could use");
         return CLOUDEP_EPROVIDER;
     }
     *value = keys;
@@ -170,8 +170,14 @@ apr_status_t cloudep_oidc_metadata(const cloudep_oidc_metadata_t **metadata, con
     return rv == APR_SUCCESS ? rv : CLOUDEP_EPROVIDER;
 }
 
-apr_status_t cloudep_oidc_verify(const cloudep_jwt_t **jwt, const cloudep_oidc_provider_t *provider, apr_pool_t *p,
-                                 const char *token, const char **reason)
+/* A key may be missing, or be replaced under its kid. */
+static int may_be_outdated(apr_status_t rv)
+{
+    return rv == APR_NOTFOUND || rv == CLOUDEP_EFORGED;
+}
+
+static apr_status_t verify_published(const cloudep_jwt_t **jwt, const cloudep_oidc_provider_t *provider, apr_pool_t *p,
+                                     const char *token, const char **reason)
 {
     const void *keys;
     unsigned int generation;
@@ -181,8 +187,8 @@ apr_status_t cloudep_oidc_verify(const cloudep_jwt_t **jwt, const cloudep_oidc_p
     if (cloudep_fetched_get(&keys, &generation, provider->keys, p) != APR_SUCCESS) {
         return CLOUDEP_EPROVIDER;
     }
-    rv = cloudep_jwt_verify(jwt, p, keys, token, CLOUDEP_JWT_KID_OPTIONAL, reason);
-    if (rv != APR_NOTFOUND) {
+    rv = cloudep_jwt_verify(jwt, p, keys, token, CLOUDEP_JWT_FOREIGN, reason);
+    if (!may_be_outdated(rv)) {
         return rv;
     }
     renewed = cloudep_fetched_renew(&keys, &generation, provider->keys, p);
@@ -190,6 +196,30 @@ apr_status_t cloudep_oidc_verify(const cloudep_jwt_t **jwt, const cloudep_oidc_p
         return rv;
     }
     *reason = "the provider's keys cannot be had";
-    return renewed == APR_SUCCESS ? cloudep_jwt_verify(jwt, p, keys, token, CLOUDEP_JWT_KID_OPTIONAL, reason)
+    return renewed == APR_SUCCESS ? cloudep_jwt_verify(jwt, p, keys, token, CLOUDEP_JWT_FOREIGN, reason)
                                   : CLOUDEP_EPROVIDER;
+}
+
+static int is_allowed(const apr_array_header_t *algorithms, const char *name)
+{
+    for (int i = 0; algorithms && i < algorithms->nelts; i++) {
+        if (!strcmp(APR_ARRAY_IDX(algorithms, i, const char *), name)) {
+            return 1;
+        }
+    }
+    return !algorithms;
+}
+
+apr_status_t cloudep_oidc_verify(const cloudep_jwt_t **jwt, const cloudep_oidc_provider_t *provider, apr_pool_t *p,
+                                 const char *token, const char **reason)
+{
+    apr_status_t rv = provider->secret_keys
+                          ? cloudep_jwt_verify(jwt, p, provider->secret_keys, token, CLOUDEP_JWT_FOREIGN, reason)
+                          : verify_published(jwt, provider, p, token, reason);
+
+    if (rv == APR_SUCCESS && !is_allowed(provider->algorithms, cloudep_jwk_alg((*jwt)->key))) {
+        *reason = "its algorithm is not among those that alg= names";
+        return CLOUDEP_EREFUSED;
+    }
+    return rv;
 }

@@ -9,6 +9,8 @@
 #include "base/text/json.h"
 #include "core/module.h"
 
+#define SECRET_LIFETIME 300 /* seconds, of a client secret that is signed for one request */
+
 /* A code that is being redeemed. */
 typedef struct redeem_t {
     const cloudep_oidc_provider_t *provider;
@@ -47,21 +49,44 @@ static apr_status_t read_refusal(const redeem_t *redeem, const cloudep_http_resp
                           : apr_psprintf(redeem->p, "answers %d", response->status));
 }
 
-static void authenticate(cloudep_http_request_t *request, apr_table_t *form, const redeem_t *redeem)
+/* The client secret: the word in the file, or a JWT of this moment that the key in there signs. NULL: there is none. */
+static apr_status_t make_secret(const char **secret, const redeem_t *redeem)
+{
+    const cloudep_oidc_provider_t *provider = redeem->provider;
+    const json_int_t now = apr_time_sec(apr_time_now());
+    json_t *claims;
+
+    if (!provider->secret_key) {
+        *secret = provider->secret;
+        return APR_SUCCESS;
+    }
+    claims = cloudep_json_own(json_pack("{ss,ss,ss,sI,sI}", "iss", provider->team_id, "sub", provider->client_id, "aud",
+                                        provider->issuer, "iat", now, "exp", now + SECRET_LIFETIME),
+                              redeem->p);
+    return claims ? cloudep_jwt_sign(secret, redeem->p, provider->secret_key, "JWT", claims) : APR_ENOMEM;
+}
+
+static apr_status_t authenticate(cloudep_http_request_t *request, apr_table_t *form, const redeem_t *redeem)
 {
     const cloudep_oidc_provider_t *provider = redeem->provider;
     int basic = provider->auth ? !strcmp(provider->auth, "basic") : redeem->metadata->takes_basic;
+    const char *secret = NULL;
+    apr_status_t rv = make_secret(&secret, redeem);
 
-    if (provider->secret && basic) {
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (secret && basic) {
         /* Each part is encoded before it becomes Basic (RFC 6749, section 2.3.1). */
         request->user = apr_pescape_urlencoded(redeem->p, provider->client_id);
-        request->password = apr_pescape_urlencoded(redeem->p, provider->secret);
-        return;
+        request->password = apr_pescape_urlencoded(redeem->p, secret);
+        return APR_SUCCESS;
     }
     apr_table_setn(form, "client_id", provider->client_id);
-    if (provider->secret) {
-        apr_table_setn(form, "client_secret", provider->secret);
+    if (secret) {
+        apr_table_setn(form, "client_secret", secret);
     }
+    return APR_SUCCESS;
 }
 
 static apr_status_t ask_for_tokens(json_t **answer, const redeem_t *redeem)
@@ -80,7 +105,9 @@ static apr_status_t ask_for_tokens(json_t **answer, const redeem_t *redeem)
     apr_table_setn(form, "code", redeem->returned->code);
     apr_table_setn(form, "redirect_uri", redeem->returned->redirect_uri);
     apr_table_setn(form, "code_verifier", redeem->returned->verifier);
-    authenticate(&request, form, redeem);
+    if ((rv = authenticate(&request, form, redeem)) != APR_SUCCESS) {
+        return rv;
+    }
     request.body = cloudep_form_encode(redeem->p, form);
     request.body_len = strlen(request.body);
     rv = cloudep_oidc_request(&response, redeem->provider, redeem->p, &request);
@@ -119,7 +146,9 @@ static apr_status_t read_idtoken(const cloudep_idtoken_t **idtoken, cloudep_oidc
     if (rv != APR_SUCCESS) {
         return disbelieve(redeem, "id_token", reason);
     }
-    cloudep_oidc_profile_read(profile, redeem->p, jwt->claims);
+    if (profile) {
+        cloudep_oidc_profile_read(profile, redeem->p, jwt->claims);
+    }
     return APR_SUCCESS;
 }
 
@@ -179,13 +208,18 @@ apr_status_t cloudep_oidc_redeem(const char **subject, cloudep_oidc_profile_t *p
     if (!id_token) {
         return disbelieve(&redeem, "token endpoint", "the answer has no id_token");
     }
-    memset(profile, 0, sizeof(*profile));
     rv = read_idtoken(&idtoken, profile, &redeem, id_token);
     if (rv != APR_SUCCESS || !idtoken) {
         return rv != APR_SUCCESS ? rv : CLOUDEP_EDATA;
     }
     *subject = idtoken->subject;
-    return !profile->email_verified && access_token && redeem.metadata->userinfo_endpoint
+    return profile && !cloudep_oidc_believes(provider, profile) && access_token && redeem.metadata->userinfo_endpoint
                ? ask_userinfo(profile, &redeem, idtoken->subject, access_token)
                : APR_SUCCESS;
+}
+
+int cloudep_oidc_believes(const cloudep_oidc_provider_t *provider, const cloudep_oidc_profile_t *profile)
+{
+    return profile->email_state == CLOUDEP_EMAIL_VERIFIED ||
+           (profile->email_state == CLOUDEP_EMAIL_UNSTATED && provider->trusts_email);
 }

@@ -13,6 +13,7 @@ typedef struct cloudep_social_t {
     const char *tenant_id;
     const char *provider;     /* its name in the configuration */
     const char *redirect_uri; /* where the provider sends the browser */
+    const char *live_session; /* for linking: the session that has to end it, else NULL */
     const char *invite_code;  /* this and the rest: for a registration, else NULL */
     const char *terms_version;
     const char *language;
@@ -31,7 +32,7 @@ typedef struct cloudep_social_redirect_t {
 typedef struct cloudep_social_login_t cloudep_social_login_t;
 const cloudep_social_t *cloudep_social_remembered(const cloudep_social_login_t *login);
 
-/* Whom a provider means. The email is verified. */
+/* Whom a provider means. The email is believed. */
 typedef struct cloudep_social_account_t {
     cloudep_identity_t identity;
     const char *email;
@@ -65,8 +66,25 @@ cloudep_outcome_t cloudep_social_return(cloudep_context_t *ctx, const char *purp
                                         const char *browser, const char *session_id, const char *issuer,
                                         const cloudep_social_login_t **login);
 
-/** Redeems the code at the provider. AUTHORIZATION_INVALID: the code is not one for this login; EMAIL_UNVERIFIED. */
+/**
+ * Redeems the code at the provider for who it is: issuer and subject of identity. What else the provider says is not
+ * looked at. AUTHORIZATION_INVALID: the code is not one for this login; PROVIDER_NOT_CONFIGURED: not any more.
+ */
+cloudep_outcome_t cloudep_social_identify(cloudep_context_t *ctx, const cloudep_social_login_t *login, const char *code,
+                                          cloudep_identity_t *identity);
+
+/** The same with email and name. Also EMAIL_UNVERIFIED: the provider sends none, or none that is to be believed. */
 cloudep_outcome_t cloudep_social_redeem(cloudep_context_t *ctx, const cloudep_social_login_t *login, const char *code,
                                         cloudep_social_account_t *account);
+
+/**
+ * Where the front end takes over what a provider posted (response_mode=form_post). A cookie of SameSite=Lax does not
+ * come with such a post, so nothing is spent: the page calls the callback as if the provider had sent the browser
+ * there. STATE_INVALID, LOGIN_LOST, PROVIDER_NOT_CONFIGURED (not any more).
+ * @param user what Apple says about the person, the first time only (JSON); or NULL. The name in it is kept for the end
+ * @param page set to the page of the provider's row
+ */
+cloudep_outcome_t cloudep_social_find_page(cloudep_context_t *ctx, const char *purpose, const char *state,
+                                           const char *user, const char **page);
 
 #endif

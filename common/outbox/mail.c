@@ -258,3 +258,25 @@ void cloudep_mailer_disconnect(cloudep_mailer_t *mailer)
         cloudep_smtp_disconnect(mailer->smtp);
     }
 }
+
+apr_status_t cloudep_mail_check(const cloudep_mail_setup_t *setup, apr_pool_t *p, const char **said)
+{
+    cloudep_mailer_t *mailer;
+    cloudep_http_t *http;
+    apr_status_t rv = cloudep_http_create(&http, p);
+
+    *said = "libcurl cannot be used";
+    if (rv != APR_SUCCESS || (rv = cloudep_mailer_create(&mailer, p, setup, http, said)) != APR_SUCCESS) {
+        return rv;
+    }
+    if (!mailer->smtp) {
+        *said = apr_psprintf(p, "mails go to the folder %s", setup->spool);
+        return APR_SUCCESS;
+    }
+    if (!cloudep_smtp_is_ready(mailer->smtp, p, said)) {
+        *said = apr_psprintf(p, "CloudEPMailTransport: %s", *said);
+        return CLOUDEP_EREFUSED;
+    }
+    *said = apr_psprintf(p, "%s takes mails; \"cloudepctl mail test\" sends one", setup->smtp.server);
+    return APR_SUCCESS;
+}

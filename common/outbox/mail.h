@@ -41,6 +41,12 @@ apr_status_t cloudep_mailer_create(cloudep_mailer_t **mailer, apr_pool_t *pool, 
 cloudep_verdict_e cloudep_mailer_send(cloudep_mailer_t *mailer, apr_pool_t *p, const cloudep_mail_t *mail, int more,
                                       apr_uint32_t *stop, const char **error);
 
+/**
+ * Whether mails could go: logs in at the server, or looks at the folder, without sending anything.
+ * @param said  a sentence for the operator, from p, either way
+ */
+apr_status_t cloudep_mail_check(const cloudep_mail_setup_t *setup, apr_pool_t *p, const char **said);
+
 /** Nothing follows for now: ends a connection that was kept for more. */
 void cloudep_mailer_disconnect(cloudep_mailer_t *mailer);
 

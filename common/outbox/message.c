@@ -57,6 +57,19 @@ const char *cloudep_outbox_name(const cloudep_context_t *ctx)
     return setup ? setup->name : NULL;
 }
 
+/* The language that is named, or else the one that whoever asks reads best, of those that the message is in. */
+static const char *language_of(const cloudep_context_t *ctx, const cloudep_draft_t *draft)
+{
+    const cloudep_outbox_setup_t *setup = ctx->config->run->outbox_setup;
+    const struct cloudep_messages_t *messages;
+
+    if (draft->language || !ctx->languages || !setup) {
+        return draft->language;
+    }
+    messages = strcmp(draft->channel, CLOUDEP_CHANNEL_MAIL) ? setup->sms_messages : setup->mail_messages;
+    return messages ? cloudep_messages_accept(messages, ctx->p, draft->template, ctx->languages) : NULL;
+}
+
 cloudep_outcome_t cloudep_message_new(cloudep_context_t *ctx, const cloudep_message_t **out,
                                       const cloudep_draft_t *draft)
 {
@@ -70,7 +83,7 @@ cloudep_outcome_t cloudep_message_new(cloudep_context_t *ctx, const cloudep_mess
     message->outbox = cloudep_outbox_name(ctx);
     message->channel = draft->channel;
     message->target = draft->target;
-    message->language = draft->language;
+    message->language = language_of(ctx, draft);
     message->template = draft->template;
     message->lifetime = apr_psprintf(ctx->p, "%" APR_INT64_T_FMT, draft->lifetime);
     rv = params ? seal_params(ctx, message, params, &what) : APR_ENOMEM;

@@ -3,7 +3,7 @@
  *
  * Templates and the members of params that they need (everything else is ignored):
  *
- *     registration, password_reset, reauthentication, business_email (mail)  code, minutes, tenant_name
+ *     registration, password_reset, reauthentication, login_code, business_email (mail)  code, minutes, tenant_name
  *     business_phone (SMS)                                 code, minutes, tenant_name
  *     registration_exists, password_changed, totp_enabled, totp_disabled, backup_codes_renewed, business_email_changed,
  *     business_phone_changed (mail)                        tenant_name; display_name if there is one
@@ -29,7 +29,7 @@ typedef struct cloudep_draft_t {
     const char *uid;
     const char *channel;  /* CLOUDEP_CHANNEL_MAIL or CLOUDEP_CHANNEL_SMS */
     const char *target;   /* email address or E.164 number */
-    const char *language; /* NULL: the server's default */
+    const char *language; /* NULL: as the client of the context reads best, or the server's default */
     const char *template;
     const apr_table_t *params; /* what the template shows; it is sealed */
     apr_int64_t lifetime;      /* seconds after which it is not sent any more */

@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include <string.h>
 #include "base/store/outbox_store.h"
+#include "base/text/accept.h"
 #include "base/text/language.h"
 #include "base/text/template.h"
 #include "base/text/validate.h"
@@ -37,6 +38,7 @@ static const message_t known[] = {
     {"registration", CLOUDEP_CHANNEL_MAIL, code_names},
     {"password_reset", CLOUDEP_CHANNEL_MAIL, code_names},
     {"reauthentication", CLOUDEP_CHANNEL_MAIL, code_names},
+    {"login_code", CLOUDEP_CHANNEL_MAIL, code_names},
     {"business_email", CLOUDEP_CHANNEL_MAIL, code_names},
     {"business_phone", CLOUDEP_CHANNEL_SMS, code_names},
     {"registration_exists", CLOUDEP_CHANNEL_MAIL, notice_names},
@@ -291,16 +293,31 @@ apr_status_t cloudep_messages_load(const cloudep_messages_t **out, apr_pool_t *p
 
 /* ---- Language ------------------------------------------------------------------------------------------- */
 
-/* The version in the language nearest to the one that is wanted. */
-static const version_t *look_up(const apr_array_header_t *versions, apr_pool_t *pool, const char *wanted)
+/* The languages of versions, ended by NULL. */
+static const char **languages_of(const apr_array_header_t *versions, apr_pool_t *pool)
 {
     const char **languages = apr_pcalloc(pool, ((apr_size_t)versions->nelts + 1) * sizeof(*languages));
-    const char *nearest;
 
     for (int i = 0; i < versions->nelts; i++) {
         languages[i] = APR_ARRAY_IDX(versions, i, const version_t *)->language;
     }
-    nearest = cloudep_language_nearest(wanted, languages, pool);
+    return languages;
+}
+
+const char *cloudep_messages_accept(const cloudep_messages_t *messages, apr_pool_t *pool, const char *name,
+                                    const char *header)
+{
+    const apr_array_header_t *versions = apr_hash_get(messages->versions, name, APR_HASH_KEY_STRING);
+
+    return versions ? cloudep_accept_language(header, languages_of(versions, pool)) : NULL;
+}
+
+/* The version in the language nearest to the one that is wanted. */
+static const version_t *look_up(const apr_array_header_t *versions, apr_pool_t *pool, const char *wanted)
+{
+    const char **languages = languages_of(versions, pool);
+    const char *nearest = cloudep_language_nearest(wanted, languages, pool);
+
     for (int i = 0; nearest && i < versions->nelts; i++) {
         if (languages[i] == nearest) {
             return APR_ARRAY_IDX(versions, i, const version_t *);

@@ -40,6 +40,10 @@ apr_status_t cloudep_messages_check(const char *channel, const char *name, apr_p
 /** Whether a message takes nothing of params: it may go without. */
 int cloudep_messages_needs_nothing(const char *channel, const char *name);
 
+/** The language that a message is in and Accept-Language asks for first; NULL: none. */
+const char *cloudep_messages_accept(const cloudep_messages_t *messages, apr_pool_t *pool, const char *name,
+                                    const char *header);
+
 /**
  * Renders a message in the language nearest to the one given (NULL: the default).
  * target and created fill {{target}} and {{time}}. params may be NULL where a message needs nothing. Fails as

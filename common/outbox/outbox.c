@@ -143,6 +143,19 @@ int cloudep_outbox_has_sms(const cloudep_config_t *config)
     return config->run->outbox_setup && config->run->outbox_setup->sms;
 }
 
+apr_status_t cloudep_outbox_check_mail(server_rec *s, const cloudep_config_t *config, apr_pool_t *p, const char **said)
+{
+    (void)s;
+    return cloudep_mail_check(config->run->outbox_setup->mail, p, said);
+}
+
+apr_status_t cloudep_outbox_check_sms(server_rec *s, const cloudep_config_t *config, apr_pool_t *p, const char **said)
+{
+    (void)s;
+    *said = "the gateway is not asked, as it might send something";
+    return cloudep_sms_check(config->run->outbox_setup->sms, p, said);
+}
+
 int cloudep_outbox_after_answer(request_rec *r)
 {
     const cloudep_request_t *state = cloudep_request_seen(r);

@@ -33,6 +33,10 @@ void cloudep_outbox_tell(const server_rec *s);
 int cloudep_outbox_has_mail(const cloudep_config_t *config);
 int cloudep_outbox_has_sms(const cloudep_config_t *config);
 
+/* As members of cloudep_part_t. */
+apr_status_t cloudep_outbox_check_mail(server_rec *s, const cloudep_config_t *config, apr_pool_t *p, const char **said);
+apr_status_t cloudep_outbox_check_sms(server_rec *s, const cloudep_config_t *config, apr_pool_t *p, const char **said);
+
 /**
  * Starts the delivery threads for the servers that have a database, a sealing key and a transport, and tells their
  * runtimes of them. They end with pchild, as background.h says.

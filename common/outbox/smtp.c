@@ -198,12 +198,9 @@ static int mail_options(CURL *curl, struct curl_slist *receiver, cloudep_http_so
     return failed ? -1 : 0;
 }
 
-static CURLcode perform(cloudep_smtp_t *smtp, const char *to, cloudep_http_source_t *source, int more,
-                        apr_uint32_t *stop)
+/* Connects, unless there is a connection. NULL: out of memory. */
+static CURL *connect_to(cloudep_smtp_t *smtp, apr_uint32_t *stop)
 {
-    struct curl_slist *receiver = curl_slist_append(NULL, to);
-    CURLcode code = CURLE_OUT_OF_MEMORY;
-
     if (!smtp->curl) {
         smtp->curl = cloudep_http_handle(smtp->http, smtp->setup->ca_file, CONNECT_TIMEOUT, TOTAL_TIMEOUT, stop);
         if (smtp->curl && session_options(smtp->curl, smtp)) {
@@ -214,7 +211,16 @@ static CURLcode perform(cloudep_smtp_t *smtp, const char *to, cloudep_http_sourc
     smtp->quitting = 0;
     smtp->login_withheld = 0;
     clear_reply(smtp);
-    if (smtp->curl && receiver && !mail_options(smtp->curl, receiver, source, more)) {
+    return smtp->curl;
+}
+
+static CURLcode perform(cloudep_smtp_t *smtp, const char *to, cloudep_http_source_t *source, int more,
+                        apr_uint32_t *stop)
+{
+    struct curl_slist *receiver = curl_slist_append(NULL, to);
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+
+    if (connect_to(smtp, stop) && receiver && !mail_options(smtp->curl, receiver, source, more)) {
         code = curl_easy_perform(smtp->curl);
     }
     curl_slist_free_all(receiver);
@@ -290,4 +296,21 @@ cloudep_verdict_e cloudep_smtp_send(cloudep_smtp_t *smtp, apr_pool_t *p, const c
         cloudep_smtp_disconnect(smtp);
     }
     return verdict;
+}
+
+int cloudep_smtp_is_ready(cloudep_smtp_t *smtp, apr_pool_t *p, const char **error)
+{
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+
+    /* Without an upload libcurl sends that command in place of a mail. */
+    if (connect_to(smtp, NULL) && curl_easy_setopt(smtp->curl, CURLOPT_UPLOAD, 0L) == CURLE_OK &&
+        curl_easy_setopt(smtp->curl, CURLOPT_NOBODY, 1L) == CURLE_OK &&
+        curl_easy_setopt(smtp->curl, CURLOPT_CUSTOMREQUEST, "NOOP") == CURLE_OK) {
+        code = curl_easy_perform(smtp->curl);
+    }
+    if (code != CURLE_OK) {
+        *error = explain(smtp, p, code);
+    }
+    cloudep_smtp_disconnect(smtp);
+    return code == CURLE_OK;
 }

@@ -39,6 +39,12 @@ cloudep_smtp_t *cloudep_smtp_create(apr_pool_t *pool, const cloudep_smtp_setup_t
 cloudep_verdict_e cloudep_smtp_send(cloudep_smtp_t *smtp, apr_pool_t *p, const char *to, const char *mail,
                                     apr_size_t len, int more, apr_uint32_t *stop, const char **error);
 
+/**
+ * Connects, greets, begins TLS and logs in as for a mail, and sends none.
+ * @return whether the server was ready for a mail; error as above
+ */
+int cloudep_smtp_is_ready(cloudep_smtp_t *smtp, apr_pool_t *p, const char **error);
+
 /** Ends the connection, if there is one. */
 void cloudep_smtp_disconnect(cloudep_smtp_t *smtp);
 

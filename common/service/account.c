@@ -6,6 +6,9 @@
 #include <apr_strings.h>
 #include "base/crypto/password.h"
 #include "base/crypto/random.h"
+#include "base/store/own_session_store.h"
+#include "base/text/opaque_string.h"
+#include "base/text/validate.h"
 #include "core/settings.h"
 
 cloudep_outcome_t cloudep_new_uid(cloudep_context_t *ctx, const char **uid)
@@ -74,12 +77,43 @@ cloudep_outcome_t cloudep_session_new(cloudep_context_t *ctx, cloudep_session_t 
     return cloudep_done();
 }
 
-cloudep_outcome_t cloudep_check_password_rules(cloudep_context_t *ctx, apr_size_t field, const char *password,
-                                               const char *const *words)
+cloudep_outcome_t cloudep_session_opened(cloudep_context_t *ctx, const cloudep_session_t *session)
+{
+    const int most = ctx->config->sessions_per_member;
+    apr_status_t rv =
+        most ? cloudep_own_sessions_limit(cloudep_database(ctx), ctx->p, session->tenant_id, session->uid, most)
+             : APR_SUCCESS;
+
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "ending the oldest sessions");
+}
+
+cloudep_outcome_t cloudep_form_password(cloudep_context_t *ctx, const char **form, apr_size_t field,
+                                        const char *password)
 {
     const char *why;
 
-    if (cloudep_password_acceptable(&why, password, words, ctx->p) == APR_SUCCESS) {
+    return cloudep_password_prepare(form, &why, ctx->p, CLOUDEP_PASSWORD_OPAQUE, password) == APR_SUCCESS
+               ? cloudep_done()
+               : cloudep_invalid(field, CLOUDEP_RULE_PASSWORD, why);
+}
+
+cloudep_outcome_t cloudep_check_password_rules(cloudep_context_t *ctx, apr_size_t field, const char *password,
+                                               const char *const *words)
+{
+    const char *form;
+    const char *why;
+    apr_size_t length;
+    cloudep_outcome_t outcome = cloudep_form_password(ctx, &form, field, password);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    /* Its field has counted what was typed, which may be more. */
+    if (cloudep_utf8_length(&length, form) != APR_SUCCESS || length < CLOUDEP_PASSWORD_LEAST) {
+        return cloudep_invalid(field, CLOUDEP_RULE_LENGTH,
+                               apr_psprintf(ctx->p, "must have at least %d characters", CLOUDEP_PASSWORD_LEAST));
+    }
+    if (cloudep_password_acceptable(&why, form, words, ctx->p) == APR_SUCCESS) {
         return cloudep_done();
     }
     return cloudep_invalid(field, CLOUDEP_RULE_PASSWORD, why);

@@ -31,8 +31,21 @@ cloudep_outcome_t cloudep_session_new(cloudep_context_t *ctx, cloudep_session_t 
                                       const char *uid, const char *amr, const char *opened_with);
 
 /**
- * What the password rules say. words: NULL-ended, what an attacker tries first. FIELD_INVALID at the member field (an
- * offsetof) of the flow's input.
+ * To be asked once a session was opened and before anybody is told of it: ends the member's oldest ones beyond
+ * CloudEPSessionsPerMember.
+ */
+cloudep_outcome_t cloudep_session_opened(cloudep_context_t *ctx, const cloudep_session_t *session);
+
+/**
+ * A new password in the form that is hashed (RFC 8265), which every place that sets one goes through. FIELD_INVALID at
+ * the member field (an offsetof) of the flow's input: it has control characters or the like.
+ */
+cloudep_outcome_t cloudep_form_password(cloudep_context_t *ctx, const char **form, apr_size_t field,
+                                        const char *password);
+
+/**
+ * What the password rules say of that form. words: NULL-ended, what an attacker tries first. FIELD_INVALID at the
+ * member field (an offsetof) of the flow's input.
  */
 cloudep_outcome_t cloudep_check_password_rules(cloudep_context_t *ctx, apr_size_t field, const char *password,
                                                const char *const *words);

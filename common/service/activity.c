@@ -30,32 +30,36 @@ static int interval_of(const cloudep_config_t *config)
     return part < LONGEST_INTERVAL ? part : LONGEST_INTERVAL;
 }
 
-/* The caller holds the mutex. */
-static void add(cloudep_activity_t *activity, const char *tenant_id, const char *session_id, apr_int64_t at)
+/* The caller holds the mutex. p: for what is not kept. */
+static void add(cloudep_activity_t *activity, apr_pool_t *p, const char *tenant_id, const char *session_id,
+                apr_int64_t at, int slides)
 {
-    const char *key = apr_pstrcat(activity->pool, tenant_id, " ", session_id, NULL);
+    const char *key = apr_pstrcat(p, tenant_id, " ", session_id, NULL);
     cloudep_use_t *use = apr_hash_get(activity->notes, key, APR_HASH_KEY_STRING);
 
     if (!use) {
         use = apr_pcalloc(activity->pool, sizeof(*use));
         use->tenant_id = apr_pstrdup(activity->pool, tenant_id);
         use->session_id = apr_pstrdup(activity->pool, session_id);
-        apr_hash_set(activity->notes, key, APR_HASH_KEY_STRING, use);
+        apr_hash_set(activity->notes, apr_pstrdup(activity->pool, key), APR_HASH_KEY_STRING, use);
     }
     use->at = at > use->at ? at : use->at;
+    use->slides |= slides;
 }
 
 void cloudep_activity_note(cloudep_context_t *ctx, const char *tenant_id, const char *session_id,
                            const cloudep_turn_t *turn)
 {
     cloudep_activity_t *activity = ctx->config->run->activity;
+    /* Not where that was written less than a while ago. */
+    const int slides = turn && turn->idle_left <= ctx->config->refresh_idle - interval_of(ctx->config);
 
-    if (!activity || turn->idle_left > ctx->config->refresh_idle - interval_of(ctx->config)) {
+    if (!activity) {
         return;
     }
     apr_thread_mutex_lock(activity->mutex);
     if (apr_hash_count(activity->notes) < WAITING_MAX) {
-        add(activity, tenant_id, session_id, cloudep_now(ctx));
+        add(activity, ctx->p, tenant_id, session_id, cloudep_now(ctx), slides);
     }
     apr_thread_mutex_unlock(activity->mutex);
 }
@@ -77,11 +81,11 @@ static apr_pool_t *take(cloudep_activity_t *activity, apr_hash_t **notes)
 }
 
 /* Notes them again, for the next writing. */
-static void put_back(cloudep_activity_t *activity, const cloudep_use_t *uses, int n)
+static void put_back(cloudep_activity_t *activity, apr_pool_t *p, const cloudep_use_t *uses, int n)
 {
     apr_thread_mutex_lock(activity->mutex);
     for (int i = 0; i < n && apr_hash_count(activity->notes) < WAITING_MAX; i++) {
-        add(activity, uses[i].tenant_id, uses[i].session_id, uses[i].at);
+        add(activity, p, uses[i].tenant_id, uses[i].session_id, uses[i].at, uses[i].slides);
     }
     apr_thread_mutex_unlock(activity->mutex);
 }
@@ -107,7 +111,7 @@ static void write_down(void *activityv, apr_pool_t *p, int last)
 
         /* Failures are told by the database's own part. */
         if (cloudep_sessions_slide(config->run->db, p, batch, n, config->refresh_idle) != APR_SUCCESS && !last) {
-            put_back(activity, batch, n);
+            put_back(activity, p, batch, n);
         }
     }
     apr_pool_destroy(taken);
@@ -135,7 +139,8 @@ static void start_server(struct server_rec *s, const cloudep_config_t *config, v
     if (rv != APR_SUCCESS) {
         const cloudep_context_t *ctx = cloudep_thread_context(s, pchild);
 
-        CLOUDEP_LOG(ctx, ERR, rv, CENO(1382) "the idle life of sessions with a cookie does not go on in this child");
+        CLOUDEP_LOG(ctx, ERR, rv,
+                    CENO(1382) "when sessions are used is not written by this child: those with a cookie end early");
         return;
     }
     config->run->activity = activity;

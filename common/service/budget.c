@@ -160,7 +160,4 @@ void cloudep_tell_owners(cloudep_context_t *ctx)
         CLOUDEP_LOG(ctx, WARNING, 0, CENO(1200) "owners whose guesses strangers have used up were not told: %s",
                     cloudep_status_name(rv));
     }
-    else if (notices->nelts) {
-        cloudep_outbox_wake(ctx);
-    }
 }

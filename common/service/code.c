@@ -24,10 +24,10 @@ cloudep_outcome_t cloudep_load_challenge(cloudep_context_t *ctx, const char *ten
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "loading the challenge");
     }
-    if (strcmp((*challenge)->spec.tenant_id, tenant_id) || strcmp((*challenge)->spec.purpose, purpose)) {
+    if ((tenant_id && strcmp((*challenge)->spec.tenant_id, tenant_id)) || strcmp((*challenge)->spec.purpose, purpose)) {
         return cloudep_refuse(CLOUDEP_CHALLENGE_MISMATCH);
     }
-    cloudep_note(ctx, tenant_id, cloudep_is_decoy(*challenge) ? NULL : (*challenge)->spec.uid,
+    cloudep_note(ctx, (*challenge)->spec.tenant_id, cloudep_is_decoy(*challenge) ? NULL : (*challenge)->spec.uid,
                  (*challenge)->mac ? "otp" : NULL);
     return cloudep_done();
 }

@@ -21,7 +21,7 @@ typedef struct cloudep_code_receiver_t {
 } cloudep_code_receiver_t;
 
 /**
- * Loads a challenge of that purpose and tenant. Whose it is (spec.uid) is the caller's to compare.
+ * Loads a challenge of that purpose and tenant (NULL: any). Whose it is (spec.uid) is the caller's to compare.
  * CHALLENGE_GONE; CHALLENGE_MISMATCH: of another tenant or purpose.
  */
 cloudep_outcome_t cloudep_load_challenge(cloudep_context_t *ctx, const char *tenant_id, const char *purpose,

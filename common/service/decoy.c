@@ -11,6 +11,7 @@
 #include <openssl/crypto.h>
 #include "base/crypto/mac.h"
 #include "core/settings.h"
+#include "service/network.h"
 
 #define LABEL "cloudep decoy"
 
@@ -54,6 +55,35 @@ cloudep_outcome_t cloudep_decoy_receiver(cloudep_context_t *ctx, cloudep_code_re
     receiver->language = NULL;
     receiver->decoy = 1;
     return cloudep_done();
+}
+
+/* The member, or who stands for one. */
+static cloudep_outcome_t choose(cloudep_context_t *ctx, cloudep_outcome_t allowed, const cloudep_member_t *member,
+                                cloudep_code_receiver_t *receiver)
+{
+    const cloudep_outcome_t concealed = cloudep_conceals(ctx) ? cloudep_decoy_receiver(ctx, receiver) : allowed;
+
+    if (cloudep_failed(allowed) || cloudep_failed(concealed)) {
+        return concealed;
+    }
+    receiver->uid = member->uid;
+    receiver->language = member->language;
+    receiver->decoy = 0;
+    return cloudep_done();
+}
+
+cloudep_outcome_t cloudep_member_or_decoy(cloudep_context_t *ctx, cloudep_outcome_t allowed,
+                                          const cloudep_member_t *member, cloudep_code_receiver_t *receiver)
+{
+    cloudep_outcome_t outcome = choose(ctx, allowed, member, receiver);
+
+    if (outcome.reason == CLOUDEP_ACCOUNT_UNKNOWN) {
+        const cloudep_outcome_t counted = cloudep_count_network_failure(ctx, CLOUDEP_FAILED_ACCOUNT);
+
+        return cloudep_failed(counted) ? counted : outcome;
+    }
+    return cloudep_failed(outcome) ? outcome
+                                   : cloudep_network_known(ctx, receiver->tenant->id, receiver->uid, &receiver->known);
 }
 
 cloudep_outcome_t cloudep_decoy_email(cloudep_context_t *ctx, const char **decoy, const char *tenant_id,

@@ -14,6 +14,14 @@ int cloudep_conceals(const cloudep_context_t *ctx);
 /** Makes a receiver (tenant and target are set) one that does not exist: the same for the same email. */
 cloudep_outcome_t cloudep_decoy_receiver(cloudep_context_t *ctx, cloudep_code_receiver_t *receiver);
 
+/**
+ * Makes a receiver (tenant and target are set) the member, where allowed is DONE; otherwise that outcome, or with
+ * concealed accounts a decoy. The decoy is made for everybody then, so that the time is the same. ACCOUNT_UNKNOWN
+ * counts for the client's network. TOO_MANY_GUESSES.
+ */
+cloudep_outcome_t cloudep_member_or_decoy(cloudep_context_t *ctx, cloudep_outcome_t allowed,
+                                          const cloudep_member_t *member, cloudep_code_receiver_t *receiver);
+
 /** The address that a decoy of this email is registered under; nobody can guess it, and no mail gets there. */
 cloudep_outcome_t cloudep_decoy_email(cloudep_context_t *ctx, const char **decoy, const char *tenant_id,
                                       const char *email);

@@ -22,6 +22,7 @@
 #define FLUSH_INTERVAL apr_time_from_msec(500)
 #define TALLY_INTERVAL apr_time_from_msec(950) /* every second run */
 #define FLUSH_AT 200                           /* events that are written without waiting for more */
+#define EXPIRIES 5                             /* of one run, so that new events need not wait */
 #define BATCH 1000                             /* rows of a statement */
 #define QUEUE_MAX 10000                        /* events that wait for a database that is away */
 
@@ -83,6 +84,11 @@ static void enqueue(cloudep_events_t *events, const char *record)
     }
 }
 
+static void log_line(const cloudep_context_t *ctx, const char *line)
+{
+    CLOUDEP_LOG(ctx, NOTICE, 0, CENO(400) "%s", line);
+}
+
 /* Writes an event down: its line now, its row in a moment. What is of no tenant is in the log only. */
 static void write_event(const cloudep_context_t *ctx, const cloudep_event_t *event)
 {
@@ -94,7 +100,7 @@ static void write_event(const cloudep_context_t *ctx, const cloudep_event_t *eve
         CLOUDEP_LOG(ctx, ERR, 0, CENO(401) "an event could not be written");
         return;
     }
-    CLOUDEP_LOG(ctx, NOTICE, 0, CENO(400) "%s", line);
+    log_line(ctx, line);
     if (events && event->tenant_id) {
         enqueue(events, record);
     }
@@ -235,22 +241,24 @@ static void tell_counted(cloudep_events_t *events, const cloudep_context_t *ctx,
     for (int i = 0; i < counted->nelts; i++) {
         const cloudep_counted_t *failures = &APR_ARRAY_IDX(counted, i, cloudep_counted_t);
 
-        CLOUDEP_LOG(ctx, NOTICE, 0, CENO(400) "%s", failures->line);
+        log_line(ctx, failures->line);
         if (strstr(failures->record, "\"tenant_id\":")) {
             enqueue(events, failures->record);
         }
     }
 }
 
-/* Removes old events, and goes on with it in the next run when there are more: as fast as they can come in. */
+/* Removes old events, and goes on with it in the next run when there are more: faster than they can come in. */
 static void expire(cloudep_events_t *events, apr_pool_t *p)
 {
-    int removed;
+    int removed = CLOUDEP_EVENTS_EXPIRED_AT_ONCE;
 
     if (apr_time_now() < events->next_expiry) {
         return;
     }
-    (void)cloudep_events_expire(events->config->run->db, p, events->config->event_retention, &removed);
+    for (int i = 0; i < EXPIRIES && removed >= CLOUDEP_EVENTS_EXPIRED_AT_ONCE; i++) {
+        (void)cloudep_events_expire(events->config->run->db, p, events->config->event_retention, &removed);
+    }
     if (removed < CLOUDEP_EVENTS_EXPIRED_AT_ONCE) {
         events->next_expiry = apr_time_now() + apr_time_from_sec(events->config->sweep_interval);
     }

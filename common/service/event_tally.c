@@ -50,16 +50,16 @@ static void drop(entry_t *entry)
     free(entry);
 }
 
-/* A new entry in the table. What there is no memory for is a first one each time. */
-static void enter(cloudep_tally_t *tally, const char *key)
+/* A new entry; NULL: there is no memory. */
+static entry_t *entry_of(const char *key)
 {
     entry_t *entry = calloc(1, sizeof(*entry));
 
-    if (!entry || !(entry->key = strdup(key))) {
+    if (entry && !(entry->key = strdup(key))) {
         free(entry);
-        return;
+        entry = NULL;
     }
-    apr_hash_set(tally->entries, entry->key, APR_HASH_KEY_STRING, entry);
+    return entry;
 }
 
 /* Keeps the texts of the first that is counted; 0: there is no memory. */
@@ -89,12 +89,15 @@ cloudep_tally_e cloudep_tally_add(cloudep_tally_t *tally, const char *key, const
         done = count(entry, line, record) ? CLOUDEP_TALLY_COUNTED : CLOUDEP_TALLY_FIRST;
     }
     else if (shared || apr_hash_count(tally->entries) < CLOUDEP_TALLY_KEYS) {
-        enter(tally, key);
+        entry = entry_of(key); /* what there is no memory for is a first one each time */
+        if (entry) {
+            apr_hash_set(tally->entries, entry->key, APR_HASH_KEY_STRING, entry);
+        }
     }
     else {
         done = CLOUDEP_TALLY_FULL;
     }
-    apr_thread_mutex_unlock(tally->mutex);
+    apr_thread_mutex_unlock(tally->mutex); /* NOLINT(clang-analyzer-unix.Malloc): the table has the entry */
     return done;
 }
 

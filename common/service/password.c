@@ -3,13 +3,34 @@
  */
 #include "service/password.h"
 
+#include <string.h>
+
 #include "base/crypto/random.h"
 #include "base/status.h"
+#include "base/text/opaque_string.h"
+#include "base/text/validate.h"
 #include "outbox/message.h"
 #include "service/budget.h"
 #include "service/notice.h"
 
 /* ---- comparing ---- */
+
+/*
+ * A password that was set in version 1.0 is at the provider as it was typed then. Once it is typed in the form of RFC
+ * 8265, the provider is known to have that, and whatever makes the same form is right from then on. In ASCII both are
+ * one.
+ */
+static void note_form(cloudep_context_t *ctx, const cloudep_member_t *member, const char *password)
+{
+    const char *form;
+
+    if (!member || member->password_form ||
+        cloudep_password_prepare(&form, NULL, ctx->p, CLOUDEP_PASSWORD_OPAQUE, password) != APR_SUCCESS ||
+        strcmp(form, password) != 0 || cloudep_is_ascii(password)) {
+        return;
+    }
+    (void)cloudep_password_note_form(cloudep_database(ctx), ctx->p, member);
+}
 
 /* What the provider says of a password, as far as it may count. */
 static apr_status_t compare(cloudep_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
@@ -19,6 +40,9 @@ static apr_status_t compare(cloudep_context_t *ctx, const cloudep_idp_user_t *us
     const cloudep_idp_t *idp = cloudep_idp(ctx, &at);
     apr_status_t rv = idp->verify(&at, user, password);
 
+    if (rv == APR_SUCCESS && !idp->stored_here) {
+        note_form(ctx, user->member, password);
+    }
     /* Whatever the provider says: nobody has no right password. */
     return rv == APR_SUCCESS && (!user->uid || !may_be_right) ? CLOUDEP_EFORGED : rv;
 }
@@ -62,9 +86,13 @@ static apr_status_t give(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
                                      .display_name = member->display_name,
                                      .language = member->language,
                                      .first_password = !member->has_password && !member->password_due};
+    const char *form;
 
     *reason = NULL;
-    return idp->set_password(&at, &user, password, phc, reason);
+    if (cloudep_password_prepare(&form, reason, ctx->p, CLOUDEP_PASSWORD_OPAQUE, password) != APR_SUCCESS) {
+        return CLOUDEP_EREFUSED;
+    }
+    return idp->set_password(&at, &user, form, phc, reason);
 }
 
 static cloudep_outcome_t set_at_provider(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,

@@ -65,6 +65,19 @@ cloudep_outcome_t cloudep_totp_url_of(cloudep_context_t *ctx, const cloudep_totp
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "writing the otpauth URL");
 }
 
+cloudep_outcome_t cloudep_totp_text_of(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *sealed,
+                                       const char **text)
+{
+    const unsigned char *secret;
+    apr_size_t size;
+    cloudep_outcome_t outcome = unseal(ctx, totp, sealed, &secret, &size);
+
+    if (!cloudep_failed(outcome)) {
+        *text = cloudep_totp_secret_text(secret, size, ctx->p);
+    }
+    return outcome;
+}
+
 static int is_backup_code(const char *code)
 {
     return strlen(code) == CLOUDEP_BACKUP_CODE_DIGITS;
@@ -120,6 +133,14 @@ cloudep_outcome_t cloudep_factor_guess(cloudep_context_t *ctx, const cloudep_tot
                                                     totp->member->uid, totp->member->email);
 
     return cloudep_failed(outcome) ? outcome : cloudep_guess_count(ctx, guess);
+}
+
+cloudep_outcome_t cloudep_totp_check_pending(cloudep_context_t *ctx, const cloudep_totp_t *totp,
+                                             const cloudep_guess_t *guess, const char *code, apr_int64_t *step)
+{
+    const cloudep_outcome_t outcome = cloudep_totp_check(ctx, totp, totp->pending_secret, code, step);
+
+    return outcome.reason == CLOUDEP_TOTP_WRONG ? cloudep_guess_wrong(ctx, guess, outcome.reason) : outcome;
 }
 
 static cloudep_outcome_t check_totp(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *code,

@@ -18,6 +18,10 @@ cloudep_outcome_t cloudep_totp_new_secret(cloudep_context_t *ctx, const char *te
 cloudep_outcome_t cloudep_totp_url_of(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *sealed,
                                       const char **url);
 
+/** One of the member's sealed secrets in base32, as people type it. For the member's eyes only. */
+cloudep_outcome_t cloudep_totp_text_of(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *sealed,
+                                       const char **text);
+
 /** What the URL names as issuer: the tenant's own choice, or its name. */
 const char *cloudep_totp_issuer(const cloudep_totp_t *totp);
 
@@ -28,6 +32,11 @@ const char *cloudep_totp_issuer(const cloudep_totp_t *totp);
 cloudep_outcome_t cloudep_totp_check(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *sealed,
                                      const char *code, apr_int64_t *step);
 
+/** The same with the secret that is being enrolled; a wrong code counts for the client's network. TOTP_WRONG,
+ * TOO_MANY_FACTORS. */
+cloudep_outcome_t cloudep_totp_check_pending(cloudep_context_t *ctx, const cloudep_totp_t *totp,
+                                             const cloudep_guess_t *guess, const char *code, apr_int64_t *step);
+
 /** New backup codes: *codes an array of const char *, and *stored what the store keeps of them. */
 cloudep_outcome_t cloudep_new_backup_codes(cloudep_context_t *ctx, const cloudep_totp_t *totp,
                                            apr_array_header_t **codes, const char **stored);
@@ -36,8 +45,8 @@ cloudep_outcome_t cloudep_new_backup_codes(cloudep_context_t *ctx, const cloudep
 cloudep_outcome_t cloudep_factor_format(apr_size_t field, const char *code);
 
 /**
- * Counts a guess at an enrolled member's second factor, before it is compared. TOO_MANY_FACTORS: the account or the
- * network has to wait. Burning the proof clears that count.
+ * Counts a guess at a member's second factor, or at the one being enrolled, before it is compared. TOO_MANY_FACTORS:
+ * the account or the network has to wait. Burning the proof clears that count.
  * @param guess set: what judges it
  */
 cloudep_outcome_t cloudep_factor_guess(cloudep_context_t *ctx, const cloudep_totp_t *totp, cloudep_guess_t *guess);

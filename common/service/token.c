@@ -82,12 +82,12 @@ static apr_status_t verify(cloudep_context_t *ctx, cloudep_token_kind_t kind, co
     apr_status_t derived = APR_NOTFOUND, rv;
 
     if (kind == CLOUDEP_TOKEN_REFRESH) {
-        derived = cloudep_jwt_verify(jwt, ctx->p, run->refresh, token, CLOUDEP_JWT_NEED_KID, &why);
+        derived = cloudep_jwt_verify(jwt, ctx->p, run->refresh, token, CLOUDEP_JWT_OWN, &why);
         if (derived == APR_SUCCESS) {
             return APR_SUCCESS;
         }
     }
-    rv = cloudep_jwt_verify(jwt, ctx->p, run->signing, token, CLOUDEP_JWT_NEED_KID, reason);
+    rv = cloudep_jwt_verify(jwt, ctx->p, run->signing, token, CLOUDEP_JWT_OWN, reason);
     if (rv == APR_NOTFOUND && derived != APR_NOTFOUND) {
         *reason = why; /* it names a derived key */
     }

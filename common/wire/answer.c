@@ -71,6 +71,17 @@ int cloudep_send(request_rec *r, const cloudep_answer_t *answer, cloudep_outcome
     return OK;
 }
 
+int cloudep_send_redirect(request_rec *r, const char *location)
+{
+    cloudep_answer_headers(r, r->headers_out, HTTP_SEE_OTHER, cloudep_done());
+    apr_table_setn(r->headers_out, "Location", location);
+    /* What the address has in its query is for that page alone. */
+    apr_table_setn(r->headers_out, "Referrer-Policy", "no-referrer");
+    r->status = HTTP_SEE_OTHER;
+    ap_set_content_length(r, 0);
+    return OK;
+}
+
 int cloudep_send_document(request_rec *r, const cloudep_document_t *document)
 {
     cloudep_answer_headers(r, r->headers_out, HTTP_OK, cloudep_done());

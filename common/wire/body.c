@@ -1,5 +1,5 @@
 /*
- * body.c - from the bytes of a request's body to a JSON object.
+ * body.c - from the bytes of a request's body to a JSON object or a form.
  *
  * The cap is our own and below httpd's LimitRequestBody: a body over ours gets an answer in the API's style; for one
  * over httpd's the input filter has answered before the handler reads.
@@ -19,11 +19,11 @@ static int takes_body(const cloudep_operation_t *operation)
 }
 
 /* The media type without parameters, compared as RFC 9110 8.3.1 says. */
-static int is_json(const char *type)
+static int is_of_type(const char *type, const char *expected)
 {
-    apr_size_t length = strlen("application/json");
+    apr_size_t length = strlen(expected);
 
-    return type && !strncasecmp(type, "application/json", length) &&
+    return type && !strncasecmp(type, expected, length) &&
            (!type[length] || type[length] == ';' || apr_isspace(type[length]));
 }
 
@@ -35,7 +35,9 @@ cloudep_outcome_t cloudep_check_body_headers(cloudep_call_t *call)
     if (!takes_body(call->operation)) {
         return cloudep_done();
     }
-    if (!is_json(apr_table_get(call->r->headers_in, "Content-Type"))) {
+    if (!is_of_type(apr_table_get(call->r->headers_in, "Content-Type"), call->operation->flags & CLOUDEP_OPERATION_FORM
+                                                                            ? "application/x-www-form-urlencoded"
+                                                                            : "application/json")) {
         return cloudep_refuse(CLOUDEP_MEDIA_TYPE_UNSUPPORTED);
     }
     /* Refused before "100 Continue" is sent. */
@@ -103,12 +105,10 @@ static apr_status_t read_body(cloudep_call_t *call, char **body, apr_size_t *len
     return APR_SUCCESS;
 }
 
-cloudep_outcome_t cloudep_read_json(cloudep_call_t *call, json_t **object, int *rc)
+cloudep_outcome_t cloudep_read_text(cloudep_call_t *call, const char **text, apr_size_t *length, int *rc)
 {
-    const char *reason;
     char *body;
-    apr_size_t length;
-    apr_status_t rv = read_body(call, &body, &length);
+    apr_status_t rv = read_body(call, &body, length);
 
     *rc = OK;
     if (rv != APR_SUCCESS) {
@@ -116,8 +116,22 @@ cloudep_outcome_t cloudep_read_json(cloudep_call_t *call, json_t **object, int *
         *rc = ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
         return cloudep_done();
     }
-    if (length > (apr_size_t)call->ctx->config->body_limit) {
+    if (*length > (apr_size_t)call->ctx->config->body_limit) {
         return cloudep_refuse(CLOUDEP_BODY_TOO_LARGE);
+    }
+    *text = body;
+    return cloudep_done();
+}
+
+cloudep_outcome_t cloudep_read_json(cloudep_call_t *call, json_t **object, int *rc)
+{
+    const char *reason;
+    const char *body = NULL;
+    apr_size_t length = 0;
+    cloudep_outcome_t outcome = cloudep_read_text(call, &body, &length, rc);
+
+    if (cloudep_failed(outcome) || *rc != OK) {
+        return outcome;
     }
     if (cloudep_json_parse(object, &reason, body, length, call->ctx->p) != APR_SUCCESS) {
         return (cloudep_outcome_t){.reason = CLOUDEP_REQUEST_MALFORMED, .why = reason};

@@ -189,7 +189,7 @@ static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
     if (call->ctx->config->off & operation->needs) {
         return cloudep_refuse(CLOUDEP_NOT_CONFIGURED);
     }
-    if (cloudep_uses_session_cookie(call->r)) {
+    if (cloudep_uses_session_cookie(call->r) && !(operation->flags & CLOUDEP_OPERATION_FORM)) {
         outcome = check_browser(call);
         if (cloudep_failed(outcome)) {
             return outcome;
@@ -211,7 +211,7 @@ static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
     if (cloudep_failed(outcome) || *rc != OK) {
         return outcome;
     }
-    outcome = operation->run(call);
+    outcome = call->operation->run(call); /* the shape that the body is of */
     if (!cloudep_failed(outcome) && (operation->flags & CLOUDEP_OPERATION_RENEWS) && call->principal->cookie_seq) {
         renew_cookie(call);
     }
@@ -254,6 +254,9 @@ static int reply(cloudep_call_t *call, cloudep_outcome_t outcome)
 
     if (!cloudep_failed(outcome) && call->document) {
         return cloudep_send_document(call->r, call->document);
+    }
+    if (!cloudep_failed(outcome) && call->location) {
+        return cloudep_send_redirect(call->r, call->location);
     }
     answer = cloudep_failed(outcome) ? style->refuse(call, outcome, errors_of(call, outcome)) : style->answer(call);
     return cloudep_send(call->r, &answer, outcome);

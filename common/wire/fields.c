@@ -5,16 +5,16 @@
 
 #include <http_protocol.h>
 #include <apr_strings.h>
+#include "core/settings.h"
 #include "access/mount.h"
 
-/* The query string's arguments with repetitions kept; NULL: not decodable. */
-static apr_table_t *arguments_of(request_rec *r)
+/* The arguments of a query string or a form with repetitions kept; NULL: not decodable. */
+static apr_table_t *arguments_of(apr_pool_t *p, const char *args)
 {
-    apr_table_t *table = apr_table_make(r->pool, 4);
-    const char *args = r->args ? r->args : "";
+    apr_table_t *table = apr_table_make(p, 4);
 
     while (*args) {
-        char *pair = ap_getword(r->pool, &args, '&');
+        char *pair = ap_getword(p, &args, '&');
         char *value = strchr(pair, '=');
 
         if (!value) {
@@ -87,7 +87,7 @@ static void fill(const cloudep_call_t *call, const cloudep_field_value_t *values
 
 static cloudep_outcome_t read_query(cloudep_call_t *call)
 {
-    const apr_table_t *arguments = arguments_of(call->r);
+    const apr_table_t *arguments = arguments_of(call->ctx->p, call->r->args ? call->r->args : "");
     cloudep_field_value_t *values;
     apr_array_header_t *errors;
 
@@ -102,6 +102,71 @@ static cloudep_outcome_t read_query(cloudep_call_t *call)
     }
     fill(call, values);
     return cloudep_done();
+}
+
+static cloudep_outcome_t read_form(cloudep_call_t *call, int *rc)
+{
+    const apr_table_t *arguments;
+    cloudep_field_value_t *values;
+    apr_array_header_t *errors;
+    const char *form = NULL;
+    apr_size_t length = 0;
+    cloudep_outcome_t outcome = cloudep_read_text(call, &form, &length, rc);
+
+    if (cloudep_failed(outcome) || *rc != OK) {
+        return outcome;
+    }
+    if (strlen(form) != length || !(arguments = arguments_of(call->ctx->p, form))) {
+        return (cloudep_outcome_t){.reason = CLOUDEP_REQUEST_MALFORMED, .why = "the form is not well formed"};
+    }
+    if (cloudep_field_check_query(&values, &errors, call->operation->fields, arguments, call->ctx->p) != APR_SUCCESS) {
+        return refuse_fields(call, errors);
+    }
+    fill(call, values);
+    return cloudep_done();
+}
+
+/* Whether an object has a member that is more than empty. */
+static int has_value(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+
+    return value && !json_is_null(value) && !(json_is_string(value) && !json_string_length(value));
+}
+
+/* What the body has of the first shape beside what makes it of the other; NULL: nothing. */
+static apr_array_header_t *mixed_fields(const cloudep_call_t *call, const json_t *object,
+                                        const cloudep_operation_t *other)
+{
+    const char *reason = apr_pstrcat(call->ctx->p, "does not go with ", call->operation->when, NULL);
+    apr_array_header_t *errors = NULL;
+
+    for (const cloudep_field_t *field = call->operation->fields; field->name; field++) {
+        if (!has_value(object, field->name) || is_known(other->fields, field->name, strlen(field->name))) {
+            continue;
+        }
+        errors = errors ? errors : apr_array_make(call->ctx->p, 2, sizeof(cloudep_field_error_t));
+        APR_ARRAY_PUSH(errors, cloudep_field_error_t) =
+            (cloudep_field_error_t){.field = field->name, .rule = CLOUDEP_RULE_NOT_ALLOWED, .reason = reason};
+    }
+    return errors;
+}
+
+/* Makes the call one of the shape that the body is of. */
+static cloudep_outcome_t choose_shape(cloudep_call_t *call, const json_t *object)
+{
+    const cloudep_operation_t *other = call->operation->instead;
+    const apr_array_header_t *errors;
+
+    if (!other || !has_value(object, call->operation->when)) {
+        return cloudep_done();
+    }
+    if ((errors = mixed_fields(call, object, other))) {
+        return refuse_fields(call, errors);
+    }
+    call->operation = other;
+    call->in = apr_pcalloc(call->ctx->p, other->size);
+    return call->ctx->config->off & other->needs ? cloudep_refuse(CLOUDEP_NOT_CONFIGURED) : cloudep_done();
 }
 
 /* The field of the operation that names the tenant; NULL: it has none, or the Location leaves it to requests. */
@@ -146,6 +211,9 @@ static cloudep_outcome_t read_body(cloudep_call_t *call, int *rc)
     if (cloudep_failed(outcome) || *rc != OK) {
         return outcome;
     }
+    if (cloudep_failed(outcome = choose_shape(call, object))) {
+        return outcome;
+    }
     add_tenant(call, object);
     if (cloudep_field_check_json(&values, &errors, call->operation->fields, object, call->ctx->p) != APR_SUCCESS) {
         return refuse_fields(call, errors);
@@ -160,7 +228,10 @@ cloudep_outcome_t cloudep_read_fields(cloudep_call_t *call, int *rc)
     if (!call->operation->fields) {
         return cloudep_done();
     }
-    return call->operation->flags & CLOUDEP_OPERATION_QUERY ? read_query(call) : read_body(call, rc);
+    if (call->operation->flags & CLOUDEP_OPERATION_QUERY) {
+        return read_query(call);
+    }
+    return call->operation->flags & CLOUDEP_OPERATION_FORM ? read_form(call, rc) : read_body(call, rc);
 }
 
 const char *cloudep_field_name(const cloudep_call_t *call, apr_size_t at)

@@ -28,7 +28,10 @@ enum {
     CLOUDEP_OPERATION_FORWARD_AUTH = 16,
     /* with MEMBER: changes a credential, or proves anew who asks: the session cookie, where it is that, gets a new
      * value */
-    CLOUDEP_OPERATION_RENEWS = 32
+    CLOUDEP_OPERATION_RENEWS = 32,
+    /* fields come from a body of application/x-www-form-urlencoded that another site has a browser post: no cookie of
+     * ours comes along, and nothing may come of it that needs one */
+    CLOUDEP_OPERATION_FORM = 64
 };
 
 typedef struct cloudep_operation_t {
@@ -40,8 +43,12 @@ typedef struct cloudep_operation_t {
     const cloudep_field_t *fields; /* ended by a NULL name; NULL: none */
     apr_size_t size;               /* of the flow's input, which the fields are bound into by their .at; 0: none */
     apr_size_t id_at;              /* offsetof its member for {id}, a const char *; only where path has one */
-    /** Calls the flow with call->in, and sets call->data or call->document on success. */
+    /** Calls the flow with call->in, and sets call->data, call->document or call->location on success. */
     cloudep_outcome_t (*run)(cloudep_call_t *call);
+    /* A body that has the field when is of another shape, which is served by instead: needs, fields, input and run are
+     * of that row, which stands in no table. It takes none of the fields that only the first shape has. */
+    const char *when;
+    const struct cloudep_operation_t *instead; /* NULL: there is one shape */
 } cloudep_operation_t;
 
 /* The text of an answer and how it is sent. */
@@ -85,12 +92,13 @@ struct cloudep_call_t {
     request_rec *r;
     cloudep_context_t *ctx;
     const cloudep_api_t *api;
-    const cloudep_operation_t *operation;   /* NULL: none was found */
+    const cloudep_operation_t *operation;   /* NULL: none was found; of two shapes the one that the body is of */
     const cloudep_principal_t *principal;   /* with CLOUDEP_OPERATION_MEMBER */
     void *in;                               /* the flow's input, filled */
     const char *id;                         /* what {id} of the path is, or NULL */
     json_t *data;                           /* the answer's data; owned by the call */
     const cloudep_document_t *document;     /* not NULL: the answer instead; from the request's pool */
+    const char *location;                   /* not NULL: where the browser is sent instead; from the request's pool */
     const apr_array_header_t *field_errors; /* of cloudep_field_error_t: what is wrong with fields, or NULL */
 };
 
@@ -104,6 +112,9 @@ cloudep_outcome_t cloudep_check_body_headers(cloudep_call_t *call);
 
 /** Reads the body as a JSON object into the request's pool. *rc is not OK when httpd has to answer with it. */
 cloudep_outcome_t cloudep_read_json(cloudep_call_t *call, json_t **object, int *rc);
+
+/** Reads the body as it is into the request's pool, with NUL behind it. *rc as above. BODY_TOO_LARGE. */
+cloudep_outcome_t cloudep_read_text(cloudep_call_t *call, const char **text, apr_size_t *length, int *rc);
 
 /**
  * Reads the operation's fields, checks them and binds them into call->in. *rc as above. FIELD_MISSING and FIELD_INVALID
@@ -121,6 +132,9 @@ int cloudep_send(request_rec *r, const cloudep_answer_t *answer, cloudep_outcome
 
 /** Sends what is not the style's; the handler's return value. */
 int cloudep_send_document(request_rec *r, const cloudep_document_t *document);
+
+/** Sends a browser elsewhere, to GET it (303); the handler's return value. */
+int cloudep_send_redirect(request_rec *r, const char *location);
 
 /** Headers of every answer of the APIs, also of those that httpd makes. */
 void cloudep_answer_headers(request_rec *r, apr_table_t *headers, int status, cloudep_outcome_t outcome);

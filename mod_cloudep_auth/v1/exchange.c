@@ -4,7 +4,6 @@
 #include "operations.h"
 
 #include <stddef.h>
-#include "base/jose/jwt.h"
 #include "flow/token_exchange.h"
 #include "wire/v1/fields.h"
 
@@ -13,7 +12,6 @@ const cloudep_field_t exchange_fields[] = {
     {.name = "id_token",
      .type = CLOUDEP_FIELD_TOKEN,
      .flags = CLOUDEP_FIELD_REQUIRED,
-     .max = CLOUDEP_JWT_MAX,
      .at = offsetof(cloudep_exchange_t, id_token)},
     {.name = NULL},
 };

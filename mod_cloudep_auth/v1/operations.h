@@ -20,12 +20,25 @@ cloudep_outcome_t run_register_resume(cloudep_call_t *call);
 
 /* login.c */
 extern const cloudep_field_t login_fields[], login_mfa_fields[];
+extern const cloudep_operation_t login_completion;
 cloudep_outcome_t run_login(cloudep_call_t *call);
 cloudep_outcome_t run_login_mfa(cloudep_call_t *call);
+
+extern const cloudep_field_t code_login_start_fields[], code_login_fields[];
+cloudep_outcome_t run_code_login_start(cloudep_call_t *call);
+cloudep_outcome_t run_code_login(cloudep_call_t *call);
 
 /** Answers a login that is through with tokens, and one that lacks the second factor with its challenge. */
 cloudep_outcome_t answer_login(cloudep_call_t *call, const cloudep_login_result_t *result);
 
+/* mfa.c */
+extern const cloudep_field_t mfa_verify_fields[], mfa_disable_fields[], mfa_backup_code_fields[];
+cloudep_outcome_t run_mfa_setup(cloudep_call_t *call);
+cloudep_outcome_t run_mfa_verify(cloudep_call_t *call);
+cloudep_outcome_t run_mfa_disable(cloudep_call_t *call);
+cloudep_outcome_t run_mfa_status(cloudep_call_t *call);
+cloudep_outcome_t run_mfa_backup_codes(cloudep_call_t *call);
+cloudep_outcome_t run_mfa_backup_code(cloudep_call_t *call);
 /* passkey.c */
 extern const cloudep_field_t passkey_start_fields[], passkey_login_fields[];
 cloudep_outcome_t run_passkey_login_start(cloudep_call_t *call);
@@ -56,10 +69,13 @@ cloudep_outcome_t run_logout(cloudep_call_t *call);
 
 /* social.c */
 extern const cloudep_field_t social_register_fields[], social_login_fields[], social_callback_fields[];
+extern const cloudep_field_t social_form_fields[];
 cloudep_outcome_t run_social_register_start(cloudep_call_t *call);
 cloudep_outcome_t run_social_register_callback(cloudep_call_t *call);
 cloudep_outcome_t run_social_login_start(cloudep_call_t *call);
 cloudep_outcome_t run_social_login_callback(cloudep_call_t *call);
+cloudep_outcome_t run_social_register_form(cloudep_call_t *call);
+cloudep_outcome_t run_social_login_form(cloudep_call_t *call);
 
 /* exchange.c */
 extern const cloudep_field_t exchange_fields[];

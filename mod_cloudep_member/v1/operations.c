@@ -3,7 +3,9 @@
  */
 #include "operations.h"
 
+#include <stddef.h>
 #include "flow/contact_verification.h"
+#include "flow/own_sessions.h"
 #include "flow/passkeys.h"
 #include "flow/password_change.h"
 #include "flow/profile.h"
@@ -35,6 +37,13 @@ const cloudep_operation_t member_operations[] = {
      INPUT(phone_start_fields, cloudep_contact_start_t), .run = run_phone_start},
     {"POST", "/me/verifications/phone/confirm", "members.me.verifications.phone.confirm", CODES | CLOUDEP_NEEDS_SMS,
      MEMBER, INPUT(contact_confirm_fields, cloudep_contact_confirm_t), .run = run_phone_confirm},
+    {"GET", "/me/sessions", "members.me.sessions", LIVE, QUIET | CLOUDEP_OPERATION_QUERY,
+     INPUT(page_fields, cloudep_page_t), .run = run_list_sessions},
+    {"DELETE", "/me/sessions", "members.me.sessions.delete_others", LIVE, MEMBER, .run = run_end_other_sessions},
+    {"DELETE", "/me/sessions/{id}", "members.me.sessions.delete", LIVE, MEMBER, .size = sizeof(cloudep_session_id_t),
+     .id_at = offsetof(cloudep_session_id_t, id), .run = run_end_session},
+    {"GET", "/me/events", "members.me.events", LIVE, QUIET | CLOUDEP_OPERATION_QUERY,
+     INPUT(page_fields, cloudep_page_t), .run = run_list_events},
     {"GET", "/me/totp", "members.me.totp", LIVE, QUIET, .run = run_get_totp},
     {"GET", "/me/totp/qr", "members.me.totp.qr", FACTOR, QUIET, .run = run_totp_picture},
     {"POST", "/me/totp/enroll-start", "members.me.totp.enroll-start", FACTOR, MEMBER, .run = run_totp_start},

@@ -25,6 +25,13 @@ cloudep_outcome_t run_email_confirm(cloudep_call_t *call);
 cloudep_outcome_t run_phone_start(cloudep_call_t *call);
 cloudep_outcome_t run_phone_confirm(cloudep_call_t *call);
 
+/* sessions.c */
+extern const cloudep_field_t page_fields[];
+cloudep_outcome_t run_list_sessions(cloudep_call_t *call);
+cloudep_outcome_t run_end_other_sessions(cloudep_call_t *call);
+cloudep_outcome_t run_end_session(cloudep_call_t *call);
+cloudep_outcome_t run_list_events(cloudep_call_t *call);
+
 /* totp.c */
 extern const cloudep_field_t totp_confirm_fields[], totp_verify_fields[];
 cloudep_outcome_t run_get_totp(cloudep_call_t *call);

@@ -5,6 +5,7 @@
 
 #include "base/crypto/totp.h"
 #include "flow/totp_enrolment.h"
+#include "flow/totp_removal.h"
 #include "wire/v1/fields.h"
 
 const cloudep_field_t totp_confirm_fields[] = {
@@ -48,25 +49,12 @@ cloudep_outcome_t run_totp_start(cloudep_call_t *call)
     return outcome;
 }
 
-static void answer_codes(cloudep_call_t *call, const apr_array_header_t *codes)
-{
-    json_t *list = json_array();
-
-    for (int i = 0; i < codes->nelts; i++) {
-        (void)json_array_append_new(list, json_string(APR_ARRAY_IDX(codes, i, const char *)));
-    }
-    call->data = json_pack("{so}", "backup_codes", list);
-}
-
 cloudep_outcome_t run_totp_confirm(cloudep_call_t *call)
 {
     apr_array_header_t *codes = NULL;
     cloudep_outcome_t outcome = cloudep_confirm_totp(call->ctx, call->principal, call->in, &codes);
 
-    if (!cloudep_failed(outcome)) {
-        answer_codes(call, codes);
-    }
-    return outcome;
+    return cloudep_failed(outcome) ? outcome : cloudep_v1_backup_codes(call, codes);
 }
 
 cloudep_outcome_t run_totp_verify(cloudep_call_t *call)
@@ -79,10 +67,7 @@ cloudep_outcome_t run_totp_backup_codes(cloudep_call_t *call)
     apr_array_header_t *codes = NULL;
     cloudep_outcome_t outcome = cloudep_renew_backup_codes(call->ctx, call->principal, &codes);
 
-    if (!cloudep_failed(outcome)) {
-        answer_codes(call, codes);
-    }
-    return outcome;
+    return cloudep_failed(outcome) ? outcome : cloudep_v1_backup_codes(call, codes);
 }
 
 cloudep_outcome_t run_totp_remove(cloudep_call_t *call)

@@ -114,6 +114,12 @@ totp_rewind($server, $member);
 @answers = $anybody->parallel(map { my $id = $_; map { ['POST', $mfa, body($id, totp_wrong_code($secret))] } 1 .. 4 } @challenges);
 is(scalar(grep { $_->status == 403 } @answers), 10, 'of 64 wrong codes for 16 challenges at once ten are compared');
 
+# ---- a wrong backup code counts for the client's network, as a wrong password does
+totp_rewind($server, $member);
+$challenge = challenge();
+outcome($anybody->with(address => '127.77.1.2')->post($mfa, body($challenge, '00000000')), 403, 29505000, 'a wrong backup code from elsewhere');
+is($server->value("SELECT failures FROM cloudep.budgets WHERE kind = 'network' AND network = '127.77.1.2'"), 1, 'is counted for its address');
+
 # ---- one client that guesses at many accounts
 
 totp_rewind($server, $member);

@@ -189,12 +189,23 @@ subtest 'expired' => sub {
 };
 
 subtest 'whom to believe' => sub {
-    my $unverified = account(email_verified => JSON::PP::false);
     my $before = uses();
-    outcome($_->run($unverified), 403, 28505000, "$_->{kind}: an email that is not verified") for $register, $login;
-    outcome($register->run(account(email => undef)), 403, 28505000, 'none at all');
-    outcome($register->run(account(email => 'x@localhost')), 403, 28505000, 'one that no mail gets to');
+    my %unbelieved = ('an email that is not verified' => { email_verified => JSON::PP::false }, 'one of which nothing is said' => { email_verified => undef },
+        'none at all' => { email => undef }, 'one that no mail gets to' => { email => 'x@localhost' });
+    for my $name (sort keys %unbelieved) {
+        my $sub = account(%{ $unbelieved{$name} });
+        is(outcome($register->run($sub), 403, 28505000, $name)->json->{reason}, 'email_unverified', 'registers nobody');
+        outcome($login->run($sub), 404, 29301000, 'and is nobody yet');
+    }
+    like($server->log, qr/CE128[12]: no registration by provider google: $_/, 'the log says why') for qr/it says that the address is not verified/,
+        qr/it does not say whether an address is verified; email=trusted/, qr/it sends no address/;
     is(uses(), $before, 'take no use');
+    my $fay = account();
+    my $fay_uid = outcome($register->run($fay), 200, 102000, 'who registers with a verified email')->data->{uid};
+    for my $later ({ email_verified => JSON::PP::false }, { email => undef, email_verified => undef }, { email => 'x@localhost' }) {
+        $peer->account(sub => $fay, email => fresh_email(), email_verified => JSON::PP::true, %$later);
+        is(outcome($login->run($fay), 200, 102000, 'logs in whatever is said of it later')->data->{uid}, $fay_uid, 'by issuer and subject');
+    }
     is($register->run(account(name => "A\x{202e}B"))->status, 200, 'a name that cannot be shown does not matter');
 
     my $native = register_member(tenant => $tenant);

@@ -2,7 +2,7 @@
 # away, parts not configured. And the way through ZITADEL, whose id_tokens have no address.
 use strict;
 use warnings;
-use CloudEP::Process qw(spew wait_until);
+use CloudEP::Process qw(run spew wait_until);
 use CloudEP::Social;
 use CloudEP::Test;
 use CloudEP::Zitadel;
@@ -88,6 +88,19 @@ subtest 'keys that change' => sub {
     $peer->rotate(drop_old => JSON::PP::true);
     sleep 1.1;
     is($login->run($ada)->status, 200, 'one that was not known') for 1 .. 3;
+    $peer->rotate(keep_id => JSON::PP::true);
+    sleep 1.1;
+    is($login->run($ada)->status, 200, 'another one under the kid of before') for 1 .. 3;
+    $peer->door(DELETE => 'requests');
+    $peer->fault(path => '/jwks', status => 200, json => { keys => [{ kty => 'AKP', kid => 'x' }] });
+    $peer->rotate(keep_id => JSON::PP::true);
+    sleep 1.1;
+    outcome($login->run($ada), 502, 28802000, 'keys of which none can be used') for 1 .. 3;
+    like($server->log, qr/CE520: OpenID provider \S+ \S+\/jwks: no key in there that we could use/, 'the log says so');
+    unlike($server->log, qr/\(null\)/, 'and has a reason for everything');
+    $peer->clear_faults;
+    sleep 1.1;
+    is($login->run($ada)->status, 200, 'until there are some again') for 1 .. 3;
     $peer->fault(path => '/jwks', status => 500);
 
     # A child that was not asked since has not got them, and says 502.
@@ -243,6 +256,12 @@ subtest 'wrong directives' => sub {
     spew("$dir/open", "secret\n");
     chmod 0644, "$dir/open";
     my $start = 'CloudEPSocialProvider google https://accounts.example client';
+    my %file = (short => 'x' x 31, long => 'x' x 32, p384 => pem('P-384'), p256 => pem('P-256'));
+    for my $name (keys %file) {
+        spew("$dir/$name", "$file{$name}\n");
+        chmod 0600, "$dir/$name";
+    }
+    my ($jwt, $page) = ('secret=jwt key_id=K team_id=T', 'page=https://app.example/cb');
     my %wrong = (
         'CloudEPSocialProvider google https://accounts.example client' => qr/takes 4 to 32 words/,
         'CloudEPSocialProvider a.b https://accounts.example client none' => qr/the name must be/,
@@ -251,10 +270,33 @@ subtest 'wrong directives' => sub {
         "$start /no/such/file" => qr/CloudEPSocialProvider/, "$start $dir/open" => qr/CloudEPSocialProvider/,
         "$start none scope=email" => qr/openid/, "$start none auth=digest" => qr/basic or post/, "$start none prompt" => qr/not name=value/,
         "$start none redirect_uri=https://evil.example" => qr/redirect_uri is set by CloudEP itself/,
+        "$start none email=true" => qr/email is verified \(.*\) or trusted/,
+        "$start none alg=none" => qr/alg=none: the algorithms of id_tokens are RS256, .* or HS256 alone/,
+        "$start $dir/long alg=HS256,RS256" => qr/alg=HS256,RS256: .* or HS256 alone/, "$start none alg=," => qr/alg names no algorithm/,
+        "$start none alg=HS256" => qr/needs a client secret of at least 32 bytes/,
+        "$start $dir/short alg=HS256" => qr/needs a client secret of at least 32 bytes/,
+        "$start $dir/p256 $jwt alg=HS256" => qr/needs a client secret of at least 32 bytes/,
+        "$start none response_mode=fragment $page" => qr/response_mode is form_post, or query/,
+        "$start none response_mode=form_post" => qr/response_mode=form_post needs page=URL/, "$start none $page" => qr/page is for response_mode=form_post/,
+        "$start none response_mode=query $page" => qr/page is for response_mode=form_post/,
+        "$start none response_mode=form_post page=http://app.example/" => qr/page must be an https URL/,
+        "$start none response_mode=form_post page=https://app.example/#x" => qr/page must be an https URL/,
+        "$start $dir/p256 secret=hmac key_id=K team_id=T" => qr/secret is jwt; leave it out/,
+        "$start $dir/p256 secret=jwt key_id=K" => qr/secret=jwt needs key_id=... and team_id=.../,
+        "$start $dir/p256 secret=jwt team_id=T" => qr/secret=jwt needs key_id=... and team_id=.../,
+        "$start none $jwt" => qr/secret=jwt needs the file of the key/, "$start $dir/long key_id=K" => qr/are for secret=jwt/,
+        "$start $dir/long team_id=T" => qr/are for secret=jwt/,
+        "$start $dir/p384 $jwt" => qr/needs a private key of P-256 in PEM/, "$start $dir/long $jwt" => qr/needs a private key of P-256 in PEM/,
+        "$start $dir/open $jwt" => qr/chmod 600/, "$start none auth=post auth=post" => qr/auth is there twice/,
+        (map { ("CloudEPSocialProvider entra https://login.microsoftonline.com/$_/v2.0 client none" => qr/the issuer must name one directory/) }
+                qw(common organizations consumers)),
         "$start none\n$start none" => qr/one of its own/,
     );
     like(another([$_])->refuses_to_start, $wrong{$_}, s/\n.*//rs) for sort keys %wrong;
 };
+
+# A private key in PEM.
+sub pem { my ($curve) = @_; return scalar run(undef, qw(openssl genpkey -algorithm EC -pkeyopt), "ec_paramgen_curve:$curve") }
 
 $peer->stop;
 finish();

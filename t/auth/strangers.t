@@ -10,7 +10,8 @@ use CloudEP::Test;
 use CloudEP::Totp;
 
 my $server = own_server(
-    values => { CloudEPCodeCooldown => 0, CloudEPCodesPerTarget => 0, CloudEPCodesPerTenant => 0, CloudEPCodesPerAddress => 0 },
+    values => { CloudEPCodeCooldown => 0, CloudEPCodesPerTarget => 0, CloudEPCodesPerTenant => 0, CloudEPCodesPerAddress => 0,
+        CloudEPSweepInterval => 1 },
     with => ['LoadModule remoteip_module "' . CloudEP::Httpd::apxs('LIBEXECDIR') . '/mod_remoteip.so"', 'RemoteIPHeader X-Client',
         'RemoteIPInternalProxy 127.0.0.0/8'])->start;
 my $proxy = client(server => $server);
@@ -193,5 +194,15 @@ for my $way (sort keys %expected) {
         ok($got eq $want || $want eq '60' && near($got, 60), "$way: $columns[$i]: $want") or diag($got);
     }
 }
+
+# ---- the sweep tells owners whose budget strangers have used up, once, and forgets what is old
+my $owner = register_member(tenant => $tenant);
+$server->psql('DELETE FROM cloudep.budgets');
+guess_on(sub { post($_[0], 'login', email => $owner->{email}, password => 'a wrong pass phrase') }, sub { '203.0.113.' . (1 + $_[0] % 200) });
+my ($told) = grep { $_->{headers}{subject} =~ /trying to get into your account/ } $server->mails($owner->{email}, 2);
+like($told->{text} // '', qr/from places where you have not been/, 'the owner is told by mail');
+is($server->value("SELECT string_agg(notice, ' ') FROM cloudep.budgets WHERE subject = :'uid'", uid => $owner->{uid}), 'told', 'and noted as told');
+$server->psql("UPDATE cloudep.budgets SET blocked_until = now(), last_at = now() - interval '31 days'");
+ok(wait_until(30, sub { !$server->value('SELECT count(*) FROM cloudep.budgets') }), 'what is old enough is forgotten');
 
 finish();

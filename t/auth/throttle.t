@@ -18,7 +18,7 @@ sub end_waits { $server->psql("UPDATE cloudep.budgets SET blocked_until = now() 
 
 # Sets the failures of the one row of the kind that there is; the wait is over.
 sub failed { $server->psql("UPDATE cloudep.budgets SET failures = :'n', blocked_until = now() WHERE kind = :'kind' AND tenant_id ="
-        . " (SELECT id FROM cloudep.tenants WHERE slug = :'slug')", n => $_[0], kind => $_[1] // 'password', slug => $slug) }
+            . " (SELECT id FROM cloudep.tenants WHERE slug = :'slug')", n => $_[0], kind => $_[1] // 'password', slug => $slug) }
 
 # ---- an account: ten failures where it is known, a hundred of all other networks together, then waits that double
 my $known = register_member(tenant => $tenant);
@@ -85,6 +85,14 @@ is($failures->(''), 0, "forgets the strangers' failures");
 is($failures->($here), 1, 'and no others');
 is($server->value("SELECT count(*) FROM $budgets AND kind = 'network' AND network = :'here'", slug => $slug, here => $here), 0,
     'where the account is known the network counts nothing');
+
+# ---- a right password waits for a failure that is being counted, and comes too late when that begins a wait
+forget_all();
+try_password($known->{email});
+my $held = $server->pg->hold(1.2, "UPDATE cloudep.budgets SET blocked_until = now() + interval '1 minute' WHERE subject = '$known->{uid}'");
+outcome(try_password($known->{email}, $known->{password}), 429, 28604000, 'the right password beside the last wrong one');
+waitpid $held, 0;
+forget_all();
 
 # ---- other tenants do not share it
 my $twin_tenant = tenant(server => $server);
@@ -176,15 +184,18 @@ my @of_48 = map { $from->(sprintf '2001:db8:3:%x00::1', $_)->status } 0 .. 48;
 is_deeply(\@of_48, [(401) x 48, 429], 'forty-eight guesses from as many /56 of a /48, then all of it waits');
 outcome($from->('2001:db8:4::1'), 401, 28501000, 'the next /48 does not');
 
-# ---- codes: three an hour to one target, though the cooldown is off
+# ---- codes: three an hour to one target, though the cooldown is off; a network where the account is known has its own
 my $forgot = sub { my ($who, $by) = @_; return ($by // $client)->post('/api/v1/auth/password/forgot',
         { tenant_slug => $slug, email => $who->{email} }) };
 stay_within(3600, 30);
-my $mailed = register_member(tenant => $tenant);    # one
-outcome($forgot->($mailed), 200, 102000, "code $_ to a target") for 2 .. 3;
-my $capped = outcome($forgot->($mailed), 429, 29604000, 'the fourth code has to wait');
+my $mailed = register_member(tenant => $tenant);    # one, for which nobody was known
+my @strangers = map { $client->with(address => "127.202.1.$_") } 1 .. 3;
+outcome($forgot->($mailed, $strangers[$_]), 200, 102000, "code " . ($_ + 2) . " to a target, by a stranger") for 0 .. 1;
+my $capped = outcome($forgot->($mailed, $strangers[2]), 429, 29604000, 'the fourth code has to wait');
 ok($capped->header('Retry-After') <= 3600, 'for the next hour') or diag($capped->header('Retry-After'));
-is(scalar($server->mails($mailed->{email}, 3)), 3, 'no fourth mail was written');
+outcome($forgot->($mailed), 200, 102000, "code $_ that the owner asks for") for 1 .. 3;
+outcome($forgot->($mailed), 429, 29604000, 'has a cap of its own');
+is(scalar($server->mails($mailed->{email}, 6)), 6, 'no mail beyond those was written');
 outcome($client->post('/api/v1/auth/register/resume', { tenant_slug => $slug, email => (my $late = fresh_email()) }), 404, 29301000,
     'another target is not held up');
 

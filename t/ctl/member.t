@@ -106,6 +106,7 @@ server->psql(q(INSERT INTO cloudep.events (tenant_id, name, outcome, reason, uid
 my $events = $ctl->json('event list', qw(event list --limit 2), @tenant, '--uid', $cem->{uid});
 is_deeply([map { $_->{name} } @{ $events->{events} }], ['test.3', 'test.2'], 'the newest first');
 is($events->{events}[0]{reason}, 'code_wrong', 'an event has its reason');
+is($events->{events}[0]{count}, 1, 'and how many it stands for');
 is($ctl->json('older ones', qw(event list --limit 1), @tenant, '--uid', $cem->{uid}, '--after', $events->{next})->{events}[0]{name}, 'test.1',
     'and on from there');
 is(scalar @{ $ctl->json('by name', qw(event list --name test.2), @tenant)->{events} }, 1, 'by name');

@@ -17,6 +17,7 @@ my $tenant = $ctl->json('tenant add', qw(tenant add --slug), $slug, '--name', $b
 is($tenant->{name}, $name, 'any name is stored as it is');
 is_deeply($tenant->{redirect_uris}, ['https://a.example/cb', 'http://localhost:3000/cb?x=1'], 'redirect URIs in their order');
 ok($tenant->{registration} && $tenant->{login}, 'registration and login are on');
+ok(!$tenant->{exchange_password} && !$tenant->{code_login}, 'what else members may log in by is off');
 is_deeply($ctl->json('tenant show', qw(tenant show --slug), $slug)->{tenant}, $tenant, 'shows the same');
 like($ctl->done('tenant show for people', qw(tenant show --slug), $slug), qr/^registration +yes$/m, 'and for people');
 $ctl->fails(1, qr/tenant \Q$slug\E exists already/, 'the same slug again', qw(tenant add --name x --slug), $slug);
@@ -24,15 +25,16 @@ $ctl->fails(1, qr/no tenant no-such/, 'an unknown tenant', @$_) for [qw(tenant s
     [qw(tenant set --login on --slug no-such)], [qw(invite add --tenant no-such)], [qw(member list --tenant no-such)];
 
 my $changed = $ctl->json('tenant set', qw(tenant set --slug), $slug, qw(--login off --registration off --totp-issuer Acme
-        --exchange-password on --organization 42 --redirect-uri https://b.example/ --redirect-uri https://a.example/cb --remove-redirect-uri),
+        --exchange-password on --code-login on --organization 42 --redirect-uri https://b.example/ --redirect-uri https://a.example/cb --remove-redirect-uri),
     'http://localhost:3000/cb?x=1')->{tenant};
 is_deeply($changed->{redirect_uris}, ['https://a.example/cb', 'https://b.example/'], 'adds once, removes, keeps the order');
-is_deeply([@{$changed}{qw(login registration exchange_password totp_issuer organization name)}],
-    [JSON::PP::false, JSON::PP::false, JSON::PP::true, 'Acme', '42', $name],
+is_deeply([@{$changed}{qw(login registration exchange_password code_login totp_issuer organization name)}],
+    [JSON::PP::false, JSON::PP::false, JSON::PP::true, JSON::PP::true, 'Acme', '42', $name],
     'changes what was given and nothing else');
-$changed = $ctl->json('tenant set back', qw(tenant set --slug), $slug, qw(--login on --registration on --exchange-password off --totp-issuer), '',
+$changed = $ctl->json('tenant set back', qw(tenant set --slug), $slug, qw(--login on --registration on --exchange-password off --code-login off
+        --totp-issuer), '',
     '--organization', '')->{tenant};
-ok(!$changed->{exchange_password}, 'and back');
+ok(!$changed->{exchange_password} && !$changed->{code_login}, 'and back');
 is_deeply([@{$changed}{qw(totp_issuer organization)}], [undef, undef], 'the empty text clears');
 $ctl->fails(2, qr/nothing to set/, 'set without anything to set', qw(tenant set --slug), $slug);
 

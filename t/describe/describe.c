@@ -4,11 +4,10 @@
  *
  *     directives  [{name, kind, default, min, max, context, help}]  default: null where there is none
  *     messages    [{id, levels}]
- *     operations  [{name, method, prefix, path, member, query, quiet, codes: {reason: {status, code, message}},
- *                  fields: [{name, type, required, clear, min, max}]}]
- *     reasons     [word]
- *     rules       [word]
- *     version     [number]
+ *     operations  [{name, method, prefix, path, member, query, form, quiet, codes: {reason: {status, code, message}},
+ *                  fields: [{name, type, required, clear, min, max}],
+ *                  when, instead: the fields of a body that has the field "when"; null and [] where there is one
+ * shape}] reasons     [word] rules       [word] version     [number]
  *
  * A table that is to be shown is a function and a row of sections[].
  */

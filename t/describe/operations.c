@@ -38,7 +38,7 @@ static json_t *fields_of(const cloudep_operation_t *operation)
 {
     json_t *list = json_array();
 
-    for (const cloudep_field_t *field = operation->fields; field && field->name; field++) {
+    for (const cloudep_field_t *field = operation ? operation->fields : NULL; field && field->name; field++) {
         append(list, json_pack("{ss,ss,sb,sb,si,si}", "name", field->name, "type", types[field->type], "required",
                                (field->flags & CLOUDEP_FIELD_REQUIRED) != 0, "clear",
                                (field->flags & CLOUDEP_FIELD_ALLOW_EMPTY) != 0, "min", field->min, "max", field->max));
@@ -69,11 +69,12 @@ json_t *describe_operations(void)
     for (size_t i = 0; i < sizeof(apis) / sizeof(apis[0]); i++) {
         for (const cloudep_operation_t *at = apis[i].operations; at->method; at++) {
             append(list,
-                   json_pack("{ss,ss,ss,ss,sb,sb,sb,so,so}", "name", at->name, "method", at->method, "prefix",
+                   json_pack("{ss,ss,ss,ss,sb,sb,sb,sb,so,so,ss?,so}", "name", at->name, "method", at->method, "prefix",
                              apis[i].prefix, "path", at->path, "member", (at->flags & CLOUDEP_OPERATION_MEMBER) != 0,
-                             "query", (at->flags & CLOUDEP_OPERATION_QUERY) != 0, "quiet",
-                             (at->flags & CLOUDEP_OPERATION_QUIET) != 0, "fields", fields_of(at), "codes",
-                             codes_of(at)));
+                             "query", (at->flags & CLOUDEP_OPERATION_QUERY) != 0, "form",
+                             (at->flags & CLOUDEP_OPERATION_FORM) != 0, "quiet",
+                             (at->flags & CLOUDEP_OPERATION_QUIET) != 0, "fields", fields_of(at), "codes", codes_of(at),
+                             "when", at->when, "instead", fields_of(at->instead)));
         }
     }
     return list;

@@ -7,7 +7,7 @@ use Time::HiRes qw(time);
 
 my $pg = own_postgres();
 my $memcached = own_memcached();
-my $server = own_server(pg => $pg, memcached => $memcached, values => { CloudEPCodeCooldown => 0 })->start;
+my $server = own_server(pg => $pg, memcached => $memcached, values => { CloudEPCodeCooldown => 0, CloudEPAddressAttempts => 0 })->start;
 my $client = client(server => $server);
 my $tenant = tenant(server => $server);
 my $slug = $tenant->{slug};

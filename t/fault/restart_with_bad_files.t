@@ -17,7 +17,7 @@ my $password = "$dir/password";
 spew($password, "secret\n");
 chmod 0600, $password;
 my $server = own_server(keys => "$dir/keys", values => { CloudEPTemplateDir => "$dir/templates", CloudEPCodeCooldown => 0,
-            CloudEPSMSTransport => 'https://127.0.0.1:1/', CloudEPSMSBody => 'to={{to}}&text={{text}}&key={{secret}}', CloudEPSMSSecretFile => $password });
+        CloudEPSMSTransport => 'https://127.0.0.1:1/', CloudEPSMSBody => 'to={{to}}&text={{text}}&key={{secret}}', CloudEPSMSSecretFile => $password });
 $server->start;
 my $member = register_member(server => $server);
 my $client = client(server => $server, token => $member->{access});

@@ -13,6 +13,8 @@ my %body = (
     '/register/resend' => { tenant_slug => 'demo', challenge_id => 'A' x 22 },
     '/register/resume' => { tenant_slug => 'demo', email => fresh_email() },
     '/login' => { tenant_slug => 'demo', email => fresh_email(), password => fresh_password() },
+    '/login?completed' => { challenge_id => 'A' x 22, mfa_code => '123456' },
+    '/mfa/backup-codes/verify' => { code => '12345678' },
     '/token/refresh' => { refresh_token => $member->{refresh} },
     '/logout' => undef,
 );
@@ -20,10 +22,11 @@ my %body = (
 # What is missing, what the start says of it, and who then answers 501 (the others must not).
 my @parts = (
     [['CloudEPDatabase'], 'database (CloudEPDatabase)', keys %body, 'me'],
-    [['CloudEPMemcacheServer'], 'memcached (CloudEPMemcacheServer)', grep { /register/ } keys %body],
+    [['CloudEPMemcacheServer'], 'memcached (CloudEPMemcacheServer)', '/login?completed', grep { /register/ } keys %body],
     [['CloudEPSigningKeys'], 'signing key (CloudEPSigningKeys)',
-        '/register/confirm', '/login', '/token/refresh', '/logout', 'me'],
-    [['CloudEPSealingKeys'], 'sealing key (CloudEPSealingKeys)', grep { /register/ } keys %body],
+        '/register/confirm', '/login', '/login?completed', '/mfa/backup-codes/verify', '/token/refresh', '/logout', 'me'],
+    [['CloudEPSealingKeys'], 'sealing key (CloudEPSealingKeys)', '/login?completed', '/mfa/backup-codes/verify',
+        grep { /register/ } keys %body],
     [['CloudEPMailTransport'], 'mail (CloudEPMailTransport)', grep { /register/ } keys %body],
 );
 for my $part (@parts) {

@@ -38,7 +38,8 @@ static void publish(apr_pool_t *pool, const cloudep_jwks_t *set)
 
         published += !cloudep_jwk_secret(cloudep_jwks_get(set, i), &length);
     }
-    FUZZ_CHECK(cloudep_jwks_count(again) == published);
+    /* A key that says no "alg" becomes several that do. */
+    FUZZ_CHECK(cloudep_jwks_count(again) == (published < CLOUDEP_JWKS_MAX_KEYS ? published : CLOUDEP_JWKS_MAX_KEYS));
 }
 
 static void topic(apr_pool_t *pool, const char *text, size_t size)
@@ -62,7 +63,7 @@ static void topic(apr_pool_t *pool, const char *text, size_t size)
         FUZZ_CHECK(error && *error);
         return;
     }
-    FUZZ_CHECK(cloudep_jwks_count(set) <= CLOUDEP_JWKS_MAX_KEYS);
+    FUZZ_CHECK(cloudep_jwks_count(set) <= CLOUDEP_JWKS_MAX_KEYS * (mode == CLOUDEP_JWKS_FOREIGN ? 6 : 1));
     for (int i = 0; i < cloudep_jwks_count(set); i++) {
         const cloudep_jwk_t *key = cloudep_jwks_get(set, i);
 

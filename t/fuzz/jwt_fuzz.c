@@ -49,7 +49,7 @@ static void check_claims(apr_pool_t *pool, const cloudep_jwt_t *jwt)
     (void)cloudep_claims_time(&seconds, jwt->claims, "exp");
 }
 
-static void verify(apr_pool_t *pool, const char *token, cloudep_jwt_kid_t rule)
+static void verify(apr_pool_t *pool, const char *token, cloudep_jwt_whose_t rule)
 {
     const cloudep_jwt_t *jwt = NULL;
     const char *reason = NULL;
@@ -73,7 +73,7 @@ static void sign(apr_pool_t *pool, const char *text, size_t size)
 
     if (cloudep_jwt_sign(&token, pool, key, "at+jwt", claims) == APR_SUCCESS) {
         FUZZ_CHECK(strlen(token) <= CLOUDEP_JWT_MAX);
-        if (cloudep_jwt_verify(&jwt, pool, keys(), token, CLOUDEP_JWT_NEED_KID, &reason) == APR_SUCCESS) {
+        if (cloudep_jwt_verify(&jwt, pool, keys(), token, CLOUDEP_JWT_OWN, &reason) == APR_SUCCESS) {
             FUZZ_CHECK(json_equal(jwt->claims, claims));
             check_claims(pool, jwt);
         }
@@ -94,17 +94,17 @@ static void forge(apr_pool_t *pool, const char *text, size_t size)
     FUZZ_CHECK(cloudep_jws_sign(&signature, &signature_length, pool, cloudep_jwks_find(keys(), "h"), input,
                                 strlen(input)) == APR_SUCCESS);
     verify(pool, apr_pstrcat(pool, input, ".", cloudep_b64_encode(pool, signature, signature_length), NULL),
-           CLOUDEP_JWT_KID_OPTIONAL);
+           CLOUDEP_JWT_FOREIGN);
 }
 
 static void topic(apr_pool_t *pool, const char *text, size_t size)
 {
     switch (*text) {
     case 'r':
-        verify(pool, text + 1, CLOUDEP_JWT_NEED_KID);
+        verify(pool, text + 1, CLOUDEP_JWT_OWN);
         break;
     case 'o':
-        verify(pool, text + 1, CLOUDEP_JWT_KID_OPTIONAL);
+        verify(pool, text + 1, CLOUDEP_JWT_FOREIGN);
         break;
     case 'c':
         sign(pool, text + 1, size - 1);

@@ -37,6 +37,9 @@ for my $operation (operations()) {
         my @cases = $operation->{query}
             ? map { { name => $_->[0], status => $_->[2], request => [$method,
                     "$path?$_->[1]"] } } hostile_queries($operation, $field, %given)
+            : $operation->{form}
+            ? map { { name => $_->[0], status => $_->[2], request => [$method, $path, $_->[1],
+                    'Content-Type' => 'application/x-www-form-urlencoded'] } } hostile_queries($operation, $field, %given)
             : map { { name => $_->[0], status => $_->[2], request => [$method, $path,
                     $_->[1]] } } hostile_bodies($operation, $field, %given);
         judge($client, "$method $path: $field->{name}", @cases);
@@ -47,7 +50,7 @@ for my $operation (operations()) {
     my @bodies = ('', ' ', 'null', 'true', '0', '"x"', '[]', '[{}]', '{', '{}{}', "\0", "\xff", '[' x 15_000,
         '{"a":' x 3000, 'a=b&c=d', '<a/>', "\x1f\x8b\x08", '{"a":1' . ' ' x 16_000);
     judge($client, "$method $path: bodies that are no object", map { { name => substr($_, 0, 30),
-                status => @{ $operation->{fields} } && !$operation->{query} ? 400 : undef,
+                status => $operation->{form} ? 415 : @{ $operation->{fields} } && !$operation->{query} ? 400 : undef,
                 request => [$method, $path, $_] } } @bodies);
 }
 

@@ -37,9 +37,9 @@ my @bearer = ("Authorization: Bearer $member->{access}");
 # ---- every operation, with what it takes and without
 for my $operation (operations()) {
     my ($method, $path) = @{$operation}{qw(method path)};
-    my $takes = @{ $operation->{fields} } && !$operation->{query};
+    my $takes = @{ $operation->{fields} } && !$operation->{query} && !$operation->{form};
     my $answer = h2($method, $path, $takes ? (body => '{}') : ());
-    my @faults = faults($answer, $operation->{token} ? 401 : 400);
+    my @faults = faults($answer, $operation->{token} ? 401 : $operation->{form} ? 415 : 400);
     ok(!@faults, "$method $path, empty") or diag("@faults: ", $answer->raw);
     next if $path =~ /logout$/;
     $answer = h2($method, $path, headers => $operation->{token} ? \@bearer : [],

@@ -52,7 +52,7 @@ for my $path (sort keys %methods) {
             my $own = $methods{$path}{ $_ eq 'HEAD' || ($_ eq 'OPTIONS' && $path =~ m{/auth/verify$}) ? 'GET' : $_ };
             undef $own if $_ eq 'HEAD' && $own && !$own->{token};    # a callback does something: no HEAD does it
             { name => $_, method => $_, path => $path, bytes => head($_, $path, @JSON) . '{}',
-                allowed => $_ eq 'OPTIONS' && !$own ? '200' : !$own ? '405' : $own->{token} ? '401' : '400' };
+                allowed => $_ eq 'OPTIONS' && !$own ? '200' : !$own ? '405' : $own->{token} ? '401' : $own->{form} ? '415' : '400' };
     } @METHODS);
 }
 
@@ -143,7 +143,7 @@ for my $operation (grep { $_->{token} } @operations) {
 }
 
 # ---- bodies and lengths
-my @posts = grep { $_->{method} =~ /POST|PATCH/ && @{ $_->{fields} } && !$_->{query} } @operations;
+my @posts = grep { $_->{method} =~ /POST|PATCH/ && @{ $_->{fields} } && !$_->{query} && !$_->{form} } @operations;
 my $type = 'Content-Type: application/json';
 my $chunked = 'Transfer-Encoding: chunked';
 my $next = "GET /api/v1/auth/verify HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";

@@ -236,6 +236,21 @@ subtest 'https' => sub {
     $https->stop;
 };
 
+subtest 'countries' => sub {
+    my $picky = sms_server(%json, CloudEPSMSCountries => 'TW JP', CloudEPSMSPerTenant => 2)->start;
+    stay_within(3600, 30);
+    my $of_tenant = register_member(server => $picky);
+    my $start = sub { $of_tenant->{client}->post('/api/v1/members/me/verifications/phone/start', { target => $_[0] }) };
+    my $answer = outcome($start->('+4915112345678'), 400, 10101000, 'a number of a country that is not listed');
+    is_deeply($answer->errors, [{ field => 'target', rule => 'not_allowed', reason => 'must be of a country that is served here' }],
+        'is told so');
+    outcome($start->("+81901234567$_"), 200, 102000, "number $_ of one that is") for 1 .. 2;
+    outcome($start->(fresh_number()), 429, 29604000, 'up to the number of texts that the tenant has');
+    outcome($of_tenant->{client}->post('/api/v1/members/me/verifications/email/start', { target => fresh_email() }), 200, 102000,
+        'which concerns no mail');
+    $picky->stop;
+};
+
 subtest 'mistakes are told at start' => sub {
     for my $case (
         [{ CloudEPSMSTransport => 'http://sms.example.com/' }, qr/CloudEPSMSTransport/],
@@ -248,6 +263,8 @@ subtest 'mistakes are told at start' => sub {
         [{ CloudEPSMSSuccess => '"("' }, qr/CloudEPSMSSuccess/],
         [{ CloudEPSMSMethod => 'DELETE' }, qr/CloudEPSMSMethod/],
         [{ CloudEPSMSHomeCode => '+886' }, qr/CloudEPSMSHomeCode/],
+        [{ CloudEPSMSCountries => 'TW UK' }, qr/CloudEPSMSCountries: UK is no country/],
+        [{ CloudEPSMSCountries => 'tw' }, qr/CloudEPSMSCountries: tw is no country/],
         [{ CloudEPSMSSecretFile => '/no/such/file' }, qr/CloudEPSMSSecretFile .*No such file/],
     ) {
         my ($values, $expected) = @$case;

@@ -36,6 +36,7 @@ export async function interact(provider, setup, req, res, form) {
   if (!account) {
     return page(uid, 'No such account');
   }
+  setup.lastLogin = account.sub;
   await provider.interactionFinished(req, res, { login: { accountId: account.sub, remember: false } });
   return undefined;
 }

@@ -3,6 +3,7 @@
 // store, which all of them share.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { SHAPES, clientsOf, teach } from './shapes.js';
 
 const require = createRequire(import.meta.url);
 const { sign } = require('../zitadel/keys.js');
@@ -17,33 +18,24 @@ export async function loadLibrary(folder) {
 
 const OWNER = 'urn:zitadel:iam:user:resourceowner:id';
 
-// Google puts profile and address into the id_token; ZITADEL only at userinfo.
-const STYLES = {
-  google: {
-    conformIdTokenClaims: false,
-    claims: {
-      openid: ['sub'],
-      email: ['email', 'email_verified', 'hd'],
-      profile: ['name', 'given_name', 'family_name', 'picture', 'locale'],
-    },
-  },
-  zitadel: {
-    conformIdTokenClaims: true,
-    claims: {
-      openid: ['sub', OWNER],
-      email: ['email', 'email_verified'],
-      profile: ['name', 'given_name', 'family_name', 'preferred_username', 'locale'],
-    },
-  },
-};
-
 function clientTable(setup) {
   const common = { redirect_uris: setup.redirectUris, grant_types: ['authorization_code'], response_types: ['code'] };
   const { web, es, spa } = setup.clients;
   return [
-    { ...common, ...web, token_endpoint_auth_method: 'client_secret_basic' },
+    {
+      ...common,
+      ...web,
+      token_endpoint_auth_method: 'client_secret_basic',
+      id_token_signed_response_alg: SHAPES[setup.style].alg ?? 'RS256',
+    },
     { ...common, ...es, token_endpoint_auth_method: 'client_secret_post', id_token_signed_response_alg: 'ES256' },
-    { ...common, ...spa, token_endpoint_auth_method: 'none' },
+    {
+      ...common,
+      ...spa,
+      token_endpoint_auth_method: 'none',
+      id_token_signed_response_alg: SHAPES[setup.style].alg ?? 'RS256',
+    },
+    ...(clientsOf(setup.style, setup.clients, common) ?? []),
   ];
 }
 
@@ -51,11 +43,17 @@ function allKeys({ keySet }) {
   return [keySet.active, keySet.next, keySet.es, ...keySet.old];
 }
 
+// An RSA key that says nothing is good for all algorithms of its type.
+function algorithmOf(key, { rsa = 'RS256' }) {
+  const alg = key.alg === 'RS256' ? rsa : key.alg;
+  return alg ? { alg } : {};
+}
+
 function privateJwks(setup) {
   return {
     keys: allKeys(setup).map((key) => ({
       kid: key.id,
-      alg: key.alg,
+      ...algorithmOf(key, SHAPES[setup.style]),
       use: 'sig',
       ...key.privateKey.export({ format: 'jwk' }),
     })),
@@ -95,7 +93,8 @@ function widenAudience(provider, setup) {
     }
     const [header, claims] = token.split('.').map((part, at) => at < 2 && JSON.parse(Buffer.from(part, 'base64url')));
     const clientId = this.client.clientId;
-    const others = Object.values(setup.clients)
+    const { web, es, spa } = setup.clients;
+    const others = [web, es, spa]
       .map((client) => client.client_id)
       .filter((id) => id !== clientId);
     return sign(
@@ -108,7 +107,9 @@ function widenAudience(provider, setup) {
 // setup: {issuer, style, clients, redirectUris, keySet, accounts, orgId, projectId, cookieKey, idTokenLife}
 export function makeProvider(setup) {
   const provider = new Provider(setup.issuer, {
-    ...STYLES[setup.style],
+    claims: SHAPES[setup.style].claims,
+    conformIdTokenClaims: Boolean(SHAPES[setup.style].thin),
+    enabledJWA: { idTokenSigningAlgValues: ['RS256', 'RS512', 'PS256', 'ES256', 'HS256'] },
     clients: clientTable(setup),
     jwks: privateJwks(setup),
     findAccount: findAccount(setup),
@@ -117,7 +118,7 @@ export function makeProvider(setup) {
     features: { devInteractions: { enabled: false }, userinfo: { enabled: true } },
     pkce: { required: () => true, methods: ['S256'] },
     interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
-    scopes: ['openid', 'email', 'profile'],
+    scopes: ['openid', 'email', 'profile', 'name'],
     ttl: {
       AuthorizationCode: 60,
       AccessToken: 3600,
@@ -130,5 +131,6 @@ export function makeProvider(setup) {
   if (setup.style === 'zitadel') {
     widenAudience(provider, setup);
   }
+  teach(provider, setup);
   return provider;
 }

@@ -6,11 +6,12 @@ import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 import { interact } from './interaction.js';
 import { loadLibrary, makeProvider } from './provider.js';
+import { after, before } from './shapes.js';
 
 const require = createRequire(import.meta.url);
 const { Faults, GONE, around, send } = require('../zitadel/faults.js');
 const { Journal } = require('../zitadel/journal.js');
-const { KeySet, sign } = require('../zitadel/keys.js');
+const { KeySet, makeKey, sign } = require('../zitadel/keys.js');
 const { guarded, outage, serve, writePrivate } = require('../zitadel/service.js');
 const { json, parseJson, readBody, Routes } = require('../zitadel/web.js');
 
@@ -34,8 +35,20 @@ const setup = {
     web: { client_id: 'cloudep-web', client_secret: secret() },
     es: { client_id: 'cloudep-es', client_secret: secret() },
     spa: { client_id: 'cloudep-spa' },
+    line: { client_id: '1657000001', client_secret: crypto.randomBytes(16).toString('hex') },
+    apple: {
+      client_id: 'example.cloudep.web',
+      team_id: 'TEAM123456',
+      key_id: 'KEY1234567',
+      private_key: crypto
+        .generateKeyPairSync('ec', { namedCurve: 'P-256' })
+        .privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    },
+    rs512: { client_id: 'cloudep-rs512', client_secret: secret() },
+    ps256: { client_id: 'cloudep-ps256', client_secret: secret() },
   },
   accounts: new Map(),
+  greeted: new Set(), // who was told to be new at the client
   orgId: '230100000000000001',
   projectId: '230100000000000002',
   cookieKey: secret(),
@@ -71,6 +84,11 @@ function captured(res, run) {
 }
 
 async function work(req, res, path) {
+  await before(setup, req, path);
+  return after(setup, path, await answerOf(req, res, path));
+}
+
+async function answerOf(req, res, path) {
   if (!path.startsWith('/interaction/')) {
     return captured(res, async () => {
       await callback(req, res);
@@ -95,7 +113,11 @@ function addAccount(account) {
 }
 
 async function rotate(body) {
-  await setup.keySet.rotate(Boolean(body.drop_old));
+  if (body.keep_id) {
+    setup.keySet.active = await makeKey(setup.keySet.active.id, 'RS256');
+  } else {
+    await setup.keySet.rotate(Boolean(body.drop_old));
+  }
   rebuild();
   return { active: setup.keySet.active.id, next: setup.keySet.next.id, old: setup.keySet.old.map((key) => key.id) };
 }

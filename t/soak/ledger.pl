@@ -3,9 +3,11 @@
 # told is written down and compared with what is there at the end.
 #
 #     ./dev soak [--seconds 600] [--clients 12] [--pause 1.5] [--hold 1] [--faults "child killed,graceful restart"]
-#                [--provider zitadel] [--tamper SQL]
+#                [--provider zitadel] [--limits shipped] [--tamper SQL]
 #
 # --provider zitadel: passwords are kept by the stand-in t/zitadel, which is slow, fails and cuts connections as well.
+# --limits shipped: every limit is as it is shipped. Each member lives at an address of their own, strangers at another, and
+# whoever is told to wait does so.
 # --tamper changes the database before the comparison, to see that it is noticed.
 # Prints requests, faults, the longest time to recover and every violation. Exit status: 1 with a violation, else 0.
 use strict;
@@ -25,8 +27,10 @@ use Getopt::Long qw(GetOptions);
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-my %option = (seconds => 600, clients => 12, pause => 1.5, hold => 1, faults => '', tamper => '', provider => 'local', verify => 2000, dir => "$ENV{CLOUDEP_VAR}/soak");
-GetOptions(\%option, qw(seconds=i clients=i pause=f hold=f faults=s tamper=s provider=s verify=i dir=s)) && !@ARGV or die "see the head of $0\n";
+my %option = (seconds => 600, clients => 12, pause => 1.5, hold => 1, faults => '', tamper => '', provider => 'local', limits => 'none', verify => 2000, dir => "$ENV{CLOUDEP_VAR}/soak");
+GetOptions(\%option, qw(seconds=i clients=i pause=f hold=f faults=s tamper=s provider=s limits=s verify=i dir=s)) && !@ARGV or die "see the head of $0\n";
+my $shipped = $option{limits} eq 'shipped';
+$shipped || $option{limits} eq 'none' or die "--limits is none or shipped\n";
 sub kinds { return CloudEP::Soak::Faults::kinds($option{provider} eq 'zitadel') }
 my @only = split /\s*,\s*/, $option{faults};
 for my $kind (@only) {
@@ -52,8 +56,8 @@ sub services {
     push @parts, $zitadel = CloudEP::OIDC->new(peer => 'zitadel', %common) if $outside;
     $_->start for @parts;
     my $server = CloudEP::Server->new(dir => "$dir/httpd", pg => $pg, memcached => $memcached, smtp => $smtp, values => {
-            CloudEPCodeCooldown => 0, CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0, CloudEPCodesPerTenant => 0,
-            CloudEPKnownGuesses => 1_000_000, CloudEPUnknownGuesses => 1_000_000, CloudEPAddressAttempts => 0,
+            $shipped ? () : (CloudEPCodeCooldown => 0, CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0, CloudEPCodesPerTenant => 0,
+                CloudEPKnownGuesses => 1_000_000, CloudEPUnknownGuesses => 1_000_000, CloudEPAddressAttempts => 0),
             CloudEPStatementTimeout => 2000, CloudEPReservedLifetime => 12, CloudEPSweepInterval => 2,
             CloudEPAccessTokenLifetime => '24h', CloudEPAccountURL => 'https://id.example/account', $outside ? zitadel_directives() : (),
     });
@@ -86,7 +90,7 @@ sub actor {
     return $pid if $pid;
     $SIG{$_} = 'DEFAULT' for qw(INT TERM);
     CloudEP::Soak::Actor->new(%place, number => $number, until => $until, contested => $contested, mail => "$dir/mail",
-        out => "$dir/ledger.$number",
+        out => "$dir/ledger.$number", shipped => $shipped,
         client => CloudEP::Client->new(port => $server->port, address => "127.77.0.$number", timeout => 30))->live;
     POSIX::_exit(0);
 }
@@ -133,6 +137,7 @@ my @table = (
     (map { ["  status $_", $sum->{status}{$_}] } sort { $a <=> $b } grep { $_ } keys %{ $sum->{status} }),
     ['  no answer', $sum->{unanswered} // 0],
     (map { [$_, $sum->{done}{$_} // 0] } 'register of a stranger', 'login of a thief', 'undo'),
+    ['told to wait', $sum->{status}{429} // 0],
     ['members in the ledger', $members], ['sessions in the ledger', $sessions], ['members asked for at the end', $checked],
     (map { ["fault: $_", $faults->count($_)] } @only ? @only : kinds()),
     ['longest answer, s', sprintf '%.1f', $sum->{longest}],

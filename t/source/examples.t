@@ -1,8 +1,9 @@
-# The configurations in the documents work: that of README.md serves, and httpd starts with each of doc/operations.md.
+# The configurations in the documents work: that of README.md serves, and httpd starts with each of doc/operations.md and
+# doc/social.md.
 use strict;
 use warnings;
 use CloudEP::Httpd;
-use CloudEP::Process qw(slurp spew);
+use CloudEP::Process qw(run slurp spew);
 use CloudEP::Test;
 use JSON::PP ();
 
@@ -18,10 +19,16 @@ my $dir = CloudEP::Test::own_folder('secrets');
 sub with_secrets {
     my ($text) = @_;
     return $text =~ s{/etc/cloudep/([\w.-]+)}{
-        spew("$dir/$1", "secret\n");
+        spew("$dir/$1", secret_for($1) . "\n");
         chmod 0600, "$dir/$1";
         "$dir/$1";
     }gre;
+}
+
+# A key for Apple's file, else a word that is long enough to sign with.
+sub secret_for {
+    my ($name) = @_;
+    return $name =~ /\.p8$/ ? run(undef, qw(openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256)) : 'secret' x 8;
 }
 
 my ($minimal) = grep { /^LoadModule/ } blocks('README.md', 'A minimal httpd configuration');
@@ -51,8 +58,9 @@ my $again = outcome($client->post($path, \%sent), 409, $refusal->{code}, 'again 
 is_deeply([@{ $again->json }{qw(reason message)}], [@{$refusal}{qw(reason message)}], 'and with its reason and message');
 $server->stop;
 
-for my $section ('Mail', 'Text messages', 'ZITADEL', 'Social providers') {
-    my @examples = grep { /^CloudEP/ } blocks('doc/operations.md', $section);
+for my $place ((map { ['doc/operations.md', $_] } 'Mail', 'Text messages', 'ZITADEL'), ['doc/social.md', 'Recipes']) {
+    my $section = $place->[1];
+    my @examples = grep { /^CloudEP/ } blocks(@$place);
     ok(scalar @examples, "$section: there are examples");
     for my $example (@examples) {
         my $own = own_server(with => [split /\n/, with_secrets($example)], without => [$section eq 'Mail' ? qw(CloudEPMailTransport CloudEPMailFrom) : ()]);

@@ -209,6 +209,44 @@ static void test_accounts(void)
         (void)ask_for(&made, &specs[3], &stranger, pool);
     }
     ok(!is_alive(first->id, pool), "members of one account share its five");
+    cloudep_cache_delete(in.cache, cloudep_cache_key("living", CLOUDEP_KEY_PARTS("t1", "password_reset", "a@b")));
+    ok(!is_alive(made->id, pool), "none of them is alive without its place in the list");
+}
+
+/* Seconds that memcached keeps a value; -1: it has none. */
+static int time_to_live(int port, cloudep_cache_key_t key)
+{
+    char answer[64] = "";
+    const char *question = apr_psprintf(pool, "mg %s t\r\n", key.text);
+    const int fd = loopback(port, 0);
+    const int asked = fd >= 0 && write(fd, question, strlen(question)) == (ssize_t)strlen(question) &&
+                      read(fd, answer, sizeof(answer) - 1) > 0;
+
+    close(fd);
+    return asked && !strncmp(answer, "HD t", 4) ? atoi(answer + 4) : -1;
+}
+
+/* What is kept, and for how long. */
+static void test_kept(int port)
+{
+    const cloudep_challenge_spec_t spec = spec_of("kept");
+    const cloudep_cache_key_t list = cloudep_cache_key("living", CLOUDEP_KEY_PARTS("t1", "password_reset", "kept"));
+    const cloudep_challenge_asker_t stranger = asker_of("u9");
+    cloudep_challenge_t *made[MOST] = {NULL};
+    const char *code;
+    apr_uint32_t wait;
+    char *record;
+    int left;
+
+    for (int i = 0; i < CLOUDEP_CHALLENGES_ALIVE; i++) {
+        (void)cloudep_challenge_start(&made[i], &code, &wait, &in, &spec, &stranger, i == 1 ? 900 : 60, pool);
+    }
+    left = time_to_live(port, list);
+    ok(left > 890 && left <= 904, "the list is kept until the last of them expires (%d s)", left);
+    (void)ask_for(&made[5], &spec, &stranger, pool);
+    is_int(cloudep_cache_get(&record, NULL, in.cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(made[0]->id)),
+                             pool),
+           APR_NOTFOUND, "nothing is kept of one that has gone for another");
 }
 
 /* Whoever claimed to write next, and died. */
@@ -302,6 +340,7 @@ int main(void)
     test_expired();
     test_renewed();
     test_accounts();
+    test_kept(port);
     test_dead_writer();
     race(TEST_THREADS, 0);
     race(TEST_THREADS, 2);

@@ -204,7 +204,9 @@ static void test_end(const cloudep_challenges_t *in, apr_pool_t *pool)
     cloudep_challenge_spec_t spec = spec_of("end");
     cloudep_challenge_t *made;
     cloudep_challenge_t *c;
+    const cloudep_challenge_asker_t nowhere = {NULL};
     const char *code;
+    apr_uint32_t wait;
 
     start(&made, &code, in, &spec, 1, pool);
     is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_SUCCESS, "a challenge for one second");
@@ -216,6 +218,11 @@ static void test_end(const cloudep_challenges_t *in, apr_pool_t *pool)
     is_int(start(&c, &code, in, &spec, 3601, pool), APR_EINVAL, "a lifetime of more than an hour is refused");
     spec.target = "\xff";
     is_int(start(&c, &code, in, &spec, 600, pool), APR_EINVAL, "a target that is not UTF-8 is refused");
+    spec.target = NULL;
+    is_int(cloudep_challenge_start(&c, &code, &wait, in, &spec, &nowhere, 600, pool), APR_EINVAL,
+           "a code asked for by no network is refused");
+    cloudep_challenge_open(&made, in, &spec, 600, pool);
+    is_int(renew(&c, &code, in, made, pool), APR_EINVAL, "a challenge without a code gets none");
     spec.uid = NULL;
     is_int(start(&c, &code, in, &spec, 600, pool), APR_EINVAL, "a code for no member is refused");
 }

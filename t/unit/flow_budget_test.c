@@ -450,6 +450,21 @@ static void test_mail_of_another(void)
     flow_end(away);
 }
 
+static void test_mail_of_nobody(void)
+{
+    const char *uid = member("suspended@budget.test");
+    flow_case_t *away = begin_at(ELSEWHERE);
+
+    flow.config.unknown_guesses = 1;
+    (void)fail(away, CLOUDEP_BUDGET_CODES, uid);
+    DO("UPDATE cloudep.members SET status = 'suspended'", uid);
+    sweep();
+    is_int(mails("suspended@budget.test"), 0, "a suspended member is not told");
+    is_value("told", "now or later", "SELECT notice FROM cloudep.budgets WHERE subject = $1", uid);
+    flow.config.unknown_guesses = 100;
+    flow_end(away);
+}
+
 /* ---- what is forgotten ---- */
 
 static void forget(int *more)
@@ -513,6 +528,7 @@ int main(void)
     test_too_late();
     test_mail();
     test_mail_of_another();
+    test_mail_of_nobody();
     test_forgotten();
     return done_testing();
 }

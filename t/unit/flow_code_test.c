@@ -5,6 +5,7 @@
 #include "flow.h"
 #include "flow/contact_verification.h"
 #include "flow/password_reset.h"
+#include "flow/reauthentication.h"
 #include "outbox/message.h"
 
 #define SLUG "cds"
@@ -144,7 +145,12 @@ static void test_target(void)
         is_outcome(forgot_from(at, HOME, "target@cds.test", &out), CLOUDEP_DONE, "a known network has one of its own");
     }
     is_outcome(forgot_from(at, HOME, "target@cds.test", &out), CLOUDEP_TOO_MANY_CODES, "up to the same number");
-    is_outcome(forgot_from(at, "192.0.2.2", "target@cds.test", &out), CLOUDEP_DONE, "and each its own");
+    flow.config.code_cooldown = 60;
+    for (int i = 0; i < 2; i++) {
+        is_outcome(forgot_from(at, HOME, "target@cds.test", &out), CLOUDEP_TOO_MANY_CODES,
+                   "what is refused for the cap begins no cooldown");
+    }
+    is_outcome(forgot_from(at, "192.0.2.2", "target@cds.test", &out), CLOUDEP_DONE, "each known network has its own");
     flow_end(at);
 }
 
@@ -174,8 +180,31 @@ static void test_network(void)
     for (int i = 0; i < 2; i++) {
         (void)forgot_from(at, "198.18.1.1", "nobody2@cds.test", &out);
     }
+    (void)flow_logged("");
     is_outcome(forgot_from(at, "198.18.1.1", "nobody3@cds.test", &out), CLOUDEP_TOO_MANY_CODES, "up to its cap");
+    is_int(flow_logged("cap reached"), 1, "the log tells that");
+    (void)forgot_from(at, "198.18.1.1", "nobody4@cds.test", &out);
+    is_int(flow_logged("cap reached"), 0, "once");
     flow.config.conceal_accounts = 0;
+    flow_end(at);
+}
+
+/* A stranger with an IPv6 /48 takes away what they asked for themselves, and not what another network did. */
+static void test_wide_network(void)
+{
+    flow_case_t *at = in_an_hour_of_its_own();
+    const cloudep_session_t *session;
+    cloudep_forgot_result_t other, own;
+    cloudep_challenge_t *challenge;
+
+    flow_member(at, SLUG, "wide@cds.test", &session);
+    (void)forgot_from(at, "198.51.100.1", "wide@cds.test", &other);
+    at->ctx->network48 = "2001:db8:2::/48";
+    for (int i = 0; i < 20; i++) {
+        (void)forgot_from(at, apr_psprintf(at->p, "2001:db8:2:%d::/64", i), "wide@cds.test", &own);
+    }
+    is_int(cloudep_challenge_load(&challenge, &flow.run.challenges, other.challenge_id, at->p), APR_SUCCESS,
+           "twenty networks of one /48 take no other network's challenge away");
     flow_end(at);
 }
 
@@ -194,9 +223,9 @@ static void test_nobody(void)
            "codes for nobody are asked for as often as one likes");
     is_int(flow_logged("no more codes to nobody for this tenant"), 1, "the log tells when they are many");
     is_int(strangers(at, "198.51.101", 3, "real@cds.test", CLOUDEP_DONE), 3, "and leave the members theirs");
-    is_outcome(forgot_from(at, HOME, "real@cds.test", &out), CLOUDEP_TOO_MANY_CODES, "up to the tenant's cap");
     is_outcome(forgot_from(at, HOME, "nobody-at-all@cds.test", &out), CLOUDEP_TOO_MANY_CODES,
-               "which nobody is told like everybody");
+               "when the tenant's cap is reached nobody gets one");
+    is_outcome(forgot_from(at, HOME, "real@cds.test", &out), CLOUDEP_TOO_MANY_CODES, "like everybody");
     flow.config.codes_per_tenant = 1000000;
     flow.config.codes_per_target = 3;
     is_int(strangers(at, "198.51.102", 5, "nobody-yet@cds.test", CLOUDEP_DONE), 3,
@@ -205,37 +234,76 @@ static void test_nobody(void)
     flow_end(at);
 }
 
-/* Concealed: whoever measures learns nothing from what memcached is asked. */
+/* How often memcached is asked for what a request does. */
+static int calls_of(flow_case_t *at, cloudep_outcome_t (*run)(flow_case_t *at, const char *network, const char *text),
+                    const char *network, const char *text, cloudep_reason_e reason, const char *name)
+{
+    const int before = memcached_calls(flow.port);
+    const cloudep_outcome_t outcome = run(at, network, text);
+    const int calls = memcached_calls(flow.port) - before;
+
+    is_outcome(outcome, reason, name);
+    return calls;
+}
+
+static cloudep_outcome_t forgot_once(flow_case_t *at, const char *network, const char *email)
+{
+    cloudep_forgot_result_t out;
+
+    return forgot_from(at, network, email, &out);
+}
+
+static cloudep_outcome_t resume_once(flow_case_t *at, const char *network, const char *email)
+{
+    const cloudep_resume_t in = {.tenant_slug = SLUG, .email = email};
+    cloudep_challenge_answer_t answer;
+
+    move_to(at, network);
+    return cloudep_resume_registration(at->ctx, &in, &answer);
+}
+
+static cloudep_outcome_t guess_once(flow_case_t *at, const char *network, const char *challenge_id)
+{
+    return reset_from(at, network, challenge_id, "000000");
+}
+
+/* Concealed: whoever measures learns nothing from what memcached is asked. What an hour's or network's first request
+ * costs more, it costs for whomever it is; so somebody else's goes first. */
 static void test_calls(void)
 {
     flow_case_t *at = in_an_hour_of_its_own();
+    const cloudep_registration_t registration = {.tenant_slug = SLUG,
+                                                 .invite_code = "open",
+                                                 .email = "pending@cds.test",
+                                                 .password = FLOW_PASSWORD,
+                                                 .display_name = "Somebody",
+                                                 .terms_version = "1"};
     const cloudep_session_t *session;
+    cloudep_challenge_answer_t answer;
     cloudep_forgot_result_t real, nobody;
-    int calls[2];
 
     flow_member(at, SLUG, "calls@cds.test", &session);
     flow.config.conceal_accounts = 1;
-    flow.config.code_cooldown = 60;
-    (void)forgot_from(at, "198.51.99.1", "warm-nobody@cds.test", &nobody); /* the hour's first for nobody */
+    (void)cloudep_register(at->ctx, &registration, &answer);
+    (void)resume_once(at, "198.51.99.1", "unpending@cds.test");
+    (void)forgot_from(at, "198.51.99.1", "uncalled2@cds.test", &nobody);
     for (int i = 0; i < 7; i++) {
         const char *network = apr_psprintf(at->p, "198.51.100.%d", i);
 
-        flow.config.code_cooldown = 0;
-        calls[0] = memcached_calls(flow.port);
-        is_outcome(forgot_from(at, network, "calls@cds.test", &real), CLOUDEP_DONE, "a code for a member");
-        calls[0] = memcached_calls(flow.port) - calls[0];
-        calls[1] = memcached_calls(flow.port);
-        is_outcome(forgot_from(at, network, "uncalled@cds.test", &nobody), CLOUDEP_DONE, "a code for nobody");
-        calls[1] = memcached_calls(flow.port) - calls[1];
-        /* The member's first was counted by the registration; the network's, by the member's. */
-        is_int(calls[1] - (i == 0 ? 2 : 0), calls[0] - 2, apr_psprintf(at->p, "number %d: as many calls", i));
+        (void)forgot_once(at, network, "somebody-else@cds.test");
+        /* The first time the member's address has its count already: of the registration. */
+        is_int(calls_of(at, forgot_once, network, "uncalled@cds.test", CLOUDEP_DONE, "a code for nobody") -
+                   (i == 0 ? 2 : 0),
+               calls_of(at, forgot_once, network, "calls@cds.test", CLOUDEP_DONE, "a code for a member"),
+               apr_psprintf(at->p, "number %d: as many calls", i));
+        is_int(calls_of(at, resume_once, network, "unpending@cds.test", CLOUDEP_DONE, "nobody's registration resumed"),
+               calls_of(at, resume_once, network, "pending@cds.test", CLOUDEP_DONE, "somebody's"), "as many calls");
     }
-    calls[0] = memcached_calls(flow.port);
-    is_outcome(reset_from(at, "198.51.98.1", real.challenge_id, "000000"), CLOUDEP_CODE_WRONG, "a guess at a member's");
-    calls[0] = memcached_calls(flow.port) - calls[0];
-    calls[1] = memcached_calls(flow.port);
-    is_outcome(reset_from(at, "198.51.98.1", nobody.challenge_id, "000000"), CLOUDEP_CODE_WRONG, "a guess at nobody's");
-    is_int(memcached_calls(flow.port) - calls[1], calls[0], "as many calls");
+    (void)forgot_from(at, HOME, "calls@cds.test", &real);
+    (void)forgot_from(at, HOME, "uncalled@cds.test", &nobody);
+    is_int(calls_of(at, guess_once, "198.51.98.1", nobody.challenge_id, CLOUDEP_CODE_WRONG, "a guess at nobody's code"),
+           calls_of(at, guess_once, "198.51.98.1", real.challenge_id, CLOUDEP_CODE_WRONG, "at a member's"),
+           "as many calls");
     flow.config.conceal_accounts = 0;
     flow_end(at);
 }
@@ -308,10 +376,13 @@ static void test_registrations_guesses(void)
     const cloudep_resume_t resume = {.tenant_slug = SLUG, .email = "guessed@cds.test"};
     cloudep_challenge_answer_t answer;
     cloudep_confirmed_t confirmed;
-    int wrong = 0, waits = 0;
+    cloudep_challenge_t *challenge;
+    const char *ids[30];
+    int wrong = 0, waits = 0, alive = 0;
 
     (void)cloudep_register(at->ctx, &registration, &answer);
     for (int i = 0; i < 30; i++) {
+        ids[i] = answer.challenge_id;
         move_to(at, apr_psprintf(at->p, "198.51.100.%d", i));
         for (int n = 0; n < flow.config.code_attempts; n++) {
             const cloudep_confirmation_t confirmation = {
@@ -327,6 +398,10 @@ static void test_registrations_guesses(void)
     }
     is_int(wrong, flow.config.unknown_guesses, "all attempts to register an address share the guesses at its codes");
     is_int(waits, 150 - flow.config.unknown_guesses, "the others have to wait");
+    for (int i = 0; i < 30; i++) {
+        alive += cloudep_challenge_load(&challenge, &flow.run.challenges, ids[i], at->p) == APR_SUCCESS;
+    }
+    is_int(alive, 4, "of all of them five are alive, the newest one among them");
     flow_end(at);
 }
 
@@ -361,6 +436,27 @@ static cloudep_outcome_t start_from(flow_case_t *at, const char *network, const 
 
     move_to(at, network);
     return cloudep_start_contact(at->ctx, &person->who, contact, &in, &out);
+}
+
+/* A code to reauthenticate with is the owner's, too, and known networks have it. */
+static void test_reauthentication(void)
+{
+    flow_case_t *at = in_an_hour_of_its_own();
+    const person_t one = person(at, "reauth@cds.test");
+    cloudep_member_t *member = apr_pmemdup(at->p, one.who.member, sizeof(*member));
+    cloudep_principal_t who = one.who;
+    const cloudep_reauthentication_start_t in = {0};
+    cloudep_reauthentication_challenge_t out;
+
+    member->has_password = 0;
+    who.member = member;
+    flow.config.codes_per_target = 1;
+    move_to(at, "198.51.100.1");
+    is_outcome(cloudep_start_reauthentication(at->ctx, &who, &in, &out), CLOUDEP_TOO_MANY_CODES,
+               "the registration's code was the only one of all unknown networks");
+    move_to(at, HOME);
+    is_outcome(cloudep_start_reauthentication(at->ctx, &who, &in, &out), CLOUDEP_DONE, "a known network has its own");
+    flow_end(at);
 }
 
 static void test_texts(void)
@@ -528,10 +624,12 @@ int main(void)
     test_cooldown();
     test_target();
     test_network();
+    test_wide_network();
     test_nobody();
     test_calls();
     test_counted();
     test_registrations_guesses();
+    test_reauthentication();
     test_texts();
     test_tenants_texts();
     test_countries();

@@ -3,6 +3,9 @@
  */
 #include "flow.h"
 
+#include "base/crypto/password.h"
+#include "idp/hasher.h"
+
 #define SLUG "login"
 
 static void set_status(const char *email, const char *status)
@@ -51,6 +54,72 @@ static void test_wrong(void)
                  " WHERE c.uid = m.uid AND m.email = 'wrong@login.test'");
     is_outcome(flow_login(at, SLUG, "wrong@login.test", FLOW_PASSWORD, &result), CLOUDEP_CREDENTIALS_WRONG,
                "a member who has no password");
+    flow_end(at);
+}
+
+#define COMPOSED "Z\xc3\xbcrich im \xc3\x89t\xc3\xa9 1792"
+#define DECOMPOSED "Zu\xcc\x88rich im E\xcc\x81te\xcc\x81 1792"
+
+/* The member's password is what version 1.0 stored of it. */
+static const char *store_as_typed(flow_case_t *at, const char *email, const char *password)
+{
+    const cloudep_password_params_t params = cloudep_hasher_params(at->ctx->config);
+    const char *phc = NULL;
+
+    is_int(cloudep_password_hash(&phc, password, &params, NULL, at->ctx->p), APR_SUCCESS,
+           "a password is hashed as typed");
+    free(postgres_value("UPDATE cloudep.credentials c SET phc = $2, form_of = NULL FROM cloudep.members m"
+                        " WHERE m.uid = c.uid AND m.email = $1 RETURNING c.uid",
+                        email, phc, NULL));
+    return phc;
+}
+
+#define FORM_AND_HASH                                                                                                  \
+    "SELECT (c.form_of IS NOT DISTINCT FROM right(c.phc, 16)) || ' ' || (c.phc = $2) FROM cloudep.credentials c"       \
+    " JOIN cloudep.members m USING (tenant_id, uid) WHERE m.email = $1"
+
+/* Passwords of version 1.0, which hashed what was typed: one check each, and from then on any spelling is the same. */
+static void test_forms(void)
+{
+    static const char email[] = "forms@login.test";
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_login_result_t result;
+    const char *phc;
+
+    flow_member(at, SLUG, email, &session);
+    phc = store_as_typed(at, email, DECOMPOSED);
+    is_outcome(flow_login(at, SLUG, email, COMPOSED, &result), CLOUDEP_CREDENTIALS_WRONG,
+               "a password that was hashed decomposed is wrong composed");
+    is_value("false true", "a wrong password changes nothing", FORM_AND_HASH, email, phc);
+    is_outcome(flow_login(at, SLUG, email, DECOMPOSED, &result), CLOUDEP_DONE, "it is right as it was typed");
+    is_value("true false", "its form is hashed then", FORM_AND_HASH, email, phc);
+    is_outcome(flow_login(at, SLUG, email, COMPOSED, &result), CLOUDEP_DONE, "it is right composed from then on");
+    is_outcome(flow_login(at, SLUG, email, DECOMPOSED, &result), CLOUDEP_DONE, "and decomposed");
+
+    phc = store_as_typed(at, email, COMPOSED);
+    is_outcome(flow_login(at, SLUG, email, DECOMPOSED, &result), CLOUDEP_CREDENTIALS_WRONG,
+               "a password that was hashed composed is wrong decomposed");
+    is_outcome(flow_login(at, SLUG, email, COMPOSED, &result), CLOUDEP_DONE, "it is right as it was typed");
+    is_value("true true", "the hash is that of its form already", FORM_AND_HASH, email, phc);
+    is_outcome(flow_login(at, SLUG, email, DECOMPOSED, &result), CLOUDEP_DONE, "it is right decomposed from then on");
+    is_outcome(flow_login(at, SLUG, email,
+                          "Z\xc3\xbcrich\xc2\xa0im \xc3\x89t\xc3\xa9\xe3\x80\x80"
+                          "1792",
+                          &result),
+               CLOUDEP_DONE, "and with spaces of other scripts");
+    is_outcome(flow_login(at, SLUG, email, "z\xc3\xbcrich im \xc3\x89t\xc3\xa9 1792", &result),
+               CLOUDEP_CREDENTIALS_WRONG, "not in another case");
+    is_outcome(flow_login(at, SLUG, email, COMPOSED "\x07", &result), CLOUDEP_CREDENTIALS_WRONG,
+               "what has no form is a wrong password");
+
+    phc = store_as_typed(at, email, "with a\ttab in it 77");
+    is_outcome(flow_login(at, SLUG, email, "with a\ttab in it 77", &result), CLOUDEP_DONE,
+               "a password of 1.0 that could not be set any more is good still");
+    is_value("false true", "it stays what it is", FORM_AND_HASH, email, phc);
+    phc = store_as_typed(at, email, FLOW_PASSWORD);
+    is_outcome(flow_login(at, SLUG, email, FLOW_PASSWORD, &result), CLOUDEP_DONE, "a password in ASCII is good");
+    is_value("false true", "and nothing is written for it", FORM_AND_HASH, email, phc);
     flow_end(at);
 }
 
@@ -206,6 +275,7 @@ int main(void)
     flow_tenant(SLUG);
     test_right();
     test_wrong();
+    test_forms();
     test_states();
     test_concealed();
     test_changed_meanwhile();

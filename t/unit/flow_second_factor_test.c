@@ -6,6 +6,7 @@
 #include "flow.h"
 #include "flow/login_second_factor.h"
 #include "flow/totp_enrolment.h"
+#include "flow/totp_removal.h"
 
 #define SLUG "mfa"
 #define STEP apr_time_from_sec(CLOUDEP_TOTP_PERIOD)

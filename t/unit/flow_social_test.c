@@ -7,6 +7,7 @@
  */
 #include "base/jose/jwt.h"
 #include "flow.h"
+#include "flow/purpose.h"
 #include "flow/social_login.h"
 #include "oidc/oidc.h"
 
@@ -93,6 +94,14 @@ static void *serve(void *unused)
 static void start_provider(void)
 {
     static const char *row[] = {"google", provider.issuer, "client", "none", NULL};
+    static const char *posting[] = {"posting",
+                                    provider.issuer,
+                                    "client",
+                                    "none",
+                                    "response_mode=form_post",
+                                    "page=https://app.test/page?a=b",
+                                    "email=trusted",
+                                    NULL};
     const char *error = NULL;
     pthread_t thread;
 
@@ -102,8 +111,9 @@ static void start_provider(void)
     if (pthread_create(&thread, NULL, serve, NULL) != 0 || pthread_detach(thread) != 0) {
         flow_bail_out("no provider");
     }
-    flow.config.social_providers = apr_array_make(flow.pool, 1, sizeof(const char *const *));
+    flow.config.social_providers = apr_array_make(flow.pool, 2, sizeof(const char *const *));
     APR_ARRAY_PUSH(flow.config.social_providers, const char *const *) = row;
+    APR_ARRAY_PUSH(flow.config.social_providers, const char *const *) = posting;
     flow_must(cloudep_oidc_prepare(NULL, &flow.config, flow.pool, &error), error ? error : "the provider's row");
     flow_must(cloudep_oidc_child_init(NULL, &flow.config, flow.pool), "the provider's client");
 }
@@ -297,6 +307,9 @@ static void test_account(void)
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration whose address is not verified");
     says(at, &start, "account", "account@soc.test", 0);
     is_outcome(enter_end(at, &start, &session), CLOUDEP_EMAIL_UNVERIFIED, "an address that is not verified there");
+    is_outcome(go(at, &start), CLOUDEP_DONE, "a login with it");
+    says(at, &start, "account", "account@soc.test", 0);
+    is_outcome(go_end(at, &start, &result), CLOUDEP_IDENTITY_UNKNOWN, "an address does not matter to a login");
     session = registered(at, "account", "account@soc.test");
     is_str(session->amr, "fed", "the session says that somebody else authenticated");
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "the same account registers again");
@@ -309,6 +322,10 @@ static void test_account(void)
     is_outcome(go(at, &start), CLOUDEP_DONE, "a login by the provider");
     says(at, &start, "account", "changed@soc.test", 1);
     is_outcome(go_end(at, &start, &result), CLOUDEP_DONE, "the account logs in, whatever its address is by now");
+    is_outcome(go(at, &start), CLOUDEP_DONE, "another login by it");
+    says(at, &start, "account", "account@soc.test", 0);
+    is_outcome(go_end(at, &start, &result), CLOUDEP_DONE,
+               "the account logs in, though its address is not verified any more");
     is_outcome(go(at, &start), CLOUDEP_DONE, "a login by an account that nobody registered");
     says(at, &start, "another", "account@soc.test", 1);
     is_outcome(go_end(at, &start, &result), CLOUDEP_IDENTITY_UNKNOWN, "the right address does not log it in");
@@ -343,6 +360,60 @@ static void test_changed_meanwhile(void)
     postgres_sql("UPDATE cloudep.members SET status = 'suspended' WHERE email = 'meanwhile@soc.test'");
     says(at, &start, "meanwhile", "meanwhile@soc.test", 1);
     is_outcome(go_end(at, &start, &result), CLOUDEP_SUSPENDED, "a member who was suspended meanwhile");
+    flow_end(at);
+}
+
+/* A provider that posts, without our cookie. */
+static void test_form_post(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_social_registration_t in = {
+        .tenant_slug = SLUG, .invite_code = "open", .provider = "posting", .terms_version = "1", .redirect_uri = BACK};
+    cloudep_social_form_t form = {.code = "a b", .issuer = "https://id.test"};
+    cloudep_social_start_t start, other;
+    const cloudep_session_t *session;
+    const char *location = NULL;
+
+    is_outcome(enter(at, "open", &other), CLOUDEP_DONE, "a registration at a provider that does not post");
+    is_outcome(cloudep_social_register_start(at->ctx, &in, &start), CLOUDEP_DONE, "one at a provider that does");
+    ok(strstr(start.oauth_url, "response_mode=form_post") != NULL, "which is asked to");
+    form.state = parameter(at, other.oauth_url, "state");
+    is_outcome(cloudep_social_pass_on(at->ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, &form, &location),
+               CLOUDEP_STATE_INVALID, "a post for a provider without a page");
+    form.state = parameter(at, start.oauth_url, "state");
+    is_outcome(cloudep_social_pass_on(at->ctx, CLOUDEP_PURPOSE_SOCIAL_LOGIN, &form, &location), CLOUDEP_STATE_INVALID,
+               "a post to the callback of the other flow");
+    form.user = "{\"name\":{\"firstName\":\"Ada\",\"lastName\":\"L\"}}";
+    is_outcome(cloudep_social_pass_on(at->ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, &form, &location), CLOUDEP_DONE,
+               "a post to the right one");
+    is_str(
+        location,
+        apr_pstrcat(at->p, "https://app.test/page?a=b&code=a+b&state=", form.state, "&iss=https%3a%2f%2fid.test", NULL),
+        "goes on to the page");
+    form.user = "{\"name\":{\"firstName\":\"Eve\"}}";
+    is_outcome(cloudep_social_pass_on(at->ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, &form, &location), CLOUDEP_DONE,
+               "again, with another name");
+    says(at, &start, "posting", "posting@soc.test", 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_DONE, "none of it has used the state up");
+    is_value("Ada L", "the first name is the member's",
+             "SELECT display_name FROM cloudep.members WHERE email = 'posting@soc.test'");
+    is_outcome(cloudep_social_pass_on(at->ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, &form, &location),
+               CLOUDEP_STATE_INVALID, "a post for a state that was used");
+    is_outcome(cloudep_social_register_start(at->ctx, &in, &start), CLOUDEP_DONE, "another registration there");
+    form = (cloudep_social_form_t){.error = "access_denied", .state = parameter(at, start.oauth_url, "state")};
+    is_outcome(cloudep_social_pass_on(at->ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, &form, &location), CLOUDEP_DONE,
+               "an error is passed on");
+    is_str(location, apr_pstrcat(at->p, "https://app.test/page?a=b&error=access_denied&state=", form.state, NULL),
+           "as it is");
+    says(at, &start, "posting2", "posting2@soc.test", 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_DONE, "a registration without a name");
+    is_value("1", "has none of the one before",
+             "SELECT count(*) FROM cloudep.members WHERE email = 'posting2@soc.test' AND display_name IS NULL");
+    is_outcome(cloudep_social_register_start(at->ctx, &in, &start), CLOUDEP_DONE, "one that takes too long");
+    form.state = parameter(at, start.oauth_url, "state");
+    at->ctx->now += apr_time_from_sec((apr_int64_t)flow.config.social_lifetime + 1);
+    is_outcome(cloudep_social_pass_on(at->ctx, CLOUDEP_PURPOSE_SOCIAL_REGISTER, &form, &location),
+               CLOUDEP_STATE_INVALID, "a post after its time");
     flow_end(at);
 }
 
@@ -404,6 +475,7 @@ int main(void)
     test_state();
     test_account();
     test_changed_meanwhile();
+    test_form_post();
     test_at_once();
     test_lost();
     return done_testing();

@@ -3,10 +3,14 @@
  */
 #include <apr_general.h>
 #include <apr_strings.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
 
 #include "base/text/b64.h"
 #include "base/jose/jwk.h"
+#include "base/text/json.h"
 #include "rfc_vectors.h"
 #include "tap.h"
 
@@ -114,7 +118,7 @@ static void test_refused(apr_pool_t *pool)
         {JWK("k", "\"kty\":\"none\""), "supported"},
         {JWK("k", RFC7515_A3_PRIVATE ",\"alg\":\"ES512\""), "supported"},
         {JWK("k", RFC7515_A3_PRIVATE ",\"alg\":\"HS256\""), "supported"},
-        {JWK("k", RFC7515_A2_PRIVATE ",\"alg\":\"PS256\""), "supported"},
+        {JWK("k", RFC7515_A2_PRIVATE ",\"alg\":\"RSA-OAEP\""), "supported"},
         {JWK("k", RFC7515_A3_PRIVATE ",\"use\":\"enc\""), "supported"},
         {JWK("k", RFC7515_A1_KEY ",\"alg\":\"none\""), "supported"},
         {JWK("k", RFC7515_A3_PRIVATE ",\"key_ops\":[\"deriveKey\"]"), "key_ops"},
@@ -188,7 +192,7 @@ static void test_foreign(apr_pool_t *pool)
                                                                             "}," JWK("e", RFC7515_A2_PUBLIC) "]}",
               CLOUDEP_JWKS_FOREIGN, &error),
         APR_SUCCESS, "a provider's set with keys that we cannot use");
-    is_int(cloudep_jwks_count(set), 3, "gives the three that we can use");
+    is_int(cloudep_jwks_count(set), 8, "gives the three that we can use, one of them for each of six algorithms");
     ok(!cloudep_jwk_is_private(cloudep_jwks_get(set, 0)), "a private part that it leaks is not taken");
     is_str(cloudep_jwk_kid(cloudep_jwks_get(set, 1)), NULL, "a kid may be missing");
     is_str(cloudep_jwk_kid(cloudep_jwks_get(set, 2)), "e", "a kid may be there twice");
@@ -201,6 +205,79 @@ static void test_foreign(apr_pool_t *pool)
     is_int(parse(&set, pool, "{\"keys\":[],\"keys\":[]}", CLOUDEP_JWKS_FOREIGN, &error), CLOUDEP_EMALFORMED,
            "members must not be there twice");
     is_int(parse(&set, pool, "", CLOUDEP_JWKS_FOREIGN, &error), CLOUDEP_EMALFORMED, "nothing is no set");
+}
+
+/* What a foreign key that says no "alg" is good for. */
+static void test_unsaid_alg(apr_pool_t *pool)
+{
+    static const char *const rsa[] = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"};
+    const cloudep_jwks_t *set;
+    const char *error, *keys = "";
+
+    is_int(parse(&set, pool, JWKS(JWK("r", RFC7515_A2_PUBLIC)), CLOUDEP_JWKS_FOREIGN, &error), APR_SUCCESS,
+           "a provider's RSA key without alg");
+    is_int(cloudep_jwks_count(set), 6, "is good for the six algorithms of RSA");
+    for (int i = 0; i < 6; i++) {
+        is_str(cloudep_jwk_alg(cloudep_jwks_get(set, i)), rsa[i], "one after the other");
+        is_str(cloudep_jwk_kid(cloudep_jwks_get(set, i)), "r", "under its kid");
+    }
+    is_int(parse(&set, pool, JWKS(JWK("r", RFC7515_A2_PUBLIC ",\"alg\":\"PS384\"")), CLOUDEP_JWKS_FOREIGN, &error),
+           APR_SUCCESS, "one that says its alg");
+    is_int(cloudep_jwks_count(set), 1, "is good for that one");
+    is_int(parse(&set, pool, JWKS(JWK("r", RFC7515_A2_PUBLIC)), CLOUDEP_JWKS_OWN, &error), APR_SUCCESS,
+           "our own without alg");
+    is_int(cloudep_jwks_count(set), 1, "is for one");
+    is_str(cloudep_jwk_alg(cloudep_jwks_get(set, 0)), "RS256", "RS256");
+    for (int i = 0; i <= CLOUDEP_JWKS_MAX_KEYS; i++) {
+        keys = apr_psprintf(pool, "%s%s{\"kid\":\"%d\"," RFC7515_A2_PUBLIC "}", keys, i ? "," : "", i);
+    }
+    keys = apr_pstrcat(pool, "{\"keys\":[", keys, "]}", NULL);
+    is_int(parse(&set, pool, keys, CLOUDEP_JWKS_FOREIGN, &error), APR_SUCCESS, "a huge foreign set of such keys");
+    is_int(cloudep_jwks_count(set), 6 * CLOUDEP_JWKS_MAX_KEYS, "is cut at as many keys as any");
+}
+
+/* A key in PEM, as others give them out. */
+static const char *pem_of(apr_pool_t *pool, EVP_PKEY *pkey)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    long length;
+
+    (void)PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL);
+    length = BIO_get_mem_data(bio, &text);
+    text = apr_pstrmemdup(pool, text, (apr_size_t)length);
+    BIO_free(bio);
+    EVP_PKEY_free(pkey);
+    return text;
+}
+
+/* Whether a key in PEM makes one of ours for that algorithm. */
+static int makes_key(apr_pool_t *pool, EVP_PKEY *pkey, const char *alg)
+{
+    const cloudep_jwk_t *key;
+    const char *error;
+    json_t *jwk;
+
+    if (cloudep_jwk_of_pem(&jwk, pool, pem_of(pool, pkey), "AB12", alg) != APR_SUCCESS) {
+        return 0;
+    }
+    key = own_key(pool, cloudep_json_text(jwk, pool), &error);
+    return key && cloudep_jwk_is_private(key) && !strcmp(cloudep_jwk_alg(key), alg) &&
+           !strcmp(cloudep_jwk_kid(key), "AB12");
+}
+
+static void test_pem(apr_pool_t *pool)
+{
+    json_t *jwk;
+
+    ok(makes_key(pool, EVP_EC_gen("P-256"), "ES256"), "a key of P-256 in PEM is one for ES256");
+    ok(makes_key(pool, EVP_RSA_gen(2048), "RS256"), "an RSA key is one for RS256");
+    ok(!makes_key(pool, EVP_EC_gen("P-384"), "ES256"), "a key of P-384 is none for ES256");
+    ok(!makes_key(pool, EVP_EC_gen("secp256k1"), "ES256"), "nor is one of another curve as large");
+    ok(!makes_key(pool, EVP_RSA_gen(2048), "ES256"), "nor an RSA key");
+    ok(!makes_key(pool, EVP_EC_gen("P-256"), "RS256"), "nor is an EC key one for RS256");
+    ok(!makes_key(pool, EVP_EC_gen("P-256"), "HS256"), "nor a secret");
+    is_int(cloudep_jwk_of_pem(&jwk, pool, "secret", "AB12", "ES256"), CLOUDEP_EMALFORMED, "what is no PEM is no key");
 }
 
 static void test_limit(apr_pool_t *pool)
@@ -323,6 +400,8 @@ int main(void)
     test_algorithms(pool);
     test_refused(pool);
     test_foreign(pool);
+    test_unsaid_alg(pool);
+    test_pem(pool);
     test_limit(pool);
     test_public(pool);
     test_active(pool);

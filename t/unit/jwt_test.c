@@ -48,7 +48,7 @@ static void refused(apr_pool_t *pool, const cloudep_jwks_t *set, const char *tok
     const cloudep_jwt_t *jwt;
     const char *reason = NULL;
 
-    is_int(cloudep_jwt_verify(&jwt, pool, set, token, CLOUDEP_JWT_NEED_KID, &reason), status, what);
+    is_int(cloudep_jwt_verify(&jwt, pool, set, token, CLOUDEP_JWT_OWN, &reason), status, what);
     ok(!jwt && reason, "reason: %s", reason ? reason : "none");
 }
 
@@ -71,7 +71,7 @@ static void test_rfc_tokens(apr_pool_t *pool)
         const char *reason = "";
 
         refused(pool, set, cases[i].token, CLOUDEP_EMALFORMED, "without kid it is refused by the strict rule");
-        is_int(cloudep_jwt_verify(&jwt, pool, set, cases[i].token, CLOUDEP_JWT_KID_OPTIONAL, &reason), APR_SUCCESS,
+        is_int(cloudep_jwt_verify(&jwt, pool, set, cases[i].token, CLOUDEP_JWT_FOREIGN, &reason), APR_SUCCESS,
                cases[i].name);
         is_str(reason, NULL, "no reason on success");
         is_str(json_string_value(json_object_get(jwt->claims, "iss")), "joe", "iss");
@@ -147,7 +147,7 @@ static void test_round_trip(apr_pool_t *pool)
         expected = encode(pool, apr_psprintf(pool, "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"at+jwt\"}", algorithms[i],
                                              cloudep_jwk_kid(cloudep_jwks_get(set, 0))));
         ok(strncmp(token, expected, strlen(expected)) == 0, "the header is alg, kid and typ");
-        is_int(cloudep_jwt_verify(&jwt, pool, set, token, CLOUDEP_JWT_NEED_KID, &reason), APR_SUCCESS, "verifies");
+        is_int(cloudep_jwt_verify(&jwt, pool, set, token, CLOUDEP_JWT_OWN, &reason), APR_SUCCESS, "verifies");
         ok(json_equal(jwt->claims, claims), "with the same claims");
         is_str(jwt->typ, "at+jwt", "and the same typ");
         ok(jwt->key == cloudep_jwks_get(set, 0), "and tells the key");
@@ -168,7 +168,7 @@ static void test_shape(apr_pool_t *pool)
     const char *reason;
     char *last;
 
-    is_int(cloudep_jwt_verify(&jwt, pool, set, good, CLOUDEP_JWT_NEED_KID, &reason), APR_SUCCESS, "a good token");
+    is_int(cloudep_jwt_verify(&jwt, pool, set, good, CLOUDEP_JWT_OWN, &reason), APR_SUCCESS, "a good token");
     refused(pool, set, "", CLOUDEP_EMALFORMED, "nothing");
     refused(pool, set, "..", CLOUDEP_EMALFORMED, "only dots");
     refused(pool, set, apr_pstrcat(pool, good, ".", NULL), CLOUDEP_EMALFORMED, "a dot too many");
@@ -301,23 +301,61 @@ static void test_kid_optional(apr_pool_t *pool)
     const char *reason;
 
     (void)cloudep_jwks_parse(&set, pool, two, strlen(two), CLOUDEP_JWKS_FOREIGN, &reason);
-    is_int(cloudep_jwt_verify(&jwt, pool, set, without, CLOUDEP_JWT_KID_OPTIONAL, &reason), APR_NOTFOUND,
+    is_int(cloudep_jwt_verify(&jwt, pool, set, without, CLOUDEP_JWT_FOREIGN, &reason), APR_NOTFOUND,
            "no kid, and two keys could be meant");
     is_int(cloudep_jwt_verify(&jwt, pool, set, sign_raw(pool, key, "{\"alg\":\"ES256\",\"kid\":\"a\"}", "{}"),
-                              CLOUDEP_JWT_KID_OPTIONAL, &reason),
+                              CLOUDEP_JWT_FOREIGN, &reason),
            APR_SUCCESS, "a kid that is there decides");
     is_int(cloudep_jwt_verify(&jwt, pool, set, sign_raw(pool, key, "{\"alg\":\"ES256\",\"kid\":\"b\"}", "{}"),
-                              CLOUDEP_JWT_KID_OPTIONAL, &reason),
+                              CLOUDEP_JWT_FOREIGN, &reason),
            CLOUDEP_EFORGED, "and no other key is tried");
     (void)cloudep_jwks_parse(&set, pool, mixed, strlen(mixed), CLOUDEP_JWKS_FOREIGN, &reason);
-    is_int(cloudep_jwt_verify(&jwt, pool, set, without, CLOUDEP_JWT_KID_OPTIONAL, &reason), APR_SUCCESS,
+    is_int(cloudep_jwt_verify(&jwt, pool, set, without, CLOUDEP_JWT_FOREIGN, &reason), APR_SUCCESS,
            "no kid, and one key has the alg");
     is_int(cloudep_jwt_verify(&jwt, pool, set, sign_raw(pool, key, "{\"alg\":\"ES256\",\"kid\":\"a\"}", "{}"),
-                              CLOUDEP_JWT_NEED_KID, &reason),
+                              CLOUDEP_JWT_OWN, &reason),
            APR_SUCCESS, "among keys with one kid the alg picks");
-    is_int(cloudep_jwt_verify(&jwt, pool, set, sign_raw(pool, key, "{\"alg\":\"none\"}", "{}"),
-                              CLOUDEP_JWT_KID_OPTIONAL, &reason),
+    is_int(cloudep_jwt_verify(&jwt, pool, set, sign_raw(pool, key, "{\"alg\":\"none\"}", "{}"), CLOUDEP_JWT_FOREIGN,
+                              &reason),
            APR_NOTFOUND, "no key has alg none");
+}
+
+/* What others' tokens may have and ours may not, and the other way round. */
+static void test_foreign(apr_pool_t *pool)
+{
+    static const char published[] = JWKS(JWK("r", RFC7515_A2_PUBLIC));
+    static const char *const algorithms[] = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"};
+    const cloudep_jwks_t *ours = own_set(pool, SET_OF(RFC7515_A3_PRIVATE)), *set;
+    const cloudep_jwk_t *key = cloudep_jwks_get(ours, 0);
+    const char *certified = sign_raw(pool, key, "{\"alg\":\"ES256\",\"kid\":\"k\",\"x5c\":[\"MIIB\"]}", "{}");
+    const char *huge = sign_raw(pool, key, "{\"alg\":\"ES256\",\"kid\":\"k\"}",
+                                apr_psprintf(pool, "{\"groups\":\"%0*d\"}", 100000, 7));
+    const cloudep_jwt_t *jwt;
+    const char *reason;
+
+    is_int(cloudep_jwt_verify(&jwt, pool, ours, certified, CLOUDEP_JWT_FOREIGN, &reason), APR_SUCCESS,
+           "a certificate beside somebody else's token is not looked at");
+    refused(pool, ours, certified, CLOUDEP_EREFUSED, "beside ours there is none");
+    is_int(cloudep_jwt_verify(&jwt, pool, ours, huge, CLOUDEP_JWT_FOREIGN, &reason), APR_SUCCESS,
+           "somebody else's token is as long as it is");
+    refused(pool, ours, huge, CLOUDEP_EMALFORMED, "ours is not");
+    for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
+        const char *alg = algorithms[i];
+        const char *own = apr_psprintf(pool, JWKS("{\"kid\":\"r\",\"alg\":\"%s\"," RFC7515_A2_PRIVATE "}"), alg);
+        const char *token = sign_raw(pool, cloudep_jwks_get(own_set(pool, own), 0),
+                                     apr_psprintf(pool, "{\"alg\":\"%s\",\"kid\":\"r\"}", alg), "{}");
+
+        (void)cloudep_jwks_parse(&set, pool, published, strlen(published), CLOUDEP_JWKS_FOREIGN, &reason);
+        is_int(cloudep_jwt_verify(&jwt, pool, set, token, CLOUDEP_JWT_FOREIGN, &reason), APR_SUCCESS,
+               apr_psprintf(pool, "%s by a published key that says no alg", alg));
+        is_str(jwt ? cloudep_jwk_alg(jwt->key) : NULL, alg, "is verified as such");
+        is_int(cloudep_jwt_verify(
+                   &jwt, pool,
+                   own_set(pool, apr_psprintf(pool, JWKS("{\"kid\":\"r\",\"alg\":\"%s\"," RFC7515_A2_PUBLIC "}"),
+                                              algorithms[(i + 1) % 6])),
+                   token, CLOUDEP_JWT_FOREIGN, &reason),
+               CLOUDEP_EFORGED, "and not by one that says another");
+    }
 }
 
 static void test_sign_refuses(apr_pool_t *pool)
@@ -376,6 +414,7 @@ int main(void)
     test_confusion(pool);
     test_ecdsa(pool);
     test_kid_optional(pool);
+    test_foreign(pool);
     test_sign_refuses(pool);
     test_base64url(pool);
     is_int((long long)ERR_peek_error(), 0, "nothing is left in OpenSSL's error queue");

@@ -152,27 +152,58 @@ static cloudep_oidc_profile_t profile_of(const char *first, const char *second)
 
 static void test_profile(void)
 {
+    static const struct {
+        const char *first, *second;
+        cloudep_email_state_e state;
+        const char *name;
+    } said[] = {
+        {"{\"email\":\"a@example.com\",\"email_verified\":\"true\"}", NULL, CLOUDEP_EMAIL_VERIFIED,
+         "verified in words"},
+        {"{\"email\":\"a@example.com\",\"email_verified\":1}", NULL, CLOUDEP_EMAIL_DENIED, "1 is not true"},
+        {"{\"email\":\"a@example.com\",\"email_verified\":false}", NULL, CLOUDEP_EMAIL_DENIED, "not verified"},
+        {"{\"email\":\"a@example.com\",\"email_verified\":\"false\"}", NULL, CLOUDEP_EMAIL_DENIED, "nor in words"},
+        {"{\"email\":\"a@example.com\"}", NULL, CLOUDEP_EMAIL_UNSTATED, "nothing said of an address"},
+        {"{\"email\":\"a@example.com\",\"email_verified\":null}", NULL, CLOUDEP_EMAIL_UNSTATED, "null says nothing"},
+        {"{\"email_verified\":true}", NULL, CLOUDEP_EMAIL_ABSENT, "nothing to verify"},
+        {"{\"email\":\"a@localhost\",\"email_verified\":true}", NULL, CLOUDEP_EMAIL_ABSENT, "no address to mail to"},
+        {"{\"email\":\"a@example.com\",\"email_verified\":true}", "{\"email\":\"b@example.com\"}",
+         CLOUDEP_EMAIL_UNSTATED, "another address is not verified by the first one's word"},
+        {"{\"email\":\"a@example.com\"}", "{\"email_verified\":true}", CLOUDEP_EMAIL_UNSTATED,
+         "nor is an address by a document without one"},
+        {"{\"email\":\"a@example.com\"}", "{\"email\":\"a@example.com\",\"email_verified\":true}",
+         CLOUDEP_EMAIL_VERIFIED, "userinfo may say more than the id_token"},
+    };
     cloudep_oidc_profile_t profile =
         profile_of("{\"email\":\"A@Example.com\",\"email_verified\":true,\"name\":\"Ada\"}", NULL);
 
     is_str(profile.email, "a@example.com", "the address as we store it");
-    ok(profile.email_verified, "verified");
+    is_int(profile.email_state, CLOUDEP_EMAIL_VERIFIED, "verified");
     is_str(profile.name, "Ada", "name");
-    ok(profile_of("{\"email\":\"a@example.com\",\"email_verified\":\"true\"}", NULL).email_verified,
-       "verified in words");
-    ok(!profile_of("{\"email\":\"a@example.com\",\"email_verified\":1}", NULL).email_verified, "1 is not true");
-    ok(!profile_of("{\"email\":\"a@example.com\"}", NULL).email_verified, "nothing said is not verified");
-    ok(!profile_of("{\"email_verified\":true}", NULL).email_verified, "nothing to verify");
-    ok(!profile_of("{\"email\":\"a@localhost\",\"email_verified\":true}", NULL).email_verified,
-       "no address to mail to");
-    ok(!profile_of("{\"email\":\"a@example.com\",\"email_verified\":true}", "{\"email\":\"b@example.com\"}")
-            .email_verified,
-       "another address is not verified by the first one's word");
-    ok(!profile_of("{\"email\":\"a@example.com\"}", "{\"email_verified\":true}").email_verified,
-       "nor is an address by a document without one");
+    for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+        profile = profile_of(said[i].first, said[i].second);
+        is_int(profile.email_state, said[i].state, said[i].name);
+        is_int(profile.email != NULL, said[i].state != CLOUDEP_EMAIL_ABSENT, "and whether there is an address");
+    }
     is_str(profile_of("{\"name\":\"Ada\"}", "{\"name\":\" \"}").name, "Ada", "a blank name is none");
     ok(!profile_of("{\"name\":\"A\\u202eB\"}", NULL).name, "one that cannot be shown neither");
     ok(!profile_of("{\"name\":{}}", NULL).name, "nor an object");
+}
+
+/* What Apple posts the first time. */
+static void test_user_name(void)
+{
+    is_str(cloudep_oidc_user_name(pool,
+                                  "{\"name\":{\"firstName\":\"Ada\",\"lastName\":\"Lovelace\"},\"email\":\"a@b.c\"}"),
+           "Ada Lovelace", "first and last name");
+    is_str(cloudep_oidc_user_name(pool, "{\"name\":{\"firstName\":\"Ada\",\"lastName\":\"\"}}"), "Ada", "one of them");
+    is_str(cloudep_oidc_user_name(pool, "{\"name\":{\"lastName\":\"\xe7\x8e\x8b\"}}"), "\xe7\x8e\x8b", "the other one");
+    is_str(cloudep_oidc_user_name(pool, "{\"name\":{}}"), NULL, "none of them");
+    is_str(cloudep_oidc_user_name(pool, "{\"email\":\"a@b.c\"}"), NULL, "no name");
+    is_str(cloudep_oidc_user_name(pool, "{\"name\":\"Ada\"}"), NULL, "a name of another form");
+    is_str(cloudep_oidc_user_name(pool, "{\"name\":{\"firstName\":\"A\\u202eB\"}}"), NULL, "one that cannot be shown");
+    is_str(cloudep_oidc_user_name(pool, apr_psprintf(pool, "{\"name\":{\"firstName\":\"%0*d\"}}", 101, 1)), NULL,
+           "one that is too long");
+    is_str(cloudep_oidc_user_name(pool, "Ada"), NULL, "no JSON");
 }
 
 /* ---- requests ---- */
@@ -207,6 +238,7 @@ int main(void)
     test_metadata();
     test_idtoken();
     test_profile();
+    test_user_name();
     test_request();
     apr_pool_destroy(pool);
     apr_terminate();

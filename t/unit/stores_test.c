@@ -11,6 +11,7 @@
 #include "base/store/identity_store.h"
 #include "base/store/liveness_store.h"
 #include "base/store/operator_store.h"
+#include "base/store/own_session_store.h"
 #include "base/store/password_store.h"
 #include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
@@ -416,6 +417,62 @@ static apr_int64_t idle_left(const cloudep_session_t *session)
                : -1;
 }
 
+/* A session of the member, opened so many seconds ago. */
+static const char *opened(const char *uid, int seconds_ago)
+{
+    cloudep_session_t session = session_of(uid, "pwd", NULL);
+
+    (void)cloudep_session_open(db, p, &session);
+    postgres_sql(apr_psprintf(p,
+                              "UPDATE cloudep.sessions SET created_at = now() - interval '%d seconds' WHERE id = '%s'",
+                              seconds_ago, session.id));
+    return session.id;
+}
+
+/* Whether each of sessions that were opened in that order lives: "yyn". */
+static const char *living(const char *uid)
+{
+    return apr_pstrdup(
+        p, postgres_value("SELECT string_agg(CASE WHEN revoked_at IS NULL THEN 'y' ELSE 'n' END, '' ORDER BY"
+                          " created_at) FROM cloudep.sessions WHERE uid = $1::uuid",
+                          uid, NULL));
+}
+
+static void test_own_sessions(void)
+{
+    const char *uid = register_member("own@example.com");
+    const char *other = register_member("other@example.com");
+    const char *one, *two, *three, *foreign;
+    apr_array_header_t *rows;
+    int ended;
+
+    postgres_sql("DELETE FROM cloudep.sessions"); /* of their registrations */
+    one = opened(uid, 30);
+    two = opened(uid, 20);
+    three = opened(uid, 10);
+    foreign = opened(other, 40);
+    is_int(cloudep_own_sessions(&rows, p, db, tenant->id, uid, one, NULL, 10), APR_SUCCESS, "sessions are listed");
+    ok(rows->nelts == 3 && !strcmp(APR_ARRAY_IDX(rows, 0, cloudep_own_session_t).id, three), "the newest first");
+    is_int(cloudep_own_session_end(db, p, tenant->id, uid, foreign), APR_NOTFOUND, "another member's is not ended");
+    is_int(cloudep_own_session_end(db, p, one, uid, one), APR_NOTFOUND, "nor one in another tenant");
+    is_int(cloudep_own_sessions_limit(db, p, tenant->id, uid, 3), APR_SUCCESS, "as many as may be");
+    is_str(living(uid), "yyy", "all live");
+    is_int(cloudep_own_sessions_limit(db, p, tenant->id, uid, 2), APR_SUCCESS, "one more");
+    is_str(living(uid), "nyy", "the oldest ends");
+    is_int(cloudep_own_sessions_end_others(db, p, &ended, tenant->id, uid, one), APR_NOTFOUND,
+           "one that is over ends no others");
+    is_int(cloudep_own_sessions_end_others(db, p, &ended, tenant->id, uid, foreign), APR_NOTFOUND,
+           "nor does another member's");
+    is_str(living(uid), "nyy", "so they live");
+    is_int(cloudep_own_sessions_end_others(db, p, &ended, tenant->id, uid, two), APR_SUCCESS, "a live one does");
+    is_int(ended, 1, "as many as there were");
+    is_str(living(uid), "nyn", "and goes on");
+    postgres_sql("UPDATE cloudep.sessions SET revoked_at = NULL");
+    is_int(cloudep_own_sessions_end_others(db, p, &ended, tenant->id, uid, three), APR_NOTFOUND,
+           "one of an older generation ends no others, whatever its row says");
+    is_str(living(other), "y", "another member has lost none");
+}
+
 static void test_slide(void)
 {
     const char *uid = register_member("slide@example.com");
@@ -430,18 +487,34 @@ static void test_slide(void)
     (void)cloudep_session_open(db, p, &unused);
     postgres_sql("UPDATE cloudep.sessions SET idle_expires_at = now() + interval '100 seconds',"
                  " expires_at = now() + interval '1000 seconds'");
-    uses[0] = (cloudep_use_t){tenant->id, used.id, now};
-    uses[1] = (cloudep_use_t){tenant->id, idle.id, now + 200};
+    uses[0] = (cloudep_use_t){tenant->id, used.id, now, 1};
+    uses[1] = (cloudep_use_t){tenant->id, idle.id, now + 200, 1};
     is_int(cloudep_sessions_slide(db, p, uses, 2, 500), APR_SUCCESS, "two uses are written");
     ok(idle_left(&used) > 480 && idle_left(&used) <= 500, "a session lives on from its use");
     ok(idle_left(&idle) <= 100, "one that had ended by then does not");
     ok(idle_left(&unused) <= 100, "nor one that was not used");
+    uses[1] = (cloudep_use_t){tenant->id, unused.id, now - 3, 0};
+    (void)cloudep_sessions_slide(db, p, &uses[1], 1, 500);
+    ok(idle_left(&unused) <= 100, "nor one that a token speaks for");
+    is_value("true", "but when that was seen is noted",
+             "SELECT (seen_at < now() - interval '2 seconds')::text FROM cloudep.sessions WHERE id = $1::uuid",
+             unused.id);
     uses[0].at = now - 100;
     (void)cloudep_sessions_slide(db, p, uses, 1, 500);
     ok(idle_left(&used) > 480, "an earlier use shortens nothing");
+    is_value("true", "and a session was last seen when it was last seen",
+             "SELECT (seen_at > now() - interval '50 seconds')::text FROM cloudep.sessions WHERE id = $1::uuid",
+             used.id);
     uses[0].at = now;
     (void)cloudep_sessions_slide(db, p, uses, 1, 5000);
     ok(idle_left(&used) > 900 && idle_left(&used) <= 1000, "no session lives longer than its lifetime");
+    uses[0] = (cloudep_use_t){tenant->id, unused.id, now};
+    postgres_sql("BEGIN");
+    postgres_sql("SELECT FROM cloudep.sessions FOR UPDATE");
+    is_int(cloudep_sessions_slide(db, p, uses, 1, 500), APR_SUCCESS,
+           "a session that another statement holds is left out");
+    postgres_sql("COMMIT");
+    ok(idle_left(&unused) <= 100, "it is not waited for");
     (void)cloudep_session_end(db, p, tenant->id, unused.id, "logout");
     uses[0].session_id = unused.id;
     (void)cloudep_sessions_slide(db, p, uses, 1, 500);
@@ -464,8 +537,9 @@ static void test_totp(void)
     is_int(cloudep_totp_load(db, p, &totp, tenant->id, uid), APR_SUCCESS, "an enrolment under way is loaded");
     ok(!totp->secret && !totp->enrolled_at && totp->codes->nelts == 0, "an enrolment under way does not count yet");
     is_str(totp->pending_secret, "sealed", "the secret of an enrolment under way is pending");
-    is_int(cloudep_totp_confirm(db, p, totp, 1, "c1 c2", NULL, notice(uid)), APR_SUCCESS, "an enrolment is confirmed");
-    is_int(cloudep_totp_confirm(db, p, totp, 2, "c1 c2", NULL, notice(uid)), APR_NOTFOUND,
+    is_int(cloudep_totp_confirm(db, p, totp, &(cloudep_enrolment_t){1, ""}, "c1 c2", NULL, notice(uid)), APR_SUCCESS,
+           "an enrolment is confirmed");
+    is_int(cloudep_totp_confirm(db, p, totp, &(cloudep_enrolment_t){2, ""}, "c1 c2", NULL, notice(uid)), APR_NOTFOUND,
            "an enrolment is confirmed once");
     is_int(cloudep_totp_begin(db, p, tenant->id, uid, "other"), CLOUDEP_ECONFLICT,
            "no other enrolment begins beside one that counts");
@@ -489,7 +563,7 @@ static void test_totp(void)
            APR_SUCCESS, "a session is stepped up by a backup code");
     is_value("backup_code", "a session stepped up by a backup code says so",
              "SELECT mfa_method FROM cloudep.sessions WHERE id = $1::uuid", session.id);
-    is_int(cloudep_totp_remove(db, p, tenant->id, uid, notice(uid)), APR_SUCCESS, "the enrolment is removed");
+    is_int(cloudep_totp_remove(db, p, tenant->id, uid, NULL, notice(uid)), APR_SUCCESS, "the enrolment is removed");
     free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", uid, NULL));
     is_int(cloudep_totp_login(db, p, &step, &second, notice(uid)), CLOUDEP_EREFUSED, "a suspended member is refused");
 }
@@ -602,21 +676,58 @@ static void test_expiry_bound(void)
              "auth.recent");
 }
 
+/* Of a member with the password "one" of 1.0. */
+static void test_password_form(const char *uid)
+{
+    cloudep_credential_t credential = {.phc = "one", .form = CLOUDEP_PASSWORD_OPAQUE};
+    cloudep_password_state_t state = {0};
+
+    is_int(cloudep_credential_renew(db, p, tenant->id, uid, "one", &credential), APR_SUCCESS, "a form is noted");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "the same password is there");
+    ok(!strcmp(credential.phc, "one") && credential.form == CLOUDEP_PASSWORD_OPAQUE, "with its form");
+    free(postgres_value("UPDATE cloudep.credentials SET phc = 'of 1.0' WHERE uid = $1::uuid RETURNING uid", uid, NULL));
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "a node of 1.0 stored another");
+    is_int(credential.form, CLOUDEP_PASSWORD_RAW, "which is as it was typed");
+    credential = (cloudep_credential_t){.phc = "one", .form = CLOUDEP_PASSWORD_RAW};
+    is_int(cloudep_credential_renew(db, p, tenant->id, uid, "of 1.0", &credential), APR_SUCCESS, "a hash is renewed");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "it is there");
+    is_int(credential.form, CLOUDEP_PASSWORD_RAW, "as it was typed still");
+
+    free(postgres_value("UPDATE cloudep.members SET password_form = NULL WHERE uid = $1::uuid RETURNING uid", uid,
+                        NULL));
+    is_int(cloudep_password_load(db, p, &state, tenant->id, uid, NULL), APR_SUCCESS, "the member is looked up");
+    ok(!state.member->password_form, "the provider has what was typed");
+    free(postgres_value(
+        "UPDATE cloudep.members SET sessions_from = sessions_from + 1 WHERE uid = $1::uuid RETURNING uid", uid, NULL));
+    is_int(cloudep_password_note_form(db, p, state.member), APR_SUCCESS, "a form is noted too late");
+    is_value(NULL, "it is that of an earlier password",
+             "SELECT password_form FROM cloudep.members WHERE uid = $1::uuid", uid);
+    free(postgres_value(
+        "UPDATE cloudep.members SET sessions_from = sessions_from - 1 WHERE uid = $1::uuid RETURNING uid", uid, NULL));
+    is_int(cloudep_password_note_form(db, p, state.member), APR_SUCCESS, "a form is noted in time");
+    is_int(cloudep_password_load(db, p, &state, tenant->id, uid, NULL), APR_SUCCESS, "the member is looked up again");
+    ok(state.member->password_form, "the provider has the form");
+}
+
 static void test_password(void)
 {
     const char *uid = register_member("password@example.com");
-    const char *phc = NULL;
+    const cloudep_credential_t new = {.phc = "two", .form = CLOUDEP_PASSWORD_OPAQUE};
+    cloudep_credential_t credential = {0};
     cloudep_password_state_t state = {0};
     cloudep_password_change_t change;
 
-    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_NOTFOUND, "a member has no password at first");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_NOTFOUND,
+           "a member has no password at first");
     free(postgres_value("INSERT INTO cloudep.credentials (tenant_id, uid, phc)"
                         " SELECT tenant_id, uid, 'one' FROM cloudep.members WHERE uid = $1::uuid",
                         uid, NULL));
-    is_int(cloudep_credential_renew(db, p, tenant->id, uid, "other", "two"), APR_SUCCESS,
+    is_int(cloudep_credential_renew(db, p, tenant->id, uid, "other", &new), APR_SUCCESS,
            "renewing a password that is another one is no failure");
-    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_SUCCESS, "the password is there");
-    is_str(phc, "one", "a password that was another one is not renewed");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "the password is there");
+    is_str(credential.phc, "one", "a password that was another one is not renewed");
+    is_int(credential.form, CLOUDEP_PASSWORD_RAW, "a password of 1.0 is as it was typed");
+    test_password_form(uid);
     change = (cloudep_password_change_t){
         .tenant_id = tenant->id, .uid = uid, .phc = "two", .email = "other@example.com", .reason = "password_reset"};
     is_int(cloudep_password_change(db, p, &change, notice(uid)), CLOUDEP_ECHANGED,
@@ -629,14 +740,18 @@ static void test_password(void)
              "SELECT concat_ws(' ', generation, sessions_from, ways_in, has_password) FROM cloudep.members"
              " WHERE uid = $1::uuid",
              uid);
-    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_SUCCESS, "the new password is there");
-    is_str(phc, "two", "the new password is the one that was stored");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_SUCCESS, "the new password is there");
+    is_str(credential.phc, "two", "the new password is the one that was stored");
+    is_int(credential.form, CLOUDEP_PASSWORD_OPAQUE, "it is in its form");
+    is_value("t", "the member's password is in its form",
+             "SELECT password_form FROM cloudep.members WHERE uid = $1::uuid", uid);
     change.sessions_from = "0";
     is_int(cloudep_password_change(db, p, &change, notice(uid)), CLOUDEP_ECHANGED,
            "a password is not stored when something that ends sessions was first");
     change = (cloudep_password_change_t){.tenant_id = tenant->id, .uid = uid, .due = 1, .reason = "undo"};
     is_int(cloudep_password_change(db, p, &change, notice(uid)), APR_SUCCESS, "a password is taken away");
-    is_int(cloudep_credential_get(db, p, &phc, tenant->id, uid), APR_NOTFOUND, "a password that is taken away is gone");
+    is_int(cloudep_credential_get(db, p, &credential, tenant->id, uid), APR_NOTFOUND,
+           "a password that is taken away is gone");
     is_int(cloudep_password_load(db, p, &state, tenant->id, uid, NULL), APR_SUCCESS, "what there is is looked up");
     ok(!state.member->has_password && state.member->password_due && !state.elsewhere,
        "the next password of a member whose password was taken away is due");
@@ -880,6 +995,7 @@ int main(void)
     test_liveness();
     test_renewal();
     test_slide();
+    test_own_sessions();
     test_totp();
     test_identity();
     test_used_token();

@@ -196,7 +196,7 @@ static void use_keys(hammer_t *h, void *setv)
 
     h->wrong += cloudep_jwt_sign(&made, h->pool, key, "at+jwt", claims) != APR_SUCCESS;
     json_decref(claims);
-    h->wrong += !made || cloudep_jwt_verify(&jwt, h->pool, set, made, CLOUDEP_JWT_NEED_KID, &reason) != APR_SUCCESS ||
+    h->wrong += !made || cloudep_jwt_verify(&jwt, h->pool, set, made, CLOUDEP_JWT_OWN, &reason) != APR_SUCCESS ||
                 json_integer_value(json_object_get(jwt->claims, "n")) != h->round;
     h->wrong += cloudep_seal(&made, h->pool, set, text, strlen(text), "here") != APR_SUCCESS ||
                 cloudep_unseal(&plain, &len, h->pool, set, made, "here") != APR_SUCCESS || len != strlen(text) ||

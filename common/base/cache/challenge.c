@@ -344,16 +344,15 @@ apr_status_t cloudep_challenge_open(cloudep_challenge_t **challenge, const cloud
 
 /* ---- using one ---- */
 
-/* Whether it is one of the living; a node of 1.0.0 names the one that it made in the slot alone. */
+/* Whether it is one of the living. A node of 1.0.0, which knows no accounts, names the one that it made in the slot. */
 static apr_status_t place_check(const cloudep_challenge_t *c, const cloudep_challenges_t *in, apr_pool_t *pool)
 {
     char *newest;
     apr_status_t rv = cloudep_challenge_list_has(c, in, pool);
 
-    if (rv == APR_NOTFOUND &&
-        (rv = cloudep_cache_get(&newest, NULL, in->cache, slot_key(&c->spec), pool)) == APR_SUCCESS &&
-        strcmp(newest, c->id) != 0) {
-        rv = APR_NOTFOUND;
+    if (rv == APR_NOTFOUND && !c->spec.account) {
+        rv = cloudep_cache_get(&newest, NULL, in->cache, slot_key(&c->spec), pool);
+        return rv == APR_SUCCESS && strcmp(newest, c->id) != 0 ? APR_NOTFOUND : rv;
     }
     return rv;
 }

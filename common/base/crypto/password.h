@@ -13,6 +13,9 @@
 #include "base/export.h"
 #include "base/status.h"
 
+/* The fewest characters of a password that is set, in the form that is hashed. */
+#define CLOUDEP_PASSWORD_LEAST 8
+
 typedef struct cloudep_password_params_t {
     apr_uint32_t memory; /* KiB */
     apr_uint32_t passes;

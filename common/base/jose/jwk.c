@@ -19,32 +19,33 @@ struct cloudep_jwks_t {
     int count;
 };
 
-/* The first row that fits a key without "alg" is that key's algorithm. */
+/* The first row that fits a key of ours without "alg" is that key's algorithm; somebody else's is good for all. */
 static const cloudep_alg_t algorithms[] = {
-    {"ES256", CLOUDEP_KTY_EC, "EC", "P-256", "SHA256", 32, CLOUDEP_KEY_SIGN},
-    {"ES384", CLOUDEP_KTY_EC, "EC", "P-384", "SHA384", 48, CLOUDEP_KEY_SIGN},
-    {"ES512", CLOUDEP_KTY_EC, "EC", "P-521", "SHA512", 66, CLOUDEP_KEY_SIGN},
-    {"RS256", CLOUDEP_KTY_RSA, "RSA", NULL, "SHA256", 0, CLOUDEP_KEY_SIGN},
-    {"RS384", CLOUDEP_KTY_RSA, "RSA", NULL, "SHA384", 0, CLOUDEP_KEY_SIGN},
-    {"RS512", CLOUDEP_KTY_RSA, "RSA", NULL, "SHA512", 0, CLOUDEP_KEY_SIGN},
-    {"EdDSA", CLOUDEP_KTY_OKP, "OKP", "Ed25519", NULL, 32, CLOUDEP_KEY_SIGN},
-    {"HS256", CLOUDEP_KTY_OCT, "oct", NULL, "SHA256", 32, CLOUDEP_KEY_SIGN},
-    {"A256GCM", CLOUDEP_KTY_OCT, "oct", NULL, NULL, 32, CLOUDEP_KEY_SEAL},
+    {"ES256", CLOUDEP_KTY_EC, 0, "EC", "P-256", "SHA256", 32, CLOUDEP_KEY_SIGN},
+    {"ES384", CLOUDEP_KTY_EC, 0, "EC", "P-384", "SHA384", 48, CLOUDEP_KEY_SIGN},
+    {"ES512", CLOUDEP_KTY_EC, 0, "EC", "P-521", "SHA512", 66, CLOUDEP_KEY_SIGN},
+    {"RS256", CLOUDEP_KTY_RSA, 0, "RSA", NULL, "SHA256", 0, CLOUDEP_KEY_SIGN},
+    {"RS384", CLOUDEP_KTY_RSA, 0, "RSA", NULL, "SHA384", 0, CLOUDEP_KEY_SIGN},
+    {"RS512", CLOUDEP_KTY_RSA, 0, "RSA", NULL, "SHA512", 0, CLOUDEP_KEY_SIGN},
+    {"PS256", CLOUDEP_KTY_RSA, 1, "RSA", NULL, "SHA256", 0, CLOUDEP_KEY_SIGN},
+    {"PS384", CLOUDEP_KTY_RSA, 1, "RSA", NULL, "SHA384", 0, CLOUDEP_KEY_SIGN},
+    {"PS512", CLOUDEP_KTY_RSA, 1, "RSA", NULL, "SHA512", 0, CLOUDEP_KEY_SIGN},
+    {"EdDSA", CLOUDEP_KTY_OKP, 0, "OKP", "Ed25519", NULL, 32, CLOUDEP_KEY_SIGN},
+    {"HS256", CLOUDEP_KTY_OCT, 0, "oct", NULL, "SHA256", 32, CLOUDEP_KEY_SIGN},
+    {"A256GCM", CLOUDEP_KTY_OCT, 0, "oct", NULL, NULL, 32, CLOUDEP_KEY_SEAL},
 };
 #define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
+#define MOST_OF_A_KEY 6 /* algorithms that a key without "alg" may be good for: those of RSA */
 
 const char *cloudep_use_name(cloudep_key_use_t use)
 {
     return use == CLOUDEP_KEY_SIGN ? "sig" : "enc";
 }
 
-const cloudep_alg_t *cloudep_alg_find(const char *kty, const char *crv, const char *alg, const char *use)
+const cloudep_alg_t *cloudep_alg_find(const cloudep_alg_t *after, const char *kty, const char *crv, const char *alg,
+                                      const char *use)
 {
-    size_t i;
-
-    for (i = 0; i < ALGORITHMS; i++) {
-        const cloudep_alg_t *a = &algorithms[i];
-
+    for (const cloudep_alg_t *a = after ? after + 1 : algorithms; a < algorithms + ALGORITHMS; a++) {
         if (strcmp(a->kty_name, kty) == 0 && (!a->crv || (crv && strcmp(a->crv, crv) == 0)) &&
             (!alg || strcmp(a->name, alg) == 0) && (!use || strcmp(cloudep_use_name(a->use), use) == 0)) {
             return a;
@@ -128,45 +129,38 @@ static int kid_is_plain(const char *kid)
     return strlen(kid) <= KID_MAX && cloudep_is_token(kid);
 }
 
-/* Finds key->alg and key->kid. */
-static apr_status_t read_names(cloudep_jwk_t *key, apr_pool_t *pool, const json_t *jwk, cloudep_jwks_mode_t mode,
-                               const char **why)
-{
+/* What a JWK says of itself. */
+typedef struct names_t {
     const char *kty, *crv, *alg, *use, *kid;
+} names_t;
 
+static apr_status_t read_names(names_t *names, const json_t *jwk, cloudep_jwks_mode_t mode, const char **why)
+{
     *why = "kty, crv, alg, use and kid must be strings";
-    if (!json_is_object(jwk) || !optional_text(&kty, jwk, "kty") || !kty || !optional_text(&crv, jwk, "crv") ||
-        !optional_text(&alg, jwk, "alg") || !optional_text(&use, jwk, "use") || !optional_text(&kid, jwk, "kid")) {
+    if (!json_is_object(jwk) || !optional_text(&names->kty, jwk, "kty") || !names->kty ||
+        !optional_text(&names->crv, jwk, "crv") || !optional_text(&names->alg, jwk, "alg") ||
+        !optional_text(&names->use, jwk, "use") || !optional_text(&names->kid, jwk, "kid")) {
         return CLOUDEP_EMALFORMED;
     }
     *why = "kid is missing, longer than 128, or not of visible ASCII characters";
-    if (kid ? !kid_is_plain(kid) && mode == CLOUDEP_JWKS_OWN : mode == CLOUDEP_JWKS_OWN) {
-        return CLOUDEP_EMALFORMED;
-    }
-    *why = "kty, crv, alg and use are not a supported combination";
-    key->alg = cloudep_alg_find(kty, crv, alg, use);
-    if (!key->alg) {
-        return CLOUDEP_EREFUSED;
-    }
-    *why = "key_ops do not allow what the key is for";
-    if (!ops_allow(jwk, key->alg->use)) {
-        return CLOUDEP_EREFUSED;
-    }
-    key->kid = apr_pstrdup(pool, kid);
-    return APR_SUCCESS;
+    return mode == CLOUDEP_JWKS_OWN && !(names->kid && kid_is_plain(names->kid)) ? CLOUDEP_EMALFORMED : APR_SUCCESS;
 }
 
-static apr_status_t parse_key(cloudep_jwk_t **out, apr_pool_t *pool, const json_t *jwk, cloudep_jwks_mode_t mode,
-                              const char **why)
+/* One of the algorithms that a JWK is good for, with its key. */
+static apr_status_t make_key(cloudep_jwk_t **out, apr_pool_t *pool, const json_t *jwk, const cloudep_alg_t *alg,
+                             cloudep_jwks_mode_t mode, const char **why)
 {
     cloudep_jwk_t *key = apr_pcalloc(pool, sizeof(*key));
-    apr_status_t rv = read_names(key, pool, jwk, mode, why);
+    apr_status_t rv;
 
     *out = key;
-    if (rv != APR_SUCCESS) {
-        return rv;
+    *why = "key_ops do not allow what the key is for";
+    if (!ops_allow(jwk, alg->use)) {
+        return CLOUDEP_EREFUSED;
     }
-    if (key->alg->kty == CLOUDEP_KTY_OCT) {
+    key->alg = alg;
+    key->kid = apr_pstrdup(pool, json_string_value(json_object_get(jwk, "kid")));
+    if (alg->kty == CLOUDEP_KTY_OCT) {
         /* A published secret is none: a signature made with it proves nothing. */
         *why = "a secret key in a public set";
         if (mode == CLOUDEP_JWKS_FOREIGN) {
@@ -179,10 +173,41 @@ static apr_status_t parse_key(cloudep_jwk_t **out, apr_pool_t *pool, const json_
     }
     apr_pool_cleanup_register(pool, key, free_key, apr_pool_cleanup_null);
     rv = cloudep_jwk_load(key, pool, jwk, why);
-    if (rv == APR_SUCCESS && key->alg->kty != CLOUDEP_KTY_OCT) {
+    if (rv == APR_SUCCESS && alg->kty != CLOUDEP_KTY_OCT) {
         rv = cloudep_jwk_render(key, pool, jwk);
     }
     return rv;
+}
+
+/* Adds a JWK to the set: once, or, where somebody else's says no "alg", for each algorithm that it may be used with. */
+static apr_status_t add_key(cloudep_jwks_t *set, apr_pool_t *pool, const json_t *jwk, cloudep_jwks_mode_t mode,
+                            const char **why)
+{
+    const cloudep_alg_t *alg = NULL;
+    names_t names;
+    int number = 0;
+    apr_status_t rv = read_names(&names, jwk, mode, why);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    while ((alg = cloudep_alg_find(alg, names.kty, names.crv, names.alg, names.use)) &&
+           (!number || (mode == CLOUDEP_JWKS_FOREIGN && number < MOST_OF_A_KEY))) {
+        cloudep_jwk_t *key;
+
+        rv = make_key(&key, pool, jwk, alg, mode, why);
+        if (rv == APR_SUCCESS && mode == CLOUDEP_JWKS_OWN && cloudep_jwks_find(set, key->kid)) {
+            *why = "another key has the same kid";
+            rv = CLOUDEP_EREFUSED;
+        }
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        set->keys[set->count++] = key;
+        number++;
+    }
+    *why = "kty, crv, alg and use are not a supported combination";
+    return number ? APR_SUCCESS : CLOUDEP_EREFUSED;
 }
 
 static const char *key_error(apr_pool_t *pool, size_t number, const char *kid, const char *why)
@@ -197,25 +222,21 @@ static apr_status_t parse_keys(cloudep_jwks_t *set, apr_pool_t *pool, const json
                                const char **error)
 {
     const json_t *jwk;
+    int taken = 0;
     size_t i;
 
     json_array_foreach(array, i, jwk)
     {
-        cloudep_jwk_t *key;
         const char *why = NULL;
         apr_status_t rv;
 
-        if (set->count == CLOUDEP_JWKS_MAX_KEYS) {
+        if (taken == CLOUDEP_JWKS_MAX_KEYS) {
             *error = "the set has more than 64 keys";
             return mode == CLOUDEP_JWKS_OWN ? CLOUDEP_EREFUSED : APR_SUCCESS;
         }
-        rv = parse_key(&key, pool, jwk, mode, &why);
-        if (rv == APR_SUCCESS && mode == CLOUDEP_JWKS_OWN && cloudep_jwks_find(set, key->kid)) {
-            why = "another key has the same kid";
-            rv = CLOUDEP_EREFUSED;
-        }
+        rv = add_key(set, pool, jwk, mode, &why);
         if (rv == APR_SUCCESS) {
-            set->keys[set->count++] = key;
+            taken++;
         }
         else if (mode == CLOUDEP_JWKS_OWN) {
             *error = key_error(pool, i, json_string_value(json_object_get(jwk, "kid")), why);
@@ -237,7 +258,7 @@ apr_status_t cloudep_jwks_from_json(const cloudep_jwks_t **out, apr_pool_t *pool
         *error = "not a JWK Set: an object with an array \"keys\" is needed";
         return CLOUDEP_EMALFORMED;
     }
-    set->keys = apr_palloc(pool, sizeof(*set->keys) * CLOUDEP_JWKS_MAX_KEYS);
+    set->keys = apr_palloc(pool, sizeof(*set->keys) * CLOUDEP_JWKS_MAX_KEYS * MOST_OF_A_KEY);
     /* mod_ssl must not find our failures in the error queue. */
     ERR_set_mark();
     rv = parse_keys(set, pool, array, mode, error);

@@ -5,7 +5,7 @@
  * new set and swapping the pointer. A key's algorithm belongs to the key ("alg", or what its type implies) and
  * is never taken from a token.
  *
- * Signature algorithms: ES256 ES384 ES512 RS256 RS384 RS512 EdDSA (Ed25519) HS256. Sealing: A256GCM.
+ * Signature algorithms: ES256 ES384 ES512 RS256 RS384 RS512 PS256 PS384 PS512 EdDSA (Ed25519) HS256. Sealing: A256GCM.
  */
 #ifndef CLOUDEP_JWK_H
 #define CLOUDEP_JWK_H
@@ -26,13 +26,14 @@ typedef enum {
 /* How a set is read. */
 typedef enum {
     /* Somebody else's published set: keys we cannot use, secret ones and what is broken are skipped, private
-     * members are not looked at, "kid" may be missing. */
+     * members are not looked at, "kid" may be missing. A key without "alg" is there once for each algorithm that it
+     * may be used with: a provider that signs with RS512 or PS256 need not say so in its keys. */
     CLOUDEP_JWKS_FOREIGN,
     /* Our own set: everything must be right, each key has its own kid, private parts match. */
     CLOUDEP_JWKS_OWN
 } cloudep_jwks_mode_t;
 
-#define CLOUDEP_JWKS_MAX_KEYS 64
+#define CLOUDEP_JWKS_MAX_KEYS 64 /* JWKs that are taken into a set */
 
 /**
  * Parses a JWK Set of json_len bytes. Keys, and what they hold in OpenSSL, live as long as pool.
@@ -48,7 +49,7 @@ apr_status_t cloudep_jwks_parse(const cloudep_jwks_t **set, apr_pool_t *pool, co
 apr_status_t cloudep_jwks_from_json(const cloudep_jwks_t **set, apr_pool_t *pool, const json_t *document,
                                     cloudep_jwks_mode_t mode, const char **error);
 
-/* Number of keys, and key number i (0 based, in the order of the document; NULL beyond the end). */
+/* Number of keys, each with its algorithm, and key number i (0 based, in the order of the document; NULL beyond). */
 int cloudep_jwks_count(const cloudep_jwks_t *set);
 const cloudep_jwk_t *cloudep_jwks_get(const cloudep_jwks_t *set, int i);
 
@@ -84,10 +85,10 @@ const unsigned char *cloudep_jwk_secret(const cloudep_jwk_t *key, apr_size_t *le
 apr_status_t cloudep_jwk_generate(json_t **jwk, apr_pool_t *pool, const char *alg);
 
 /**
- * An RSA private key in PEM (PKCS #1 or #8, not encrypted) as a JWK for that RS... algorithm, under that kid. *jwk is
- * released with pool. CLOUDEP_EMALFORMED: it is none.
+ * A private key in PEM (PKCS #1, SEC 1 or PKCS #8, not encrypted) as a JWK for that RSA or ES... algorithm, under that
+ * kid. *jwk is released with pool. CLOUDEP_EMALFORMED: it is none of that algorithm.
  */
-apr_status_t cloudep_jwk_of_rsa_pem(json_t **jwk, apr_pool_t *pool, const char *pem, const char *kid, const char *alg);
+apr_status_t cloudep_jwk_of_pem(json_t **jwk, apr_pool_t *pool, const char *pem, const char *kid, const char *alg);
 
 /**
  * RFC 7638 thumbprint (SHA-256, base64url) of a JWK; only its required public members count.

@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/param_build.h>
+#include <openssl/rsa.h>
 #include <string.h>
 #include "base/text/b64.h"
 #include "base/crypto/rsa_key.h"
@@ -256,20 +257,30 @@ static apr_status_t load_secret(cloudep_jwk_t *key, material_t *m)
     return key->pkey ? APR_SUCCESS : APR_EGENERAL;
 }
 
+/* The padding of a context that was just set up; MGF1's digest is the signature's. */
+static int set_padding(EVP_PKEY_CTX *ctx, const cloudep_alg_t *alg)
+{
+    return !alg->pss || (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+                         EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1);
+}
+
 /* Sets up the contexts that jws.c copies. */
 static apr_status_t prepare(cloudep_jwk_t *key)
 {
     const char *digest = key->alg->digest;
+    EVP_PKEY_CTX *ctx; /* the context's own */
 
     if (key->is_private) {
         key->signer = EVP_MD_CTX_new();
-        if (!key->signer || EVP_DigestSignInit_ex(key->signer, NULL, digest, NULL, NULL, key->pkey, NULL) != 1) {
+        if (!key->signer || EVP_DigestSignInit_ex(key->signer, &ctx, digest, NULL, NULL, key->pkey, NULL) != 1 ||
+            !set_padding(ctx, key->alg)) {
             return APR_EGENERAL;
         }
     }
     if (key->alg->kty != CLOUDEP_KTY_OCT) {
         key->verifier = EVP_MD_CTX_new();
-        if (!key->verifier || EVP_DigestVerifyInit_ex(key->verifier, NULL, digest, NULL, NULL, key->pkey, NULL) != 1) {
+        if (!key->verifier || EVP_DigestVerifyInit_ex(key->verifier, &ctx, digest, NULL, NULL, key->pkey, NULL) != 1 ||
+            !set_padding(ctx, key->alg)) {
             return APR_EGENERAL;
         }
     }

@@ -13,6 +13,7 @@ typedef enum { CLOUDEP_KTY_EC, CLOUDEP_KTY_RSA, CLOUDEP_KTY_OKP, CLOUDEP_KTY_OCT
 typedef struct cloudep_alg_t {
     const char *name; /* JWA name */
     cloudep_kty_t kty;
+    int pss; /* RSASSA-PSS, with a salt as long as the digest (RFC 7518, section 3.5) */
     const char *kty_name;
     const char *crv;    /* JWK name of the curve, which OpenSSL knows too; NULL: kty has none */
     const char *digest; /* NULL: the algorithm has its own */
@@ -38,10 +39,11 @@ struct cloudep_jwk_t {
 };
 
 /**
- * The algorithm for a key's kty, crv, alg and use; crv, alg and use may be NULL. Without alg it is the first one
- * that fits. NULL: not supported.
+ * The algorithm for a key's kty, crv, alg and use; crv, alg and use may be NULL. Without alg several may fit: the first
+ * one, or the next one after another. NULL: none, or none any more.
  */
-const cloudep_alg_t *cloudep_alg_find(const char *kty, const char *crv, const char *alg, const char *use);
+const cloudep_alg_t *cloudep_alg_find(const cloudep_alg_t *after, const char *kty, const char *crv, const char *alg,
+                                      const char *use);
 
 /** The algorithm of that name, or NULL. */
 const cloudep_alg_t *cloudep_alg_by_name(const char *name);

@@ -56,7 +56,7 @@ apr_status_t cloudep_jwk_thumbprint(const char **thumbprint, apr_pool_t *pool, c
 {
     const char *kty = json_string_value(json_object_get(jwk, "kty"));
     const char *crv = json_string_value(json_object_get(jwk, "crv"));
-    const cloudep_alg_t *alg = kty ? cloudep_alg_find(kty, crv, NULL, NULL) : NULL;
+    const cloudep_alg_t *alg = kty ? cloudep_alg_find(NULL, kty, crv, NULL, NULL) : NULL;
     json_t *public = alg ? public_members(pool, jwk, alg->kty) : NULL;
     const char *text = cloudep_json_text(public, pool);
     unsigned char digest[SHA256_SIZE];
@@ -216,7 +216,20 @@ static int no_passphrase(char *buffer, int size, int writing, void *unused)
     return -1;
 }
 
-apr_status_t cloudep_jwk_of_rsa_pem(json_t **out, apr_pool_t *pool, const char *pem, const char *kid, const char *name)
+/* The public and private members of a key that is of the algorithm's type. */
+static int describe_pem(json_t *jwk, apr_pool_t *pool, const EVP_PKEY *pkey, const cloudep_alg_t *alg)
+{
+    switch (alg->kty) {
+    case CLOUDEP_KTY_RSA:
+        return EVP_PKEY_is_a(pkey, "RSA") && describe_rsa(jwk, pool, pkey);
+    case CLOUDEP_KTY_EC:
+        return EVP_PKEY_is_a(pkey, "EC") && describe_ec(jwk, pool, pkey, alg);
+    default:
+        return 0;
+    }
+}
+
+apr_status_t cloudep_jwk_of_pem(json_t **out, apr_pool_t *pool, const char *pem, const char *kid, const char *name)
 {
     const cloudep_alg_t *alg = cloudep_alg_by_name(name);
     json_t *jwk = cloudep_json_own(json_object(), pool);
@@ -227,9 +240,9 @@ apr_status_t cloudep_jwk_of_rsa_pem(json_t **out, apr_pool_t *pool, const char *
     *out = NULL;
     ERR_set_mark();
     pkey = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
-    done = pkey && EVP_PKEY_is_a(pkey, "RSA") && jwk && alg && alg->kty == CLOUDEP_KTY_RSA &&
-           describe_rsa(jwk, pool, pkey) && set_text(jwk, "kty", alg->kty_name) && set_text(jwk, "kid", kid) &&
-           set_text(jwk, "alg", alg->name) && set_text(jwk, "use", cloudep_use_name(alg->use));
+    done = pkey && jwk && alg && describe_pem(jwk, pool, pkey, alg) && set_text(jwk, "kty", alg->kty_name) &&
+           set_text(jwk, "kid", kid) && set_text(jwk, "alg", alg->name) &&
+           set_text(jwk, "use", cloudep_use_name(alg->use));
     EVP_PKEY_free(pkey);
     BIO_free(bio);
     ERR_pop_to_mark();

@@ -65,13 +65,13 @@ apr_status_t cloudep_jwt_sign(const char **token, apr_pool_t *pool, const cloude
     return APR_SUCCESS;
 }
 
-static apr_status_t split(parts_t *parts, const char *token, const char **reason)
+static apr_status_t split(parts_t *parts, const char *token, cloudep_jwt_whose_t whose, const char **reason)
 {
-    const apr_size_t len = strnlen(token, CLOUDEP_JWT_MAX + 1);
+    const apr_size_t len = whose == CLOUDEP_JWT_OWN ? strnlen(token, CLOUDEP_JWT_MAX + 1) : strlen(token);
     const char *dot1, *dot2;
 
     *reason = "token too long";
-    if (len > CLOUDEP_JWT_MAX) {
+    if (whose == CLOUDEP_JWT_OWN && len > CLOUDEP_JWT_MAX) {
         return CLOUDEP_EMALFORMED;
     }
     *reason = "token has not three parts";
@@ -108,16 +108,20 @@ static apr_status_t decode_object(json_t **object, apr_pool_t *pool, const char 
 
 /*
  * A token must not bring its own key, nor ask for rules that we do not know (RFC 8725 section 3.10, RFC 7515
- * section 4.1.11). We never use these members; refusing them shows an attack for what it is.
+ * section 4.1.11). We never use these members; refusing them shows an attack for what it is. Some providers send the
+ * certificate of their key along, "x5c", which proves nothing and is no attack either.
  */
-static apr_status_t check_header(const json_t *header, const char **reason)
+static apr_status_t check_header(const json_t *header, cloudep_jwt_whose_t whose, const char **reason)
 {
-    static const char *const refused[] = {"crit", "jku", "jwk", "x5u", "x5c"};
+    static const char *const refused[] = {"crit", "jku", "jwk", "x5u"};
     const json_t *typ = json_object_get(header, "typ");
     const json_t *kid = json_object_get(header, "kid");
     size_t i;
 
     *reason = "header with crit, jku, jwk, x5u or x5c";
+    if (whose == CLOUDEP_JWT_OWN && json_object_get(header, "x5c")) {
+        return CLOUDEP_EREFUSED;
+    }
     for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         if (json_object_get(header, refused[i])) {
             return CLOUDEP_EREFUSED;
@@ -181,7 +185,7 @@ static apr_status_t only_key(const cloudep_jwk_t **key, const cloudep_jwks_t *se
 }
 
 static apr_status_t choose_key(const cloudep_jwk_t **key, const cloudep_jwks_t *set, const json_t *header,
-                               cloudep_jwt_kid_t kid_rule, const char **reason)
+                               cloudep_jwt_whose_t whose, const char **reason)
 {
     const char *alg = json_string_value(json_object_get(header, "alg"));
     const char *kid = json_string_value(json_object_get(header, "kid"));
@@ -189,7 +193,7 @@ static apr_status_t choose_key(const cloudep_jwk_t **key, const cloudep_jwks_t *
     if (kid) {
         return key_by_kid(key, set, kid, alg, reason);
     }
-    if (kid_rule == CLOUDEP_JWT_KID_OPTIONAL) {
+    if (whose == CLOUDEP_JWT_FOREIGN) {
         return only_key(key, set, alg, reason);
     }
     *reason = "header without kid";
@@ -214,7 +218,7 @@ static apr_status_t check_signature(apr_pool_t *pool, const cloudep_jwk_t *key, 
 }
 
 apr_status_t cloudep_jwt_verify(const cloudep_jwt_t **out, apr_pool_t *pool, const cloudep_jwks_t *set,
-                                const char *token, cloudep_jwt_kid_t kid_rule, const char **reason)
+                                const char *token, cloudep_jwt_whose_t whose, const char **reason)
 {
     cloudep_jwt_t *jwt = apr_pcalloc(pool, sizeof(*jwt));
     json_t *header;
@@ -226,13 +230,13 @@ apr_status_t cloudep_jwt_verify(const cloudep_jwt_t **out, apr_pool_t *pool, con
     if (!set) {
         return CLOUDEP_EUNSET;
     }
-    if ((rv = split(&parts, token, reason)) != APR_SUCCESS) {
+    if ((rv = split(&parts, token, whose, reason)) != APR_SUCCESS) {
         return rv;
     }
     *reason = "header is not a JSON object in base64url";
     if ((rv = decode_object(&header, pool, parts.header, parts.header_len)) != APR_SUCCESS ||
-        (rv = check_header(header, reason)) != APR_SUCCESS ||
-        (rv = choose_key(&jwt->key, set, header, kid_rule, reason)) != APR_SUCCESS ||
+        (rv = check_header(header, whose, reason)) != APR_SUCCESS ||
+        (rv = choose_key(&jwt->key, set, header, whose, reason)) != APR_SUCCESS ||
         (rv = check_signature(pool, jwt->key, &parts, reason)) != APR_SUCCESS) {
         return rv;
     }

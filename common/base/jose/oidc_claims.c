@@ -178,26 +178,53 @@ apr_status_t cloudep_idtoken_check(const cloudep_idtoken_t **out, apr_pool_t *po
 
 /* ---- the user ---- */
 
-/* Some providers write Booleans as words. */
+/* Apple writes Booleans as words. */
 static int is_true(const json_t *value)
 {
     return json_is_true(value) || (json_is_string(value) && !strcmp(json_string_value(value), "true"));
+}
+
+static cloudep_email_state_e state_of(const json_t *verified)
+{
+    if (!verified || json_is_null(verified)) {
+        return CLOUDEP_EMAIL_UNSTATED;
+    }
+    return is_true(verified) ? CLOUDEP_EMAIL_VERIFIED : CLOUDEP_EMAIL_DENIED;
+}
+
+static int can_be_shown(const char *name)
+{
+    apr_size_t length;
+
+    return cloudep_utf8_length(&length, name) == APR_SUCCESS && length <= DISPLAY_MAX && cloudep_is_printable(name) &&
+           !cloudep_is_blank(name);
 }
 
 void cloudep_oidc_profile_read(cloudep_oidc_profile_t *profile, apr_pool_t *pool, const json_t *claims)
 {
     const char *email = cloudep_claim_text(claims, "email");
     const char *name = cloudep_claim_text(claims, "name");
-    apr_size_t length;
 
     if (email) {
-        profile->email_verified = is_true(json_object_get(claims, "email_verified"));
-        if (cloudep_normalize_email(&profile->email, NULL, email, pool) != APR_SUCCESS) {
-            profile->email_verified = 0;
-        }
+        profile->email_state = cloudep_normalize_email(&profile->email, NULL, email, pool) == APR_SUCCESS
+                                   ? state_of(json_object_get(claims, "email_verified"))
+                                   : CLOUDEP_EMAIL_ABSENT;
     }
-    if (name && cloudep_utf8_length(&length, name) == APR_SUCCESS && length <= DISPLAY_MAX &&
-        cloudep_is_printable(name) && !cloudep_is_blank(name)) {
+    if (name && can_be_shown(name)) {
         profile->name = apr_pstrdup(pool, name);
     }
+}
+
+const char *cloudep_oidc_user_name(apr_pool_t *pool, const char *user)
+{
+    const char *first, *last, *name, *ignored;
+    json_t *document;
+
+    if (cloudep_json_parse(&document, &ignored, user, strlen(user), pool) != APR_SUCCESS) {
+        return NULL;
+    }
+    first = cloudep_claim_text(json_object_get(document, "name"), "firstName");
+    last = cloudep_claim_text(json_object_get(document, "name"), "lastName");
+    name = apr_pstrcat(pool, first ? first : "", first && last ? " " : "", last ? last : "", NULL);
+    return can_be_shown(name) ? name : NULL;
 }

@@ -51,10 +51,18 @@ typedef struct cloudep_idtoken_t {
 apr_status_t cloudep_idtoken_check(const cloudep_idtoken_t **idtoken, apr_pool_t *pool, const cloudep_jwt_t *jwt,
                                    const cloudep_idtoken_rule_t *rule, const char **reason);
 
+/* What a provider says of an address. */
+typedef enum {
+    CLOUDEP_EMAIL_ABSENT,   /* there is none, or none that we could mail to */
+    CLOUDEP_EMAIL_UNSTATED, /* not whether it is verified: Microsoft Entra and LINE never do */
+    CLOUDEP_EMAIL_DENIED,   /* that it is not */
+    CLOUDEP_EMAIL_VERIFIED
+} cloudep_email_state_e;
+
 /* Whom the provider means. */
 typedef struct cloudep_oidc_profile_t {
-    const char *email; /* as we store it; NULL: none, or none that we could mail to */
-    int email_verified;
+    const char *email; /* as we store it; NULL: CLOUDEP_EMAIL_ABSENT */
+    cloudep_email_state_e email_state;
     const char *name; /* NULL: none that can be shown */
 } cloudep_oidc_profile_t;
 
@@ -63,6 +71,12 @@ typedef struct cloudep_oidc_profile_t {
  * document that has the address. The name is kept when this document has none.
  */
 void cloudep_oidc_profile_read(cloudep_oidc_profile_t *profile, apr_pool_t *pool, const json_t *claims);
+
+/**
+ * The name in what Apple posts beside the code when somebody logs in there for the first time, and never again:
+ * {"name":{"firstName":"..","lastName":".."},..}. NULL: none that can be shown. The browser brings it, unsigned.
+ */
+const char *cloudep_oidc_user_name(apr_pool_t *pool, const char *user);
 
 /** A claim that is text, from claims itself; NULL: absent, empty or something else. */
 const char *cloudep_claim_text(const json_t *claims, const char *name);

@@ -10,7 +10,11 @@
 #include "base/store/statements.h"
 #include "base/text/json.h"
 
-enum { STORE, EXPIRE, ERASE };
+#define OWN_EVENT(kind, name, sql) CLOUDEP_COLUMN(cloudep_own_event_t, kind, name)
+static const cloudep_column_t columns[] = {CLOUDEP_OWN_EVENT_COLUMNS(OWN_EVENT, OWN_EVENT, "")};
+static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_own_event_t, columns);
+
+enum { STORE, EXPIRE, ERASE, OWN };
 
 /* clang-format off */
 static const cloudep_statement_t statements[] = {
@@ -35,6 +39,21 @@ static const cloudep_statement_t statements[] = {
     [ERASE] = {
         .label = "events_erase",
         .sql = "SELECT cloudep.erase_events(%s::uuid, %s::uuid)",
+    },
+    /* By the index on tenant, uid and time, from the cursor on. */
+    [OWN] = {
+        .label = "events_own",
+        .sql =
+            "SELECT " CLOUDEP_OWN_EVENT_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "event")
+            " FROM (SELECT " CLOUDEP_SQL_FROM_MICROSECONDS("%s") " AS at, %s::bigint AS id) AS after,"
+            "      cloudep.events AS event"
+            " WHERE event.tenant_id = %s::uuid"
+            "   AND event.uid = %s::uuid"
+            "   AND event.at <= coalesce(after.at, 'infinity')"
+            "   AND (after.id IS NULL OR (event.at, event.id) < (after.at, after.id))"
+            " ORDER BY event.at DESC, event.id DESC"
+            " LIMIT %s::integer",
+        .repeatable = 1,
     },
 };
 /* clang-format on */
@@ -102,6 +121,14 @@ apr_status_t cloudep_events_store(cloudep_db_t *db, apr_pool_t *p, char *const *
 apr_status_t cloudep_events_expire(cloudep_db_t *db, apr_pool_t *p, int seconds, int *removed)
 {
     return cloudep_db_number(removed, p, db, &statements[EXPIRE], CLOUDEP_ARGS(cloudep_arg_seconds(p, seconds)));
+}
+
+apr_status_t cloudep_events_own(apr_array_header_t **out, apr_pool_t *p, cloudep_db_t *db, const char *tenant_id,
+                                const char *uid, const cloudep_cursor_t *cursor, int limit)
+{
+    return cloudep_record_list(
+        out, p, db, &record, &statements[OWN],
+        CLOUDEP_ARGS(cursor ? cursor->at : NULL, cursor ? cursor->id : NULL, tenant_id, uid, apr_itoa(p, limit)));
 }
 
 apr_status_t cloudep_events_erase(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid)

@@ -44,7 +44,8 @@ typedef enum { CLOUDEP_MEMBER_STATUSES(CLOUDEP_MEMBER_STATUS) CLOUDEP_MEMBER_STA
     NEXT(TEXT, generation, member ".generation") /* of the credentials: a number; see generation_store.h */ \
     NEXT(TEXT, sessions_from, member ".sessions_from") /* the least one whose sessions live: a number */ \
     NEXT(BOOLEAN, has_password, CLOUDEP_SQL_HAS_PASSWORD(member)) \
-    NEXT(BOOLEAN, password_due, member ".password_due") /* it was taken away, and a reset sets the next */
+    NEXT(BOOLEAN, password_due, member ".password_due") /* it was taken away, and a reset sets the next */ \
+    NEXT(BOOLEAN, password_form, member ".password_form") /* the provider has it in RFC 8265's form */
 
 typedef struct cloudep_member_t {
     cloudep_member_status_e status;

@@ -26,9 +26,10 @@ static const cloudep_statement_t statements[] = {
         .label = "operator_tenant_add",
         .sql =
             "INSERT INTO cloudep.tenants AS tenant"
-            " (slug, name, registration, login, totp_issuer, organization, exchange_password, redirect_uris)"
+            " (slug, name, registration, login, totp_issuer, organization, exchange_password, code_login, redirect_uris)"
             " VALUES (%s, %s, coalesce(%s::boolean, true), coalesce(%s::boolean, true),"
-            "         nullif(%s, ''), nullif(%s, ''), coalesce(%s::boolean, false), %s::text[])"
+            "         nullif(%s, ''), nullif(%s, ''), coalesce(%s::boolean, false), coalesce(%s::boolean, false),"
+            "         %s::text[])"
             " RETURNING " TENANT_OF("tenant"),
     },
     /* What is added keeps its order behind what is there, once each. What is removed goes last, so that it is gone. */
@@ -42,6 +43,7 @@ static const cloudep_statement_t statements[] = {
             "     totp_issuer = nullif(coalesce(%s, tenant.totp_issuer), ''),"
             "     organization = nullif(coalesce(%s, tenant.organization), ''),"
             "     exchange_password = coalesce(%s::boolean, tenant.exchange_password),"
+            "     code_login = coalesce(%s::boolean, tenant.code_login),"
             "     redirect_uris = ARRAY("
             "       SELECT listed.uri"
             "       FROM unnest(tenant.redirect_uris || %s::text[]) WITH ORDINALITY AS listed (uri, place)"
@@ -107,9 +109,9 @@ const cloudep_statement_list_t cloudep_operator_statements = CLOUDEP_STATEMENT_L
 apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,
                                          const cloudep_operator_tenant_change_t *change)
 {
-    const cloudep_args_t *args =
-        CLOUDEP_ARGS(change->slug, change->name, change->registration, change->login, change->totp_issuer,
-                     change->organization, change->exchange_password, cloudep_arg_list(p, change->add_uris));
+    const cloudep_args_t *args = CLOUDEP_ARGS(change->slug, change->name, change->registration, change->login,
+                                              change->totp_issuer, change->organization, change->exchange_password,
+                                              change->code_login, cloudep_arg_list(p, change->add_uris));
 
     return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_ADD], args);
 }
@@ -119,7 +121,7 @@ apr_status_t cloudep_operator_tenant_set(cloudep_db_t *db, apr_pool_t *p, cloude
 {
     const cloudep_args_t *args =
         CLOUDEP_ARGS(change->name, change->registration, change->login, change->totp_issuer, change->organization,
-                     change->exchange_password, cloudep_arg_list(p, change->add_uris),
+                     change->exchange_password, change->code_login, cloudep_arg_list(p, change->add_uris),
                      cloudep_arg_list(p, change->remove_uris), change->slug);
 
     return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_SET], args);

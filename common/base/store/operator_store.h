@@ -57,6 +57,7 @@ typedef apr_status_t cloudep_operator_end_t(cloudep_db_t *db, apr_pool_t *p, int
     NEXT(TEXT, totp_issuer, tenant ".totp_issuer") \
     NEXT(TEXT, organization, tenant ".organization") \
     NEXT(BOOLEAN, exchange_password, tenant ".exchange_password") \
+    NEXT(BOOLEAN, code_login, tenant ".code_login") \
     NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(tenant ".created_at")) \
     NEXT(TEXT, updated_at, CLOUDEP_SQL_RFC3339(tenant ".updated_at"))
 
@@ -74,6 +75,7 @@ typedef struct cloudep_operator_tenant_change_t {
     const char *totp_issuer;               /* "": none */
     const char *organization;              /* "": none */
     const char *exchange_password;         /* "true" or "false" */
+    const char *code_login;                /* the same */
     const apr_array_header_t *add_uris;    /* const char * */
     const apr_array_header_t *remove_uris; /* const char * */
 } cloudep_operator_tenant_change_t;
@@ -312,7 +314,8 @@ cloudep_operator_end_t cloudep_operator_lockout_clear;
     NEXT(TEXT, method, event ".method") \
     NEXT(TEXT, address, event ".address") \
     NEXT(TEXT, user_agent, event ".user_agent") \
-    NEXT(TEXT, request_id, event ".request_id")
+    NEXT(TEXT, request_id, event ".request_id") \
+    NEXT(INTEGER, count, event ".count") /* what it stands for: failures that were counted */
 
 typedef struct cloudep_operator_event_t {
     CLOUDEP_OPERATOR_EVENT_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")

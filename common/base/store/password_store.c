@@ -6,7 +6,7 @@
 #include "base/store/sql.h"
 #include "base/store/statements.h"
 
-enum { LOAD, CHANGE };
+enum { LOAD, CHANGE, NOTE_FORM };
 
 /* clang-format off */
 static const cloudep_statement_t statements[] = {
@@ -39,6 +39,7 @@ static const cloudep_statement_t statements[] = {
             "  SET " CLOUDEP_SQL_RAISE_AND_END("member") ","
             "      has_password = NOT given.due,"
             "      password_due = given.due,"
+            "      password_form = NOT given.due,"
             "      " CLOUDEP_SQL_COUNT_PASSWORD("member")
             "  FROM given"
             "  WHERE member.tenant_id = %s::uuid"
@@ -48,12 +49,12 @@ static const cloudep_statement_t statements[] = {
             "    AND member.sessions_from = coalesce(given.sessions_from, member.sessions_from)"
             "  RETURNING member.tenant_id, member.uid, given.phc, given.due"
             "), stored AS ("
-            "  INSERT INTO cloudep.credentials (tenant_id, uid, phc)"
-            "  SELECT member.tenant_id, member.uid, member.phc"
+            "  INSERT INTO cloudep.credentials (tenant_id, uid, phc, form_of)"
+            "  SELECT member.tenant_id, member.uid, member.phc, " CLOUDEP_SQL_FORM_OF("member.phc")
             "  FROM member"
             "  WHERE member.phc IS NOT NULL"
             "  ON CONFLICT (tenant_id, uid) DO UPDATE"
-            "  SET phc = excluded.phc, updated_at = now()"
+            "  SET phc = excluded.phc, form_of = excluded.form_of, updated_at = now()"
             "), removed AS ("
             "  DELETE FROM cloudep.credentials AS credential"
             "  USING member"
@@ -63,6 +64,16 @@ static const cloudep_statement_t statements[] = {
             "), unlocked AS (" CLOUDEP_SQL_FORGET_FAILURES(CLOUDEP_BUDGET_PASSWORD, "member")
             "), mail AS (" CLOUDEP_SQL_ENQUEUE("member") ")"
             " SELECT uid FROM member",
+    },
+    [NOTE_FORM] = {
+        .label = "password_note_form",
+        .sql =
+            "UPDATE cloudep.members"
+            " SET password_form = true"
+            " WHERE tenant_id = %s::uuid"
+            "   AND uid = %s::uuid"
+            "   AND sessions_from = %s::bigint",
+        .repeatable = 1,
     },
 };
 /* clang-format on */
@@ -99,4 +110,10 @@ apr_status_t cloudep_password_change(cloudep_db_t *db, apr_pool_t *p, const clou
     cloudep_message_args(args, notice);
     rv = cloudep_db_transact(db, p, steps, 2);
     return rv == APR_NOTFOUND ? CLOUDEP_ECHANGED : rv;
+}
+
+apr_status_t cloudep_password_note_form(cloudep_db_t *db, apr_pool_t *p, const cloudep_member_t *member)
+{
+    return cloudep_db_run(db, p, NULL, &statements[NOTE_FORM],
+                          CLOUDEP_ARGS(member->tenant_id, member->uid, member->sessions_from));
 }

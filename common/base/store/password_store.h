@@ -41,4 +41,10 @@ typedef struct cloudep_password_change_t {
 apr_status_t cloudep_password_change(cloudep_db_t *db, apr_pool_t *p, const cloudep_password_change_t *change,
                                      const cloudep_message_t *notice);
 
+/**
+ * Notes that the password which the identity provider has is in the form of RFC 8265, unless another was set meanwhile.
+ * @return as cloudep_db_run
+ */
+apr_status_t cloudep_password_note_form(cloudep_db_t *db, apr_pool_t *p, const cloudep_member_t *member);
+
 #endif

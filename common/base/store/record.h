@@ -65,9 +65,12 @@ typedef struct cloudep_record_t {
         .columns = (columns_), .count = (int)(sizeof(columns_) / sizeof((columns_)[0])), .size = sizeof(type)          \
     }
 
-/* A time (timestamptz) as Unix seconds or milliseconds, and as RFC 3339 in UTC. */
+/* A time (timestamptz) as Unix seconds, milliseconds or microseconds, the last of which go back to it, and as RFC 3339
+ * in UTC. */
 #define CLOUDEP_SQL_SECONDS(time) "floor(date_part('epoch', " time "))::bigint"
 #define CLOUDEP_SQL_MILLISECONDS(time) "floor(date_part('epoch', " time ") * 1000)::bigint"
+#define CLOUDEP_SQL_MICROSECONDS(time) "(extract(epoch FROM " time ") * 1000000)::bigint"
+#define CLOUDEP_SQL_FROM_MICROSECONDS(number) "(timestamptz 'epoch' + " number "::bigint * interval '1 microsecond')"
 #define CLOUDEP_SQL_RFC3339(time) "to_char(" time " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
 
 /**

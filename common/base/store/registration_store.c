@@ -56,8 +56,8 @@ static const cloudep_statement_t statements[] = {
             "  RETURNING member.tenant_id, member.uid"
             "), attempt AS (" INSERT_ATTEMPT("given, member")
             "), credential AS ("
-            "  INSERT INTO cloudep.credentials (tenant_id, uid, phc)"
-            "  SELECT member.tenant_id, member.uid, new.phc"
+            "  INSERT INTO cloudep.credentials (tenant_id, uid, phc, form_of)"
+            "  SELECT member.tenant_id, member.uid, new.phc, " CLOUDEP_SQL_FORM_OF("new.phc")
             "  FROM member, (SELECT %s::text AS phc) AS new"
             "  WHERE new.phc IS NOT NULL"
             ")"
@@ -158,6 +158,7 @@ static const cloudep_statement_t statements[] = {
             "      marketing_opt_in = attempt.marketing_opt_in,"
             "      has_password = attempt.password IS NOT NULL AND NOT given.drops_password,"
             "      password_due = attempt.password IS NULL OR given.drops_password,"
+            "      password_form = true,"
             "      provider_uids = NULL, confirming = NULL, confirming_until = NULL"
             "  FROM given, cloudep.registration_attempts AS attempt"
             "  WHERE attempt.tenant_id = given.tenant_id"
@@ -182,12 +183,12 @@ static const cloudep_statement_t statements[] = {
             "    AND credential.uid = member.old_uid"
             "    AND (member.old_uid <> member.uid OR member.phc IS NULL)"
             "), stored AS ("
-            "  INSERT INTO cloudep.credentials AS credential (tenant_id, uid, phc)"
-            "  SELECT member.tenant_id, member.uid, member.phc"
+            "  INSERT INTO cloudep.credentials AS credential (tenant_id, uid, phc, form_of)"
+            "  SELECT member.tenant_id, member.uid, member.phc, " CLOUDEP_SQL_FORM_OF("member.phc")
             "  FROM member"
             "  WHERE member.phc IS NOT NULL"
             "  ON CONFLICT (tenant_id, uid) DO UPDATE"
-            "  SET phc = excluded.phc, updated_at = now()"
+            "  SET phc = excluded.phc, form_of = excluded.form_of, updated_at = now()"
             "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("member") ")"
             " SELECT " CLOUDEP_SQL_SESSION("opened") ", member.has_password, member.has_terms"
             " FROM opened, member",

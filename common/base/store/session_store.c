@@ -137,28 +137,32 @@ static const cloudep_statement_t statements[] = {
             "   AND (session.refresh_seq = given.seq OR " IN_GRACE ")"
             " RETURNING session.amr, " CLOUDEP_SQL_SESSION("session"),
     },
-    /* Rows that are locked are passed over, so that two nodes never wait for each other. */
+    /* Of one that does not slide the end stays. Rows that are locked are passed over, so that two nodes never wait for each other. */
     [SLIDE] = {
         .label = "sessions_slide",
         .sql =
             "WITH used AS ("
-            "  SELECT session.tenant_id, session.id, least(given.at + %s::interval, session.expires_at) AS ends"
-            "  FROM (SELECT tenant_id, id, to_timestamp(at) AS at"
-            "        FROM unnest((SELECT %s::uuid[]), (SELECT %s::uuid[]), (SELECT %s::bigint[])) AS noted (tenant_id, id, at)"
+            "  SELECT session.tenant_id, session.id, given.at,"
+            "         CASE WHEN given.slides AND session.idle_expires_at > given.at"
+            "              THEN least(given.at + %s::interval, session.expires_at)"
+            "              ELSE session.idle_expires_at END AS ends"
+            "  FROM (SELECT tenant_id, id, to_timestamp(at) AS at, slides"
+            "        FROM unnest((SELECT %s::uuid[]), (SELECT %s::uuid[]), (SELECT %s::bigint[]), (SELECT %s::boolean[]))"
+            "             AS noted (tenant_id, id, at, slides)"
             "       ) AS given"
             "  JOIN cloudep.sessions AS session"
             "    ON session.tenant_id = given.tenant_id"
             "    AND session.id = given.id"
             "  WHERE " CLOUDEP_SQL_LIVE("session")
-            "    AND session.idle_expires_at > given.at"
             "  FOR NO KEY UPDATE OF session SKIP LOCKED"
             ")"
             " UPDATE cloudep.sessions AS session"
-            " SET idle_expires_at = used.ends"
+            " SET idle_expires_at = greatest(session.idle_expires_at, used.ends),"
+            "     seen_at = greatest(session.seen_at, used.at)"
             " FROM used"
             " WHERE session.tenant_id = used.tenant_id"
             "   AND session.id = used.id"
-            "   AND session.idle_expires_at < used.ends",
+            "   AND (session.idle_expires_at < used.ends OR session.seen_at IS NULL OR session.seen_at < used.at)",
         .repeatable = 1,
     },
     [REAUTHENTICATE] = {
@@ -324,15 +328,17 @@ apr_status_t cloudep_sessions_slide(cloudep_db_t *db, apr_pool_t *p, const cloud
     apr_array_header_t *tenants = apr_array_make(p, n, sizeof(const char *));
     apr_array_header_t *ids = apr_array_make(p, n, sizeof(const char *));
     apr_array_header_t *times = apr_array_make(p, n, sizeof(const char *));
+    apr_array_header_t *slides = apr_array_make(p, n, sizeof(const char *));
 
     for (int i = 0; i < n; i++) {
+        APR_ARRAY_PUSH(slides, const char *) = cloudep_arg_boolean(uses[i].slides);
         APR_ARRAY_PUSH(tenants, const char *) = uses[i].tenant_id;
         APR_ARRAY_PUSH(ids, const char *) = uses[i].session_id;
         APR_ARRAY_PUSH(times, const char *) = apr_psprintf(p, "%" APR_INT64_T_FMT, uses[i].at);
     }
-    return cloudep_db_run(
-        db, p, NULL, &statements[SLIDE],
-        CLOUDEP_ARGS(cloudep_arg_seconds(p, idle), array_of(p, tenants), array_of(p, ids), array_of(p, times)));
+    return cloudep_db_run(db, p, NULL, &statements[SLIDE],
+                          CLOUDEP_ARGS(cloudep_arg_seconds(p, idle), array_of(p, tenants), array_of(p, ids),
+                                       array_of(p, times), array_of(p, slides)));
 }
 
 apr_status_t cloudep_session_reauthenticated(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id,

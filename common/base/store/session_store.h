@@ -143,11 +143,12 @@ typedef struct cloudep_use_t {
     const char *tenant_id;
     const char *session_id;
     apr_int64_t at; /* Unix seconds */
+    int slides;     /* its idle life goes on from then */
 } cloudep_use_t;
 
 /**
- * Has n sessions live for idle seconds from their use on, never longer than their lifetime. Those that had ended by
- * then stay ended; one whose row another statement holds is left out.
+ * Notes when n sessions were last seen, and has those that slide live for idle seconds from their use on, never longer
+ * than their lifetime. Those that had ended by then stay ended; one whose row another statement holds is left out.
  */
 apr_status_t cloudep_sessions_slide(cloudep_db_t *db, apr_pool_t *p, const cloudep_use_t *uses, int n, int idle);
 

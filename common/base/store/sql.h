@@ -22,6 +22,9 @@
 
 /* clang-format off */
 
+/* What shows that a hash was made of the form of RFC 8265: its own end. Version 1.0 writes hashes without it. */
+#define CLOUDEP_SQL_FORM_OF(phc) "right(" phc ", 16)"
+
 /* ---- Columns, read by cloudep_tenant_of_row, cloudep_member_of_row and cloudep_session_of_row ---------------- */
 
 #define CLOUDEP_SQL_TENANT(tenant) CLOUDEP_TENANT_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, tenant)

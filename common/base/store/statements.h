@@ -37,9 +37,11 @@ typedef struct cloudep_statement_list_t {
     X(operator_outbox)                                                                                                 \
     X(operator_watch)                                                                                                  \
     X(outbox)                                                                                                          \
+    X(own_session)                                                                                                     \
     X(passkey)                                                                                                         \
     X(password)                                                                                                        \
     X(registration)                                                                                                    \
+    X(schema)                                                                                                          \
     X(session)                                                                                                         \
     X(sweep)                                                                                                           \
     X(tenant)                                                                                                          \

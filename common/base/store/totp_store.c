@@ -12,7 +12,18 @@
 static const cloudep_column_t columns[] = {CLOUDEP_TOTP_COLUMNS(TOTP, TOTP, "")};
 static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_totp_t, columns);
 
-enum { LOAD, BEGIN, CONFIRM, RENEW_CODES, REMOVE, STEP_UP_BY_STEP, STEP_UP_BY_CODE, LOGIN_BY_STEP, LOGIN_BY_CODE };
+enum {
+    LOAD,
+    BEGIN,
+    CONFIRM,
+    RENEW_CODES,
+    REMOVE,
+    FORGET_PROOFS,
+    STEP_UP_BY_STEP,
+    STEP_UP_BY_CODE,
+    LOGIN_BY_STEP,
+    LOGIN_BY_CODE
+};
 
 /* clang-format off */
 
@@ -184,6 +195,7 @@ static const cloudep_statement_t statements[] = {
             "         '" CLOUDEP_LINK_UNDO "', '" CLOUDEP_UNDOES_TOTP "', now(), now() + link.lifetime"
             "  FROM enrolled, (SELECT %s::text AS digest, %s::interval AS lifetime) AS link"
             "  WHERE link.digest IS NOT NULL"
+            "), unlocked AS (" CLOUDEP_SQL_FORGET_FAILURES_AT(CLOUDEP_BUDGET_FACTOR, "enrolled")
             "), mail AS (" CLOUDEP_SQL_ENQUEUE("enrolled") ")"
             " SELECT uid FROM enrolled",
     },
@@ -217,8 +229,19 @@ static const cloudep_statement_t statements[] = {
             "  SELECT tenant_id, uid"
             "  FROM before"
             "  WHERE enrolled"
-            ")"
-            " " CLOUDEP_SQL_ENQUEUE("told"),
+            "), mail AS (" CLOUDEP_SQL_ENQUEUE("told") ")"
+            " SELECT uid FROM member",
+    },
+    /* After REMOVE, so that a proof which was committed while that waited is seen. A passkey's stays. */
+    [FORGET_PROOFS] = {
+        .label = "totp_forget_proofs",
+        .sql =
+            "UPDATE cloudep.sessions"
+            " SET mfa_at = NULL, mfa_method = NULL"
+            " WHERE tenant_id = %s::uuid"
+            "   AND uid = %s::uuid"
+            "   AND id IS DISTINCT FROM %s::uuid"
+            "   AND mfa_method IN ('" CLOUDEP_MFA_TOTP "', '" CLOUDEP_MFA_BACKUP_CODE "')",
     },
     [STEP_UP_BY_STEP] = {
         .label = "totp_step_up_by_step",
@@ -274,12 +297,13 @@ apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *ten
     return rv == APR_NOTFOUND ? CLOUDEP_ECONFLICT : rv;
 }
 
-apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, apr_int64_t step,
-                                  const char *codes, const char *undo, const cloudep_message_t *message)
+apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp,
+                                  const cloudep_enrolment_t *right, const char *codes, const char *undo,
+                                  const cloudep_message_t *message)
 {
     cloudep_args_t *args =
-        CLOUDEP_ARGS(totp->member->tenant_id, totp->member->uid, cloudep_arg_number(p, step), totp->pending_secret,
-                     codes, undo, cloudep_arg_seconds(p, CLOUDEP_UNDO_LIFETIME));
+        CLOUDEP_ARGS(totp->member->tenant_id, totp->member->uid, cloudep_arg_number(p, right->step),
+                     totp->pending_secret, codes, undo, cloudep_arg_seconds(p, CLOUDEP_UNDO_LIFETIME), right->network);
 
     cloudep_message_args(args, message);
     return cloudep_db_run_one(db, p, NULL, &statements[CONFIRM], args);
@@ -295,12 +319,18 @@ apr_status_t cloudep_totp_renew_codes(cloudep_db_t *db, apr_pool_t *p, const cha
 }
 
 apr_status_t cloudep_totp_remove(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
-                                 const cloudep_message_t *message)
+                                 const char *session_id, const cloudep_message_t *message)
 {
     cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid);
+    cloudep_step_t steps[] = {
+        {.st = &statements[REMOVE], .args = args},
+        {.st = &statements[FORGET_PROOFS], .args = CLOUDEP_ARGS(tenant_id, uid, session_id)},
+    };
+    apr_status_t rv;
 
     cloudep_message_args(args, message);
-    return cloudep_db_run(db, p, NULL, &statements[REMOVE], args);
+    rv = cloudep_db_transact(db, p, steps, 2);
+    return rv == APR_NOTFOUND ? APR_SUCCESS : rv; /* the member is gone, and all of it */
 }
 
 /* Appends what burns the proof, and what STEP_UP and LOGIN have after it. */

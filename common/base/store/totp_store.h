@@ -71,6 +71,12 @@ typedef struct cloudep_totp_proof_t {
     const char *network; /* of the budget that judged it: its failures are forgotten */
 } cloudep_totp_proof_t;
 
+/* A code that was right for the secret that is being enrolled. */
+typedef struct cloudep_enrolment_t {
+    apr_int64_t step;
+    const char *network; /* of the budget row that judged it */
+} cloudep_enrolment_t;
+
 /** @return APR_NOTFOUND: no such member; CLOUDEP_EDATA: a row that cannot be; else as cloudep_db_run */
 apr_status_t cloudep_totp_load(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t **totp, const char *tenant_id,
                                const char *uid);
@@ -83,22 +89,27 @@ apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *ten
                                 const char *secret);
 
 /**
- * Makes the pending secret of totp the one that counts, burns the step of the code that proved it and stores a new set
- * of backup codes. undo: the digest of the link that takes it back (link_store.h), NULL: none. message: the notice.
+ * Makes the pending secret of totp the one that counts, burns the step of the code that proved it, forgets failed
+ * guesses and stores a new set of backup codes. undo: the digest of the link that takes it back (link_store.h), NULL:
+ * none. message: the notice.
  * @return APR_NOTFOUND: the step was used, or the enrolment is no longer the one that was loaded; CLOUDEP_ECONFLICT: a
  *         new code hit an old one, make others; else as cloudep_db_run
  */
-apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp, apr_int64_t step,
-                                  const char *codes, const char *undo, const cloudep_message_t *message);
+apr_status_t cloudep_totp_confirm(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp,
+                                  const cloudep_enrolment_t *right, const char *codes, const char *undo,
+                                  const cloudep_message_t *message);
 
 /** A new set of backup codes; the old ones are dead. @return APR_NOTFOUND: not enrolled; else as cloudep_totp_confirm
  */
 apr_status_t cloudep_totp_renew_codes(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                       const char *codes, const cloudep_message_t *message);
 
-/** Ends enrolment, pending enrolment and backup codes. The notice goes out if there was an enrolment to end. */
+/**
+ * Ends enrolment, pending enrolment and backup codes, and what was proved by them in all sessions but one (NULL: in
+ * all). The notice goes out if there was an enrolment to end.
+ */
 apr_status_t cloudep_totp_remove(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
-                                 const cloudep_message_t *message);
+                                 const char *session_id, const cloudep_message_t *message);
 
 /**
  * Burns the proof, forgets failed guesses and notes on the session (NULL: none) that it was stepped up.

@@ -104,6 +104,14 @@ bool cloudep_is_blank(const char *text)
     return c == 0;
 }
 
+bool cloudep_is_ascii(const char *text)
+{
+    while (*text && !((unsigned char)*text & 0x80)) {
+        text++;
+    }
+    return !*text;
+}
+
 bool cloudep_is_slug(const char *text)
 {
     return consists_of(text, LOWER DIGITS "-", 1, SLUG_MAX) && text[0] != '-';

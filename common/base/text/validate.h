@@ -36,6 +36,9 @@ bool cloudep_is_printable(const char *text);
 /** Whether @a text is empty or nothing but white space (Unicode's White_Space). */
 bool cloudep_is_blank(const char *text);
 
+/** Whether @a text has no byte of another character set than ASCII. */
+bool cloudep_is_ascii(const char *text);
+
 /** Whether @a text is a tenant slug: [a-z0-9][a-z0-9-]{0,62}. */
 bool cloudep_is_slug(const char *text);
 

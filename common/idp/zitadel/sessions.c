@@ -11,7 +11,9 @@
 #include <apr_atomic.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <string.h>
 #include "base/text/json.h"
+#include "base/text/opaque_string.h"
 #include "base/crypto/random.h"
 
 #define NOBODY "00000000-0000-0000-0000-000000000000"
@@ -86,8 +88,14 @@ static apr_status_t verdict(int *compared, const cloudep_idp_context_t *ctx, con
 apr_status_t zitadel_verify(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password)
 {
     cloudep_zitadel_t *zitadel = zitadel_of(ctx);
-    /* Only the beginning of a longer one would be compared, and nobody has one. */
-    const char *uid = strlen(password) <= ZITADEL_PASSWORD_BYTES ? user->uid : NULL;
+    const cloudep_password_form_e form =
+        user->member && user->member->password_form ? CLOUDEP_PASSWORD_OPAQUE : CLOUDEP_PASSWORD_RAW;
+    const char *sent;
+    /* Only the beginning of a longer one would be compared. Nobody has one, nor one that has no form. */
+    const char *uid = cloudep_password_prepare(&sent, NULL, ctx->p, form, password) == APR_SUCCESS &&
+                              strlen(sent) <= ZITADEL_PASSWORD_BYTES
+                          ? user->uid
+                          : NULL;
     zitadel_answer_t answer;
     zitadel_permit_t permit;
     cloudep_breaker_end_e end;
@@ -100,7 +108,7 @@ apr_status_t zitadel_verify(const cloudep_idp_context_t *ctx, const cloudep_idp_
         return rv;
     }
     began = apr_time_now();
-    rv = check(&answer, ctx, uid, password);
+    rv = check(&answer, ctx, uid, uid ? sent : password);
     end = zitadel_health(rv, &answer);
     if (rv == APR_SUCCESS) {
         rv = verdict(&compared, ctx, &answer);

@@ -43,7 +43,7 @@ static apr_status_t parse_key(cloudep_zitadel_t *zitadel, apr_pool_t *pconf, con
     if (!id || !pem || !zitadel->user_id) {
         return CLOUDEP_EMALFORMED;
     }
-    rv = cloudep_jwk_of_rsa_pem(&jwk, pconf, pem, id, "RS256");
+    rv = cloudep_jwk_of_pem(&jwk, pconf, pem, id, "RS256");
     if (rv != APR_SUCCESS) {
         return rv;
     }

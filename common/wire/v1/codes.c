@@ -122,6 +122,8 @@ static const row_t rows[] = {
         "email or password is wrong", "電子郵件或密碼錯誤"}},
     [CLOUDEP_TENANT_CLOSED] = {403, AUTH, 505, 0, {
         "the tenant allows no login", "此租戶不開放登入"}},
+    [CLOUDEP_CODE_LOGIN_CLOSED] = {403, AUTH, 505, 0, {
+        "the tenant allows no login by a code that is sent", "此租戶不開放以驗證碼登入"}},
     [CLOUDEP_EMAIL_UNCONFIRMED] = {403, AUTH, 505, 0, {
         "the email is not confirmed yet", "電子郵件尚未確認"}},
     [CLOUDEP_SUSPENDED] = {403, AUTH, 505, 0, {
@@ -207,6 +209,8 @@ static const row_t rows[] = {
     [CLOUDEP_PASSWORD_ELSEWHERE] = {403, AUTH, 505, 0, {
         "the account logs in at another provider, its password cannot be reset here",
         "此帳號屬於其他身分供應商,密碼不由我們管理"}},
+    [CLOUDEP_SESSION_UNKNOWN] = {404, MEMBER, 301, 0, {
+        "no such session, or it is over", "沒有這個 session,或它已結束"}},
     [CLOUDEP_LAST_WAY_IN] = {409, MEMBER, 309, 0, {
         "this is the last way to log in: add another one first", "這是最後一種登入方式:請先新增另一種"}},
 };
@@ -219,6 +223,7 @@ typedef struct exception_t {
     const char *operation;
     cloudep_reason_e reason;
     cloudep_reason_e as; /* not CLOUDEP_DONE: answered with that reason's row */
+    int own_message;     /* with as: but with the message of its own row */
     int scope;           /* 0: the row's */
     const char *messages[LANGUAGES];
 } exception_t;
@@ -234,6 +239,8 @@ static const exception_t exceptions[] = {
     {"auth.token.exchange", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_LOGIN_REFUSED, .messages = {
         "the account's credentials were changed a moment ago: log in again", "帳號的登入憑證剛剛已變更:請重新登入"}},
     {"auth.login.social.callback", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_LOGIN_REFUSED, .messages = {
+        "the account's credentials were changed a moment ago: log in again", "帳號的登入憑證剛剛已變更:請重新登入"}},
+    {"auth.login.code", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_LOGIN_REFUSED, .messages = {
         "the account's credentials were changed a moment ago: log in again", "帳號的登入憑證剛剛已變更:請重新登入"}},
     /* Nobody is logged in by it; the reasons tell what it was. */
     {"auth.login.passkey", CLOUDEP_PASSKEY_UNKNOWN, .as = CLOUDEP_CREDENTIALS_WRONG, .messages = {
@@ -268,8 +275,23 @@ static const exception_t exceptions[] = {
     {"auth.password.forgot", CLOUDEP_CODE_COOLDOWN, .scope = MEMBER},
     {"auth.password.forgot", CLOUDEP_CODES_USED_UP, .scope = MEMBER},
     {"auth.password.forgot", CLOUDEP_TOO_MANY_CODES, .scope = MEMBER},
+    {"auth.password.forgot", CLOUDEP_TOO_MANY_GUESSES, .scope = MEMBER},
     {"auth.login.mfa", CLOUDEP_CHALLENGE_GONE, .scope = AUTH, .messages = {
         "no such challenge, or it is over: log in again", "沒有這個 challenge,或它已結束:請重新登入"}},
+    {"auth.register.social.form", CLOUDEP_MEDIA_TYPE_UNSUPPORTED, .messages = {
+        "the body must be application/x-www-form-urlencoded", "內容必須是 application/x-www-form-urlencoded"}},
+    {"auth.login.social.form", CLOUDEP_MEDIA_TYPE_UNSUPPORTED, .messages = {
+        "the body must be application/x-www-form-urlencoded", "內容必須是 application/x-www-form-urlencoded"}},
+    {"auth.login", CLOUDEP_CHALLENGE_GONE, .scope = AUTH, .messages = {
+        "no such challenge, or it is over: log in again", "沒有這個 challenge,或它已結束:請重新登入"}},
+    /* The MFA API knows 400 and 401 where the members' operations have more. */
+    {"auth.mfa.", CLOUDEP_FIELD_MISSING, .scope = AUTH},
+    {"auth.mfa.", CLOUDEP_DATABASE_FAILED, .as = CLOUDEP_INTERNAL_ERROR},
+    {"auth.mfa.", CLOUDEP_MEMBER_UNKNOWN, .as = CLOUDEP_SUBJECT_GONE, .own_message = 1},
+    {"auth.mfa.", CLOUDEP_TOTP_WRONG, .as = CLOUDEP_FIELD_INVALID, .own_message = 1, .scope = AUTH},
+    {"auth.mfa.", CLOUDEP_BACKUP_CODE_WRONG, .as = CLOUDEP_FIELD_INVALID, .own_message = 1, .scope = AUTH},
+    {"auth.mfa.", CLOUDEP_ENROLMENT_UNKNOWN, .as = CLOUDEP_FIELD_INVALID, .own_message = 1, .scope = AUTH},
+    {"auth.mfa.", CLOUDEP_PASSWORD_WRONG, .as = CLOUDEP_FIELD_INVALID, .own_message = 1, .scope = AUTH},
     {"auth.verify", CLOUDEP_SUBJECT_GONE, .messages = {
         "the member is gone", "會員已不存在"}},
     {"auth.verify", CLOUDEP_REQUEST_MALFORMED, .messages = {
@@ -311,19 +333,18 @@ cloudep_v1_code_t cloudep_v1_code(const cloudep_operation_t *operation, cloudep_
 {
     const char *name = operation ? operation->name : "";
     const exception_t *exception = find_exception(name, reason);
-    const row_t *row = &rows[reason < CLOUDEP_REASON_COUNT ? reason : CLOUDEP_INTERNAL_ERROR];
+    const row_t *own = &rows[reason < CLOUDEP_REASON_COUNT ? reason : CLOUDEP_INTERNAL_ERROR];
+    const row_t *row = exception && exception->as ? &rows[exception->as] : own;
     const char *const *messages;
     int scope;
 
     if (reason == CLOUDEP_DONE) {
-        return (cloudep_v1_code_t){HTTP_OK, CLOUDEP_V1_SUCCESS, "SUCCESS"};
+        return (cloudep_v1_code_t){HTTP_OK, CLOUDEP_V1_SUCCESS, "SUCCESS", 1};
     }
-    if (exception && exception->as) {
-        row = &rows[exception->as];
-    }
-    messages = exception && exception->messages[ENGLISH] ? exception->messages : row->messages;
+    messages = exception && exception->own_message ? own->messages : row->messages;
+    messages = exception && exception->messages[ENGLISH] ? exception->messages : messages;
     scope = exception && exception->scope ? exception->scope : row->scope;
     scope = scope == OWN ? own_scope(name) : scope;
     return (cloudep_v1_code_t){row->status, scope * 1000000 + row->category * 1000 + row->detail,
-                               messages[language_of(language)]};
+                               messages[language_of(language)], language_of(language) == ENGLISH};
 }

@@ -6,11 +6,16 @@
 
 #include <stddef.h>
 #include "base/cache/challenge.h"
+#include "base/crypto/password.h"
 #include "base/text/field.h"
 
 /* clang-format off */
-#define CLOUDEP_V1_TENANT(input) \
-    {.name = "tenant_slug", .type = CLOUDEP_FIELD_SLUG, .flags = CLOUDEP_FIELD_REQUIRED | CLOUDEP_FIELD_TENANT, \
+#define CLOUDEP_V1_TENANT(input) CLOUDEP_V1_TENANT_IF(input, CLOUDEP_FIELD_REQUIRED)
+
+#define CLOUDEP_V1_OPTIONAL_TENANT(input) CLOUDEP_V1_TENANT_IF(input, 0)
+
+#define CLOUDEP_V1_TENANT_IF(input, required) \
+    {.name = "tenant_slug", .type = CLOUDEP_FIELD_SLUG, .flags = (required) | CLOUDEP_FIELD_TENANT, \
      .at = offsetof(input, tenant_slug)}
 
 #define CLOUDEP_V1_INVITE(input) \
@@ -26,7 +31,7 @@
 #define CLOUDEP_V1_OPTIONAL_PASSWORD(input, member) CLOUDEP_V1_PASSWORD_IF(input, member, 0)
 
 #define CLOUDEP_V1_PASSWORD_IF(input, member, required) \
-    {.name = #member, .type = CLOUDEP_FIELD_PASSWORD, .flags = (required), .min = 8, .max = 128, \
+    {.name = #member, .type = CLOUDEP_FIELD_PASSWORD, .flags = (required), .min = CLOUDEP_PASSWORD_LEAST, .max = 128, \
      .at = offsetof(input, member)}
 
 #define CLOUDEP_V1_CHALLENGE(input) \
@@ -41,8 +46,11 @@
 
 #define CLOUDEP_V1_OPTIONAL_FACTOR(input) CLOUDEP_V1_DIGITS(input, 6, 8, 0)
 
-#define CLOUDEP_V1_DIGITS(input, fewest, most, required) \
-    {.name = "code", .type = CLOUDEP_FIELD_CODE, .flags = (required), .min = (fewest), .max = (most), \
+#define CLOUDEP_V1_DIGITS(input, fewest, most, required) CLOUDEP_V1_NAMED_DIGITS("code", input, fewest, most, required)
+
+/* The same by another name; it is bound to code all the same. */
+#define CLOUDEP_V1_NAMED_DIGITS(wire_name, input, fewest, most, required) \
+    {.name = (wire_name), .type = CLOUDEP_FIELD_CODE, .flags = (required), .min = (fewest), .max = (most), \
      .at = offsetof(input, code)}
 
 #define CLOUDEP_V1_LANGUAGE(input) \

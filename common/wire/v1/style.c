@@ -7,12 +7,37 @@
 #include "access/authn.h"
 #include "access/delivery.h"
 #include "access/place.h"
+#include "base/text/accept.h"
 #include "base/text/json.h"
 #include "core/request.h"
 #include "flow/session.h"
 #include "service/token.h"
 
-#define ENGLISH NULL
+/* The languages that v1 has messages in (codes.c); what is in none of them is told in the first. */
+static const char *const languages[] = {"en", "zh-TW", NULL};
+
+const char *cloudep_v1_language(const cloudep_context_t *ctx)
+{
+    return cloudep_accept_language(ctx->languages, languages);
+}
+
+/* The one that the body names, or else the member, or else the browser. */
+static const char *language_of(const cloudep_call_t *call)
+{
+    const cloudep_principal_t *who = call->principal;
+    const cloudep_field_t *field = call->operation && call->in ? call->operation->fields : NULL;
+
+    for (; field && field->name; field++) {
+        const char *named = field->type == CLOUDEP_FIELD_LANGUAGE
+                                ? *(const char *const *)(const void *)((const char *)call->in + field->at)
+                                : NULL;
+
+        if (named && *named) {
+            return named;
+        }
+    }
+    return who && who->member && who->member->language ? who->member->language : cloudep_v1_language(call->ctx);
+}
 
 static cloudep_outcome_t authenticate(cloudep_call_t *call, const cloudep_principal_t **principal)
 {
@@ -60,10 +85,11 @@ static json_t *error_list(const apr_array_header_t *errors)
 
 static cloudep_answer_t refuse(cloudep_call_t *call, cloudep_outcome_t outcome, const apr_array_header_t *errors)
 {
-    cloudep_v1_code_t code = cloudep_v1_code(call->operation, outcome.reason, ENGLISH);
+    const char *language = language_of(call);
+    cloudep_v1_code_t code = cloudep_v1_code(call->operation, outcome.reason, language);
     json_t *envelope;
 
-    if (outcome.why && !outcome.rule) {
+    if (outcome.why && !outcome.rule && code.english) {
         code.message = outcome.why; /* more exact than the reason's own */
     }
     envelope = refusal(call->r, code, outcome.reason);
@@ -75,7 +101,7 @@ static cloudep_answer_t refuse(cloudep_call_t *call, cloudep_outcome_t outcome, 
 
 static const char *code_of(const cloudep_call_t *call, cloudep_outcome_t outcome)
 {
-    return apr_itoa(call->ctx->p, cloudep_v1_code(call->operation, outcome.reason, ENGLISH).code);
+    return apr_itoa(call->ctx->p, cloudep_v1_code(call->operation, outcome.reason, NULL).code);
 }
 
 const cloudep_style_t cloudep_v1 = {
@@ -118,6 +144,17 @@ cloudep_outcome_t cloudep_v1_tokens(cloudep_call_t *call, const cloudep_session_
 void cloudep_v1_challenge(cloudep_call_t *call, const char *challenge_id, apr_int64_t expires_in)
 {
     call->data = json_pack("{ss,sI}", "challenge_id", challenge_id, "expires_in", (json_int_t)expires_in);
+}
+
+cloudep_outcome_t cloudep_v1_backup_codes(cloudep_call_t *call, const apr_array_header_t *codes)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < codes->nelts; i++) {
+        (void)json_array_append_new(list, json_string(APR_ARRAY_IDX(codes, i, const char *)));
+    }
+    call->data = json_pack("{so}", "backup_codes", list);
+    return cloudep_done();
 }
 
 cloudep_outcome_t cloudep_v1_ok(cloudep_call_t *call, cloudep_outcome_t outcome)

@@ -19,6 +19,7 @@ typedef struct cloudep_v1_code_t {
     int status; /* HTTP */
     int code;
     const char *message; /* one sentence for a developer, no secrets */
+    int english;         /* whether the message is */
 } cloudep_v1_code_t;
 
 /**
@@ -26,6 +27,9 @@ typedef struct cloudep_v1_code_t {
  * @param language of the message, BCP 47; NULL, or one without messages: English
  */
 cloudep_v1_code_t cloudep_v1_code(const cloudep_operation_t *operation, cloudep_reason_e reason, const char *language);
+
+/** The language of messages to whoever names none: as Accept-Language asks. NULL: English. */
+const char *cloudep_v1_language(const cloudep_context_t *ctx);
 
 /** The envelope of a refusal, for requests that no operation serves. NULL: it could not be made. */
 const char *cloudep_v1_refusal(request_rec *r, cloudep_v1_code_t code, cloudep_reason_e reason);
@@ -35,6 +39,9 @@ CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_v1_tokens(cloudep_call_t *call, const
 
 /** Answers with a challenge; expires_in in seconds. */
 CLOUDEP_DECLARE(void) cloudep_v1_challenge(cloudep_call_t *call, const char *challenge_id, apr_int64_t expires_in);
+
+/** Answers with backup codes: an array of const char *. @return DONE */
+CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_v1_backup_codes(cloudep_call_t *call, const apr_array_header_t *codes);
 
 /** Answers {"ok": true} where the outcome is DONE. @return the outcome */
 CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_v1_ok(cloudep_call_t *call, cloudep_outcome_t outcome);

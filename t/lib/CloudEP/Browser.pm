@@ -8,6 +8,7 @@ package CloudEP::Browser;
 
 use strict;
 use warnings;
+use CloudEP::Test::Answers qw(secret);
 
 # client => a CloudEP::Client, host => of the header Host; its own by default, scheme => of Origin
 sub new {
@@ -53,6 +54,7 @@ sub request {
 sub keep {
     my ($self, $answer) = @_;
     for my $cookie (set_cookies($answer)) {
+        secret($cookie->{value}) if $cookie->{name} =~ /\A(?:__Host-)?cloudep\z/;
         if ($cookie->{max_age} // 1) {
             $self->{jar}{ $cookie->{name} } = $cookie->{value};
         }

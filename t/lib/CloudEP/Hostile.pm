@@ -37,12 +37,17 @@ sub server_and_peer {
 # What stands for an id in a path: nobody's.
 my $ID = '00000000-0000-4000-8000-000000000000';
 
-# All operations, each { method, path, token, query, fields => [{ name, type, required, clear, min, max }] }.
+# All operations, each { method, path, token, query, form, fields => [{ name, type, required, clear, min, max }] }; one of two
+# shapes is there twice.
 sub operations {
-    return map { {
-            method => $_->{method}, path => "$_->{prefix}$_->{path}" =~ s/\{id\}/$ID/r, token => $_->{member} ? 1 : 0,
-            query => $_->{query} ? 1 : 0, fields => $_->{fields},
-    } } described('operations');
+    return map {
+        my $operation = $_;
+        map { {
+                method => $operation->{method}, path => "$operation->{prefix}$operation->{path}" =~ s/\{id\}/$ID/r,
+                token => $operation->{member} ? 1 : 0, query => $operation->{query} ? 1 : 0,
+                form => $operation->{form} ? 1 : 0, fields => $_,
+        } } $operation->{fields}, defined $operation->{when} ? $operation->{instead} : ()
+    } described('operations');
 }
 
 # ---- values
@@ -156,12 +161,13 @@ sub hostile_bodies {
     };
     my $missing = $field->{required} ? 400 : undef;
     my $limit = $field->{max} || $LIMIT{ $field->{type} } || 40;
+    my $open = !$field->{max} && $field->{type} eq 'TOKEN';    # somebody else's token: as long as the body may be
     my $value = JSON::PP->new->utf8->allow_nonref->encode($given{$name} // good($field));
     return (
         ['missing', $around->(''), $missing],
         ['null', $with->('null'), $missing], ['empty', $with->('""'), $missing],
         (map { my $length = $_; map { ["$length of '$_'", $with->('"' . $_ x $length . '"'),
-                        $length > $limit && $length > 16 ? 400 : undef] } 'a', '1' }
+                        $length > $limit && $length > 16 && !$open ? 400 : undef] } 'a', '1' }
                 1, 2, $limit - 1, $limit, $limit + 1),
         ["$limit wide characters", $with->('"' . "\xe7\x8e\x8b" x ($limit > 4000 ? 4000 : $limit) . '"')],
         ['a long address', $with->('"' . 'a' x 64 . '@' . join('.', ('b' x 60) x 3) . '.example"')],
@@ -183,7 +189,7 @@ sub hostile_bodies {
     );
 }
 
-# The same for a field of the query string: [name, query, status or undef].
+# The same for a field of the query string or of a form: [name, query, status or undef].
 sub hostile_queries {
     my ($operation, $field, %given) = @_;
     my $name = $field->{name};

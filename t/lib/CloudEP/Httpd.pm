@@ -11,6 +11,7 @@ use File::Path qw(make_path);
 
 # What CloudEP needs, then what tests put beside it.
 my @MODULES = qw(unixd log_config mpm_event authn_core authz_core dbd reqtimeout);
+my @PORTAL = qw(alias dir filter headers mime deflate);
 my @MORE = qw(authz_host authz_user auth_basic authn_file alias headers env setenvif rewrite mime dir proxy proxy_http
     http2 status);
 
@@ -40,7 +41,8 @@ sub load_modules {
     my %built_in = map { $_ => 1 } run(undef, program(), '-l') =~ /^\s+(?:mod_)?(\w+)\.c$/mg;
     my $folder = apxs('LIBEXECDIR');
     my @lines;
-    for my $name (@MODULES, $options{bare} ? () : @MORE) {
+    my %wanted = map { $_ => 1 } $options{portal} ? @PORTAL : (), $options{bare} ? () : @MORE;
+    for my $name (@MODULES, sort keys %wanted) {
         next if $built_in{$name} || $name =~ /^mpm_/ && grep { /^(?:event|worker|prefork)$/ } keys %built_in;
         push @lines, "LoadModule ${name}_module \"$folder/mod_$name.so\"" if -e "$folder/mod_$name.so";
     }

@@ -1,6 +1,6 @@
 package CloudEP::Matrix;
 
-# Which outcomes of the contract (t/responses.tsv) the suite has seen.
+# Which outcomes of a list (t/responses.tsv: the contract) the suite has seen.
 
 use strict;
 use warnings;
@@ -13,10 +13,10 @@ sub record {
     syswrite $out, join("\t", $method, $path, $status, $code) . "\n";
 }
 
-# contract => t/responses.tsv, seen => the record
+# contract => the list, seen => the record, name => what the list is of
 sub new {
     my ($class, %files) = @_;
-    my $self = bless { order => [], rows => {}, seen => {}, extra => {} }, $class;
+    my $self = bless { name => $files{name} // 'the contract', order => [], rows => {}, seen => {}, extra => {} }, $class;
     my (undef, @contract) = split /\n/, slurp($files{contract});
     for my $line (@contract) {
         my ($method, $path, @outcome) = split /\t/, $line;
@@ -60,7 +60,7 @@ sub table {
         push @lines, sprintf '%-52s %2d of %2d%s', $operation, $rows - @missing, $rows,
             @missing && @missing < $rows ? '   not seen: ' . join(', ', @missing) : '';
     }
-    return join("\n", @lines, "$seen of $all outcomes of the contract were seen") . "\n";
+    return join("\n", @lines, "$seen of $all outcomes of $self->{name} were seen") . "\n";
 }
 
 1;

@@ -160,8 +160,8 @@ sub authorize_url {
 
 # Opens an authorization address and does what a person would: follows redirects, keeps cookies, fills in the form.
 # account => who logs in, cancel => 1 to press that button instead, cookies => a jar to go on with. Returns the query
-# fields of the redirect back to the client, which is not fetched, with its address as "location"; where no redirect
-# leads back: status and body of the page it ended on.
+# fields of the redirect back to the client, which is not fetched, with its address as "location"; or the fields of a
+# form that would be posted back, with its address as "posted"; else status and body of the page it ended on.
 sub login {
     my ($self, $url, %options) = @_;
     my $agent = $self->agent(cookie_jar => $options{cookies} // HTTP::Cookies->new(ignore_discard => 1));
@@ -177,6 +177,9 @@ sub login {
             next;
         }
         my $form = HTML::Form->parse($answer);
+        if ($form && $form->action->host_port ne $home->host_port) {
+            return { posted => $form->action->as_string, map { $_->name => $_->value } grep { defined $_->name } $form->inputs };
+        }
         return { status => $answer->code, body => $answer->decoded_content } if !$form || $filled++;
         $form->value(account => $options{account}) if defined $options{account};
         $request = $options{cancel} ? $form->click('cancel') : $form->click;

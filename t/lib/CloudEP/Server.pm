@@ -10,14 +10,14 @@ use CloudEP::Httpd;
 use CloudEP::Mail;
 use CloudEP::Memcached;
 use CloudEP::Postgres;
-use CloudEP::Process qw(run wait_until free_port slurp);
+use CloudEP::Process qw(run wait_until free_port slurp spew);
 use CloudEP::Smtp;
 use File::Path qw(make_path);
 use JSON::PP ();
 
 # dir => its folder, build => folder of the modules and cloudepctl, and the parts it uses: pg, memcached, smtp (objects
 # that already run; smtp undef: mails go to dir/spool). values => { directive => text }, without => [directive names],
-# with => [lines].
+# with => [lines]. portal => 1: with the account pages (httpd.conf.d/cloudep-api.conf) for the tenant "demo", or of that name.
 sub new {
     my ($class, %self) = @_;
     my $self = bless \%self, $class;
@@ -61,6 +61,7 @@ sub directives {
         CloudEPSealingKeys => "\"$self->{keys}/sealing.jwks\"",
         CloudEPIssuer => $self->url,
         CloudEPPasskeyDomain => 'localhost', CloudEPPasskeyOrigin => "http://localhost:$self->{port}",
+        $self->{portal} ? (CloudEPAccountURL => $self->url('/account/')) : (),
         CloudEPTemplateDir => '"' . CloudEP::Httpd::top() . '/common/templates"',
         CloudEPMailTransport => $self->{smtp} ? 'smtp://' . $self->{smtp}->address : "\"spool:$self->{dir}/spool/mail\"",
     );
@@ -73,12 +74,31 @@ sub configuration {
     my $top = CloudEP::Httpd::top();
     my $text = slurp("$top/httpd.conf.d/cloudep.conf") =~ s/^LoadModule .*\n//mgr;
     $text .= slurp("$top/t/conf/extra.conf.in") if $self->{tests} // 1;
+    $text .= $self->portal if $self->{portal};
     my %values = ($self->directives, %{ $self->{values} // {} });
     my @without = @{ $self->{without} // [] };
     delete @values{@without};
     $text = set_directive($text, $_, undef) for @without;
     $text = set_directive($text, $_, $values{$_}) for sort keys %values;
     return $text . join '', map { "$_\n" } @{ $self->{with} // [] };
+}
+
+# Where an operator's own files of the pages are.
+sub custom { "$_[0]{dir}/portal" }
+
+# The account pages as they lie in the source, and the operator's files in the folder of this server.
+sub portal {
+    my ($self) = @_;
+    my $top = CloudEP::Httpd::top();
+    make_path($self->custom);
+    for my $file (glob "$top/portal/custom/*") {
+        my $own = $self->custom . '/' . $file =~ s{.*/}{}r;
+        spew($own, slurp($file)) unless -e $own;
+    }
+    my $tenant = $self->{portal} =~ /[a-z]/ ? $self->{portal} : 'demo';
+    my %places = ('/usr/local/share/cloudep/portal' => "$top/portal", '/etc/cloudep/portal' => $self->custom);
+    return slurp("$top/httpd.conf.d/cloudep-api.conf") =~ s/^#.*\n//mgr =~ s{(/usr/local/share/cloudep/portal|/etc/cloudep/portal)}{$places{$1}}gr
+        =~ s/^( +CloudEPTenant ).*/$1$tenant/mgr;
 }
 
 sub set_directive {
@@ -90,7 +110,7 @@ sub set_directive {
 sub start {
     my ($self) = @_;
     $self->prepare;
-    $self->{httpd}->configure(CloudEP::Httpd::load_modules(build => $self->{build}, bare => $self->{bare}),
+    $self->{httpd}->configure(CloudEP::Httpd::load_modules(build => $self->{build}, bare => $self->{bare}, portal => $self->{portal}),
         $self->configuration);
     $self->{httpd}->start;
     return $self;

@@ -7,7 +7,8 @@ use warnings;
 use CloudEP::OIDC;
 use CloudEP::Process qw(spew);
 use CloudEP::Test;
-use URI::Escape qw(uri_escape);
+use URI;
+use URI::Escape qw(uri_escape uri_escape_utf8);
 
 my $number = 0;
 
@@ -30,14 +31,21 @@ sub account {
 # The CloudEPSocialProvider line for one of its clients; the secret goes to a file in $dir.
 sub directive {
     my ($name, $peer, $client, $dir, @options) = @_;
+    return join ' ', "CloudEPSocialProvider $name", credentials($peer, $client, $dir), @options;
+}
+
+# Issuer, client id and the file with the secret.
+sub credentials {
+    my ($peer, $client, $dir) = @_;
     my $known = $peer->ready->{clients}{$client};
     my $file = 'none';
-    if (defined $known->{client_secret}) {
+    my $secret = $known->{client_secret} // $known->{private_key};
+    if (defined $secret) {
         $file = "$dir/secret-" . ++$number;
-        spew($file, secret($known->{client_secret}) . "\n");
+        spew($file, secret($secret) . "\n");
         chmod 0600, $file;
     }
-    return join ' ', 'CloudEPSocialProvider', $name, $peer->issuer, $known->{client_id}, $file, @options;
+    return ($peer->issuer, $known->{client_id}, $file);
 }
 
 # kind => "register" or "login", client => of CloudEP, peer => the provider, tenant => as tenant() made it,
@@ -72,9 +80,27 @@ sub visit {
     my $started = $self->start(%fields);
     $started->status == 200 or die 'start: ', $started->body, "\n";
     my $back = $self->{peer}->login($started->data->{oauth_url}, account => $account);
+    $back = $self->post_back($back) if $back->{posted};
     $back->{code} or die 'the provider sent no code back: ', $back->{body} // $back->{error}, "\n";
     secret($back->{code});
     return { %$back, cookie => cookie($started), session_id => $started->data->{session_id} };
+}
+
+# Posts what a provider had the browser post, without the cookie, which does not come with it, and follows the redirect:
+# what the page of the front end sees.
+sub post_back {
+    my ($self, $back) = @_;
+    my $answer = $self->post_form($back);
+    $answer->status == 303 or die 'form_post: ', $answer->body, "\n";
+    my $page = URI->new($answer->header('Location'));
+    return { $page->query_form, location => "$page" };
+}
+
+sub post_form {
+    my ($self, $fields) = @_;
+    my $form = join '&', map { "$_=" . uri_escape_utf8($fields->{$_}) } grep { $_ ne 'posted' && defined $fields->{$_} } sort keys %$fields;
+    return $self->{client}->request(POST => "/api/v1/auth/$self->{kind}/social/callback", $form,
+        'Content-Type' => 'application/x-www-form-urlencoded', Origin => $self->{peer}->issuer, 'Sec-Fetch-Site' => 'cross-site');
 }
 
 # Calls the callback with what the browser brought back; %over replaces or (undef) leaves out.

@@ -18,7 +18,8 @@ use Time::HiRes qw(sleep stat time);
 my $json = JSON::PP->new->canonical->utf8;
 
 # number, client (CloudEP::Client), mail => folder of the mails, out => file, until => time, slug, invite, and
-# contested => { slug, invite } that all actors race for.
+# contested => { slug, invite } that all actors race for; shipped => whether the limits are as shipped, so that members
+# have addresses of their own and wait when they are told to.
 sub new {
     my ($class, %self) = @_;
     open $self{file}, '>>', $self{out} or die "$self{out}: $!";
@@ -34,9 +35,19 @@ sub live {
     srand($$ ^ time);
     while (time < $self->{until}) {
         $self->{member} = undef;
+        $self->move if $self->{shipped};
         eval { $self->life; 1 } or $@ eq "over\n" or $@ eq "next\n" or $self->violation("the test itself failed: $@");
         $self->note(kind => 'member', %{ $self->{member} }) if $self->{member};
     }
+}
+
+# To another address, as another person; and the stranger of this life to another one still.
+sub move {
+    my ($self) = @_;
+    my $life = $self->{lives}++;
+    my @last = ($self->{number}, 1 + $life % 250);
+    $self->{client} = $self->{client}->with(address => join '.', 127, 100 + int($life / 250), @last);
+    $self->{strange} = $self->{client}->with(address => join '.', 127, 200 + int($life / 250), @last);
 }
 
 # ---- requests
@@ -46,8 +57,9 @@ sub ask_all {
     my ($self, @requests) = @_;
     die "over\n" if time > $self->{until} + 15;
     my $began = time;
+    my $client = $self->{strange} && !grep({ $_->[0] !~ /of a stranger$/ } @requests) ? $self->{strange} : $self->{client};
     my @answers = eval {
-        $self->{client}->parallel(map {
+        $client->parallel(map {
                 my (undef, $method, $path, $data, $token) = @$_;
                 [$method, "/api/v1/$path", $data, defined $token ? (Authorization => "Bearer $token") : ()];
         } @requests);
@@ -69,12 +81,23 @@ sub ask { my ($self, @request) = @_; return ($self->ask_all(\@request))[0] }
 # Was it left open whether the thing was done?
 sub unknown { my ($answer) = @_; return $answer->status == 0 || $answer->status >= 500 }
 
+# Waits as long as it is told to, if it is and the limits are shipped. Who has waited so often is kept out for good.
+sub waited {
+    my ($self, $answer, $waits) = @_;
+    my $seconds = $answer->status == 429 && $self->{shipped} ? $answer->header('Retry-After') : undef or return 0;
+    $self->violation("told to wait again and again: " . $answer->body) if $$waits++ > 3;
+    die "over\n" if time + $seconds > $self->{until};
+    sleep $seconds;
+    return 1;
+}
+
 # Asks until the answer says something. Returns it, and whether an earlier try may have been carried out.
 sub insist {
     my ($self, @request) = @_;
-    my $doubt = 0;
+    my ($doubt, $waits) = (0, 0);
     while (1) {
         my $answer = $self->ask(@request);
+        next if $self->waited($answer, \$waits);
         return ($answer, $doubt) if !unknown($answer) && $answer->status != 423;
         $doubt = 1 if unknown($answer) && $answer->status != 503;
         die "over\n" if time > $self->{until};
@@ -167,7 +190,7 @@ my $REGISTRATION = qr/^(?!.*reset code).*code/i;
 # Returns its answer and whether an earlier try may have been carried out.
 sub redeem {
     my ($self, $about, $challenge, $renew, $redeem, $beside) = @_;
-    my ($doubt, %tried) = 0;
+    my ($doubt, $waits, %tried) = (0, 0);
     for (1 .. 30) {
         $challenge //= $renew->();
         return (undef, $doubt) if !$challenge;
@@ -185,6 +208,7 @@ sub redeem {
         return ($won[0], $doubt) if @won;
         $doubt = 1 if grep { unknown($_) } @answers;
         my ($answer) = sort { $b->status <=> $a->status } @answers;
+        next if $self->waited($answer, \$waits);
         $self->expect($answer, $request[0], 403, 404, 409, 500, 502, 503, 0);
         return ($answer, $doubt) if $answer->status == 409 && $answer->code == 28309000;    # the registration is over
         $tried{$code} = 1 if $answer->status == 403;

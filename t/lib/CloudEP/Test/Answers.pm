@@ -25,9 +25,12 @@ sub outcome {
     return $response;
 }
 
+# A login by a challenge is an operation of the MFA API on the path of another one.
 sub record {
-    my ($response) = @_;
-    CloudEP::Matrix::record("$ENV{CLOUDEP_VAR}/test/seen.tsv", $response->method, $response->path, $response->status, $response->code)
+    my ($data, $response) = @_;
+    my $path = $response->path;
+    $path .= ' challenge_id' if $path eq '/api/v1/auth/login' && ref $data eq 'HASH' && length($data->{challenge_id} // '');
+    CloudEP::Matrix::record("$ENV{CLOUDEP_VAR}/test/seen.tsv", $response->method, $path, $response->status, $response->code)
         if defined $response->code;
 }
 
@@ -70,12 +73,12 @@ sub secret {
     return $text;
 }
 
-my $SECRET_NAMES = qr/^(?:password|new_password|code|refresh_token|access_token|id_token|backup_codes)$/;
+my $SECRET_NAMES = qr/^(?:password|new_password|code|mfa_code|secret|refresh_token|access_token|id_token|backup_codes)$/;
 
 # Sees every request and answer of this file's clients.
 sub watch {
     my ($data, $response) = @_;
-    record($response);
+    record($data, $response);
     for my $part (ref $data eq 'HASH' ? $data : (), ref $response->data eq 'HASH' ? $response->data : ()) {
         secret($_) for map { ref eq 'ARRAY' ? @$_ : ref() ? () : $_ } @{$part}{ grep { /$SECRET_NAMES/ } keys %$part };
     }

@@ -1,0 +1,200 @@
+// The start, and which page is shown: the part of the address behind "#/" names it.
+
+import * as api from "./api.js";
+import { add, announce, h, icon } from "./dom.js";
+import { proof } from "./proof.js";
+import * as state from "./state.js";
+import * as words from "./words.js";
+
+const { t } = words;
+
+// Page => the module that has it. A page is async (go) => ({title, body, lead}), or null when it went elsewhere.
+const VISITOR = { "sign-in": "sign-in", "second-factor": "sign-in", code: "sign-in", register: "register", confirm: "register", forgot: "recover", reset: "recover",
+    link: "recover", undo: "recover", return: "provider" };
+const MEMBER = { profile: "profile", contacts: "contacts", password: "password", "two-step": "two-step", email: "email", "login-phone": "login-phone", linked: "linked",
+    sessions: "sessions", history: "sessions", data: "data", proof: "proof-page" };
+const NAVIGATION = [["nav.you", ["profile", "contacts"]], ["nav.security", ["password", "two-step", "email", "login-phone", "linked"]],
+    ["nav.activity", ["sessions", "history"]], ["nav.data", ["data"]]];
+const notices = [];
+let shown = 0;
+
+const pageName = () => (location.hash.startsWith("#/") ? location.hash.slice(2).split("?")[0] : "");
+
+// Goes to a page; replace: "back" does not lead to the present one again.
+function go(name, { replace } = {}) {
+    if (pageName() === name) return render();
+    if (replace) {
+        history.replaceState(null, "", `#/${name}`);
+        return render();
+    }
+    location.hash = `#/${name}`;
+}
+
+// ---- the address: what mails and guards put there is taken out of it at once
+
+function readAddress() {
+    const link = /^#(reset|undo)=(.+)$/.exec(location.hash);
+    const query = new URLSearchParams(location.search);
+    const target = sameOrigin(query.get("return_to"));
+    if (target) state.keep("return", { to: target, need: query.get("need") || "" });
+    if (link) state.keep("link", { kind: link[1], token: decodeURIComponent(link[2]) });
+    const back = query.get("state") && { code: query.get("code"), error: query.get("error"), state: query.get("state"), iss: query.get("iss") };
+    if (back) state.keep("callback", back);
+    const page = link ? { reset: "link", undo: "undo" }[link[1]] : back ? "return" : pageName();
+    history.replaceState(null, "", location.pathname + (page ? `#/${page}` : ""));
+}
+
+// An address to return to, if it is of this very server.
+function sameOrigin(text) {
+    if (!text || !/^(\/(?![/\\])|https?:\/\/)/.test(text)) return null;
+    try {
+        const url = new URL(text, location.origin);
+        return url.origin === location.origin ? url.href : null;
+    } catch {
+        return null;
+    }
+}
+
+// After a login: back to where a guard sent the reader from, or to the first page.
+async function arrive() {
+    state.setMember(await api.get("members/me"));
+    const target = state.kept("return");
+    const next = state.kept("after") || {};
+    if (target && !next.page) return leaveFor(target);
+    state.forget("after");
+    return go(next.page || "profile", { replace: true });
+}
+
+function leaveFor(target) {
+    if (target.need && !target.proved) return go("proof", { replace: true });
+    state.forget("return");
+    location.replace(target.to);
+}
+
+function proved() {
+    const target = state.kept("return");
+    return target ? leaveFor({ ...target, proved: true }) : go("profile", { replace: true });
+}
+
+// ---- the frame around a page
+
+function languageSwitch() {
+    const others = state.settings.languages.filter(name => name !== words.currentLanguage());
+    return others.map(name => h("button", { type: "button", class: "language", lang: name, onclick: () => switchLanguage(name) }, words.LANGUAGES[name]));
+}
+
+async function switchLanguage(name) {
+    const typed = [...document.querySelectorAll("#main input:not([type=password]):not([type=checkbox])")].map(one => [one.name, one.value]);
+    words.rememberLanguage(name);
+    await words.loadTexts(name, state.settings.texts);
+    await render();
+    for (const [field, value] of typed) {
+        const input = document.querySelector(`#main input[name="${CSS.escape(field)}"]`);
+        if (input && value) input.value = value;
+    }
+    document.querySelector(".language")?.focus();
+}
+
+function brand() {
+    const name = state.settings.name || t("portal.name");
+    return h("a", { href: state.me ? "#/profile" : "#/sign-in", class: "brand" },
+        h("img", { src: state.settings.logo, alt: "", width: 32, height: 32, onerror: event => event.target.remove() }), h("span", null, name));
+}
+
+function memberHeader() {
+    return h("header", { class: "top" }, brand(), h("div", { class: "top-end" }, languageSwitch(),
+        h("button", { type: "button", class: "quiet-link", onclick: signOut }, icon("out"), h("span", null, t("sign_out")))));
+}
+
+function navigation(current) {
+    const toggle = h("button", { type: "button", class: "menu-toggle", "aria-expanded": "false", "aria-controls": "menu", onclick() {
+        const open = toggle.getAttribute("aria-expanded") !== "true";
+        toggle.setAttribute("aria-expanded", String(open));
+    } }, icon("more"), h("span", null, t("nav.menu")), h("span", { class: "menu-current" }, t(`nav.${current}`)));
+    const lists = NAVIGATION.map(([heading, pages]) => h("div", { class: "nav-group" }, h("h2", null, t(heading)), h("ul", null, pages
+        .filter(page => page !== "login-phone" || state.settings.loginPhone)
+        .filter(page => page !== "linked" || state.settings.providers.length)
+        .map(page => h("li", null, h("a", { href: `#/${page}`, "aria-current": page === current ? "page" : null }, icon(page), t(`nav.${page}`)))))));
+    return h("nav", { class: "side", "aria-label": t("nav.label") }, toggle, h("div", { id: "menu", class: "menu" }, lists));
+}
+
+function frame(name, page) {
+    const heading = h("h1", { tabindex: "-1" }, page.title);
+    const main = h("main", { id: "main", class: name in MEMBER && name !== "proof" ? "content" : "card" }, heading,
+        page.lead && h("p", { class: "lead" }, page.lead), page.body);
+    const notes = notices.map(text => h("p", { class: "notice warning" }, text));
+    const skip = h("a", { href: "#main", class: "skip", onclick: event => {
+        event.preventDefault();
+        heading.focus();
+    } }, t("skip"));
+    const footer = h("footer", { class: "foot" }, state.settings.help && h("a", { href: state.settings.help }, t("help")));
+    return name in MEMBER && name !== "proof"
+        ? [skip, memberHeader(), notes, h("div", { class: "columns" }, navigation(name), main), footer]
+        : [skip, h("header", { class: "top visitor" }, brand(), h("div", { class: "top-end" }, languageSwitch())), notes, main, footer];
+}
+
+async function signOut() {
+    const left = await api.post("auth/logout", undefined, { quiet: true }).then(() => true, refusal => refusal.reason !== "network");
+    if (!left) return announce(t("reason.network"));
+    state.setMember(null);
+    state.forget("return", "after", "login", "registration", "recovery");
+    await go("sign-in", { replace: true });
+    announce(t("signed_out"));
+}
+
+// ---- the page
+
+async function render() {
+    const turn = ++shown;
+    let name = pageName();
+    if (!(name in VISITOR) && !(name in MEMBER)) name = state.me ? "profile" : "sign-in";
+    if (name in MEMBER && !state.me) {
+        state.keep("after", { page: name });
+        return go("sign-in", { replace: true });
+    }
+    if (state.me && ["sign-in", "second-factor", "code", "register", "confirm"].includes(name)) return arrive();
+    const module = await import(`./pages/${VISITOR[name] || MEMBER[name]}.js`);
+    let page;
+    try {
+        page = await module[name.replace(/-(\w)/g, (all, letter) => letter.toUpperCase()).replace("return", "callback")]({ go, arrive, proved, again: render });
+    } catch (refusal) {
+        if (!(refusal instanceof api.Refusal)) throw refusal;
+        page = await failed(name, refusal);
+    }
+    if (turn !== shown || !page) return;
+    document.title = `${page.title} - ${state.settings.name || t("portal.name")}`;
+    const portal = document.getElementById("portal");
+    const first = !portal.querySelector("h1[tabindex]");
+    portal.replaceChildren();
+    add(portal, frame(name, page));
+    if (!first) {
+        scrollTo(0, 0);
+        portal.querySelector("h1").focus({ preventScroll: true });
+    }
+}
+
+// A page whose data could not be had: says why, and offers to try again.
+async function failed(name, refusal) {
+    const { wordsOf } = await import("./form.js");
+    return { title: t(`nav.${name}`), body: [h("p", { class: "notice warning", role: "alert" }, wordsOf(refusal)),
+        h("div", { class: "actions" }, h("button", { type: "button", class: "button", onclick: render }, t("again")))] };
+}
+
+async function start() {
+    if (!await state.loadSettings()) notices.push("settings");
+    api.configure({ api: state.settings.api, ...state.settings.xsrf });
+    api.proveBy((kind, refusal) => proof(kind, refusal, { go }));
+    const broken = await words.loadTexts(words.chooseLanguage(state.settings.languages), state.settings.texts);
+    if (broken) notices.push(broken);
+    notices.forEach((file, i) => { notices[i] = t("broken_file", { file: file === "settings" ? "portal.json" : file }); });
+    readAddress();
+    try {
+        state.setMember(await api.get("members/me", { quiet: true }));
+    } catch { /* nobody is signed in, or it cannot be told: signing in tells why */ }
+    addEventListener("hashchange", render);
+    addEventListener("offline", () => announce(t("offline")));
+    addEventListener("online", () => announce(t("online")));
+    await (state.me && !pageName() && state.kept("return") ? arrive() : render());
+}
+
+start();

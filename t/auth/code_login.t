@@ -1,0 +1,122 @@
+# Logins by a mailed code: for tenants that allow it, once, for the address it was sent to, with the second factor as ever.
+use strict;
+use warnings;
+use CloudEP::Jwt;
+use CloudEP::Test;
+use CloudEP::Totp;
+
+my $start = '/api/v1/auth/login/code/start';
+my $path = '/api/v1/auth/login/code';
+my $server = own_server(values => { CloudEPCodeCooldown => 0 })->start;
+my $client = client(server => $server);
+my ($tenant, $closed) = map { tenant(server => $server) } 1 .. 2;
+$server->ctl(qw(tenant set --code-login on --slug), $tenant->{slug});
+my $member = register_member(tenant => $tenant);
+my %mails = ($member->{email} => 1);
+
+sub start { my ($email, %fields) = @_; return $client->post($start, { tenant_slug => $tenant->{slug}, email => $email, %fields }) }
+
+# A challenge and its code for a member.
+sub ask {
+    my ($who) = @_;
+    my $data = outcome(start($who->{email}), 200, 102000, 'a code is sent')->data;
+    return ($data->{challenge_id}, secret($server->mail_code($who->{email}, ++($mails{ $who->{email} } //= 1))));
+}
+
+sub try {
+    my ($challenge, $code, %fields) = @_;
+    return $client->post($path, { tenant_slug => $tenant->{slug}, challenge_id => $challenge, code => $code, %fields });
+}
+
+sub wrong { return $_[0] =~ tr/0-9/1-90/r }
+sub reason { return $_[0]->json->{reason} }
+
+# ---- who may
+
+outcome($client->post($start, {}), 400, 10104000, 'fields are needed');
+outcome($client->post($path, {}), 400, 10104000, 'at both');
+my $elsewhere = register_member(tenant => $closed);
+is(reason(outcome(start($elsewhere->{email}, tenant_slug => $closed->{slug}), 403, 28505000, 'a tenant that did not turn it on')),
+    'code_login_closed', 'says so');
+is(reason(outcome(start(fresh_email(), tenant_slug => $closed->{slug}), 403, 28505000, 'to anybody')), 'code_login_closed',
+    'alike');
+outcome(start(fresh_email(), tenant_slug => 'no-such-tenant'), 404, 29301000, 'no such tenant');
+outcome(start(fresh_email()), 404, 29301000, 'nobody of that address');
+my ($pending, $applicant) = register(client => $client, tenant => $tenant);
+outcome(start($applicant->{email}), 404, 29301000, 'nobody who has not confirmed it');
+
+# ---- a login
+
+my ($challenge, $code) = ask($member);
+is(reason(outcome(try($challenge, wrong($code)), 403, 29505000, 'a wrong code')), 'code_wrong', 'is told as such');
+outcome(try($challenge, $code, tenant_slug => 'no-such-tenant'), 404, 29301000, 'no such tenant');
+outcome(try($challenge, $code, tenant_slug => $closed->{slug}), 403, 28505000, 'another tenant');
+outcome(try($pending->data->{challenge_id}, $code), 403, 28505000, 'a challenge for something else');
+outcome(try('A' x 22, $code), 404, 29301000, 'no such challenge');
+my $tokens = outcome(try($challenge, $code), 200, 102000, 'the right code')->data;
+is_deeply((CloudEP::Jwt::parts($tokens->{access_token}))[1]{amr}, ['otp'], 'logs in by it');
+is($client->with(token => $tokens->{access_token})->get('/api/v1/members/me')->data->{uid}, $member->{uid}, 'as the member');
+is($server->value("SELECT opened_with FROM cloudep.sessions WHERE uid = :'uid' ORDER BY created_at DESC LIMIT 1",
+        uid => $member->{uid}), 'otp', 'the session knows by what');
+outcome(try($challenge, $code), 404, 29301000, 'once');
+($challenge, $code) = ask($member);
+my @answers = $client->parallel((['POST', $path, { tenant_slug => $tenant->{slug}, challenge_id => $challenge, code => $code }]) x 64);
+is(scalar(grep { $_->status == 200 } @answers), 1, '64 logins by one code at once: one success');
+ok(!(grep { $_->status >= 500 } @answers), 'and no failure');
+($challenge, $code) = ask($member);
+outcome(try($challenge, wrong($code)), 403, 29505000, "guess $_") for 1 .. 4;
+try($challenge, wrong($code));
+is(reason(outcome(try($challenge, $code), 409, 29309000, 'after five the challenge is locked')), 'challenge_locked',
+    'and says so');
+
+# ---- what changes meanwhile
+
+my $mover = register_member(tenant => $tenant);
+($challenge, $code) = ask($mover);
+$server->psql("UPDATE cloudep.members SET email = 'new-' || email WHERE uid = :'uid'", uid => $mover->{uid});
+outcome(try($challenge, $code), 404, 29301000, 'the address is not the member\'s any more');
+my $leaver = register_member(tenant => $tenant);
+($challenge, $code) = ask($leaver);
+$server->psql("UPDATE cloudep.tenants SET code_login = false WHERE slug = :'slug'", slug => $tenant->{slug});
+outcome(try($challenge, $code), 403, 28505000, 'the tenant turned it off');
+$server->psql("UPDATE cloudep.tenants SET code_login = true, login = false WHERE slug = :'slug'", slug => $tenant->{slug});
+is(reason(outcome(try($challenge, $code), 403, 28505000, 'the tenant allows no login')), 'tenant_closed', 'is told as such');
+$server->psql("UPDATE cloudep.tenants SET login = true WHERE slug = :'slug'", slug => $tenant->{slug});
+$server->psql("UPDATE cloudep.members SET status = 'suspended' WHERE uid = :'uid'", uid => $leaver->{uid});
+is(reason(outcome(try($challenge, $code), 403, 28505000, 'the member is suspended')), 'suspended', 'is told to who has the code');
+is(reason(outcome(start($leaver->{email}), 403, 28505000, 'and gets no other code')), 'suspended', 'while it is so');
+$server->psql("UPDATE cloudep.members SET status = 'active' WHERE uid = :'uid'", uid => $leaver->{uid});
+outcome(try($challenge, $code), 200, 102000, 'what was refused for these has cost no code');
+
+# ---- a second factor
+
+my $enrolled = totp_enroll(register_member(tenant => $tenant), $server);
+$mails{ $enrolled->{email} } = 2;
+($challenge, $code) = ask($enrolled);
+my $asked = outcome(try($challenge, $code), 200, 102000, 'of a member with TOTP the code is half of it')->data;
+ok($asked->{mfa_required} && !$asked->{access_token}, 'the second factor is asked for');
+$tokens = outcome($client->post('/api/v1/auth/login/mfa', { tenant_slug => $tenant->{slug},
+            challenge_id => $asked->{mfa_challenge_id}, code => totp_code($enrolled->{totp}) }), 200, 102000, 'and then it is whole')->data;
+is_deeply((CloudEP::Jwt::parts($tokens->{access_token}))[1]{amr}, [qw(otp mfa)], 'both are in the token');
+
+# ---- how often
+
+my $often = own_server(pg => $server->pg, values => { CloudEPCodeCooldown => 60 })->start;
+my $eager = register_member(tenant => { %$tenant, server => $server });
+my @sent = client(server => $often)->parallel((['POST', $start, { tenant_slug => $tenant->{slug}, email => $eager->{email} }]) x 16);
+is(scalar(grep { $_->status == 200 } @sent), 1, 'of 16 starts at once one sends a code');
+is(scalar(grep { $_->status == 429 && $_->code == 28604000 } @sent), 15, 'the others have to wait');
+
+# ---- concealed accounts
+
+my $concealing = own_server(pg => $server->pg, values => { CloudEPCodeCooldown => 0, CloudEPConcealAccounts => 'On' })->start;
+my $outsider = client(server => $concealing);
+my @starts = map { $outsider->post($start, { tenant_slug => $tenant->{slug}, email => $_ }) } $eager->{email}, fresh_email();
+outcome($_, 200, 102000, 'somebody and nobody') for @starts;
+my @shapes = map { my $data = $_->data; join ' ', map { "$_=" . ($data->{$_} =~ s/[\w-]{22}/ID/r) } sort keys %$data } @starts;
+is($shapes[0], $shapes[1], 'get the same answer');
+my @guesses = map { my $id = $_->data->{challenge_id};
+    [map { $outsider->post($path, { tenant_slug => $tenant->{slug}, challenge_id => $id, code => '000000' })->code } 1 .. 6] } @starts;
+is_deeply($guesses[1], $guesses[0], 'and the same to every guess');
+
+finish();
