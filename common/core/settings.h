@@ -146,6 +146,8 @@
     SECONDS(social_lifetime, "CloudEPSocialLifetime", 600, 10, 3600, "Time to log in at a social provider")            \
     NUMBER(social_starts_per_address, "CloudEPSocialStartsPerAddress", 1000, 0, 1000000,                               \
            "Social logins an hour that one client address may begin in a tenant; 0: no limit")                         \
+    NUMBER(passkey_starts_per_address, "CloudEPPasskeyStartsPerAddress", 1000, 0, 1000000,                             \
+           "Passkey logins and registrations an hour that one client address may begin in a tenant; 0: no limit")      \
     FLAG(social_binding, "CloudEPSocialBinding", 1,                                                                    \
          "Off: who comes back from a social provider need not be who went there; open to login CSRF")                  \
     TEXT(                                                                                                              \
@@ -155,8 +157,6 @@
          "Origins of that domain whose pages may use passkeys; default: https:// and the domain")                      \
     LIST(passkey_related_origins, "CloudEPPasskeyRelatedOrigin",                                                       \
          "Origins of other domains whose pages may use them; told at /.well-known/webauthn")                           \
-    NUMBER(passkey_starts_per_address, "CloudEPPasskeyStartsPerAddress", 1000, 0, 1000000,                             \
-           "Passkey logins and registrations an hour that one client address may begin in a tenant; 0: no limit")      \
     TEXT(exchange_issuer, "CloudEPExchangeIssuer", NULL, "Issuer of the id_tokens that token/exchange takes")          \
     TEXT(exchange_audience, "CloudEPExchangeAudience", NULL, "Client id that those id_tokens must be for")             \
     LIST(exchange_parties, "CloudEPExchangeAuthorizedParty",                                                           \
