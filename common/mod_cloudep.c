@@ -18,6 +18,7 @@
 #include "base/text/icu.h"
 #include "base/version.h"
 #include "core/account_url.h"
+#include "core/breached.h"
 #include "core/ca_file.h"
 #include "core/check.h"
 #include "core/config.h"
@@ -137,6 +138,7 @@ static const cloudep_part_t parts[] = {
     {"identity provider", "CloudEPIdentityProvider", CLOUDEP_NEEDS_PROVIDER, find_provider, has_provider},
     {"ZITADEL", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_zitadel_prepare,
      .child_init = cloudep_zitadel_child_init},
+    {"breached passwords", .prepare = cloudep_breached_prepare},
     {"account pages", .prepare = cloudep_account_url_prepare},
     {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, cloudep_outbox_prepare, cloudep_outbox_has_mail,
      .check = cloudep_outbox_check_mail},
@@ -305,7 +307,7 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     }
     /* 3. A dry run has no restart behind it. */
     if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
-        cloudep_kept_commit(pconf, main_server->process->pool);
+        cloudep_kept_commit(pconf, apr_pool_parent_get(pconf));
     }
     return OK;
 }

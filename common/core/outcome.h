@@ -109,8 +109,10 @@
     REASON(ACCOUNT_UNKNOWN, "account_unknown")                                                                         \
     REASON(PASSWORD_WRONG, "password_wrong")                                                                           \
     REASON(PASSWORD_ELSEWHERE, "password_elsewhere")                                                                   \
-    REASON(SESSION_UNKNOWN, "session_unknown")                                                                         \
-    REASON(LAST_WAY_IN, "last_way_in")
+    REASON(LAST_WAY_IN, "last_way_in")                                                                                 \
+    REASON(ACCOUNT_LINKED, "account_linked")                                                                           \
+    REASON(ACCOUNT_NOT_LINKED, "account_not_linked")                                                                   \
+    REASON(SESSION_UNKNOWN, "session_unknown")
 
 #define CLOUDEP_REASON_NAME(name, word) CLOUDEP_##name,
 typedef enum { CLOUDEP_REASONS(CLOUDEP_REASON_NAME) CLOUDEP_REASON_COUNT } cloudep_reason_e;

@@ -99,6 +99,8 @@
     NUMBER(password_queue, "CloudEPPasswordQueue", 0, 0, 10000,                                                        \
            "Requests that may wait for their turn to hash; those beyond get 503; 0: a quarter of a child's threads")   \
     NUMBER(password_wait, "CloudEPPasswordWait", 500, 1, 60000, "Milliseconds they wait at most")                      \
+    FILENAME(breached_passwords, "CloudEPBreachedPasswords",                                                           \
+             "File of passwords from data breaches, which nobody may choose (cloudepctl breached import)")             \
     TEXT(zitadel_url, "CloudEPZitadelURL", NULL, "ZITADEL's public https URL, which is its issuer")                    \
     FILENAME(zitadel_token_file, "CloudEPZitadelTokenFile",                                                            \
              "File with a personal access token of the service account")                                               \
@@ -208,6 +210,7 @@ typedef struct cloudep_runtime_t {
     struct cloudep_oidc_t *oidc;                       /* OpenID providers; NULL: none is configured */
     struct cloudep_zitadel_t *zitadel;                 /* NULL: not configured; calls are made in the child */
     struct cloudep_hasher_t *hasher;                   /* made in the child */
+    const struct cloudep_breached_t *breached;         /* NULL: not configured */
     struct cloudep_token_cache_t *tokens;
     struct cloudep_activity_t *activity; /* sessions whose idle life goes on; NULL: no database; made in the child */
     struct cloudep_checker_t *checker;   /* whether sessions live, for guarded Locations */

@@ -21,6 +21,7 @@
 #define CLOUDEP_OPENED_EXCHANGE "exchange" /* an id_token that names the member by our own uid */
 #define CLOUDEP_OPENED_IDENTITY "identity:"
 #define CLOUDEP_OPENED_PASSKEY "passkey:"
+#define CLOUDEP_OPENED_LOGIN_PHONE "login_phone" /* a code sent to the login phone */
 
 /* clang-format off */
 

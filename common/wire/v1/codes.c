@@ -209,10 +209,14 @@ static const row_t rows[] = {
     [CLOUDEP_PASSWORD_ELSEWHERE] = {403, AUTH, 505, 0, {
         "the account logs in at another provider, its password cannot be reset here",
         "此帳號屬於其他身分供應商,密碼不由我們管理"}},
-    [CLOUDEP_SESSION_UNKNOWN] = {404, MEMBER, 301, 0, {
-        "no such session, or it is over", "沒有這個 session,或它已結束"}},
     [CLOUDEP_LAST_WAY_IN] = {409, MEMBER, 309, 0, {
         "this is the last way to log in: add another one first", "這是最後一種登入方式:請先新增另一種"}},
+    [CLOUDEP_ACCOUNT_LINKED] = {409, MEMBER, 303, 0, {
+        "that account is linked already", "該帳號已連結"}},
+    [CLOUDEP_ACCOUNT_NOT_LINKED] = {404, MEMBER, 301, 0, {
+        "no such linked account", "沒有這個連結的帳號"}},
+    [CLOUDEP_SESSION_UNKNOWN] = {404, MEMBER, 301, 0, {
+        "no such session, or it is over", "沒有這個 session,或它已結束"}},
 };
 /* clang-format on */
 
@@ -232,6 +236,12 @@ typedef struct exception_t {
 static const exception_t exceptions[] = {
     {"members.", CLOUDEP_FIELD_MISSING, .scope = MEMBER},
     {"members.me.password", CLOUDEP_PASSWORD_ELSEWHERE, .scope = MEMBER},
+    {"members.me.email.confirm", CLOUDEP_EMAIL_TAKEN, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_PROVIDER_NOT_CONFIGURED, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_TOO_MANY_STARTS, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_STATE_INVALID, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_AUTHORIZATION_INVALID, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_LOGIN_LOST, .scope = MEMBER},
     {"members.me.password", CLOUDEP_LOGIN_REFUSED, .scope = MEMBER},
     /* Nobody is let in: whoever logs in begins again. */
     {"auth.login", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_CREDENTIALS_WRONG, .messages = {
