@@ -82,8 +82,6 @@
     MESSAGE(1304, "notice")                                                                                            \
     MESSAGE(1305, "crit")                                                                                              \
     MESSAGE(1306, "warning")                                                                                           \
-    MESSAGE(1340, "warning")                                                                                           \
-    MESSAGE(1341, "err")                                                                                               \
     MESSAGE(1360, "warning")                                                                                           \
     MESSAGE(1361, "warning")                                                                                           \
     MESSAGE(1380, "info")                                                                                              \

@@ -139,7 +139,7 @@ static cloudep_outcome_t change(cloudep_context_t *ctx, const cloudep_principal_
                                      .email = challenge->spec.target,
                                      .generation = state->member->generation,
                                      .session_id = who->session_id};
-    const cloudep_message_t *notice;
+    const cloudep_message_t *notice = NULL;
     cloudep_outcome_t outcome = prepare(ctx, who, state, &change, &notice);
 
     if (cloudep_failed(outcome) || cloudep_failed(outcome = cloudep_consume_challenge(ctx, challenge))) {

@@ -20,7 +20,7 @@ my $server = own_server(values => { CloudEPIssuer => server()->url, CloudEPSessi
         location('/plain', @GUARD, 'Require valid-user'),
         location('/open'),
         location('/both', @GUARD, '<RequireAny>', 'Require cloudep-attribute tier basic', 'Require cloudep-attribute limit 5', '</RequireAny>'),
-        '<Location /inner>', @GUARD, 'Require valid-user', 'RewriteEngine On', 'RewriteRule .* /both/ [PT]', '</Location>',
+        '<Location /inner>', @GUARD, 'Require valid-user', 'ErrorDocument 404 /tell/', '</Location>',
 ])->start;
 
 sub as { my ($who) = @_; return client(server => $server, watch => undef, token => $who ? $who->{access} : undef) }
@@ -34,6 +34,8 @@ sub arrives {
     push @{ $got{ lc $1 } }, $2 while $head =~ /^([^\s:]+): (.*?)\r$/mg;
     return \%got;
 }
+
+expect_log(qr/AH01631: user [0-9a-f-]+: authorization failure/);
 
 # ---- who passes
 is(status($member, "/$_/"), 200, "$_ passes") for qw(pro five beta a both);
@@ -49,6 +51,8 @@ is_deeply({ map { $_ => $told->{"x-$_"} } qw(tier limit beta tags plan gone empt
 is_deeply([map { arrives(undef, $_, 'X-Tier: pro')->{'x-tier'} } '/open/'], [undef], 'nor where nothing is guarded');
 is(arrives($member, '/plain/', 'X-Tier: pro')->{'x-tier'}, undef, 'nor where no attribute is named');
 is_deeply(arrives($member, '/tell/', 'Connection: X-Tier')->{'x-tier'}, ['pro'], 'and a client cannot have it dropped');
+
+is_deeply(arrives($member, '/inner/')->{'x-limit'}, ['5'], 'also where a place that names none leads there');
 
 # ---- at once, although CloudEPSessionCache may remember the session
 is(status($member, '/plain/'), 200, 'the session is remembered');
