@@ -233,6 +233,9 @@ cloudep_outcome_t cloudep_remove_passkey(cloudep_context_t *ctx, const cloudep_p
     if (rv == CLOUDEP_EREFUSED) {
         return cloudep_refuse(CLOUDEP_LAST_WAY_IN);
     }
+    if (rv == CLOUDEP_ECHANGED) {
+        return cloudep_refuse(CLOUDEP_SUBJECT_GONE);
+    }
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "removing the passkey");
     }

@@ -10,7 +10,7 @@
 static const cloudep_column_t columns[] = {CLOUDEP_PASSKEY_COLUMNS(PASSKEY, PASSKEY, "")};
 static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_passkey_t, columns);
 
-enum { LIST, ANY, HANDLE, NEW_HANDLE, FIND, ADD, RENAME, LOCK, REMOVE, LOGIN, STEP_UP };
+enum { LIST, ANY, HANDLE, NEW_HANDLE, FIND, ADD, RENAME, REMOVE, LOGIN, STEP_UP };
 
 /* clang-format off */
 
@@ -117,16 +117,7 @@ static const cloudep_statement_t statements[] = {
             " RETURNING id",
         .repeatable = 1,
     },
-    /* What follows in the transaction sees what was committed while this one waited. */
-    [LOCK] = {
-        .label = "passkey_lock",
-        .sql =
-            "SELECT uid"
-            " FROM cloudep.members"
-            " WHERE tenant_id = %s::uuid"
-            "   AND uid = %s::uuid"
-            " FOR NO KEY UPDATE",
-    },
+    /* After cloudep_lock_member(). */
     [REMOVE] = {
         .label = "passkey_remove",
         .sql =
@@ -139,10 +130,11 @@ static const cloudep_statement_t statements[] = {
             "), member AS ("
             "  UPDATE cloudep.members AS member"
             "  SET ways_in = member.ways_in - 1, " CLOUDEP_SQL_RAISE("member")
-            "  FROM passkey"
+            "  FROM passkey, cloudep.tenants AS tenant"
             "  WHERE member.tenant_id = passkey.tenant_id"
             "    AND member.uid = passkey.uid"
-            "    AND member.ways_in > 1"
+            "    AND tenant.id = passkey.tenant_id"
+            "    AND " CLOUDEP_SQL_WAYS_IN("member", "tenant") " > 1"
             "  RETURNING member.tenant_id, member.uid, passkey.id"
             "), removed AS ("
             "  DELETE FROM cloudep.passkeys AS passkey"
@@ -289,14 +281,14 @@ apr_status_t cloudep_passkey_remove(cloudep_db_t *db, apr_pool_t *p, const char 
 {
     cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid, id);
     cloudep_step_t steps[] = {
-        {.st = &statements[LOCK], .args = CLOUDEP_ARGS(tenant_id, uid)},
+        {.st = cloudep_lock_member(), .args = CLOUDEP_ARGS(tenant_id, uid)},
         {.st = &statements[REMOVE], .args = args},
     };
     apr_status_t rv;
 
     cloudep_message_args(args, notice);
     if ((rv = cloudep_db_transact(db, p, steps, 2)) != APR_SUCCESS) {
-        return rv;
+        return rv == APR_NOTFOUND ? CLOUDEP_ECHANGED : rv;
     }
     if (cloudep_cell_true(steps[1].rows, 0, REMOVED)) {
         return APR_SUCCESS;

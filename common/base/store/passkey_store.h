@@ -82,7 +82,8 @@ apr_status_t cloudep_passkey_rename(cloudep_db_t *db, apr_pool_t *p, const char 
 
 /**
  * Removes a passkey and ends the sessions that were opened with it; the notice goes out with it.
- * @return APR_NOTFOUND: the member has no such passkey; CLOUDEP_EREFUSED: it is the last way in; else as cloudep_db_run
+ * @return APR_NOTFOUND: the member has no such passkey; CLOUDEP_EREFUSED: it is the last way in; CLOUDEP_ECHANGED: the
+ *         member is not active any more; else as cloudep_db_run
  */
 apr_status_t cloudep_passkey_remove(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                     const char *id, const cloudep_message_t *notice);
