@@ -25,4 +25,8 @@ CREATE TABLE cloudep.passkeys (
 );
 CREATE INDEX passkeys_member ON cloudep.passkeys (tenant_id, uid);
 
+-- Adding one can be undone by the link in its notice.
+ALTER TABLE cloudep.links DROP CONSTRAINT links_undoes_check;
+ALTER TABLE cloudep.links ADD CONSTRAINT links_undoes_check CHECK (undoes IN ('totp', 'email', 'passkey'));
+
 GRANT SELECT, INSERT, UPDATE, DELETE ON cloudep.passkeys TO cloudep_app;

@@ -21,6 +21,7 @@
 #include "service/code.h"
 #include "service/freshness.h"
 #include "service/notice.h"
+#include "service/one_time_link.h"
 
 #define HANDLE_LEN 32 /* bytes */
 #define USUAL_NAME "Passkey"
@@ -105,20 +106,35 @@ static cloudep_outcome_t use_challenge(cloudep_context_t *ctx, const cloudep_pri
     return cloudep_consume_challenge(ctx, *challenge);
 }
 
+/* The notice, with the link that undoes the adding where there are pages for it. */
+static cloudep_outcome_t tell_of_adding(cloudep_context_t *ctx, const cloudep_principal_t *who, const char *name,
+                                        cloudep_new_link_t *undo, const cloudep_message_t **notice)
+{
+    const cloudep_tenant_t *tenant;
+    cloudep_outcome_t outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &tenant);
+
+    if (cloudep_failed(outcome) ||
+        cloudep_failed(outcome = cloudep_new_link(ctx, who->tenant_id, CLOUDEP_LINK_UNDO, undo))) {
+        return outcome;
+    }
+    return cloudep_notice_about(ctx, notice, tenant, who->member, undo->url ? "passkey_added_undo" : "passkey_added",
+                                name, undo->url);
+}
+
 static cloudep_outcome_t store(cloudep_context_t *ctx, const cloudep_principal_t *who, const char *generation,
                                const cloudep_passkey_t *passkey, const char **id)
 {
     const cloudep_message_t *notice;
-    const cloudep_tenant_t *tenant;
-    cloudep_outcome_t outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &tenant);
+    cloudep_new_link_t undo;
+    cloudep_outcome_t outcome = tell_of_adding(ctx, who, passkey->name, &undo, &notice);
     apr_status_t rv;
 
-    if (cloudep_failed(outcome) || cloudep_failed(outcome = cloudep_notice_about(ctx, &notice, tenant, who->member,
-                                                                                 "passkey_added", passkey->name))) {
+    if (cloudep_failed(outcome)) {
         return outcome;
     }
     /* 7.1 step 29 */
-    rv = cloudep_passkey_add(cloudep_database(ctx), ctx->p, id, who->tenant_id, who->uid, generation, passkey, notice);
+    rv = cloudep_passkey_add(cloudep_database(ctx), ctx->p, id, who->tenant_id, who->uid, generation, passkey,
+                             undo.digest, notice);
     if (rv == CLOUDEP_ECONFLICT) { /* 7.1 step 26 */
         return cloudep_refuse(CLOUDEP_PASSKEY_TAKEN);
     }
@@ -222,8 +238,8 @@ cloudep_outcome_t cloudep_remove_passkey(cloudep_context_t *ctx, const cloudep_p
     if (cloudep_failed(outcome = find(ctx, who, in->id, &passkey)) ||
         cloudep_failed(outcome = cloudep_require_fresh(ctx, who)) ||
         cloudep_failed(outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &tenant)) ||
-        cloudep_failed(outcome =
-                           cloudep_notice_about(ctx, &notice, tenant, who->member, "passkey_removed", passkey->name))) {
+        cloudep_failed(outcome = cloudep_notice_about(ctx, &notice, tenant, who->member, "passkey_removed",
+                                                      passkey->name, NULL))) {
         return outcome;
     }
     rv = cloudep_passkey_remove(cloudep_database(ctx), ctx->p, who->tenant_id, who->uid, passkey->id, notice);

@@ -289,7 +289,7 @@ static cloudep_outcome_t judge_counter(cloudep_context_t *ctx, const cloudep_web
     const int told = assertion->counter_went_back &&
                      (!passkey->backup_eligible || (apr_int64_t)assertion->sign_count < passkey->sign_count);
     cloudep_outcome_t outcome = cloudep_notice_about(ctx, &proof->notice, proof->owner.tenant, proof->owner.member,
-                                                     told ? "passkey_copied" : NULL, passkey->name);
+                                                     told ? "passkey_copied" : NULL, passkey->name, NULL);
 
     if (cloudep_failed(outcome) || !told) {
         return outcome;

@@ -3,12 +3,19 @@
  */
 #include "base/store/passkey_store.h"
 
+#include "base/store/link_store.h"
 #include "base/store/sql.h"
 #include "base/store/statements.h"
 
 #define PASSKEY(kind, name, sql) CLOUDEP_COLUMN(cloudep_passkey_t, kind, name)
 static const cloudep_column_t columns[] = {CLOUDEP_PASSKEY_COLUMNS(PASSKEY, PASSKEY, "")};
 static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_passkey_t, columns);
+
+#define TOLD(kind, name) CLOUDEP_COLUMN(cloudep_passkey_t, kind, name)
+static const cloudep_column_t told_columns[] = {
+    TOLD(TEXT, id) TOLD(TEXT, name) TOLD(TEXT, aaguid) TOLD(LIST, transports) TOLD(BOOLEAN, backup_eligible)
+        TOLD(BOOLEAN, backed_up) TOLD(NUMBER, created_at) TOLD(NUMBER, last_used_at)};
+const cloudep_record_t cloudep_passkey_told_record = CLOUDEP_RECORD(cloudep_passkey_t, told_columns);
 
 enum { LIST, ANY, HANDLE, NEW_HANDLE, FIND, ADD, RENAME, REMOVE, LOGIN, STEP_UP };
 
@@ -25,7 +32,12 @@ enum { LIST, ANY, HANDLE, NEW_HANDLE, FIND, ADD, RENAME, REMOVE, LOGIN, STEP_UP 
     " WHERE passkey.tenant_id = " member ".tenant_id" \
     "   AND passkey.uid = " member ".uid" \
     "   AND passkey.id = given.id" \
-    " RETURNING passkey.tenant_id, passkey.uid, " member ".generation"
+    " RETURNING passkey.tenant_id, passkey.uid, passkey.created_at, " member ".generation"
+
+/* The link that undoes the adding of the passkey that was used. */
+#define UNDOES_USED \
+    "link.undoes = '" CLOUDEP_UNDOES_PASSKEY "'" \
+    "   AND link.undoes_at = (SELECT created_at FROM used)"
 
 static const cloudep_statement_t statements[] = {
     [LIST] = {
@@ -102,7 +114,13 @@ static const cloudep_statement_t statements[] = {
             "  SELECT member.tenant_id, member.uid, %s, %s, %s::integer, %s::bigint, %s::boolean, %s::boolean,"
             "         %s::text[], %s::uuid, %s"
             "  FROM member"
-            "  RETURNING tenant_id, uid, id"
+            "  RETURNING tenant_id, uid, id, created_at"
+            "), undo AS ("
+            "  INSERT INTO cloudep.links (tenant_id, uid, digest, kind, undoes, undoes_at, expires_at)"
+            "  SELECT added.tenant_id, added.uid, link.digest,"
+            "         '" CLOUDEP_LINK_UNDO "', '" CLOUDEP_UNDOES_PASSKEY "', added.created_at, now() + link.lifetime"
+            "  FROM added, (SELECT %s::text AS digest, %s::interval AS lifetime) AS link"
+            "  WHERE link.digest IS NOT NULL"
             "), mail AS (" CLOUDEP_SQL_ENQUEUE("added") ")"
             " SELECT id FROM added",
     },
@@ -162,7 +180,8 @@ static const cloudep_statement_t statements[] = {
             "), member AS (" CLOUDEP_SQL_OF_GENERATION("active")
             "), used AS (" USE("member")
             "), mail AS (" CLOUDEP_SQL_ENQUEUE("used")
-            "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("used") ")"
+            "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("used")
+            "), spent AS (" CLOUDEP_SQL_SPEND_UNDO("opened", UNDOES_USED) ")"
             " SELECT EXISTS (SELECT FROM active), EXISTS (SELECT FROM used),"
             "        " CLOUDEP_SQL_SESSION("opened")
             " FROM (SELECT) AS always"
@@ -254,13 +273,13 @@ apr_status_t cloudep_passkey_find(cloudep_db_t *db, apr_pool_t *p, cloudep_passk
 
 apr_status_t cloudep_passkey_add(cloudep_db_t *db, apr_pool_t *p, const char **id, const char *tenant_id,
                                  const char *uid, const char *generation, const cloudep_passkey_t *passkey,
-                                 const cloudep_message_t *notice)
+                                 const char *undo, const cloudep_message_t *notice)
 {
-    cloudep_args_t *args =
-        CLOUDEP_ARGS(tenant_id, uid, generation, passkey->credential_id, passkey->spki,
-                     cloudep_arg_number(p, passkey->algorithm), cloudep_arg_number(p, passkey->sign_count),
-                     cloudep_arg_boolean(passkey->backup_eligible), cloudep_arg_boolean(passkey->backed_up),
-                     cloudep_arg_list(p, passkey->transports), passkey->aaguid, passkey->name);
+    cloudep_args_t *args = CLOUDEP_ARGS(
+        tenant_id, uid, generation, passkey->credential_id, passkey->spki, cloudep_arg_number(p, passkey->algorithm),
+        cloudep_arg_number(p, passkey->sign_count), cloudep_arg_boolean(passkey->backup_eligible),
+        cloudep_arg_boolean(passkey->backed_up), cloudep_arg_list(p, passkey->transports), passkey->aaguid,
+        passkey->name, undo, cloudep_arg_seconds(p, CLOUDEP_UNDO_LIFETIME));
     cloudep_rows_t *rows;
     apr_status_t rv;
 

@@ -32,6 +32,8 @@ typedef struct cloudep_passkey_t {
     CLOUDEP_PASSKEY_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
 } cloudep_passkey_t;
 
+extern const cloudep_record_t cloudep_passkey_told_record; /* what its member is told of one: no key, no counter */
+
 /* clang-format on */
 
 /* A passkey and whose it is. */
@@ -68,13 +70,14 @@ apr_status_t cloudep_passkey_find(cloudep_db_t *db, apr_pool_t *p, cloudep_passk
 /**
  * Adds a passkey to an active member whose credentials are still of that generation, with its notice. Of *passkey id,
  * created_at and last_used_at are not looked at.
- * @param id  what the API will call it
+ * @param id   what the API will call it
+ * @param undo digest of the link that undoes it, which the notice has; NULL: there is none
  * @return CLOUDEP_ECHANGED: of another generation, or not active; CLOUDEP_ECONFLICT: the tenant has one of that
  *         credential id; else as cloudep_db_run
  */
 apr_status_t cloudep_passkey_add(cloudep_db_t *db, apr_pool_t *p, const char **id, const char *tenant_id,
                                  const char *uid, const char *generation, const cloudep_passkey_t *passkey,
-                                 const cloudep_message_t *notice);
+                                 const char *undo, const cloudep_message_t *notice);
 
 /** @return APR_NOTFOUND: the member has no such passkey; else as cloudep_db_run */
 apr_status_t cloudep_passkey_rename(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
