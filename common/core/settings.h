@@ -30,6 +30,7 @@
            "Milliseconds to wait for a free connection before answering 503")                                          \
     NUMBER(statement_timeout, "CloudEPStatementTimeout", 5000, 100, 600000, "Milliseconds a statement may take")       \
     NUMBER(lock_timeout, "CloudEPLockTimeout", 2000, 10, 60000, "Milliseconds to wait for a row lock")                 \
+    LIST(tls_proxies, "CloudEPTLSProxy", "Proxies that end TLS, and whose X-Forwarded-Proto is believed")              \
     LIST(memcache_servers, "CloudEPMemcacheServer", "host:port of a memcached; repeat for several")                    \
     NUMBER(memcache_timeout, "CloudEPMemcacheTimeout", 1000, 10, 60000, "Milliseconds a memcached may take")           \
     FILENAME(signing_file, "CloudEPSigningKeys", "Key set that signs and verifies tokens (cloudepctl key)")            \
@@ -217,6 +218,9 @@ typedef struct cloudep_runtime_t {
     struct cloudep_slugs_t *slugs;
     const struct cloudep_passkey_domain_t *passkeys; /* NULL: not configured */
     int clock_compared;                              /* with the database's, in this child */
+    int schema_compared;                             /* with CLOUDEP_SCHEMA_VERSION, in this child */
+    const struct apr_array_header_t *tls_proxies;    /* of apr_ipsubnet_t *, see access/tls.h */
+    volatile apr_uint32_t told_in_the_clear;         /* in this child */
     const char *decoy;                               /* hash of a password that nobody knows */
 } cloudep_runtime_t;
 
