@@ -15,6 +15,7 @@
 #include "access/cookie.h"
 #include "access/mount.h"
 #include "access/place.h"
+#include "access/tls.h"
 #include "base/text/icu.h"
 #include "base/version.h"
 #include "core/account_url.h"
@@ -138,6 +139,7 @@ static const cloudep_part_t parts[] = {
     {"ZITADEL", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_zitadel_prepare,
      .child_init = cloudep_zitadel_child_init},
     {"breached passwords", .prepare = cloudep_breached_prepare},
+    {"TLS proxies", .prepare = cloudep_tls_prepare},
     {"account pages", .prepare = cloudep_account_url_prepare},
     {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, cloudep_outbox_prepare, cloudep_outbox_has_mail,
      .check = cloudep_outbox_check_mail},

@@ -86,6 +86,9 @@
     MESSAGE(1361, "warning")                                                                                           \
     MESSAGE(1380, "info")                                                                                              \
     MESSAGE(1381, "info")                                                                                              \
-    MESSAGE(1382, "err")
+    MESSAGE(1382, "err")                                                                                               \
+    MESSAGE(1460, "info, warning")                                                                                     \
+    MESSAGE(1461, "err")                                                                                               \
+    MESSAGE(1462, "warning")
 
 #endif

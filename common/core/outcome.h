@@ -39,6 +39,7 @@
     REASON(REFRESH_TOKEN_INVALID, "refresh_token_invalid")                                                             \
     REASON(XSRF_REQUIRED, "xsrf_required")                                                                             \
     REASON(CROSS_SITE, "cross_site")                                                                                   \
+    REASON(TLS_REQUIRED, "tls_required")                                                                               \
     REASON(IDENTITY_HEADERS_INVALID, "identity_headers_invalid")                                                       \
     REASON(MEMBER_INACTIVE, "member_inactive")                                                                         \
     REASON(SUBJECT_GONE, "subject_gone")                                                                               \

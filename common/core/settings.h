@@ -30,6 +30,7 @@
            "Milliseconds to wait for a free connection before answering 503")                                          \
     NUMBER(statement_timeout, "CloudEPStatementTimeout", 5000, 100, 600000, "Milliseconds a statement may take")       \
     NUMBER(lock_timeout, "CloudEPLockTimeout", 2000, 10, 60000, "Milliseconds to wait for a row lock")                 \
+    LIST(tls_proxies, "CloudEPTLSProxy", "Proxies that end TLS, and whose X-Forwarded-Proto is believed")              \
     LIST(memcache_servers, "CloudEPMemcacheServer", "host:port of a memcached; repeat for several")                    \
     NUMBER(memcache_timeout, "CloudEPMemcacheTimeout", 1000, 10, 60000, "Milliseconds a memcached may take")           \
     FILENAME(signing_file, "CloudEPSigningKeys", "Key set that signs and verifies tokens (cloudepctl key)")            \
@@ -206,8 +207,11 @@ typedef struct cloudep_runtime_t {
     struct cloudep_activity_t *activity; /* sessions whose idle life goes on; NULL: no database; made in the child */
     struct cloudep_checker_t *checker;   /* whether sessions live, for guarded Locations */
     struct cloudep_slugs_t *slugs;
-    int clock_compared; /* with the database's, in this child */
-    const char *decoy;  /* hash of a password that nobody knows */
+    int clock_compared;                           /* with the database's, in this child */
+    int schema_compared;                          /* with CLOUDEP_SCHEMA_VERSION, in this child */
+    const struct apr_array_header_t *tls_proxies; /* of apr_ipsubnet_t *, see access/tls.h */
+    volatile apr_uint32_t told_in_the_clear;      /* in this child */
+    const char *decoy;                            /* hash of a password that nobody knows */
 } cloudep_runtime_t;
 
 #define CLOUDEP_MEMBER_INT(member, ...) int member;

@@ -7,7 +7,7 @@ const OF_HTTP = new Set(['date', 'server', 'connection', 'keep-alive', 'content-
 const OF_EVERY_ANSWER = { 'cache-control': /^no-store$/, 'x-content-type-options': /^nosniff$/, 'x-request-id': /^[\w.-]+$/ };
 
 // What httpd refuses before an operation is asked; the introduction names them.
-const OF_HTTPD = new Set(['path_unknown', 'request_refused', 'access_refused']);
+const OF_HTTPD = new Set(['path_unknown', 'request_refused', 'access_refused', 'tls_required']);
 
 export class Judge {
   constructor(document, library) {

@@ -132,7 +132,7 @@ is(header($third->{refresh_token})->{alg}, 'ES256', 'it is signed');
 like(own_server(values => { CloudEPRefreshTokens => 'hmac' }, without => ['CloudEPSealingKeys'])->refuses_to_start // '',
     qr/CloudEPRefreshTokens hmac needs CloudEPSealingKeys/, 'hmac without them is refused at the start');
 like(own_server(values => { CloudEPRefreshTokens => 'opaque' })->refuses_to_start // '',
-    qr/CloudEPRefreshTokens must be hmac or signed/, 'and so is any other word');
+    qr/CloudEPRefreshTokens opaque: must be hmac or signed/, 'and so is any other word');
 
 expect_log(qr/oidc_/);
 finish();

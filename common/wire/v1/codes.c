@@ -70,6 +70,8 @@ static const row_t rows[] = {
         "the header of the XSRF token is missing or wrong: send the value of its cookie", "缺少 XSRF 標頭或其值不正確:請送出 XSRF cookie 的值"}},
     [CLOUDEP_CROSS_SITE] = {403, GATEWAY, 505, 1, {
         "the request was made by another site", "此請求由其他網站發出"}},
+    [CLOUDEP_TLS_REQUIRED] = {403, GATEWAY, 505, 2, {
+        "the request came without TLS: use https", "請求未經 TLS 傳送:請使用 https"}},
     [CLOUDEP_IDENTITY_HEADERS_INVALID] = {401, OWN, 501, 0, {
         "X-Tenant-ID and X-UID must be UUIDs", "X-Tenant-ID 與 X-UID 必須是 UUID"}},
     [CLOUDEP_MEMBER_INACTIVE] = {401, OWN, 501, 0, {
