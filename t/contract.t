@@ -30,7 +30,7 @@ my @planted = (
     ['a header that is missing', qr/header cache-control is missing/, %confirmed, headers => { %headers{ grep { $_ ne 'cache-control' } keys %headers } }],
     ['a media type', qr{media type text/html is not documented}, %confirmed, headers => { %headers, 'content-type' => 'text/html' }],
     ['a path below the prefixes', qr/the path is not documented/, %confirmed, path => '/api/v1/auth/nowhere'],
-    ['a request that should not have been taken', qr/the request was taken:  must have required property 'code'/, %confirmed,
+    ['a request that should not have been taken', qr/the request was taken: must have required property 'code'/, %confirmed,
         body => { %sent{qw(tenant_slug challenge_id)} }],
     ['a parameter', qr/the parameter x was taken/, %confirmed, query => 'x=1'],
 );

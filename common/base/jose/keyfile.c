@@ -169,8 +169,8 @@ apr_status_t cloudep_keyfile_load_text(const cloudep_jwks_t **out, char **text, 
     *out = NULL;
     *error = NULL;
     *text = NULL;
-    if ((rv = read_file(text, len, &info, pool, path, error)) != APR_SUCCESS
-        || (rv = parse_file(&set, &document, pool, path, *text, *len, info.protection, error)) != APR_SUCCESS) {
+    if ((rv = read_file(text, len, &info, pool, path, error)) != APR_SUCCESS ||
+        (rv = parse_file(&set, &document, pool, path, *text, *len, info.protection, error)) != APR_SUCCESS) {
         return rv;
     }
     return not_empty(out, set, pool, path, error);
