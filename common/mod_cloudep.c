@@ -301,7 +301,7 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     if (check_servers(main_server, ptemp) != OK) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (cloudep_check_handlers(ptemp, &error) != APR_SUCCESS) {
+    if (cloudep_check_locations(ptemp, &error) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main_server, CENO(1305) "%s", error);
         return HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -1,9 +1,11 @@
 /*
- * mod_cloudep_auth.c - /api/v1/auth and the public keys: handlers and the module record.
+ * mod_cloudep_auth.c - /api/v1/auth, the API style "account" and the public keys: handlers and the module record.
  */
 #include <httpd.h>
 #include <http_config.h>
 #include "core/start_checks.h"
+#include "access/mount.h"
+#include "account/operations.h"
 #include "jwks.h"
 #include "v1/operations.h"
 
@@ -15,9 +17,22 @@ static const cloudep_api_t v1 = {
     .cookie_operations = auth_cookie_operations,
 };
 
+/* Served by CloudEPServe only, which says where it is. */
+static const cloudep_api_t account = {
+    .handler = CLOUDEP_ACCOUNT_HANDLER,
+    .prefix = "/api/auth",
+    .style = &cloudep_account_style,
+    .operations = account_operations,
+};
+
 static int handler(request_rec *r)
 {
     return cloudep_serve(r, &v1);
+}
+
+static int account_handler(request_rec *r)
+{
+    return cloudep_serve(r, &account);
 }
 
 static void register_hooks(apr_pool_t *p)
@@ -25,6 +40,7 @@ static void register_hooks(apr_pool_t *p)
     cloudep_handler_register(p, v1.handler);
     cloudep_handler_register(p, "cloudep-jwks");
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(account_handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(jwks_handler, NULL, NULL, APR_HOOK_MIDDLE);
 }
 

@@ -50,6 +50,7 @@ static const message_t known[] = {
     {"totp_undone", CLOUDEP_CHANNEL_MAIL, notice_names},
     {CLOUDEP_TEMPLATE_TOTP_RESET, CLOUDEP_CHANNEL_MAIL, notice_names},
     {CLOUDEP_TEMPLATE_RESET_LINK, CLOUDEP_CHANNEL_MAIL, reset_names},
+    {CLOUDEP_TEMPLATE_FORGOT_LINK, CLOUDEP_CHANNEL_MAIL, reset_names},
     {"guesses_used_up", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"backup_codes_renewed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"backup_code_used", CLOUDEP_CHANNEL_MAIL, used_names},

@@ -534,7 +534,7 @@ static void test_totp(void)
     cloudep_session_t session = session_of(uid, "pwd otp mfa", CLOUDEP_MFA_TOTP);
     cloudep_session_t second = session_of(uid, "pwd mfa", CLOUDEP_MFA_BACKUP_CODE);
 
-    is_int(cloudep_totp_begin(db, p, tenant->id, uid, "sealed"), APR_SUCCESS, "an enrolment begins");
+    is_int(cloudep_totp_begin(db, p, tenant->id, uid, "sealed", NULL), APR_SUCCESS, "an enrolment begins");
     is_int(cloudep_totp_load(db, p, &totp, tenant->id, uid), APR_SUCCESS, "an enrolment under way is loaded");
     ok(!totp->secret && !totp->enrolled_at && totp->codes->nelts == 0, "an enrolment under way does not count yet");
     is_str(totp->pending_secret, "sealed", "the secret of an enrolment under way is pending");
@@ -542,7 +542,7 @@ static void test_totp(void)
            "an enrolment is confirmed");
     is_int(cloudep_totp_confirm(db, p, totp, &(cloudep_enrolment_t){2, ""}, "c1 c2", NULL, notice(uid)), APR_NOTFOUND,
            "an enrolment is confirmed once");
-    is_int(cloudep_totp_begin(db, p, tenant->id, uid, "other"), CLOUDEP_ECONFLICT,
+    is_int(cloudep_totp_begin(db, p, tenant->id, uid, "other", NULL), CLOUDEP_ECONFLICT,
            "no other enrolment begins beside one that counts");
     is_int(cloudep_totp_renew_codes(db, p, tenant->id, uid, "c3 c4 c5", notice(uid)), APR_SUCCESS,
            "backup codes are renewed");

@@ -157,11 +157,14 @@ static const cloudep_statement_t statements[] = {
         .label = "totp_begin",
         .sql =
             "INSERT INTO cloudep.totp AS totp"
-            " (tenant_id, uid, pending_secret, pending_expires_at)"
-            " VALUES (%s::uuid, %s::uuid, %s, now() + %s::interval)"
+            " (tenant_id, uid, pending_secret, pending_expires_at, pending_codes, pending_codes_of)"
+            " SELECT %s::uuid, %s::uuid, new.secret, now() + %s::interval, new.codes, new.secret"
+            " FROM (SELECT %s::text AS secret, %s::text AS codes) AS new"
             " ON CONFLICT (tenant_id, uid) DO UPDATE"
             " SET pending_secret = excluded.pending_secret,"
-            "     pending_expires_at = excluded.pending_expires_at"
+            "     pending_expires_at = excluded.pending_expires_at,"
+            "     pending_codes = excluded.pending_codes,"
+            "     pending_codes_of = excluded.pending_codes_of"
             " WHERE totp.enrolled_at IS NULL"
             " RETURNING uid",
         .repeatable = 1,
@@ -179,6 +182,8 @@ static const cloudep_statement_t statements[] = {
             "      last_step = proof.step,"
             "      pending_secret = NULL,"
             "      pending_expires_at = NULL,"
+            "      pending_codes = NULL,"
+            "      pending_codes_of = NULL,"
             "      backup_generation = totp.backup_generation + 1"
             "  FROM member, proof"
             "  WHERE totp.tenant_id = member.tenant_id"
@@ -288,11 +293,11 @@ apr_status_t cloudep_totp_load(cloudep_db_t *db, apr_pool_t *p, const cloudep_to
 }
 
 apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
-                                const char *secret)
+                                const char *secret, const char *codes)
 {
     const char *lifetime = cloudep_arg_seconds(p, CLOUDEP_TOTP_PENDING_LIFETIME);
     apr_status_t rv =
-        cloudep_db_run_one(db, p, NULL, &statements[BEGIN], CLOUDEP_ARGS(tenant_id, uid, secret, lifetime));
+        cloudep_db_run_one(db, p, NULL, &statements[BEGIN], CLOUDEP_ARGS(tenant_id, uid, lifetime, secret, codes));
 
     return rv == APR_NOTFOUND ? CLOUDEP_ECONFLICT : rv;
 }
