@@ -3,13 +3,13 @@
 use strict;
 use warnings;
 use CloudEP::Browser;
-use CloudEP::OIDC;
+use CloudEP::Npm;
 use CloudEP::Pages;
 use CloudEP::Process qw(slurp spew);
 use CloudEP::Test;
 use CloudEP::Totp;
 
-my $axe = slurp(CloudEP::OIDC::modules('browser') . '/node_modules/axe-core/axe.min.js');
+my $axe = slurp(CloudEP::Npm::folder('browser') . '/node_modules/axe-core/axe.min.js');
 my $tenant = tenant();
 my $server = own_server(portal => $tenant->{slug})->start;
 $tenant->{server} = $server;
