@@ -1,4 +1,4 @@
-// doc/openapi.yaml, looked up as a client of the API sees it: by method, path and status.
+// A document of doc/openapi*.yaml, looked up as a client of the API sees it: by method, path and status.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -13,7 +13,10 @@ export class Document {
   constructor(text, library) {
     this.root = library('yaml').parse(text);
     this.operations = [];
+    this.prefixes = new Set(); // below which it has every path
     for (const [path, item] of Object.entries(this.root.paths)) {
+      const [prefix] = path.match(/^\/api(\/v\d+)?\/\w+/) ?? [];
+      if (prefix) this.prefixes.add(prefix);
       const pattern = new RegExp(`^${path.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')}$`);
       for (const method of METHODS.filter((name) => item[name])) {
         this.operations.push({ path, pattern, method: method.toUpperCase(), ...item[method] });
@@ -31,6 +34,11 @@ export class Document {
       node = node.$ref.replace(/^#\//, '').split('/').reduce((place, name) => place[name], this.root);
     }
     return node;
+  }
+
+  // Whether every path like this one is to be in it.
+  covers(path) {
+    return [...this.prefixes].some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
   }
 
   // The operation of a request; HEAD is GET. { path: false }: the document has no such path. A path that has other methods
