@@ -119,11 +119,13 @@ $(BUILD)/mod_second_style.so: $(BUILD)/t/wire/second_style.o
 
 # What bench/run measures against, and what bench/overload sends.
 .PHONY: bench
-bench: $(BUILD)/mod_reference.so $(BUILD)/argon2_rate $(BUILD)/arrivals
+bench: $(BUILD)/mod_reference.so $(BUILD)/argon2_rate $(BUILD)/arrivals $(BUILD)/assertion_time
 $(BUILD)/mod_reference.so: $(BUILD)/bench/mod_reference.o
 	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^
 $(BUILD)/argon2_rate $(BUILD)/arrivals: $(BUILD)/%: $(BUILD)/bench/%.o
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2 -lpthread -lm
+$(BUILD)/assertion_time: $(BUILD)/bench/assertion_time.o $(ARCHIVE)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
 
 # The API as a page, where Perl's YAML::XS is there to read it.
 .PHONY: reference

@@ -73,12 +73,12 @@ defaults_are(\%shipped, 'httpd.conf.d');
 # ---- routes and outcomes
 
 my $api = YAML::XS::LoadFile('doc/openapi.yaml');
-my $KEYS = '/.well-known/jwks.json';    # a handler of its own, not in the route tables
+my %DOCUMENTS = map { $_ => 1 } qw(/.well-known/jwks.json /.well-known/webauthn);    # handlers of their own, not in the route tables
 
 my %served = map { ("$_->{method} $_->{prefix}$_->{path}" => $_) } described('operations');
 my @operations = map { my $path = $_; map { [uc, $path, $api->{paths}{$path}{$_}] } sort keys %{ $api->{paths}{$path} } }
     sort keys %{ $api->{paths} };
-same([map { "$_->[0] $_->[1]" } grep { $_->[1] ne $KEYS } @operations], [keys %served], 'doc/openapi.yaml has every operation and no other');
+same([map { "$_->[0] $_->[1]" } grep { !$DOCUMENTS{ $_->[1] } } @operations], [keys %served], 'doc/openapi.yaml has every operation and no other');
 
 # What an operation takes: "name" or "name!" when it is required. Of a body of two shapes, oneOf, " | " is between them.
 # An id in the path is no field.
@@ -90,10 +90,15 @@ sub takes {
     return join ' | ', map { names(@parameters, properties(resolve($_))) } @{ $schema->{oneOf} // [$schema] };
 }
 
+# The members of a schema as fields have them: "object.name" for those of an object.
 sub properties {
-    my ($schema) = @_;
-    my %required = map { $_ => 1 } @{ $schema->{required} // [] };
-    return map { { name => $_, required => $required{$_} } } keys %{ $schema->{properties} // {} };
+    my ($schema, $prefix, $needed) = @_;
+    my %required = map { $_ => $needed // 1 } @{ $schema->{required} // [] };
+    return map {
+        my $member = resolve($schema->{properties}{$_});
+        my $name = ($prefix // '') . $_;
+        $member->{properties} ? properties($member, "$name.", $required{$_} // 0) : { name => $name, required => $required{$_} }
+    } keys %{ $schema->{properties} // {} };
 }
 
 sub names { join ' ', sort map { $_->{name} . ($_->{required} ? '!' : '') } @_ }
