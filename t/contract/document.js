@@ -42,12 +42,21 @@ export class Document {
   }
 
   // The operation of a request; HEAD is GET. { path: false }: the document has no such path. A path that has other methods
-  // gives one that answers 405 only.
+  // gives one that answers 405 only, and OPTIONS as the introduction says.
   find(method, path) {
     const there = this.operations.filter((one) => one.pattern.test(path));
     const wanted = method === 'HEAD' ? 'GET' : method;
     const found = there.find((one) => one.method === wanted);
-    return found ?? (there.length > 0 ? { path: there[0].path, method, responses: { 405: there[0].responses['405'] } } : { path: false });
+    if (found) return found;
+    if (there.length === 0) return { path: false };
+    return { path: there[0].path, method, responses: method === 'OPTIONS' ? this.options() : { 405: there[0].responses['405'] } };
+  }
+
+  // Only the envelope of v1 has a code.
+  options() {
+    const { Success } = this.root.components.schemas;
+    const content = Success && { 'application/json': { schema: { $ref: '#/components/schemas/Success' } } };
+    return { 200: { headers: { Allow: { schema: { type: 'string' } } }, content } };
   }
 
   response(operation, status) {

@@ -22,7 +22,7 @@ sub record {
     my ($path, $query) = split /\?/, $target, 2;
     open my $out, '>>', file() or die file() . ": $!";
     syswrite $out, line(method => $method, path => $path, query => $query, body => ref $data ? $data : undef,
-        status => $response->status, headers => $response->headers, json => $response->json);
+        status => 0 + $response->status, headers => $response->headers, json => $response->json);
 }
 
 sub line { my (%record) = @_; return $json->encode(\%record) . "\n" }
