@@ -209,6 +209,21 @@ static void is_of_session(look_up_f *look_up, const char *what)
     is_int(look_up(TENANT, SESSION, UID), APR_SUCCESS, apr_pstrcat(p, what, ": all else being right", NULL));
 }
 
+/* A use that changes nothing writes nothing: the row stays where it is. */
+static void test_idle_use(void)
+{
+    static const char where[] =
+        "SELECT ctid FROM cloudep.sessions WHERE tenant_id = '" TENANT "' AND id = '" SESSION "'";
+    const cloudep_use_t use = {TENANT, SESSION, apr_time_sec(apr_time_now()) - 60, 1};
+    const char *before;
+
+    fresh();
+    set("sessions", "seen_at = now() + interval '1 minute'");
+    before = value(where);
+    (void)cloudep_sessions_slide(db, p, &use, 1, 60);
+    is_str(value(where), before, "a use before the last one writes nothing");
+}
+
 static void test_sessions(void)
 {
     cloudep_rotation_e outcome;
@@ -464,6 +479,78 @@ static void test_burning_meanwhile(void)
            "nor a backup code of one");
 }
 
+/* When the undo of the enrolment was spent after a login with that credential; NULL: it is still good. */
+static const char *spent(const char *opened_with)
+{
+    static const cloudep_totp_proof_t proof = {.secret = "sealed", .step = 6, .network = ""};
+    cloudep_session_t opened = session;
+
+    opened.id = MESSAGE; /* any id that no session has */
+    opened.opened_with = opened_with;
+    opened.mfa_method = CLOUDEP_MFA_TOTP;
+    is_int(cloudep_totp_login(db, p, &proof, &opened, CLOUDEP_NO_MESSAGE), APR_SUCCESS,
+           apr_pstrcat(p, "a login opened with ", opened_with, NULL));
+    return value("SELECT date_trunc('year', used_at)::date FROM cloudep.links WHERE tenant_id = '" TENANT
+                 "' AND digest = 'd1'");
+}
+
+#define LINKED "a1000000-0000-4000-8000-000000000001"
+
+static void link_account(const char *created_at)
+{
+    postgres_sql(apr_psprintf(p,
+                              "INSERT INTO cloudep.identities (tenant_id, id, issuer, subject, uid, created_at) VALUES"
+                              " ('" TENANT "', '" LINKED "', 'https://i.example', 's', '" UID "', %s)",
+                              created_at));
+}
+
+/* The owner is who has a credential that is older than the enrolment. */
+static void test_spent_undo(void)
+{
+    fresh();
+    ok(!spent("password"), "a password that is as new leaves the undo of an enrolment good");
+    fresh();
+    set("credentials", "updated_at = now() - interval '1 hour'");
+    ok(spent("password") != NULL, "one that is older spends it");
+    fresh();
+    set("credentials", "updated_at = now() - interval '1 hour'");
+    set("links", "used_at = '2020-01-01'");
+    is_str(spent("password"), "2020-01-01", "one that was used stays as it was used");
+    fresh();
+    ok(!spent("otp"), "a code of the mailbox leaves it good");
+    fresh();
+    link_account("now()");
+    ok(!spent("identity:" LINKED), "so does an account that was linked since");
+    fresh();
+    link_account("now() - interval '1 hour'");
+    ok(spent("identity:" LINKED) != NULL, "one that was linked before spends it");
+    fresh();
+    link_account("now() - interval '1 hour'");
+    ok(!spent("identity:" NOBODY), "another account does not");
+}
+
+/* Whether a removal told the member. */
+static const char *told(void)
+{
+    static const cloudep_message_t message = {.channel = CLOUDEP_CHANNEL_MAIL,
+                                              .target = "a@example.com",
+                                              .template = "removed",
+                                              .params = "sealed",
+                                              .lifetime = "60"};
+
+    is_int(cloudep_totp_remove(db, p, TENANT, UID, NULL, &message), APR_SUCCESS, "a removal");
+    return value("SELECT count(*) FROM cloudep.outbox WHERE template = 'removed'");
+}
+
+static void test_removal(void)
+{
+    fresh();
+    is_str(told(), "1", "of an authenticator is told");
+    fresh();
+    set("totp", "secret = NULL, enrolled_at = NULL, pending_secret = 'p', pending_expires_at = now()");
+    is_str(told(), "0", "of an enrolment under way is not");
+}
+
 static apr_status_t confirm(const cloudep_totp_t *loaded, const char *undo)
 {
     return cloudep_totp_confirm(db, p, loaded, &(cloudep_enrolment_t){6, ""}, "n1 n2", undo, CLOUDEP_NO_MESSAGE);
@@ -520,6 +607,7 @@ static void test_links(void)
 {
     const cloudep_link_t link = {.tenant_id = TENANT, .digest = "d1", .uid = UID, .kind = CLOUDEP_LINK_UNDO};
     const cloudep_link_t reset = {.tenant_id = TENANT, .digest = "new", .uid = UID, .kind = CLOUDEP_LINK_RESET};
+    const cloudep_link_t others = {.tenant_id = TENANT, .digest = "d1", .uid = OTHER, .kind = CLOUDEP_LINK_UNDO};
     const cloudep_link_t nobodys = {.tenant_id = TENANT, .digest = "n", .uid = NOBODY, .kind = CLOUDEP_LINK_RESET};
     const cloudep_link_t nowhere = {.tenant_id = NOWHERE, .digest = "n", .uid = UID, .kind = CLOUDEP_LINK_RESET};
 
@@ -541,6 +629,7 @@ static void test_links(void)
     begin();
     set("members", "status = 'deleting'");
     is_int(cloudep_link_undo(db, p, &link, CLOUDEP_NO_MESSAGE), APR_NOTFOUND, "nothing of a member who goes is undone");
+    is_int(cloudep_link_undo(db, p, &others, CLOUDEP_NO_MESSAGE), APR_NOTFOUND, "nor by another member's hand");
     set("members", "status = 'suspended'");
     IS_ALONE("totp", cloudep_link_undo(db, p, &link, CLOUDEP_NO_MESSAGE), "an undo, of a suspended member too");
     ok(!row("credentials"), "an undo takes the password");
@@ -680,6 +769,7 @@ int main(void)
     db = postgres_db(p, POSTGRES_APP);
     make_strangers();
     test_sessions();
+    test_idle_use();
     test_own_sessions();
     test_members();
     test_invite();
@@ -688,6 +778,8 @@ int main(void)
     test_passwords();
     test_burning();
     test_burning_meanwhile();
+    test_spent_undo();
+    test_removal();
     test_enrolment();
     test_links();
     test_outbox();
