@@ -6,11 +6,14 @@
  * uid and the same ids of sessions, messages and links. All that is theirs is compared before and after each statement.
  */
 #include <apr_general.h>
+#include <pthread.h>
 
 #include "base/store/contact_store.h"
 #include "base/store/credential_store.h"
 #include "base/store/event_store.h"
+#include "base/store/identity_store.h"
 #include "base/store/link_store.h"
+#include "base/store/liveness_store.h"
 #include "base/store/outbox_store.h"
 #include "base/store/own_session_store.h"
 #include "base/store/password_store.h"
@@ -157,6 +160,46 @@ static void alone(const char *name)
         alone(name);                                                                                                   \
     } while (0)
 
+/* A statement that waits for rows that another transaction holds, and sees them as they are then. */
+typedef struct waiting_t {
+    apr_status_t (*run)(apr_pool_t *pool);
+    apr_pool_t *pool;
+    apr_status_t rv;
+} waiting_t;
+
+static void *run_waiting(void *waiting_)
+{
+    waiting_t *waiting = waiting_;
+
+    waiting->rv = waiting->run(waiting->pool);
+    return NULL;
+}
+
+/* Runs a statement while the changes of `held` are made and not committed; these are, once it waits. */
+static apr_status_t meanwhile(const char *held, apr_status_t (*run)(apr_pool_t *pool))
+{
+    waiting_t waiting = {.run = run};
+    pthread_t thread;
+    int tries = 0;
+
+    db->lock_timeout = 20000;
+    postgres_sql(apr_pstrcat(p, "BEGIN; ", held, NULL));
+    if (apr_pool_create_unmanaged_ex(&waiting.pool, NULL, NULL) != APR_SUCCESS ||
+        pthread_create(&thread, NULL, run_waiting, &waiting)) {
+        postgres_bail_out("no thread");
+    }
+    do {
+        (void)usleep(10000);
+        postgres_sql("SELECT pg_stat_clear_snapshot()");
+    } while (tries++ < 1000 &&
+             !strcmp(value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"), "0"));
+    postgres_sql("COMMIT");
+    (void)pthread_join(thread, NULL);
+    apr_pool_destroy(waiting.pool);
+    db->lock_timeout = 300;
+    return waiting.rv;
+}
+
 static const cloudep_session_t session = {.tenant_id = TENANT,
                                           .id = SESSION,
                                           .uid = UID,
@@ -264,6 +307,48 @@ static int listed(const char *tenant_id, const char *uid)
     return cloudep_own_sessions(&rows, p, db, tenant_id, uid, NULL, NULL, 10) == APR_SUCCESS ? rows->nelts : -1;
 }
 
+static void test_pages(void)
+{
+    apr_array_header_t *rows = NULL;
+    const cloudep_own_session_t *first;
+
+    fresh();
+    postgres_sql(
+        "INSERT INTO cloudep.sessions (tenant_id, id, uid, generation, amr, created_at, idle_expires_at,"
+        " expires_at) SELECT tenant_id, id.value::uuid, uid, generation, amr, created_at - id.earlier::interval,"
+        " idle_expires_at, expires_at FROM cloudep.sessions,"
+        " (VALUES ('e0000000-0000-4000-8000-000000000000', '0 s'),"
+        "         ('e0000000-0000-4000-8000-000000000009', '1 h')) AS id (value, earlier)"
+        " WHERE tenant_id = '" TENANT "' AND uid = '" UID "'");
+    (void)cloudep_own_sessions(&rows, p, db, TENANT, UID, NULL, NULL, 1);
+    first = &APR_ARRAY_IDX(rows, 0, cloudep_own_session_t);
+    is_str(first->id, SESSION, "the newest session comes first");
+    (void)cloudep_own_sessions(&rows, p, db, TENANT, UID, NULL, &(cloudep_cursor_t){first->cursor_at, first->id}, 10);
+    is_int(rows->nelts, 2, "after it come the one of the same moment and the one before");
+}
+
+#define OLDER "e0000000-0000-4000-8000-000000000009"
+
+static apr_status_t limit_to_one(apr_pool_t *pool)
+{
+    return cloudep_own_sessions_limit(db, pool, TENANT, UID, 1);
+}
+
+static void test_limit_meanwhile(void)
+{
+    fresh();
+    postgres_sql("INSERT INTO cloudep.sessions (tenant_id, id, uid, generation, amr, created_at, idle_expires_at,"
+                 " expires_at) SELECT tenant_id, '" OLDER "', uid, generation, amr, created_at - interval '1 hour',"
+                 " idle_expires_at, expires_at FROM cloudep.sessions WHERE tenant_id = '" TENANT "' AND uid = '" UID
+                 "'");
+    is_int(meanwhile("UPDATE cloudep.sessions SET revoked_at = now() WHERE tenant_id = '" TENANT "' AND id = '" SESSION
+                     "'",
+                     limit_to_one),
+           APR_SUCCESS, "sessions are limited while one of them ends");
+    is_str(value("SELECT (revoked_at IS NULL)::text FROM cloudep.sessions WHERE id = '" OLDER "'"), "true",
+           "the other one, which is the only one now, goes on");
+}
+
 static void test_own_sessions(void)
 {
     int ended;
@@ -291,6 +376,123 @@ static void test_own_sessions(void)
     begin();
     IS_WITHOUT_EFFECT("sessions", cloudep_own_sessions_limit(db, p, NOWHERE, UID, 0), "the limit in another tenant");
     IS_WITHOUT_EFFECT("sessions", cloudep_own_sessions_limit(db, p, TENANT, OTHER, 0), "the limit of another member");
+    set("members", "generation = 1, sessions_from = 1");
+    IS_WITHOUT_EFFECT("sessions", cloudep_own_sessions_limit(db, p, TENANT, UID, 0),
+                      "a session of credentials that were changed does not count, and keeps why it ended");
+}
+
+static int lives(const char *tenant_id, const char *id, const char *uid)
+{
+    const cloudep_session_key_t key = {tenant_id, id, uid};
+    cloudep_session_state_t state;
+
+    return cloudep_sessions_look_up(&state, p, db, &key, 1) == APR_SUCCESS ? state.live : -1;
+}
+
+static void test_liveness(void)
+{
+    fresh();
+    is_int(lives(TENANT, SESSION, UID), 1, "a session lives");
+    is_int(lives(NOWHERE, SESSION, UID), 0, "in its tenant");
+    is_int(lives(TENANT, SESSION, OTHER), 0, "for its member");
+    is_int(lives(TENANT, MESSAGE, UID), 0, "by its id");
+    set("sessions", "expires_at = now()");
+    is_int(lives(TENANT, SESSION, UID), 0, "not at its absolute end");
+    set("sessions", "expires_at = now() + interval '1 hour', revoked_at = now()");
+    is_int(lives(TENANT, SESSION, UID), 0, "not once it was ended");
+    set("sessions", "revoked_at = NULL");
+    set("members", "status = 'suspended'");
+    is_int(lives(TENANT, SESSION, UID), 0, "not of a suspended member");
+    set("members", "status = 'active', generation = 1, sessions_from = 1");
+    is_int(lives(TENANT, SESSION, UID), 0, "not of credentials that were changed");
+    set("members", "sessions_from = 0");
+    is_int(lives(TENANT, SESSION, UID), 1, "all else being right it does");
+}
+
+/* ---- linked accounts */
+
+#define ISSUER "https://issuer.example"
+
+static apr_status_t register_account(const char *subject)
+{
+    static const cloudep_applicant_t applicant = {.tenant_id = TENANT,
+                                                  .uid = NOBODY,
+                                                  .email = "new@example.com",
+                                                  .invite_code = "open",
+                                                  .origin = "social",
+                                                  .provider = "local"};
+    const cloudep_identity_t identity = {.id = MESSAGE, .issuer = ISSUER, .subject = subject};
+    cloudep_session_t opened = session;
+
+    opened.id = MESSAGE;
+    opened.uid = NOBODY;
+    return cloudep_identity_register(db, p, &applicant, &identity, &opened);
+}
+
+/* Whom an account stands for; NULL: nobody. */
+static const char *member_of(const char *issuer, const char *subject)
+{
+    cloudep_identity_t identity = {.issuer = issuer, .subject = subject};
+    const cloudep_member_t *member = NULL;
+    const cloudep_tenant_t *tenant;
+
+    return cloudep_identity_member(db, p, &tenant, &member, TENANT, &identity, NULL) == APR_SUCCESS && member
+               ? member->uid
+               : NULL;
+}
+
+/* Who waits for a code has proved nothing yet, and gives the address up to whom a provider knows by it. */
+static void test_accounts(void)
+{
+    postgres_sql("INSERT INTO cloudep.invites (tenant_id, code, max_uses) VALUES ('" TENANT "', 'open', 100)");
+    fresh();
+    set("members", "email = 'new@example.com'");
+    is_int(register_account("s"), CLOUDEP_ECONFLICT, "nobody takes an active member's address");
+    set("members", "status = 'pending', confirming_until = now() + interval '1 minute'");
+    is_int(register_account("s"), CLOUDEP_ECONFLICT, "nor that of one who is being confirmed");
+    set("members", "confirming_until = NULL");
+    postgres_sql("UPDATE cloudep.members SET status = 'pending' WHERE uid = '" OTHER "'");
+    is_int(register_account("s"), APR_SUCCESS, "that of one who has not confirmed it is free");
+    is_str(value("SELECT string_agg(status, ' ' ORDER BY uid) FROM cloudep.members WHERE tenant_id = '" TENANT "'"),
+           "deleting pending active", "who had it goes, and nobody else who waits");
+}
+
+static void test_account_of(void)
+{
+    fresh();
+    is_int(register_account("s"), APR_SUCCESS, "a registration by an account");
+    is_str(member_of(ISSUER, "s"), NOBODY, "the account stands for its member");
+    is_str(member_of("https://another.example", "s"), NULL, "one of another issuer does not");
+    is_str(member_of(ISSUER, "t"), NULL, "nor another one of that issuer");
+}
+
+static apr_status_t use_token(const char *digest)
+{
+    const char *opens = SESSION;
+
+    return cloudep_identity_use_token(db, p, TENANT, digest, apr_time_sec(apr_time_now()) + 3600, 0, &opens);
+}
+
+static const char *used_tokens(const char *digests)
+{
+    return value(apr_psprintf(p,
+                              "SELECT string_agg(digest, ' ' ORDER BY expires_at) FROM cloudep.used_id_tokens"
+                              " WHERE digest LIKE '%s'",
+                              digests));
+}
+
+static void test_used_tokens(void)
+{
+    postgres_sql("INSERT INTO cloudep.used_id_tokens (tenant_id, digest, expires_at)"
+                 " SELECT '" TENANT "', 'old' || n, now() - n * interval '1 minute' FROM generate_series(1, 25) AS n");
+    is_int(use_token("new"), APR_SUCCESS, "an id_token is turned in");
+    is_str(used_tokens("old%"), "old5 old4 old3 old2 old1", "twenty notes that are over go, the oldest first");
+    postgres_sql("BEGIN; SELECT FROM cloudep.used_id_tokens WHERE digest = 'old5' FOR UPDATE");
+    is_int(use_token("newer"), APR_SUCCESS, "a note that another statement holds is not waited for");
+    postgres_sql("COMMIT");
+    is_str(used_tokens("old%"), "old5", "the others go");
+    is_str(used_tokens("new%"), "new newer", "those that are not over stay");
+    is_int(use_token("new"), CLOUDEP_ECONFLICT, "none is turned in twice");
 }
 
 /* ---- members */
@@ -356,6 +558,23 @@ static void test_invite(void)
     is_str(uses(), "0", "which gets none");
 }
 
+static const cloudep_message_t notice = {.channel = CLOUDEP_CHANNEL_MAIL,
+                                         .target = "a@example.com",
+                                         .template = "told",
+                                         .params = "sealed",
+                                         .lifetime = "60"};
+
+/* How many notices there are. */
+static const char *told(void)
+{
+    return value("SELECT count(*) FROM cloudep.outbox WHERE template = 'told'");
+}
+
+static apr_status_t set_contact(apr_pool_t *pool)
+{
+    return cloudep_contact_set(db, pool, TENANT, UID, CLOUDEP_CONTACT_EMAIL, "b@example.com", &notice);
+}
+
 static void test_contacts(void)
 {
     begin();
@@ -365,6 +584,12 @@ static void test_contacts(void)
     set("members", "status = 'suspended'");
     is_int(cloudep_contact_set(db, p, TENANT, UID, CLOUDEP_CONTACT_EMAIL, "c@example.com", CLOUDEP_NO_MESSAGE),
            APR_NOTFOUND, "a suspended member's contact stays");
+    fresh();
+    is_int(meanwhile("UPDATE cloudep.members SET business_email = 'b@example.com' WHERE tenant_id = '" TENANT
+                     "' AND uid = '" UID "'",
+                     set_contact),
+           APR_SUCCESS, "a contact that is set by two at once");
+    is_str(told(), "0", "is told by one");
 }
 
 /* ---- passwords */
@@ -404,6 +629,9 @@ static void test_passwords(void)
            "no password for an address that was changed");
     is_int(change((cloudep_password_change_t){.phc = "new", .sessions_from = "7"}), CLOUDEP_ECHANGED,
            "none beside another change");
+    IS_WITHOUT_EFFECT("credentials", change((cloudep_password_change_t){0}),
+                      "a password that the identity provider has leaves what is here");
+    fresh();
     IS_ALONE("credentials", change((cloudep_password_change_t){.phc = "new"}), "a password");
     is_str(value("SELECT revoke_reason FROM cloudep.sessions WHERE tenant_id = '" TENANT "' AND id = '" SESSION "'"),
            "changed", "ends the session");
@@ -529,26 +757,29 @@ static void test_spent_undo(void)
     ok(!spent("identity:" NOBODY), "another account does not");
 }
 
-/* Whether a removal told the member. */
-static const char *told(void)
+static apr_status_t remove_totp(apr_pool_t *pool)
 {
-    static const cloudep_message_t message = {.channel = CLOUDEP_CHANNEL_MAIL,
-                                              .target = "a@example.com",
-                                              .template = "removed",
-                                              .params = "sealed",
-                                              .lifetime = "60"};
-
-    is_int(cloudep_totp_remove(db, p, TENANT, UID, NULL, &message), APR_SUCCESS, "a removal");
-    return value("SELECT count(*) FROM cloudep.outbox WHERE template = 'removed'");
+    return cloudep_totp_remove(db, pool, TENANT, UID, NULL, &notice);
 }
 
 static void test_removal(void)
 {
     fresh();
-    is_str(told(), "1", "of an authenticator is told");
+    is_int(remove_totp(p), APR_SUCCESS, "an authenticator is removed");
+    is_str(told(), "1", "which is told");
     fresh();
     set("totp", "secret = NULL, enrolled_at = NULL, pending_secret = 'p', pending_expires_at = now()");
-    is_str(told(), "0", "of an enrolment under way is not");
+    is_int(remove_totp(p), APR_SUCCESS, "an enrolment under way is removed");
+    is_str(told(), "0", "which is not");
+    fresh();
+    set("totp", "secret = NULL, enrolled_at = NULL");
+    is_int(meanwhile("UPDATE cloudep.members SET generation = generation + 1 WHERE tenant_id = '" TENANT
+                     "' AND uid = '" UID "';"
+                     "UPDATE cloudep.totp SET secret = 'sealed', enrolled_at = now() WHERE tenant_id = '" TENANT
+                     "' AND uid = '" UID "'",
+                     remove_totp),
+           APR_SUCCESS, "one that is enrolled meanwhile is removed");
+    is_str(told(), "1", "which is told");
 }
 
 static apr_status_t confirm(const cloudep_totp_t *loaded, const char *undo)
@@ -767,9 +998,16 @@ int main(void)
     }
     postgres_start();
     db = postgres_db(p, POSTGRES_APP);
+    db->lock_timeout = 300;
     make_strangers();
     test_sessions();
     test_idle_use();
+    test_liveness();
+    test_accounts();
+    test_account_of();
+    test_used_tokens();
+    test_pages();
+    test_limit_meanwhile();
     test_own_sessions();
     test_members();
     test_invite();
