@@ -18,6 +18,7 @@
 #include "base/store/own_session_store.h"
 #include "base/store/password_store.h"
 #include "base/store/sweep_store.h"
+#include "base/store/tenant_store.h"
 #include "base/store/totp_store.h"
 #include "postgres.h"
 #include "tap.h"
@@ -39,34 +40,38 @@ static apr_pool_t *p;
 
 static void make_strangers(void)
 {
-    postgres_sql("INSERT INTO cloudep.tenants (id, slug, name) VALUES"
-                 " ('" TENANT "', 'here', 'Here'), ('" ELSEWHERE "', 'elsewhere', 'Elsewhere'), ('" NOWHERE
-                 "', 'nowhere', 'No');"
-                 "CREATE TABLE public.who AS SELECT tenant_id::uuid, uid::uuid, session::uuid, message::uuid, digest "
-                 "FROM (VALUES"
-                 " ('" TENANT "', '" UID "', '" SESSION "', '" MESSAGE "', 'd1'),"
-                 " ('" TENANT "', '" OTHER "', '" OTHERS_SESSION "', 'f0000000-0000-4000-8000-000000000002', 'd2'),"
-                 " ('" ELSEWHERE "', '" UID "', '" SESSION "', '" MESSAGE "', 'd1'))"
-                 " AS given (tenant_id, uid, session, message, digest);"
-                 "CREATE FUNCTION public.strangers() RETURNS text LANGUAGE sql AS $$"
-                 " SELECT string_agg(line, E'\\n' ORDER BY line) FROM ("
-                 "   SELECT 'member ' || t::text FROM cloudep.members AS t WHERE (tenant_id, uid) <> ('" TENANT
-                 "', '" UID "')"
-                 "   UNION ALL SELECT 'credential ' || t::text FROM cloudep.credentials AS t"
-                 "   WHERE (tenant_id, uid) <> ('" TENANT "', '" UID "')"
-                 "   UNION ALL SELECT 'totp ' || t::text FROM cloudep.totp AS t"
-                 "   WHERE (tenant_id, uid) <> ('" TENANT "', '" UID "')"
-                 "   UNION ALL SELECT 'code ' || t::text FROM cloudep.backup_codes AS t"
-                 "   WHERE (tenant_id, uid) <> ('" TENANT "', '" UID "')"
-                 "   UNION ALL SELECT 'session ' || t::text FROM cloudep.sessions AS t"
-                 "   WHERE (tenant_id, uid) <> ('" TENANT "', '" UID "')"
-                 "   UNION ALL SELECT 'message ' || t::text FROM cloudep.outbox AS t"
-                 "   WHERE (tenant_id, uid) <> ('" TENANT "', '" UID "')"
-                 "   UNION ALL SELECT 'link ' || t::text FROM cloudep.links AS t"
-                 "   WHERE (tenant_id, uid) <> ('" TENANT "', '" UID "')"
-                 "   UNION ALL SELECT 'budget ' || t::text FROM cloudep.budgets AS t"
-                 "   WHERE (tenant_id, subject) <> ('" TENANT "', '" UID "')"
-                 " ) AS lines (line) $$");
+    postgres_sql(
+        "INSERT INTO cloudep.tenants (id, slug, name) VALUES"
+        " ('" TENANT "', 'here', 'Here'), ('" ELSEWHERE "', 'elsewhere', 'Elsewhere'), ('" NOWHERE
+        "', 'nowhere', 'No');"
+        "CREATE TABLE public.who AS SELECT tenant_id::uuid, uid::uuid, session::uuid, message::uuid, digest "
+        "FROM (VALUES"
+        " ('" TENANT "', '" UID "', '" SESSION "', '" MESSAGE "', 'd1'),"
+        " ('" TENANT "', '" OTHER "', '" OTHERS_SESSION "', 'f0000000-0000-4000-8000-000000000002', 'd2'),"
+        " ('" ELSEWHERE "', '" UID "', '" SESSION "', '" MESSAGE "', 'd1'))"
+        " AS given (tenant_id, uid, session, message, digest);"
+        "CREATE FUNCTION public.strangers() RETURNS text LANGUAGE sql AS $$"
+        " SELECT string_agg(line, E'\\n' ORDER BY line) FROM ("
+        "   SELECT 'member ' || t::text FROM cloudep.members AS t WHERE (tenant_id, uid) <> ('" TENANT "', '" UID "')"
+        "   UNION ALL SELECT 'credential ' || t::text FROM cloudep.credentials AS t"
+        "   WHERE (tenant_id, uid) <> ('" TENANT "', '" UID "')"
+        "   UNION ALL SELECT 'totp ' || t::text FROM cloudep.totp AS t"
+        "   WHERE (tenant_id, uid) <> ('" TENANT "', '" UID "')"
+        "   UNION ALL SELECT 'code ' || t::text FROM cloudep.backup_codes AS t"
+        "   WHERE (tenant_id, uid) <> ('" TENANT "', '" UID "')"
+        "   UNION ALL SELECT 'session ' || t::text FROM cloudep.sessions AS t"
+        "   WHERE (tenant_id, uid) <> ('" TENANT "', '" UID "')"
+        "   UNION ALL SELECT 'message ' || t::text FROM cloudep.outbox AS t"
+        "   WHERE (tenant_id, uid) <> ('" TENANT "', '" UID "')"
+        "   UNION ALL SELECT 'link ' || t::text FROM cloudep.links AS t"
+        "   WHERE (tenant_id, uid) <> ('" TENANT "', '" UID "')"
+        "   UNION ALL SELECT 'lockout ' || t::text FROM cloudep.lockouts AS t WHERE (tenant_id, subject) <> ('" TENANT
+        "', '" UID "')"
+        "   UNION ALL SELECT 'attempt ' || t::text FROM cloudep.registration_attempts AS t WHERE (tenant_id, "
+        "member_uid) <> ('" TENANT "', '" UID "')"
+        "   UNION ALL SELECT 'budget ' || t::text FROM cloudep.budgets AS t"
+        "   WHERE (tenant_id, subject) <> ('" TENANT "', '" UID "')"
+        " ) AS lines (line) $$");
 }
 
 /* Everybody anew: active members with a password, an authenticator, two backup codes, a session, a message, a link to
@@ -75,6 +80,7 @@ static void fresh(void)
 {
     postgres_sql(
         "DELETE FROM cloudep.sessions; DELETE FROM cloudep.outbox; DELETE FROM cloudep.budgets;"
+        "DELETE FROM cloudep.lockouts; DELETE FROM cloudep.registration_attempts;"
         "DELETE FROM cloudep.members;"
         "INSERT INTO cloudep.members (tenant_id, uid, email, status, has_password)"
         " SELECT tenant_id, uid, uid || '@example.com', 'active', true FROM public.who;"
@@ -94,6 +100,10 @@ static void fresh(void)
         "INSERT INTO cloudep.links (tenant_id, uid, digest, kind, undoes, undoes_at, expires_at)"
         " SELECT tenant_id, uid, digest, 'undo', 'totp', now() - interval '1 minute', now() + interval '1 hour'"
         " FROM public.who;"
+        "INSERT INTO cloudep.lockouts (tenant_id, kind, subject) SELECT tenant_id, 'password', uid::text FROM "
+        "public.who;"
+        "INSERT INTO cloudep.registration_attempts (tenant_id, uid, member_uid, email, challenge)"
+        " SELECT tenant_id, gen_random_uuid(), uid, 'a@example.com', 'c' FROM public.who;"
         "INSERT INTO cloudep.budgets (tenant_id, kind, subject, network, failures)"
         " SELECT tenant_id, kind.word, uid::text, '', 1 FROM public.who,"
         " (VALUES ('password'), ('factor')) AS kind (word)");
@@ -530,6 +540,77 @@ static void test_members(void)
     IS_ALONE("members", cloudep_member_purge(db, p, TENANT, UID), "a purge");
     is_str(value("SELECT count(*) FROM cloudep.budgets WHERE tenant_id = '" TENANT "' AND subject = '" UID "'"), "0",
            "a purge takes the failures");
+    is_str(value("SELECT count(*) FROM cloudep.lockouts WHERE tenant_id = '" TENANT "' AND subject = '" UID "'"), "0",
+           "those that a node of 1.0.0 counted");
+    is_str(value("SELECT count(*) FROM cloudep.registration_attempts WHERE tenant_id = '" TENANT
+                 "' AND member_uid = '" UID "'"),
+           "0", "and the attempts");
+}
+
+/* Who is claimed to be removed, after so many seconds as a pending member; reserved ones after an hour. */
+static const char *claimed(int pending_age, int limit)
+{
+    apr_array_header_t *members = NULL;
+    const char *text = "";
+
+    if (cloudep_member_claim_unfinished(db, p, &members, 3600, pending_age, limit) != APR_SUCCESS) {
+        return "failed";
+    }
+    for (int i = 0; i < members->nelts; i++) {
+        const cloudep_unfinished_t *member = &APR_ARRAY_IDX(members, i, cloudep_unfinished_t);
+
+        text = apr_pstrcat(p, text, strcmp(member->uid, UID) ? " other" : " member", NULL);
+    }
+    return text;
+}
+
+/* The two members of the tenant, pending for so many hours each; nobody elsewhere. */
+static void pending(const char *member_hours, const char *other_hours)
+{
+    fresh();
+    postgres_sql(apr_psprintf(p,
+                              "DELETE FROM cloudep.members WHERE tenant_id <> '" TENANT "';"
+                              "UPDATE cloudep.registration_attempts SET created_at = now() - interval '9 hours';"
+                              "UPDATE cloudep.members SET status = 'pending', updated_at = now() - interval '1 hour' *"
+                              " CASE WHEN uid = '" UID "' THEN %s ELSE %s END",
+                              member_hours, other_hours));
+}
+
+static void test_unfinished(void)
+{
+    pending("3", "1");
+    is_str(claimed(7200, 9), " member", "who has been pending for too long is claimed");
+    pending("3", "4");
+    is_str(claimed(7200, 1), " other", "the oldest first");
+    pending("3", "4");
+    postgres_sql("UPDATE cloudep.members SET status = 'active'");
+    is_str(claimed(7200, 9), "", "nobody who is active");
+    pending("3", "1");
+    postgres_sql("UPDATE cloudep.registration_attempts SET created_at = now() WHERE member_uid = '" UID "'");
+    is_str(claimed(7200, 9), "", "nor who has just tried again");
+    pending("3", "1");
+    postgres_sql("UPDATE cloudep.registration_attempts SET created_at = now() WHERE member_uid = '" OTHER "'");
+    is_str(claimed(7200, 9), " member", "another one's attempts do not count");
+    pending("3", "4");
+    postgres_sql("BEGIN; SELECT FROM cloudep.members WHERE uid = '" OTHER "' FOR UPDATE");
+    is_str(claimed(7200, 9), " member", "one whom another statement holds is left out");
+    postgres_sql("COMMIT");
+}
+
+static void test_tenants(void)
+{
+    const cloudep_tenant_t *tenant = NULL;
+    cloudep_admission_t admission;
+
+    is_int(cloudep_tenant_by_id(db, p, &tenant, ELSEWHERE), APR_SUCCESS, "a tenant is found by its id");
+    is_str(tenant->slug, "elsewhere", "and no other one");
+    is_int(cloudep_tenant_by_id(db, p, &tenant, UID), APR_NOTFOUND, "none by an id that there is not");
+    postgres_sql("INSERT INTO cloudep.invites (tenant_id, code, max_uses, revoked_at) VALUES"
+                 " ('" TENANT "', 'taken back', 9, now()), ('" TENANT "', 'good', 9, NULL)");
+    (void)cloudep_tenant_admission(db, p, &admission, "here", "good", NULL);
+    ok(admission.invite_known, "an invite is known");
+    (void)cloudep_tenant_admission(db, p, &admission, "here", "taken back", NULL);
+    ok(!admission.invite_known, "one that was taken back is not");
 }
 
 static const char *uses(void)
@@ -912,6 +993,53 @@ static void test_outbox(void)
     is_int(cloudep_outbox_claim(db, p, &rows, &share, 9) == APR_SUCCESS ? rows->nelts : -1, 1, "else it is claimed");
 }
 
+/* The targets of the messages that a worker of the main server claims, in their order. */
+static const char *claims(int limit)
+{
+    static const cloudep_outbox_share_t share = {.channel = CLOUDEP_CHANNEL_MAIL, .is_main = 1};
+    apr_array_header_t *rows = NULL;
+    const char *text = "";
+
+    if (cloudep_outbox_claim(db, p, &rows, &share, limit) != APR_SUCCESS) {
+        return "failed";
+    }
+    for (int i = 0; i < rows->nelts; i++) {
+        text = apr_pstrcat(p, text, APR_ARRAY_IDX(rows, i, cloudep_outbox_row_t).target, NULL);
+    }
+    return text;
+}
+
+/* Messages a, b and c, which are due 2, 3 and 1 seconds ago. */
+static void due(void)
+{
+    fresh();
+    postgres_sql(
+        "DELETE FROM cloudep.outbox;"
+        "INSERT INTO cloudep.outbox (tenant_id, uid, channel, target, template, expires_at, next_attempt_at)"
+        " SELECT '" TENANT "', '" UID "', 'mail', target, 'notice', now() + interval '1 hour',"
+        "        now() - age * interval '1 second' FROM (VALUES ('a', 2), ('b', 3), ('c', 1)) AS d (target, age)");
+}
+
+static void test_claims(void)
+{
+    due();
+    is_str(claims(9), "bac", "messages are claimed in the order in which they are due");
+    is_str(claims(9), "", "once");
+    due();
+    is_str(claims(1), "b", "the first of them where not all are taken");
+    due();
+    postgres_sql("BEGIN; SELECT FROM cloudep.outbox WHERE target = 'b' FOR UPDATE");
+    is_str(claims(9), "ac", "one that another worker holds is left out");
+    postgres_sql("COMMIT");
+    due();
+    postgres_sql("UPDATE cloudep.outbox SET outbox = 'gone', created_at = now() - interval '6 minutes';"
+                 "INSERT INTO cloudep.outbox_workers (name) VALUES ('another')");
+    is_str(claims(9), "bac", "those of a worker that is gone go to the main server, whoever else is there");
+    due();
+    postgres_sql("UPDATE cloudep.outbox SET outbox = 'another', created_at = now() - interval '6 minutes'");
+    is_str(claims(9), "", "those of one who is there do not");
+}
+
 static const char *seen_at(void)
 {
     return value("SELECT seen_at FROM cloudep.outbox_workers WHERE name = 'w'");
@@ -988,7 +1116,8 @@ static void test_sweep(void)
                  " ('" TENANT "', 'password', 'younger', now() - interval '47 hours'),"
                  " ('" TENANT "', 'password', 'older', now() - interval '49 hours')");
     (void)cloudep_sweep_remove_old(db, p);
-    is_str(value("SELECT string_agg(subject, ' ') FROM cloudep.lockouts"), "younger", "lockouts go after two days");
+    is_str(value("SELECT string_agg(subject, ' ') FROM cloudep.lockouts WHERE subject LIKE '%er'"), "younger",
+           "lockouts go after two days");
 }
 
 int main(void)
@@ -1010,6 +1139,8 @@ int main(void)
     test_limit_meanwhile();
     test_own_sessions();
     test_members();
+    test_unfinished();
+    test_tenants();
     test_invite();
     test_contacts();
     test_credentials();
@@ -1021,6 +1152,7 @@ int main(void)
     test_enrolment();
     test_links();
     test_outbox();
+    test_claims();
     test_worker();
     test_events();
     test_sweep();
