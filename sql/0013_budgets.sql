@@ -145,7 +145,7 @@ BEGIN
 END
 $$;
 CREATE TRIGGER session_kept AFTER UPDATE OF generation ON cloudep.sessions
-    FOR EACH ROW WHEN (OLD.generation IS DISTINCT FROM NEW.generation)
+    FOR EACH ROW WHEN (NEW.generation IS NOT NULL AND OLD.generation IS DISTINCT FROM NEW.generation)
     EXECUTE FUNCTION cloudep.session_kept();
 
 INSERT INTO cloudep.known_networks (tenant_id, uid, network, generation, known_until)
