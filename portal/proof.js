@@ -61,7 +61,7 @@ export function freshForm({ beside, done, factor = state.me.totp_enrolled }) {
 
 // By a passkey, where the member has one; else by mail, for whoever may.
 function byPasskey(done, mail) {
-    const place = h("div");
+    const place = h("div", { class: "more" });
     passkey.hasOne().then(has => add(place, [has ? passkey.useButton(t("passkey.use"), passkey.prove, done) : mail && mailed(done)]));
     return place;
 }
@@ -112,5 +112,10 @@ function session(dialog, { title, cancel, end, tools }) {
             if (answer.mfa_required) factorStep(answer);
             else await arrived();
         },
-    }), passkey.useButton(t("passkey.sign_in"), passkey.logIn, arrived) || "");
+    }), passkey.useButton(t("passkey.sign_in"), passkey.logIn, arrived) || "", h("p", { class: "aside" }, actionButton(t("proof.other_way"), async () => {
+        state.setMember(null);
+        state.keep("after", { page: location.hash.slice(2) });
+        end(false);
+        tools.go("sign-in");
+    }, "link")));
 }

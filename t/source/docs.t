@@ -124,14 +124,15 @@ sub resolve {
     return $node;
 }
 
-# The refusals of an operation in the document: [status, reasons of its enum, examples by name], of each status.
+# The refusals of an operation in the document: [status, reasons of its enum, examples by name, codes of its enum], of each
+# status.
 sub refusals {
     my ($operation) = @_;
     my @found;
     for my $status (grep { $_ >= 400 } sort keys %{ $operation->{responses} }) {
         my $json = resolve($operation->{responses}{$status})->{content}{'application/json'} // next;
         my %examples = map { ($_ => resolve($json->{examples}{$_})->{value}) } keys %{ $json->{examples} };
-        push @found, [$status, $json->{schema}{properties}{reason}{enum} // [], \%examples];
+        push @found, [$status, $json->{schema}{properties}{reason}{enum} // [], \%examples, $json->{schema}{properties}{code}{enum} // []];
     }
     return @found;
 }
@@ -160,10 +161,13 @@ for my $operation (@operations) {
     my $codes = ($served{"$method $path"} // next)->{codes};
     push @documented, "$method\t$path\t200\t102000" if $what->{responses}{200};
     for my $refusal (refusals($what)) {
-        my ($status, $reasons, $examples) = @$refusal;
+        my ($status, $reasons, $examples, $codes_listed) = @$refusal;
         my $here = "$method $path $status";
         push @wrong, "$here: the reasons are @$reasons, the examples " . join ' ', sort keys %$examples
             if join(' ', sort @$reasons) ne join(' ', sort keys %$examples);
+        my %told = map { $_->{code} // 'none' => 1 } values %$examples;
+        push @wrong, "$here: the codes are @$codes_listed, those of the examples " . join ' ', sort keys %told
+            if "@$codes_listed" ne join ' ', sort keys %told;
         for my $reason (sort keys %$examples) {
             push @wrong, map { "$here $reason: $_" } example_faults($status, $reason, $examples->{$reason}, $codes->{$reason});
             push @documented, join "\t", $method, $path, $status, $examples->{$reason}{code} // 'none';
