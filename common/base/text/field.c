@@ -20,17 +20,30 @@
 typedef struct {
     const char *text;   /* NULL when absent or null; for a Boolean its word */
     const char *reason; /* not NULL: there, but not usable at all */
+    const char *second; /* CLOUDEP_FIELD_CODES: the second of the two */
 } raw_t;
 
 typedef raw_t fetch_fn(const void *source, const cloudep_field_t *field);
 
+static raw_t fetch_pair(const json_t *value)
+{
+    const raw_t raw = {json_string_value(json_array_get(value, 0)), NULL, json_string_value(json_array_get(value, 1))};
+
+    return json_array_size(value) == 2 && raw.text && raw.second
+               ? raw
+               : (raw_t){.text = NULL, .reason = "must be an array of two strings"};
+}
+
 static raw_t fetch_json(const void *source, const cloudep_field_t *field)
 {
     const json_t *value = json_object_get(source, field->name);
-    raw_t raw = {NULL, NULL};
+    raw_t raw = {NULL, NULL, NULL};
 
     if (!value || json_is_null(value)) {
         return raw;
+    }
+    if (field->type == CLOUDEP_FIELD_CODES) {
+        return fetch_pair(value);
     }
     if (field->type == CLOUDEP_FIELD_BOOL) {
         if (json_is_boolean(value)) {
@@ -73,7 +86,7 @@ static int count_match(void *data, const char *key, const char *value)
 static raw_t fetch_query(const void *source, const cloudep_field_t *field)
 {
     search_t search = {field->name, NULL, 0};
-    raw_t raw = {NULL, NULL};
+    raw_t raw = {NULL, NULL, NULL};
 
     apr_table_do(count_match, &search, source, field->name, NULL);
     if (search.count > 1) {
@@ -145,7 +158,7 @@ static const char *judge(const char **value, const char **rule, const cloudep_fi
     const char *reason;
 
     *rule = CLOUDEP_RULE_FORMAT;
-    if (field->type == CLOUDEP_FIELD_CODE) {
+    if (field->type == CLOUDEP_FIELD_CODE || field->type == CLOUDEP_FIELD_CODES) {
         return judge_code(value, field, text, pool);
     }
     if ((reason = judge_length(rule, field, text, pool)) != NULL) {
@@ -184,6 +197,7 @@ static const char *judge(const char **value, const char **rule, const cloudep_fi
         return judge_choice(field, text, pool);
     case CLOUDEP_FIELD_PASSWORD:
     case CLOUDEP_FIELD_CODE:
+    case CLOUDEP_FIELD_CODES:
         break;
     }
     return NULL;
@@ -221,6 +235,12 @@ static void check_one(cloudep_field_value_t *value, apr_array_header_t **errors,
     }
     if (!reason) {
         reason = judge(&text, &rule, field, raw->text, pool);
+    }
+    if (!reason && field->type == CLOUDEP_FIELD_CODES) {
+        const char *second = NULL;
+
+        reason = judge(&second, &rule, field, raw->second, pool);
+        text = reason ? NULL : apr_pstrcat(pool, text, " ", second, NULL);
     }
     if (reason) {
         add_error(errors, field->name, rule, reason, pool);

@@ -39,7 +39,8 @@ typedef enum {
     CLOUDEP_FIELD_CURRENCY, /* ISO 4217 code in use */
     CLOUDEP_FIELD_PHONE,    /* phone number; comes out in its E.164 form */
     CLOUDEP_FIELD_BOOL,     /* JSON true or false; in a query string the words */
-    CLOUDEP_FIELD_CHOICE    /* one of .choices */
+    CLOUDEP_FIELD_CHOICE,   /* one of .choices */
+    CLOUDEP_FIELD_CODES     /* JSON array of two codes as CLOUDEP_FIELD_CODE; comes out with a space between them */
 } cloudep_field_type_e;
 
 #define CLOUDEP_FIELD_REQUIRED 0x01u     /* absent, null and "" are faults */
