@@ -15,6 +15,7 @@
 #include "access/cookie.h"
 #include "access/mount.h"
 #include "access/place.h"
+#include "access/tls.h"
 #include "base/text/icu.h"
 #include "base/version.h"
 #include "core/account_url.h"
@@ -32,6 +33,7 @@
 #include "core/module.h"
 #include "core/needs.h"
 #include "core/parts.h"
+#include "core/passkey_domain.h"
 #include "core/runtime.h"
 #include "core/start_checks.h"
 #include "idp/hasher.h"
@@ -138,6 +140,7 @@ static const cloudep_part_t parts[] = {
     {"ZITADEL", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_zitadel_prepare,
      .child_init = cloudep_zitadel_child_init},
     {"breached passwords", .prepare = cloudep_breached_prepare},
+    {"TLS proxies", .prepare = cloudep_tls_prepare},
     {"account pages", .prepare = cloudep_account_url_prepare},
     {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, cloudep_outbox_prepare, cloudep_outbox_has_mail,
      .check = cloudep_outbox_check_mail},
@@ -146,6 +149,7 @@ static const cloudep_part_t parts[] = {
     {"social login", "CloudEPSocialProvider", CLOUDEP_NEEDS_SOCIAL, cloudep_oidc_prepare, cloudep_oidc_has_social,
      cloudep_oidc_child_init},
     {"token/exchange", "CloudEPExchangeIssuer", CLOUDEP_NEEDS_EXCHANGE, .is_on = cloudep_oidc_has_exchange},
+    {"passkeys", "CloudEPPasskeyDomain", CLOUDEP_NEEDS_PASSKEYS, cloudep_passkey_domain_prepare, cloudep_has_passkeys},
     {"delivery of messages", .child_start = cloudep_outbox_child_init},
     {"sweep", .child_start = start_sweep},
     {"events", .child_start = start_events},

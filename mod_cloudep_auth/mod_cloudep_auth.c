@@ -1,13 +1,13 @@
 /*
- * mod_cloudep_auth.c - /api/v1/auth, the API styles "account" and "session", and the public keys: handlers and the
- * module record.
+ * mod_cloudep_auth.c - /api/v1/auth, the API styles "account" and "session", and the documents below /.well-known:
+ * handlers and the module record.
  */
 #include <httpd.h>
 #include <http_config.h>
 #include "core/start_checks.h"
 #include "access/mount.h"
 #include "account/operations.h"
-#include "jwks.h"
+#include "public_document.h"
 #include "session/operations.h"
 #include "v1/operations.h"
 
@@ -53,10 +53,12 @@ static void register_hooks(apr_pool_t *p)
 {
     cloudep_handler_register(p, v1.handler);
     cloudep_handler_register(p, "cloudep-jwks");
+    cloudep_handler_register(p, "cloudep-webauthn");
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(account_handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(session_handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(jwks_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(webauthn_handler, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 extern __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA cloudep_auth_module;

@@ -234,13 +234,17 @@ static cloudep_outcome_t check_url(cloudep_context_t *ctx, const cloudep_totp_t 
 static cloudep_outcome_t check_pair(cloudep_context_t *ctx, const cloudep_totp_t *totp, const cloudep_guess_t *guess,
                                     const cloudep_totp_pair_t *in, apr_int64_t *step)
 {
-    const char *second = strchr(in->codes, ' ') + 1;
-    const char *first = apr_pstrmemdup(ctx->p, in->codes, (apr_size_t)(second - 1 - in->codes));
+    const char *first = in->codes, *second = strchr(in->codes, ' ');
     apr_int64_t before;
-    cloudep_outcome_t outcome = cloudep_totp_check_pending(ctx, totp, guess, first, &before);
+    cloudep_outcome_t outcome;
 
+    if (!second) {
+        return cloudep_invalid(offsetof(cloudep_totp_pair_t, codes), CLOUDEP_RULE_LENGTH, "must be two codes");
+    }
+    first = apr_pstrmemdup(ctx->p, in->codes, (apr_size_t)(second - in->codes));
+    outcome = cloudep_totp_check_pending(ctx, totp, guess, first, &before);
     if (cloudep_failed(outcome) ||
-        cloudep_failed(outcome = cloudep_totp_check_pending(ctx, totp, guess, second, step))) {
+        cloudep_failed(outcome = cloudep_totp_check_pending(ctx, totp, guess, second + 1, step))) {
         return outcome;
     }
     return *step == before + 1 ? cloudep_done() : cloudep_guess_wrong(ctx, guess, CLOUDEP_TOTP_WRONG);

@@ -14,6 +14,9 @@
  *     password_reset_link, password_forgot_link (mail)     tenant_name, link
  *     totp_enabled_undo, email_changed_undo (mail)         the same and link
  *     backup_code_used (mail)                              the same and remaining
+ *     passkey_added, passkey_removed, passkey_copied (mail)    tenant_name, name; display_name if there is one
+ *     passkey_added_undo (mail)                            the same and link
+ *     passkey_undone (mail)                                tenant_name; display_name if there is one
  *     test (mail), of "cloudepctl mail test"               nothing, no params at all
  *
  * Texts or integers. Codes go to addresses that nobody has confirmed, so those templates have nothing in them that

@@ -32,10 +32,9 @@ const cloudep_field_t session_totp_fields[] = {
      .max = 1024,
      .at = offsetof(cloudep_totp_pair_t, url)},
     {.name = "tss",
-     .type = CLOUDEP_FIELD_CODES,
+     .type = CLOUDEP_FIELD_WORDS,
      .flags = CLOUDEP_FIELD_REQUIRED,
-     .min = 6,
-     .max = 6,
+     .max = 2,
      .at = offsetof(cloudep_totp_pair_t, codes)},
     SESSION_FIELDS_END,
 };

@@ -28,7 +28,7 @@ static const char *const types[] = {
     [CLOUDEP_FIELD_URL] = "URL",           [CLOUDEP_FIELD_LANGUAGE] = "LANGUAGE",
     [CLOUDEP_FIELD_CURRENCY] = "CURRENCY", [CLOUDEP_FIELD_PHONE] = "PHONE",
     [CLOUDEP_FIELD_BOOL] = "BOOL",         [CLOUDEP_FIELD_CHOICE] = "CHOICE",
-    [CLOUDEP_FIELD_CODES] = "CODES",
+    [CLOUDEP_FIELD_WORDS] = "WORDS",
 };
 
 /* Takes item over. */

@@ -97,32 +97,6 @@ enum {
     " SELECT uid FROM burned"
 
 /*
- * The undo of an enrolment dies when its factor was used in a login beside a credential that is older than it: that
- * was the owner. A code of the mailbox, or a passkey alone, is no such credential.
- */
-#define SPEND_UNDO(opened) \
-    "UPDATE cloudep.links AS link" \
-    " SET used_at = now()" \
-    " FROM " opened \
-    " WHERE link.tenant_id = " opened ".tenant_id" \
-    "   AND link.uid = " opened ".uid" \
-    "   AND link.undoes = '" CLOUDEP_UNDOES_TOTP "'" \
-    "   AND link.used_at IS NULL" \
-    "   AND CASE split_part(" opened ".opened_with, ':', 1)" \
-    "       WHEN '" CLOUDEP_OPENED_PASSWORD "' THEN NOT EXISTS (" \
-    "         SELECT FROM cloudep.credentials AS credential" \
-    "         WHERE credential.tenant_id = link.tenant_id" \
-    "           AND credential.uid = link.uid" \
-    "           AND credential.updated_at >= link.undoes_at)" \
-    "       WHEN 'identity' THEN EXISTS (" \
-    "         SELECT FROM cloudep.identities AS identity" \
-    "         WHERE identity.tenant_id = link.tenant_id" \
-    "           AND identity.uid = link.uid" \
-    "           AND identity.id = split_part(" opened ".opened_with, ':', 2)::uuid" \
-    "           AND identity.created_at < link.undoes_at)" \
-    "       ELSE false END"
-
-/*
  * One row, with or without a session in it, to tell a member who is gone from a proof that is used. Arguments:
  * ACTIVE_MEMBER's, OF_GENERATION's, the burn's, the budget's network, ENQUEUE's, OPEN_SESSION's.
  */
@@ -133,7 +107,7 @@ enum {
     "), unlocked AS (" CLOUDEP_SQL_FORGET_FAILURES_AT(CLOUDEP_BUDGET_FACTOR, "burned") \
     "), mail AS (" CLOUDEP_SQL_ENQUEUE("burned") \
     "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("burned") \
-    "), spent AS (" SPEND_UNDO("opened") ")" \
+    "), spent AS (" CLOUDEP_SQL_SPEND_UNDO("opened", "link.undoes = '" CLOUDEP_UNDOES_TOTP "'") ")" \
     " SELECT EXISTS (SELECT FROM active), EXISTS (SELECT FROM member), " CLOUDEP_SQL_SESSION("opened") \
     " FROM (SELECT) AS always" \
     " LEFT JOIN opened ON true"

@@ -4,6 +4,7 @@ package CloudEP::Test::Answers;
 
 use strict;
 use warnings;
+use CloudEP::Contract;
 use CloudEP::Matrix;
 use CloudEP::Reasons;
 use CloudEP::Secrets;
@@ -125,8 +126,10 @@ my $SECRET_NAMES = qr/^(?:password|new_password|code|mfa_code|secret|refresh_tok
 
 # Sees every request and answer of this file's clients.
 sub watch {
-    my ($data, $response) = @_;
+    my ($request, $response) = @_;
+    my $data = $request->[2];
     record($data, $response);
+    CloudEP::Contract::record($request, $response);
     for my $part (ref $data eq 'HASH' ? $data : (), ref $response->data eq 'HASH' ? $response->data : ()) {
         secret($_) for map { ref eq 'ARRAY' ? @$_ : ref() ? () : $_ } @{$part}{ grep { /$SECRET_NAMES/ } keys %$part };
     }
