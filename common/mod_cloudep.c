@@ -14,6 +14,7 @@
 #include <apr_strings.h>
 #include "access/cookie.h"
 #include "access/mount.h"
+#include "access/origin.h"
 #include "access/place.h"
 #include "base/text/icu.h"
 #include "base/version.h"
@@ -137,6 +138,7 @@ static const cloudep_part_t parts[] = {
     {"ZITADEL", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_zitadel_prepare,
      .child_init = cloudep_zitadel_child_init},
     {"account pages", .prepare = cloudep_account_url_prepare},
+    {"applications", .prepare = cloudep_origins_prepare},
     {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, cloudep_outbox_prepare, cloudep_outbox_has_mail,
      .check = cloudep_outbox_check_mail},
     {"SMS", "CloudEPSMSTransport", CLOUDEP_NEEDS_SMS, .is_on = cloudep_outbox_has_sms,
@@ -435,6 +437,8 @@ static void register_hooks(apr_pool_t *p)
     cloudep_guard_register_hooks();
     cloudep_caching_register_hooks();
     cloudep_methods_register_hooks();
+    cloudep_step_up_register_hooks();
+    cloudep_enter_register_hooks();
     cloudep_require_register(p);
 }
 

@@ -6,8 +6,10 @@
 #include <http_core.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include "base/text/origin.h"
 #include "core/config.h"
 #include "core/module.h"
+#include "core/public_url.h"
 
 #define HANDLERS "cloudep-" /* what the names of our handlers begin with */
 
@@ -17,6 +19,7 @@ void *cloudep_place_create(apr_pool_t *p, char *path)
 
     (void)path;
     place->token_optional = place->identity_headers = place->strip_token = place->preflight = CLOUDEP_UNSET;
+    place->session_cookie = CLOUDEP_UNSET;
     return place;
 }
 
@@ -42,6 +45,8 @@ void *cloudep_place_merge(apr_pool_t *p, void *basev, void *addv)
     MERGE_FLAG(identity_headers);
     MERGE_FLAG(strip_token);
     MERGE_FLAG(preflight);
+    MERGE_FLAG(session_cookie);
+    MERGE_POINTER(login_page);
     MERGE_POINTER(cookie);
     MERGE_POINTER(origins);
     MERGE_POINTER(delivery);
@@ -62,36 +67,33 @@ const char *cloudep_set_cookie(cmd_parms *cmd, void *placev, const char *name)
     return *name ? NULL : "CloudEPTokenCookie takes the name of a cookie";
 }
 
-/* The port that a scheme stands for; browsers leave it out (RFC 6454 6.2), so that such an origin never matches. */
-static int has_default_port(const char *origin)
-{
-    const char *end = ap_strrchr_c(origin, ':');
-
-    return (!strncmp(origin, "https:", 6) && !strcmp(end, ":443")) ||
-           (!strncmp(origin, "http:", 5) && !strcmp(end, ":80"));
-}
-
 const char *cloudep_add_origin(cmd_parms *cmd, void *placev, const char *origin)
 {
     cloudep_place_t *place = placev;
-    const char *host = ap_strstr_c(origin, "://");
+    const char *fault = cloudep_origin_fault(origin);
 
-    /* It is compared with what browsers send: anything else would never match, or match "null" (RFC 6454 6.1). */
-    if (!host || host == origin || !host[3] || strpbrk(host + 3, "/?#@*")) {
-        return "CloudEPTokenOrigin takes scheme://host[:port], without a path";
-    }
-    for (const char *c = origin; *c; c++) {
-        if (apr_isupper(*c)) {
-            return "CloudEPTokenOrigin is written in lower case, as browsers send it";
-        }
-    }
-    if (has_default_port(origin)) {
-        return "CloudEPTokenOrigin is written without :443 (https) or :80 (http), as browsers send it";
+    if (fault) {
+        return apr_pstrcat(cmd->pool, cmd->cmd->name, " ", fault, NULL);
     }
     if (!place->origins) {
         place->origins = apr_array_make(cmd->pool, 2, sizeof(const char *));
     }
     APR_ARRAY_PUSH(place->origins, const char *) = origin;
+    return NULL;
+}
+
+const char *cloudep_set_login_page(cmd_parms *cmd, void *placev, const char *url)
+{
+    cloudep_target_t target;
+    const char *fault = *url == '/' ? NULL : cloudep_public_url_fault(cmd->pool, url);
+
+    if (fault) {
+        return apr_pstrcat(cmd->pool, "CloudEPLoginPage: it ", fault, "; or a path of this server", NULL);
+    }
+    if (cloudep_target_read(&target, cmd->pool, url) != APR_SUCCESS || strpbrk(url, "?#")) {
+        return "CloudEPLoginPage takes a path, such as /account/, or a URL, without ? or # in it";
+    }
+    ((cloudep_place_t *)placev)->login_page = url;
     return NULL;
 }
 
@@ -133,6 +135,11 @@ int cloudep_uses_session_cookie(request_rec *r)
     const char *delivery = cloudep_place_of(r)->delivery;
 
     return delivery && !strcmp(delivery, "cookie") && cloudep_is_api(r);
+}
+
+int cloudep_takes_session_cookie(request_rec *r)
+{
+    return cloudep_place_of(r)->session_cookie > 0 && !cloudep_is_api(r);
 }
 
 const apr_array_header_t *cloudep_listed_origins(request_rec *r)

@@ -13,6 +13,8 @@ typedef struct cloudep_place_t {
     int identity_headers;
     int strip_token;
     int preflight;
+    int session_cookie;
+    const char *login_page;      /* a path, or a URL; NULL: browsers are sent nowhere */
     const char *cookie;          /* name of the cookie that may hold the token, NULL: header only */
     apr_array_header_t *origins; /* from which a request with the cookie may come */
     const char *serve;           /* the handler of CloudEPServe; NULL: none */
@@ -30,6 +32,9 @@ int cloudep_is_api(request_rec *r);
 /** Whether the session cookie, and nothing else, says who asks. */
 int cloudep_uses_session_cookie(request_rec *r);
 
+/** Whether the session cookie may let a request in, beside a token: CloudEPSessionCookie, where none of our APIs is. */
+int cloudep_takes_session_cookie(request_rec *r);
+
 /** The origins that count as our own for the cookie of a request; NULL: none. */
 const apr_array_header_t *cloudep_listed_origins(request_rec *r);
 
@@ -39,6 +44,7 @@ void *cloudep_place_merge(apr_pool_t *p, void *base, void *add);
 const char *cloudep_set_cookie(cmd_parms *cmd, void *place, const char *name);
 const char *cloudep_set_delivery(cmd_parms *cmd, void *place, const char *word);
 const char *cloudep_add_origin(cmd_parms *cmd, void *place, const char *origin);
+const char *cloudep_set_login_page(cmd_parms *cmd, void *place, const char *url);
 
 /* The commands of CLOUDEP_PLACE_SETTINGS, for the one table of the module; a comma is behind the last one. */
 #define CLOUDEP_PLACE_FLAG(member, directive, help)                                                                    \

@@ -84,6 +84,10 @@
     MESSAGE(1306, "warning")                                                                                           \
     MESSAGE(1380, "info")                                                                                              \
     MESSAGE(1381, "info")                                                                                              \
-    MESSAGE(1382, "err")
+    MESSAGE(1382, "err")                                                                                               \
+    MESSAGE(1480, "warning")                                                                                           \
+    MESSAGE(1481, "warning")                                                                                           \
+    MESSAGE(1482, "err")                                                                                               \
+    MESSAGE(1483, "info")
 
 #endif

@@ -40,6 +40,8 @@
     TEXT(xsrf_header, "CloudEPXSRFHeader", "X-XSRF-TOKEN", "Name of the header in which they send its value")          \
     TEXT(issuer, "CloudEPIssuer", NULL, "iss of our tokens: the public https URL of this server")                      \
     TEXT(account_url, "CloudEPAccountURL", NULL, "https URL of the account pages, which mailed links lead to")         \
+    LIST(application_origins, "CloudEPApplicationOrigin",                                                              \
+         "Origin of an application that the login page may lead back to, and hand its session over to")                \
     TEXT(audience, "CloudEPAudience", "cloudep", "aud of our tokens")                                                  \
     SECONDS(access_lifetime, "CloudEPAccessTokenLifetime", 900, 10, 86400, "Life of an access token")                  \
     SECONDS(refresh_idle, "CloudEPSessionIdleTimeout", 30 * 86400, 60, 366 * 86400,                                    \
