@@ -16,9 +16,11 @@
 #include "access/mount.h"
 #include "access/origin.h"
 #include "access/place.h"
+#include "access/tls.h"
 #include "base/text/icu.h"
 #include "base/version.h"
 #include "core/account_url.h"
+#include "core/breached.h"
 #include "core/ca_file.h"
 #include "core/check.h"
 #include "core/config.h"
@@ -42,6 +44,7 @@
 #include "service/event.h"
 #include "service/liveness.h"
 #include "service/sweep.h"
+#include "service/tenant_origins.h"
 #include "service/tenant_slug.h"
 
 /* ---- The parts ------------------------------------------------------------------------------------------ */
@@ -65,7 +68,8 @@ static apr_status_t make_database(server_rec *s, const cloudep_config_t *config,
     }
     run->checker = cloudep_checker_create(run->db, pchild);
     run->slugs = cloudep_slugs_create(run->db, pchild);
-    return run->checker && run->slugs ? APR_SUCCESS : APR_ENOMEM;
+    run->origins = cloudep_tenant_origins_create(run->db, pchild);
+    return run->checker && run->slugs && run->origins ? APR_SUCCESS : APR_ENOMEM;
 }
 
 static apr_status_t make_http(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild)
@@ -137,8 +141,10 @@ static const cloudep_part_t parts[] = {
     {"identity provider", "CloudEPIdentityProvider", CLOUDEP_NEEDS_PROVIDER, find_provider, has_provider},
     {"ZITADEL", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_zitadel_prepare,
      .child_init = cloudep_zitadel_child_init},
+    {"breached passwords", .prepare = cloudep_breached_prepare},
+    {"TLS proxies", .prepare = cloudep_tls_prepare},
     {"account pages", .prepare = cloudep_account_url_prepare},
-    {"applications", .prepare = cloudep_origins_prepare},
+    {"origins", .prepare = cloudep_origins_prepare},
     {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, cloudep_outbox_prepare, cloudep_outbox_has_mail,
      .check = cloudep_outbox_check_mail},
     {"SMS", "CloudEPSMSTransport", CLOUDEP_NEEDS_SMS, .is_on = cloudep_outbox_has_sms,
@@ -305,7 +311,7 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     }
     /* 3. A dry run has no restart behind it. */
     if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
-        cloudep_kept_commit(pconf, main_server->process->pool);
+        cloudep_kept_commit(pconf, apr_pool_parent_get(pconf));
     }
     return OK;
 }

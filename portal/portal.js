@@ -14,7 +14,7 @@ const VISITOR = { "sign-in": "sign-in", "second-factor": "sign-in", code: "sign-
 const MEMBER = { profile: "profile", contacts: "contacts", password: "password", "two-step": "two-step", email: "email", "login-phone": "login-phone", linked: "linked",
     sessions: "sessions", history: "sessions", data: "data", proof: "proof-page" };
 const NAVIGATION = [["nav.you", ["profile", "contacts"]], ["nav.security", ["password", "two-step", "email", "login-phone", "linked"]],
-    ["nav.activity", ["sessions", "history"]], ["nav.data", ["data"]]];
+    ["nav.activity", ["sessions", "history"]], ["nav.yours", ["data"]]];
 const notices = [];
 let shown = 0;
 
@@ -134,7 +134,7 @@ function navigation(current) {
 
 function frame(name, page) {
     const heading = h("h1", { tabindex: "-1" }, page.title);
-    const main = h("main", { id: "main", class: name in MEMBER && name !== "proof" ? "content" : "card" }, heading,
+    const main = h("main", { id: "main", "data-page": name, class: name in MEMBER && name !== "proof" ? "content" : "card" }, heading,
         page.lead && h("p", { class: "lead" }, page.lead), page.body);
     const notes = notices.map(text => h("p", { class: "notice warning" }, text));
     const skip = h("a", { href: "#main", class: "skip", onclick: event => {

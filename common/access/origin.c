@@ -83,6 +83,11 @@ const char *cloudep_own_origin(const request_rec *r)
     return target.origin;
 }
 
+int cloudep_may_call(const request_rec *r, const char *origin)
+{
+    return is_listed(cloudep_config_of(r->server)->allow_origins, origin);
+}
+
 int cloudep_is_application(const request_rec *r, const char *origin)
 {
     return is_listed(cloudep_config_of(r->server)->application_origins, origin);
@@ -119,17 +124,23 @@ int cloudep_is_cross_site(const request_rec *r, const apr_array_header_t *listed
 
 apr_status_t cloudep_origins_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error)
 {
-    const apr_array_header_t *origins = config->application_origins;
-
     (void)s;
-    for (int i = 0; origins && i < origins->nelts; i++) {
-        const char *origin = APR_ARRAY_IDX(origins, i, const char *);
+    for (int i = 0; config->application_origins && i < config->application_origins->nelts; i++) {
+        const char *origin = APR_ARRAY_IDX(config->application_origins, i, const char *);
         const char *fault = cloudep_origin_fault(origin);
-        const char *address_fault = fault ? NULL : cloudep_public_url_fault(pconf, origin);
 
-        if (fault || address_fault) {
-            *error =
-                apr_pstrcat(pconf, "CloudEPApplicationOrigin ", origin, ": it ", fault ? fault : address_fault, NULL);
+        fault = fault ? fault : cloudep_public_url_fault(pconf, origin); /* cookies go there */
+        if (fault) {
+            *error = apr_pstrcat(pconf, "CloudEPApplicationOrigin ", origin, ": it ", fault, NULL);
+            return CLOUDEP_EMALFORMED;
+        }
+    }
+    for (int i = 0; config->allow_origins && i < config->allow_origins->nelts; i++) {
+        const char *origin = APR_ARRAY_IDX(config->allow_origins, i, const char *);
+        const char *fault = cloudep_origin_fault(origin);
+
+        if (fault) {
+            *error = apr_pstrcat(pconf, "CloudEPAllowOrigin ", origin, ": it ", fault, NULL);
             return CLOUDEP_EMALFORMED;
         }
     }

@@ -36,6 +36,9 @@ int cloudep_shows_its_site(const request_rec *r);
 CLOUDEP_DECLARE(const char *)
 cloudep_own_origin(const request_rec *r);
 
+/** Whether an origin is one of CloudEPAllowOrigin. */
+int cloudep_may_call(const request_rec *r, const char *origin);
+
 /** Whether an origin is one of CloudEPApplicationOrigin. */
 int cloudep_is_application(const request_rec *r, const char *origin);
 
@@ -49,7 +52,8 @@ cloudep_may_send_to(const request_rec *r, cloudep_target_t *target);
 /** Whether another site made the browser send it, so that nothing may be done. Not where a browser says neither. */
 int cloudep_is_cross_site(const request_rec *r, const apr_array_header_t *listed);
 
-/** Refuses what cannot be an origin in CloudEPApplicationOrigin; the prepare of a part (core/parts.h). */
+/** Refuses what cannot be an origin in CloudEPApplicationOrigin and CloudEPAllowOrigin; the prepare of a part
+ * (core/parts.h). */
 apr_status_t cloudep_origins_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error);
 
 #endif

@@ -10,6 +10,7 @@
 #include "core/config.h"
 #include "core/module.h"
 #include "core/public_url.h"
+#include "core/runtime.h"
 
 #define HANDLERS "cloudep-" /* what the names of our handlers begin with */
 
@@ -47,6 +48,8 @@ void *cloudep_place_merge(apr_pool_t *p, void *basev, void *addv)
     MERGE_FLAG(preflight);
     MERGE_FLAG(session_cookie);
     MERGE_POINTER(login_page);
+    place->attributes = base->attributes || add->attributes;
+    MERGE_POINTER(attribute_headers);
     MERGE_POINTER(cookie);
     MERGE_POINTER(origins);
     MERGE_POINTER(delivery);
@@ -65,6 +68,67 @@ const char *cloudep_set_cookie(cmd_parms *cmd, void *placev, const char *name)
     }
     ((cloudep_place_t *)placev)->cookie = name;
     return *name ? NULL : "CloudEPTokenCookie takes the name of a cookie";
+}
+
+/* ---- attributes ---- */
+
+#define HEADERS_KEY "cloudep attribute headers"
+
+int cloudep_is_attribute_name(const char *name)
+{
+    const apr_size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+
+    return length && length <= 64 && !name[length];
+}
+
+/* A Location that has no other directive of ours has no configuration yet. */
+void cloudep_place_reads_attributes(cmd_parms *cmd)
+{
+    cloudep_place_t *place = ap_set_config_vectors(cmd->server, cmd->context, cmd->path, &cloudep_module, cmd->pool);
+
+    place->attributes = 1;
+}
+
+/* Kept with the configuration: what a client sends under such a name is removed wherever it goes (guard/identity.c). */
+const apr_array_header_t *cloudep_all_attribute_headers(const request_rec *r)
+{
+    void *headers = NULL;
+
+    (void)apr_pool_userdata_get(&headers, HEADERS_KEY, r->server->process->pconf);
+    return headers;
+}
+
+static void remember_header(apr_pool_t *pconf, const char *header)
+{
+    void *known = NULL;
+    apr_array_header_t *headers;
+
+    (void)apr_pool_userdata_get(&known, HEADERS_KEY, pconf);
+    headers = known ? known : apr_array_make(pconf, 2, sizeof(const char *));
+    APR_ARRAY_PUSH(headers, const char *) = header;
+    (void)apr_pool_userdata_setn(headers, HEADERS_KEY, NULL, pconf);
+}
+
+const char *cloudep_add_attribute(cmd_parms *cmd, void *placev, const char *name, const char *header)
+{
+    cloudep_place_t *place = placev;
+    const apr_size_t length = strspn(header, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
+
+    if (!cloudep_is_attribute_name(name)) {
+        return "CloudEPIdentityAttribute: the name of an attribute is 1 to 64 of letters, digits, _, . and -";
+    }
+    if (strncasecmp(header, "X-", 2) || !header[2] || header[length] || !strncasecmp(header, "X-CloudEP-", 10)) {
+        return "CloudEPIdentityAttribute: the header must begin with X-, be of letters, digits and -, and not be one of"
+               " X-CloudEP-...";
+    }
+    if (!place->attribute_headers) {
+        place->attribute_headers = apr_array_make(cmd->pool, 2, sizeof(cloudep_attribute_header_t));
+    }
+    APR_ARRAY_PUSH(place->attribute_headers, cloudep_attribute_header_t) =
+        (cloudep_attribute_header_t){.name = name, .header = header};
+    place->attributes = 1;
+    remember_header(cmd->server->process->pconf, header);
+    return NULL;
 }
 
 const char *cloudep_add_origin(cmd_parms *cmd, void *placev, const char *origin)
@@ -142,7 +206,13 @@ int cloudep_takes_session_cookie(request_rec *r)
     return cloudep_place_of(r)->session_cookie > 0 && !cloudep_is_api(r);
 }
 
+/* In an API the server's list, as far as the browser says that it is of the same site. */
 const apr_array_header_t *cloudep_listed_origins(request_rec *r)
 {
-    return cloudep_is_api(r) ? NULL : cloudep_place_of(r)->origins;
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+
+    if (!cloudep_is_api(r)) {
+        return cloudep_place_of(r)->origins;
+    }
+    return site && !strcmp(site, "same-site") ? cloudep_config_of(r->server)->allow_origins : NULL;
 }

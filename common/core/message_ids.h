@@ -82,9 +82,14 @@
     MESSAGE(1304, "notice")                                                                                            \
     MESSAGE(1305, "crit")                                                                                              \
     MESSAGE(1306, "warning")                                                                                           \
+    MESSAGE(1360, "warning")                                                                                           \
+    MESSAGE(1361, "warning")                                                                                           \
     MESSAGE(1380, "info")                                                                                              \
     MESSAGE(1381, "info")                                                                                              \
     MESSAGE(1382, "err")                                                                                               \
+    MESSAGE(1460, "info, warning")                                                                                     \
+    MESSAGE(1461, "err")                                                                                               \
+    MESSAGE(1462, "warning")                                                                                           \
     MESSAGE(1480, "warning")                                                                                           \
     MESSAGE(1481, "warning")                                                                                           \
     MESSAGE(1482, "err")                                                                                               \

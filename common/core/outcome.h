@@ -39,6 +39,7 @@
     REASON(REFRESH_TOKEN_INVALID, "refresh_token_invalid")                                                             \
     REASON(XSRF_REQUIRED, "xsrf_required")                                                                             \
     REASON(CROSS_SITE, "cross_site")                                                                                   \
+    REASON(TLS_REQUIRED, "tls_required")                                                                               \
     REASON(IDENTITY_HEADERS_INVALID, "identity_headers_invalid")                                                       \
     REASON(MEMBER_INACTIVE, "member_inactive")                                                                         \
     REASON(SUBJECT_GONE, "subject_gone")                                                                               \
@@ -103,6 +104,9 @@
     REASON(ACCOUNT_UNKNOWN, "account_unknown")                                                                         \
     REASON(PASSWORD_WRONG, "password_wrong")                                                                           \
     REASON(PASSWORD_ELSEWHERE, "password_elsewhere")                                                                   \
+    REASON(LAST_WAY_IN, "last_way_in")                                                                                 \
+    REASON(ACCOUNT_LINKED, "account_linked")                                                                           \
+    REASON(ACCOUNT_NOT_LINKED, "account_not_linked")                                                                   \
     REASON(SESSION_UNKNOWN, "session_unknown")
 
 #define CLOUDEP_REASON_NAME(name, word) CLOUDEP_##name,

@@ -30,6 +30,7 @@
            "Milliseconds to wait for a free connection before answering 503")                                          \
     NUMBER(statement_timeout, "CloudEPStatementTimeout", 5000, 100, 600000, "Milliseconds a statement may take")       \
     NUMBER(lock_timeout, "CloudEPLockTimeout", 2000, 10, 60000, "Milliseconds to wait for a row lock")                 \
+    LIST(tls_proxies, "CloudEPTLSProxy", "Proxies that end TLS, and whose X-Forwarded-Proto is believed")              \
     LIST(memcache_servers, "CloudEPMemcacheServer", "host:port of a memcached; repeat for several")                    \
     NUMBER(memcache_timeout, "CloudEPMemcacheTimeout", 1000, 10, 60000, "Milliseconds a memcached may take")           \
     FILENAME(signing_file, "CloudEPSigningKeys", "Key set that signs and verifies tokens (cloudepctl key)")            \
@@ -40,6 +41,8 @@
     TEXT(xsrf_header, "CloudEPXSRFHeader", "X-XSRF-TOKEN", "Name of the header in which they send its value")          \
     TEXT(issuer, "CloudEPIssuer", NULL, "iss of our tokens: the public https URL of this server")                      \
     TEXT(account_url, "CloudEPAccountURL", NULL, "https URL of the account pages, which mailed links lead to")         \
+    LIST(allow_origins, "CloudEPAllowOrigin",                                                                          \
+         "Origin whose pages may call the API (CORS); tenants have their own, too")                                    \
     LIST(application_origins, "CloudEPApplicationOrigin",                                                              \
          "Origin of an application that the login page may lead back to, and hand its session over to")                \
     TEXT(audience, "CloudEPAudience", "cloudep", "aud of our tokens")                                                  \
@@ -101,6 +104,8 @@
     NUMBER(password_queue, "CloudEPPasswordQueue", 0, 0, 10000,                                                        \
            "Requests that may wait for their turn to hash; those beyond get 503; 0: a quarter of a child's threads")   \
     NUMBER(password_wait, "CloudEPPasswordWait", 500, 1, 60000, "Milliseconds they wait at most")                      \
+    FILENAME(breached_passwords, "CloudEPBreachedPasswords",                                                           \
+             "File of passwords from data breaches, which nobody may choose (cloudepctl breached import)")             \
     TEXT(zitadel_url, "CloudEPZitadelURL", NULL, "ZITADEL's public https URL, which is its issuer")                    \
     FILENAME(zitadel_token_file, "CloudEPZitadelTokenFile",                                                            \
              "File with a personal access token of the service account")                                               \
@@ -194,6 +199,7 @@ typedef struct cloudep_runtime_t {
     const struct cloudep_idp_t *idp;          /* NULL: not configured */
     const struct cloudep_outbox_setup_t *outbox_setup; /* NULL: neither mail nor SMS is configured */
     struct cloudep_outbox_t *outbox;                   /* the child's delivery threads */
+    struct cloudep_tenant_origins_t *origins;          /* of the tenants' pages; made in the child */
     struct cloudep_db_t *db;                           /* NULL: not configured; made in the child */
     cloudep_challenges_t challenges;                   /* cache NULL: not configured; made in the child */
     struct cloudep_http_t *http;                       /* outgoing HTTP; made in the child */
@@ -201,12 +207,16 @@ typedef struct cloudep_runtime_t {
     struct cloudep_oidc_t *oidc;                       /* OpenID providers; NULL: none is configured */
     struct cloudep_zitadel_t *zitadel;                 /* NULL: not configured; calls are made in the child */
     struct cloudep_hasher_t *hasher;                   /* made in the child */
+    const struct cloudep_breached_t *breached;         /* NULL: not configured */
     struct cloudep_token_cache_t *tokens;
     struct cloudep_activity_t *activity; /* sessions whose idle life goes on; NULL: no database; made in the child */
     struct cloudep_checker_t *checker;   /* whether sessions live, for guarded Locations */
     struct cloudep_slugs_t *slugs;
-    int clock_compared; /* with the database's, in this child */
-    const char *decoy;  /* hash of a password that nobody knows */
+    int clock_compared;                           /* with the database's, in this child */
+    int schema_compared;                          /* with CLOUDEP_SCHEMA_VERSION, in this child */
+    const struct apr_array_header_t *tls_proxies; /* of apr_ipsubnet_t *, see access/tls.h */
+    volatile apr_uint32_t told_in_the_clear;      /* in this child */
+    const char *decoy;                            /* hash of a password that nobody knows */
 } cloudep_runtime_t;
 
 #define CLOUDEP_MEMBER_INT(member, ...) int member;

@@ -17,12 +17,10 @@ static cloudep_outcome_t verify_password(cloudep_context_t *ctx, const cloudep_l
 {
     const int somebody =
         member && member->status != CLOUDEP_MEMBER_RESERVED && member->status != CLOUDEP_MEMBER_DELETING;
-    const cloudep_idp_user_t user = {
-        .tenant = tenant, .uid = somebody ? member->uid : NULL, .email = in->email, .member = somebody ? member : NULL};
     /* Else the password given at a registration would tell whether the email was free. */
     const int concealed = somebody && member->status == CLOUDEP_MEMBER_PENDING && cloudep_conceals(ctx);
 
-    return cloudep_compare_password(ctx, &user, in->password, !concealed);
+    return cloudep_compare_password(ctx, tenant, somebody ? member : NULL, in->email, in->password, !concealed);
 }
 
 static cloudep_outcome_t check_state(const cloudep_tenant_t *tenant, const cloudep_member_t *member)

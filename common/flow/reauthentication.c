@@ -84,7 +84,7 @@ static cloudep_outcome_t mark_session(cloudep_context_t *ctx, const cloudep_prin
 
 static cloudep_outcome_t by_password(cloudep_context_t *ctx, const cloudep_principal_t *who, const char *password)
 {
-    cloudep_idp_user_t user = {.uid = who->uid, .email = who->member->email, .member = who->member};
+    const cloudep_tenant_t *tenant;
     cloudep_outcome_t outcome = check_parts(ctx, CLOUDEP_NEEDS_PROVIDER);
 
     if (cloudep_failed(outcome)) {
@@ -93,11 +93,11 @@ static cloudep_outcome_t by_password(cloudep_context_t *ctx, const cloudep_princ
     if (who->member->totp_enrolled) {
         return cloudep_refuse(CLOUDEP_FRESH_PROOF_NEEDED);
     }
-    outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &user.tenant);
+    outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &tenant);
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    outcome = cloudep_compare_password(ctx, &user, password, 1);
+    outcome = cloudep_compare_password(ctx, tenant, who->member, who->member->email, password, 1);
     if (outcome.reason == CLOUDEP_CREDENTIALS_WRONG) {
         return cloudep_refuse(CLOUDEP_PASSWORD_WRONG);
     }

@@ -5,10 +5,12 @@
 
 #include <http_protocol.h>
 #include <apr_strings.h>
+#include "access/cors.h"
 #include "access/delivery.h"
 #include "access/mount.h"
 #include "access/origin.h"
 #include "access/place.h"
+#include "access/tls.h"
 #include "access/xsrf.h"
 #include "base/text/validate.h"
 #include "core/config.h"
@@ -186,6 +188,9 @@ static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
     const cloudep_operation_t *operation = call->operation;
     cloudep_outcome_t outcome;
 
+    if (!(operation->flags & CLOUDEP_OPERATION_FORWARD_AUTH) && cloudep_is_in_the_clear(call->r)) {
+        return cloudep_refuse(CLOUDEP_TLS_REQUIRED);
+    }
     if (call->ctx->config->off & operation->needs) {
         return cloudep_refuse(CLOUDEP_NOT_CONFIGURED);
     }
@@ -284,6 +289,7 @@ int cloudep_serve(request_rec *r, const cloudep_api_t *api)
     call->ctx = cloudep_request_context(r);
     outcome = find_operation(call);
     if (outcome.reason == CLOUDEP_METHOD_NOT_ALLOWED && r->method_number == M_OPTIONS) {
+        cloudep_cors_preflight(r);
         return reply(call, cloudep_done()); /* Allow tells the methods */
     }
     if (cloudep_failed(outcome)) {

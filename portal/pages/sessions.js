@@ -10,7 +10,7 @@ import { dateTime, has, relative, t } from "../words.js";
 export function device(agent) {
     if (!agent) return t("device.unknown");
     const first = names => names.find(([pattern]) => pattern.test(agent))?.[1];
-    const browser = first([[/\bEdgA?\//, "Edge"], [/\bOPR\//, "Opera"], [/\bFirefox\//, "Firefox"], [/\bChrom(e|ium)\//, "Chrome"], [/\bSafari\//, "Safari"]]);
+    const browser = first([[/\bEdgA?\//, "Edge"], [/\bOPR\//, "Opera"], [/\bFirefox\//, "Firefox"], [/Chrom(e|ium)\//, "Chrome"], [/\bSafari\//, "Safari"]]);
     const system = first([[/iPhone/, "iPhone"], [/iPad/, "iPad"], [/Android/, "Android"], [/Windows/, "Windows"], [/Mac OS X/, "Mac"], [/Linux/, "Linux"]]);
     return [browser, system].filter(Boolean).join(" · ") || agent.slice(0, 60);
 }

@@ -13,6 +13,7 @@ my @GUARD = ('AuthType CloudEP', 'AuthName x', 'CloudEPSessionCookie On', "Cloud
 
 # One server of many hosts, behind a front end that ends TLS.
 my $server = own_server(values => { CloudEPIssuer => "https://$ID", CloudEPApplicationOrigin => "https://$APP https://$THIRD:8443" }, with => [
+        'CloudEPTLSProxy 127.0.0.0/8', 'RequestHeader set X-Forwarded-Proto https early',
         '<Location /account/api/auth>', 'CloudEPServe auth', 'CloudEPTokenDelivery cookie', 'Require all granted', '</Location>',
         '<Location /account/api/members>', 'CloudEPServe members', 'CloudEPTokenDelivery cookie', 'Require all granted', '</Location>',
         '<Location />', @GUARD, 'AuthMerging Off', '</Location>',

@@ -12,6 +12,7 @@ use YAML::XS ();
 
 chdir CloudEP::Httpd::top() or die;
 my ($config, $guide, $operations) = map { slurp($_) } qw(httpd.conf.d/cloudep.conf doc/directives.md doc/operations.md);
+$config .= slurp('httpd.conf.d/cloudep-api.conf');
 
 # Two lists of names are the same; the difference is told by name.
 sub same {
@@ -67,7 +68,7 @@ while ($config =~ /^(#(?:    #?)?)?(CloudEP\w+) (.+)$/mg) {
     my ($comment, $name, $value) = ($1, $2, $3);
     $shipped{$name} = !exists $code{$name} ? $value : $comment && defined $code{$name} ? value_of($value) : $code{$name};
 }
-defaults_are(\%shipped, 'httpd.conf.d/cloudep.conf');
+defaults_are(\%shipped, 'httpd.conf.d');
 
 # ---- routes and outcomes
 
@@ -177,7 +178,7 @@ for my $row (slurp('doc/reasons.md') =~ /^\| (`.+?) \| .+ \| .+ \|$/mg) {
 }
 is("@twice", '', 'doc/reasons.md has each reason once');
 same([keys %meant], [grep { $_ ne 'done' } described('reasons')], 'doc/reasons.md has every reason and no other');
-my @OF_HTTPD = qw(path_unknown request_refused access_refused);    # told by error.c and for unknown paths only
+my @OF_HTTPD = qw(path_unknown request_refused access_refused tls_required);    # told by error.c and for unknown paths only
 my @OF_COOKIES = qw(xsrf_required cross_site);    # where the session cookie says who asks
 same([keys %used, @OF_HTTPD, @OF_COOKIES], [keys %meant], 'every reason is one of an operation, or of httpd itself');
 

@@ -9,6 +9,7 @@
 #include "base/store/credential_store.h"
 #include "base/store/event_store.h"
 #include "base/store/identity_store.h"
+#include "base/store/link_store.h"
 #include "base/store/liveness_store.h"
 #include "base/store/operator_store.h"
 #include "base/store/own_session_store.h"
@@ -979,6 +980,140 @@ static void test_lists(void)
     is_int(cloudep_cell_list(p, rows, 0, 0)->nelts, 0, "no list is an empty one");
 }
 
+static cloudep_link_t link_of(const char *uid, const char *kind)
+{
+    return (cloudep_link_t){.tenant_id = tenant->id, .digest = uuid(), .uid = uid, .kind = kind};
+}
+
+static void test_links(void)
+{
+    const char *uid = register_member("links@example.com");
+    const cloudep_link_t reset = link_of(uid, CLOUDEP_LINK_RESET);
+    const cloudep_link_t first = link_of(uid, CLOUDEP_LINK_FIRST_PASSWORD);
+    const cloudep_link_t nobodys = link_of(uuid(), CLOUDEP_LINK_RESET);
+    cloudep_link_t foreign = reset;
+    cloudep_link_t found = {0};
+
+    is_int(cloudep_link_add(db, p, &reset), APR_SUCCESS, "a link is added");
+    is_int(cloudep_link_add(db, p, &reset), CLOUDEP_ECONFLICT, "once");
+    is_int(cloudep_link_add(db, p, &nobodys), APR_NOTFOUND, "nobody gets none");
+    is_value("t", "it is good for an hour",
+             "SELECT expires_at - created_at = interval '1 hour' FROM cloudep.links WHERE digest = $1", reset.digest);
+    is_int(cloudep_link_find(db, p, &found, tenant->id, reset.digest), APR_SUCCESS, "it is found");
+    ok(!strcmp(found.uid, uid) && !strcmp(found.kind, CLOUDEP_LINK_RESET) && !strcmp(found.tenant_id, tenant->id) &&
+           !strcmp(found.digest, reset.digest) && !found.undoes && !found.undoes_at && !found.restores,
+       "with what it is");
+    is_int(cloudep_link_find(db, p, &found, tenant->id, "none"), APR_NOTFOUND, "another one is not");
+    is_int(cloudep_link_find(db, p, &found, uuid(), reset.digest), APR_NOTFOUND, "nor under another tenant");
+    foreign.tenant_id = uuid();
+    is_int(cloudep_link_use(db, p, &foreign), APR_NOTFOUND, "another tenant does not use it");
+    is_int(cloudep_link_use(db, p, &reset), APR_SUCCESS, "it is used");
+    is_int(cloudep_link_use(db, p, &reset), APR_NOTFOUND, "once");
+    is_int(cloudep_link_find(db, p, &found, tenant->id, reset.digest), APR_NOTFOUND, "a used one is not found");
+    is_int(cloudep_link_restore(db, p, &foreign), APR_SUCCESS, "another tenant puts nothing back");
+    is_int(cloudep_link_find(db, p, &found, tenant->id, reset.digest), APR_NOTFOUND, "so it is used still");
+    is_int(cloudep_link_restore(db, p, &reset), APR_SUCCESS, "it is put back");
+    is_int(cloudep_link_use(db, p, &reset), APR_SUCCESS, "and serves again");
+    is_int(cloudep_link_add(db, p, &first), APR_SUCCESS, "another link");
+    postgres_sql("UPDATE cloudep.links SET expires_at = now()");
+    is_int(cloudep_link_find(db, p, &found, tenant->id, first.digest), APR_NOTFOUND, "one that is over is not found");
+    is_int(cloudep_link_use(db, p, &first), APR_NOTFOUND, "nor used");
+    is_int(cloudep_link_restore(db, p, &reset), APR_SUCCESS, "one that is over is put back");
+    is_int(cloudep_link_use(db, p, &reset), APR_NOTFOUND, "and is over all the same");
+}
+
+/* An undo of that kind that began so long ago. */
+static cloudep_link_t undo_of(const char *uid, const char *undoes, const char *restores, const char *ago)
+{
+    const cloudep_link_t link = {.tenant_id = tenant->id, .digest = uuid(), .uid = uid, .restores = restores};
+
+    free(postgres_value("INSERT INTO cloudep.links"
+                        " (tenant_id, uid, digest, kind, undoes, undoes_at, restores, created_at, expires_at)"
+                        " VALUES ($1::uuid, $2::uuid, $3, 'undo', $4, now() - $6::interval, nullif($5, ''),"
+                        "         now() - $6::interval, now() + interval '1 hour')",
+                        tenant->id, uid, link.digest, undoes, restores ? restores : "", ago, NULL));
+    return link;
+}
+
+static void test_undo(void)
+{
+    const char *uid = register_member("undo@example.com");
+    cloudep_link_t link = undo_of(uid, CLOUDEP_UNDOES_TOTP, NULL, "1 hour");
+    const cloudep_link_t reset = link_of(uid, CLOUDEP_LINK_RESET);
+    cloudep_link_t found = {0};
+
+    is_int(cloudep_link_find(db, p, &found, tenant->id, link.digest), APR_SUCCESS, "an undo is found");
+    ok(!strcmp(found.kind, CLOUDEP_LINK_UNDO) && !strcmp(found.undoes, CLOUDEP_UNDOES_TOTP) && found.undoes_at > 0,
+       "with what it undoes, and when that was");
+    free(postgres_value("INSERT INTO cloudep.totp (tenant_id, uid, secret, enrolled_at)"
+                        " VALUES ($1::uuid, $2::uuid, 's', now() - interval '2 hours')",
+                        tenant->id, uid, NULL));
+    free(postgres_value("INSERT INTO cloudep.credentials (tenant_id, uid, phc) VALUES ($1::uuid, $2::uuid, 'phc')"
+                        " ON CONFLICT DO NOTHING",
+                        tenant->id, uid, NULL));
+    is_int(cloudep_link_add(db, p, &reset), APR_SUCCESS, "another link of the member");
+    is_int(cloudep_link_undo(db, p, &reset, notice(uid)), APR_NOTFOUND, "which undoes nothing");
+    free(postgres_value("UPDATE cloudep.members SET status = 'deleting' WHERE uid = $1::uuid", uid, NULL));
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_NOTFOUND, "nor does one of a member who is leaving");
+    free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", uid, NULL));
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_SUCCESS, "a suspended member undoes");
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_NOTFOUND, "once");
+    is_value("suspended f t 1 1 1", "the password goes and is due, and the generation is raised with its sessions",
+             "SELECT concat_ws(' ', status, has_password, password_due, ways_in, generation, sessions_from)"
+             " FROM cloudep.members WHERE uid = $1::uuid",
+             uid);
+    is_value("0", "it is stored no more", "SELECT count(*) FROM cloudep.credentials WHERE uid = $1::uuid", uid);
+    is_value("undone", "the session ends", "SELECT revoke_reason FROM cloudep.sessions WHERE uid = $1::uuid", uid);
+    is_value("1", "a factor from before the change stays",
+             "SELECT count(*) FROM cloudep.totp WHERE enrolled_at IS NOT NULL AND uid = $1::uuid", uid);
+    is_value("1", "so does another link", "SELECT count(*) FROM cloudep.links WHERE used_at IS NULL AND uid = $1::uuid",
+             uid);
+    is_value(
+        "1", "the notice is enqueued once",
+        "SELECT count(*) FROM cloudep.outbox WHERE template = 'notice' AND target = 'a@example.com' AND uid = $1::uuid"
+        " AND created_at = (SELECT max(used_at) FROM cloudep.links WHERE uid = outbox.uid)",
+        uid);
+    link = undo_of(uid, CLOUDEP_UNDOES_TOTP, NULL, "3 hours");
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_SUCCESS, "an undo of a change before the factor");
+    is_value("0", "takes that", "SELECT count(*) FROM cloudep.totp WHERE enrolled_at IS NOT NULL AND uid = $1::uuid",
+             uid);
+}
+
+static void test_undo_of_email(void)
+{
+    const char *uid = register_member("thief@example.com");
+    const char *other = register_member("taken@example.com");
+    cloudep_link_t link = undo_of(uid, CLOUDEP_UNDOES_EMAIL, "taken@example.com", "1 hour");
+
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), CLOUDEP_ECONFLICT, "an address that another member has");
+    is_value("thief@example.com 0", "is not restored, and nothing else is done",
+             "SELECT concat_ws(' ', email, generation) FROM cloudep.members WHERE uid = $1::uuid", uid);
+    free(postgres_value(
+        "INSERT INTO cloudep.links (tenant_id, uid, digest, kind, created_at, expires_at) VALUES"
+        " ($1::uuid, $2::uuid, 'younger', 'reset', now() - interval '1 minute', now() + interval '1 hour'),"
+        " ($1::uuid, $2::uuid, 'older', 'reset', now() - interval '2 hours', now() + interval '1 hour'),"
+        " ($1::uuid, $3::uuid, 'another', 'reset', now(), now() + interval '1 hour')",
+        tenant->id, uid, other, NULL));
+    free(
+        postgres_value("UPDATE cloudep.links SET restores = 'owner@example.com' WHERE digest = $1", link.digest, NULL));
+    free(postgres_value("INSERT INTO cloudep.members (tenant_id, uid, email, reserved_by) VALUES"
+                        " ($1::uuid, gen_random_uuid(), 'owner@example.com', $2::uuid),"
+                        " ($1::uuid, gen_random_uuid(), 'older@example.com', $2::uuid)",
+                        tenant->id, uid, NULL));
+    free(postgres_value("UPDATE cloudep.members SET login_phone = '+886911000111',"
+                        " login_phone_at = now() - interval '2 hours' WHERE uid = $1::uuid",
+                        uid, NULL));
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_SUCCESS, "one that is reserved for the member");
+    is_value("owner@example.com +886911000111", "is restored; a login phone from before stays",
+             "SELECT concat_ws(' ', email, login_phone) FROM cloudep.members WHERE uid = $1::uuid", uid);
+    is_value("another older", "links that were mailed since are void, and no others",
+             "SELECT string_agg(digest, ' ' ORDER BY digest) FROM cloudep.links WHERE used_at IS NULL AND digest IN"
+             " ('younger', 'older', 'another') AND tenant_id = $1::uuid",
+             tenant->id);
+    is_value("older@example.com", "as is what they reserved",
+             "SELECT string_agg(email, ' ') FROM cloudep.members WHERE reserved_by = $1::uuid", uid);
+}
+
 int main(void)
 {
     if (apr_initialize() != APR_SUCCESS || apr_pool_create(&p, NULL) != APR_SUCCESS) {
@@ -1007,6 +1142,9 @@ int main(void)
     test_expiry_bound();
     test_erasure();
     test_leaving();
+    test_links();
+    test_undo();
+    test_undo_of_email();
     test_sweep();
     test_lists();
     return done_testing();

@@ -14,6 +14,7 @@
 #define CLOUDEP_LINK_UNDO "undo"
 
 #define CLOUDEP_UNDOES_TOTP "totp"
+#define CLOUDEP_UNDOES_EMAIL "email"
 
 /* Seconds that a link is good for. */
 #define CLOUDEP_LINK_LIFETIME 3600
@@ -27,6 +28,7 @@ typedef struct cloudep_link_t {
     const char *kind;
     const char *undoes;    /* with CLOUDEP_LINK_UNDO */
     apr_int64_t undoes_at; /* when that was done, Unix milliseconds */
+    const char *restores;  /* with CLOUDEP_UNDOES_EMAIL: the address before */
 } cloudep_link_t;
 
 /** Adds a link of a member, for CLOUDEP_LINK_LIFETIME. @return APR_NOTFOUND: no such member; else as cloudep_db_run */
@@ -43,11 +45,12 @@ apr_status_t cloudep_link_use(cloudep_db_t *db, apr_pool_t *p, const cloudep_lin
 apr_status_t cloudep_link_restore(cloudep_db_t *db, apr_pool_t *p, const cloudep_link_t *link);
 
 /**
- * Uses a link up and undoes what it is for: with CLOUDEP_UNDOES_TOTP that enrolment, or one that took its place since.
- * The password goes (it is due: a reset sets the next), all sessions end, lockouts are forgotten, the notice is
- * enqueued.
- * @return APR_NOTFOUND: another one was first, it died or expired, or its member is neither active nor suspended:
- *         nothing was done; else as cloudep_db_run
+ * Uses a link up and undoes what it is for: an enrolment, or a change of the login email. Whatever lets in and was
+ * added since goes too: TOTP, linked accounts, a login phone; with an email the links that were mailed since, and the
+ * reservations of addresses. The password goes (it is due: a reset sets the next), all sessions end, lockouts are
+ * forgotten, the notice is enqueued.
+ * @return APR_NOTFOUND: another one was first, it died or expired, or its member is neither active nor suspended;
+ *         CLOUDEP_ECONFLICT: another member has the address: nothing was done; else as cloudep_db_run
  */
 apr_status_t cloudep_link_undo(cloudep_db_t *db, apr_pool_t *p, const cloudep_link_t *link,
                                const cloudep_message_t *notice);

@@ -19,6 +19,7 @@
 #define CLOUDEP_OPENED_OTP "otp"           /* a code sent to the login address */
 #define CLOUDEP_OPENED_EXCHANGE "exchange" /* an id_token that names the member by our own uid */
 #define CLOUDEP_OPENED_IDENTITY "identity:"
+#define CLOUDEP_OPENED_LOGIN_PHONE "login_phone" /* a code sent to the login phone */
 
 /* clang-format off */
 

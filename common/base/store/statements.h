@@ -25,11 +25,13 @@ typedef struct cloudep_statement_list_t {
     X(clock)                                                                                                           \
     X(contact)                                                                                                         \
     X(credential)                                                                                                      \
+    X(email)                                                                                                           \
     X(event)                                                                                                           \
     X(generation)                                                                                                      \
     X(identity)                                                                                                        \
     X(link)                                                                                                            \
     X(liveness)                                                                                                        \
+    X(login_phone)                                                                                                     \
     X(member)                                                                                                          \
     X(operator)                                                                                                        \
     X(operator_member)                                                                                                 \

@@ -70,6 +70,8 @@ static const row_t rows[] = {
         "the header of the XSRF token is missing or wrong: send the value of its cookie", "缺少 XSRF 標頭或其值不正確:請送出 XSRF cookie 的值"}},
     [CLOUDEP_CROSS_SITE] = {403, GATEWAY, 505, 1, {
         "the request was made by another site", "此請求由其他網站發出"}},
+    [CLOUDEP_TLS_REQUIRED] = {403, GATEWAY, 505, 2, {
+        "the request came without TLS: use https", "請求未經 TLS 傳送:請使用 https"}},
     [CLOUDEP_IDENTITY_HEADERS_INVALID] = {401, OWN, 501, 0, {
         "X-Tenant-ID and X-UID must be UUIDs", "X-Tenant-ID 與 X-UID 必須是 UUID"}},
     [CLOUDEP_MEMBER_INACTIVE] = {401, OWN, 501, 0, {
@@ -198,6 +200,12 @@ static const row_t rows[] = {
     [CLOUDEP_PASSWORD_ELSEWHERE] = {403, AUTH, 505, 0, {
         "the account logs in at another provider, its password cannot be reset here",
         "此帳號屬於其他身分供應商,密碼不由我們管理"}},
+    [CLOUDEP_LAST_WAY_IN] = {409, MEMBER, 309, 0, {
+        "this is the last way to log in: add another one first", "這是最後一種登入方式:請先新增另一種"}},
+    [CLOUDEP_ACCOUNT_LINKED] = {409, MEMBER, 303, 0, {
+        "that account is linked already", "該帳號已連結"}},
+    [CLOUDEP_ACCOUNT_NOT_LINKED] = {404, MEMBER, 301, 0, {
+        "no such linked account", "沒有這個連結的帳號"}},
     [CLOUDEP_SESSION_UNKNOWN] = {404, MEMBER, 301, 0, {
         "no such session, or it is over", "沒有這個 session,或它已結束"}},
 };
@@ -219,6 +227,12 @@ typedef struct exception_t {
 static const exception_t exceptions[] = {
     {"members.", CLOUDEP_FIELD_MISSING, .scope = MEMBER},
     {"members.me.password", CLOUDEP_PASSWORD_ELSEWHERE, .scope = MEMBER},
+    {"members.me.email.confirm", CLOUDEP_EMAIL_TAKEN, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_PROVIDER_NOT_CONFIGURED, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_TOO_MANY_STARTS, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_STATE_INVALID, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_AUTHORIZATION_INVALID, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_LOGIN_LOST, .scope = MEMBER},
     {"members.me.password", CLOUDEP_LOGIN_REFUSED, .scope = MEMBER},
     /* Nobody is let in: whoever logs in begins again. */
     {"auth.login", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_CREDENTIALS_WRONG, .messages = {

@@ -66,15 +66,16 @@ sub ready { $_[0]{ready} }    # what it said at its start: pat, orgs, clients, .
 sub issuer { $_[0]{ready}{issuer} }
 sub port { $_[0]{port} }
 
-# The folder with oidc-provider in it, installed once for each state of the lock file. It is outside the project,
-# which the tests may not be able to write to.
+# The folder with what t/oidc/package.json, or that of another folder of t/, names, installed once for each state of its lock
+# file. It is outside the project, which the tests may not be able to write to.
 sub modules {
-    my $source = CloudEP::Httpd::top() . '/t/oidc';
+    my $name = shift // 'oidc';
+    my $source = CloudEP::Httpd::top() . "/t/$name";
     my $var = $ENV{CLOUDEP_VAR} // CloudEP::Httpd::top() . '/var';
-    my $dir = "$var/oidc-" . substr sha256_hex(slurp("$source/package-lock.json")), 0, 16;
+    my $dir = "$var/$name-" . substr sha256_hex(slurp("$source/package-lock.json")), 0, 16;
     make_path($var);
-    open my $lock, '>', "$var/oidc.lock" or die "$var/oidc.lock: $!";
-    flock $lock, LOCK_EX or die "$var/oidc.lock: $!";
+    open my $lock, '>', "$var/$name.lock" or die "$var/$name.lock: $!";
+    flock $lock, LOCK_EX or die "$var/$name.lock: $!";
     return $dir if -d $dir;
 
     my $making = "$dir.making";

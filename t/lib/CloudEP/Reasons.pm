@@ -8,7 +8,7 @@ use CloudEP::Httpd;
 use YAML::XS ();
 
 # What httpd itself refuses, and what other methods of the path answer.
-my %ANYWHERE = map { $_ => 1 } qw(request_refused access_refused method_not_allowed);
+my %ANYWHERE = map { $_ => 1 } qw(request_refused access_refused method_not_allowed tls_required);
 
 # "POST /path" => status => reason => 1
 sub listed {
