@@ -110,7 +110,7 @@ $(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/co
 # Prints what the tables of the sources declare; tests and documents are held against it.
 # Of the operations only the tables are linked, not the functions that they name.
 $(call objects,$(wildcard t/describe/*.c)): INCLUDES += -It/describe
-$(BUILD)/describe: $(call objects,$(wildcard t/describe/*.c) $(wildcard mod_cloudep_*/v1/*.c) common/core/outcome.c common/wire/v1/codes.c)
+$(BUILD)/describe: $(call objects,$(wildcard t/describe/*.c) $(wildcard mod_cloudep_*/*/*.c) common/core/outcome.c common/wire/v1/codes.c)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ -ljansson
 
 # An API style that only a test serves.
@@ -119,11 +119,13 @@ $(BUILD)/mod_second_style.so: $(BUILD)/t/wire/second_style.o
 
 # What bench/run measures against, and what bench/overload sends.
 .PHONY: bench
-bench: $(BUILD)/mod_reference.so $(BUILD)/argon2_rate $(BUILD)/arrivals
+bench: $(BUILD)/mod_reference.so $(BUILD)/argon2_rate $(BUILD)/arrivals $(BUILD)/assertion_time
 $(BUILD)/mod_reference.so: $(BUILD)/bench/mod_reference.o
 	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^
 $(BUILD)/argon2_rate $(BUILD)/arrivals: $(BUILD)/%: $(BUILD)/bench/%.o
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2 -lpthread -lm
+$(BUILD)/assertion_time: $(BUILD)/bench/assertion_time.o $(ARCHIVE)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
 
 # The API as a page, where Perl's YAML::XS is there to read it.
 .PHONY: reference

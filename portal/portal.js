@@ -90,6 +90,20 @@ function proved() {
     return target ? leaveFor({ ...target, proved: true }) : go("profile", { replace: true });
 }
 
+// Whether the session outlived the change that was made; if not, the reader is told what was done, and signs in anew.
+async function stillIn(said) {
+    try {
+        await api.get("members/me", { quiet: true });
+        return true;
+    } catch (refusal) {
+        if (refusal.status !== 401) return true;
+    }
+    state.setMember(null);
+    state.keep("said", said);
+    go("sign-in", { replace: true });
+    return false;
+}
+
 // ---- the frame around a page
 
 function languageSwitch() {
@@ -170,7 +184,7 @@ async function render() {
     const module = await import(`./pages/${VISITOR[name] || MEMBER[name]}.js`);
     let page;
     try {
-        page = await module[name.replace(/-(\w)/g, (all, letter) => letter.toUpperCase()).replace("return", "callback")]({ go, arrive, proved, again: render });
+        page = await module[name.replace(/-(\w)/g, (all, letter) => letter.toUpperCase()).replace("return", "callback")]({ go, arrive, proved, stillIn, again: render });
     } catch (refusal) {
         if (!(refusal instanceof api.Refusal)) throw refusal;
         page = await failed(name, refusal);

@@ -54,7 +54,7 @@ like($pages->get('/reference/')->body, qr{/api/v1/auth/login}, 'the API is there
 my ($walk, $url, $spool) = $said =~ m{^ {4}(examples/walk\.sh) (\S+) (\S+)$}m or die "it prints no walk: $said";
 ($status, $output, $errors) = capture(undef, CloudEP::Httpd::top() . "/$walk", $url, $spool);
 is("$status $errors", '0 ', 'the walk ends well');
-is(scalar(() = $output =~ /"code": 102000/g), 9, 'nine calls of the walk succeed');
+is(scalar(() = $output =~ /"code": 102000/g), 12, 'twelve calls of the walk succeed');
 like($output, qr/"display_name": "Ada"/, 'the walk sees its change of the profile');
 like($output, qr/"code": 29501000(?!.*"code")/s, 'after the logout the access token is refused');
 is(scalar(grep { slurp($_) =~ /"text"/ } glob "$spool/sms/*.json"), 1, 'the SMS with the code is where it was said to be');

@@ -3,17 +3,17 @@
 use strict;
 use warnings;
 use CloudEP::Browser;
-use CloudEP::OIDC;
+use CloudEP::Npm;
 use CloudEP::Pages;
 use CloudEP::Process qw(slurp spew);
 use CloudEP::Test;
+use CloudEP::Totp;
 
-my $axe = slurp(CloudEP::OIDC::modules('browser') . '/node_modules/axe-core/axe.min.js');
+my $axe = slurp(CloudEP::Npm::folder('browser') . '/node_modules/axe-core/axe.min.js');
 my $tenant = tenant();
 my $server = own_server(portal => $tenant->{slug})->start;
 $tenant->{server} = $server;
 spew($server->custom . '/portal.json', '{"providers": [{"id": "google", "name": "Google"}], "codeLogin": true, "marketing": true, "help": "https://help.example/"}');
-my $member = register_member(tenant => $tenant, display_name => 'Ada Lovelace');
 my $pages = CloudEP::Test::Servers::keep(CloudEP::Pages->new(dir => CloudEP::Test::Servers::own_folder('browser'),
         home => $server->url('/account/'), shots => "$ENV{CLOUDEP_VAR}/screenshots"));
 
@@ -49,6 +49,7 @@ sub visitor {
 }
 
 sub signed_in {
+    my $member = register_member(tenant => $tenant, display_name => 'Ada Lovelace');
     $pages->visit('#/sign-in');
     $pages->fill(email => $member->{email}, password => $member->{password})->submit;
     $pages->at('profile');
@@ -61,6 +62,31 @@ sub signed_in {
     $pages->at('two-step')->click('#main .action button');
     $pages->find('img.qr');
     look('two-step-set-up');
+    my $secret = $pages->run('return document.querySelector(".secret code").textContent') =~ s/ //gr;
+    $pages->fill(code => totp_code(totp_secret("?secret=$secret")))->submit;
+    $pages->find('.codes');
+    look('backup-codes');
+    $pages->click('#main section > .actions:last-child .button');
+    $pages->find('#main section:nth-of-type(2) .action button');
+    look('two-step-enrolled');
+    $server->psql("UPDATE cloudep.sessions SET auth_time = now() - interval '1 hour', fresh_at = NULL, mfa_at = NULL WHERE uid = :'uid'", uid => $member->{uid});
+    $pages->click('#main section:nth-of-type(2) .action button');
+    $pages->find('dialog');
+    look('proof');
+    $pages->keys('Escape')->until('return !document.querySelector("dialog")', 'the dialog closes');
+    $pages->run('location.hash = "#/contacts"');
+    $pages->at('contacts')->click('#main section:nth-of-type(1) button')->find('[name=target]');
+    look('contacts-change');
+    $pages->run('location.hash = "#/sessions"');
+    $pages->at('sessions')->click('#main section > .action button');
+    $pages->find('dialog');
+    look('sure');
+    $pages->keys('Escape')->until('return !document.querySelector("dialog")', 'the dialog closes');
+    $server->psql("UPDATE cloudep.sessions SET revoked_at = now() WHERE uid = :'uid'", uid => $member->{uid});
+    $pages->run('location.hash = "#/data"');
+    $pages->at('data')->click('#main section .action button');
+    $pages->find('dialog');
+    look('session-ended');
 }
 
 for my $language (qw(en zh-TW)) {

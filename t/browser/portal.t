@@ -11,7 +11,6 @@ use CloudEP::Totp;
 use JSON::PP ();
 use MIME::Base64 qw(decode_base64);
 
-my $top = CloudEP::Httpd::top();
 my $tenant = tenant();
 my $server = own_server(portal => $tenant->{slug});
 $server->{values}{CloudEPSMSTransport} = "\"spool:$server->{dir}/spool/sms\"";
@@ -20,18 +19,13 @@ $tenant->{server} = $server;
 spew("$server->{dir}/htdocs/wanted.html", "<!DOCTYPE html><title>Wanted</title><h1>Wanted</h1>\n");
 my $folder = CloudEP::Test::Servers::own_folder('browser');
 my $pages = CloudEP::Test::Servers::keep(CloudEP::Pages->new(dir => $folder, home => $server->url('/account/')));
-my ($language, $texts);
+my $language;
 
-# A text of the pages, with {name} replaced.
-sub t {
-    my ($key, %values) = @_;
-    return ($texts->{$key} // die "no text $key\n") =~ s/\{(\w+)\}/$values{$1} \/\/ "{$1}"/ger;
-}
+sub t { return $pages->text_of(@_) }
 
 sub begin {
     ($language) = @_;
-    $texts = JSON::PP->new->utf8->decode(slurp("$top/portal/texts/$language.json"));
-    $pages->look(1280, 'light')->forget_all($language);
+    return $pages->begin($language);
 }
 
 sub quiet { my ($what) = @_; is_deeply([$pages->complaints], [], "$language: $what, without a complaint of the browser") }
@@ -66,9 +60,14 @@ sub registers {
     $pages->fill(invite_code => $tenant->{invite}, password => 'short')->submit->sees(t('rule.password.length'));
     $pages->fill(password => 'correct horse 9')->submit;
     $pages->at('confirm');
-    $pages->open($pages->run('return location.href'));
+    $pages->in_session(POST => '/refresh');
     $pages->settled;
     $pages->fill(code => '000000')->submit->sees(t('reason.code_wrong'));
+    $pages->run('history.back()');
+    $pages->at('register');
+    is($pages->run('return document.querySelector("[name=email]").value'), $email, "$language: back leads to what was typed");
+    $pages->run('history.forward()');
+    $pages->at('confirm');
     my $code = secret($server->mail_code($email));
     $pages->fill(code => substr($code, 0, 3) . ' ' . substr $code, 3)->submit;
     $pages->until('return location.pathname === "/wanted.html"', 'back at the page that was wanted');

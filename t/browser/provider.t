@@ -3,27 +3,22 @@
 use strict;
 use warnings;
 use CloudEP::Pages;
-use CloudEP::Process qw(free_port slurp spew);
+use CloudEP::Process qw(free_port spew);
 use CloudEP::Social;
 use CloudEP::Test;
-use JSON::PP ();
 
 my $folder = CloudEP::Test::Servers::own_folder('browser');
 my $port = free_port();
 my $home = "http://127.0.0.1:$port/account/";
 my $peer = CloudEP::Social::peer($folder, [$home]);
 my $tenant = tenant();
-my $server = own_server(portal => $tenant->{slug}, port => $port, with => [CloudEP::Social::directive(google => $peer, 'web', $folder)])->start;
+my $server = own_server(portal => $tenant->{slug}, port => $port, with => [CloudEP::Social::directive(google => $peer, 'web', $folder, 'prompt=login')])->start;
 $tenant->{server} = $server;
-$server->ctl(qw(tenant set --slug), $tenant->{slug}, '--redirect-uri', $home, qw(--code-login on));
+$server->ctl(qw(tenant set --slug), $tenant->{slug}, '--redirect-uri', $home);
 spew($server->custom . '/portal.json', '{"providers": [{"id": "google", "name": "Gold"}], "codeLogin": true}');
 my $pages = CloudEP::Test::Servers::keep(CloudEP::Pages->new(dir => $folder, home => $home));
-my ($language, $texts);
 
-sub t {
-    my ($key, %values) = @_;
-    return ($texts->{$key} // die "no text $key\n") =~ s/\{(\w+)\}/$values{$1}/ger;
-}
+sub t { return $pages->text_of(@_) }
 
 # At the provider: names the account, or gives up.
 sub there {
@@ -36,9 +31,8 @@ sub there {
 }
 
 for my $name (qw(en zh-TW)) {
-    $language = $name;
-    $texts = JSON::PP->new->utf8->decode(slurp(CloudEP::Httpd::top() . "/portal/texts/$name.json"));
-    $pages->look(1280, 'light')->forget_all($name);
+    $pages->begin($name);
+    $server->ctl(qw(tenant set --yes --slug), $tenant->{slug}, qw(--code-login off));
     my $with = t('provider.with', name => 'Gold');
     my $account = CloudEP::Social::account($peer);
 
@@ -70,6 +64,7 @@ for my $name (qw(en zh-TW)) {
     $pages->press(t('remove'))->sees(t('linked.remove_lead'))->click('dialog .danger');
     $pages->until('return !location.hash.includes("linked") || document.querySelectorAll(".row").length === 1', 'one is left');
     pass("$name: linked another, and took one away");
+    $server->ctl(qw(tenant set --slug), $tenant->{slug}, qw(--code-login on));
 
     $pages->forget_all($name);
     my $member = register_member(tenant => $tenant, language => $name);

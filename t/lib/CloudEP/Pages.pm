@@ -11,9 +11,11 @@ package CloudEP::Pages;
 use strict;
 use warnings;
 use parent 'CloudEP::Chromium';
+use CloudEP::Httpd;
 use CloudEP::Process qw(slurp spew wait_until);
 use Encode qw(encode_utf8);
 use File::Path qw(make_path);
+use JSON::PP ();
 use MIME::Base64 qw(decode_base64);
 
 my $ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
@@ -73,6 +75,19 @@ sub forget_all {
     return $self;
 }
 
+# Begins anew, as somebody who reads that language.
+sub begin {
+    my ($self, $language) = @_;
+    $self->{texts} = JSON::PP->new->utf8->decode(slurp(CloudEP::Httpd::top() . "/portal/texts/$language.json"));
+    return $self->look(1280, 'light')->forget_all($language);
+}
+
+# A text of the pages in the language of begin(), with {name} replaced.
+sub text_of {
+    my ($self, $key, %values) = @_;
+    return ($self->{texts}{$key} // die "no text $key\n") =~ s/\{(\w+)\}/$values{$1} \/\/ "{$1}"/ger;
+}
+
 # Opens an address below the pages as one that was not open before.
 sub visit {
     my ($self, $address) = @_;
@@ -92,7 +107,7 @@ sub settled {
 sub until {
     my ($self, $script, $what, @arguments) = @_;
     my $value;
-    wait_until(30, sub { $value = eval { $self->run($script, @arguments) } }) or die encode_utf8("$what: not after 30 s; the page says: " . $self->text . "\n");
+    wait_until(30, sub { $value = eval { $self->run($script, @arguments) } }) or die encode_utf8(join "\n", "$what: not after 30 s at " . $self->address . '; the page says:', $self->text, $self->complaints);
     return $value;
 }
 
@@ -189,6 +204,9 @@ sub shot {
     my $picture = $self->cdp('Page.captureScreenshot', format => 'png', captureBeyondViewport => \1,
         clip => { x => 0, y => 0, width => $size->{width}, height => $size->{height} > 3000 ? 3000 : $size->{height}, scale => 1 });
     spew("$self->{shots}/$name.png", decode_base64($picture->{data}));
+
+    # The window had another size meanwhile: what is clicked next has to be where it was.
+    $self->run('await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))');
     return $self;
 }
 
