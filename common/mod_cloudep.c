@@ -14,6 +14,7 @@
 #include <apr_strings.h>
 #include "access/cookie.h"
 #include "access/mount.h"
+#include "access/origin.h"
 #include "access/place.h"
 #include "access/tls.h"
 #include "base/text/icu.h"
@@ -44,6 +45,7 @@
 #include "service/event.h"
 #include "service/liveness.h"
 #include "service/sweep.h"
+#include "service/tenant_origins.h"
 #include "service/tenant_slug.h"
 
 /* ---- The parts ------------------------------------------------------------------------------------------ */
@@ -67,7 +69,8 @@ static apr_status_t make_database(server_rec *s, const cloudep_config_t *config,
     }
     run->checker = cloudep_checker_create(run->db, pchild);
     run->slugs = cloudep_slugs_create(run->db, pchild);
-    return run->checker && run->slugs ? APR_SUCCESS : APR_ENOMEM;
+    run->origins = cloudep_tenant_origins_create(run->db, pchild);
+    return run->checker && run->slugs && run->origins ? APR_SUCCESS : APR_ENOMEM;
 }
 
 static apr_status_t make_http(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild)
@@ -142,6 +145,7 @@ static const cloudep_part_t parts[] = {
     {"breached passwords", .prepare = cloudep_breached_prepare},
     {"TLS proxies", .prepare = cloudep_tls_prepare},
     {"account pages", .prepare = cloudep_account_url_prepare},
+    {"origins", .prepare = cloudep_origins_prepare},
     {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, cloudep_outbox_prepare, cloudep_outbox_has_mail,
      .check = cloudep_outbox_check_mail},
     {"SMS", "CloudEPSMSTransport", CLOUDEP_NEEDS_SMS, .is_on = cloudep_outbox_has_sms,
@@ -441,6 +445,8 @@ static void register_hooks(apr_pool_t *p)
     cloudep_guard_register_hooks();
     cloudep_caching_register_hooks();
     cloudep_methods_register_hooks();
+    cloudep_step_up_register_hooks();
+    cloudep_enter_register_hooks();
     cloudep_require_register(p);
 }
 

@@ -36,8 +36,8 @@ function go(name, { replace } = {}) {
 function readAddress() {
     const link = /^#(reset|undo)=(.+)$/.exec(location.hash);
     const query = new URLSearchParams(location.search);
-    const target = sameOrigin(query.get("return_to"));
-    if (target) state.keep("return", { to: target, need: query.get("need") || "" });
+    const target = query.get("return_to");
+    if (target) state.keep("return", { to: target, need: query.get("need") || "", enter: query.get("enter") || undefined });
     if (link) state.keep("link", { kind: link[1], token: decodeURIComponent(link[2]) });
     const back = query.get("state") && { code: query.get("code"), error: query.get("error"), state: query.get("state"), iss: query.get("iss") };
     if (back) state.keep("callback", back);
@@ -45,7 +45,19 @@ function readAddress() {
     history.replaceState(null, "", location.pathname + (page ? `#/${page}` : ""));
 }
 
-// An address to return to, if it is of this very server.
+// An address to return to, if it is of this very server; else what the server knows of it, which hands the session over to a
+// host of ours and refuses any other.
+async function addressOf(target) {
+    const here = sameOrigin(target.to);
+    if (here) return here;
+    try {
+        return (await api.post("auth/handoff", { return_to: target.to, enter: target.enter })).url;
+    } catch (refusal) {
+        if (refusal.status !== 400) throw refusal;
+        return null;
+    }
+}
+
 function sameOrigin(text) {
     if (!text || !/^(\/(?![/\\])|https?:\/\/)/.test(text)) return null;
     try {
@@ -66,10 +78,12 @@ async function arrive() {
     return go(next.page || "profile", { replace: true });
 }
 
-function leaveFor(target) {
+async function leaveFor(target) {
     if (target.need && !target.proved) return go("proof", { replace: true });
+    const address = await addressOf(target);
     state.forget("return");
-    location.replace(target.to);
+    if (!address) return go("profile", { replace: true });
+    location.replace(address);
 }
 
 function proved() {

@@ -4,6 +4,7 @@
 #include "cloudepctl.h"
 
 #include <string.h>
+#include "base/text/origin.h"
 #include "base/text/validate.h"
 
 /* What stands in a column or a page of somebody; longer ones are a mistake. In characters. */
@@ -48,13 +49,27 @@ static int check_uris(cloudepctl_t *ctl)
     return CLOUDEPCTL_DONE;
 }
 
+static int check_origins(cloudepctl_t *ctl)
+{
+    const apr_array_header_t *origins = cloudepctl_option_list(ctl, "origin");
+
+    for (int i = 0; origins && i < origins->nelts; i++) {
+        const char *fault = cloudep_origin_fault(APR_ARRAY_IDX(origins, i, const char *));
+
+        if (fault) {
+            return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--origin %s", fault);
+        }
+    }
+    return CLOUDEPCTL_DONE;
+}
+
 /* What the options say of a tenant. */
 static int described(cloudepctl_t *ctl, cloudep_operator_tenant_change_t *change)
 {
     int code;
 
     if ((code = check_text(ctl, "name", 0)) || (code = check_text(ctl, "totp-issuer", 1)) ||
-        (code = check_text(ctl, "organization", 1)) || (code = check_uris(ctl)) ||
+        (code = check_text(ctl, "organization", 1)) || (code = check_uris(ctl)) || (code = check_origins(ctl)) ||
         (code = cloudepctl_option_switch(ctl, &change->registration, "registration")) ||
         (code = cloudepctl_option_switch(ctl, &change->login, "login")) ||
         (code = cloudepctl_option_switch(ctl, &change->exchange_password, "exchange-password")) ||
@@ -68,6 +83,8 @@ static int described(cloudepctl_t *ctl, cloudep_operator_tenant_change_t *change
     change->organization = cloudepctl_option(ctl, "organization");
     change->add_uris = cloudepctl_option_list(ctl, "redirect-uri");
     change->remove_uris = cloudepctl_option_list(ctl, "remove-redirect-uri");
+    change->add_origins = cloudepctl_option_list(ctl, "origin");
+    change->remove_origins = cloudepctl_option_list(ctl, "remove-origin");
     return CLOUDEPCTL_DONE;
 }
 
@@ -136,7 +153,7 @@ static int set(cloudepctl_t *ctl)
     }
     if (!change.name && !change.registration && !change.login && !change.totp_issuer && !change.organization &&
         !change.exchange_password && !change.code_login && !change.sms_login && !change.add_uris &&
-        !change.remove_uris) {
+        !change.remove_uris && !change.add_origins && !change.remove_origins) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "nothing to set; see cloudepctl tenant set --help");
     }
     if ((code = check_lock_out(ctl, &change))) {
@@ -189,6 +206,7 @@ static int list(cloudepctl_t *ctl)
         {"code-login", "on|off", "whether members may log in by a code that is sent to them", 0},                      \
         {"sms-login", "on|off", "whether a code that is texted to the login phone logs in", 0},                        \
         {"redirect-uri", "URL", "allow this redirect URI of a social login", CLOUDEPCTL_REPEATABLE},                   \
+        {"origin", "ORIGIN", "allow pages of this origin to call the API (CORS)", CLOUDEPCTL_REPEATABLE},              \
         {"totp-issuer", "TEXT", "the name that authenticator apps show (\"\": the tenant's name)", 0},                 \
     {                                                                                                                  \
         "organization", "ID", "the tenant's organization at the identity provider (\"\": none)", 0                     \
@@ -203,6 +221,7 @@ static const cloudepctl_option_t set_options[] = {
     {"name", "TEXT", "the name that people see", 0},
     FIELD_OPTIONS,
     {"remove-redirect-uri", "URL", "do not allow this redirect URI any more", CLOUDEPCTL_REPEATABLE},
+    {"remove-origin", "ORIGIN", "do not allow this origin any more", CLOUDEPCTL_REPEATABLE},
     {"yes", NULL, "also where members are left without any way to log in", 0},
     {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t show_options[] = {SLUG_OPTION, {NULL, NULL, NULL, 0}};

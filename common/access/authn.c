@@ -253,6 +253,12 @@ static apr_status_t look_up_cookie(cloudep_context_t *ctx, int with_member, int 
     return rv;
 }
 
+/* What is guarded asks for no XSRF token, so what is not only read has to come from a page of ours. */
+static int may_do(request_rec *r)
+{
+    return cloudep_is_api(r) || r->method_number == M_GET || cloudep_shows_its_site(r);
+}
+
 static cloudep_outcome_t from_cookie(request_rec *r, cloudep_context_t *ctx, int with_member,
                                      cloudep_principal_t *principal)
 {
@@ -264,7 +270,7 @@ static cloudep_outcome_t from_cookie(request_rec *r, cloudep_context_t *ctx, int
     if (rv == APR_NOTFOUND) {
         return cloudep_refuse(CLOUDEP_TOKEN_MISSING);
     }
-    if (!cloudep_may_use_cookie(r, cloudep_listed_origins(r))) {
+    if (!cloudep_may_use_cookie(r, cloudep_listed_origins(r)) || !may_do(r)) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, CENO(1380) "session cookie ignored: its Origin is not allowed");
         return cloudep_refuse(CLOUDEP_TOKEN_MISSING);
     }
@@ -297,16 +303,26 @@ static cloudep_outcome_t from_cookie(request_rec *r, cloudep_context_t *ctx, int
     return cloudep_done();
 }
 
-/* The one way in that a request has: the session cookie where that is in force, and else a token. */
+/* The session cookie alone where that says who asks; and else a token before it. */
 static cloudep_outcome_t find(request_rec *r, cloudep_context_t *ctx, int with_member, cloudep_principal_t *principal)
 {
     const char *token;
+    cloudep_outcome_t outcome;
 
     if (cloudep_uses_session_cookie(r)) {
         return from_cookie(r, ctx, with_member, principal);
     }
     token = cloudep_request_token(r);
-    return token ? from_token(r, ctx, with_member, token, principal) : from_headers(r, ctx, principal);
+    if (token) {
+        return from_token(r, ctx, with_member, token, principal);
+    }
+    if (cloudep_takes_session_cookie(r)) {
+        outcome = from_cookie(r, ctx, with_member, principal);
+        if (outcome.reason != CLOUDEP_TOKEN_MISSING) {
+            return outcome;
+        }
+    }
+    return from_headers(r, ctx, principal);
 }
 
 cloudep_outcome_t cloudep_authenticate(request_rec *r, int with_member, const cloudep_principal_t **out)

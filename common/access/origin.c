@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 #include "core/config.h"
+#include "core/public_url.h"
 #include "core/runtime.h"
 
 /* The length of an authority (host, or host:port) without the default port of its scheme. */
@@ -61,6 +62,50 @@ int cloudep_may_use_cookie(const request_rec *r, const apr_array_header_t *liste
     return origin ? is_our_own(r, listed, origin) : !apr_table_get(r->headers_in, "Upgrade");
 }
 
+int cloudep_shows_its_site(const request_rec *r)
+{
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+
+    return apr_table_get(r->headers_in, "Origin") || (site && (!strcmp(site, "same-origin") || !strcmp(site, "none")));
+}
+
+const char *cloudep_own_origin(const request_rec *r)
+{
+    const char *issuer = cloudep_config_of(r->server)->issuer;
+    const char *host = apr_table_get(r->headers_in, "Host");
+    const char *scheme = issuer && !strncmp(issuer, "http://", 7) ? "http://" : "https://";
+    cloudep_target_t target;
+
+    if (!host || cloudep_target_read(&target, r->pool, apr_pstrcat(r->pool, scheme, host, NULL)) != APR_SUCCESS ||
+        strcmp(target.path, "/") != 0) {
+        return NULL;
+    }
+    return target.origin;
+}
+
+int cloudep_may_call(const request_rec *r, const char *origin)
+{
+    return is_listed(cloudep_config_of(r->server)->allow_origins, origin);
+}
+
+int cloudep_is_application(const request_rec *r, const char *origin)
+{
+    return is_listed(cloudep_config_of(r->server)->application_origins, origin);
+}
+
+int cloudep_may_send_to(const request_rec *r, cloudep_target_t *target)
+{
+    const char *own = cloudep_own_origin(r);
+
+    if (!target->origin) {
+        target->origin = own;
+    }
+    if (!target->origin || !strncmp(target->path, CLOUDEP_OWN_PATHS, strlen(CLOUDEP_OWN_PATHS))) {
+        return 0;
+    }
+    return (own && !strcmp(own, target->origin)) || cloudep_is_application(r, target->origin);
+}
+
 int cloudep_is_cross_site(const request_rec *r, const apr_array_header_t *listed)
 {
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
@@ -73,4 +118,31 @@ int cloudep_is_cross_site(const request_rec *r, const apr_array_header_t *listed
         return origin && !is_our_own(r, listed, origin);
     }
     return !origin || !is_our_own(r, listed, origin);
+}
+
+/* ---- settings ---- */
+
+apr_status_t cloudep_origins_prepare(server_rec *s, cloudep_config_t *config, apr_pool_t *pconf, const char **error)
+{
+    (void)s;
+    for (int i = 0; config->application_origins && i < config->application_origins->nelts; i++) {
+        const char *origin = APR_ARRAY_IDX(config->application_origins, i, const char *);
+        const char *fault = cloudep_origin_fault(origin);
+
+        fault = fault ? fault : cloudep_public_url_fault(pconf, origin); /* cookies go there */
+        if (fault) {
+            *error = apr_pstrcat(pconf, "CloudEPApplicationOrigin ", origin, ": it ", fault, NULL);
+            return CLOUDEP_EMALFORMED;
+        }
+    }
+    for (int i = 0; config->allow_origins && i < config->allow_origins->nelts; i++) {
+        const char *origin = APR_ARRAY_IDX(config->allow_origins, i, const char *);
+        const char *fault = cloudep_origin_fault(origin);
+
+        if (fault) {
+            *error = apr_pstrcat(pconf, "CloudEPAllowOrigin ", origin, ": it ", fault, NULL);
+            return CLOUDEP_EMALFORMED;
+        }
+    }
+    return APR_SUCCESS;
 }

@@ -8,8 +8,11 @@
 #include <apr_strings.h>
 #include "access/mount.h"
 #include "base/text/json.h"
+#include "base/text/origin.h"
 #include "core/config.h"
 #include "core/module.h"
+#include "core/public_url.h"
+#include "core/runtime.h"
 
 #define OPTION_MAX 65536    /* bytes of a file of CloudEPOption */
 #define HANDLERS "cloudep-" /* what the names of our handlers begin with */
@@ -21,6 +24,7 @@ void *cloudep_place_create(apr_pool_t *p, char *path)
     (void)path;
     place->token_optional = place->identity_headers = place->strip_token = place->preflight = CLOUDEP_UNSET;
     place->ping_values = CLOUDEP_UNSET;
+    place->session_cookie = CLOUDEP_UNSET;
     return place;
 }
 
@@ -48,6 +52,8 @@ void *cloudep_place_merge(apr_pool_t *p, void *basev, void *addv)
     MERGE_FLAG(preflight);
     MERGE_FLAG(ping_values);
     MERGE_POINTER(options);
+    MERGE_FLAG(session_cookie);
+    MERGE_POINTER(login_page);
     place->attributes = base->attributes || add->attributes;
     MERGE_POINTER(attribute_headers);
     MERGE_POINTER(cookie);
@@ -68,15 +74,6 @@ const char *cloudep_set_cookie(cmd_parms *cmd, void *placev, const char *name)
     }
     ((cloudep_place_t *)placev)->cookie = name;
     return *name ? NULL : "CloudEPTokenCookie takes the name of a cookie";
-}
-
-/* The port that a scheme stands for; browsers leave it out (RFC 6454 6.2), so that such an origin never matches. */
-static int has_default_port(const char *origin)
-{
-    const char *end = ap_strrchr_c(origin, ':');
-
-    return (!strncmp(origin, "https:", 6) && !strcmp(end, ":443")) ||
-           (!strncmp(origin, "http:", 5) && !strcmp(end, ":80"));
 }
 
 /* ---- attributes ---- */
@@ -143,19 +140,10 @@ const char *cloudep_add_attribute(cmd_parms *cmd, void *placev, const char *name
 const char *cloudep_add_origin(cmd_parms *cmd, void *placev, const char *origin)
 {
     cloudep_place_t *place = placev;
-    const char *host = ap_strstr_c(origin, "://");
+    const char *fault = cloudep_origin_fault(origin);
 
-    /* It is compared with what browsers send: anything else would never match, or match "null" (RFC 6454 6.1). */
-    if (!host || host == origin || !host[3] || strpbrk(host + 3, "/?#@*")) {
-        return "CloudEPTokenOrigin takes scheme://host[:port], without a path";
-    }
-    for (const char *c = origin; *c; c++) {
-        if (apr_isupper(*c)) {
-            return "CloudEPTokenOrigin is written in lower case, as browsers send it";
-        }
-    }
-    if (has_default_port(origin)) {
-        return "CloudEPTokenOrigin is written without :443 (https) or :80 (http), as browsers send it";
+    if (fault) {
+        return apr_pstrcat(cmd->pool, cmd->cmd->name, " ", fault, NULL);
     }
     if (!place->origins) {
         place->origins = apr_array_make(cmd->pool, 2, sizeof(const char *));
@@ -217,6 +205,21 @@ int cloudep_ping_values(const request_rec *r)
     return cloudep_place_of(r)->ping_values == 1;
 }
 
+const char *cloudep_set_login_page(cmd_parms *cmd, void *placev, const char *url)
+{
+    cloudep_target_t target;
+    const char *fault = *url == '/' ? NULL : cloudep_public_url_fault(cmd->pool, url);
+
+    if (fault) {
+        return apr_pstrcat(cmd->pool, "CloudEPLoginPage: it ", fault, "; or a path of this server", NULL);
+    }
+    if (cloudep_target_read(&target, cmd->pool, url) != APR_SUCCESS || strpbrk(url, "?#")) {
+        return "CloudEPLoginPage takes a path, such as /account/, or a URL, without ? or # in it";
+    }
+    ((cloudep_place_t *)placev)->login_page = url;
+    return NULL;
+}
+
 const char *cloudep_set_delivery(cmd_parms *cmd, void *placev, const char *word)
 {
     if (!cmd->path) {
@@ -263,7 +266,18 @@ int cloudep_uses_session_cookie(request_rec *r)
     return place->delivery && !strcmp(place->delivery, "cookie") && cloudep_is_api(r);
 }
 
+int cloudep_takes_session_cookie(request_rec *r)
+{
+    return cloudep_place_of(r)->session_cookie > 0 && !cloudep_is_api(r);
+}
+
+/* In an API the server's list, as far as the browser says that it is of the same site. */
 const apr_array_header_t *cloudep_listed_origins(request_rec *r)
 {
-    return cloudep_is_api(r) ? NULL : cloudep_place_of(r)->origins;
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+
+    if (!cloudep_is_api(r)) {
+        return cloudep_place_of(r)->origins;
+    }
+    return site && !strcmp(site, "same-site") ? cloudep_config_of(r->server)->allow_origins : NULL;
 }

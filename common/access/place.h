@@ -20,6 +20,8 @@ typedef struct cloudep_place_t {
     int identity_headers;
     int strip_token;
     int preflight;
+    int session_cookie;
+    const char *login_page;                /* a path, or a URL; NULL: browsers are sent nowhere */
     int attributes;                        /* the place names members' attributes: they are read */
     apr_array_header_t *attribute_headers; /* of cloudep_attribute_header_t */
     const char *cookie;                    /* name of the cookie that may hold the token, NULL: header only */
@@ -47,6 +49,9 @@ int cloudep_is_api(request_rec *r);
 /** Whether the session cookie, and nothing else, says who asks. */
 int cloudep_uses_session_cookie(request_rec *r);
 
+/** Whether the session cookie may let a request in, beside a token: CloudEPSessionCookie, where none of our APIs is. */
+int cloudep_takes_session_cookie(request_rec *r);
+
 /** The origins that count as our own for the cookie of a request; NULL: none. */
 const apr_array_header_t *cloudep_listed_origins(request_rec *r);
 
@@ -67,6 +72,7 @@ const char *cloudep_set_cookie(cmd_parms *cmd, void *place, const char *name);
 const char *cloudep_set_delivery(cmd_parms *cmd, void *place, const char *word);
 const char *cloudep_add_attribute(cmd_parms *cmd, void *place, const char *name, const char *header);
 const char *cloudep_add_origin(cmd_parms *cmd, void *place, const char *origin);
+const char *cloudep_set_login_page(cmd_parms *cmd, void *place, const char *url);
 
 /* The commands of CLOUDEP_PLACE_SETTINGS, for the one table of the module; a comma is behind the last one. */
 #define CLOUDEP_PLACE_FLAG(member, directive, help)                                                                    \

@@ -17,6 +17,9 @@
     FLAG(strip_token, "CloudEPStripToken",                                                                             \
          "On: remove the token, in Authorization or the cookie, before the request goes on")                           \
     FLAG(preflight, "CloudEPPreflight", "On: let CORS preflights pass without a token")                                \
+    FLAG(session_cookie, "CloudEPSessionCookie", "On: the session cookie lets in, too")                                \
+    TEXT(login_page, "CloudEPLoginPage", cloudep_set_login_page,                                                       \
+         "Path or URL of the page to log in at, where browsers are sent that the session cookie does not let in")      \
     TEXT(cookie, "CloudEPTokenCookie", cloudep_set_cookie, "Name of a cookie that may hold the access token")          \
     LIST(origins, "CloudEPTokenOrigin", cloudep_add_origin,                                                            \
          "Origin from which requests with that cookie may come; repeat for several")                                   \

@@ -92,6 +92,10 @@
     MESSAGE(1412, "warning")                                                                                           \
     MESSAGE(1460, "info, warning")                                                                                     \
     MESSAGE(1461, "err")                                                                                               \
-    MESSAGE(1462, "warning")
+    MESSAGE(1462, "warning")                                                                                           \
+    MESSAGE(1480, "warning")                                                                                           \
+    MESSAGE(1481, "warning")                                                                                           \
+    MESSAGE(1482, "err")                                                                                               \
+    MESSAGE(1483, "info")
 
 #endif

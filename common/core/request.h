@@ -19,6 +19,8 @@ typedef struct cloudep_request_t {
     cloudep_context_t *context;           /* made at first use */
     const cloudep_principal_t *principal; /* the outcome of the check of who asks, once it was made */
     cloudep_outcome_t refused;            /* the same, where it failed */
+    int authorizing;                      /* whether step_up.c tries what "Require" says; with what proofs: */
+    unsigned taken_as_proved;             /* CLOUDEP_PROOF_..., see guard/guard.h */
     apr_array_header_t *cookies;          /* of cloudep_cookie_t: ours, taken out of the request; NULL: none */
 } cloudep_request_t;
 

@@ -41,6 +41,10 @@
     TEXT(xsrf_header, "CloudEPXSRFHeader", "X-XSRF-TOKEN", "Name of the header in which they send its value")          \
     TEXT(issuer, "CloudEPIssuer", NULL, "iss of our tokens: the public https URL of this server")                      \
     TEXT(account_url, "CloudEPAccountURL", NULL, "https URL of the account pages, which mailed links lead to")         \
+    LIST(allow_origins, "CloudEPAllowOrigin",                                                                          \
+         "Origin whose pages may call the API (CORS); tenants have their own, too")                                    \
+    LIST(application_origins, "CloudEPApplicationOrigin",                                                              \
+         "Origin of an application that the login page may lead back to, and hand its session over to")                \
     TEXT(audience, "CloudEPAudience", "cloudep", "aud of our tokens")                                                  \
     SECONDS(access_lifetime, "CloudEPAccessTokenLifetime", 900, 10, 86400, "Life of an access token")                  \
     SECONDS(refresh_idle, "CloudEPSessionIdleTimeout", 30 * 86400, 60, 366 * 86400,                                    \
@@ -204,6 +208,7 @@ typedef struct cloudep_runtime_t {
     const struct cloudep_idp_t *idp;          /* NULL: not configured */
     const struct cloudep_outbox_setup_t *outbox_setup; /* NULL: neither mail nor SMS is configured */
     struct cloudep_outbox_t *outbox;                   /* the child's delivery threads */
+    struct cloudep_tenant_origins_t *origins;          /* of the tenants' pages; made in the child */
     struct cloudep_db_t *db;                           /* NULL: not configured; made in the child */
     cloudep_challenges_t challenges;                   /* cache NULL: not configured; made in the child */
     struct cloudep_http_t *http;                       /* outgoing HTTP; made in the child */

@@ -26,7 +26,7 @@ static request_rec *maker_of(const request_rec *r)
 /* The headers that the guard of this request's place reads. */
 static const char *reads(request_rec *r)
 {
-    return cloudep_place_of(r)->cookie ? "Authorization, Cookie" : "Authorization";
+    return cloudep_place_of(r)->cookie || cloudep_takes_session_cookie(r) ? "Authorization, Cookie" : "Authorization";
 }
 
 /* Where mod_cache looks: the request that it came for, which may be another one than the guarded one. */

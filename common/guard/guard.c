@@ -18,6 +18,7 @@
 #include "core/module.h"
 #include "core/request.h"
 #include "guard/identity.h"
+#include "guard/login_page.h"
 #include "wire/v1/v1.h"
 
 int cloudep_is_guarded(request_rec *r)
@@ -88,6 +89,9 @@ static int refuse(request_rec *r, cloudep_outcome_t outcome)
     const int status = cloudep_v1_code(NULL, outcome.reason, NULL).status;
 
     if (status == HTTP_UNAUTHORIZED) {
+        if (cloudep_send_to_login(r, NULL) == HTTP_SEE_OTHER) {
+            return HTTP_SEE_OTHER;
+        }
         ap_note_auth_failure(r);
     }
     return status;
@@ -125,11 +129,27 @@ static int check_authn(request_rec *r)
     return OK;
 }
 
+/*
+ * Whether somebody can be told apart where everybody may pass. A browser sends a session cookie that is over as before,
+ * and whoever has one must not be worse off than without: unless the session cannot be looked up, they are nobody.
+ */
+static int has_live_cookie(request_rec *r)
+{
+    const cloudep_principal_t *principal;
+    cloudep_outcome_t outcome;
+
+    if (!cloudep_takes_session_cookie(r)) {
+        return 0;
+    }
+    outcome = cloudep_authenticate(r, 0, &principal);
+    return outcome.reason != CLOUDEP_TOKEN_MISSING && outcome.reason != CLOUDEP_TOKEN_INVALID;
+}
+
 /* A token is verified when there is one, also where everybody may pass; it may have been stripped meanwhile. */
 static int force_authn(request_rec *r)
 {
     return cloudep_is_guarded(r) && cloudep_place_of(r)->token_optional > 0 &&
-                   (cloudep_guard_principal(r) || cloudep_request_token(r))
+                   (cloudep_guard_principal(r) || cloudep_request_token(r) || has_live_cookie(r))
                ? OK
                : DECLINED;
 }

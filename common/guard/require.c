@@ -144,7 +144,10 @@ static authz_status check_mfa(request_rec *r, const char *line, const void *pars
     if (!principal) {
         return AUTHZ_DENIED_NO_USER;
     }
-    return cloudep_has_recent_factor(cloudep_request_context(r), principal, seconds) ? AUTHZ_GRANTED : AUTHZ_DENIED;
+    return cloudep_is_taken_as_proved(r, CLOUDEP_PROOF_MFA) ||
+                   cloudep_has_recent_factor(cloudep_request_context(r), principal, seconds)
+               ? AUTHZ_GRANTED
+               : AUTHZ_DENIED;
 }
 
 /* The seconds of the line; or else those of CloudEPFreshness, or, where that asks for nothing, the usual ones. */
@@ -161,7 +164,9 @@ static authz_status check_fresh(request_rec *r, const char *line, const void *pa
     if (!seconds) {
         seconds = ctx->config->freshness ? ctx->config->freshness : USUAL_FRESHNESS;
     }
-    return cloudep_is_fresh(ctx, principal, seconds) ? AUTHZ_GRANTED : AUTHZ_DENIED;
+    return cloudep_is_taken_as_proved(r, CLOUDEP_PROOF_FRESH) || cloudep_is_fresh(ctx, principal, seconds)
+               ? AUTHZ_GRANTED
+               : AUTHZ_DENIED;
 }
 
 /* amr is a list: one of its words has to be the value. */

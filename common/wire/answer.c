@@ -6,6 +6,7 @@
 #include <http_core.h>
 #include <http_protocol.h>
 #include <apr_strings.h>
+#include "access/cors.h"
 #include "core/module.h"
 #include "core/request.h"
 
@@ -44,6 +45,7 @@ void cloudep_answer_headers(request_rec *r, apr_table_t *headers, int status, cl
     apr_table_setn(headers, "Cache-Control", "no-store");
     apr_table_setn(headers, "X-Content-Type-Options", "nosniff");
     apr_table_setn(headers, "X-Request-Id", cloudep_request_id(r));
+    cloudep_cors_headers(r, headers);
     if (status == HTTP_UNAUTHORIZED || (status == HTTP_FORBIDDEN && error)) {
         cloudep_bearer_challenge(r, headers, error);
     }

@@ -5,6 +5,7 @@
 
 #include <http_protocol.h>
 #include <apr_strings.h>
+#include "access/cors.h"
 #include "access/delivery.h"
 #include "access/mount.h"
 #include "access/origin.h"
@@ -289,6 +290,7 @@ int cloudep_serve(request_rec *r, const cloudep_api_t *api)
     call->ctx = cloudep_request_context(r);
     outcome = find_operation(call);
     if (outcome.reason == CLOUDEP_METHOD_NOT_ALLOWED && r->method_number == M_OPTIONS) {
+        cloudep_cors_preflight(r);
         return reply(call, cloudep_done()); /* Allow tells the methods */
     }
     if (cloudep_failed(outcome)) {

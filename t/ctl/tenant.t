@@ -41,6 +41,11 @@ $ctl->fails(2, qr/nothing to set/, 'set without anything to set', qw(tenant set 
 $ctl->fails(2, qr/--slug must be/, "the slug $_", qw(tenant add --name x --slug), $_) for 'Upper', 'a_b', 'a b', '', 'ä', 'x' x 64;
 $ctl->fails(2, qr/--slug must be/, 'a slug that begins with -', qw(tenant add --name x), '--slug=-a');
 $ctl->fails(2, qr/--name must be/, 'a name that is no name', qw(tenant add --slug x1 --name), $_) for '', ' ', "a\nb", 'x' x 201;
+my $listed = sub { return $ctl->json('tenant set --origin', qw(tenant set --slug), $slug, @_)->{tenant}{origins} };
+is_deeply($listed->('--origin', 'https://a.example', '--origin', 'http://localhost:3000', '--origin', 'https://a.example'), ['https://a.example', 'http://localhost:3000'], 'origins, once each');
+is_deeply($listed->('--origin', 'https://b.example', '--remove-origin', 'https://a.example'), ['http://localhost:3000', 'https://b.example'], 'adds, removes, keeps the order');
+$ctl->fails(2, qr/--origin (?:takes|is written)/, "the origin '$_'", qw(tenant set --slug), $slug, '--origin', $_)
+    for '*', 'null', 'https://a.example/', 'https://A.example', 'https://a.example:443', 'a.example', '';
 $ctl->fails(2, qr/--redirect-uri must be/, "the redirect URI $_", qw(tenant set --slug), $slug, '--redirect-uri', $_)
     for 'javascript:alert(1)', '/cb', 'https://a.example/#f', 'https://u:p@a.example/', '';
 $ctl->fails(2, qr/--login must be on or off/, "--login $_", qw(tenant set --slug), $slug, '--login', $_) for 'yes', '';

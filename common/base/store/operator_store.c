@@ -28,10 +28,10 @@ static const cloudep_statement_t statements[] = {
         .sql =
             "INSERT INTO cloudep.tenants AS tenant"
             " (slug, name, registration, login, totp_issuer, organization, exchange_password, code_login, sms_login,"
-            "  redirect_uris)"
+            "  redirect_uris, origins)"
             " VALUES (%s, %s, coalesce(%s::boolean, true), coalesce(%s::boolean, true),"
             "         nullif(%s, ''), nullif(%s, ''), coalesce(%s::boolean, false), coalesce(%s::boolean, false),"
-            "         coalesce(%s::boolean, false), %s::text[])"
+            "         coalesce(%s::boolean, false), %s::text[], %s::text[])"
             " RETURNING " TENANT_OF("tenant"),
     },
     /* What is added keeps its order behind what is there, once each. What is removed goes last, so that it is gone. */
@@ -52,6 +52,13 @@ static const cloudep_statement_t statements[] = {
             "       FROM unnest(tenant.redirect_uris || %s::text[]) WITH ORDINALITY AS listed (uri, place)"
             "       WHERE listed.uri <> ALL (%s::text[])"
             "       GROUP BY listed.uri"
+            "       ORDER BY min(listed.place)"
+            "     ),"
+            "     origins = ARRAY("
+            "       SELECT listed.origin"
+            "       FROM unnest(tenant.origins || %s::text[]) WITH ORDINALITY AS listed (origin, place)"
+            "       WHERE listed.origin <> ALL (%s::text[])"
+            "       GROUP BY listed.origin"
             "       ORDER BY min(listed.place)"
             "     ),"
             "     updated_at = now()"
@@ -132,9 +139,10 @@ const cloudep_statement_list_t cloudep_operator_statements = CLOUDEP_STATEMENT_L
 apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,
                                          const cloudep_operator_tenant_change_t *change)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(
-        change->slug, change->name, change->registration, change->login, change->totp_issuer, change->organization,
-        change->exchange_password, change->code_login, change->sms_login, cloudep_arg_list(p, change->add_uris));
+    const cloudep_args_t *args =
+        CLOUDEP_ARGS(change->slug, change->name, change->registration, change->login, change->totp_issuer,
+                     change->organization, change->exchange_password, change->code_login, change->sms_login,
+                     cloudep_arg_list(p, change->add_uris), cloudep_arg_list(p, change->add_origins));
 
     return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_ADD], args);
 }
@@ -142,10 +150,11 @@ apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloude
 apr_status_t cloudep_operator_tenant_set(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,
                                          const cloudep_operator_tenant_change_t *change)
 {
-    const cloudep_args_t *args =
-        CLOUDEP_ARGS(change->name, change->registration, change->login, change->totp_issuer, change->organization,
-                     change->exchange_password, change->code_login, change->sms_login,
-                     cloudep_arg_list(p, change->add_uris), cloudep_arg_list(p, change->remove_uris), change->slug);
+    const cloudep_args_t *args = CLOUDEP_ARGS(
+        change->name, change->registration, change->login, change->totp_issuer, change->organization,
+        change->exchange_password, change->code_login, change->sms_login, cloudep_arg_list(p, change->add_uris),
+        cloudep_arg_list(p, change->remove_uris), cloudep_arg_list(p, change->add_origins),
+        cloudep_arg_list(p, change->remove_origins), change->slug);
 
     return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_SET], args);
 }

@@ -54,6 +54,7 @@ typedef apr_status_t cloudep_operator_end_t(cloudep_db_t *db, apr_pool_t *p, int
     NEXT(BOOLEAN, registration, tenant ".registration") \
     NEXT(BOOLEAN, login, tenant ".login") \
     NEXT(LIST, redirect_uris, tenant ".redirect_uris") \
+    NEXT(LIST, origins, tenant ".origins") \
     NEXT(TEXT, totp_issuer, tenant ".totp_issuer") \
     NEXT(TEXT, organization, tenant ".organization") \
     NEXT(BOOLEAN, exchange_password, tenant ".exchange_password") \
@@ -80,9 +81,11 @@ typedef struct cloudep_operator_tenant_change_t {
     const char *sms_login;                 /* "true" or "false" */
     const apr_array_header_t *add_uris;    /* const char * */
     const apr_array_header_t *remove_uris; /* const char * */
+    const apr_array_header_t *add_origins; /* const char * */
+    const apr_array_header_t *remove_origins; /* const char * */
 } cloudep_operator_tenant_change_t;
 
-/** name must be there, remove_uris is not looked at. @return CLOUDEP_ECONFLICT: the slug is taken */
+/** name must be there, what is to be removed is not looked at. @return CLOUDEP_ECONFLICT: the slug is taken */
 apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,
                                          const cloudep_operator_tenant_change_t *change);
 /** *tenant: as it is then. @return APR_NOTFOUND: no tenant of that slug */

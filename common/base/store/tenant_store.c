@@ -10,7 +10,7 @@
 static const cloudep_column_t columns[] = {CLOUDEP_TENANT_COLUMNS(TENANT, TENANT, "")};
 static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_tenant_t, columns);
 
-enum { BY_SLUG, BY_ID, ADMISSION };
+enum { BY_SLUG, BY_ID, ADMISSION, ORIGINS };
 
 /* clang-format off */
 static const cloudep_statement_t statements[] = {
@@ -48,6 +48,14 @@ static const cloudep_statement_t statements[] = {
             "   ON member.tenant_id = tenant.id"
             "   AND member.email = %s"
             " WHERE tenant.slug = %s",
+        .repeatable = 1,
+    },
+    [ORIGINS] = {
+        .label = "tenant_origins",
+        .sql =
+            "SELECT tenant.id, tenant.slug, listed.origin"
+            " FROM cloudep.tenants AS tenant"
+            " CROSS JOIN unnest(tenant.origins) AS listed (origin)",
         .repeatable = 1,
     },
 };
@@ -105,5 +113,21 @@ apr_status_t cloudep_tenant_admission(cloudep_db_t *db, apr_pool_t *p, cloudep_a
     admission->invite_used_up = cloudep_cell_true(rows, 0, INVITE_USED_UP);
     admission->email_taken = cloudep_cell_true(rows, 0, EMAIL_TAKEN);
     admission->email_pending = cloudep_cell_true(rows, 0, EMAIL_PENDING);
+    return APR_SUCCESS;
+}
+
+apr_status_t cloudep_tenant_origins(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **origins)
+{
+    cloudep_rows_t *rows;
+    apr_status_t rv = cloudep_db_run(db, p, &rows, &statements[ORIGINS], NULL);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    *origins = apr_array_make(p, rows->count, sizeof(cloudep_tenant_origin_t));
+    for (int row = 0; row < rows->count; row++) {
+        APR_ARRAY_PUSH(*origins, cloudep_tenant_origin_t) = (cloudep_tenant_origin_t){
+            cloudep_cell(rows, row, 0), cloudep_cell(rows, row, 1), cloudep_cell(rows, row, 2)};
+    }
     return APR_SUCCESS;
 }

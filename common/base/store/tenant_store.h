@@ -53,6 +53,16 @@ apr_status_t cloudep_tenant_by_id(cloudep_db_t *db, apr_pool_t *p, const cloudep
 apr_status_t cloudep_tenant_admission(cloudep_db_t *db, apr_pool_t *p, cloudep_admission_t *admission, const char *slug,
                                       const char *invite_code, const char *email);
 
+/* An origin that a tenant lists for CORS. */
+typedef struct cloudep_tenant_origin_t {
+    const char *tenant_id;
+    const char *slug;
+    const char *origin;
+} cloudep_tenant_origin_t;
+
+/** Those of all tenants: an array of cloudep_tenant_origin_t. As cloudep_db_run */
+apr_status_t cloudep_tenant_origins(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **origins);
+
 /** Reads CLOUDEP_SQL_TENANT (sql.h) from a row, beginning at column; NULL when the join found none. */
 const cloudep_tenant_t *cloudep_tenant_of_row(apr_pool_t *p, const cloudep_rows_t *rows, int row, int column);
 

@@ -44,7 +44,7 @@ typedef enum {
 } cloudep_field_type_e;
 
 #define CLOUDEP_FIELD_REQUIRED 0x01u     /* absent, null and "" are faults */
-#define CLOUDEP_FIELD_TENANT 0x04u       /* the tenant that a request is for: where a Location has one, that */
+#define CLOUDEP_FIELD_TENANT 0x40u       /* the tenant that a request is for: where a Location has one, that */
 #define CLOUDEP_FIELD_ALLOW_EMPTY 0x02u  /* "" comes out as "" (clear it); else "" counts as absent */
 #define CLOUDEP_FIELD_DEFAULT_TRUE 0x04u /* CLOUDEP_FIELD_BOOL: absent is true */
 
