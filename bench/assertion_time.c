@@ -138,7 +138,7 @@ int main(int argc, const char *const argv[])
     make_case(&cases[1], CLOUDEP_COSE_EDDSA, EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), NULL);
     make_case(&cases[2], CLOUDEP_COSE_RS256, EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048), EVP_sha256());
     for (int c = 0; c < 3; c++) {
-        double whole[ROUNDS_MAX], alone[ROUNDS_MAX], ratio[ROUNDS_MAX];
+        double whole[ROUNDS_MAX] = {0}, alone[ROUNDS_MAX] = {0}, ratio[ROUNDS_MAX] = {0};
 
         for (int i = 0; i < rounds; i++) {
             whole[i] = measure(&cases[c], pool, 1);
