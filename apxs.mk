@@ -63,7 +63,7 @@ REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 .PHONY: all modules install uninstall unit asan tsan fuzz tidy fmt fmt-check clean
 .DELETE_ON_ERROR:
 .SECONDARY:
-all: $(MODULES) $(BUILD)/cloudepctl
+all: $(MODULES) $(BUILD)/cloudepctl reference
 modules: $(MODULES)
 unit: $(TESTS) $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so
 
@@ -112,7 +112,7 @@ $(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/co
 # Prints what the tables of the sources declare; tests and documents are held against it.
 # Of the operations only the tables are linked, not the functions that they name.
 $(call objects,$(wildcard t/describe/*.c)): INCLUDES += -It/describe
-$(BUILD)/describe: $(call objects,$(wildcard t/describe/*.c) $(wildcard mod_cloudep_*/v1/*.c) common/core/outcome.c common/wire/v1/codes.c)
+$(BUILD)/describe: $(call objects,$(wildcard t/describe/*.c) $(wildcard mod_cloudep_*/*/*.c) common/core/outcome.c common/wire/v1/codes.c)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ -ljansson
 
 # An API style that only a test serves.
@@ -121,11 +121,21 @@ $(BUILD)/mod_second_style.so: $(BUILD)/t/wire/second_style.o
 
 # What bench/run measures against, and what bench/overload sends.
 .PHONY: bench
-bench: $(BUILD)/mod_reference.so $(BUILD)/argon2_rate $(BUILD)/arrivals
+bench: $(BUILD)/mod_reference.so $(BUILD)/argon2_rate $(BUILD)/arrivals $(BUILD)/assertion_time
 $(BUILD)/mod_reference.so: $(BUILD)/bench/mod_reference.o
 	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^
 $(BUILD)/argon2_rate $(BUILD)/arrivals: $(BUILD)/%: $(BUILD)/bench/%.o
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2 -lpthread -lm
+$(BUILD)/assertion_time: $(BUILD)/bench/assertion_time.o $(ARCHIVE)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
+
+# The API as a page, where Perl's YAML::XS is there to read it.
+.PHONY: reference
+reference: $(if $(shell perl -MYAML::XS -e 'print 1' 2>/dev/null),$(BUILD)/reference/index.html)
+$(BUILD)/reference/index.html: doc/openapi.yaml doc/reference/reference.css support/reference
+	@mkdir -p $(@D)
+	@perl support/reference doc/openapi.yaml >$@
+	@cp doc/reference/reference.css $(@D)
 
 # The manual pages and the completion for bash, from the help of cloudepctl and doc/directives.md.
 MANUAL := $(addprefix $(BUILD)/man/,cloudepctl.8 cloudep.conf.5 cloudepctl)
@@ -171,6 +181,7 @@ install: all man $(addprefix $(BUILD)/conf/,$(CONFIGURATION))
 	@$(foreach file,$(PORTAL),install -m 644 $(file) $(DESTDIR)$(DATADIR)/$(file) &&) true
 	@$(foreach file,$(CONFIGURATION),$(call install_edited,$(BUILD)/conf/$(file),$(CONFDIR)/$(file));) true
 	@$(foreach file,$(wildcard portal/custom/*),$(call install_edited,$(file),$(CONFDIR)/portal/$(notdir $(file)));) true
+	@if [ -d $(BUILD)/reference ]; then install -d $(DESTDIR)$(DATADIR)/reference && install -m 644 $(BUILD)/reference/* $(DESTDIR)$(DATADIR)/reference; fi
 
 # What install has put there, but for what was edited, and keys and secrets, which are the administrator's.
 uninstall:

@@ -33,6 +33,7 @@
 #include "core/module.h"
 #include "core/needs.h"
 #include "core/parts.h"
+#include "core/passkey_domain.h"
 #include "core/runtime.h"
 #include "core/start_checks.h"
 #include "idp/hasher.h"
@@ -148,6 +149,7 @@ static const cloudep_part_t parts[] = {
     {"social login", "CloudEPSocialProvider", CLOUDEP_NEEDS_SOCIAL, cloudep_oidc_prepare, cloudep_oidc_has_social,
      cloudep_oidc_child_init},
     {"token/exchange", "CloudEPExchangeIssuer", CLOUDEP_NEEDS_EXCHANGE, .is_on = cloudep_oidc_has_exchange},
+    {"passkeys", "CloudEPPasskeyDomain", CLOUDEP_NEEDS_PASSKEYS, cloudep_passkey_domain_prepare, cloudep_has_passkeys},
     {"delivery of messages", .child_start = cloudep_outbox_child_init},
     {"sweep", .child_start = start_sweep},
     {"events", .child_start = start_events},
@@ -301,7 +303,7 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     if (check_servers(main_server, ptemp) != OK) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (cloudep_check_handlers(ptemp, &error) != APR_SUCCESS) {
+    if (cloudep_check_locations(ptemp, &error) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main_server, CENO(1305) "%s", error);
         return HTTP_INTERNAL_SERVER_ERROR;
     }

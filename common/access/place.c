@@ -6,6 +6,7 @@
 #include <http_core.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include "access/mount.h"
 #include "core/config.h"
 #include "core/module.h"
 
@@ -193,9 +194,12 @@ int cloudep_is_api(request_rec *r)
 
 int cloudep_uses_session_cookie(request_rec *r)
 {
-    const char *delivery = cloudep_place_of(r)->delivery;
+    const cloudep_place_t *place = cloudep_place_of(r);
 
-    return delivery && !strcmp(delivery, "cookie") && cloudep_is_api(r);
+    if (place->serve && !strcmp(place->serve, CLOUDEP_ACCOUNT_HANDLER)) {
+        return 0; /* it answers with tokens, wherever it is */
+    }
+    return place->delivery && !strcmp(place->delivery, "cookie") && cloudep_is_api(r);
 }
 
 const apr_array_header_t *cloudep_listed_origins(request_rec *r)

@@ -22,7 +22,8 @@
          "Origin from which requests with that cookie may come; repeat for several")                                   \
     PAIR(attribute_headers, "CloudEPIdentityAttribute", cloudep_add_attribute,                                         \
          "Attribute, and the header (X-...) that tells it to the backend; repeat for several")                         \
-    WORD(serve, "CloudEPServe", cloudep_set_serve, "API that is served from this Location on: auth, members or jwks")  \
+    WORD(serve, "CloudEPServe", cloudep_set_serve,                                                                     \
+         "API that is served from this Location on: auth, members, account or jwks")                                   \
     WORD(delivery, "CloudEPTokenDelivery", cloudep_set_delivery,                                                       \
          "cookie: logins answer with the session cookie, which says who asks, and not with tokens; body: they do not") \
     WORD(tenant, "CloudEPTenant", cloudep_set_tenant, "Slug of the tenant that requests are for which name none")

@@ -87,6 +87,9 @@
     MESSAGE(1380, "info")                                                                                              \
     MESSAGE(1381, "info")                                                                                              \
     MESSAGE(1382, "err")                                                                                               \
+    MESSAGE(1410, "info")                                                                                              \
+    MESSAGE(1411, "info")                                                                                              \
+    MESSAGE(1412, "warning")                                                                                           \
     MESSAGE(1460, "info, warning")                                                                                     \
     MESSAGE(1461, "err")                                                                                               \
     MESSAGE(1462, "warning")

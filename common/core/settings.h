@@ -149,8 +149,17 @@
     SECONDS(social_lifetime, "CloudEPSocialLifetime", 600, 10, 3600, "Time to log in at a social provider")            \
     NUMBER(social_starts_per_address, "CloudEPSocialStartsPerAddress", 1000, 0, 1000000,                               \
            "Social logins an hour that one client address may begin in a tenant; 0: no limit")                         \
+    NUMBER(passkey_starts_per_address, "CloudEPPasskeyStartsPerAddress", 1000, 0, 1000000,                             \
+           "Passkey logins and registrations an hour that one client address may begin in a tenant; 0: no limit")      \
     FLAG(social_binding, "CloudEPSocialBinding", 1,                                                                    \
          "Off: who comes back from a social provider need not be who went there; open to login CSRF")                  \
+    TEXT(                                                                                                              \
+        passkey_domain, "CloudEPPasskeyDomain", NULL,                                                                  \
+        "Domain that passkeys are for (RP ID), such as example.com: it can never be changed for those that are there") \
+    LIST(passkey_origins, "CloudEPPasskeyOrigin",                                                                      \
+         "Origins of that domain whose pages may use passkeys; default: https:// and the domain")                      \
+    LIST(passkey_related_origins, "CloudEPPasskeyRelatedOrigin",                                                       \
+         "Origins of other domains whose pages may use them; told at /.well-known/webauthn")                           \
     TEXT(exchange_issuer, "CloudEPExchangeIssuer", NULL, "Issuer of the id_tokens that token/exchange takes")          \
     TEXT(exchange_audience, "CloudEPExchangeAudience", NULL, "Client id that those id_tokens must be for")             \
     LIST(exchange_parties, "CloudEPExchangeAuthorizedParty",                                                           \
@@ -207,11 +216,12 @@ typedef struct cloudep_runtime_t {
     struct cloudep_activity_t *activity; /* sessions whose idle life goes on; NULL: no database; made in the child */
     struct cloudep_checker_t *checker;   /* whether sessions live, for guarded Locations */
     struct cloudep_slugs_t *slugs;
-    int clock_compared;                           /* with the database's, in this child */
-    int schema_compared;                          /* with CLOUDEP_SCHEMA_VERSION, in this child */
-    const struct apr_array_header_t *tls_proxies; /* of apr_ipsubnet_t *, see access/tls.h */
-    volatile apr_uint32_t told_in_the_clear;      /* in this child */
-    const char *decoy;                            /* hash of a password that nobody knows */
+    const struct cloudep_passkey_domain_t *passkeys; /* NULL: not configured */
+    int clock_compared;                              /* with the database's, in this child */
+    int schema_compared;                             /* with CLOUDEP_SCHEMA_VERSION, in this child */
+    const struct apr_array_header_t *tls_proxies;    /* of apr_ipsubnet_t *, see access/tls.h */
+    volatile apr_uint32_t told_in_the_clear;         /* in this child */
+    const char *decoy;                               /* hash of a password that nobody knows */
 } cloudep_runtime_t;
 
 #define CLOUDEP_MEMBER_INT(member, ...) int member;

@@ -57,6 +57,7 @@ cloudep_outcome_t cloudep_export(cloudep_context_t *ctx, const cloudep_principal
 
     *out = (cloudep_exported_t){.member = {&cloudep_operator_member_details_record, NULL},
                                 .identities = {&cloudep_linked_record, NULL},
+                                .passkeys = {&cloudep_passkey_told_record, NULL},
                                 .sessions = {&cloudep_operator_session_record, NULL},
                                 .events = {&cloudep_operator_event_record, NULL},
                                 .complete = 1};
@@ -67,6 +68,7 @@ cloudep_outcome_t cloudep_export(cloudep_context_t *ctx, const cloudep_principal
     }
     if (rv != APR_SUCCESS ||
         (rv = cloudep_identity_list(db, ctx->p, &out->identities.rows, who->tenant_id, who->uid)) != APR_SUCCESS ||
+        (rv = cloudep_passkeys_of(db, ctx->p, &out->passkeys.rows, who->tenant_id, who->uid)) != APR_SUCCESS ||
         (rv = read_pages(ctx, who, cloudep_operator_session_list, session_cursor, &out->sessions.rows,
                          &out->complete)) != APR_SUCCESS ||
         (rv = read_pages(ctx, who, cloudep_operator_event_list, event_cursor, &out->events.rows, &out->complete)) !=

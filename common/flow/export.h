@@ -6,6 +6,7 @@
 
 #include "base/store/identity_store.h"
 #include "base/store/operator_store.h"
+#include "base/store/passkey_store.h"
 #include "core/context.h"
 #include "core/principal.h"
 
@@ -18,6 +19,7 @@ typedef struct cloudep_exported_rows_t {
 typedef struct cloudep_exported_t {
     cloudep_exported_rows_t member; /* one row: cloudep_operator_member_details_t */
     cloudep_exported_rows_t identities;
+    cloudep_exported_rows_t passkeys; /* without their keys */
     cloudep_exported_rows_t sessions; /* those that are over, too */
     cloudep_exported_rows_t events;   /* newest first */
     int complete;                     /* no: there are more sessions or events than one answer takes */

@@ -23,7 +23,7 @@ static cloudep_outcome_t verify_password(cloudep_context_t *ctx, const cloudep_l
     return cloudep_compare_password(ctx, tenant, somebody ? member : NULL, in->email, in->password, !concealed);
 }
 
-static cloudep_outcome_t check_state(const cloudep_tenant_t *tenant, const cloudep_member_t *member)
+cloudep_outcome_t cloudep_check_login(const cloudep_tenant_t *tenant, const cloudep_member_t *member)
 {
     if (!tenant->login) {
         return cloudep_refuse(CLOUDEP_TENANT_CLOSED);
@@ -63,7 +63,7 @@ cloudep_outcome_t cloudep_complete_login(cloudep_context_t *ctx, const cloudep_t
                                          cloudep_login_result_t *out)
 {
     cloudep_session_t *session;
-    cloudep_outcome_t outcome = check_state(tenant, member);
+    cloudep_outcome_t outcome = cloudep_check_login(tenant, member);
     apr_status_t rv;
 
     if (cloudep_failed(outcome)) {

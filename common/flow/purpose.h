@@ -16,5 +16,8 @@
 #define CLOUDEP_PURPOSE_LOGIN_PHONE "login_phone"
 #define CLOUDEP_PURPOSE_BUSINESS_EMAIL "business_email"
 #define CLOUDEP_PURPOSE_BUSINESS_PHONE "business_phone"
+#define CLOUDEP_PURPOSE_PASSKEY_REGISTER "passkey_register"
+#define CLOUDEP_PURPOSE_PASSKEY_LOGIN "passkey_login"
+#define CLOUDEP_PURPOSE_PASSKEY_REAUTHENTICATION "passkey_reauthentication"
 
 #endif

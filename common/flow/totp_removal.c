@@ -71,7 +71,8 @@ static cloudep_outcome_t check_proof(cloudep_context_t *ctx, const cloudep_princ
             return outcome;
         }
     }
-    return in->password && !cloudep_failed(fresh) ? compare_password(ctx, totp, in->password) : outcome;
+    return in->password && (in->password_alone || !cloudep_failed(fresh)) ? compare_password(ctx, totp, in->password)
+                                                                          : outcome;
 }
 
 cloudep_outcome_t cloudep_disable_totp(cloudep_context_t *ctx, const cloudep_principal_t *who,

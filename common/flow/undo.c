@@ -81,6 +81,14 @@ static cloudep_outcome_t undo_at_provider(cloudep_context_t *ctx, const cloudep_
     return cloudep_failed(outcome) ? outcome : take_password(ctx, tenant, member);
 }
 
+/* The notice that it was undone. */
+static const char *template_of(const cloudep_link_t *link)
+{
+    return !strcmp(link->undoes, CLOUDEP_UNDOES_EMAIL)     ? "email_undone"
+           : !strcmp(link->undoes, CLOUDEP_UNDOES_PASSKEY) ? "passkey_undone"
+                                                           : "totp_undone";
+}
+
 static cloudep_outcome_t undo(cloudep_context_t *ctx, const cloudep_link_t *link, const cloudep_totp_t *totp)
 {
     const cloudep_message_t *notice;
@@ -89,8 +97,7 @@ static cloudep_outcome_t undo(cloudep_context_t *ctx, const cloudep_link_t *link
     apr_status_t rv;
 
     member.email = link->restores ? link->restores : member.email;
-    outcome =
-        cloudep_notice_new(ctx, &notice, totp->tenant, &member, link->restores ? "email_undone" : "totp_undone", 0);
+    outcome = cloudep_notice_new(ctx, &notice, totp->tenant, &member, template_of(link), 0);
     if (cloudep_failed(outcome) || cloudep_failed(outcome = undo_at_provider(ctx, link, totp->tenant, &member))) {
         return outcome;
     }

@@ -20,12 +20,14 @@
 /* What a message may say. Codes go to addresses nobody has confirmed, so nothing a stranger wrote may stand there. */
 static const char *const code_names[] = {"code", "minutes", "tenant_name", "target", "time", NULL};
 static const char *const notice_names[] = {"tenant_name", "display_name", "target", "time", NULL};
+static const char *const named_names[] = {"tenant_name", "display_name", "name", "target", "time", NULL};
+static const char *const named_link_names[] = {"tenant_name", "display_name", "name", "link", "target", "time", NULL};
 static const char *const link_names[] = {"tenant_name", "display_name", "link", "target", "time", NULL};
 static const char *const reset_names[] = {"tenant_name", "link", "target", "time", NULL};
 static const char *const used_names[] = {"tenant_name", "display_name", "remaining", "target", "time", NULL};
 /* Written by the operator's tool, which has no key to seal params with. */
 static const char *const test_names[] = {"target", "time", NULL};
-#define NAMES_MAX 6
+#define NAMES_MAX 7
 
 typedef struct message_t {
     const char *name;
@@ -50,11 +52,17 @@ static const message_t known[] = {
     {"totp_undone", CLOUDEP_CHANNEL_MAIL, notice_names},
     {CLOUDEP_TEMPLATE_TOTP_RESET, CLOUDEP_CHANNEL_MAIL, notice_names},
     {CLOUDEP_TEMPLATE_RESET_LINK, CLOUDEP_CHANNEL_MAIL, reset_names},
+    {CLOUDEP_TEMPLATE_FORGOT_LINK, CLOUDEP_CHANNEL_MAIL, reset_names},
     {"guesses_used_up", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"backup_codes_renewed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"backup_code_used", CLOUDEP_CHANNEL_MAIL, used_names},
     {"business_email_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"business_phone_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"passkey_added", CLOUDEP_CHANNEL_MAIL, named_names},
+    {"passkey_added_undo", CLOUDEP_CHANNEL_MAIL, named_link_names},
+    {"passkey_undone", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"passkey_removed", CLOUDEP_CHANNEL_MAIL, named_names},
+    {"passkey_copied", CLOUDEP_CHANNEL_MAIL, named_names},
     {"email_change_taken", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"email_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"email_changed_undo", CLOUDEP_CHANNEL_MAIL, link_names},

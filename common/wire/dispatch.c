@@ -190,7 +190,8 @@ static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
     if (!(operation->flags & CLOUDEP_OPERATION_FORWARD_AUTH) && cloudep_is_in_the_clear(call->r)) {
         return cloudep_refuse(CLOUDEP_TLS_REQUIRED);
     }
-    if (call->ctx->config->off & operation->needs) {
+    if ((call->ctx->config->off & operation->needs) ||
+        ((operation->needs & CLOUDEP_NEEDS_TENANT) && !cloudep_mount_tenant(call->r))) {
         return cloudep_refuse(CLOUDEP_NOT_CONFIGURED);
     }
     if (cloudep_uses_session_cookie(call->r) && !(operation->flags & CLOUDEP_OPERATION_FORM)) {

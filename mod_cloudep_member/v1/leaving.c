@@ -30,9 +30,9 @@ cloudep_outcome_t run_export(cloudep_call_t *call)
     }
     member = cloudep_record_json(exported.member.record, exported.member.rows->elts);
     (void)json_object_del(member, "identities"); /* beside it, with more of each */
-    call->data =
-        json_pack("{so,so,so,so,sb}", "member", member, "identities", rows_json(&exported.identities), "sessions",
-                  rows_json(&exported.sessions), "events", rows_json(&exported.events), "complete", exported.complete);
+    call->data = json_pack("{so,so,so,so,so,sb}", "member", member, "identities", rows_json(&exported.identities),
+                           "passkeys", rows_json(&exported.passkeys), "sessions", rows_json(&exported.sessions),
+                           "events", rows_json(&exported.events), "complete", exported.complete);
     return outcome;
 }
 

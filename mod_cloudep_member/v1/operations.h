@@ -63,6 +63,14 @@ cloudep_outcome_t run_totp_verify(cloudep_call_t *call);
 cloudep_outcome_t run_totp_backup_codes(cloudep_call_t *call);
 cloudep_outcome_t run_totp_remove(cloudep_call_t *call);
 
+/* passkey.c */
+extern const cloudep_field_t passkey_finish_fields[], passkey_name_fields[];
+cloudep_outcome_t run_passkey_start(cloudep_call_t *call);
+cloudep_outcome_t run_passkey_finish(cloudep_call_t *call);
+cloudep_outcome_t run_passkey_list(cloudep_call_t *call);
+cloudep_outcome_t run_passkey_rename(cloudep_call_t *call);
+cloudep_outcome_t run_passkey_remove(cloudep_call_t *call);
+
 /* picture.c */
 cloudep_outcome_t run_totp_picture(cloudep_call_t *call);
 

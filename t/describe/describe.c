@@ -112,8 +112,13 @@ static const struct {
     const char *name;
     json_t *(*make)(void);
 } sections[] = {
-    {"directives", directives},    {"messages", messages}, {"operations", describe_operations},
-    {"reasons", describe_reasons}, {"rules", rules},       {"version", version},
+    {"directives", directives},
+    {"messages", messages},
+    {"operations", describe_operations},
+    {"account operations", describe_account_operations},
+    {"reasons", describe_reasons},
+    {"rules", rules},
+    {"version", version},
 };
 
 int main(void)

@@ -35,7 +35,22 @@ my %OPERATIONS = (
         },
         state => sub { rows('sessions', @_) }, code => 29301000, own => 200,
     },
+    'PATCH /api/v1/members/me/passkeys/{id}' => {
+        make => \&passkey, state => sub { rows('passkeys', @_) }, code => 29301000, own => 200, body => { name => 'Another' },
+    },
+    'DELETE /api/v1/members/me/passkeys/{id}' => {
+        make => \&passkey, state => sub { rows('passkeys', @_) }, code => 29301000, own => 200,
+    },
 );
+
+# A passkey by SQL, beside a password.
+sub passkey {
+    my ($member) = @_;
+    $server->psql("UPDATE cloudep.members SET ways_in = ways_in + 1 WHERE uid = :'uid'", uid => $member->{uid});
+    return $server->value("INSERT INTO cloudep.passkeys (tenant_id, uid, credential_id, spki, algorithm, sign_count, backup_eligible, backed_up, aaguid, name)"
+            . " SELECT tenant_id, uid, gen_random_uuid(), 'AA', -7, 0, false, false, '00000000-0000-0000-0000-000000000000', 'Key' FROM cloudep.members"
+            . " WHERE uid = :'uid' RETURNING id", uid => $member->{uid});
+}
 
 sub login_with_factor {
     my ($member) = @_;

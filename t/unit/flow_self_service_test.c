@@ -8,6 +8,7 @@
 #include "flow/leaving.h"
 #include "flow/linked_account.h"
 #include "flow/login_phone.h"
+#include "flow/passkeys.h"
 #include "flow/undo.h"
 
 #define SLUG "self"
@@ -68,6 +69,32 @@ static const char *count(flow_case_t *at, const char *from, const char *value)
 }
 
 #define LIVE_SESSIONS "sessions WHERE uid = $1::uuid AND revoked_at IS NULL"
+
+/* A linked account of the member and a passkey, by SQL; the count of ways in is the caller's. */
+static const char *account_of(flow_case_t *at, const cloudep_principal_t *who, const char *subject)
+{
+    char *id = postgres_value("INSERT INTO cloudep.identities (tenant_id, uid, issuer, subject)"
+                              " VALUES ($1::uuid, $2::uuid, 'i', $3) RETURNING id",
+                              who->tenant_id, who->uid, subject, NULL);
+    const char *kept = apr_pstrdup(at->p, id);
+
+    free(id);
+    return kept;
+}
+
+static const char *passkey_of(flow_case_t *at, const cloudep_principal_t *who)
+{
+    char *id = postgres_value(
+        "INSERT INTO cloudep.passkeys (tenant_id, uid, credential_id, spki, algorithm, sign_count, backup_eligible,"
+        " backed_up, aaguid, name)"
+        " VALUES ($1::uuid, $2::uuid, gen_random_uuid(), 'AA', -7, 0, false, false,"
+        " '00000000-0000-0000-0000-000000000000', 'Key') RETURNING id",
+        who->tenant_id, who->uid, NULL);
+    const char *kept = apr_pstrdup(at->p, id);
+
+    free(id);
+    return kept;
+}
 
 /* ---- login email ---- */
 
@@ -350,48 +377,106 @@ static void test_one_address(void)
     flow_end(at);
 }
 
-static cloudep_outcome_t take_link(flow_case_t *at, int number, void *crowd_)
+/* Of eight one takes the login phone, four a linked account, three a passkey. */
+static cloudep_outcome_t take_way(flow_case_t *at, int number, void *crowd_)
 {
     crowd_t *crowd = crowd_;
-    const cloudep_unlink_t in = {.id = crowd->ids[number]};
+    const cloudep_unlink_t account = {.id = crowd->ids[number]};
+    const cloudep_passkey_id_t passkey = {.id = crowd->ids[number]};
 
-    return number % 8 == 7 ? cloudep_remove_login_phone(at->ctx, &crowd->who[0])
-                           : cloudep_unlink(at->ctx, &crowd->who[0], &in);
+    switch (number % 8) {
+    case 7:
+        return cloudep_remove_login_phone(at->ctx, &crowd->who[0]);
+    case 4:
+    case 5:
+    case 6:
+        return cloudep_remove_passkey(at->ctx, &crowd->who[0], &passkey);
+    default:
+        return cloudep_unlink(at->ctx, &crowd->who[0], &account);
+    }
 }
 
-/* A member with four linked accounts and a login phone that counts; everything is removed many times at once. */
+#define WAYS_LEFT                                                                                                      \
+    "(SELECT count(*) FROM cloudep.identities i WHERE i.uid = m.uid)"                                                  \
+    " + (SELECT count(*) FROM cloudep.passkeys k WHERE k.uid = m.uid)"
+
+/* A member with linked accounts, passkeys and a login phone that counts; everything is removed many times at once. */
 static void test_last_way_in(void)
 {
     flow_case_t *at = flow_begin();
     crowd_t crowd;
-    flow_crowd_t run = {.run = take_link, .baton = &crowd};
+    flow_crowd_t run = {.run = take_way, .baton = &crowd};
 
     postgres_sql("UPDATE cloudep.tenants SET sms_login = true WHERE slug = '" SLUG "'");
     crowd.who[0] = member(at, "last@self.test");
-    set(&crowd.who[0], "has_password = false, ways_in = 4, login_phone = '" PHONE "', login_phone_at = now()");
+    set(&crowd.who[0], "has_password = false, ways_in = 7, login_phone = '" PHONE "', login_phone_at = now()");
     for (int i = 0; i < TEST_THREADS; i++) {
-        char *id =
-            i < 4 ? postgres_value("INSERT INTO cloudep.identities (tenant_id, uid, issuer, subject)"
-                                   " VALUES ($1::uuid, $2::uuid, 'i', $3) RETURNING id",
-                                   crowd.who[0].tenant_id, crowd.who[0].uid, apr_psprintf(at->p, "last%d", i), NULL)
-                  : NULL;
-
-        crowd.ids[i] = id ? apr_pstrdup(at->p, id) : crowd.ids[i % 4];
-        free(id);
+        crowd.ids[i] = i < 4   ? account_of(at, &crowd.who[0], apr_psprintf(at->p, "last%d", i))
+                       : i < 7 ? passkey_of(at, &crowd.who[0])
+                               : crowd.ids[i % 8 == 7 ? 0 : i % 8];
     }
     flow_crowd(&run, TEST_THREADS);
     is_value("1", "of parallel removals of everything one way in is left",
              "SELECT m.ways_in + (m.login_phone IS NOT NULL)::int FROM cloudep.members m WHERE uid = $1::uuid",
              crowd.who[0].uid);
-    is_value("t", "and the count is that of the accounts",
-             "SELECT m.ways_in = (SELECT count(*) FROM cloudep.identities i WHERE i.uid = m.uid)"
-             " FROM cloudep.members m WHERE uid = $1::uuid",
-             crowd.who[0].uid);
+    is_value("t", "and the count is that of the accounts and passkeys",
+             "SELECT m.ways_in = " WAYS_LEFT " FROM cloudep.members m WHERE uid = $1::uuid", crowd.who[0].uid);
     is_int(flow_ended(&run, TEST_THREADS, CLOUDEP_DONE) + flow_ended(&run, TEST_THREADS, CLOUDEP_LAST_WAY_IN) +
+               flow_ended(&run, TEST_THREADS, CLOUDEP_PASSKEY_UNKNOWN) +
                flow_ended(&run, TEST_THREADS, CLOUDEP_ACCOUNT_NOT_LINKED),
            TEST_THREADS, "each was removed, refused, or gone already");
     ok(flow_ended(&run, TEST_THREADS, CLOUDEP_LAST_WAY_IN) > 0, "and somebody was told that it is the last one");
     postgres_sql("UPDATE cloudep.tenants SET sms_login = false WHERE slug = '" SLUG "'");
+    flow_end(at);
+}
+
+/* A passkey and a linked account, and nothing else, each removed by half of the crowd. */
+static void test_last_of_two(void)
+{
+    for (int round = 0; round < 8; round++) {
+        flow_case_t *at = flow_begin();
+        crowd_t crowd;
+        flow_crowd_t run = {.run = take_way, .baton = &crowd};
+        const char *account, *passkey;
+
+        crowd.who[0] = member(at, apr_psprintf(at->p, "two%d@self.test", round));
+        set(&crowd.who[0], "has_password = false, ways_in = 2");
+        account = account_of(at, &crowd.who[0], apr_psprintf(at->p, "two%d", round));
+        passkey = passkey_of(at, &crowd.who[0]);
+        for (int i = 0; i < TEST_THREADS; i++) {
+            crowd.ids[i] = i % 8 < 4 ? account : passkey;
+        }
+        flow_crowd(&run, TEST_THREADS);
+        is_value("1 1",
+                 apr_psprintf(at->p, "of a passkey and a linked account removed at once one stays, round %d", round),
+                 "SELECT concat_ws(' ', m.ways_in, " WAYS_LEFT ") FROM cloudep.members m WHERE uid = $1::uuid",
+                 crowd.who[0].uid);
+        flow_end(at);
+    }
+}
+
+/* With codes that log in as another way, the last passkey may go; a login phone counts where it logs in. */
+static void test_last_passkey(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_principal_t who = member(at, "lastkey@self.test");
+    cloudep_passkey_id_t in = {.id = passkey_of(at, &who)};
+
+    set(&who, "has_password = false, ways_in = 1, login_phone = '+886900000003'");
+    is_outcome(cloudep_remove_passkey(at->ctx, &who, &in), CLOUDEP_LAST_WAY_IN, "the last passkey stays");
+    is_str(of(at, &who, "ways_in, generation"), "1 0", "and nothing is counted");
+    postgres_sql("UPDATE cloudep.tenants SET sms_login = true WHERE slug = '" SLUG "'");
+    is_outcome(cloudep_remove_passkey(at->ctx, &who, &in), CLOUDEP_DONE, "beside a login phone that logs in it may go");
+    is_str(of(at, &who, "ways_in, generation"), "0 1", "and a way in less is counted");
+    postgres_sql("UPDATE cloudep.tenants SET sms_login = false, code_login = true WHERE slug = '" SLUG "'");
+    in.id = passkey_of(at, &who);
+    set(&who, "ways_in = 1, login_phone = NULL");
+    is_outcome(cloudep_remove_passkey(at->ctx, &who, &in), CLOUDEP_DONE, "as it may where codes log in");
+    postgres_sql("UPDATE cloudep.tenants SET code_login = false WHERE slug = '" SLUG "'");
+    in.id = passkey_of(at, &who);
+    set(&who, "ways_in = 2, status = 'suspended'");
+    is_outcome(cloudep_remove_passkey(at->ctx, &who, &in), CLOUDEP_SUBJECT_GONE,
+               "a member who was suspended meanwhile removes nothing");
     flow_end(at);
 }
 
@@ -585,6 +670,8 @@ int main(void)
     test_unlink();
     test_tenants_ways();
     test_last_way_in();
+    test_last_of_two();
+    test_last_passkey();
     test_login_phone();
     test_one_number();
     test_leaving();

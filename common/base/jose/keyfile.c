@@ -169,11 +169,11 @@ apr_status_t cloudep_keyfile_load_text(const cloudep_jwks_t **out, char **text, 
     *out = NULL;
     *error = NULL;
     *text = NULL;
-    rv = read_file(text, len, &info, pool, path, error);
-    if (rv == APR_SUCCESS) {
-        rv = parse_file(&set, &document, pool, path, *text, *len, info.protection, error);
+    if ((rv = read_file(text, len, &info, pool, path, error)) != APR_SUCCESS ||
+        (rv = parse_file(&set, &document, pool, path, *text, *len, info.protection, error)) != APR_SUCCESS) {
+        return rv;
     }
-    return rv == APR_SUCCESS ? not_empty(out, set, pool, path, error) : rv;
+    return not_empty(out, set, pool, path, error);
 }
 
 apr_status_t cloudep_keyfile_load(const cloudep_jwks_t **out, apr_pool_t *pool, const char *path, const char **error)

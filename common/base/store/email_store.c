@@ -18,7 +18,7 @@ static const cloudep_statement_t statements[] = {
             "         SELECT FROM cloudep.links AS link"
             "         WHERE link.tenant_id = member.tenant_id"
             "           AND link.uid = member.uid"
-            "           AND link.undoes = '" CLOUDEP_UNDOES_TOTP "'"
+            "           AND link.undoes IN ('" CLOUDEP_UNDOES_TOTP "', '" CLOUDEP_UNDOES_PASSKEY "')"
             "           AND " CLOUDEP_SQL_GOOD_LINK("link")
             "       ),"
             "       " CLOUDEP_SQL_TENANT("tenant") ","

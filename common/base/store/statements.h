@@ -40,6 +40,7 @@ typedef struct cloudep_statement_list_t {
     X(operator_watch)                                                                                                  \
     X(outbox)                                                                                                          \
     X(own_session)                                                                                                     \
+    X(passkey)                                                                                                         \
     X(password)                                                                                                        \
     X(registration)                                                                                                    \
     X(schema)                                                                                                          \

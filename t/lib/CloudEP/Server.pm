@@ -61,6 +61,7 @@ sub directives {
         CloudEPSigningKeys => "\"$self->{keys}/signing.jwks\"",
         CloudEPSealingKeys => "\"$self->{keys}/sealing.jwks\"",
         CloudEPIssuer => $self->url,
+        CloudEPPasskeyDomain => 'localhost', CloudEPPasskeyOrigin => "http://localhost:$self->{port}",
         $self->{portal} ? (CloudEPAccountURL => $self->url('/account/')) : (),
         CloudEPTemplateDir => '"' . CloudEP::Httpd::top() . '/common/templates"',
         CloudEPMailTransport => $self->{smtp} ? 'smtp://' . $self->{smtp}->address : "\"spool:$self->{dir}/spool/mail\"",
