@@ -62,10 +62,13 @@ static int overview(cloudepctl_t *ctl, const char *noun)
                        "reads ~/.pgpass, or the file that PGPASSFILE names.\n\n"
                        "exit codes:\n"
                        "  0  done\n"
-                       "  1  refused: not found, exists already, or not possible in this state\n"
+                       "  1  refused: not possible in this state\n"
                        "  2  wrong usage\n"
                        "  3  the database failed or could not be reached\n"
-                       "  4  a file could not be read, written or accepted\n",
+                       "  4  a file could not be read, written or accepted\n"
+                       "  5  it exists already\n"
+                       "  6  not found\n"
+                       "  7  something is still to be done\n",
                        NULL);
     return cloudepctl_print_text(ctl, text);
 }
@@ -101,6 +104,10 @@ static int run(cloudepctl_t *ctl, int argc, const char *const *argv)
         return overview(ctl, noun);
     }
     if (!command) {
+        if (noun_known && verb && *verb != '-') {
+            return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "%s has no verb %s; see cloudepctl %s --help", noun, verb,
+                                   noun);
+        }
         return noun_known
                    ? cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "%s needs a verb; see cloudepctl %s --help", noun, noun)
                    : cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "no command %s; see cloudepctl --help", noun);

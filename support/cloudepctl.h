@@ -17,10 +17,13 @@
 /* Exit codes. */
 enum {
     CLOUDEPCTL_DONE = 0,
-    CLOUDEPCTL_REFUSED = 1, /* not found, exists already, not allowed in this state */
+    CLOUDEPCTL_REFUSED = 1, /* not allowed in this state */
     CLOUDEPCTL_USAGE = 2,
     CLOUDEPCTL_DATABASE = 3,
-    CLOUDEPCTL_FILE = 4
+    CLOUDEPCTL_FILE = 4,
+    CLOUDEPCTL_EXISTS = 5,    /* what was to be added is there already */
+    CLOUDEPCTL_NOT_FOUND = 6, /* what the command is about is not there */
+    CLOUDEPCTL_PENDING = 7    /* something is still to be done */
 };
 
 typedef struct cloudepctl_t {
@@ -71,6 +74,14 @@ extern const cloudepctl_command_t cloudepctl_check_commands[];
     {                                                                                                                  \
         "tenant", "SLUG", "the tenant", CLOUDEPCTL_REQUIRED                                                            \
     }
+#define CLOUDEPCTL_IF_ABSENT_OPTION                                                                                    \
+    {                                                                                                                  \
+        "if-absent", NULL, "succeed and change nothing where it is there already", 0                                   \
+    }
+#define CLOUDEPCTL_IF_ABSENT_OPTION                                                                                    \
+    {                                                                                                                  \
+        "if-absent", NULL, "succeed and change nothing where it is there already", 0                                   \
+    }
 #define CLOUDEPCTL_PAGE_OPTIONS                                                                                        \
     {"limit", "N", "show at most N rows, 1 to 1000 (default 100)", 0},                                                 \
     {                                                                                                                  \
@@ -97,6 +108,13 @@ int cloudepctl_option_switch(cloudepctl_t *ctl, const char **boolean, const char
 
 /** Prints the help of one command. Returns an exit code. */
 int cloudepctl_command_help(cloudepctl_t *ctl, const cloudepctl_command_t *command);
+
+/** What a command that adds says where the thing is there already: unchanged with --if-absent, else it fails. */
+int cloudepctl_is_there(cloudepctl_t *ctl, const char *noun, const char *name, json_t *thing);
+
+/** tenant export and tenant delete: a tenant with all that it has. Return an exit code. */
+int cloudepctl_tenant_export(cloudepctl_t *ctl);
+int cloudepctl_tenant_delete(cloudepctl_t *ctl);
 
 /** --outbox, the name of one; *outbox NULL when it was not given. Returns an exit code. */
 int cloudepctl_outbox(cloudepctl_t *ctl, const char **outbox);
@@ -138,6 +156,9 @@ int cloudepctl_print_record(cloudepctl_t *ctl, const char *name, json_t *object)
 /** What was done: the sentence, or {name: result}. */
 int cloudepctl_print_done(cloudepctl_t *ctl, const char *name, const json_t *result, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/** Notes in what a command prints whether it changed anything. Returns the object. */
+json_t *cloudepctl_changed(json_t *result, int changed);
 
 /** The failure that ctl->error holds: on stderr, and as {"error": {...}} when JSON is asked for. */
 void cloudepctl_print_error(cloudepctl_t *ctl, int code);

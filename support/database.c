@@ -120,7 +120,7 @@ int cloudepctl_database_failed(cloudepctl_t *ctl, apr_status_t rv)
                                ctl->db.lock_timeout / 1000);
     }
     if (rv == CLOUDEP_ECONFLICT) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "database: exists already");
+        return cloudepctl_fail(ctl, CLOUDEPCTL_EXISTS, "database: exists already");
     }
     /* No such schema, table or column. */
     if (!strcmp(state, "3F000") || !strcmp(state, "42P01") || !strcmp(state, "42703")) {

@@ -33,7 +33,8 @@ int cloudepctl_end(cloudepctl_t *ctl, const cloudepctl_ending_t *ending)
         return cloudepctl_database_failed(ctl, rv);
     }
     if (selection.own && count == 0) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has no such %s as %s", ending->noun, selection.own);
+        return cloudepctl_fail(ctl, CLOUDEPCTL_NOT_FOUND, "the tenant has no such %s as %s", ending->noun,
+                               selection.own);
     }
     result = cloudepctl_own(ctl, json_object());
     (void)json_object_set_new(result, apr_pstrcat(ctl->pool, ending->noun, "s_", ending->done, NULL),

@@ -46,7 +46,8 @@ static int expiry_of(cloudepctl_t *ctl, const char **seconds, const char **at)
 
 static int print_invite(cloudepctl_t *ctl, const cloudep_operator_invite_t *invite, const char *what)
 {
-    return cloudepctl_print_done(ctl, "invite", cloudepctl_json(ctl, &cloudep_operator_invite_record, invite),
+    return cloudepctl_print_done(ctl, "invite",
+                                 cloudepctl_changed(cloudepctl_json(ctl, &cloudep_operator_invite_record, invite), 1),
                                  "invite %s %s", invite->code, what);
 }
 
@@ -67,7 +68,7 @@ static int add(cloudepctl_t *ctl)
     }
     rv = cloudep_operator_invite_add(&ctl->db, ctl->pool, &invite, tenant, code, uses, seconds, at);
     if (rv == CLOUDEP_ECONFLICT) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has an invite %s already", code);
+        return cloudepctl_is_there(ctl, "invite", code, cloudepctl_own(ctl, json_pack("{s:s}", "code", code)));
     }
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
@@ -102,7 +103,7 @@ static int revoke_invite(cloudepctl_t *ctl)
     }
     rv = cloudep_operator_invite_revoke(&ctl->db, ctl->pool, &invite, tenant, code);
     if (rv == APR_NOTFOUND) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has no invite %s", code);
+        return cloudepctl_fail(ctl, CLOUDEPCTL_NOT_FOUND, "the tenant has no invite %s", code);
     }
     return rv == APR_SUCCESS ? print_invite(ctl, &invite, "revoked") : cloudepctl_database_failed(ctl, rv);
 }
@@ -112,6 +113,7 @@ static const cloudepctl_option_t add_options[] = {
     {"code", "CODE", "what people type in (default: a random one)", 0},
     {"uses", "N", "how many members it is good for (default 1)", 0},
     {"expires", "WHEN", "a duration (30m, 12h, 7d, 2w) or an RFC 3339 time (default: never)", 0},
+    CLOUDEPCTL_IF_ABSENT_OPTION,
     {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t list_options[] = {
     CLOUDEPCTL_TENANT_OPTION, CLOUDEPCTL_PAGE_OPTIONS, {NULL, NULL, NULL, 0}};

@@ -15,6 +15,7 @@ static const cloudepctl_column_t columns[] = {{"kid", "KID"},
                                               {"private", "PRIVATE"},
                                               {"created_at", "CREATED"},
                                               {"activated_at", "ACTIVATED"},
+                                              {"age", "AGE"},
                                               {NULL, NULL}};
 
 static int failed(cloudepctl_t *ctl, int code, const char *error)
@@ -39,7 +40,11 @@ static int changed(cloudepctl_t *ctl, apr_status_t rv, const char *error)
     if (rv == APR_SUCCESS) {
         return CLOUDEPCTL_DONE;
     }
-    return failed(ctl, rv == APR_NOTFOUND || rv == CLOUDEP_EREFUSED ? CLOUDEPCTL_REFUSED : CLOUDEPCTL_FILE, error);
+    return failed(ctl,
+                  rv == APR_NOTFOUND       ? CLOUDEPCTL_NOT_FOUND
+                  : rv == CLOUDEP_EREFUSED ? CLOUDEPCTL_REFUSED
+                                           : CLOUDEPCTL_FILE,
+                  error);
 }
 
 /* As RFC 3339; NULL: not known. */
@@ -54,15 +59,21 @@ static const char *time_text(cloudepctl_t *ctl, apr_time_t time)
                         t.tm_hour, t.tm_min, t.tm_sec);
 }
 
+/* Seconds since then; null: not known. */
+static json_t *age(apr_time_t created)
+{
+    return created ? json_integer(apr_time_sec(apr_time_now() - created)) : json_null();
+}
+
 static json_t *key_json(cloudepctl_t *ctl, const cloudep_jwks_t *set, const cloudep_jwk_t *key)
 {
     const cloudep_key_use_t use = cloudep_jwk_use(key);
 
-    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:s?, s:s?}", "kid", cloudep_jwk_kid(key), "alg", cloudep_jwk_alg(key),
-                     "use", use == CLOUDEP_KEY_SIGN ? "sign" : "seal", "in_use", cloudep_jwks_active(set, use) == key,
-                     "private", cloudep_jwk_is_private(key) != 0, "created_at",
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:s?, s:s?, s:o}", "kid", cloudep_jwk_kid(key), "alg",
+                     cloudep_jwk_alg(key), "use", use == CLOUDEP_KEY_SIGN ? "sign" : "seal", "in_use",
+                     cloudep_jwks_active(set, use) == key, "private", cloudep_jwk_is_private(key) != 0, "created_at",
                      time_text(ctl, cloudep_jwk_created(key)), "activated_at",
-                     time_text(ctl, cloudep_jwk_activated(key)));
+                     time_text(ctl, cloudep_jwk_activated(key)), "age", age(cloudep_jwk_created(key)));
 }
 
 /* The set is loaded again after a change: what is shown is what the server will read. */
@@ -78,13 +89,13 @@ static int done(cloudepctl_t *ctl, const char *kid, const char *what)
     }
     key = cloudep_jwks_find(set, kid);
     result = cloudepctl_own(ctl, key ? key_json(ctl, set, key) : json_pack("{s:s, s:b}", "kid", kid, "retired", 1));
-    return cloudepctl_print_done(ctl, "key", result, "key %s %s", kid, what);
+    return cloudepctl_print_done(ctl, "key", cloudepctl_changed(result, 1), "key %s %s", kid, what);
 }
 
 static int generate(cloudepctl_t *ctl)
 {
     const char *alg = cloudepctl_option(ctl, "alg");
-    const cloudep_jwks_t *set;
+    const cloudep_jwks_t *set = NULL;
     const char *kid = NULL;
     const char *error = NULL;
     apr_status_t rv;
@@ -92,6 +103,11 @@ static int generate(cloudepctl_t *ctl)
 
     if (code) {
         return code;
+    }
+    if (set && cloudepctl_option(ctl, "if-absent")) {
+        const char *file = cloudepctl_option(ctl, "file");
+
+        return cloudepctl_is_there(ctl, "key", file, cloudepctl_own(ctl, json_pack("{s:s}", "file", file)));
     }
     rv = cloudep_keyfile_add(&kid, ctl->pool, cloudepctl_option(ctl, "file"), alg ? alg : "ES256", &error);
     code = changed(ctl, rv, error);
@@ -156,6 +172,7 @@ static int retire(cloudepctl_t *ctl)
 
 static const cloudepctl_option_t generate_options[] = {
     FILE_OPTION,
+    CLOUDEPCTL_IF_ABSENT_OPTION,
     {"alg", "ALG", "ES256 (default), ES384, RS256 or EdDSA to sign, A256GCM to seal, HS256 for session cookies", 0},
     {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t list_options[] = {FILE_OPTION, {NULL, NULL, NULL, 0}};

@@ -56,7 +56,7 @@ static int read_message(cloudepctl_t *ctl, cloudep_operator_message_t *message, 
     const apr_status_t rv = cloudep_operator_outbox_show(&ctl->db, ctl->pool, message, id);
 
     if (rv == APR_NOTFOUND) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "no message %s", id);
+        return cloudepctl_fail(ctl, CLOUDEPCTL_NOT_FOUND, "no message %s", id);
     }
     return rv == APR_SUCCESS ? CLOUDEPCTL_DONE : cloudepctl_database_failed(ctl, rv);
 }

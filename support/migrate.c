@@ -309,11 +309,19 @@ static int warn(cloudepctl_t *ctl)
 static int print_status(cloudepctl_t *ctl, const apr_array_header_t *list)
 {
     json_t *states = cloudepctl_own(ctl, json_array());
+    int pending = 0;
+    int code;
 
     for (int i = 0; i < list->nelts; i++) {
+        pending |= !APR_ARRAY_IDX(list, i, migration_t).applied_at;
         (void)json_array_append_new(states, migration_json(&APR_ARRAY_IDX(list, i, migration_t)));
     }
-    return cloudepctl_print_list(ctl, "migrations", columns, states, NULL);
+    code = cloudepctl_print_list(ctl, "migrations", columns, states, NULL);
+    if (code || !pending) {
+        return code;
+    }
+    ctl->told = 1;
+    return CLOUDEPCTL_PENDING;
 }
 
 static int migrate(cloudepctl_t *ctl)
@@ -322,6 +330,7 @@ static int migrate(cloudepctl_t *ctl)
     const int status_only = cloudepctl_option(ctl, "status") != NULL;
     apr_status_t rv;
     int table = 0;
+    int warned;
     int code;
 
     /* Building an index on a large table takes what it takes; waiting for a lock does not. */
@@ -339,12 +348,16 @@ static int migrate(cloudepctl_t *ctl)
         return code;
     }
     code = status_only ? print_status(ctl, list) : apply_pending(ctl, list);
-    return code ? code : warn(ctl);
+    if (code && code != CLOUDEPCTL_PENDING) {
+        return code;
+    }
+    warned = warn(ctl);
+    return warned ? warned : code;
 }
 
 static const cloudepctl_option_t options[] = {
     {"sql-dir", "DIR", "where the migrations are (default " CLOUDEPCTL_SQL_DIR ")", 0},
-    {"status", NULL, "only show which migrations are applied and which are pending", 0},
+    {"status", NULL, "only show which are applied and which are pending (then the exit code is 7)", 0},
     {NULL, NULL, NULL, 0}};
 
 const cloudepctl_command_t cloudepctl_migrate_commands[] = {

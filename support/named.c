@@ -13,13 +13,20 @@ int cloudepctl_tenant_id(cloudepctl_t *ctl, const char **id)
     apr_status_t rv = cloudep_operator_tenant_show(&ctl->db, ctl->pool, &tenant, slug);
 
     if (rv == APR_NOTFOUND) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "no tenant %s", slug);
+        return cloudepctl_fail(ctl, CLOUDEPCTL_NOT_FOUND, "no tenant %s", slug);
     }
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
     }
     *id = tenant.id;
     return CLOUDEPCTL_DONE;
+}
+
+int cloudepctl_is_there(cloudepctl_t *ctl, const char *noun, const char *name, json_t *thing)
+{
+    return cloudepctl_option(ctl, "if-absent")
+               ? cloudepctl_print_done(ctl, noun, cloudepctl_changed(thing, 0), "%s %s unchanged", noun, name)
+               : cloudepctl_fail(ctl, CLOUDEPCTL_EXISTS, "%s %s exists already", noun, name);
 }
 
 int cloudepctl_member_named(cloudepctl_t *ctl, cloudep_operator_member_name_t *who)
@@ -44,7 +51,7 @@ int cloudepctl_member_named(cloudepctl_t *ctl, cloudep_operator_member_name_t *w
 
 int cloudepctl_no_member(cloudepctl_t *ctl, const cloudep_operator_member_name_t *who)
 {
-    return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the tenant has no member %s", who->uid ? who->uid : who->email);
+    return cloudepctl_fail(ctl, CLOUDEPCTL_NOT_FOUND, "the tenant has no member %s", who->uid ? who->uid : who->email);
 }
 
 int cloudepctl_scope(cloudepctl_t *ctl, const char **tenant_id, const char **uid)

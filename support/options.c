@@ -185,5 +185,6 @@ int cloudepctl_command_help(cloudepctl_t *ctl, const cloudepctl_command_t *comma
         apr_pstrcat(p, "usage: cloudepctl ", name, " [OPTIONS]\n\n", command->summary, "\n", command->notes ? "\n" : "",
                     command->notes ? command->notes : "", "\noptions:\n", option_lines(p, command->options),
                     option_lines(p, common_options), "\nexamples:\n", command->examples,
-                    "\nexit codes: 0 done, 1 refused or not found, 2 usage, 3 database, 4 file\n", NULL));
+                    "\nexit codes: 0 done, 1 refused, 2 usage, 3 database, 4 file, 5 exists, 6 not found, 7 pending\n",
+                    NULL));
 }

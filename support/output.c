@@ -253,6 +253,12 @@ int cloudepctl_print_done(cloudepctl_t *ctl, const char *name, const json_t *res
     return cloudepctl_print_text(ctl, apr_pstrcat(ctl->pool, escaped(ctl->pool, text, NULL), "\n", NULL));
 }
 
+json_t *cloudepctl_changed(json_t *result, int changed)
+{
+    (void)json_object_set_new(result, "changed", json_boolean(changed));
+    return result;
+}
+
 int cloudepctl_fail(cloudepctl_t *ctl, int code, const char *format, ...)
 {
     va_list args;

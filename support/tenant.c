@@ -90,7 +90,7 @@ static int described(cloudepctl_t *ctl, cloudep_operator_tenant_change_t *change
 
 static int unknown(cloudepctl_t *ctl, const char *slug)
 {
-    return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "no tenant %s", slug);
+    return cloudepctl_fail(ctl, CLOUDEPCTL_NOT_FOUND, "no tenant %s", slug);
 }
 
 static json_t *tenant_json(cloudepctl_t *ctl, const cloudep_operator_tenant_t *tenant)
@@ -113,12 +113,15 @@ static int add(cloudepctl_t *ctl)
     }
     rv = cloudep_operator_tenant_add(&ctl->db, ctl->pool, &tenant, &change);
     if (rv == CLOUDEP_ECONFLICT) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "tenant %s exists already", change.slug);
+        rv = cloudep_operator_tenant_show(&ctl->db, ctl->pool, &tenant, change.slug);
+        return rv == APR_SUCCESS ? cloudepctl_is_there(ctl, "tenant", change.slug, tenant_json(ctl, &tenant))
+                                 : cloudepctl_database_failed(ctl, rv);
     }
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
     }
-    return cloudepctl_print_done(ctl, "tenant", tenant_json(ctl, &tenant), "tenant %s added", tenant.slug);
+    return cloudepctl_print_done(ctl, "tenant", cloudepctl_changed(tenant_json(ctl, &tenant), 1), "tenant %s added",
+                                 tenant.slug);
 }
 
 /* Says how many members a change would leave without any way to log in; --yes makes it nevertheless. */
@@ -141,9 +144,20 @@ static int check_lock_out(cloudepctl_t *ctl, const cloudep_operator_tenant_chang
                  : CLOUDEPCTL_DONE;
 }
 
+static int print_set(cloudepctl_t *ctl, json_t *before, json_t *tenant, const char *slug)
+{
+    int changed;
+
+    (void)json_object_set(before, "updated_at", json_object_get(tenant, "updated_at")); /* a second is not exact */
+    changed = !json_equal(before, tenant);
+    return cloudepctl_print_done(ctl, "tenant", cloudepctl_changed(tenant, changed), "tenant %s %s", slug,
+                                 changed ? "changed" : "unchanged");
+}
+
 static int set(cloudepctl_t *ctl)
 {
     cloudep_operator_tenant_change_t change = {0};
+    cloudep_operator_tenant_t before;
     cloudep_operator_tenant_t tenant;
     apr_status_t rv;
     int code = described(ctl, &change);
@@ -159,14 +173,17 @@ static int set(cloudepctl_t *ctl)
     if ((code = check_lock_out(ctl, &change))) {
         return code;
     }
-    rv = cloudep_operator_tenant_set(&ctl->db, ctl->pool, &tenant, &change);
+    rv = cloudep_operator_tenant_show(&ctl->db, ctl->pool, &before, change.slug);
+    if (rv == APR_SUCCESS) {
+        rv = cloudep_operator_tenant_set(&ctl->db, ctl->pool, &tenant, &change);
+    }
     if (rv == APR_NOTFOUND) {
         return unknown(ctl, change.slug);
     }
     if (rv != APR_SUCCESS) {
         return cloudepctl_database_failed(ctl, rv);
     }
-    return cloudepctl_print_done(ctl, "tenant", tenant_json(ctl, &tenant), "tenant %s changed", tenant.slug);
+    return print_set(ctl, tenant_json(ctl, &before), tenant_json(ctl, &tenant), tenant.slug);
 }
 
 static int show(cloudepctl_t *ctl)
@@ -215,6 +232,7 @@ static int list(cloudepctl_t *ctl)
 static const cloudepctl_option_t add_options[] = {SLUG_OPTION,
                                                   {"name", "TEXT", "the name that people see", CLOUDEPCTL_REQUIRED},
                                                   FIELD_OPTIONS,
+                                                  CLOUDEPCTL_IF_ABSENT_OPTION,
                                                   {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t set_options[] = {
     SLUG_OPTION,
@@ -225,6 +243,8 @@ static const cloudepctl_option_t set_options[] = {
     {"yes", NULL, "also where members are left without any way to log in", 0},
     {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t show_options[] = {SLUG_OPTION, {NULL, NULL, NULL, 0}};
+static const cloudepctl_option_t delete_options[] = {
+    SLUG_OPTION, {"yes", NULL, "remove it, and not only say what would be removed", 0}, {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t list_options[] = {CLOUDEPCTL_PAGE_OPTIONS, {NULL, NULL, NULL, 0}};
 
 const cloudepctl_command_t cloudepctl_tenant_commands[] = {
@@ -235,5 +255,14 @@ const cloudepctl_command_t cloudepctl_tenant_commands[] = {
     {"tenant", "set", "Changes what is given and leaves the rest.", set_options, NULL,
      "  cloudepctl tenant set --slug acme --registration off\n", set},
     {"tenant", "show", "Shows one tenant.", show_options, NULL, "  cloudepctl tenant show --slug acme --json\n", show},
+    {"tenant", "export", "Prints a tenant with its invites and members as JSON, without what is secret.", show_options,
+     NULL, "  cloudepctl tenant export --slug acme >acme.json\n", cloudepctl_tenant_export},
+    {"tenant", "delete", "Removes a tenant with all that it has.", delete_options,
+     "Without --yes it says what would be removed. With it registration and login are turned off, and all members are\n"
+     "deleted as by member delete. A running server removes them, at the identity provider too; once nobody is left, "
+     "the\n"
+     "same command removes the tenant. As long as something is left to be done its exit code is 7.\n",
+     "  cloudepctl tenant delete --slug acme\n  cloudepctl tenant delete --slug acme --yes\n",
+     cloudepctl_tenant_delete},
     {"tenant", "list", "Lists tenants by slug.", list_options, NULL, "  cloudepctl tenant list\n", list},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL}};

@@ -26,8 +26,16 @@ is_deeply([map { $_->{kid} } grep { $_->{in_use} } @{ $keys->() }], [$new->{kid}
 $ctl->fails(1, qr/\Q$new->{kid}\E|in use/, 'the one in use cannot be retired', qw(key retire --kid), $new->{kid}, @file);
 $ctl->done('key retire', qw(key retire --kid), $old->{kid}, @file);
 is_deeply([map { $_->{kid} } @{ $keys->() }], [$new->{kid}], 'the old one is gone');
-$ctl->fails(1, qr/./, 'retiring it again', qw(key retire --kid), $old->{kid}, @file);
-$ctl->fails(1, qr/./, 'activating what is gone', qw(key activate --kid), $old->{kid}, @file);
+$ctl->fails(6, qr/./, 'retiring it again', qw(key retire --kid), $old->{kid}, @file);
+$ctl->fails(6, qr/./, 'activating what is gone', qw(key activate --kid), $old->{kid}, @file);
+
+# ---- once is enough
+my $again = $ctl->json('--if-absent with a key there', qw(key generate --if-absent), @file)->{key};
+is_deeply([$again->{changed}, scalar @{ $keys->() }], [JSON::PP::false, 1], 'adds none');
+is($ctl->done('--if-absent for people', qw(key generate --if-absent), @file), "key $file unchanged\n", 'says so');
+my $made = $ctl->json('--if-absent without a file', qw(key generate --if-absent --file), "$folder/absent.json")->{key};
+ok($made->{changed} && -s "$folder/absent.json", 'makes one');
+like($keys->()->[0]{age}, qr/\A\d+\z/, 'key list says the age in seconds');
 
 # ---- every algorithm
 my %use = (ES256 => 'sign', ES384 => 'sign', RS256 => 'sign', EdDSA => 'sign', HS256 => 'sign', A256GCM => 'seal');
@@ -46,14 +54,14 @@ for my $form ([], ['--json']) {
     ok(index($output, $secret) < 0, 'the list does not');
 }
 my $before = slurp($file);
-like($ctl->done('for people', qw(key list), @file), qr/^KID +ALG +USE +IN USE +PRIVATE +CREATED +ACTIVATED\n\Q$new->{kid}\E +EdDSA +sign +yes +yes +$TIME +$TIME\n\z/, 'a table');
+like($ctl->done('for people', qw(key list), @file), qr/^KID +ALG +USE +IN USE +PRIVATE +CREATED +ACTIVATED +AGE\n\Q$new->{kid}\E +EdDSA +sign +yes +yes +$TIME +$TIME +\d+\n\z/, 'a table');
 my @stamped = sort { $a->{kid} cmp $b->{kid} } @{ $keys->() };
 is(join(' ', map { 0 + ($_->{created_at} le $_->{activated_at}) } @stamped), '1', 'which tells when a key was made and when it was put in use');
 my $plain = JSON::PP::decode_json(slurp("$folder/ES256.json"));
 delete @{$_}{qw(created_at activated_at)} for @{ $plain->{keys} };
 spew("$folder/old.json", JSON::PP::encode_json($plain));
 chmod 0600, "$folder/old.json";
-is_deeply([@{ $ctl->json('a file of 1.0', qw(key list --file), "$folder/old.json")->{keys}[0] }{qw(created_at activated_at)}], [undef, undef], 'knows no times');
+is_deeply([@{ $ctl->json('a file of 1.0', qw(key list --file), "$folder/old.json")->{keys}[0] }{qw(created_at activated_at age)}], [undef, undef, undef], 'knows no times');
 
 # ---- files that must not be used
 $ctl->fails(4, qr/\Q$folder\E\/none\.json/, 'no file', qw(key list --file), "$folder/none.json");

@@ -20,9 +20,9 @@ $ctl->fails(2, qr/--wait must be/, "--wait $_", qw(mail test --to a@example.com 
 $ctl->fails(2, qr/give one of --id and --all/, 'retry of nothing', qw(mail retry));
 $ctl->fails(2, qr/give one of --id and --all/, 'retry of both', qw(mail retry --all --id 00000000-0000-0000-0000-000000000000));
 $ctl->fails(2, qr/--id must be/, 'an id that is none', qw(mail retry --id 1));
-$ctl->fails(1, qr/no message 0{8}/, 'an unknown message', qw(mail retry --id 00000000-0000-0000-0000-000000000000));
+$ctl->fails(6, qr/no message 0{8}/, 'an unknown message', qw(mail retry --id 00000000-0000-0000-0000-000000000000));
 $ctl->fails(2, qr/--after must be/, 'a page behind nothing', qw(mail list --after 1));
-$ctl->fails(1, qr/no tenant nobody/, 'an unknown tenant', qw(mail list --tenant nobody));
+$ctl->fails(6, qr/no tenant nobody/, 'an unknown tenant', qw(mail list --tenant nobody));
 $ctl->fails(1, qr/no httpd with the outbox nowhere has been there/, 'a name that nobody goes by', qw(mail test --to a@example.com --outbox nowhere));
 is($pg->value('SELECT count(*) FROM cloudep.outbox'), 0, 'nothing of that wrote anything');
 

@@ -26,7 +26,7 @@ is_deeply([@{$shown}{qw(uid status sessions totp invite)}], [$ann->{uid}, 'activ
     'by email, in any case: status, sessions, TOTP, invite');
 is($ctl->json('member show', qw(member show), @tenant, '--uid', $ann->{uid})->{member}{email}, $ann->{email}, 'by uid');
 my $neighbour = tenant();
-$ctl->fails(1, qr/has no member \Q$ann->{uid}\E/, 'never in another tenant', qw(member show --tenant), $neighbour->{slug}, '--uid', $ann->{uid});
+$ctl->fails(6, qr/has no member \Q$ann->{uid}\E/, 'never in another tenant', qw(member show --tenant), $neighbour->{slug}, '--uid', $ann->{uid});
 $ctl->fails(2, qr/by --uid or by --email/, 'a member without a name', qw(member show), @tenant);
 $ctl->fails(2, qr/by --uid or by --email/, 'or with two', qw(member show), @tenant, '--uid', $ann->{uid}, '--email', $ann->{email});
 $ctl->fails(2, qr/--uid must be a UUID/, 'a uid that is none', qw(member show --uid 1), @tenant);
@@ -65,14 +65,14 @@ my ($pending) = register(tenant => $tenant, email => my $email = fresh_email());
 check($pending, 'somebody who has not confirmed');
 $ctl->fails(1, qr/the member is pending, not active/, 'cannot be suspended', qw(member suspend), @tenant, '--email', $email);
 $ctl->fails(1, qr/the member is pending, not suspended/, 'nor be resumed into an account', qw(member resume), @tenant, '--email', $email);
-$ctl->fails(1, qr/has no member/, 'nobody can be suspended that is not there', qw(member suspend --email nobody@example.com), @tenant);
+$ctl->fails(6, qr/has no member/, 'nobody can be suspended that is not there', qw(member suspend --email nobody@example.com), @tenant);
 
 # ---- sessions
 my ($session) = @{ $ctl->json('session list', qw(session list), @tenant, '--email', $bob->{email})->{sessions} };
 is_deeply([@{$session}{qw(uid email state revoked_at)}], [$bob->{uid}, $bob->{email}, 'live', undef], "Bob's session");
 is($ctl->json('session revoke', qw(session revoke), @tenant, '--id', $session->{id})->{ended}{sessions_ended}, 1, 'one ended');
 is($me->($bob->{client})->status, 401, "Bob's token is refused");
-$ctl->fails(1, qr/has no such session/, 'ending it again', qw(session revoke), @tenant, '--id', $session->{id});
+$ctl->fails(6, qr/has no such session/, 'ending it again', qw(session revoke), @tenant, '--id', $session->{id});
 is($ctl->json('--all', qw(session list --all), @tenant, '--uid', $bob->{uid})->{sessions}[0]{state}, 'revoked', 'is still on record');
 $ctl->fails(2, qr/say which/, 'revoking without saying which', qw(session revoke), @tenant);
 $ctl->fails(2, qr/say which/, 'or two ways', qw(session revoke --all), @tenant, '--uid', $bob->{uid});
@@ -100,7 +100,7 @@ is_deeply($keys->('--after', "test/$cem->{uid}/"), [sort grep { $_ gt "test/$cem
 is($ctl->json('clear', qw(lockout clear --key), "test/$cem->{uid}/192.0.2.7", @tenant)->{cleared}{lockouts_cleared}, 1, 'of a network alone');
 is($ctl->json('clear', qw(lockout clear), @tenant, '--uid', uc $cem->{uid})->{cleared}{lockouts_cleared}, 1, 'of a member');
 is($ctl->json('clear', qw(lockout clear --key test/guesses/2001:db8::/64), @tenant)->{cleared}{lockouts_cleared}, 1, 'of a key');
-$ctl->fails(1, qr{has no such lockout as test/guesses/2001:db8::/64}, 'what is cleared is gone', qw(lockout clear --key test/guesses/2001:db8::/64), @tenant);
+$ctl->fails(6, qr{has no such lockout as test/guesses/2001:db8::/64}, 'what is cleared is gone', qw(lockout clear --key test/guesses/2001:db8::/64), @tenant);
 $ctl->fails(2, qr/say which/, 'clearing without saying which', qw(lockout clear), @tenant);
 $ctl->done('clear all', qw(lockout clear --all), @tenant);
 is_deeply($keys->('--all'), [], 'nothing is left');
@@ -125,7 +125,7 @@ $done = $ctl->json('member delete --wait', qw(member delete --wait 100), @tenant
 is_deeply([@{$done}{qw(changed gone)}], [JSON::PP::true, JSON::PP::true], 'waits until it is gone');
 ok(wait_until(60, sub { !server->value(q(SELECT count(*) FROM cloudep.members WHERE uid = :'uid'), uid => $cem->{uid}) }),
     'the running server removes those that nobody waits for, too');
-$ctl->fails(1, qr/has no member/, 'and it is', qw(member show), @tenant, '--uid', $bob->{uid});
+$ctl->fails(6, qr/has no member/, 'and it is', qw(member show), @tenant, '--uid', $bob->{uid});
 
 # ---- nothing that is kept names who was deleted
 for my $table (map { $_->[0] } @{ server->psql(q(SELECT tablename FROM pg_tables WHERE schemaname = 'cloudep' ORDER BY 1)) }) {

@@ -38,7 +38,7 @@ like($notice->{text}, qr/^Hello Ann,.*the people who run Tenant \Q$tenant->{slug
 $ctl->fails(1, qr/has no TOTP/, 'once', qw(member totp-reset), @ann);
 outcome($ann->{client}->post('/api/v1/members/me/totp/enroll-start'), 200, 102000, 'she enrols again');
 like($ctl->done('for people', qw(member totp-reset), @bob), qr/^TOTP of \Q$bob->{email}\E is off;.* 1 session goes on$/, 'in words');
-$ctl->fails(1, qr/has no member/, 'nobody', qw(member totp-reset --tenant), $tenant->{slug}, qw(--email nobody@example.com));
+$ctl->fails(6, qr/has no member/, 'nobody', qw(member totp-reset --tenant), $tenant->{slug}, qw(--email nobody@example.com));
 $ctl->fails(2, qr/by --uid or by --email/, 'a member without a name', qw(member totp-reset --tenant), $tenant->{slug});
 
 # ---- password-reset

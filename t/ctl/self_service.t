@@ -32,7 +32,7 @@ $ctl->fails(1, qr/would be 8193 bytes/, 'and one more', qw(member set), @named, 
 $ctl->fails(2, qr/--attribute must be/, "the attribute $_", qw(member set), @named, '--attribute', $_) for 'tier', '=x', 'a b=c', 'x' x 65 . '=1';
 $ctl->fails(2, qr/--remove-attribute must be/, "removing $_", qw(member set), @named, '--remove-attribute', $_) for '', 'a b';
 $ctl->fails(2, qr/nothing to set/, 'nothing', qw(member set), @named);
-$ctl->fails(1, qr/no member/, 'nobody', qw(member set --attribute a=b --tenant), $tenant->{slug}, '--email', fresh_email());
+$ctl->fails(6, qr/no member/, 'nobody', qw(member set --attribute a=b --tenant), $tenant->{slug}, '--email', fresh_email());
 
 # ---- a switch is not turned off under whoever has nothing else
 for my $row (['code-login', 'code_login', 'ways_in = 0'], ['sms-login', 'sms_login', "ways_in = 0, login_phone = '+88691234567' || right(uid::text, 0)"]) {

@@ -18,10 +18,14 @@ is($tenant->{name}, $name, 'any name is stored as it is');
 is_deeply($tenant->{redirect_uris}, ['https://a.example/cb', 'http://localhost:3000/cb?x=1'], 'redirect URIs in their order');
 ok($tenant->{registration} && $tenant->{login}, 'registration and login are on');
 ok(!$tenant->{exchange_password} && !$tenant->{code_login}, 'what else members may log in by is off');
+ok(delete $tenant->{changed}, 'is a change');
 is_deeply($ctl->json('tenant show', qw(tenant show --slug), $slug)->{tenant}, $tenant, 'shows the same');
 like($ctl->done('tenant show for people', qw(tenant show --slug), $slug), qr/^registration +yes$/m, 'and for people');
-$ctl->fails(1, qr/tenant \Q$slug\E exists already/, 'the same slug again', qw(tenant add --name x --slug), $slug);
-$ctl->fails(1, qr/no tenant no-such/, 'an unknown tenant', @$_) for [qw(tenant show --slug no-such)],
+$ctl->fails(5, qr/tenant \Q$slug\E exists already/, 'the same slug again', qw(tenant add --name x --slug), $slug);
+my $there = $ctl->json('--if-absent', qw(tenant add --name x --if-absent --slug), $slug)->{tenant};
+is_deeply([@{$there}{qw(changed name updated_at)}], [JSON::PP::false, $name, $tenant->{updated_at}], 'changes nothing of one that is there');
+is($ctl->done('--if-absent for people', qw(tenant add --name x --if-absent --slug), $slug), "tenant $slug unchanged\n", 'and says so');
+$ctl->fails(6, qr/no tenant no-such/, 'an unknown tenant', @$_) for [qw(tenant show --slug no-such)],
     [qw(tenant set --login on --slug no-such)], [qw(invite add --tenant no-such)], [qw(member list --tenant no-such)];
 
 my $changed = $ctl->json('tenant set', qw(tenant set --slug), $slug, qw(--login off --registration off --totp-issuer Acme
@@ -36,6 +40,20 @@ $changed = $ctl->json('tenant set back', qw(tenant set --slug), $slug, qw(--logi
     '--organization', '')->{tenant};
 ok(!$changed->{exchange_password} && !$changed->{code_login}, 'and back');
 is_deeply([@{$changed}{qw(totp_issuer organization)}], [undef, undef], 'the empty text clears');
+ok($changed->{changed}, 'which is a change');
+server->psql("UPDATE cloudep.tenants SET updated_at = '2020-01-01' WHERE slug = :'slug'", slug => $slug);
+my @set = (qw(tenant set --login on --totp-issuer), '', '--redirect-uri', 'https://a.example/cb', '--slug', $slug);
+my $same = $ctl->json('set to what it is', @set)->{tenant};
+is_deeply([$same->{changed}, substr $same->{updated_at}, 0, 4], [JSON::PP::false, '2020'], 'changes nothing');
+is($ctl->done('set to what it is, for people', @set), "tenant $slug unchanged\n", 'and says so');
+for my $one ([qw(--login off)], [qw(--registration off)], [qw(--totp-issuer X)], [qw(--organization 7)], [qw(--exchange-password on)], [qw(--code-login on)],
+    [qw(--sms-login on)], [qw(--redirect-uri https://new.example/)], [qw(--name Other)]) {
+    server->psql("UPDATE cloudep.tenants SET updated_at = '2020-01-01' WHERE slug = :'slug'", slug => $slug);
+    $same = $ctl->json("set @$one", qw(tenant set --slug), $slug, @$one)->{tenant};
+    ok($same->{changed} && $same->{updated_at} gt '2021', 'is a change, and its time');
+}
+$ctl->done('set back', qw(tenant set --login on --registration on --exchange-password off --code-login off --sms-login off --remove-redirect-uri https://new.example/ --slug), $slug,
+    '--totp-issuer', '', '--organization', '', '--name', $bytes);
 $ctl->fails(2, qr/nothing to set/, 'set without anything to set', qw(tenant set --slug), $slug);
 
 $ctl->fails(2, qr/--slug must be/, "the slug $_", qw(tenant add --name x --slug), $_) for 'Upper', 'a_b', 'a b', '', 'ä', 'x' x 64;
@@ -68,7 +86,9 @@ my $invite = $ctl->json('invite add', qw(invite add --tenant), $slug, qw(--code 
 is_deeply([@{$invite}{qw(code uses max_uses state)}], ['WELCOME', 0, 2, 'open'], 'has its code and uses');
 my $seconds = server->value(q(SELECT round(extract(epoch FROM expires_at - created_at)) FROM cloudep.invites WHERE id = :'id'), id => $invite->{id});
 is($seconds, 7 * 86400, 'and is good for seven days');
-$ctl->fails(1, qr/has an invite WELCOME already/, 'the same code again', qw(invite add --code WELCOME --tenant), $slug);
+$ctl->fails(5, qr/invite WELCOME exists already/, 'the same code again', qw(invite add --code WELCOME --tenant), $slug);
+is_deeply($ctl->json('--if-absent', qw(invite add --if-absent --code WELCOME --tenant), $slug), { invite => { code => 'WELCOME', changed => JSON::PP::false } },
+    'changes nothing of an invite that is there');
 my $other = $ctl->json('invite add without a code', qw(invite add --tenant), $slug)->{invite};
 like($other->{code}, qr/^[A-Za-z0-9_-]{22}$/, 'makes a code that cannot be guessed');
 is_deeply([@{$other}{qw(max_uses expires_at)}], [1, undef], 'for one use and without an end');
@@ -93,6 +113,6 @@ $ctl->done('registration on', qw(tenant set --registration on --slug), $slug);
 is($ctl->json('invite revoke', qw(invite revoke --code WELCOME --tenant), $slug)->{invite}{state}, 'revoked', 'is revoked');
 outcome((register(%tenant))[0], 404, 28301000, 'a revoked invite is none');
 $ctl->done('revoking twice does no harm', qw(invite revoke --code WELCOME --tenant), $slug);
-$ctl->fails(1, qr/has no invite nope/, 'revoking what is not there', qw(invite revoke --code nope --tenant), $slug);
+$ctl->fails(6, qr/has no invite nope/, 'revoking what is not there', qw(invite revoke --code nope --tenant), $slug);
 
 finish();

@@ -58,7 +58,7 @@ my $again = outcome($client->post($path, \%sent), 409, $refusal->{code}, 'again 
 is_deeply([@{ $again->json }{qw(reason message)}], [@{$refusal}{qw(reason message)}], 'and with its reason and message');
 $server->stop;
 
-for my $place ((map { ['doc/operations.md', $_] } 'Mail', 'Text messages', 'ZITADEL'), ['doc/social.md', 'Recipes']) {
+for my $place ((map { ['doc/operations.md', $_] } 'Mail', 'ZITADEL'), ['doc/sms.md', 'Recipes'], ['doc/social.md', 'Recipes']) {
     my $section = $place->[1];
     my @examples = grep { /^CloudEP/ } blocks(@$place);
     ok(scalar @examples, "$section: there are examples");

@@ -11,11 +11,27 @@
 static const cloudep_column_t tenant_columns[] = {CLOUDEP_OPERATOR_TENANT_COLUMNS(TENANT, TENANT, "")};
 const cloudep_record_t cloudep_operator_tenant_record = CLOUDEP_RECORD(cloudep_operator_tenant_t, tenant_columns);
 
+#define CONTENTS(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_tenant_contents_t, kind, name)
+static const cloudep_column_t contents_columns[] = {CLOUDEP_OPERATOR_TENANT_CONTENTS_COLUMNS(CONTENTS, CONTENTS, "")};
+const cloudep_record_t cloudep_operator_tenant_contents_record =
+    CLOUDEP_RECORD(cloudep_operator_tenant_contents_t, contents_columns);
+
 #define INVITE(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_invite_t, kind, name)
 static const cloudep_column_t invite_columns[] = {CLOUDEP_OPERATOR_INVITE_COLUMNS(INVITE, INVITE, "")};
 const cloudep_record_t cloudep_operator_invite_record = CLOUDEP_RECORD(cloudep_operator_invite_t, invite_columns);
 
-enum { TENANT_ADD, TENANT_SET, TENANT_LOCKS_OUT, TENANT_SHOW, TENANT_LIST, INVITE_ADD, INVITE_LIST, INVITE_REVOKE };
+enum {
+    TENANT_ADD,
+    TENANT_SET,
+    TENANT_LOCKS_OUT,
+    TENANT_SHOW,
+    TENANT_LIST,
+    TENANT_CONTENTS,
+    TENANT_DELETE,
+    INVITE_ADD,
+    INVITE_LIST,
+    INVITE_REVOKE
+};
 
 /* clang-format off */
 
@@ -35,34 +51,62 @@ static const cloudep_statement_t statements[] = {
             " RETURNING " TENANT_OF("tenant"),
     },
     /* What is added keeps its order behind what is there, once each. What is removed goes last, so that it is gone. */
+    /* A change to what is there already is none, and leaves updated_at. */
     [TENANT_SET] = {
         .label = "operator_tenant_set",
         .sql =
-            "UPDATE cloudep.tenants AS tenant"
-            " SET name = coalesce(%s, tenant.name),"
-            "     registration = coalesce(%s::boolean, tenant.registration),"
-            "     login = coalesce(%s::boolean, tenant.login),"
-            "     totp_issuer = nullif(coalesce(%s, tenant.totp_issuer), ''),"
-            "     organization = nullif(coalesce(%s, tenant.organization), ''),"
-            "     exchange_password = coalesce(%s::boolean, tenant.exchange_password),"
-            "     code_login = coalesce(%s::boolean, tenant.code_login),"
-            "     sms_login = coalesce(%s::boolean, tenant.sms_login),"
-            "     redirect_uris = ARRAY("
-            "       SELECT listed.uri"
-            "       FROM unnest(tenant.redirect_uris || %s::text[]) WITH ORDINALITY AS listed (uri, place)"
-            "       WHERE listed.uri <> ALL (%s::text[])"
-            "       GROUP BY listed.uri"
-            "       ORDER BY min(listed.place)"
-            "     ),"
-            "     origins = ARRAY("
-            "       SELECT listed.origin"
-            "       FROM unnest(tenant.origins || %s::text[]) WITH ORDINALITY AS listed (origin, place)"
-            "       WHERE listed.origin <> ALL (%s::text[])"
-            "       GROUP BY listed.origin"
-            "       ORDER BY min(listed.place)"
-            "     ),"
-            "     updated_at = now()"
-            " WHERE tenant.slug = %s"
+            "WITH wanted AS ("
+            "  SELECT tenant.id,"
+            "    coalesce(%s, tenant.name) AS name,"
+            "    coalesce(%s::boolean, tenant.registration) AS registration,"
+            "    coalesce(%s::boolean, tenant.login) AS login,"
+            "    nullif(coalesce(%s, tenant.totp_issuer), '') AS totp_issuer,"
+            "    nullif(coalesce(%s, tenant.organization), '') AS organization,"
+            "    coalesce(%s::boolean, tenant.exchange_password) AS exchange_password,"
+            "    coalesce(%s::boolean, tenant.code_login) AS code_login,"
+            "    coalesce(%s::boolean, tenant.sms_login) AS sms_login,"
+            "    ARRAY("
+            "      SELECT listed.uri"
+            "      FROM unnest(tenant.redirect_uris || %s::text[]) WITH ORDINALITY AS listed (uri, place)"
+            "      WHERE listed.uri <> ALL (%s::text[])"
+            "      GROUP BY listed.uri"
+            "      ORDER BY min(listed.place)"
+            "    ) AS redirect_uris,"
+            "    ARRAY("
+            "      SELECT listed.origin"
+            "      FROM unnest(tenant.origins || %s::text[]) WITH ORDINALITY AS listed (origin, place)"
+            "      WHERE listed.origin <> ALL (%s::text[])"
+            "      GROUP BY listed.origin"
+            "      ORDER BY min(listed.place)"
+            "    ) AS origins"
+            "  FROM cloudep.tenants AS tenant"
+            "  WHERE tenant.slug = %s"
+            "  FOR UPDATE"
+            ")"
+            " UPDATE cloudep.tenants AS tenant"
+            " SET name = wanted.name,"
+            "     registration = wanted.registration,"
+            "     login = wanted.login,"
+            "     totp_issuer = wanted.totp_issuer,"
+            "     organization = wanted.organization,"
+            "     exchange_password = wanted.exchange_password,"
+            "     code_login = wanted.code_login,"
+            "     sms_login = wanted.sms_login,"
+            "     redirect_uris = wanted.redirect_uris,"
+            "     origins = wanted.origins,"
+            "     updated_at = CASE"
+            "       WHEN (tenant.name, tenant.registration, tenant.login, tenant.totp_issuer, tenant.organization,"
+            "             tenant.exchange_password, tenant.code_login, tenant.sms_login, tenant.redirect_uris,"
+            "             tenant.origins)"
+            "         IS DISTINCT FROM"
+            "            (wanted.name, wanted.registration, wanted.login, wanted.totp_issuer, wanted.organization,"
+            "             wanted.exchange_password, wanted.code_login, wanted.sms_login, wanted.redirect_uris,"
+            "             wanted.origins)"
+            "       THEN now()"
+            "       ELSE tenant.updated_at"
+            "     END"
+            " FROM wanted"
+            " WHERE tenant.id = wanted.id"
             " RETURNING " TENANT_OF("tenant"),
     },
     /* "after" is the tenant as it will be, for CLOUDEP_SQL_WAYS_IN. */
@@ -102,6 +146,69 @@ static const cloudep_statement_t statements[] = {
             " ORDER BY tenant.slug"
             " LIMIT %s::integer",
         .repeatable = 1,
+    },
+    [TENANT_CONTENTS] = {
+        .label = "operator_tenant_contents",
+        .sql =
+            "WITH contents AS ("
+            "  SELECT"
+            "    (SELECT count(*) FROM cloudep.members WHERE tenant_id = tenant.id)::integer AS members,"
+            "    (SELECT count(*) FROM cloudep.invites WHERE tenant_id = tenant.id)::integer AS invites,"
+            "    (SELECT count(*) FROM cloudep.events WHERE tenant_id = tenant.id)::integer AS events,"
+            "    (SELECT count(*) FROM cloudep.outbox WHERE tenant_id = tenant.id)::integer AS messages"
+            "  FROM (SELECT %s::uuid AS id) AS tenant"
+            ")"
+            " SELECT " CLOUDEP_OPERATOR_TENANT_CONTENTS_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "contents")
+            " FROM contents",
+        .repeatable = 1,
+    },
+    /* A member who comes at the same moment fails it by the reference to the tenant. */
+    [TENANT_DELETE] = {
+        .label = "operator_tenant_delete",
+        .sql =
+            "WITH gone AS ("
+            "  SELECT tenant.id"
+            "  FROM cloudep.tenants AS tenant"
+            "  WHERE tenant.id = %s::uuid"
+            "    AND NOT EXISTS (SELECT FROM cloudep.members AS member WHERE member.tenant_id = tenant.id)"
+            "  FOR UPDATE"
+            "), invites AS ("
+            "  DELETE FROM cloudep.invites AS row"
+            "  USING gone"
+            "  WHERE row.tenant_id = gone.id"
+            "), registration_attempts AS ("
+            "  DELETE FROM cloudep.registration_attempts AS row"
+            "  USING gone"
+            "  WHERE row.tenant_id = gone.id"
+            "), lockouts AS ("
+            "  DELETE FROM cloudep.lockouts AS row"
+            "  USING gone"
+            "  WHERE row.tenant_id = gone.id"
+            "), events AS ("
+            "  DELETE FROM cloudep.events AS row"
+            "  USING gone"
+            "  WHERE row.tenant_id = gone.id"
+            "), outbox AS ("
+            "  DELETE FROM cloudep.outbox AS row"
+            "  USING gone"
+            "  WHERE row.tenant_id = gone.id"
+            "), used_id_tokens AS ("
+            "  DELETE FROM cloudep.used_id_tokens AS row"
+            "  USING gone"
+            "  WHERE row.tenant_id = gone.id"
+            "), budgets AS ("
+            "  DELETE FROM cloudep.budgets AS row"
+            "  USING gone"
+            "  WHERE row.tenant_id = gone.id"
+            "), known_networks AS ("
+            "  DELETE FROM cloudep.known_networks AS row"
+            "  USING gone"
+            "  WHERE row.tenant_id = gone.id"
+            ")"
+            " DELETE FROM cloudep.tenants AS tenant"
+            " USING gone"
+            " WHERE tenant.id = gone.id"
+            " RETURNING 1",
     },
     [INVITE_ADD] = {
         .label = "operator_invite_add",
@@ -171,6 +278,20 @@ apr_status_t cloudep_operator_tenant_show(cloudep_db_t *db, apr_pool_t *p, cloud
 {
     return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_SHOW],
                               CLOUDEP_ARGS(slug));
+}
+
+apr_status_t cloudep_operator_tenant_contents(cloudep_db_t *db, apr_pool_t *p,
+                                              cloudep_operator_tenant_contents_t *contents, const char *tenant_id)
+{
+    return cloudep_record_one(contents, p, db, &cloudep_operator_tenant_contents_record, &statements[TENANT_CONTENTS],
+                              CLOUDEP_ARGS(tenant_id));
+}
+
+apr_status_t cloudep_operator_tenant_delete(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id)
+{
+    cloudep_rows_t *rows;
+
+    return cloudep_db_run_one(db, p, &rows, &statements[TENANT_DELETE], CLOUDEP_ARGS(tenant_id));
 }
 
 apr_status_t cloudep_operator_tenant_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list,

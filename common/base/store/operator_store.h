@@ -97,6 +97,22 @@ apr_status_t cloudep_operator_tenant_locks_out(cloudep_db_t *db, apr_pool_t *p, 
 /** @return APR_NOTFOUND: no tenant of that slug */
 apr_status_t cloudep_operator_tenant_show(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,
                                           const char *slug);
+#define CLOUDEP_OPERATOR_TENANT_CONTENTS_COLUMNS(FIRST, NEXT, contents) \
+    FIRST(INTEGER, members, contents ".members") \
+    NEXT(INTEGER, invites, contents ".invites") \
+    NEXT(INTEGER, events, contents ".events") \
+    NEXT(INTEGER, messages, contents ".messages")
+
+/* What would go with a tenant. */
+typedef struct cloudep_operator_tenant_contents_t {
+    CLOUDEP_OPERATOR_TENANT_CONTENTS_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
+} cloudep_operator_tenant_contents_t;
+extern const cloudep_record_t cloudep_operator_tenant_contents_record;
+
+apr_status_t cloudep_operator_tenant_contents(cloudep_db_t *db, apr_pool_t *p,
+                                              cloudep_operator_tenant_contents_t *contents, const char *tenant_id);
+/** Removes a tenant and what no member of it had. @return APR_NOTFOUND: it has members still, or is gone */
+apr_status_t cloudep_operator_tenant_delete(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id);
 /** By slug, which is the cursor; tenant_id is not looked at. */
 cloudep_operator_list_t cloudep_operator_tenant_list;
 
