@@ -1,4 +1,4 @@
-// doc/openapi.yaml, looked up as a client of the API sees it: by method, path and status.
+// A document of doc/openapi*.yaml, looked up as a client of the API sees it: by method, path and status.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -13,7 +13,10 @@ export class Document {
   constructor(text, library) {
     this.root = library('yaml').parse(text);
     this.operations = [];
+    this.prefixes = new Set(); // below which it has every path
     for (const [path, item] of Object.entries(this.root.paths)) {
+      const [prefix] = path.match(/^\/api(\/v\d+)?\/\w+/) ?? [];
+      if (prefix) this.prefixes.add(prefix);
       const pattern = new RegExp(`^${path.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')}$`);
       for (const method of METHODS.filter((name) => item[name])) {
         this.operations.push({ path, pattern, method: method.toUpperCase(), ...item[method] });
@@ -33,13 +36,27 @@ export class Document {
     return node;
   }
 
+  // Whether every path like this one is to be in it.
+  covers(path) {
+    return [...this.prefixes].some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
+  }
+
   // The operation of a request; HEAD is GET. { path: false }: the document has no such path. A path that has other methods
-  // gives one that answers 405 only.
+  // gives one that answers 405 only, and OPTIONS as the introduction says.
   find(method, path) {
     const there = this.operations.filter((one) => one.pattern.test(path));
     const wanted = method === 'HEAD' ? 'GET' : method;
     const found = there.find((one) => one.method === wanted);
-    return found ?? (there.length > 0 ? { path: there[0].path, method, responses: { 405: there[0].responses['405'] } } : { path: false });
+    if (found) return found;
+    if (there.length === 0) return { path: false };
+    return { path: there[0].path, method, responses: method === 'OPTIONS' ? this.options() : { 405: there[0].responses['405'] } };
+  }
+
+  // Only the envelope of v1 has a code.
+  options() {
+    const { Success } = this.root.components.schemas;
+    const content = Success && { 'application/json': { schema: { $ref: '#/components/schemas/Success' } } };
+    return { 200: { headers: { Allow: { schema: { type: 'string' } } }, content } };
   }
 
   response(operation, status) {

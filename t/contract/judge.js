@@ -1,4 +1,4 @@
-// Holds one recorded request with its answer against doc/openapi.yaml.
+// Holds one recorded request with its answer against a document of doc/openapi*.yaml.
 
 // What httpd itself and every HTTP server says.
 const OF_HTTP = new Set(['date', 'server', 'connection', 'keep-alive', 'content-length', 'content-type', 'transfer-encoding', 'accept-ranges', 'upgrade']);
@@ -28,11 +28,28 @@ export class Judge {
     return validate.errors.map((one) => `${one.instancePath} ${one.message} ${told(one.params)}`.trim());
   }
 
+  // What is wrong with the examples of the document.
+  examples() {
+    const found = [];
+    for (const operation of this.document.operations) {
+      for (const status of Object.keys(operation.responses)) {
+        const here = `${operation.method} ${operation.path} ${status}`;
+        for (const [type, media] of Object.entries(this.document.response(operation, status).content ?? {})) {
+          for (const [name, example] of Object.entries(media.examples ?? {})) {
+            const faults = this.faults(`${here} ${type}`, media.schema, true, this.document.resolve(example).value);
+            found.push(...faults.map((text) => `${here} ${name}: ${text}`));
+          }
+        }
+      }
+    }
+    return found;
+  }
+
   // What is wrong with a record: { method, path, query, body, status, headers, json }; nothing: []. undefined: the
   // document says nothing of it, as its path is none of the API.
   differences(record) {
     const operation = this.document.find(record.method, record.path);
-    if (operation.path === false) return /^\/api\/v1\/(auth|members)(\/|$)/.test(record.path) ? this.unknown(record) : undefined;
+    if (operation.path === false) return this.document.covers(record.path) ? this.unknown(record) : undefined;
     if (OF_HTTPD.has(record.json?.reason)) return this.refusal(record);
     const name = `${operation.method} ${operation.path}`;
     const response = this.document.response(operation, record.status);
@@ -49,7 +66,8 @@ export class Judge {
 
   // A refusal of httpd's own.
   refusal(record) {
-    const problem = { allOf: [{ $ref: '#/components/schemas/Problem' }], properties: { code: { minimum: 10000000, maximum: 10999999 } } };
+    const name = this.document.root.components.schemas.Problem ? 'Problem' : 'Refusal';
+    const problem = { allOf: [{ $ref: `#/components/schemas/${name}` }], properties: { code: { minimum: 10000000, maximum: 10999999 } } };
     return this.faults('of httpd', problem, true, record.json).map((text) => `${record.method} ${record.path} ${record.status}: ${text}`);
   }
 

@@ -1,6 +1,6 @@
 package CloudEP::Contract;
 
-# The requests and answers of a run, recorded, and held against doc/openapi.yaml by t/contract/check.js.
+# The requests and answers of a run, recorded, and held against doc/openapi*.yaml by t/contract/check.js.
 
 use strict;
 use warnings;
@@ -18,19 +18,20 @@ sub file { "$ENV{CLOUDEP_VAR}/test/traffic.jsonl" }
 sub record {
     my ($request, $response) = @_;
     my ($method, $target, $data) = @$request;
+    $response->status or return;    # the server ended meanwhile
     my ($path, $query) = split /\?/, $target, 2;
     open my $out, '>>', file() or die file() . ": $!";
     syswrite $out, line(method => $method, path => $path, query => $query, body => ref $data ? $data : undef,
-        status => $response->status, headers => $response->headers, json => $response->json);
+        status => 0 + $response->status, headers => $response->headers, json => $response->json);
 }
 
 sub line { my (%record) = @_; return $json->encode(\%record) . "\n" }
 
-# Holds the files of records against the document; returns what t/contract/check.js says.
+# Holds a file of records, where one is there, against the documents; returns what t/contract/check.js says.
 sub check {
-    my (@files) = @_;
+    my ($file) = @_;
     my $top = CloudEP::Httpd::top();
-    return $json->decode(run(undef, 'node', "$top/t/contract/check.js", CloudEP::Npm::folder('contract'), "$top/doc/openapi.yaml", @files));
+    return $json->decode(run(undef, 'node', "$top/t/contract/check.js", CloudEP::Npm::folder('contract'), "$top/doc", -s $file ? $file : ()));
 }
 
 1;
