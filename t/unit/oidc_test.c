@@ -87,6 +87,31 @@ static apr_status_t check(const char *typ, const char *claims, const cloudep_idt
     return rv;
 }
 
+/* An id_token of that time and subject. */
+static const char *idtoken_of(const char *iat, const char *subject)
+{
+    return apr_psprintf(pool, "{\"iss\":\"" ISSUER "\",\"sub\":\"%s\",\"aud\":\"us\",\"iat\":%s,\"exp\":1700000300}",
+                        subject, iat);
+}
+
+/* Each demand that an id_token meets but for one, and each limit. */
+static void test_idtoken_bounds(void)
+{
+    const cloudep_idtoken_rule_t rule = {.issuer = ISSUER, .audience = "us", .now = NOW, .leeway = 10};
+    cloudep_idtoken_rule_t of_another = rule, for_another = rule, with_nonce = rule;
+
+    of_another.issuer = ISSUER "/";
+    for_another.audience = "them";
+    with_nonce.nonce = "n1";
+    is_int(check("JWT", IDTOKEN(""), &of_another), CLOUDEP_EREFUSED, "of another issuer");
+    is_int(check("JWT", IDTOKEN(""), &for_another), CLOUDEP_EREFUSED, "for another audience");
+    is_int(check("JWT", IDTOKEN(",\"nonce\":\"n\""), &with_nonce), CLOUDEP_EFORGED, "the beginning of the nonce");
+    is_int(check("JWT", idtoken_of("1700000010", "s"), &rule), APR_SUCCESS, "issued by a clock as far ahead as may be");
+    is_int(check("JWT", idtoken_of("1700000011", "s"), &rule), CLOUDEP_EEXPIRED, "and by one a second further");
+    is_int(check("JWT", idtoken_of("1", apr_psprintf(pool, "%0255d", 1)), &rule), APR_SUCCESS, "the longest subject");
+    is_int(check("JWT", idtoken_of("1", apr_psprintf(pool, "%0256d", 1)), &rule), CLOUDEP_EMALFORMED, "a longer one");
+}
+
 static void test_idtoken(void)
 {
     const cloudep_idtoken_rule_t rule = {.issuer = ISSUER, .audience = "us", .now = NOW, .leeway = 10};
@@ -237,6 +262,7 @@ int main(void)
     apr_pool_create(&pool, NULL);
     test_metadata();
     test_idtoken();
+    test_idtoken_bounds();
     test_profile();
     test_user_name();
     test_request();
