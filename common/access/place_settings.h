@@ -19,7 +19,8 @@
     TEXT(cookie, "CloudEPTokenCookie", cloudep_set_cookie, "Name of a cookie that may hold the access token")          \
     LIST(origins, "CloudEPTokenOrigin", cloudep_add_origin,                                                            \
          "Origin from which requests with that cookie may come; repeat for several")                                   \
-    WORD(serve, "CloudEPServe", cloudep_set_serve, "API that is served from this Location on: auth, members or jwks")  \
+    WORD(serve, "CloudEPServe", cloudep_set_serve,                                                                     \
+         "API that is served from this Location on: auth, members, jwks, health or metrics")                           \
     WORD(delivery, "CloudEPTokenDelivery", cloudep_set_delivery,                                                       \
          "cookie: logins answer with the session cookie, which says who asks, and not with tokens; body: they do not") \
     WORD(tenant, "CloudEPTenant", cloudep_set_tenant, "Slug of the tenant that requests are for which name none")

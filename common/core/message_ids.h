@@ -84,6 +84,8 @@
     MESSAGE(1306, "warning")                                                                                           \
     MESSAGE(1380, "info")                                                                                              \
     MESSAGE(1381, "info")                                                                                              \
-    MESSAGE(1382, "err")
+    MESSAGE(1382, "err")                                                                                               \
+    MESSAGE(1430, "warning")                                                                                           \
+    MESSAGE(1431, "err")
 
 #endif

@@ -40,6 +40,7 @@ typedef struct cloudep_statement_list_t {
     X(own_session)                                                                                                     \
     X(password)                                                                                                        \
     X(registration)                                                                                                    \
+    X(health)                                                                                                          \
     X(schema)                                                                                                          \
     X(session)                                                                                                         \
     X(sweep)                                                                                                           \
