@@ -58,10 +58,10 @@ TESTS   := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT))
 FLOW_TESTS := $(filter $(BUILD)/unit/flow_%,$(TESTS))
 REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 
-.PHONY: all modules install unit asan tsan fuzz tidy fmt fmt-check clean
+.PHONY: all modules install uninstall unit asan tsan fuzz tidy fmt fmt-check clean
 .DELETE_ON_ERROR:
 .SECONDARY:
-all: $(MODULES) $(BUILD)/cloudepctl
+all: $(MODULES) $(BUILD)/cloudepctl reference
 modules: $(MODULES)
 unit: $(TESTS) $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so
 
@@ -69,7 +69,14 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-$(BUILD)/common/core/dbd_check.o $(BUILD)/common/operate/health_checks.o: $(wildcard sql/*.sql)
+$(BUILD)/common/core/dbd_check.o $(BUILD)/common/service/sweep.o $(BUILD)/common/operate/health_checks.o: $(wildcard sql/*.sql)
+# What knows where things are installed is made anew when that changes, as in "make" and then "make install DATADIR=...".
+$(BUILD)/common/outbox/outbox.o $(BUILD)/support/migrate.o: $(BUILD)/datadir
+$(BUILD)/datadir: FORCE
+	@mkdir -p $(@D)
+	@echo '$(DATADIR)' | cmp -s - $@ || echo '$(DATADIR)' >$@
+.PHONY: FORCE
+FORCE:
 
 $(ARCHIVE): $(call objects,$(BASE))
 	@rm -f $@
@@ -103,7 +110,7 @@ $(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/co
 # Prints what the tables of the sources declare; tests and documents are held against it.
 # Of the operations only the tables are linked, not the functions that they name.
 $(call objects,$(wildcard t/describe/*.c)): INCLUDES += -It/describe
-$(BUILD)/describe: $(call objects,$(wildcard t/describe/*.c) $(wildcard mod_cloudep_*/v1/*.c) common/core/outcome.c common/wire/v1/codes.c)
+$(BUILD)/describe: $(call objects,$(wildcard t/describe/*.c) $(wildcard mod_cloudep_*/*/*.c) common/core/outcome.c common/wire/v1/codes.c)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ -ljansson
 
 # An API style that only a test serves.
@@ -112,21 +119,60 @@ $(BUILD)/mod_second_style.so: $(BUILD)/t/wire/second_style.o
 
 # What bench/run measures against, and what bench/overload sends.
 .PHONY: bench
-bench: $(BUILD)/mod_reference.so $(BUILD)/argon2_rate $(BUILD)/arrivals $(BUILD)/metrics_cost
+bench: $(BUILD)/mod_reference.so $(BUILD)/argon2_rate $(BUILD)/arrivals $(BUILD)/assertion_time $(BUILD)/metrics_cost
 $(BUILD)/mod_reference.so: $(BUILD)/bench/mod_reference.o
 	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^
 $(BUILD)/metrics_cost: $(BUILD)/bench/metrics_cost.o $(ARCHIVE)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
 $(BUILD)/argon2_rate $(BUILD)/arrivals: $(BUILD)/%: $(BUILD)/bench/%.o
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2 -lpthread -lm
+$(BUILD)/assertion_time: $(BUILD)/bench/assertion_time.o $(ARCHIVE)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
 
-install: all
-	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(CONFDIR) $(DESTDIR)$(DATADIR)/sql $(DESTDIR)$(DATADIR)/templates
+# The API as a page, where Perl's YAML::XS is there to read it.
+.PHONY: reference
+reference: $(if $(shell perl -MYAML::XS -e 'print 1' 2>/dev/null),$(BUILD)/reference/index.html)
+$(BUILD)/reference/index.html: doc/openapi.yaml doc/reference/reference.css support/reference
+	@mkdir -p $(@D)
+	@perl support/reference doc/openapi.yaml >$@
+	@cp doc/reference/reference.css $(@D)
+
+# Files that an administrator edits are installed where there is none, or where nobody has edited the one of before; else the
+# new one is put beside it with .dist behind its name. INSTALLED has what was installed, to tell by.
+INSTALLED := $(DATADIR)/installed
+install_edited = to='$(DESTDIR)$(2)' kept='$(DESTDIR)$(INSTALLED)/$(notdir $(2))'; \
+    if [ ! -e "$$to" ] || cmp -s "$$to" "$$kept"; then install -m 644 $(1) "$$to"; rm -f "$$to.dist"; \
+    elif ! cmp -s $(1) "$$kept" && ! cmp -s $(1) "$$to"; then install -m 644 $(1) "$$to.dist"; \
+        echo "$(2) has been edited and stays as it is; the new one is $(2).dist" >&2; fi; \
+    install -m 644 $(1) "$$kept"
+
+FOLDERS = $(LIBEXECDIR) $(SBINDIR) $(CONFDIR) $(CONFDIR)/portal $(INSTALLED) $(DATADIR)/sql $(DATADIR)/templates
+PORTAL := $(filter-out portal/custom/%,$(shell find portal -type f))
+CONFIGURATION := cloudep.load cloudep.conf cloudep-api.conf
+# The files of httpd.conf.d with the folders of this installation in them.
+$(BUILD)/conf/%: httpd.conf.d/% FORCE
+	@mkdir -p $(@D)
+	@sed -e 's|modules/mod_cloudep|$(LIBEXECDIR)/mod_cloudep|; s|/usr/local/share/cloudep|$(DATADIR)|; s|/etc/cloudep|$(CONFDIR)|' $< >$@
+
+install: all $(addprefix $(BUILD)/conf/,$(CONFIGURATION))
+	install -d $(addprefix $(DESTDIR),$(FOLDERS) $(sort $(dir $(addprefix $(DATADIR)/,$(PORTAL)))))
 	install -m 644 $(MODULES) $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 $(BUILD)/cloudepctl $(DESTDIR)$(SBINDIR)
-	install -m 644 httpd.conf.d/*.conf $(DESTDIR)$(CONFDIR)
 	install -m 644 sql/*.sql $(DESTDIR)$(DATADIR)/sql
 	install -m 644 $(wildcard common/templates/*) $(DESTDIR)$(DATADIR)/templates
+	@$(foreach file,$(PORTAL),install -m 644 $(file) $(DESTDIR)$(DATADIR)/$(file) &&) true
+	@$(foreach file,$(CONFIGURATION),$(call install_edited,$(BUILD)/conf/$(file),$(CONFDIR)/$(file));) true
+	@$(foreach file,$(wildcard portal/custom/*),$(call install_edited,$(file),$(CONFDIR)/portal/$(notdir $(file)));) true
+	@if [ -d $(BUILD)/reference ]; then install -d $(DESTDIR)$(DATADIR)/reference && install -m 644 $(BUILD)/reference/* $(DESTDIR)$(DATADIR)/reference; fi
+
+# What install has put there, but for what was edited, and keys and secrets, which are the administrator's.
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(LIBEXECDIR)/,$(notdir $(MODULES))) $(DESTDIR)$(SBINDIR)/cloudepctl
+	@for file in $(CONFIGURATION) $(addprefix portal/,$(notdir $(wildcard portal/custom/*))); do \
+	    to="$(DESTDIR)$(CONFDIR)/$$file"; rm -f "$$to.dist"; \
+	    ! cmp -s "$$to" "$(DESTDIR)$(INSTALLED)/$${file##*/}" || rm -f "$$to"; done
+	rm -rf $(DESTDIR)$(DATADIR)
+	@rmdir $(DESTDIR)$(CONFDIR)/portal $(DESTDIR)$(CONFDIR) 2>/dev/null || echo "$(CONFDIR) stays: there is something of yours in it" >&2
 
 # The same tree, built to stop at the first undefined behaviour or bad access.
 ASAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -15,9 +15,11 @@
 #include "access/cookie.h"
 #include "access/mount.h"
 #include "access/place.h"
+#include "access/tls.h"
 #include "base/text/icu.h"
 #include "base/version.h"
 #include "core/account_url.h"
+#include "core/breached.h"
 #include "core/ca_file.h"
 #include "core/check.h"
 #include "core/config.h"
@@ -32,6 +34,7 @@
 #include "core/module.h"
 #include "core/needs.h"
 #include "core/parts.h"
+#include "core/passkey_domain.h"
 #include "core/runtime.h"
 #include "core/shared.h"
 #include "core/start_checks.h"
@@ -140,6 +143,8 @@ static const cloudep_part_t parts[] = {
     {"identity provider", "CloudEPIdentityProvider", CLOUDEP_NEEDS_PROVIDER, find_provider, has_provider},
     {"ZITADEL", .needs = CLOUDEP_NEEDS_PROVIDER, .prepare = cloudep_zitadel_prepare,
      .child_init = cloudep_zitadel_child_init},
+    {"breached passwords", .prepare = cloudep_breached_prepare},
+    {"TLS proxies", .prepare = cloudep_tls_prepare},
     {"account pages", .prepare = cloudep_account_url_prepare},
     {"mail", "CloudEPMailTransport", CLOUDEP_NEEDS_MAIL, cloudep_outbox_prepare, cloudep_outbox_has_mail,
      .check = cloudep_outbox_check_mail},
@@ -148,6 +153,7 @@ static const cloudep_part_t parts[] = {
     {"social login", "CloudEPSocialProvider", CLOUDEP_NEEDS_SOCIAL, cloudep_oidc_prepare, cloudep_oidc_has_social,
      cloudep_oidc_child_init},
     {"token/exchange", "CloudEPExchangeIssuer", CLOUDEP_NEEDS_EXCHANGE, .is_on = cloudep_oidc_has_exchange},
+    {"passkeys", "CloudEPPasskeyDomain", CLOUDEP_NEEDS_PASSKEYS, cloudep_passkey_domain_prepare, cloudep_has_passkeys},
     {"health", .child_init = cloudep_health_child_init},
     {"shared memory", .child_start = cloudep_shared_child_start},
     {"delivery of messages", .child_start = cloudep_outbox_child_init},
@@ -305,13 +311,13 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
     if (check_servers(main_server, ptemp) != OK) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (cloudep_check_handlers(ptemp, &error) != APR_SUCCESS) {
+    if (cloudep_check_locations(ptemp, &error) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main_server, CENO(1305) "%s", error);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     /* 3. A dry run has no restart behind it. */
     if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
-        cloudep_kept_commit(pconf, main_server->process->pool);
+        cloudep_kept_commit(pconf, apr_pool_parent_get(pconf));
     }
     return OK;
 }

@@ -56,5 +56,5 @@ export function announce(text) {
     clearTimeout(hiding);
     status.textContent = text;
     status.classList.toggle("shown", Boolean(text));
-    hiding = setTimeout(() => status.classList.remove("shown"), 8000);
+    hiding = setTimeout(() => status.classList.remove("shown"), 6000);
 }

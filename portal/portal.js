@@ -14,7 +14,7 @@ const VISITOR = { "sign-in": "sign-in", "second-factor": "sign-in", code: "sign-
 const MEMBER = { profile: "profile", contacts: "contacts", password: "password", "two-step": "two-step", email: "email", "login-phone": "login-phone", linked: "linked",
     sessions: "sessions", history: "sessions", data: "data", proof: "proof-page" };
 const NAVIGATION = [["nav.you", ["profile", "contacts"]], ["nav.security", ["password", "two-step", "email", "login-phone", "linked"]],
-    ["nav.activity", ["sessions", "history"]], ["nav.data", ["data"]]];
+    ["nav.activity", ["sessions", "history"]], ["nav.yours", ["data"]]];
 const notices = [];
 let shown = 0;
 
@@ -76,6 +76,20 @@ function proved() {
     return target ? leaveFor({ ...target, proved: true }) : go("profile", { replace: true });
 }
 
+// Whether the session outlived the change that was made; if not, the reader is told what was done, and signs in anew.
+async function stillIn(said) {
+    try {
+        await api.get("members/me", { quiet: true });
+        return true;
+    } catch (refusal) {
+        if (refusal.status !== 401) return true;
+    }
+    state.setMember(null);
+    state.keep("said", said);
+    go("sign-in", { replace: true });
+    return false;
+}
+
 // ---- the frame around a page
 
 function languageSwitch() {
@@ -120,7 +134,7 @@ function navigation(current) {
 
 function frame(name, page) {
     const heading = h("h1", { tabindex: "-1" }, page.title);
-    const main = h("main", { id: "main", class: name in MEMBER && name !== "proof" ? "content" : "card" }, heading,
+    const main = h("main", { id: "main", "data-page": name, class: name in MEMBER && name !== "proof" ? "content" : "card" }, heading,
         page.lead && h("p", { class: "lead" }, page.lead), page.body);
     const notes = notices.map(text => h("p", { class: "notice warning" }, text));
     const skip = h("a", { href: "#main", class: "skip", onclick: event => {
@@ -156,7 +170,7 @@ async function render() {
     const module = await import(`./pages/${VISITOR[name] || MEMBER[name]}.js`);
     let page;
     try {
-        page = await module[name.replace(/-(\w)/g, (all, letter) => letter.toUpperCase()).replace("return", "callback")]({ go, arrive, proved, again: render });
+        page = await module[name.replace(/-(\w)/g, (all, letter) => letter.toUpperCase()).replace("return", "callback")]({ go, arrive, proved, stillIn, again: render });
     } catch (refusal) {
         if (!(refusal instanceof api.Refusal)) throw refusal;
         page = await failed(name, refusal);

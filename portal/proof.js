@@ -104,5 +104,10 @@ function session(dialog, { title, cancel, end, tools }) {
             if (answer.mfa_required) factorStep(answer.mfa_challenge_id);
             else await arrived();
         },
-    }));
+    }), h("p", { class: "aside" }, actionButton(t("proof.other_way"), async () => {
+        state.setMember(null);
+        state.keep("after", { page: location.hash.slice(2) });
+        end(false);
+        tools.go("sign-in");
+    }, "link")));
 }

@@ -11,11 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cloudepctl_command_t *const groups[] = {cloudepctl_migrate_commands, cloudepctl_tenant_commands,
-                                                     cloudepctl_invite_commands,  cloudepctl_member_commands,
-                                                     cloudepctl_session_commands, cloudepctl_watch_commands,
-                                                     cloudepctl_mail_commands,    cloudepctl_key_commands,
-                                                     cloudepctl_check_commands,   NULL};
+static const cloudepctl_command_t *const groups[] = {cloudepctl_migrate_commands,
+                                                     cloudepctl_tenant_commands,
+                                                     cloudepctl_invite_commands,
+                                                     cloudepctl_member_commands,
+                                                     cloudepctl_session_commands,
+                                                     cloudepctl_watch_commands,
+                                                     cloudepctl_mail_commands,
+                                                     cloudepctl_key_commands,
+                                                     cloudepctl_breached_commands,
+                                                     cloudepctl_check_commands,
+                                                     NULL};
 
 static const cloudepctl_command_t *find(const char *noun, const char *verb, int *noun_known)
 {

@@ -63,6 +63,7 @@ extern const cloudepctl_command_t cloudepctl_session_commands[];
 extern const cloudepctl_command_t cloudepctl_watch_commands[]; /* lockout and event */
 extern const cloudepctl_command_t cloudepctl_mail_commands[];
 extern const cloudepctl_command_t cloudepctl_key_commands[];
+extern const cloudepctl_command_t cloudepctl_breached_commands[];
 extern const cloudepctl_command_t cloudepctl_check_commands[];
 
 /* Rows of option tables that several commands have. */

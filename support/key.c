@@ -3,11 +3,19 @@
  */
 #include "cloudepctl.h"
 
+#include <apr_strings.h>
+#include <apr_time.h>
 #include <string.h>
 #include "base/jose/keyfile.h"
 
-static const cloudepctl_column_t columns[] = {{"kid", "KID"},       {"alg", "ALG"},         {"use", "USE"},
-                                              {"in_use", "IN USE"}, {"private", "PRIVATE"}, {NULL, NULL}};
+static const cloudepctl_column_t columns[] = {{"kid", "KID"},
+                                              {"alg", "ALG"},
+                                              {"use", "USE"},
+                                              {"in_use", "IN USE"},
+                                              {"private", "PRIVATE"},
+                                              {"created_at", "CREATED"},
+                                              {"activated_at", "ACTIVATED"},
+                                              {NULL, NULL}};
 
 static int failed(cloudepctl_t *ctl, int code, const char *error)
 {
@@ -34,13 +42,27 @@ static int changed(cloudepctl_t *ctl, apr_status_t rv, const char *error)
     return failed(ctl, rv == APR_NOTFOUND || rv == CLOUDEP_EREFUSED ? CLOUDEPCTL_REFUSED : CLOUDEPCTL_FILE, error);
 }
 
-static json_t *key_json(const cloudep_jwks_t *set, const cloudep_jwk_t *key)
+/* As RFC 3339; NULL: not known. */
+static const char *time_text(cloudepctl_t *ctl, apr_time_t time)
+{
+    apr_time_exp_t t;
+
+    if (!time || apr_time_exp_gmt(&t, time) != APR_SUCCESS) {
+        return NULL;
+    }
+    return apr_psprintf(ctl->pool, "%04d-%02d-%02dT%02d:%02d:%02dZ", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
+                        t.tm_hour, t.tm_min, t.tm_sec);
+}
+
+static json_t *key_json(cloudepctl_t *ctl, const cloudep_jwks_t *set, const cloudep_jwk_t *key)
 {
     const cloudep_key_use_t use = cloudep_jwk_use(key);
 
-    return json_pack("{s:s, s:s, s:s, s:b, s:b}", "kid", cloudep_jwk_kid(key), "alg", cloudep_jwk_alg(key), "use",
-                     use == CLOUDEP_KEY_SIGN ? "sign" : "seal", "in_use", cloudep_jwks_active(set, use) == key,
-                     "private", cloudep_jwk_is_private(key) != 0);
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:s?, s:s?}", "kid", cloudep_jwk_kid(key), "alg", cloudep_jwk_alg(key),
+                     "use", use == CLOUDEP_KEY_SIGN ? "sign" : "seal", "in_use", cloudep_jwks_active(set, use) == key,
+                     "private", cloudep_jwk_is_private(key) != 0, "created_at",
+                     time_text(ctl, cloudep_jwk_created(key)), "activated_at",
+                     time_text(ctl, cloudep_jwk_activated(key)));
 }
 
 /* The set is loaded again after a change: what is shown is what the server will read. */
@@ -55,7 +77,7 @@ static int done(cloudepctl_t *ctl, const char *kid, const char *what)
         return code;
     }
     key = cloudep_jwks_find(set, kid);
-    result = cloudepctl_own(ctl, key ? key_json(set, key) : json_pack("{s:s, s:b}", "kid", kid, "retired", 1));
+    result = cloudepctl_own(ctl, key ? key_json(ctl, set, key) : json_pack("{s:s, s:b}", "kid", kid, "retired", 1));
     return cloudepctl_print_done(ctl, "key", result, "key %s %s", kid, what);
 }
 
@@ -86,7 +108,7 @@ static int list(cloudepctl_t *ctl)
         return code;
     }
     for (int i = 0; i < cloudep_jwks_count(set); i++) {
-        if (json_array_append_new(keys, key_json(set, cloudep_jwks_get(set, i)))) {
+        if (json_array_append_new(keys, key_json(ctl, set, cloudep_jwks_get(set, i)))) {
             return cloudepctl_fail(ctl, CLOUDEPCTL_FILE, "the keys could not be listed");
         }
     }

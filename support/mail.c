@@ -6,8 +6,8 @@
 #include <apr_time.h>
 #include <string.h>
 #include "base/store/outbox_store.h"
+#include "base/text/email.h"
 #include "base/text/language.h"
-#include "base/text/mime.h"
 #include "base/text/validate.h"
 
 #define WAIT_MAX 600 /* s; a test mail lives as long */
@@ -170,6 +170,7 @@ static int test(cloudepctl_t *ctl)
     const char *to = cloudepctl_option(ctl, "to");
     const char *language = cloudepctl_option(ctl, "language");
     const char *outbox;
+    const char *reason;
     cloudep_operator_message_t message;
     int seconds = 0;
     int code;
@@ -179,8 +180,8 @@ static int test(cloudepctl_t *ctl)
         (code = cloudepctl_option_number(ctl, &seconds, "wait", 1, WAIT_MAX))) {
         return code;
     }
-    if (!cloudep_is_mail_address(to)) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--to must be a mail address");
+    if (cloudep_normalize_email(&to, &reason, to, ctl->pool) != APR_SUCCESS) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--to %s", reason);
     }
     if (language && cloudep_normalize_language(&language, language, ctl->pool) != APR_SUCCESS) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--language must be a language tag such as en or zh-TW");

@@ -7,6 +7,7 @@
 #include <apr_time.h>
 #include <string.h>
 #include "base/store/member_store.h"
+#include "base/text/json.h"
 
 #define LONGEST_WAIT 3600
 /* How often --wait looks, in microseconds. */
@@ -110,7 +111,12 @@ static int resume(cloudepctl_t *ctl)
     const int code = take_step(ctl, &done, &who, CLOUDEP_OPERATOR_RESUME, CLOUDEP_MEMBER_ACTIVE,
                                cloudep_member_status_name(CLOUDEP_MEMBER_SUSPENDED));
 
-    return code ? code : print_step(ctl, &done, step_json(ctl, &done), "active", "");
+    if (code) {
+        return code;
+    }
+    return cloudepctl_print_done(ctl, "member", step_json(ctl, &done), "member %s %s", done.email,
+                                 done.changed ? "is active again and may log in; every session of before is over"
+                                              : "was active already; nothing was changed");
 }
 
 /* Looks until the row is gone or the time is over. *gone: which. */
@@ -215,6 +221,74 @@ static int reset_password(cloudepctl_t *ctl)
                                         "a running server mails %s a link to set a new password", done.email);
 }
 
+static int is_attribute_name(const char *name, apr_size_t length)
+{
+    return length >= 1 && length <= 64 &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") >= length;
+}
+
+/* A value as JSON where it is that (5, true, ["a"], "5"), else as text. */
+static json_t *attribute_value(const char *text)
+{
+    json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+
+    return value ? value : json_string(text);
+}
+
+/* What --attribute and --remove-attribute say. */
+static int described_attributes(cloudepctl_t *ctl, json_t *set)
+{
+    const apr_array_header_t *given = cloudepctl_option_list(ctl, "attribute");
+    const apr_array_header_t *gone = cloudepctl_option_list(ctl, "remove-attribute");
+
+    for (int i = 0; given && i < given->nelts; i++) {
+        const char *text = APR_ARRAY_IDX(given, i, const char *);
+        const apr_size_t length = strcspn(text, "=");
+
+        if (!text[length] || !is_attribute_name(text, length)) {
+            return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE,
+                                   "--attribute must be NAME=VALUE, the name 1 to 64 of letters, digits, _, . and -");
+        }
+        (void)json_object_set_new(set, apr_pstrmemdup(ctl->pool, text, length), attribute_value(text + length + 1));
+    }
+    for (int i = 0; gone && i < gone->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(gone, i, const char *);
+
+        if (!is_attribute_name(name, strlen(name))) {
+            return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--remove-attribute must be the name of an attribute");
+        }
+    }
+    return given || gone ? CLOUDEPCTL_DONE
+                         : cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "nothing to set; see cloudepctl member set --help");
+}
+
+static int set_member(cloudepctl_t *ctl)
+{
+    cloudep_operator_member_name_t who;
+    cloudep_operator_attributes_t after;
+    json_t *set = cloudepctl_own(ctl, json_object());
+    apr_status_t rv;
+    int code;
+
+    if ((code = described_attributes(ctl, set)) || (code = cloudepctl_member_named(ctl, &who))) {
+        return code;
+    }
+    rv = cloudep_operator_member_attributes(&ctl->db, ctl->pool, &after, &who, cloudep_json_text(set, ctl->pool),
+                                            cloudepctl_option_list(ctl, "remove-attribute"));
+    if (rv == APR_NOTFOUND) {
+        return cloudepctl_no_member(ctl, &who);
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    if (after.bytes > CLOUDEP_OPERATOR_ATTRIBUTES_MAX) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED, "the attributes would be %d bytes; %d is the most", after.bytes,
+                               CLOUDEP_OPERATOR_ATTRIBUTES_MAX);
+    }
+    return cloudepctl_print_done(ctl, "member", cloudepctl_json(ctl, &cloudep_operator_attributes_record, &after),
+                                 "attributes of %s: %s", after.email, after.attributes);
+}
+
 #define MEMBER_OPTIONS                                                                                                 \
     CLOUDEPCTL_TENANT_OPTION, {"uid", "UID", "the member's id, or", 0},                                                \
     {                                                                                                                  \
@@ -227,6 +301,11 @@ static const cloudepctl_option_t list_options[] = {
     CLOUDEPCTL_PAGE_OPTIONS,
     {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t member_options[] = {MEMBER_OPTIONS, {NULL, NULL, NULL, 0}};
+static const cloudepctl_option_t set_options[] = {
+    MEMBER_OPTIONS,
+    {"attribute", "NAME=VALUE", "set an attribute; the value is JSON or text", CLOUDEPCTL_REPEATABLE},
+    {"remove-attribute", "NAME", "remove an attribute", CLOUDEPCTL_REPEATABLE},
+    {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t reset_options[] = {
     MEMBER_OPTIONS,
     {"outbox", "NAME", "the CloudEPOutbox of the server that mails it (the main server's)", 0},
@@ -239,6 +318,14 @@ const cloudepctl_command_t cloudepctl_member_commands[] = {
      "  cloudepctl member list --tenant acme --status suspended --limit 20\n", list},
     {"member", "show", "Shows one member.", member_options, NULL,
      "  cloudepctl member show --tenant acme --email ann@example.com\n", show},
+    {"member", "set", "Sets and removes a member's attributes.", set_options,
+     "Members read them in GET /me, and guarded Locations by Require cloudep-attribute and CloudEPIdentityAttribute.\n"
+     "What is JSON is kept as that (5, true, [1, 2]), anything else as text; '\"5\"' is the text 5. All attributes of "
+     "a\n"
+     "member are at most 8192 bytes.\n",
+     "  cloudepctl member set --tenant acme --email ann@example.com --attribute tier=pro --attribute machineLimit=5\n"
+     "  cloudepctl member set --tenant acme --email ann@example.com --remove-attribute trialEndsAt\n",
+     set_member},
     {"member", "suspend", "Suspends an active member and ends all its sessions at once.", member_options, NULL,
      "  cloudepctl member suspend --tenant acme --email ann@example.com\n", suspend},
     {"member", "resume", "Lets a suspended member in again; it has to log in anew.", member_options, NULL,

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
+#include "base/store/record_json.h"
+#include "base/text/json.h"
 
 /* Lets JSON that was made for this run go with it. */
 static apr_status_t drop(void *json)
@@ -105,6 +107,8 @@ static const char *shown(apr_pool_t *p, const json_t *value)
             text = apr_pstrcat(p, text, i ? ", " : "", shown(p, item), NULL);
         }
         return *text ? text : "-";
+    case JSON_OBJECT:
+        return cloudep_json_text(value, p);
     default:
         return "-";
     }
@@ -149,44 +153,9 @@ static int print_json(cloudepctl_t *ctl, const char *name, const json_t *value, 
     return code;
 }
 
-static json_t *json_of_list(const apr_array_header_t *texts)
-{
-    json_t *array = json_array();
-
-    for (int i = 0; i < texts->nelts; i++) {
-        (void)json_array_append_new(array, json_string(APR_ARRAY_IDX(texts, i, const char *)));
-    }
-    return array;
-}
-
-static json_t *json_of_column(const cloudep_column_t *column, const void *row)
-{
-    const void *member = (const char *)row + column->offset;
-    const char *text;
-
-    switch (column->kind) {
-    case CLOUDEP_COLUMN_INTEGER:
-        return json_integer(*(const int *)member);
-    case CLOUDEP_COLUMN_NUMBER:
-        return json_integer(*(const apr_int64_t *)member);
-    case CLOUDEP_COLUMN_BOOLEAN:
-        return json_boolean(*(const int *)member);
-    case CLOUDEP_COLUMN_LIST:
-        return json_of_list(*(const apr_array_header_t *const *)member);
-    default:
-        text = *(const char *const *)member;
-        return text ? json_string(text) : json_null();
-    }
-}
-
 json_t *cloudepctl_json(cloudepctl_t *ctl, const cloudep_record_t *record, const void *row)
 {
-    json_t *object = cloudepctl_own(ctl, json_object());
-
-    for (int i = 0; i < record->count; i++) {
-        (void)json_object_set_new(object, record->columns[i].name, json_of_column(&record->columns[i], row));
-    }
-    return object;
+    return cloudepctl_own(ctl, cloudep_record_json(record, row));
 }
 
 static int columns_of(const cloudepctl_column_t *columns)

@@ -58,7 +58,8 @@ static int described(cloudepctl_t *ctl, cloudep_operator_tenant_change_t *change
         (code = cloudepctl_option_switch(ctl, &change->registration, "registration")) ||
         (code = cloudepctl_option_switch(ctl, &change->login, "login")) ||
         (code = cloudepctl_option_switch(ctl, &change->exchange_password, "exchange-password")) ||
-        (code = cloudepctl_option_switch(ctl, &change->code_login, "code-login"))) {
+        (code = cloudepctl_option_switch(ctl, &change->code_login, "code-login")) ||
+        (code = cloudepctl_option_switch(ctl, &change->sms_login, "sms-login"))) {
         return code;
     }
     change->slug = cloudepctl_option(ctl, "slug");
@@ -103,19 +104,43 @@ static int add(cloudepctl_t *ctl)
     return cloudepctl_print_done(ctl, "tenant", tenant_json(ctl, &tenant), "tenant %s added", tenant.slug);
 }
 
+/* Says how many members a change would leave without any way to log in; --yes makes it nevertheless. */
+static int check_lock_out(cloudepctl_t *ctl, const cloudep_operator_tenant_change_t *change)
+{
+    int count = 0;
+    apr_status_t rv;
+
+    if (cloudepctl_option(ctl, "yes")) {
+        return CLOUDEPCTL_DONE;
+    }
+    rv = cloudep_operator_tenant_locks_out(&ctl->db, ctl->pool, &count, change);
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    return count ? cloudepctl_fail(ctl, CLOUDEPCTL_REFUSED,
+                                   "%d member%s of %s could not log in by anything else any more: --yes does it "
+                                   "nevertheless",
+                                   count, count == 1 ? "" : "s", change->slug)
+                 : CLOUDEPCTL_DONE;
+}
+
 static int set(cloudepctl_t *ctl)
 {
     cloudep_operator_tenant_change_t change = {0};
     cloudep_operator_tenant_t tenant;
     apr_status_t rv;
-    const int code = described(ctl, &change);
+    int code = described(ctl, &change);
 
     if (code) {
         return code;
     }
     if (!change.name && !change.registration && !change.login && !change.totp_issuer && !change.organization &&
-        !change.exchange_password && !change.code_login && !change.add_uris && !change.remove_uris) {
+        !change.exchange_password && !change.code_login && !change.sms_login && !change.add_uris &&
+        !change.remove_uris) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "nothing to set; see cloudepctl tenant set --help");
+    }
+    if ((code = check_lock_out(ctl, &change))) {
+        return code;
     }
     rv = cloudep_operator_tenant_set(&ctl->db, ctl->pool, &tenant, &change);
     if (rv == APR_NOTFOUND) {
@@ -162,6 +187,7 @@ static int list(cloudepctl_t *ctl)
         {"login", "on|off", "whether members may log in", 0},                                                          \
         {"exchange-password", "on|off", "whether members of token/exchange may have a password, too", 0},              \
         {"code-login", "on|off", "whether members may log in by a code that is sent to them", 0},                      \
+        {"sms-login", "on|off", "whether a code that is texted to the login phone logs in", 0},                        \
         {"redirect-uri", "URL", "allow this redirect URI of a social login", CLOUDEPCTL_REPEATABLE},                   \
         {"totp-issuer", "TEXT", "the name that authenticator apps show (\"\": the tenant's name)", 0},                 \
     {                                                                                                                  \
@@ -177,6 +203,7 @@ static const cloudepctl_option_t set_options[] = {
     {"name", "TEXT", "the name that people see", 0},
     FIELD_OPTIONS,
     {"remove-redirect-uri", "URL", "do not allow this redirect URI any more", CLOUDEPCTL_REPEATABLE},
+    {"yes", NULL, "also where members are left without any way to log in", 0},
     {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t show_options[] = {SLUG_OPTION, {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t list_options[] = {CLOUDEPCTL_PAGE_OPTIONS, {NULL, NULL, NULL, 0}};

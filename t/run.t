@@ -41,11 +41,20 @@ my ($status, $output, $errors) = capture($request, 'bash');
 is("$status $errors", '0 ', 'bash takes the first request');
 like($output, qr/"code":102000,.*"challenge_id"/, 'the first request registers somebody');
 
+# ---- the pages that it names first
+my ($account) = $said =~ m{^Account pages, .*?(http://\S+/account/)$}m or die "it names no account pages: $said";
+like($said, qr{ready: \S+\n\nAccount pages}, 'the account pages are named first');
+my $pages = CloudEP::Client->new(port => $port);
+like($pages->get('/account/')->body, qr{<script type="module" src="portal.js">}, 'they are there');
+is($pages->get('/account/api/auth/xsrf')->status, 204, 'and so is their API');
+isnt($pages->get('/demo/')->status, 200, 'the page for members is for members');
+like($pages->get('/reference/')->body, qr{/api/v1/auth/login}, 'the API is there to read') if -e "$ENV{CLOUDEP_BUILD}/reference/index.html";
+
 # ---- the walk
 my ($walk, $url, $spool) = $said =~ m{^ {4}(examples/walk\.sh) (\S+) (\S+)$}m or die "it prints no walk: $said";
 ($status, $output, $errors) = capture(undef, CloudEP::Httpd::top() . "/$walk", $url, $spool);
 is("$status $errors", '0 ', 'the walk ends well');
-is(scalar(() = $output =~ /"code": 102000/g), 9, 'nine calls of the walk succeed');
+is(scalar(() = $output =~ /"code": 102000/g), 12, 'twelve calls of the walk succeed');
 like($output, qr/"display_name": "Ada"/, 'the walk sees its change of the profile');
 like($output, qr/"code": 29501000(?!.*"code")/s, 'after the logout the access token is refused');
 is(scalar(grep { slurp($_) =~ /"text"/ } glob "$spool/sms/*.json"), 1, 'the SMS with the code is where it was said to be');

@@ -96,6 +96,13 @@ static int from_loopback(request_rec *r)
            (!r->useragent_ip || !strcmp(r->useragent_ip, ip));
 }
 
+/* A member who was read has the attributes. */
+static void set_member(cloudep_principal_t *principal, const cloudep_member_t *member)
+{
+    principal->member = member;
+    principal->attributes = member && member->attributes ? member->attributes : "{}";
+}
+
 /* CloudEPDevIdentityHeaders. TOKEN_MISSING: the headers are not there, or mean nothing here. */
 static cloudep_outcome_t from_headers(request_rec *r, cloudep_context_t *ctx, cloudep_principal_t *principal)
 {
@@ -116,6 +123,7 @@ static cloudep_outcome_t from_headers(request_rec *r, cloudep_context_t *ctx, cl
     if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
         return cloudep_failure(ctx, rv, "looking up the member");
     }
+    set_member(principal, principal->member);
     if (principal->member && principal->member->status != CLOUDEP_MEMBER_ACTIVE) {
         return cloudep_refuse(CLOUDEP_MEMBER_INACTIVE);
     }
@@ -124,17 +132,19 @@ static cloudep_outcome_t from_headers(request_rec *r, cloudep_context_t *ctx, cl
 
 /* For a guarded Location: alive or not is all it needs. CloudEPSessionCache may answer from before. */
 static apr_status_t ask_whether_alive(cloudep_context_t *ctx, const unsigned char *key, cloudep_access_t *access,
-                                      cloudep_principal_t *principal)
+                                      int attributes, cloudep_principal_t *principal)
 {
     const cloudep_config_t *config = ctx->config;
     const apr_time_t now = apr_time_now();
     cloudep_liveness_t *liveness = apr_palloc(ctx->p, sizeof(*liveness));
 
-    if (access->checked && now - access->checked < apr_time_from_sec(config->session_cache)) {
+    /* What is remembered has no attributes. */
+    if (!attributes && access->checked && now - access->checked < apr_time_from_sec(config->session_cache)) {
         *liveness = access->liveness;
     }
     else {
-        apr_status_t rv = cloudep_checker_ask(config->run->checker, ctx->p, access, liveness);
+        apr_status_t rv = cloudep_checker_ask(config->run->checker, ctx->p, access, liveness,
+                                              attributes ? &principal->attributes : NULL);
 
         if (rv != APR_SUCCESS) {
             return rv;
@@ -157,7 +167,7 @@ static apr_status_t look_up(cloudep_context_t *ctx, const cloudep_access_t *acce
     apr_status_t rv = cloudep_session_principal(cloudep_database(ctx), ctx->p, &live, access->tenant_id,
                                                 access->session_id, access->uid);
 
-    principal->member = live.member;
+    set_member(principal, live.member);
     principal->amr = live.amr;
     principal->proofs = live.proofs;
     return rv;
@@ -177,7 +187,8 @@ static cloudep_outcome_t from_token(request_rec *r, cloudep_context_t *ctx, int 
     principal->tenant_id = access->tenant_id;
     principal->uid = access->uid;
     principal->session_id = access->session_id;
-    rv = with_member ? look_up(ctx, access, principal) : ask_whether_alive(ctx, key, access, principal);
+    rv = with_member ? look_up(ctx, access, principal)
+                     : ask_whether_alive(ctx, key, access, cloudep_place_of(r)->attributes, principal);
     if (rv == APR_NOTFOUND) {
         return invalid_token(r, "its session is over");
     }
@@ -206,9 +217,16 @@ static const char *why_over(const cloudep_context_t *ctx, const cloudep_session_
     return cookie->kind == CLOUDEP_COOKIE_GUARD || present || in_grace ? NULL : "it has a newer value";
 }
 
+static void name_session(cloudep_access_t *access, const cloudep_principal_t *principal)
+{
+    apr_cpystrn(access->tenant_id, principal->tenant_id, sizeof(access->tenant_id));
+    apr_cpystrn(access->session_id, principal->session_id, sizeof(access->session_id));
+    apr_cpystrn(access->uid, principal->uid, sizeof(access->uid));
+}
+
 /* Where a session of a cookie stands; the member is looked up where it is wanted. */
-static apr_status_t look_up_cookie(cloudep_context_t *ctx, int with_member, cloudep_principal_t *principal,
-                                   cloudep_turn_t *turn)
+static apr_status_t look_up_cookie(cloudep_context_t *ctx, int with_member, int attributes,
+                                   cloudep_principal_t *principal, cloudep_turn_t *turn)
 {
     cloudep_access_t access = {.checked = 0};
     cloudep_live_session_t live = {0};
@@ -218,16 +236,15 @@ static apr_status_t look_up_cookie(cloudep_context_t *ctx, int with_member, clou
     if (with_member) {
         rv = cloudep_session_principal(cloudep_database(ctx), ctx->p, &live, principal->tenant_id,
                                        principal->session_id, principal->uid);
-        principal->member = live.member;
+        set_member(principal, live.member);
         principal->amr = live.amr;
         principal->proofs = live.proofs;
         *turn = live.turn;
         return rv;
     }
-    apr_cpystrn(access.tenant_id, principal->tenant_id, sizeof(access.tenant_id));
-    apr_cpystrn(access.session_id, principal->session_id, sizeof(access.session_id));
-    apr_cpystrn(access.uid, principal->uid, sizeof(access.uid));
-    rv = cloudep_checker_ask(ctx->config->run->checker, ctx->p, &access, liveness);
+    name_session(&access, principal);
+    rv = cloudep_checker_ask(ctx->config->run->checker, ctx->p, &access, liveness,
+                             attributes ? &principal->attributes : NULL);
     if (rv == APR_SUCCESS) {
         principal->amr = liveness->amr;
         principal->proofs = liveness->proofs;
@@ -262,7 +279,7 @@ static cloudep_outcome_t from_cookie(request_rec *r, cloudep_context_t *ctx, int
     principal->session_id = cookie.session_id;
     principal->uid = cookie.uid;
     principal->cookie_seq = cookie.seq;
-    rv = look_up_cookie(ctx, with_member, principal, &turn);
+    rv = look_up_cookie(ctx, with_member, cloudep_place_of(r)->attributes, principal, &turn);
     if (rv == APR_NOTFOUND) {
         return invalid_cookie(r, "its session is over");
     }
@@ -312,4 +329,24 @@ cloudep_outcome_t cloudep_authenticate(request_rec *r, int with_member, const cl
     state->refused = cloudep_done();
     state->principal = *out = principal;
     return outcome;
+}
+
+cloudep_outcome_t cloudep_authenticate_attributes(request_rec *r, const cloudep_principal_t **principal)
+{
+    cloudep_context_t *ctx = cloudep_request_context(r);
+    cloudep_principal_t *more = apr_pmemdup(r->pool, *principal, sizeof(*more));
+    cloudep_access_t access = {.checked = 0};
+    cloudep_liveness_t *liveness = apr_palloc(r->pool, sizeof(*liveness));
+    apr_status_t rv;
+
+    name_session(&access, more);
+    rv = cloudep_checker_ask(ctx->config->run->checker, ctx->p, &access, liveness, &more->attributes);
+    if (rv == APR_NOTFOUND) {
+        return invalid_token(r, "its session is over");
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "looking up the attributes");
+    }
+    cloudep_request(r)->principal = *principal = more;
+    return cloudep_done();
 }

@@ -16,6 +16,12 @@
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_authenticate(request_rec *r, int with_member, const cloudep_principal_t **principal);
 
+/**
+ * The same principal with its attributes, for a place that names some where it was found for a place that does not.
+ * TOKEN_INVALID: the session is over meanwhile; DATABASE_FAILED, OVERLOADED, ...
+ */
+cloudep_outcome_t cloudep_authenticate_attributes(request_rec *r, const cloudep_principal_t **principal);
+
 /** The token that a request brings: bearer header, or the Location's cookie; NULL: none. */
 const char *cloudep_request_token(request_rec *r);
 

@@ -15,8 +15,11 @@ static const struct {
     const char *handler;
     const char *module;
 } apis[] = {
-    {"auth", "cloudep-auth", "mod_cloudep_auth.c"},  {"members", "cloudep-member", "mod_cloudep_member.c"},
-    {"jwks", "cloudep-jwks", "mod_cloudep_auth.c"},  {"health", "cloudep-health", "mod_cloudep.c"},
+    {"auth", "cloudep-auth", "mod_cloudep_auth.c"},
+    {"members", "cloudep-member", "mod_cloudep_member.c"},
+    {"account", CLOUDEP_ACCOUNT_HANDLER, "mod_cloudep_auth.c"},
+    {"jwks", "cloudep-jwks", "mod_cloudep_auth.c"},
+    {"health", "cloudep-health", "mod_cloudep.c"},
     {"metrics", "cloudep-metrics", "mod_cloudep.c"},
 };
 #define APIS (sizeof(apis) / sizeof(apis[0]))

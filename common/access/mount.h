@@ -9,12 +9,15 @@
 
 #include <httpd.h>
 #include <http_config.h>
+#include "base/export.h"
+
+#define CLOUDEP_ACCOUNT_HANDLER "cloudep-account"
 
 /** The path below which the API of a request is served, without a slash at the end; NULL: not by CloudEPServe. */
 const char *cloudep_mount_path(request_rec *r);
 
 /** The slug of CloudEPTenant for a request; NULL: it is not set. */
-const char *cloudep_mount_tenant(const request_rec *r);
+CLOUDEP_DECLARE(const char *) cloudep_mount_tenant(const request_rec *r);
 
 const char *cloudep_set_serve(cmd_parms *cmd, void *place, const char *name);
 const char *cloudep_set_tenant(cmd_parms *cmd, void *place, const char *slug);

@@ -6,6 +6,7 @@
 #include <http_core.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include "access/mount.h"
 #include "core/config.h"
 #include "core/module.h"
 
@@ -42,6 +43,8 @@ void *cloudep_place_merge(apr_pool_t *p, void *basev, void *addv)
     MERGE_FLAG(identity_headers);
     MERGE_FLAG(strip_token);
     MERGE_FLAG(preflight);
+    place->attributes = base->attributes || add->attributes;
+    MERGE_POINTER(attribute_headers);
     MERGE_POINTER(cookie);
     MERGE_POINTER(origins);
     MERGE_POINTER(delivery);
@@ -69,6 +72,67 @@ static int has_default_port(const char *origin)
 
     return (!strncmp(origin, "https:", 6) && !strcmp(end, ":443")) ||
            (!strncmp(origin, "http:", 5) && !strcmp(end, ":80"));
+}
+
+/* ---- attributes ---- */
+
+#define HEADERS_KEY "cloudep attribute headers"
+
+int cloudep_is_attribute_name(const char *name)
+{
+    const apr_size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+
+    return length && length <= 64 && !name[length];
+}
+
+/* A Location that has no other directive of ours has no configuration yet. */
+void cloudep_place_reads_attributes(cmd_parms *cmd)
+{
+    cloudep_place_t *place = ap_set_config_vectors(cmd->server, cmd->context, cmd->path, &cloudep_module, cmd->pool);
+
+    place->attributes = 1;
+}
+
+/* Kept with the configuration: what a client sends under such a name is removed wherever it goes (guard/identity.c). */
+const apr_array_header_t *cloudep_all_attribute_headers(const request_rec *r)
+{
+    void *headers = NULL;
+
+    (void)apr_pool_userdata_get(&headers, HEADERS_KEY, r->server->process->pconf);
+    return headers;
+}
+
+static void remember_header(apr_pool_t *pconf, const char *header)
+{
+    void *known = NULL;
+    apr_array_header_t *headers;
+
+    (void)apr_pool_userdata_get(&known, HEADERS_KEY, pconf);
+    headers = known ? known : apr_array_make(pconf, 2, sizeof(const char *));
+    APR_ARRAY_PUSH(headers, const char *) = header;
+    (void)apr_pool_userdata_setn(headers, HEADERS_KEY, NULL, pconf);
+}
+
+const char *cloudep_add_attribute(cmd_parms *cmd, void *placev, const char *name, const char *header)
+{
+    cloudep_place_t *place = placev;
+    const apr_size_t length = strspn(header, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
+
+    if (!cloudep_is_attribute_name(name)) {
+        return "CloudEPIdentityAttribute: the name of an attribute is 1 to 64 of letters, digits, _, . and -";
+    }
+    if (strncasecmp(header, "X-", 2) || !header[2] || header[length] || !strncasecmp(header, "X-CloudEP-", 10)) {
+        return "CloudEPIdentityAttribute: the header must begin with X-, be of letters, digits and -, and not be one of"
+               " X-CloudEP-...";
+    }
+    if (!place->attribute_headers) {
+        place->attribute_headers = apr_array_make(cmd->pool, 2, sizeof(cloudep_attribute_header_t));
+    }
+    APR_ARRAY_PUSH(place->attribute_headers, cloudep_attribute_header_t) =
+        (cloudep_attribute_header_t){.name = name, .header = header};
+    place->attributes = 1;
+    remember_header(cmd->server->process->pconf, header);
+    return NULL;
 }
 
 const char *cloudep_add_origin(cmd_parms *cmd, void *placev, const char *origin)
@@ -130,9 +194,12 @@ int cloudep_is_api(request_rec *r)
 
 int cloudep_uses_session_cookie(request_rec *r)
 {
-    const char *delivery = cloudep_place_of(r)->delivery;
+    const cloudep_place_t *place = cloudep_place_of(r);
 
-    return delivery && !strcmp(delivery, "cookie") && cloudep_is_api(r);
+    if (place->serve && !strcmp(place->serve, CLOUDEP_ACCOUNT_HANDLER)) {
+        return 0; /* it answers with tokens, wherever it is */
+    }
+    return place->delivery && !strcmp(place->delivery, "cookie") && cloudep_is_api(r);
 }
 
 const apr_array_header_t *cloudep_listed_origins(request_rec *r)

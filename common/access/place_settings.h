@@ -5,11 +5,12 @@
  * TEXT(member, directive, setter, help)  one word, which the setter checks; none unless set
  * LIST(member, directive, setter, help)  words, each of which the setter checks and adds; none unless set
  * WORD(member, directive, setter, help)  as TEXT, also for a whole server, and not in .htaccess
+ * PAIR(member, directive, setter, help)  two words, which the setter checks and adds; not in .htaccess
  */
 #ifndef CLOUDEP_PLACE_SETTINGS_H
 #define CLOUDEP_PLACE_SETTINGS_H
 
-#define CLOUDEP_PLACE_SETTINGS(FLAG, TEXT, LIST, WORD)                                                                 \
+#define CLOUDEP_PLACE_SETTINGS(FLAG, TEXT, LIST, WORD, PAIR)                                                           \
     FLAG(token_optional, "CloudEPTokenOptional",                                                                       \
          "On: a token is verified when there is one, anonymous requests pass (with Require all granted)")              \
     FLAG(identity_headers, "CloudEPIdentityHeaders", "On: tell the backend X-CloudEP-UID, -Tenant, -Session and -AMR") \
@@ -19,8 +20,10 @@
     TEXT(cookie, "CloudEPTokenCookie", cloudep_set_cookie, "Name of a cookie that may hold the access token")          \
     LIST(origins, "CloudEPTokenOrigin", cloudep_add_origin,                                                            \
          "Origin from which requests with that cookie may come; repeat for several")                                   \
+    PAIR(attribute_headers, "CloudEPIdentityAttribute", cloudep_add_attribute,                                         \
+         "Attribute, and the header (X-...) that tells it to the backend; repeat for several")                         \
     WORD(serve, "CloudEPServe", cloudep_set_serve,                                                                     \
-         "API that is served from this Location on: auth, members, jwks, health or metrics")                           \
+         "API that is served from this Location on: auth, members, account, jwks, health or metrics")                  \
     WORD(delivery, "CloudEPTokenDelivery", cloudep_set_delivery,                                                       \
          "cookie: logins answer with the session cookie, which says who asks, and not with tokens; body: they do not") \
     WORD(tenant, "CloudEPTenant", cloudep_set_tenant, "Slug of the tenant that requests are for which name none")

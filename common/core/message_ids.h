@@ -82,10 +82,18 @@
     MESSAGE(1304, "notice")                                                                                            \
     MESSAGE(1305, "crit")                                                                                              \
     MESSAGE(1306, "warning")                                                                                           \
+    MESSAGE(1360, "warning")                                                                                           \
+    MESSAGE(1361, "warning")                                                                                           \
     MESSAGE(1380, "info")                                                                                              \
     MESSAGE(1381, "info")                                                                                              \
     MESSAGE(1382, "err")                                                                                               \
+    MESSAGE(1410, "info")                                                                                              \
+    MESSAGE(1411, "info")                                                                                              \
+    MESSAGE(1412, "warning")                                                                                           \
     MESSAGE(1430, "warning")                                                                                           \
-    MESSAGE(1431, "err")
+    MESSAGE(1431, "err")                                                                                               \
+    MESSAGE(1460, "info, warning")                                                                                     \
+    MESSAGE(1461, "err")                                                                                               \
+    MESSAGE(1462, "warning")
 
 #endif

@@ -15,7 +15,9 @@ enum {
     CLOUDEP_NEEDS_SMS = 128,
     CLOUDEP_NEEDS_SOCIAL = 256,
     CLOUDEP_NEEDS_EXCHANGE = 512,
-    CLOUDEP_NEEDS_SESSION_KEYS = 1024 /* where the session cookie says who asks */
+    CLOUDEP_NEEDS_SESSION_KEYS = 1024, /* where the session cookie says who asks */
+    CLOUDEP_NEEDS_PASSKEYS = 2048,
+    CLOUDEP_NEEDS_TENANT = 4096 /* CloudEPTenant, as nothing in a request names the tenant */
 };
 
 #endif

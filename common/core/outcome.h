@@ -39,6 +39,7 @@
     REASON(REFRESH_TOKEN_INVALID, "refresh_token_invalid")                                                             \
     REASON(XSRF_REQUIRED, "xsrf_required")                                                                             \
     REASON(CROSS_SITE, "cross_site")                                                                                   \
+    REASON(TLS_REQUIRED, "tls_required")                                                                               \
     REASON(IDENTITY_HEADERS_INVALID, "identity_headers_invalid")                                                       \
     REASON(MEMBER_INACTIVE, "member_inactive")                                                                         \
     REASON(SUBJECT_GONE, "subject_gone")                                                                               \
@@ -96,6 +97,12 @@
     REASON(TOTP_NOT_ENROLLED, "totp_not_enrolled")                                                                     \
     REASON(ENROLMENT_UNKNOWN, "enrolment_unknown")                                                                     \
     REASON(SECOND_FACTOR_NEEDED, "second_factor_needed")                                                               \
+    /* passkeys */                                                                                                     \
+    REASON(PASSKEY_UNKNOWN, "passkey_unknown")                                                                         \
+    REASON(PASSKEY_REFUSED, "passkey_refused")                                                                         \
+    REASON(PASSKEY_COPIED, "passkey_copied")                                                                           \
+    REASON(PASSKEY_TAKEN, "passkey_taken")                                                                             \
+    REASON(TOO_MANY_PASSKEYS, "too_many_passkeys")                                                                     \
     /* one-time links */                                                                                               \
     REASON(LINK_GONE, "link_gone")                                                                                     \
     /* accounts */                                                                                                     \
@@ -103,6 +110,9 @@
     REASON(ACCOUNT_UNKNOWN, "account_unknown")                                                                         \
     REASON(PASSWORD_WRONG, "password_wrong")                                                                           \
     REASON(PASSWORD_ELSEWHERE, "password_elsewhere")                                                                   \
+    REASON(LAST_WAY_IN, "last_way_in")                                                                                 \
+    REASON(ACCOUNT_LINKED, "account_linked")                                                                           \
+    REASON(ACCOUNT_NOT_LINKED, "account_not_linked")                                                                   \
     REASON(SESSION_UNKNOWN, "session_unknown")
 
 #define CLOUDEP_REASON_NAME(name, word) CLOUDEP_##name,
@@ -152,6 +162,12 @@ static inline cloudep_outcome_t cloudep_missing(apr_size_t field, const char *wh
 static inline int cloudep_failed(cloudep_outcome_t outcome)
 {
     return outcome.reason != CLOUDEP_DONE;
+}
+
+/** Whether something of ours, or that we rely on, failed: not what was asked for. */
+static inline int cloudep_is_fault(cloudep_outcome_t outcome)
+{
+    return outcome.reason >= CLOUDEP_NOT_CONFIGURED && outcome.reason <= CLOUDEP_OVERLOADED;
 }
 
 /** The stable word of a reason, e.g. "email_taken". */

@@ -14,6 +14,7 @@ typedef struct cloudep_principal_t {
     const char *amr;                /* space separated, RFC 8176 */
     cloudep_proofs_t proofs;        /* nothing with development headers */
     int cookie_seq;                 /* of the session cookie that said so; 0: another way than a cookie of kind own */
+    const char *attributes;         /* a JSON object; NULL: it was not asked for */
     const cloudep_member_t *member; /* NULL: the member's row is gone, or was not asked for (guarded Locations) */
 } cloudep_principal_t;
 

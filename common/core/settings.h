@@ -30,6 +30,7 @@
            "Milliseconds to wait for a free connection before answering 503")                                          \
     NUMBER(statement_timeout, "CloudEPStatementTimeout", 5000, 100, 600000, "Milliseconds a statement may take")       \
     NUMBER(lock_timeout, "CloudEPLockTimeout", 2000, 10, 60000, "Milliseconds to wait for a row lock")                 \
+    LIST(tls_proxies, "CloudEPTLSProxy", "Proxies that end TLS, and whose X-Forwarded-Proto is believed")              \
     LIST(memcache_servers, "CloudEPMemcacheServer", "host:port of a memcached; repeat for several")                    \
     NUMBER(memcache_timeout, "CloudEPMemcacheTimeout", 1000, 10, 60000, "Milliseconds a memcached may take")           \
     FILENAME(signing_file, "CloudEPSigningKeys", "Key set that signs and verifies tokens (cloudepctl key)")            \
@@ -101,6 +102,8 @@
     NUMBER(password_queue, "CloudEPPasswordQueue", 0, 0, 10000,                                                        \
            "Requests that may wait for their turn to hash; those beyond get 503; 0: a quarter of a child's threads")   \
     NUMBER(password_wait, "CloudEPPasswordWait", 500, 1, 60000, "Milliseconds they wait at most")                      \
+    FILENAME(breached_passwords, "CloudEPBreachedPasswords",                                                           \
+             "File of passwords from data breaches, which nobody may choose (cloudepctl breached import)")             \
     TEXT(zitadel_url, "CloudEPZitadelURL", NULL, "ZITADEL's public https URL, which is its issuer")                    \
     FILENAME(zitadel_token_file, "CloudEPZitadelTokenFile",                                                            \
              "File with a personal access token of the service account")                                               \
@@ -148,8 +151,17 @@
     SECONDS(social_lifetime, "CloudEPSocialLifetime", 600, 10, 3600, "Time to log in at a social provider")            \
     NUMBER(social_starts_per_address, "CloudEPSocialStartsPerAddress", 1000, 0, 1000000,                               \
            "Social logins an hour that one client address may begin in a tenant; 0: no limit")                         \
+    NUMBER(passkey_starts_per_address, "CloudEPPasskeyStartsPerAddress", 1000, 0, 1000000,                             \
+           "Passkey logins and registrations an hour that one client address may begin in a tenant; 0: no limit")      \
     FLAG(social_binding, "CloudEPSocialBinding", 1,                                                                    \
          "Off: who comes back from a social provider need not be who went there; open to login CSRF")                  \
+    TEXT(                                                                                                              \
+        passkey_domain, "CloudEPPasskeyDomain", NULL,                                                                  \
+        "Domain that passkeys are for (RP ID), such as example.com: it can never be changed for those that are there") \
+    LIST(passkey_origins, "CloudEPPasskeyOrigin",                                                                      \
+         "Origins of that domain whose pages may use passkeys; default: https:// and the domain")                      \
+    LIST(passkey_related_origins, "CloudEPPasskeyRelatedOrigin",                                                       \
+         "Origins of other domains whose pages may use them; told at /.well-known/webauthn")                           \
     TEXT(exchange_issuer, "CloudEPExchangeIssuer", NULL, "Issuer of the id_tokens that token/exchange takes")          \
     TEXT(exchange_audience, "CloudEPExchangeAudience", NULL, "Client id that those id_tokens must be for")             \
     LIST(exchange_parties, "CloudEPExchangeAuthorizedParty",                                                           \
@@ -202,14 +214,19 @@ typedef struct cloudep_runtime_t {
     struct cloudep_oidc_t *oidc;                       /* OpenID providers; NULL: none is configured */
     struct cloudep_zitadel_t *zitadel;                 /* NULL: not configured; calls are made in the child */
     struct cloudep_hasher_t *hasher;                   /* made in the child */
+    const struct cloudep_breached_t *breached;         /* NULL: not configured */
     struct cloudep_token_cache_t *tokens;
     struct cloudep_activity_t *activity; /* sessions whose idle life goes on; NULL: no database; made in the child */
     struct cloudep_checker_t *checker;   /* whether sessions live, for guarded Locations */
     struct cloudep_slugs_t *slugs;
     int old_files; /* a file that is named here was not good at the restart: what it held before is in use */
-    struct cloudep_health_t *health; /* what was found out lately; made in the child */
-    int clock_compared;              /* with the database's, in this child */
-    const char *decoy;               /* hash of a password that nobody knows */
+    struct cloudep_health_t *health;                 /* what was found out lately; made in the child */
+    const struct cloudep_passkey_domain_t *passkeys; /* NULL: not configured */
+    int clock_compared;                              /* with the database's, in this child */
+    int schema_compared;                             /* with CLOUDEP_SCHEMA_VERSION, in this child */
+    const struct apr_array_header_t *tls_proxies;    /* of apr_ipsubnet_t *, see access/tls.h */
+    volatile apr_uint32_t told_in_the_clear;         /* in this child */
+    const char *decoy;                               /* hash of a password that nobody knows */
 } cloudep_runtime_t;
 
 #define CLOUDEP_MEMBER_INT(member, ...) int member;

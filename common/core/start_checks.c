@@ -60,10 +60,55 @@ static void check_handler(const ap_directive_t *node, apr_pool_t *p, void *error
                      name, node->filename, node->line_num, known_handlers(p));
 }
 
-apr_status_t cloudep_check_handlers(apr_pool_t *p, const char **error)
+/* ---- Locations without a tenant ------------------------------------------------------------------------- */
+
+static const char *child_word(const ap_directive_t *node, const char *name, apr_pool_t *p)
+{
+    for (const ap_directive_t *child = node->first_child; child; child = child->next) {
+        if (!strcasecmp(child->directive, name)) {
+            return cloudep_tree_word(child, p);
+        }
+    }
+    return "";
+}
+
+/* Whether the directive stands beside the node, or beside a section around it. */
+static int is_around(const ap_directive_t *node, const char *name)
+{
+    for (; node; node = node->parent) {
+        const ap_directive_t *first = node->parent ? node->parent->first_child : ap_conftree;
+
+        for (const ap_directive_t *beside = first; beside; beside = beside->next) {
+            if (!strcasecmp(beside->directive, name)) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* A cloudep_tree_fn: keeps the first complaint. */
+static void check_tenant(const ap_directive_t *node, apr_pool_t *p, void *errorv)
+{
+    const char **error = errorv;
+    const char *name = child_word(node, "CloudEPServe", p);
+
+    if (*error || strcasecmp(name, "account") || *child_word(node, "CloudEPTenant", p) ||
+        is_around(node, "CloudEPTenant")) {
+        return;
+    }
+    *error =
+        apr_psprintf(p,
+                     "CloudEPServe %s (%s, line %d): nothing in its requests names a tenant; put CloudEPTenant SLUG "
+                     "beside it, or in its server or virtual host",
+                     name, node->filename, node->line_num);
+}
+
+apr_status_t cloudep_check_locations(apr_pool_t *p, const char **error)
 {
     *error = NULL;
     cloudep_tree_each(ap_conftree, "SetHandler", p, check_handler, error);
+    cloudep_tree_each(ap_conftree, "<Location", p, check_tenant, error);
     return *error ? CLOUDEP_EMALFORMED : APR_SUCCESS;
 }
 
@@ -140,16 +185,6 @@ typedef struct walk_t {
     const ap_directive_t *api_node;
     server_rec *s;
 } walk_t;
-
-static const char *child_word(const ap_directive_t *node, const char *name, apr_pool_t *p)
-{
-    for (const ap_directive_t *child = node->first_child; child; child = child->next) {
-        if (!strcasecmp(child->directive, name)) {
-            return cloudep_tree_word(child, p);
-        }
-    }
-    return "";
-}
 
 /* Whether a Location at that path holds for the other path too. */
 static int covers(const char *path, const char *other)

@@ -12,7 +12,7 @@
 CLOUDEP_DECLARE(void) cloudep_handler_register(apr_pool_t *p, const char *name);
 
 /** SetHandler cloudep-... that no module serves. *error: a sentence with file and line. */
-apr_status_t cloudep_check_handlers(apr_pool_t *p, const char **error);
+apr_status_t cloudep_check_locations(apr_pool_t *p, const char **error);
 
 /** Warns of what works, but hardly as it was meant, in all servers; after they were prepared. */
 void cloudep_tell_doubts(server_rec *main_server, apr_pool_t *p);

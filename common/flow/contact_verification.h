@@ -8,25 +8,16 @@
 #include "base/store/contact_store.h"
 #include "core/context.h"
 #include "core/principal.h"
+#include "service/contact_code.h"
 
 typedef struct cloudep_contact_start_t {
     const char *target; /* email address or E.164 number */
 } cloudep_contact_start_t;
 
-typedef struct cloudep_contact_challenge_t {
-    const char *challenge_id;
-    apr_int64_t expires_in; /* seconds */
-} cloudep_contact_challenge_t;
-
 /** Sends a code to the address. SUBJECT_GONE, CODE_COOLDOWN, TOO_MANY_CODES, DAILY_CODES_USED_UP, CODES_USED_UP. */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_start_contact(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_contact_e contact,
                       const cloudep_contact_start_t *in, cloudep_contact_challenge_t *out);
-
-typedef struct cloudep_contact_confirm_t {
-    const char *challenge_id;
-    const char *code;
-} cloudep_contact_confirm_t;
 
 /**
  * Writes the address of the challenge. MEMBER_UNKNOWN, CHALLENGE_GONE, CHALLENGE_MISMATCH, CHALLENGE_LOCKED,

@@ -17,15 +17,13 @@ static cloudep_outcome_t verify_password(cloudep_context_t *ctx, const cloudep_l
 {
     const int somebody =
         member && member->status != CLOUDEP_MEMBER_RESERVED && member->status != CLOUDEP_MEMBER_DELETING;
-    const cloudep_idp_user_t user = {
-        .tenant = tenant, .uid = somebody ? member->uid : NULL, .email = in->email, .member = somebody ? member : NULL};
     /* Else the password given at a registration would tell whether the email was free. */
     const int concealed = somebody && member->status == CLOUDEP_MEMBER_PENDING && cloudep_conceals(ctx);
 
-    return cloudep_compare_password(ctx, &user, in->password, !concealed);
+    return cloudep_compare_password(ctx, tenant, somebody ? member : NULL, in->email, in->password, !concealed);
 }
 
-static cloudep_outcome_t check_state(const cloudep_tenant_t *tenant, const cloudep_member_t *member)
+cloudep_outcome_t cloudep_check_login(const cloudep_tenant_t *tenant, const cloudep_member_t *member)
 {
     if (!tenant->login) {
         return cloudep_refuse(CLOUDEP_TENANT_CLOSED);
@@ -65,7 +63,7 @@ cloudep_outcome_t cloudep_complete_login(cloudep_context_t *ctx, const cloudep_t
                                          cloudep_login_result_t *out)
 {
     cloudep_session_t *session;
-    cloudep_outcome_t outcome = check_state(tenant, member);
+    cloudep_outcome_t outcome = cloudep_check_login(tenant, member);
     apr_status_t rv;
 
     if (cloudep_failed(outcome)) {

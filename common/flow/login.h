@@ -6,6 +6,7 @@
 
 #include "base/store/session_store.h"
 #include "core/context.h"
+#include "service/passkey.h"
 
 typedef struct cloudep_login_t {
     const char *tenant_slug;
@@ -15,9 +16,10 @@ typedef struct cloudep_login_t {
 
 /* A login that is complete, or one that lacks the second factor. */
 typedef struct cloudep_login_result_t {
-    const cloudep_session_t *session; /* NULL: the second factor is missing */
-    const char *mfa_challenge_id;     /* for cloudep_login_second_factor() */
-    apr_int64_t mfa_expires_in;       /* seconds */
+    const cloudep_session_t *session;         /* NULL: the second factor is missing */
+    const char *mfa_challenge_id;             /* for cloudep_login_second_factor() */
+    apr_int64_t mfa_expires_in;               /* seconds */
+    const cloudep_passkey_options_t *passkey; /* that a passkey is asked for with; NULL: the member has none */
 } cloudep_login_result_t;
 
 /**
@@ -27,6 +29,12 @@ typedef struct cloudep_login_result_t {
  */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_login(cloudep_context_t *ctx, const cloudep_login_t *in, cloudep_login_result_t *out);
+
+/**
+ * Whether a member who has proved who they are may log in: tenant and status. TENANT_CLOSED, EMAIL_UNCONFIRMED,
+ * SUSPENDED, LOGIN_REFUSED.
+ */
+cloudep_outcome_t cloudep_check_login(const cloudep_tenant_t *tenant, const cloudep_member_t *member);
 
 /* The first factor of a login, which was right. */
 typedef struct cloudep_first_factor_t {

@@ -1,5 +1,5 @@
 /*
- * login_second_factor.h - the second half of a login: a code of the authenticator, or a backup code.
+ * login_second_factor.h - the second half of a login: a code of the authenticator, a backup code or a passkey.
  */
 #ifndef CLOUDEP_LOGIN_SECOND_FACTOR_H
 #define CLOUDEP_LOGIN_SECOND_FACTOR_H
@@ -14,15 +14,17 @@ cloudep_outcome_t cloudep_ask_second_factor(cloudep_context_t *ctx, const cloude
 typedef struct cloudep_login_factor_t {
     const char *tenant_slug;
     const char *challenge_id;
-    const char *code; /* 6 digits: TOTP; 8: a backup code */
-    int any_tenant;   /* the challenge tells the tenant: tenant_slug may be NULL, and one that differs is TENANT_UNKNOWN
-                       */
+    const char *code; /* 6 digits: TOTP; 8: a backup code; NULL: a passkey */
+    cloudep_passkey_assertion_t credential;
+    int any_tenant; /* the challenge tells the tenant: tenant_slug may be NULL, and one that differs is TENANT_UNKNOWN
+                     */
 } cloudep_login_factor_t;
 
 /**
  * Completes the login that the challenge was given for.
  * TENANT_UNKNOWN, CHALLENGE_GONE, CHALLENGE_MISMATCH, TOTP_WRONG, BACKUP_CODE_WRONG, TOO_MANY_FACTORS, LOGIN_REFUSED,
- * FIELD_INVALID (code).
+ * FIELD_MISSING, FIELD_INVALID: neither or both of code and credential, or not of their form. With a passkey
+ * PASSKEY_UNKNOWN, PASSKEY_REFUSED, PASSKEY_COPIED, NOT_CONFIGURED.
  */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_login_second_factor(cloudep_context_t *ctx, const cloudep_login_factor_t *in,

@@ -29,14 +29,13 @@ static cloudep_outcome_t load(cloudep_context_t *ctx, const cloudep_principal_t 
 static cloudep_outcome_t compare_current(cloudep_context_t *ctx, const cloudep_password_state_t *state,
                                          const cloudep_own_password_t *in)
 {
-    const cloudep_idp_user_t user = {
-        .tenant = state->tenant, .uid = state->member->uid, .email = state->member->email, .member = state->member};
     cloudep_outcome_t outcome;
 
     if (!in->current_password) {
         return cloudep_missing(offsetof(cloudep_own_password_t, current_password), "is required");
     }
-    outcome = cloudep_compare_password(ctx, &user, in->current_password, 1);
+    outcome =
+        cloudep_compare_password(ctx, state->tenant, state->member, state->member->email, in->current_password, 1);
     return outcome.reason == CLOUDEP_CREDENTIALS_WRONG ? cloudep_refuse(CLOUDEP_PASSWORD_WRONG) : outcome;
 }
 

@@ -9,10 +9,13 @@
 #include <stddef.h>
 #include <string.h>
 #include "base/status.h"
+#include "core/settings.h"
 #include "flow/purpose.h"
+#include "outbox/message.h"
 #include "service/account.h"
 #include "service/code.h"
 #include "service/decoy.h"
+#include "service/network.h"
 #include "service/one_time_link.h"
 #include "service/password.h"
 
@@ -149,6 +152,75 @@ cloudep_outcome_t cloudep_reset_password(cloudep_context_t *ctx, const cloudep_r
 
 /* ---- by a link ---- */
 
+#define LINK_REQUEST_LIFETIME 3600 /* seconds after which a link that was asked for is not mailed any more */
+
+/* The message gets its link when it is sent, so that asking is the same work for anybody. */
+static cloudep_outcome_t ask_for_link(cloudep_context_t *ctx, const cloudep_code_receiver_t *receiver)
+{
+    const cloudep_draft_t draft = {.tenant_id = receiver->tenant->id,
+                                   .uid = receiver->uid,
+                                   .channel = CLOUDEP_CHANNEL_MAIL,
+                                   .target = receiver->decoy ? CLOUDEP_DECOY_TARGET : receiver->target,
+                                   .language = receiver->language,
+                                   .template = CLOUDEP_TEMPLATE_FORGOT_LINK,
+                                   .lifetime = receiver->decoy ? 0 : LINK_REQUEST_LIFETIME};
+    const cloudep_message_t *message = NULL;
+    cloudep_outcome_t outcome = cloudep_claim_cooldown(ctx, receiver, CLOUDEP_TEMPLATE_FORGOT_LINK);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = cloudep_message_new(ctx, &message, &draft);
+    if (!cloudep_failed(outcome)) {
+        outcome = cloudep_store_code(ctx, message);
+    }
+    if (cloudep_failed(outcome)) {
+        cloudep_release_cooldown(ctx, receiver, CLOUDEP_TEMPLATE_FORGOT_LINK);
+    }
+    return outcome;
+}
+
+cloudep_outcome_t cloudep_forgot_by_link(cloudep_context_t *ctx, const cloudep_forgot_t *in)
+{
+    const cloudep_member_t *member;
+    cloudep_code_receiver_t receiver = {.channel = CLOUDEP_CHANNEL_MAIL, .target = in->email};
+    cloudep_outcome_t outcome;
+
+    if (!ctx->config->account_url) {
+        return cloudep_refuse(CLOUDEP_NOT_CONFIGURED);
+    }
+    outcome = cloudep_find_account(ctx, in->tenant_slug, in->email, &receiver.tenant, &member);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = cloudep_member_or_always_decoy(ctx, check_member(member), member, &receiver);
+    return cloudep_failed(outcome) ? outcome : ask_for_link(ctx, &receiver);
+}
+
+/* A link that there is not, in a known tenant: whoever tries many has to wait. */
+static cloudep_outcome_t link_gone(cloudep_context_t *ctx)
+{
+    const cloudep_outcome_t counted = cloudep_count_network_failure(ctx, CLOUDEP_FAILED_CHALLENGE);
+
+    return cloudep_failed(counted) ? counted : cloudep_refuse(CLOUDEP_LINK_GONE);
+}
+
+/* The link, where it may be of one tenant only. */
+static cloudep_outcome_t find_link(cloudep_context_t *ctx, const cloudep_link_reset_t *in, cloudep_link_t *link)
+{
+    const cloudep_tenant_t *tenant = NULL;
+    cloudep_outcome_t outcome = in->tenant_slug ? cloudep_find_tenant(ctx, in->tenant_slug, &tenant) : cloudep_done();
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    outcome = cloudep_find_link(ctx, in->token, link);
+    if (!tenant || (cloudep_failed(outcome) && outcome.reason != CLOUDEP_LINK_GONE)) {
+        return outcome;
+    }
+    return cloudep_failed(outcome) || strcmp(link->tenant_id, tenant->id) ? link_gone(ctx) : outcome;
+}
+
 /* The member of a link and their tenant. A first password is for whoever has none; a reset, for whom it may be. */
 static cloudep_outcome_t find_by_link(cloudep_context_t *ctx, const cloudep_link_t *link,
                                       const cloudep_tenant_t **tenant, const cloudep_member_t **member)
@@ -194,7 +266,7 @@ cloudep_outcome_t cloudep_reset_by_link(cloudep_context_t *ctx, const cloudep_li
     cloudep_link_t link;
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
-    cloudep_outcome_t outcome = cloudep_find_link(ctx, in->token, &link);
+    cloudep_outcome_t outcome = find_link(ctx, in, &link);
 
     if (cloudep_failed(outcome) || cloudep_failed(outcome = find_by_link(ctx, &link, &tenant, &member))) {
         return outcome;

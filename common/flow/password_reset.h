@@ -37,14 +37,21 @@ typedef struct cloudep_reset_t {
  */
 CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_reset_password(cloudep_context_t *ctx, const cloudep_reset_t *in);
 
+/**
+ * Mails a one-time link in place of a code. The answer is the same for anybody, whatever CloudEPConcealAccounts says.
+ * TENANT_UNKNOWN, CODE_COOLDOWN, TOO_MANY_CODES; NOT_CONFIGURED: CloudEPAccountURL is not set.
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_forgot_by_link(cloudep_context_t *ctx, const cloudep_forgot_t *in);
+
 typedef struct cloudep_link_reset_t {
+    const char *tenant_slug; /* only links of that tenant; NULL: any */
     const char *token;
     const char *new_password;
 } cloudep_link_reset_t;
 
 /**
- * The same by a one-time link, a first password too. LINK_GONE, FIELD_INVALID (new_password), SUSPENDED,
- * ACCOUNT_UNKNOWN, PASSWORD_ELSEWHERE. What fails leaves the link good.
+ * The same by a one-time link, a first password too. LINK_GONE; with a tenant TOO_MANY_GUESSES, TENANT_UNKNOWN;
+ * FIELD_INVALID (new_password), SUSPENDED, ACCOUNT_UNKNOWN, PASSWORD_ELSEWHERE. What fails leaves the link good.
  */
 CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_reset_by_link(cloudep_context_t *ctx, const cloudep_link_reset_t *in);
 

@@ -11,7 +11,13 @@
 #define CLOUDEP_PURPOSE_REAUTHENTICATION "reauthentication"
 #define CLOUDEP_PURPOSE_SOCIAL_REGISTER "social_register"
 #define CLOUDEP_PURPOSE_SOCIAL_LOGIN "social_login"
+#define CLOUDEP_PURPOSE_SOCIAL_LINK "social_link"
+#define CLOUDEP_PURPOSE_EMAIL_CHANGE "email_change"
+#define CLOUDEP_PURPOSE_LOGIN_PHONE "login_phone"
 #define CLOUDEP_PURPOSE_BUSINESS_EMAIL "business_email"
 #define CLOUDEP_PURPOSE_BUSINESS_PHONE "business_phone"
+#define CLOUDEP_PURPOSE_PASSKEY_REGISTER "passkey_register"
+#define CLOUDEP_PURPOSE_PASSKEY_LOGIN "passkey_login"
+#define CLOUDEP_PURPOSE_PASSKEY_REAUTHENTICATION "passkey_reauthentication"
 
 #endif

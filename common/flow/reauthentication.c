@@ -12,6 +12,7 @@
 #include "core/settings.h"
 #include "flow/purpose.h"
 #include "flow/totp_enrolment.h"
+#include "outbox/message.h"
 #include "service/account.h"
 #include "service/code.h"
 #include "service/network.h"
@@ -35,22 +36,32 @@ static cloudep_outcome_t check_session(const cloudep_principal_t *who)
 }
 
 /* Whether the member has something better than the mailbox. */
-static cloudep_outcome_t check_mailed_code(const cloudep_principal_t *who)
+static cloudep_outcome_t check_mailed_code(cloudep_context_t *ctx, const cloudep_principal_t *who)
 {
-    return who->member->has_password || who->member->totp_enrolled ? cloudep_refuse(CLOUDEP_MAILED_CODE_REFUSED)
-                                                                   : cloudep_done();
+    int passkeys = 0;
+    apr_status_t rv;
+
+    if (who->member->has_password || who->member->totp_enrolled) {
+        return cloudep_refuse(CLOUDEP_MAILED_CODE_REFUSED);
+    }
+    if (ctx->config->off & CLOUDEP_NEEDS_PASSKEYS) {
+        return cloudep_done(); /* whoever has one cannot use it here */
+    }
+    rv = cloudep_passkey_any(cloudep_database(ctx), ctx->p, &passkeys, who->tenant_id, who->uid);
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "looking for passkeys");
+    }
+    return passkeys ? cloudep_refuse(CLOUDEP_MAILED_CODE_REFUSED) : cloudep_done();
 }
 
-cloudep_outcome_t cloudep_start_reauthentication(cloudep_context_t *ctx, const cloudep_principal_t *who,
-                                                 const cloudep_reauthentication_start_t *in,
-                                                 cloudep_reauthentication_challenge_t *out)
+static cloudep_outcome_t send_code(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                   cloudep_reauthentication_challenge_t *out)
 {
     cloudep_code_receiver_t receiver = {.channel = CLOUDEP_CHANNEL_MAIL, .uid = who->uid};
     cloudep_challenge_t *challenge;
-    cloudep_outcome_t outcome = check_session(who);
+    cloudep_outcome_t outcome = check_parts(ctx, CLOUDEP_NEEDS_MAIL);
 
-    (void)in; /* there is one method */
-    if (cloudep_failed(outcome) || cloudep_failed(outcome = check_mailed_code(who))) {
+    if (cloudep_failed(outcome) || cloudep_failed(outcome = check_mailed_code(ctx, who))) {
         return outcome;
     }
     receiver.target = who->member->email;
@@ -69,6 +80,48 @@ cloudep_outcome_t cloudep_start_reauthentication(cloudep_context_t *ctx, const c
     return cloudep_done();
 }
 
+static cloudep_outcome_t ask_for_passkey(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                         cloudep_reauthentication_challenge_t *out)
+{
+    const cloudep_challenge_spec_t spec = {.tenant_id = who->tenant_id,
+                                           .purpose = CLOUDEP_PURPOSE_PASSKEY_REAUTHENTICATION,
+                                           .uid = who->uid,
+                                           .extra = who->session_id,
+                                           .generation = who->member->generation};
+    cloudep_passkey_options_t *options = apr_pcalloc(ctx->p, sizeof(*options));
+    apr_array_header_t *passkeys;
+    cloudep_outcome_t outcome = check_parts(ctx, CLOUDEP_NEEDS_PASSKEYS);
+
+    if (cloudep_failed(outcome) ||
+        cloudep_failed(outcome = cloudep_passkeys_here(ctx, who->tenant_id, who->uid, &passkeys))) {
+        return outcome;
+    }
+    if (!passkeys->nelts) {
+        return cloudep_refuse(CLOUDEP_PASSKEY_UNKNOWN);
+    }
+    if (cloudep_failed(outcome = cloudep_passkey_begin(ctx, &spec, options))) {
+        return outcome;
+    }
+    options->passkeys = passkeys;
+    out->challenge_id = options->challenge_id;
+    out->expires_in = options->expires_in;
+    out->passkey = options;
+    return outcome;
+}
+
+cloudep_outcome_t cloudep_start_reauthentication(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                                 const cloudep_reauthentication_start_t *in,
+                                                 cloudep_reauthentication_challenge_t *out)
+{
+    cloudep_outcome_t outcome = check_session(who);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    return strcmp(in->method, CLOUDEP_REAUTHENTICATE_BY_PASSKEY) ? send_code(ctx, who, out)
+                                                                 : ask_for_passkey(ctx, who, out);
+}
+
 /* ---- the proofs ---- */
 
 static cloudep_outcome_t mark_session(cloudep_context_t *ctx, const cloudep_principal_t *who)
@@ -84,7 +137,7 @@ static cloudep_outcome_t mark_session(cloudep_context_t *ctx, const cloudep_prin
 
 static cloudep_outcome_t by_password(cloudep_context_t *ctx, const cloudep_principal_t *who, const char *password)
 {
-    cloudep_idp_user_t user = {.uid = who->uid, .email = who->member->email, .member = who->member};
+    const cloudep_tenant_t *tenant;
     cloudep_outcome_t outcome = check_parts(ctx, CLOUDEP_NEEDS_PROVIDER);
 
     if (cloudep_failed(outcome)) {
@@ -93,11 +146,11 @@ static cloudep_outcome_t by_password(cloudep_context_t *ctx, const cloudep_princ
     if (who->member->totp_enrolled) {
         return cloudep_refuse(CLOUDEP_FRESH_PROOF_NEEDED);
     }
-    outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &user.tenant);
+    outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &tenant);
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    outcome = cloudep_compare_password(ctx, &user, password, 1);
+    outcome = cloudep_compare_password(ctx, tenant, who->member, who->member->email, password, 1);
     if (outcome.reason == CLOUDEP_CREDENTIALS_WRONG) {
         return cloudep_refuse(CLOUDEP_PASSWORD_WRONG);
     }
@@ -118,7 +171,7 @@ static cloudep_outcome_t by_mailed_code(cloudep_context_t *ctx, const cloudep_pr
     cloudep_challenge_t *challenge;
     cloudep_outcome_t outcome = check_parts(ctx, CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING);
 
-    if (cloudep_failed(outcome) || cloudep_failed(outcome = check_mailed_code(who))) {
+    if (cloudep_failed(outcome) || cloudep_failed(outcome = check_mailed_code(ctx, who))) {
         return outcome;
     }
     outcome =
@@ -140,23 +193,79 @@ static cloudep_outcome_t by_mailed_code(cloudep_context_t *ctx, const cloudep_pr
     return outcome;
 }
 
+/* How the statement that notes a passkey's use has ended. */
+static cloudep_outcome_t judge_step_up(cloudep_context_t *ctx, apr_status_t rv)
+{
+    switch (rv) {
+    case APR_SUCCESS:
+        cloudep_outbox_wake(ctx);
+        return cloudep_done();
+    case CLOUDEP_EREFUSED:
+    case APR_NOTFOUND:
+        return cloudep_refuse(CLOUDEP_TOKEN_INVALID);
+    case CLOUDEP_ECHANGED:
+        return cloudep_refuse(CLOUDEP_CREDENTIALS_CHANGED);
+    default:
+        return cloudep_failure(ctx, rv, "marking the session");
+    }
+}
+
+/* As above; it proves the session that asked for it, and no other of the member's. */
+static cloudep_outcome_t by_passkey(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                    const cloudep_reauthentication_t *in)
+{
+    cloudep_challenge_t *challenge;
+    cloudep_passkey_proof_t proof;
+    cloudep_outcome_t outcome;
+
+    if (cloudep_failed(outcome = check_parts(ctx, CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_PASSKEYS)) ||
+        cloudep_failed(outcome = cloudep_find_challenge(ctx, who->tenant_id, CLOUDEP_PURPOSE_PASSKEY_REAUTHENTICATION,
+                                                        in->challenge_id, &challenge))) {
+        return outcome;
+    }
+    if (strcmp(challenge->spec.uid, who->uid) || strcmp(challenge->spec.extra, who->session_id)) {
+        return cloudep_refuse(CLOUDEP_CHALLENGE_MISMATCH);
+    }
+    if (cloudep_failed(outcome = cloudep_consume_challenge(ctx, challenge))) {
+        return outcome;
+    }
+    outcome = cloudep_passkey_verify(ctx, challenge, &in->credential, FIELD(credential), who->uid, &proof);
+    if (!cloudep_failed(outcome)) {
+        outcome = judge_step_up(ctx, cloudep_passkey_step_up(cloudep_database(ctx), ctx->p, &proof.use,
+                                                             proof.owner.member, who->session_id, proof.notice));
+    }
+    if (cloudep_is_fault(outcome)) {
+        cloudep_restore_challenge(ctx, challenge);
+    }
+    return outcome;
+}
+
+/* What belongs to a challenge, and the challenge to it. */
+static cloudep_outcome_t check_challenge(const cloudep_reauthentication_t *in, int passkey)
+{
+    if (in->challenge_id && !in->mailed_code && !passkey) {
+        return cloudep_missing(FIELD(mailed_code), "is required with challenge_id, or credential");
+    }
+    if (!in->challenge_id && (in->mailed_code || passkey)) {
+        return cloudep_missing(FIELD(challenge_id), "is required with mailed_code and credential");
+    }
+    return passkey ? cloudep_passkey_check_parts(&in->credential, FIELD(credential)) : cloudep_done();
+}
+
 /* Exactly one proof: with two it would be unclear which of them failed. */
 static cloudep_outcome_t check_input(const cloudep_reauthentication_t *in)
 {
-    const int proofs = !!in->password + !!in->code + (in->challenge_id || in->mailed_code);
+    const int passkey = cloudep_passkey_is_given(&in->credential);
+    const int proofs = !!in->password + !!in->code + (in->challenge_id || in->mailed_code || passkey);
 
     if (!proofs) {
-        return cloudep_missing(FIELD(password), "is required, or code, or challenge_id and mailed_code");
+        return cloudep_missing(FIELD(password), "is required, or code, or challenge_id with mailed_code or credential");
     }
-    if (proofs > 1) {
+    if (proofs > 1 || (in->mailed_code && passkey)) {
         return cloudep_invalid(in->code ? FIELD(code) : FIELD(challenge_id), CLOUDEP_RULE_NOT_ALLOWED,
                                "is one proof too many");
     }
-    if (in->challenge_id && !in->mailed_code) {
-        return cloudep_missing(FIELD(mailed_code), "is required with challenge_id");
-    }
-    return in->mailed_code && !in->challenge_id ? cloudep_missing(FIELD(challenge_id), "is required with mailed_code")
-                                                : cloudep_done();
+    return check_challenge(in, passkey);
 }
 
 cloudep_outcome_t cloudep_reauthenticate(cloudep_context_t *ctx, const cloudep_principal_t *who,
@@ -170,5 +279,8 @@ cloudep_outcome_t cloudep_reauthenticate(cloudep_context_t *ctx, const cloudep_p
     if (in->password) {
         return by_password(ctx, who, in->password);
     }
-    return in->code ? by_factor(ctx, who, in->code) : by_mailed_code(ctx, who, in);
+    if (in->code) {
+        return by_factor(ctx, who, in->code);
+    }
+    return in->mailed_code ? by_mailed_code(ctx, who, in) : by_passkey(ctx, who, in);
 }

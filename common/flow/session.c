@@ -68,6 +68,20 @@ cloudep_outcome_t cloudep_refresh(cloudep_context_t *ctx, const char *refresh_to
     return cloudep_done();
 }
 
+cloudep_outcome_t cloudep_refresh_in_tenant(cloudep_context_t *ctx, const char *tenant_slug, const char *refresh_token,
+                                            const cloudep_session_t **out)
+{
+    const cloudep_tenant_t *tenant;
+    const cloudep_claims_t *claims;
+    cloudep_outcome_t outcome = cloudep_find_tenant(ctx, tenant_slug, &tenant);
+
+    if (cloudep_failed(outcome) || cloudep_failed(outcome = cloudep_read_refresh_token(ctx, refresh_token, &claims))) {
+        return outcome;
+    }
+    return strcmp(claims->tid, tenant->id) ? cloudep_refuse(CLOUDEP_REFRESH_TOKEN_INVALID)
+                                           : cloudep_refresh(ctx, refresh_token, out);
+}
+
 cloudep_outcome_t cloudep_renew_session(cloudep_context_t *ctx, const cloudep_principal_t *who,
                                         const cloudep_session_t **out)
 {

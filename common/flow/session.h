@@ -15,6 +15,11 @@
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_refresh(cloudep_context_t *ctx, const char *refresh_token, const cloudep_session_t **session);
 
+/** The same, where only the sessions of one tenant are served. TENANT_UNKNOWN. */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_refresh_in_tenant(cloudep_context_t *ctx, const char *tenant_slug, const char *refresh_token,
+                          const cloudep_session_t **session);
+
 /**
  * A new value for the session cookie of a principal who has one; within the grace the same again. An old one ends
  * nothing. REFRESH_TOKEN_INVALID, TENANT_CLOSED.

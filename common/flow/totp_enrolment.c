@@ -40,10 +40,11 @@ cloudep_outcome_t cloudep_get_totp(cloudep_context_t *ctx, const cloudep_princip
 
 /* ---- enrolling ---- */
 
-/* A new pending secret, sealed. */
-static cloudep_outcome_t begin(cloudep_context_t *ctx, const cloudep_principal_t *who, const char *sealed)
+/* A new pending secret, sealed, and what is kept of the backup codes that are shown with it. */
+static cloudep_outcome_t begin(cloudep_context_t *ctx, const cloudep_principal_t *who, const char *sealed,
+                               const char *kept)
 {
-    apr_status_t rv = cloudep_totp_begin(cloudep_database(ctx), ctx->p, who->tenant_id, who->uid, sealed);
+    apr_status_t rv = cloudep_totp_begin(cloudep_database(ctx), ctx->p, who->tenant_id, who->uid, sealed, kept);
 
     if (rv == CLOUDEP_ECONFLICT) {
         return cloudep_refuse(CLOUDEP_TOTP_ENROLLED);
@@ -53,8 +54,15 @@ static cloudep_outcome_t begin(cloudep_context_t *ctx, const cloudep_principal_t
 
 cloudep_outcome_t cloudep_start_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_totp_start_t *out)
 {
+    return cloudep_start_totp_with_codes(ctx, who, out, NULL);
+}
+
+cloudep_outcome_t cloudep_start_totp_with_codes(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                                cloudep_totp_start_t *out, apr_array_header_t **codes)
+{
     const cloudep_totp_t *totp;
     const char *sealed;
+    const char *kept = NULL;
     cloudep_outcome_t outcome = cloudep_find_totp(ctx, who, CLOUDEP_SUBJECT_GONE, &totp);
 
     if (cloudep_failed(outcome)) {
@@ -75,10 +83,13 @@ cloudep_outcome_t cloudep_start_totp(cloudep_context_t *ctx, const cloudep_princ
     if (cloudep_failed(outcome = cloudep_totp_text_of(ctx, totp, sealed, &out->secret))) {
         return outcome;
     }
+    if (codes && cloudep_failed(outcome = cloudep_new_backup_codes(ctx, totp, codes, &kept))) {
+        return outcome;
+    }
     out->issuer = cloudep_totp_issuer(totp);
     out->account = totp->member->email;
     out->expires_in = CLOUDEP_TOTP_PENDING_LIFETIME;
-    return begin(ctx, who, sealed);
+    return begin(ctx, who, sealed, kept);
 }
 
 cloudep_outcome_t cloudep_pending_totp_url(cloudep_context_t *ctx, const cloudep_principal_t *who, const char **url)
@@ -127,14 +138,15 @@ static cloudep_outcome_t tell_of_enrolment(cloudep_context_t *ctx, const cloudep
                      : cloudep_notice_new(ctx, notice, totp->tenant, totp->member, "totp_enabled", 0);
 }
 
-/* Makes the pending secret the one that counts, by the step of its code, and stores the first backup codes. */
+/* Makes the pending secret the one that counts, by the step of its code, and stores the first backup codes: those of
+ * kept, or where it is NULL new ones, *codes. */
 static cloudep_outcome_t store_enrolment(cloudep_context_t *ctx, const cloudep_principal_t *who,
                                          const cloudep_totp_t *totp, const cloudep_enrolment_t *right, const char *code,
-                                         apr_array_header_t **codes)
+                                         const char *kept, apr_array_header_t **codes)
 {
+    const int shown = kept != NULL;
     const cloudep_message_t *notice;
     cloudep_new_link_t undo;
-    const char *kept;
     apr_status_t rv = CLOUDEP_ECONFLICT;
     cloudep_outcome_t outcome = tell_of_enrolment(ctx, totp, &undo, &notice);
 
@@ -142,7 +154,7 @@ static cloudep_outcome_t store_enrolment(cloudep_context_t *ctx, const cloudep_p
         return outcome;
     }
     for (int tries = 0; rv == CLOUDEP_ECONFLICT && tries < CODES_TRIES; tries++) {
-        if (cloudep_failed(outcome = cloudep_new_backup_codes(ctx, totp, codes, &kept))) {
+        if (!shown && cloudep_failed(outcome = cloudep_new_backup_codes(ctx, totp, codes, &kept))) {
             return outcome;
         }
         rv = cloudep_totp_confirm(cloudep_database(ctx), ctx->p, totp, right, kept, undo.digest, notice);
@@ -157,8 +169,8 @@ static cloudep_outcome_t store_enrolment(cloudep_context_t *ctx, const cloudep_p
     return cloudep_done();
 }
 
-cloudep_outcome_t cloudep_confirm_totp(cloudep_context_t *ctx, const cloudep_principal_t *who,
-                                       const cloudep_totp_code_t *in, apr_array_header_t **codes)
+static cloudep_outcome_t confirm(cloudep_context_t *ctx, const cloudep_principal_t *who, const cloudep_totp_code_t *in,
+                                 int shown_codes, apr_array_header_t **codes)
 {
     const cloudep_totp_t *totp;
     cloudep_guess_t guess;
@@ -178,7 +190,21 @@ cloudep_outcome_t cloudep_confirm_totp(cloudep_context_t *ctx, const cloudep_pri
         cloudep_failed(outcome = cloudep_totp_check_pending(ctx, totp, &guess, in->code, &step))) {
         return outcome;
     }
-    return store_enrolment(ctx, who, totp, &(cloudep_enrolment_t){step, guess.budget.network}, in->code, codes);
+    return store_enrolment(ctx, who, totp, &(cloudep_enrolment_t){step, guess.budget.network}, in->code,
+                           shown_codes ? totp->pending_codes : NULL, codes);
+}
+
+cloudep_outcome_t cloudep_confirm_totp(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                       const cloudep_totp_code_t *in, apr_array_header_t **codes)
+{
+    return confirm(ctx, who, in, 0, codes);
+}
+
+cloudep_outcome_t cloudep_confirm_totp_of_shown_codes(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                                      const cloudep_totp_code_t *in, apr_array_header_t **codes)
+{
+    *codes = NULL;
+    return confirm(ctx, who, in, 1, codes);
 }
 
 /* ---- enrolled ---- */

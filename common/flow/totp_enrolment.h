@@ -35,6 +35,14 @@ typedef struct cloudep_totp_start_t {
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_start_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_totp_start_t *out);
 
+/**
+ * The same, with backup codes that count once the enrolment is confirmed by cloudep_confirm_totp_of_shown_codes().
+ * *codes: const char *.
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_start_totp_with_codes(cloudep_context_t *ctx, const cloudep_principal_t *who, cloudep_totp_start_t *out,
+                              apr_array_header_t **codes);
+
 /** The otpauth:// URL of the enrolment under way. ENROLMENT_UNKNOWN. */
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_pending_totp_url(cloudep_context_t *ctx, const cloudep_principal_t *who, const char **url);
@@ -44,6 +52,11 @@ cloudep_pending_totp_url(cloudep_context_t *ctx, const cloudep_principal_t *who,
 CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_confirm_totp(cloudep_context_t *ctx, const cloudep_principal_t *who, const cloudep_totp_code_t *in,
                      apr_array_header_t **codes);
+
+/** The same, where backup codes that were shown at the start count. *codes: NULL then; new ones where none were. */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_confirm_totp_of_shown_codes(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                    const cloudep_totp_code_t *in, apr_array_header_t **codes);
 
 /**
  * Proves a second factor for the session of who asks. SUBJECT_GONE, TOTP_NOT_ENROLLED, TOTP_WRONG, BACKUP_CODE_WRONG,

@@ -49,13 +49,12 @@ cloudep_outcome_t cloudep_remove_totp(cloudep_context_t *ctx, const cloudep_prin
 
 static cloudep_outcome_t compare_password(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *password)
 {
-    const cloudep_idp_user_t user = {.tenant = totp->tenant, .uid = totp->member->uid, .email = totp->member->email};
     cloudep_outcome_t outcome;
 
     if (ctx->config->off & CLOUDEP_NEEDS_PROVIDER) {
         return cloudep_refuse(CLOUDEP_NOT_CONFIGURED);
     }
-    outcome = cloudep_compare_password(ctx, &user, password, 1);
+    outcome = cloudep_compare_password(ctx, totp->tenant, totp->member, totp->member->email, password, 1);
     return outcome.reason == CLOUDEP_CREDENTIALS_WRONG ? cloudep_refuse(CLOUDEP_PASSWORD_WRONG) : outcome;
 }
 
@@ -72,7 +71,8 @@ static cloudep_outcome_t check_proof(cloudep_context_t *ctx, const cloudep_princ
             return outcome;
         }
     }
-    return in->password && !cloudep_failed(fresh) ? compare_password(ctx, totp, in->password) : outcome;
+    return in->password && (in->password_alone || !cloudep_failed(fresh)) ? compare_password(ctx, totp, in->password)
+                                                                          : outcome;
 }
 
 cloudep_outcome_t cloudep_disable_totp(cloudep_context_t *ctx, const cloudep_principal_t *who,

@@ -13,6 +13,7 @@ CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_remove_totp(cloudep_context_t *ctx, c
 typedef struct cloudep_totp_removal_t {
     const char *password; /* NULL: not given */
     const char *code;     /* 6 digits: TOTP; 8: a backup code; NULL: not given */
+    int password_alone;   /* the password is enough for any session */
 } cloudep_totp_removal_t;
 
 /**

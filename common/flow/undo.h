@@ -1,8 +1,9 @@
 /*
  * undo.h - whoever has the login mailbox undoes what somebody did to the account.
  *
- * A stolen access token was enough to enrol an authenticator of the thief's: the owner's password then asks for a code
- * for ever. The notice of an enrolment has a link that takes it back.
+ * A stolen access token was enough to enrol an authenticator of the thief's, or to change the login email: the owner
+ * then never gets in again; or to add a passkey: then the thief gets in always. The notice of each has a link that
+ * takes it back.
  */
 #ifndef CLOUDEP_UNDO_H
 #define CLOUDEP_UNDO_H
@@ -15,10 +16,11 @@ typedef struct cloudep_undo_t {
 } cloudep_undo_t;
 
 /**
- * Undoes an enrolment: it and its backup codes go, and so do the password and every session and open challenge, as
- * nobody knows what else is in strange hands. A reset sets the next password.
- * LINK_GONE; SECOND_FACTOR_NEEDED: an older factor is enrolled and code is missing; FIELD_INVALID (code), TOTP_WRONG,
- * BACKUP_CODE_WRONG, TOO_MANY_FACTORS; PROVIDER_FAILED.
+ * Undoes an enrolment, a passkey's too, or a change of the login email: it goes, and so do the password, every session
+ * and open challenge and whatever lets in and was added since, as nobody knows what else is in strange hands. A reset
+ * sets the next password. LINK_GONE; EMAIL_TAKEN: an operator gave the address to somebody else; SECOND_FACTOR_NEEDED:
+ * an older factor is enrolled and code is missing; FIELD_INVALID (code), TOTP_WRONG, BACKUP_CODE_WRONG,
+ * TOO_MANY_FACTORS; PROVIDER_FAILED.
  */
 CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_undo(cloudep_context_t *ctx, const cloudep_undo_t *in);
 

@@ -13,7 +13,9 @@
 #include <mod_core.h>
 #include <util_filter.h>
 #include <apr_strings.h>
+#include "access/mount.h"
 #include "access/place.h"
+#include "wire/account/account.h"
 #include "wire/v1/v1.h"
 
 #define FILTER_NAME "CLOUDEP_ERROR"
@@ -36,7 +38,7 @@ static int wants_json(request_rec *r)
  * Without that, nobody knows whether this virtual host serves our APIs at that path, or something else. httpd has
  * chosen the virtual host by then: without a header Host, the first one of the address.
  */
-static int would_be_api(request_rec *r)
+static int would_be(request_rec *r, int (*is_so)(request_rec *r))
 {
     ap_conf_vector_t *before = r->per_dir_config;
     int found;
@@ -44,14 +46,14 @@ static int would_be_api(request_rec *r)
     if (!r->uri || before != r->server->lookup_defaults) {
         return 0;
     }
-    found = ap_location_walk(r) == OK && cloudep_is_api(r);
+    found = ap_location_walk(r) == OK && is_so(r);
     r->per_dir_config = before;
     return found;
 }
 
 static int is_ours(request_rec *r)
 {
-    return cloudep_is_api(r) || (cloudep_is_guarded(r) && wants_json(r)) || would_be_api(r);
+    return cloudep_is_api(r) || (cloudep_is_guarded(r) && wants_json(r)) || would_be(r, cloudep_is_api);
 }
 
 static cloudep_reason_e reason_of(int status)
@@ -87,6 +89,21 @@ static const char *phrase_of(int status)
     return space ? space + 1 : line;
 }
 
+static int is_account(request_rec *r)
+{
+    const char *serve = cloudep_place_of(r)->serve;
+
+    return serve && !strcmp(serve, CLOUDEP_ACCOUNT_HANDLER);
+}
+
+/* The same in the style "account". */
+static const char *account_refusal(request_rec *r, cloudep_v1_code_t code, cloudep_reason_e reason)
+{
+    const cloudep_account_refusal_t refusal = {code.status, cloudep_reason_word(reason), code.message};
+
+    return cloudep_account_refusal_text(r->pool, &refusal);
+}
+
 /* The body, and the headers that go with it. The code is the status's; the reason may be told more exactly. */
 static const char *make_refusal(request_rec *r)
 {
@@ -102,7 +119,8 @@ static const char *make_refusal(request_rec *r)
     if (error && (r->status == HTTP_UNAUTHORIZED || r->status == HTTP_FORBIDDEN)) {
         cloudep_bearer_challenge(r, r->headers_out, error);
     }
-    return cloudep_v1_refusal(r, code, reason);
+    return is_account(r) || would_be(r, is_account) ? account_refusal(r, code, reason)
+                                                    : cloudep_v1_refusal(r, code, reason);
 }
 
 /* Replaces the page by our body, once. Of what httpd writes only the metadata passes. */

@@ -114,6 +114,13 @@ static int check_authn(request_rec *r)
             return refuse(r, outcome);
         }
     }
+    else if (cloudep_place_of(r)->attributes && !principal->attributes) {
+        cloudep_outcome_t outcome = cloudep_authenticate_attributes(r, &principal);
+
+        if (cloudep_failed(outcome)) {
+            return refuse(r, outcome);
+        }
+    }
     r->user = apr_pstrdup(r->pool, principal->uid);
     r->ap_auth_type = apr_pstrdup(r->pool, "CloudEP");
     cloudep_identity_publish(r, principal);

@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include "access/place.h"
 #include "core/module.h"
+#include "guard/attributes.h"
 
 static const char *const headers[] = {"X-CloudEP-UID", "X-CloudEP-Tenant", "X-CloudEP-Session", "X-CloudEP-AMR"};
 #define HEADERS (sizeof(headers) / sizeof(headers[0]))
@@ -29,10 +30,16 @@ static int same_to_cgi(const char *name, const char *ours)
     return *name == *ours;
 }
 
-static int is_ours(const char *name)
+/* more: headers of attributes, or NULL. */
+static int is_ours(const char *name, const apr_array_header_t *more)
 {
     for (size_t i = 0; i < HEADERS; i++) {
         if (same_to_cgi(name, headers[i])) {
+            return 1;
+        }
+    }
+    for (int i = 0; more && i < more->nelts; i++) {
+        if (same_to_cgi(name, APR_ARRAY_IDX(more, i, const char *))) {
             return 1;
         }
     }
@@ -43,7 +50,7 @@ static int is_ours(const char *name)
  * Headers that Connection names are for the next hop only (RFC 9110 7.6.1). If a client named ours there, mod_proxy
  * would drop them, and the server behind would take a member for an anonymous client.
  */
-static void scrub_connection(request_rec *r)
+static void scrub_connection(request_rec *r, const apr_array_header_t *more)
 {
     const char *given = apr_table_get(r->headers_in, "Connection");
     const char *kept = NULL;
@@ -55,7 +62,7 @@ static void scrub_connection(request_rec *r)
     }
     for (char *word = apr_strtok(apr_pstrdup(r->pool, given), ",; \t", &state); word;
          word = apr_strtok(NULL, ",; \t", &state)) {
-        if (is_ours(word)) {
+        if (is_ours(word, more)) {
             found = 1;
         }
         else {
@@ -74,11 +81,12 @@ void cloudep_identity_scrub(request_rec *r)
 {
     const apr_array_header_t *all = apr_table_elts(r->headers_in);
     const apr_table_entry_t *entries = (const apr_table_entry_t *)all->elts;
+    const apr_array_header_t *more = cloudep_all_attribute_headers(r);
     apr_table_t *clean = NULL;
 
-    scrub_connection(r);
+    scrub_connection(r, more);
     for (int i = 0; i < all->nelts && !clean; i++) {
-        if (apr_toupper(entries[i].key[0]) == 'X' && is_ours(entries[i].key)) {
+        if (apr_toupper(entries[i].key[0]) == 'X' && is_ours(entries[i].key, more)) {
             clean = apr_table_make(r->pool, all->nelts);
         }
     }
@@ -86,7 +94,7 @@ void cloudep_identity_scrub(request_rec *r)
         return;
     }
     for (int i = 0; i < all->nelts; i++) {
-        if (!is_ours(entries[i].key)) {
+        if (!is_ours(entries[i].key, more)) {
             apr_table_addn(clean, entries[i].key, entries[i].val);
         }
     }
@@ -141,6 +149,7 @@ void cloudep_identity_publish(request_rec *r, const cloudep_principal_t *princip
     if (place->identity_headers > 0) {
         cloudep_identity_headers(r->headers_in, principal);
     }
+    cloudep_attribute_headers(r, r->headers_in, principal);
     if (place->strip_token > 0) {
         strip_token(r, place->cookie);
     }

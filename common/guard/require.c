@@ -1,5 +1,5 @@
 /*
- * require.c - "Require cloudep-tenant", "cloudep-mfa", "cloudep-fresh" and "cloudep-claim".
+ * require.c - "Require cloudep-tenant", "cloudep-mfa", "cloudep-fresh", "cloudep-claim" and "cloudep-attribute".
  */
 #include "guard/guard.h"
 
@@ -8,9 +8,11 @@
 #include <mod_auth.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include "access/place.h"
 #include "base/text/validate.h"
 #include "core/request.h"
 #include "core/settings.h"
+#include "guard/attributes.h"
 #include "service/freshness.h"
 
 #define LONGEST (10 * 366 * 86400) /* seconds: no session is older */
@@ -101,6 +103,21 @@ static const char *parse_claim(cmd_parms *cmd, const char *line, const void **pa
     return cloudep_is_uuid(value) ? NULL : "Require cloudep-claim sub, tid and sid need a UUID";
 }
 
+static const char *parse_attribute(cmd_parms *cmd, const char *line, const void **parsed)
+{
+    words_t *words = split(cmd, line);
+
+    *parsed = words;
+    if (words->list->nelts != 2) {
+        return "Require cloudep-attribute needs an attribute and its value";
+    }
+    if (!cloudep_is_attribute_name(APR_ARRAY_IDX(words->list, 0, const char *))) {
+        return "Require cloudep-attribute: the name of an attribute is 1 to 64 of letters, digits, _, . and -";
+    }
+    cloudep_place_reads_attributes(cmd);
+    return NULL;
+}
+
 static authz_status check_tenant(request_rec *r, const char *line, const void *parsed)
 {
     const cloudep_principal_t *principal = cloudep_guard_principal(r);
@@ -182,10 +199,26 @@ static authz_status check_claim(request_rec *r, const char *line, const void *pa
     return claim && !strcasecmp(claim, value) ? AUTHZ_GRANTED : AUTHZ_DENIED;
 }
 
+static authz_status check_attribute(request_rec *r, const char *line, const void *parsed)
+{
+    const cloudep_principal_t *principal = cloudep_guard_principal(r);
+    const words_t *words = parsed;
+
+    (void)line;
+    if (!principal) {
+        return AUTHZ_DENIED_NO_USER;
+    }
+    return cloudep_attribute_is(r->pool, principal, APR_ARRAY_IDX(words->list, 0, const char *),
+                                APR_ARRAY_IDX(words->list, 1, const char *))
+               ? AUTHZ_GRANTED
+               : AUTHZ_DENIED;
+}
+
 static const authz_provider tenant_provider = {check_tenant, parse_tenants};
 static const authz_provider mfa_provider = {check_mfa, parse_mfa};
 static const authz_provider fresh_provider = {check_fresh, parse_fresh};
 static const authz_provider claim_provider = {check_claim, parse_claim};
+static const authz_provider attribute_provider = {check_attribute, parse_attribute};
 
 void cloudep_require_register(apr_pool_t *p)
 {
@@ -196,5 +229,7 @@ void cloudep_require_register(apr_pool_t *p)
     ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, "cloudep-fresh", AUTHZ_PROVIDER_VERSION, &fresh_provider,
                               AP_AUTH_INTERNAL_PER_CONF);
     ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, "cloudep-claim", AUTHZ_PROVIDER_VERSION, &claim_provider,
+                              AP_AUTH_INTERNAL_PER_CONF);
+    ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, "cloudep-attribute", AUTHZ_PROVIDER_VERSION, &attribute_provider,
                               AP_AUTH_INTERNAL_PER_CONF);
 }

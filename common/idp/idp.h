@@ -22,7 +22,7 @@ typedef struct cloudep_idp_user_t {
     const char *language;
     const cloudep_member_t *member; /* for verify: whose password it is; NULL: nobody's */
     int proved;                     /* the address is: another user of that name there is no hindrance */
-    int first_password;             /* for set_password: they have none yet, so the provider may not know them */
+    int first_password;             /* they have none yet, so the provider may not know them */
 } cloudep_idp_user_t;
 
 /*
@@ -76,6 +76,13 @@ typedef struct cloudep_idp_t {
                                  const char **phc, const char **reason);
     /** Marks the email as confirmed. */
     apr_status_t (*confirm)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
+    /**
+     * Gives the user another email, which is proved, and makes it the user name; where another user has that name, the
+     * uid is. With first_password a user who is not there is a success.
+     */
+    apr_status_t (*change_email)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
+    /** Whether the users of an OpenID issuer are users of this provider; NULL: of none. */
+    int (*is_issuer)(const cloudep_config_t *config, const char *issuer);
     /** Removes the user; gone already: success. */
     apr_status_t (*remove)(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
 } cloudep_idp_t;

@@ -161,5 +161,6 @@ const cloudep_idp_t cloudep_idp_local = {
     .verify = verify,
     .set_password = set_password,
     .confirm = nothing_to_do,
+    .change_email = nothing_to_do,
     .remove = nothing_to_do,
 };

@@ -63,10 +63,18 @@ static int same(const char *a, const char *b)
     return strlen(a) == strlen(b) && CRYPTO_memcmp(a, b, strlen(b)) == 0;
 }
 
-/* A cookie that is there decides: whoever wrote the address that a browser follows can write a session_id into it. */
-static int has_started(const cloudep_context_t *ctx, const cloudep_social_proof_t *proof, const char *browser,
+/*
+ * A cookie that is there decides: whoever wrote the address that a browser follows can write a session_id into it. What
+ * links an account is ended by the live session that began it, whatever the settings.
+ */
+static int has_started(const cloudep_context_t *ctx, const cloudep_social_login_t *login, const char *browser,
                        const char *session_id)
 {
+    const cloudep_social_proof_t *proof = &login->proof;
+
+    if (login->social.live_session) {
+        return session_id && same(session_id, login->social.live_session);
+    }
     if (!ctx->config->social_binding) {
         return 1;
     }
@@ -175,7 +183,7 @@ cloudep_outcome_t cloudep_social_return(cloudep_context_t *ctx, const char *purp
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    if (!has_started(ctx, &login->proof, browser, session_id)) {
+    if (!has_started(ctx, login, browser, session_id)) {
         return cloudep_social_refuse_state(ctx, "it was started by another browser");
     }
     if (!is_from_provider(ctx, &login->social, issuer)) {

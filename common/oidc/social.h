@@ -59,7 +59,7 @@ cloudep_outcome_t cloudep_social_begin(cloudep_context_t *ctx, const cloudep_soc
  * remembered is lost.
  * @param browser    the id that the browser's cookie has; NULL: it has no such cookie. A cookie that is there has to
  *                   be the one that started, whatever session_id says
- * @param session_id as the start answered it, from a client without cookies; or NULL
+ * @param session_id as the start answered it, from a client without cookies; or NULL. For linking, the live session
  * @param issuer     who says to have answered (RFC 9207); NULL: nobody says
  */
 cloudep_outcome_t cloudep_social_return(cloudep_context_t *ctx, const char *purpose, const char *state,

@@ -74,9 +74,9 @@ cloudep_outcome_t cloudep_message_new(cloudep_context_t *ctx, const cloudep_mess
                                       const cloudep_draft_t *draft)
 {
     cloudep_message_t *message = apr_pcalloc(ctx->p, sizeof(*message));
-    json_t *params = cloudep_json_own(params_of(draft), ctx->p);
+    json_t *params = draft->params ? cloudep_json_own(params_of(draft), ctx->p) : NULL;
     const char *what = "writing a message";
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
 
     message->tenant_id = draft->tenant_id;
     message->uid = draft->uid;
@@ -87,7 +87,9 @@ cloudep_outcome_t cloudep_message_new(cloudep_context_t *ctx, const cloudep_mess
     message->template = draft->template;
     message->lifetime = apr_psprintf(ctx->p, "%" APR_INT64_T_FMT, draft->lifetime);
     message->traceparent = ctx->traceparent;
-    rv = params ? seal_params(ctx, message, params, &what) : APR_ENOMEM;
+    if (draft->params) {
+        rv = params ? seal_params(ctx, message, params, &what) : APR_ENOMEM;
+    }
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, what);
     }

@@ -7,10 +7,16 @@
  *     business_phone (SMS)                                 code, minutes, tenant_name
  *     registration_exists, password_changed, totp_enabled, totp_disabled, backup_codes_renewed, business_email_changed,
  *     business_phone_changed (mail)                        tenant_name; display_name if there is one
- *     totp_undone, totp_reset, guesses_used_up (mail)                       the same
- *     password_reset_link (mail)                           tenant_name, link
- *     totp_enabled_undo (mail)                             the same and link
+ *     totp_undone, email_undone, totp_reset, guesses_used_up (mail) the same
+ *     email_change (mail), login_phone (SMS)               code, minutes, tenant_name
+ *     email_change_taken, email_changed, login_phone_changed, login_phone_removed, login_phone_taken, account_linked,
+ *     account_unlinked, member_left (mail)                 tenant_name; display_name if there is one
+ *     password_reset_link, password_forgot_link (mail)     tenant_name, link
+ *     totp_enabled_undo, email_changed_undo (mail)         the same and link
  *     backup_code_used (mail)                              the same and remaining
+ *     passkey_added, passkey_removed, passkey_copied (mail)    tenant_name, name; display_name if there is one
+ *     passkey_added_undo (mail)                            the same and link
+ *     passkey_undone (mail)                                tenant_name; display_name if there is one
  *     test (mail), of "cloudepctl mail test"               nothing, no params at all
  *
  * Texts or integers. Codes go to addresses that nobody has confirmed, so those templates have nothing in them that
@@ -31,7 +37,8 @@ typedef struct cloudep_draft_t {
     const char *target;   /* email address or E.164 number */
     const char *language; /* NULL: as the client of the context reads best, or the server's default */
     const char *template;
-    const apr_table_t *params; /* what the template shows; it is sealed */
+    const apr_table_t *params; /* what the template shows; it is sealed. NULL: it is found when the message is sent
+                                  (outbox/request.h) */
     apr_int64_t lifetime;      /* seconds after which it is not sent any more */
 } cloudep_draft_t;
 

@@ -20,12 +20,14 @@
 /* What a message may say. Codes go to addresses nobody has confirmed, so nothing a stranger wrote may stand there. */
 static const char *const code_names[] = {"code", "minutes", "tenant_name", "target", "time", NULL};
 static const char *const notice_names[] = {"tenant_name", "display_name", "target", "time", NULL};
+static const char *const named_names[] = {"tenant_name", "display_name", "name", "target", "time", NULL};
+static const char *const named_link_names[] = {"tenant_name", "display_name", "name", "link", "target", "time", NULL};
 static const char *const link_names[] = {"tenant_name", "display_name", "link", "target", "time", NULL};
 static const char *const reset_names[] = {"tenant_name", "link", "target", "time", NULL};
 static const char *const used_names[] = {"tenant_name", "display_name", "remaining", "target", "time", NULL};
 /* Written by the operator's tool, which has no key to seal params with. */
 static const char *const test_names[] = {"target", "time", NULL};
-#define NAMES_MAX 6
+#define NAMES_MAX 7
 
 typedef struct message_t {
     const char *name;
@@ -40,6 +42,8 @@ static const message_t known[] = {
     {"login_code", CLOUDEP_CHANNEL_MAIL, code_names},
     {"business_email", CLOUDEP_CHANNEL_MAIL, code_names},
     {"business_phone", CLOUDEP_CHANNEL_SMS, code_names},
+    {"email_change", CLOUDEP_CHANNEL_MAIL, code_names},
+    {"login_phone", CLOUDEP_CHANNEL_SMS, code_names},
     {"registration_exists", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"password_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"totp_enabled", CLOUDEP_CHANNEL_MAIL, notice_names},
@@ -48,11 +52,27 @@ static const message_t known[] = {
     {"totp_undone", CLOUDEP_CHANNEL_MAIL, notice_names},
     {CLOUDEP_TEMPLATE_TOTP_RESET, CLOUDEP_CHANNEL_MAIL, notice_names},
     {CLOUDEP_TEMPLATE_RESET_LINK, CLOUDEP_CHANNEL_MAIL, reset_names},
+    {CLOUDEP_TEMPLATE_FORGOT_LINK, CLOUDEP_CHANNEL_MAIL, reset_names},
     {"guesses_used_up", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"backup_codes_renewed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"backup_code_used", CLOUDEP_CHANNEL_MAIL, used_names},
     {"business_email_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"business_phone_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"passkey_added", CLOUDEP_CHANNEL_MAIL, named_names},
+    {"passkey_added_undo", CLOUDEP_CHANNEL_MAIL, named_link_names},
+    {"passkey_undone", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"passkey_removed", CLOUDEP_CHANNEL_MAIL, named_names},
+    {"passkey_copied", CLOUDEP_CHANNEL_MAIL, named_names},
+    {"email_change_taken", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"email_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"email_changed_undo", CLOUDEP_CHANNEL_MAIL, link_names},
+    {"email_undone", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"login_phone_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"login_phone_removed", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {CLOUDEP_TEMPLATE_LOGIN_PHONE_TAKEN, CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"account_linked", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"account_unlinked", CLOUDEP_CHANNEL_MAIL, notice_names},
+    {"member_left", CLOUDEP_CHANNEL_MAIL, notice_names},
     {CLOUDEP_TEMPLATE_TEST, CLOUDEP_CHANNEL_MAIL, test_names},
     {NULL, NULL, NULL},
 };
@@ -254,26 +274,51 @@ static apr_status_t read_folder(apr_array_header_t **names, apr_pool_t *pool, co
     return apr_dir_close(dir);
 }
 
-apr_status_t cloudep_messages_load(const cloudep_messages_t **out, apr_pool_t *pool, const char *folder,
-                                   const char *channel, const char *default_language, const char **error)
+/* Whether a message is there in that very language. */
+static int has_version(const cloudep_messages_t *messages, const message_t *message, const char *language)
 {
-    cloudep_messages_t *messages = apr_pcalloc(pool, sizeof(*messages));
+    const apr_array_header_t *versions = apr_hash_get(messages->versions, message->name, APR_HASH_KEY_STRING);
+
+    for (int i = 0; versions && i < versions->nelts; i++) {
+        if (!strcasecmp(APR_ARRAY_IDX(versions, i, const version_t *)->language, language)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Loads of a folder what is not there yet. */
+static apr_status_t load_folder(cloudep_messages_t *messages, apr_pool_t *pool, const char *folder, const char **error)
+{
     apr_array_header_t *names;
     const char *language;
     apr_status_t rv = read_folder(&names, pool, folder, error);
 
-    if (rv != APR_SUCCESS) {
-        return rv;
+    for (int i = 0; rv == APR_SUCCESS && i < names->nelts; i++) {
+        const message_t *message =
+            parse_file_name(&language, pool, messages->channel, APR_ARRAY_IDX(names, i, const char *));
+
+        if (message && !has_version(messages, message, language)) {
+            rv = load_version(messages, pool, folder, message, language, error);
+        }
     }
+    return rv;
+}
+
+apr_status_t cloudep_messages_load(const cloudep_messages_t **out, apr_pool_t *pool, const char *folder,
+                                   const char *installed, const char *channel, const char *default_language,
+                                   const char **error)
+{
+    cloudep_messages_t *messages = apr_pcalloc(pool, sizeof(*messages));
+    apr_status_t rv;
+
     messages->channel = channel;
     messages->default_language = default_language;
     messages->versions = apr_hash_make(pool);
-    for (int i = 0; rv == APR_SUCCESS && i < names->nelts; i++) {
-        const message_t *message = parse_file_name(&language, pool, channel, APR_ARRAY_IDX(names, i, const char *));
-
-        if (message) {
-            rv = load_version(messages, pool, folder, message, language, error);
-        }
+    rv = load_folder(messages, pool, folder, error);
+    if (rv == APR_SUCCESS && strcmp(folder, installed) != 0) {
+        rv = load_folder(messages, pool, installed, error);
+        rv = APR_STATUS_IS_ENOENT(rv) ? APR_SUCCESS : rv; /* then the folder itself has to have everything */
     }
     for (const message_t *message = known; rv == APR_SUCCESS && message->name; message++) {
         /* A folder of an earlier version has no test. */

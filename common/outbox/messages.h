@@ -24,11 +24,13 @@ typedef struct cloudep_text_t {
 } cloudep_text_t;
 
 /**
- * Reads the messages of a channel. Each must be there in default_language or in English.
+ * Reads the messages of a channel. Each must be there in default_language or in English. What folder lacks, a message
+ * in a language, is taken from installed.
  * On failure *error is a sentence that names file and line.
  */
 apr_status_t cloudep_messages_load(const cloudep_messages_t **messages, apr_pool_t *pool, const char *folder,
-                                   const char *channel, const char *default_language, const char **error);
+                                   const char *installed, const char *channel, const char *default_language,
+                                   const char **error);
 
 /**
  * Whether params (an object) hold all that a message needs, in values that can be shown.

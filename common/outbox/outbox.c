@@ -15,9 +15,11 @@
 #define CLOUDEP_DATADIR "/usr/local/share/cloudep"
 #endif
 
+#define INSTALLED CLOUDEP_DATADIR "/templates"
+
 static const char *template_folder(const cloudep_config_t *config)
 {
-    return config->template_dir ? config->template_dir : CLOUDEP_DATADIR "/templates";
+    return config->template_dir ? config->template_dir : INSTALLED;
 }
 
 /* CloudEPOutbox, or a virtual host's ServerName. NULL: the main server's. */
@@ -43,8 +45,8 @@ static apr_status_t prepare_mail(cloudep_outbox_setup_t *setup, apr_pool_t *pcon
     apr_status_t rv = cloudep_mail_prepare(&setup->mail, pconf, s, config, error);
 
     if (rv == APR_SUCCESS) {
-        rv = cloudep_messages_load(&setup->mail_messages, pconf, template_folder(config), CLOUDEP_CHANNEL_MAIL,
-                                   config->default_language, error);
+        rv = cloudep_messages_load(&setup->mail_messages, pconf, template_folder(config), INSTALLED,
+                                   CLOUDEP_CHANNEL_MAIL, config->default_language, error);
     }
     return rv == CLOUDEP_EUNSET ? APR_SUCCESS : rv;
 }
@@ -55,7 +57,7 @@ static apr_status_t prepare_sms(cloudep_outbox_setup_t *setup, apr_pool_t *pconf
     apr_status_t rv = cloudep_sms_prepare(&setup->sms, pconf, config, error);
 
     if (rv == APR_SUCCESS) {
-        rv = cloudep_messages_load(&setup->sms_messages, pconf, template_folder(config), CLOUDEP_CHANNEL_SMS,
+        rv = cloudep_messages_load(&setup->sms_messages, pconf, template_folder(config), INSTALLED, CLOUDEP_CHANNEL_SMS,
                                    config->default_language, error);
     }
     return rv == CLOUDEP_EUNSET ? APR_SUCCESS : rv;

@@ -12,7 +12,9 @@
 /* The kind of link that a message tells of; NULL: none. */
 static const char *kind_of(const char *template)
 {
-    return strcmp(template, CLOUDEP_TEMPLATE_RESET_LINK) ? NULL : CLOUDEP_LINK_RESET;
+    return strcmp(template, CLOUDEP_TEMPLATE_RESET_LINK) && strcmp(template, CLOUDEP_TEMPLATE_FORGOT_LINK)
+               ? NULL
+               : CLOUDEP_LINK_RESET;
 }
 
 /* A link of that kind, stored. */

@@ -4,6 +4,7 @@
 #include "service/account.h"
 
 #include <apr_strings.h>
+#include "base/crypto/breached.h"
 #include "base/crypto/password.h"
 #include "base/crypto/random.h"
 #include "base/metrics.h"
@@ -103,6 +104,7 @@ cloudep_outcome_t cloudep_form_password(cloudep_context_t *ctx, const char **for
 cloudep_outcome_t cloudep_check_password_rules(cloudep_context_t *ctx, apr_size_t field, const char *password,
                                                const char *const *words)
 {
+    const cloudep_breached_t *breached = ctx->config->run->breached;
     const char *form;
     const char *why;
     apr_size_t length;
@@ -116,8 +118,10 @@ cloudep_outcome_t cloudep_check_password_rules(cloudep_context_t *ctx, apr_size_
         return cloudep_invalid(field, CLOUDEP_RULE_LENGTH,
                                apr_psprintf(ctx->p, "must have at least %d characters", CLOUDEP_PASSWORD_LEAST));
     }
-    if (cloudep_password_acceptable(&why, form, words, ctx->p) == APR_SUCCESS) {
-        return cloudep_done();
+    if (cloudep_password_acceptable(&why, form, words, ctx->p) != APR_SUCCESS) {
+        return cloudep_invalid(field, CLOUDEP_RULE_PASSWORD, why);
     }
-    return cloudep_invalid(field, CLOUDEP_RULE_PASSWORD, why);
+    return breached && cloudep_breached_has(breached, form)
+               ? cloudep_invalid(field, CLOUDEP_RULE_PASSWORD, "is known from a data breach")
+               : cloudep_done();
 }

@@ -44,8 +44,8 @@ cloudep_outcome_t cloudep_form_password(cloudep_context_t *ctx, const char **for
                                         const char *password);
 
 /**
- * What the password rules say of that form. words: NULL-ended, what an attacker tries first. FIELD_INVALID at the
- * member field (an offsetof) of the flow's input.
+ * What the password rules say of that form, and the file of breached passwords. words: NULL-ended, what an attacker
+ * tries first. FIELD_INVALID at the member field (an offsetof) of the flow's input.
  */
 cloudep_outcome_t cloudep_check_password_rules(cloudep_context_t *ctx, apr_size_t field, const char *password,
                                                const char *const *words);

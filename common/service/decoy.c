@@ -58,10 +58,10 @@ cloudep_outcome_t cloudep_decoy_receiver(cloudep_context_t *ctx, cloudep_code_re
 }
 
 /* The member, or who stands for one. */
-static cloudep_outcome_t choose(cloudep_context_t *ctx, cloudep_outcome_t allowed, const cloudep_member_t *member,
-                                cloudep_code_receiver_t *receiver)
+static cloudep_outcome_t choose(cloudep_context_t *ctx, int conceals, cloudep_outcome_t allowed,
+                                const cloudep_member_t *member, cloudep_code_receiver_t *receiver)
 {
-    const cloudep_outcome_t concealed = cloudep_conceals(ctx) ? cloudep_decoy_receiver(ctx, receiver) : allowed;
+    const cloudep_outcome_t concealed = conceals ? cloudep_decoy_receiver(ctx, receiver) : allowed;
 
     if (cloudep_failed(allowed) || cloudep_failed(concealed)) {
         return concealed;
@@ -75,13 +75,22 @@ static cloudep_outcome_t choose(cloudep_context_t *ctx, cloudep_outcome_t allowe
 cloudep_outcome_t cloudep_member_or_decoy(cloudep_context_t *ctx, cloudep_outcome_t allowed,
                                           const cloudep_member_t *member, cloudep_code_receiver_t *receiver)
 {
-    cloudep_outcome_t outcome = choose(ctx, allowed, member, receiver);
+    cloudep_outcome_t outcome = choose(ctx, cloudep_conceals(ctx), allowed, member, receiver);
 
     if (outcome.reason == CLOUDEP_ACCOUNT_UNKNOWN) {
         const cloudep_outcome_t counted = cloudep_count_network_failure(ctx, CLOUDEP_FAILED_ACCOUNT);
 
         return cloudep_failed(counted) ? counted : outcome;
     }
+    return cloudep_failed(outcome) ? outcome
+                                   : cloudep_network_known(ctx, receiver->tenant->id, receiver->uid, &receiver->known);
+}
+
+cloudep_outcome_t cloudep_member_or_always_decoy(cloudep_context_t *ctx, cloudep_outcome_t allowed,
+                                                 const cloudep_member_t *member, cloudep_code_receiver_t *receiver)
+{
+    const cloudep_outcome_t outcome = choose(ctx, 1, allowed, member, receiver);
+
     return cloudep_failed(outcome) ? outcome
                                    : cloudep_network_known(ctx, receiver->tenant->id, receiver->uid, &receiver->known);
 }

@@ -22,6 +22,10 @@ cloudep_outcome_t cloudep_decoy_receiver(cloudep_context_t *ctx, cloudep_code_re
 cloudep_outcome_t cloudep_member_or_decoy(cloudep_context_t *ctx, cloudep_outcome_t allowed,
                                           const cloudep_member_t *member, cloudep_code_receiver_t *receiver);
 
+/** The same as with concealed accounts, whether they are or not. */
+cloudep_outcome_t cloudep_member_or_always_decoy(cloudep_context_t *ctx, cloudep_outcome_t allowed,
+                                                 const cloudep_member_t *member, cloudep_code_receiver_t *receiver);
+
 /** The address that a decoy of this email is registered under; nobody can guess it, and no mail gets there. */
 cloudep_outcome_t cloudep_decoy_email(cloudep_context_t *ctx, const char **decoy, const char *tenant_id,
                                       const char *email);

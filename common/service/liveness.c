@@ -18,6 +18,8 @@
 typedef struct waiter_t {
     const cloudep_access_t *access;
     cloudep_liveness_t *liveness;
+    apr_pool_t *p;           /* of the thread that waits, which does not use it meanwhile */
+    const char **attributes; /* NULL: not wanted */
     apr_status_t answer;
     int lead; /* woken to become the leader, without an answer */
     sem_t woken;
@@ -64,6 +66,9 @@ static void answer(waiter_t *waiter, const cloudep_session_state_t *state)
         apr_cpystrn(waiter->liveness->amr, state->amr, sizeof(waiter->liveness->amr));
         waiter->liveness->proofs = state->proofs;
         waiter->liveness->turn = state->turn;
+        if (waiter->attributes) {
+            *waiter->attributes = apr_pstrdup(waiter->p, state->attributes);
+        }
     }
 }
 
@@ -76,7 +81,8 @@ static void ask(cloudep_checker_t *checker, apr_pool_t *p, waiter_t *const *batc
     for (int i = 0; i < n; i++) {
         const cloudep_access_t *access = batch[i]->access;
 
-        keys[i] = (cloudep_session_key_t){access->tenant_id, access->session_id, access->uid};
+        keys[i] =
+            (cloudep_session_key_t){access->tenant_id, access->session_id, access->uid, batch[i]->attributes != NULL};
     }
     rv = cloudep_sessions_look_up(states, p, checker->db, keys, n);
     for (int i = 0; i < n; i++) {
@@ -117,9 +123,9 @@ static void lead(cloudep_checker_t *checker, apr_pool_t *p, waiter_t *self)
 }
 
 apr_status_t cloudep_checker_ask(cloudep_checker_t *checker, apr_pool_t *p, const cloudep_access_t *access,
-                                 cloudep_liveness_t *liveness)
+                                 cloudep_liveness_t *liveness, const char **attributes)
 {
-    waiter_t self = {.access = access, .liveness = liveness};
+    waiter_t self = {.access = access, .liveness = liveness, .p = p, .attributes = attributes};
 
     apr_thread_mutex_lock(checker->mutex);
     if (!checker->led) {

@@ -20,9 +20,10 @@ cloudep_checker_t *cloudep_checker_create(cloudep_db_t *db, apr_pool_t *pchild);
  * Looks a session up, alone or together with others.
  * @param p scratch, of this thread alone
  * @param liveness filled on success
+ * @param attributes set to the member's, a JSON object from p; NULL: they are not wanted
  * @return APR_NOTFOUND: the session is over, or its member may not act; else as cloudep_db_run
  */
 apr_status_t cloudep_checker_ask(cloudep_checker_t *checker, apr_pool_t *p, const cloudep_access_t *access,
-                                 cloudep_liveness_t *liveness);
+                                 cloudep_liveness_t *liveness, const char **attributes);
 
 #endif

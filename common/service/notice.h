@@ -21,4 +21,10 @@ cloudep_outcome_t cloudep_notice_with_link(cloudep_context_t *ctx, const cloudep
                                            const cloudep_tenant_t *tenant, const cloudep_member_t *member,
                                            const char *template, const char *link);
 
+/** The same for a template that shows what it is about by its name, such as a passkey. link: NULL where it shows none.
+ */
+cloudep_outcome_t cloudep_notice_about(cloudep_context_t *ctx, const cloudep_message_t **message,
+                                       const cloudep_tenant_t *tenant, const cloudep_member_t *member,
+                                       const char *template, const char *name, const char *link);
+
 #endif

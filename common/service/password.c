@@ -47,19 +47,21 @@ static apr_status_t compare(cloudep_context_t *ctx, const cloudep_idp_user_t *us
     return rv == APR_SUCCESS && (!user->uid || !may_be_right) ? CLOUDEP_EFORGED : rv;
 }
 
-cloudep_outcome_t cloudep_compare_password(cloudep_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+cloudep_outcome_t cloudep_compare_password(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
+                                           const cloudep_member_t *member, const char *email, const char *password,
                                            int may_be_right)
 {
+    const cloudep_idp_user_t user = {
+        .tenant = tenant, .uid = member ? member->uid : NULL, .email = email, .member = member};
     cloudep_guess_t guess;
-    cloudep_outcome_t outcome =
-        cloudep_guess_begin(ctx, &guess, CLOUDEP_BUDGET_PASSWORD, user->tenant->id, user->uid, user->email);
+    cloudep_outcome_t outcome = cloudep_guess_begin(ctx, &guess, CLOUDEP_BUDGET_PASSWORD, tenant->id, user.uid, email);
     apr_status_t rv;
 
     cloudep_note(ctx, NULL, NULL, "pwd");
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    rv = compare(ctx, user, password, may_be_right);
+    rv = compare(ctx, &user, password, may_be_right);
     switch (rv) {
     case APR_SUCCESS:
         return cloudep_guess_passed(ctx, &guess);
@@ -85,7 +87,7 @@ static apr_status_t give(cloudep_context_t *ctx, const cloudep_tenant_t *tenant,
                                      .email = member->email,
                                      .display_name = member->display_name,
                                      .language = member->language,
-                                     .first_password = !member->has_password && !member->password_due};
+                                     .first_password = !member->has_password};
     const char *form;
 
     *reason = NULL;

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "base/store/clock_store.h"
 #include "base/store/registration_store.h"
+#include "base/store/schema_store.h"
 #include "base/store/sweep_store.h"
 #include "core/background.h"
 #include "core/settings.h"
@@ -84,6 +85,35 @@ static void compare_clocks(const cloudep_context_t *log)
     }
 }
 
+/* Once in a child, too: statements that fail for want of a column say nothing of the reason. */
+static void compare_schema(const cloudep_context_t *log)
+{
+    cloudep_runtime_t *run = log->config->run;
+    int version = 0;
+
+    /* A table or right that is not there is an older schema than any that says its number. */
+    if (run->schema_compared || cloudep_clock_ahead(run->db, log->p, &(apr_interval_time_t){0}) != APR_SUCCESS) {
+        return;
+    }
+    if (cloudep_schema_version(run->db, log->p, &version) != APR_SUCCESS) {
+        version = 0;
+    }
+    run->schema_compared = 1;
+    if (version < CLOUDEP_SCHEMA_VERSION) {
+        CLOUDEP_LOG(
+            log, ERR, 0,
+            CENO(1461) "the schema is older than these modules (migration %04d of %04d): run cloudepctl migrate, as "
+                       "the schema's owner; until then some requests fail",
+            version, CLOUDEP_SCHEMA_VERSION);
+    }
+    else if (version > CLOUDEP_SCHEMA_VERSION) {
+        CLOUDEP_LOG(log, WARNING, 0,
+                    CENO(1462) "the schema is newer than these modules (migration %04d, they know %04d): install the "
+                               "version on this node that the schema was migrated by (cloudepctl migrate --status)",
+                    version, CLOUDEP_SCHEMA_VERSION);
+    }
+}
+
 static void sweep_one(struct server_rec *s, const cloudep_config_t *config, void *baton)
 {
     cloudep_idp_context_t ctx = {.s = s, .p = baton, .config = config};
@@ -95,6 +125,7 @@ static void sweep_one(struct server_rec *s, const cloudep_config_t *config, void
         return;
     }
     compare_clocks(log);
+    compare_schema(log);
     if (!config->run->idp) {
         return;
     }

@@ -158,10 +158,16 @@ cloudep_outcome_t cloudep_claim_sending(cloudep_context_t *ctx, const cloudep_se
     return cloudep_failed(outcome) ? outcome : claim_tenant(ctx, sending);
 }
 
-/* ---- social logins ---- */
+/* ---- social logins and passkeys ---- */
 
 cloudep_outcome_t cloudep_claim_social_start(cloudep_context_t *ctx, const char *tenant_id)
 {
     return claim_network(ctx, tenant_id, "social logins", ctx->config->social_starts_per_address,
+                         CLOUDEP_TOO_MANY_STARTS);
+}
+
+cloudep_outcome_t cloudep_claim_passkey_start(cloudep_context_t *ctx, const char *tenant_id)
+{
+    return claim_network(ctx, tenant_id, "passkey ceremonies", ctx->config->passkey_starts_per_address,
                          CLOUDEP_TOO_MANY_STARTS);
 }

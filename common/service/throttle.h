@@ -24,4 +24,7 @@ cloudep_outcome_t cloudep_claim_sending(cloudep_context_t *ctx, const cloudep_se
 /** Counts a social login about to begin against the cap on the client's network. TOO_MANY_STARTS. */
 cloudep_outcome_t cloudep_claim_social_start(cloudep_context_t *ctx, const char *tenant_id);
 
+/** Counts a passkey ceremony about to begin against the cap on the client's network. TOO_MANY_STARTS. */
+cloudep_outcome_t cloudep_claim_passkey_start(cloudep_context_t *ctx, const char *tenant_id);
+
 #endif

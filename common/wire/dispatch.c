@@ -9,6 +9,7 @@
 #include "access/mount.h"
 #include "access/origin.h"
 #include "access/place.h"
+#include "access/tls.h"
 #include "access/xsrf.h"
 #include "base/metrics.h"
 #include "base/text/validate.h"
@@ -187,7 +188,11 @@ static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
     const cloudep_operation_t *operation = call->operation;
     cloudep_outcome_t outcome;
 
-    if (call->ctx->config->off & operation->needs) {
+    if (!(operation->flags & CLOUDEP_OPERATION_FORWARD_AUTH) && cloudep_is_in_the_clear(call->r)) {
+        return cloudep_refuse(CLOUDEP_TLS_REQUIRED);
+    }
+    if ((call->ctx->config->off & operation->needs) ||
+        ((operation->needs & CLOUDEP_NEEDS_TENANT) && !cloudep_mount_tenant(call->r))) {
         return cloudep_refuse(CLOUDEP_NOT_CONFIGURED);
     }
     if (cloudep_uses_session_cookie(call->r) && !(operation->flags & CLOUDEP_OPERATION_FORM)) {

@@ -5,6 +5,7 @@
 
 #include "flow/code_login.h"
 #include "flow/login_second_factor.h"
+#include "flow/passkey_login.h"
 #include "flow/password_reset.h"
 #include "flow/reauthentication.h"
 #include "flow/registration.h"
@@ -60,6 +61,10 @@ const cloudep_operation_t auth_operations[] = {
     {"POST", "/mfa/backup-codes", "auth.mfa.backup_codes", FACTOR, RENEWS, .run = run_mfa_backup_codes},
     {"POST", "/mfa/backup-codes/verify", "auth.mfa.backup_codes.verify", FACTOR, RENEWS,
      INPUT(mfa_backup_code_fields, cloudep_totp_code_t), .run = run_mfa_backup_code},
+    {"POST", "/login/passkey/start", "auth.login.passkey.start", STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_PASSKEYS,
+     0, INPUT(passkey_start_fields, cloudep_passkey_entry_t), .run = run_passkey_login_start},
+    {"POST", "/login/passkey", "auth.login.passkey", STORED | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_PASSKEYS, 0,
+     INPUT(passkey_login_fields, cloudep_passkey_login_t), .run = run_passkey_login},
     {"POST", "/login/social/start", "auth.login.social.start", SOCIAL, 0,
      INPUT(social_login_fields, cloudep_social_entry_t), .run = run_social_login_start},
     {"GET", "/login/social/callback", "auth.login.social.callback", SOCIAL, CLOUDEP_OPERATION_QUERY,
@@ -73,10 +78,10 @@ const cloudep_operation_t auth_operations[] = {
      INPUT(reset_fields, cloudep_reset_t), .run = run_password_reset},
     {"POST", "/password/reset-by-link", "auth.password.reset_by_link", CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_PROVIDER,
      0, INPUT(link_reset_fields, cloudep_link_reset_t), .run = run_password_reset_by_link},
-    {"POST", "/reauthenticate/start", "auth.reauthenticate.start",
-     LIVE | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING | CLOUDEP_NEEDS_MAIL, CLOUDEP_OPERATION_MEMBER,
-     INPUT(reauthenticate_start_fields, cloudep_reauthentication_start_t), .run = run_reauthenticate_start},
     /* What a proof needs beyond these, its flow asks for. */
+    {"POST", "/reauthenticate/start", "auth.reauthenticate.start", LIVE | CLOUDEP_NEEDS_CACHE | CLOUDEP_NEEDS_SEALING,
+     CLOUDEP_OPERATION_MEMBER, INPUT(reauthenticate_start_fields, cloudep_reauthentication_start_t),
+     .run = run_reauthenticate_start},
     {"POST", "/reauthenticate", "auth.reauthenticate", LIVE, CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_RENEWS,
      INPUT(reauthenticate_fields, cloudep_reauthentication_t), .run = run_reauthenticate},
     {"POST", "/undo", "auth.undo", CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_PROVIDER, 0,

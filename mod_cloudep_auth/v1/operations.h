@@ -39,6 +39,10 @@ cloudep_outcome_t run_mfa_disable(cloudep_call_t *call);
 cloudep_outcome_t run_mfa_status(cloudep_call_t *call);
 cloudep_outcome_t run_mfa_backup_codes(cloudep_call_t *call);
 cloudep_outcome_t run_mfa_backup_code(cloudep_call_t *call);
+/* passkey.c */
+extern const cloudep_field_t passkey_start_fields[], passkey_login_fields[];
+cloudep_outcome_t run_passkey_login_start(cloudep_call_t *call);
+cloudep_outcome_t run_passkey_login(cloudep_call_t *call);
 
 /* password.c */
 extern const cloudep_field_t forgot_fields[], reset_fields[], link_reset_fields[];

@@ -5,8 +5,9 @@
 
 #include "flow/reauthentication.h"
 #include "wire/v1/fields.h"
+#include "wire/v1/passkey.h"
 
-static const char *const methods[] = {"code", NULL};
+static const char *const methods[] = {CLOUDEP_REAUTHENTICATE_BY_CODE, CLOUDEP_REAUTHENTICATE_BY_PASSKEY, NULL};
 
 const cloudep_field_t reauthenticate_start_fields[] = {
     {.name = "method",
@@ -22,8 +23,12 @@ cloudep_outcome_t run_reauthenticate_start(cloudep_call_t *call)
     cloudep_reauthentication_challenge_t challenge = {0};
     cloudep_outcome_t outcome = cloudep_start_reauthentication(call->ctx, call->principal, call->in, &challenge);
 
-    if (!cloudep_failed(outcome)) {
-        cloudep_v1_challenge(call, challenge.challenge_id, challenge.expires_in);
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    cloudep_v1_challenge(call, challenge.challenge_id, challenge.expires_in);
+    if (challenge.passkey) {
+        (void)json_object_set_new(call->data, "public_key", cloudep_v1_passkey_request(challenge.passkey));
     }
     return outcome;
 }
@@ -37,6 +42,7 @@ const cloudep_field_t reauthenticate_fields[] = {
      .min = CLOUDEP_CODE_DIGITS,
      .max = CLOUDEP_CODE_DIGITS,
      .at = offsetof(cloudep_reauthentication_t, mailed_code)},
+    CLOUDEP_V1_ASSERTION(cloudep_reauthentication_t, 0),
     CLOUDEP_V1_FIELDS_END,
 };
 

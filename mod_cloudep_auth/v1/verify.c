@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <apr_strings.h>
+#include "guard/attributes.h"
 #include "guard/identity.h"
 #include "service/freshness.h"
 
@@ -70,5 +71,6 @@ cloudep_outcome_t run_verify(cloudep_call_t *call)
         return cloudep_refuse(CLOUDEP_FRESH_PROOF_NEEDED);
     }
     cloudep_identity_headers(call->r->headers_out, who);
+    cloudep_attribute_headers(call->r, call->r->headers_out, who);
     return cloudep_done();
 }

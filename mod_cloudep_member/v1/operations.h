@@ -9,6 +9,28 @@
 
 extern const cloudep_operation_t member_operations[];
 
+/* email.c */
+extern const cloudep_field_t login_email_start_fields[];
+cloudep_outcome_t run_login_email_start(cloudep_call_t *call);
+cloudep_outcome_t run_login_email_confirm(cloudep_call_t *call);
+
+/* login_phone.c */
+extern const cloudep_field_t login_phone_start_fields[];
+cloudep_outcome_t run_login_phone_start(cloudep_call_t *call);
+cloudep_outcome_t run_login_phone_confirm(cloudep_call_t *call);
+cloudep_outcome_t run_login_phone_remove(cloudep_call_t *call);
+
+/* leaving.c */
+cloudep_outcome_t run_export(cloudep_call_t *call);
+cloudep_outcome_t run_leave(cloudep_call_t *call);
+
+/* identities.c */
+extern const cloudep_field_t link_start_fields[], link_confirm_fields[];
+cloudep_outcome_t run_linked_accounts(cloudep_call_t *call);
+cloudep_outcome_t run_link_start(cloudep_call_t *call);
+cloudep_outcome_t run_link_confirm(cloudep_call_t *call);
+cloudep_outcome_t run_unlink(cloudep_call_t *call);
+
 /* profile.c */
 extern const cloudep_field_t profile_fields[];
 cloudep_outcome_t run_get_profile(cloudep_call_t *call);
@@ -40,6 +62,14 @@ cloudep_outcome_t run_totp_confirm(cloudep_call_t *call);
 cloudep_outcome_t run_totp_verify(cloudep_call_t *call);
 cloudep_outcome_t run_totp_backup_codes(cloudep_call_t *call);
 cloudep_outcome_t run_totp_remove(cloudep_call_t *call);
+
+/* passkey.c */
+extern const cloudep_field_t passkey_finish_fields[], passkey_name_fields[];
+cloudep_outcome_t run_passkey_start(cloudep_call_t *call);
+cloudep_outcome_t run_passkey_finish(cloudep_call_t *call);
+cloudep_outcome_t run_passkey_list(cloudep_call_t *call);
+cloudep_outcome_t run_passkey_rename(cloudep_call_t *call);
+cloudep_outcome_t run_passkey_remove(cloudep_call_t *call);
 
 /* picture.c */
 cloudep_outcome_t run_totp_picture(cloudep_call_t *call);

@@ -33,17 +33,26 @@ const cloudep_field_t profile_fields[] = {
     {.name = NULL},
 };
 
+/* An object, empty where nothing was set. */
+static json_t *attributes_json(const cloudep_member_t *member)
+{
+    json_t *attributes = member->attributes ? json_loads(member->attributes, 0, NULL) : NULL;
+
+    return attributes ? attributes : json_object();
+}
+
 /* s* leaves an optional text out when there is none. */
 static json_t *profile_json(const cloudep_member_t *member)
 {
-    return json_pack("{ss,ss,ss,ss*,ss*,ss*,ss*,ss*,ss,ss*,ss*,sb,ss*,sb,sb,sI,sI}", "tenant_id", member->tenant_id,
-                     "uid", member->uid, "zitadel_email", member->email, "display_name", member->display_name, "avatar",
-                     member->avatar, "phone", member->phone, "language", member->language, "currency", member->currency,
-                     "status", cloudep_member_status_name(member->status), "origin", member->origin, "business_email",
-                     member->business_email, "business_email_verified", member->business_email_verified,
-                     "business_phone", member->business_phone, "business_phone_verified",
-                     member->business_phone_verified, "totp_enrolled", member->totp_enrolled, "create_at",
-                     (json_int_t)member->created_at, "update_at", (json_int_t)member->updated_at);
+    return json_pack(
+        "{ss,ss,ss,ss*,ss*,ss*,ss*,ss*,ss,ss*,ss*,sb,ss*,sb,ss*,so,sb,sI,sI}", "tenant_id", member->tenant_id, "uid",
+        member->uid, "zitadel_email", member->email, "display_name", member->display_name, "avatar", member->avatar,
+        "phone", member->phone, "language", member->language, "currency", member->currency, "status",
+        cloudep_member_status_name(member->status), "origin", member->origin, "business_email", member->business_email,
+        "business_email_verified", member->business_email_verified, "business_phone", member->business_phone,
+        "business_phone_verified", member->business_phone_verified, "login_phone", member->login_phone, "attributes",
+        attributes_json(member), "totp_enrolled", member->totp_enrolled, "create_at", (json_int_t)member->created_at,
+        "update_at", (json_int_t)member->updated_at);
 }
 
 cloudep_outcome_t run_get_profile(cloudep_call_t *call)

@@ -78,9 +78,9 @@ cloudep_outcome_t run_end_other_sessions(cloudep_call_t *call)
 
 static json_t *event_json(const cloudep_own_event_t *event)
 {
-    return json_pack("{sI,ss,sb,ss*,ss*,ss*,ss*,ss*}", "at", (json_int_t)event->at, "event", event->name, "success",
+    return json_pack("{sI,ss,sb,ss*,ss*,ss*,ss*,ss*,si}", "at", (json_int_t)event->at, "event", event->name, "success",
                      event->reason == NULL, "reason", event->reason, "method", event->method, "address", event->address,
-                     "user_agent", event->user_agent, "request_id", event->request_id);
+                     "user_agent", event->user_agent, "request_id", event->request_id, "count", event->count);
 }
 
 cloudep_outcome_t run_list_events(cloudep_call_t *call)

@@ -7,7 +7,7 @@ import { enterCode } from "./contacts.js";
 import { sure } from "./two-step.js";
 import { t } from "../words.js";
 
-export async function loginPhone({ again }) {
+export async function loginPhone({ again, stillIn }) {
     const { login_phone: number } = await api.get("members/me");
     const place = h("div");
     place.append(form([{ name: "phone", label: t("phone.new"), type: "tel", autocomplete: "tel", hint: t("hint.phone"), required: true }], {
@@ -24,6 +24,7 @@ export async function loginPhone({ again }) {
             ? [h("p", { class: "value" }, number), actionButton(t("phone.remove"), async () => {
                 if (!await sure(t("phone.remove"), t("phone.remove_lead"), t("remove"))) return null;
                 await api.remove("members/me/login-phone");
+                if (!await stillIn("phone.removed")) return null;
                 await again();
                 return t("phone.removed");
             }, "quiet danger-quiet")]

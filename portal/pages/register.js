@@ -15,11 +15,12 @@ function termsLabel() {
 
 export async function register(tools) {
     const { settings } = state;
-    const invite = new URLSearchParams(location.hash.split("?")[1]).get("invite") || "";
+    const draft = state.kept("draft") || {};
+    const invite = new URLSearchParams(location.hash.split("?")[1]).get("invite") || draft.invite_code;
     const element = form([
         { name: "invite_code", label: t("field.invite_code"), autocomplete: "off", value: invite, required: true, hint: t("hint.invite") },
-        { name: "display_name", label: t("field.display_name"), autocomplete: "name", optional: true },
-        emailField(),
+        { name: "display_name", label: t("field.display_name"), autocomplete: "name", value: draft.display_name, optional: true },
+        emailField({ value: draft.email }),
         passwordField({ autocomplete: "new-password", hint: t("hint.password") }),
         { name: "terms", type: "checkbox", label: termsLabel(), required: true },
         settings.marketing && { name: "marketing_opt_in", type: "checkbox", label: t("field.marketing") },
@@ -27,6 +28,7 @@ export async function register(tools) {
         id: "register", submit: t("register"),
         refused: refusal => onRefused(refusal),
         async action({ terms, display_name, ...typed }) {
+            state.keep("draft", { invite_code: typed.invite_code, display_name, email: typed.email });
             const body = { ...typed, ...display_name && { display_name }, language: currentLanguage(), accept_terms_version: terms && settings.terms.version };
             begun(await api.post("auth/register", state.withTenant(body)), typed.email);
         },

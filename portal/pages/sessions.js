@@ -10,7 +10,7 @@ import { dateTime, has, relative, t } from "../words.js";
 export function device(agent) {
     if (!agent) return t("device.unknown");
     const first = names => names.find(([pattern]) => pattern.test(agent))?.[1];
-    const browser = first([[/\bEdgA?\//, "Edge"], [/\bOPR\//, "Opera"], [/\bFirefox\//, "Firefox"], [/\bChrom(e|ium)\//, "Chrome"], [/\bSafari\//, "Safari"]]);
+    const browser = first([[/\bEdgA?\//, "Edge"], [/\bOPR\//, "Opera"], [/\bFirefox\//, "Firefox"], [/Chrom(e|ium)\//, "Chrome"], [/\bSafari\//, "Safari"]]);
     const system = first([[/iPhone/, "iPhone"], [/iPad/, "iPad"], [/Android/, "Android"], [/Windows/, "Windows"], [/Mac OS X/, "Mac"], [/Linux/, "Linux"]]);
     return [browser, system].filter(Boolean).join(" · ") || agent.slice(0, 60);
 }
@@ -23,8 +23,9 @@ async function growing(load, empty) {
         const { rows, next } = await load(cursor);
         list.append(...rows);
         place.replaceChildren(...(next ? [actionButton(t("more"), async () => {
+            const first = list.children.length;
             await more(next);
-            rows.at(-1)?.nextElementSibling?.focus?.();
+            list.children[first]?.focus();
         })] : []));
         return rows.length;
     }
@@ -55,7 +56,7 @@ export async function sessions({ again }) {
 function sessionRow(session, again) {
     const name = device(session.user_agent);
     const facts = [session.address, session.methods.filter(one => has(`method.${one}`)).map(method).join(", ")].filter(Boolean).join(" · ");
-    return h("li", { class: "row" }, h("div", { class: "row-text" },
+    return h("li", { class: "row", tabindex: "-1" }, h("div", { class: "row-text" },
         h("strong", null, name, session.current && h("span", { class: "badge good" }, t("sessions.this"))),
         h("span", { class: "hint" }, facts), h("span", { class: "hint" }, t("sessions.seen"), " ", time(session.last_seen_at), " · ", t("sessions.since", { time: dateTime(session.created_at) }))),
     !session.current && actionButton(t("sessions.end"), async () => {
@@ -78,7 +79,7 @@ export async function history() {
 
 function eventRow(event) {
     const why = !event.success && (has(`reason.${event.reason}`) ? t(`reason.${event.reason}`) : t("reason.unknown"));
-    return h("li", { class: "row" }, h("div", { class: "row-text" },
+    return h("li", { class: "row", tabindex: "-1" }, h("div", { class: "row-text" },
         h("strong", null, eventName(event.event), !event.success && h("span", { class: "badge bad" }, t("history.failed"))),
         why && h("span", { class: "hint" }, why),
         h("span", { class: "hint" }, h("time", { datetime: new Date(event.at).toISOString() }, dateTime(event.at)), event.address && ` · ${event.address}`, event.user_agent && ` · ${device(event.user_agent)}`)));

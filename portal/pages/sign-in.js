@@ -13,7 +13,7 @@ export async function signedIn(answer, { go, arrive }) {
         state.keep("login", { challenge: answer.mfa_challenge_id, ends: Date.now() + answer.mfa_expires_in * 1000 });
         return go("second-factor");
     }
-    state.forget("login", "registration", "recovery");
+    state.forget("login", "registration", "recovery", "draft");
     if (answer.terms_required) state.keep("terms", true);
     if (answer.password_required) state.keep("after", { page: "password" });
     return arrive();

@@ -22,7 +22,7 @@ for my $method (qw(GET PUT DELETE PATCH TRACE PROPFIND FROBNICATE HEAD)) {
     is($answer->header('Allow'), 'OPTIONS, POST', "$method: Allow lists what is");
 }
 is(client()->request(OPTIONS => $login)->header('Allow'), 'OPTIONS, POST', 'OPTIONS tells the methods');
-is($member->{client}->request(OPTIONS => '/api/v1/members/me')->header('Allow'), 'OPTIONS, GET, HEAD, PATCH', 'OPTIONS tells the methods of each path');
+is($member->{client}->request(OPTIONS => '/api/v1/members/me')->header('Allow'), 'OPTIONS, GET, HEAD, PATCH, DELETE', 'OPTIONS tells the methods of each path');
 my $head = $member->{client}->request(HEAD => '/api/v1/members/me');
 is($head->status, 200, 'HEAD of a GET route');
 is($head->body, '', 'HEAD of a GET route has no body');

@@ -38,7 +38,7 @@ my $secret = totp_secret($url);
 my $enrolled_with = totp_code($secret);
 my $backup = $member->{client}->post("$me/enroll-confirm", { code => $enrolled_with })->data->{backup_codes};
 my $asked = outcome(login($member), 200, 102000, 'then it is not')->data;
-is_deeply([sort keys %$asked], [qw(mfa_challenge_id mfa_expires_in mfa_required)], 'there is no token yet');
+is_deeply([sort keys %$asked], [qw(mfa_challenge_id mfa_expires_in mfa_methods mfa_required)], 'there is no token yet');
 ok($asked->{mfa_required} && $asked->{mfa_expires_in} > 590 && $asked->{mfa_expires_in} <= 600, 'a member with TOTP gets a challenge for ten minutes');
 outcome(login($member, password => 'not-the-password'), 401, 28501000, 'nobody is asked who does not know the password');
 

@@ -10,6 +10,7 @@ use CloudEP::Test;
 use CloudEP::Totp;
 
 my $server = own_server(
+    pg => own_postgres(),
     values => { CloudEPCodeCooldown => 0, CloudEPCodesPerTarget => 0, CloudEPCodesPerTenant => 0, CloudEPCodesPerAddress => 0,
         CloudEPSweepInterval => 1 },
     with => ['LoadModule remoteip_module "' . CloudEP::Httpd::apxs('LIBEXECDIR') . '/mod_remoteip.so"', 'RemoteIPHeader X-Client',

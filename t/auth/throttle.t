@@ -13,8 +13,12 @@ my $budgets = "cloudep.budgets WHERE tenant_id = (SELECT id FROM cloudep.tenants
 
 sub try_password { my ($who, $password, %with) = @_; return ($with{client} // $client)->post('/api/v1/auth/login',
         { tenant_slug => $slug, email => $who, password => $password // fresh_password() }) }
+
+# Changes rows of the tenant, and of no test beside this one.
+sub change { my ($set, $which) = @_; return $server->psql("UPDATE cloudep.budgets SET $set WHERE $which AND tenant_id ="
+            . " (SELECT id FROM cloudep.tenants WHERE slug = :'slug')", slug => $slug) }
 sub forget_all { $server->psql("DELETE FROM $budgets", slug => $slug) }
-sub end_waits { $server->psql("UPDATE cloudep.budgets SET blocked_until = now() WHERE kind = 'password'") }
+sub end_waits { change('blocked_until = now()', "kind = 'password'") }
 
 # Sets the failures of the one row of the kind that there is; the wait is over.
 sub failed { $server->psql("UPDATE cloudep.budgets SET failures = :'n', blocked_until = now() WHERE kind = :'kind' AND tenant_id ="
@@ -70,10 +74,10 @@ my $failures = sub { $server->value("SELECT failures FROM $budgets AND kind = 'p
 my $here = CloudEP::Client::own_address();
 try_password($known->{email}, undef, client => $_) for $home, $away;
 failed(4);
-$server->psql("UPDATE cloudep.budgets SET last_at = now() - interval '29 days 23 hours'");
+change("last_at = now() - interval '29 days 23 hours'", 'true');
 outcome(try_password($known->{email}, undef, client => $_), 401, 28501000, 'a failure 29 days later') for $home, $away;
 is($failures->($_), 5, 'is counted on') for $here, '';
-$server->psql("UPDATE cloudep.budgets SET last_at = now() - interval '30 days 1 minute'");
+change("last_at = now() - interval '30 days 1 minute'", 'true');
 outcome(try_password($known->{email}, undef, client => $_), 401, 28501000, 'a failure after 30 days') for $home, $away;
 is($failures->($_), 1, 'is the first again') for $here, '';
 outcome(try_password($known->{email}, $known->{password}, client => $home), 200, 102000, 'a success where the account is known');
@@ -149,7 +153,7 @@ sleep 1.1;
 outcome(try_password(fresh_email(), undef, client => $guesser), 401, 28501000, 'after the wait there is one guess');
 outcome(try_password(fresh_email(), undef, client => $guesser), 429, 28604000, 'then a wait again');
 outcome(try_password($at_home->{email}, $at_home->{password}, client => $guesser), 200, 102000, 'whoever is known there does not wait');
-$server->psql("UPDATE cloudep.budgets SET blocked_until = now() WHERE kind = 'network'");
+change('blocked_until = now()', "kind = 'network'");
 outcome(try_password($target->{email}, $target->{password}, client => $guesser), 200, 102000, 'after the wait the address is let in');
 outcome(try_password(fresh_email(), undef, client => $guesser), 401, 28501000, 'a success does not forget the failures of an address');
 is_deeply($server->psql("SELECT network, failures FROM $budgets AND kind = 'network'", slug => $slug), [['127.210.2.1', 10]],

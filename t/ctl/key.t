@@ -12,12 +12,15 @@ my $file = "$folder/keys.json";
 my @file = ('--file', $file);
 my $keys = sub { $ctl->json('key list', qw(key list), @file)->{keys} };
 
+my $TIME = qr/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/;
+
 # ---- a rotation
 my $old = $ctl->json('the first key', qw(key generate), @file)->{key};
 is_deeply([@{$old}{qw(alg use in_use private)}], ['ES256', 'sign', JSON::PP::true, JSON::PP::true], 'is ES256 and in use');
 is((stat $file)[2] & 07777, 0600, 'in a file that only its owner can read');
 my $new = $ctl->json('the second', qw(key generate --alg EdDSA), @file)->{key};
-ok(!$new->{in_use}, 'is not in use yet');
+ok(!$new->{in_use} && !$new->{activated_at}, 'is not in use yet');
+like($new->{created_at}, qr/\A$TIME\z/, 'and says when it was made');
 ok($ctl->json('key activate', qw(key activate --kid), $new->{kid}, @file)->{key}{in_use}, 'then it is');
 is_deeply([map { $_->{kid} } grep { $_->{in_use} } @{ $keys->() }], [$new->{kid}], 'and the old one is not');
 $ctl->fails(1, qr/\Q$new->{kid}\E|in use/, 'the one in use cannot be retired', qw(key retire --kid), $new->{kid}, @file);
@@ -43,7 +46,14 @@ for my $form ([], ['--json']) {
     ok(index($output, $secret) < 0, 'the list does not');
 }
 my $before = slurp($file);
-like($ctl->done('for people', qw(key list), @file), qr/^KID +ALG +USE +IN USE +PRIVATE\n\Q$new->{kid}\E +EdDSA +sign +yes +yes\n\z/, 'a table');
+like($ctl->done('for people', qw(key list), @file), qr/^KID +ALG +USE +IN USE +PRIVATE +CREATED +ACTIVATED\n\Q$new->{kid}\E +EdDSA +sign +yes +yes +$TIME +$TIME\n\z/, 'a table');
+my @stamped = sort { $a->{kid} cmp $b->{kid} } @{ $keys->() };
+is(join(' ', map { 0 + ($_->{created_at} le $_->{activated_at}) } @stamped), '1', 'which tells when a key was made and when it was put in use');
+my $plain = JSON::PP::decode_json(slurp("$folder/ES256.json"));
+delete @{$_}{qw(created_at activated_at)} for @{ $plain->{keys} };
+spew("$folder/old.json", JSON::PP::encode_json($plain));
+chmod 0600, "$folder/old.json";
+is_deeply([@{ $ctl->json('a file of 1.0', qw(key list --file), "$folder/old.json")->{keys}[0] }{qw(created_at activated_at)}], [undef, undef], 'knows no times');
 
 # ---- files that must not be used
 $ctl->fails(4, qr/\Q$folder\E\/none\.json/, 'no file', qw(key list --file), "$folder/none.json");

@@ -14,7 +14,7 @@ my $where = $smtp->address;
 
 # ---- usage
 $ctl->fails(2, qr/--to is missing/, 'a test without an address', qw(mail test));
-$ctl->fails(2, qr/--to must be a mail address/, "the address $_", qw(mail test --to), $_) for 'nobody', "a\@b\r\nRCPT TO:<c\@d>", '';
+$ctl->fails(2, qr/--to must be an email address/, "the address $_", qw(mail test --to), $_) for 'nobody', "a\@b\r\nRCPT TO:<c\@d>", '';
 $ctl->fails(2, qr/--language must be/, 'no language', qw(mail test --to a@example.com --language), 'not a tag');
 $ctl->fails(2, qr/--wait must be/, "--wait $_", qw(mail test --to a@example.com --wait), $_) for 0, 601, 'x';
 $ctl->fails(2, qr/give one of --id and --all/, 'retry of nothing', qw(mail retry));

@@ -55,6 +55,11 @@ is_deeply([@{$done}{qw(before status changed sessions_ended)}], ['suspended', 'a
 is($me->($ann->{client})->status, 401, 'the old token stays dead');
 my $again = login($ann);
 is($again->status, 200, 'a new login works');
+is($ctl->done('resuming twice', qw(member resume), @tenant, '--uid', $ann->{uid}), "member $ann->{email} was active already; nothing was changed\n", 'says that nothing was to do');
+$ctl->done('a suspension', qw(member suspend), @tenant, '--uid', $ann->{uid});
+is($ctl->done('resuming for people', qw(member resume), @tenant, '--uid', $ann->{uid}),
+    "member $ann->{email} is active again and may log in; every session of before is over\n", 'says what it did');
+is(login($ann)->status, 200, 'and she may log in');
 
 my ($pending) = register(tenant => $tenant, email => my $email = fresh_email());
 check($pending, 'somebody who has not confirmed');

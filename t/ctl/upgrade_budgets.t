@@ -51,6 +51,8 @@ is($pg->value("SELECT count(*) FROM cloudep.known_networks WHERE generation = 3 
 # ---- a node of 1.0.0 afterwards
 open_session('192.0.2.9');
 ok((grep { $_ eq '192.0.2.9' } @{ $known->() }), 'a session that 1.0.0 opens makes its network known');
+$pg->psql("UPDATE cloudep.sessions SET generation = NULL WHERE address = '192.0.2.2'");
+ok((grep { $_ eq '192.0.2.2' } @{ $known->() }), 'one without a generation leaves it known');
 open_session('unknown');
 open_session('fe80::1%eth0');
 is(scalar @{ $known->() }, 5, 'what is no address opens one all the same');

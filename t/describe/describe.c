@@ -64,7 +64,8 @@ static json_t *directives(void)
 #define PLACE_FLAG(member, name, help) add(list, "flag", name, "directory", flag(0), NULL, NULL, help);
 #define PLACE_TEXT(member, name, setter, help) add(list, "text", name, "directory", NULL, NULL, NULL, help);
 #define PLACE_LIST(member, name, setter, help) add(list, "list", name, "directory", NULL, NULL, NULL, help);
-    CLOUDEP_PLACE_SETTINGS(PLACE_FLAG, PLACE_TEXT, PLACE_LIST, PLACE_TEXT)
+#define PLACE_PAIR(member, name, setter, help) add(list, "pair", name, "directory", NULL, NULL, NULL, help);
+    CLOUDEP_PLACE_SETTINGS(PLACE_FLAG, PLACE_TEXT, PLACE_LIST, PLACE_TEXT, PLACE_PAIR)
     return list;
 }
 
@@ -111,8 +112,13 @@ static const struct {
     const char *name;
     json_t *(*make)(void);
 } sections[] = {
-    {"directives", directives},    {"messages", messages}, {"operations", describe_operations},
-    {"reasons", describe_reasons}, {"rules", rules},       {"version", version},
+    {"directives", directives},
+    {"messages", messages},
+    {"operations", describe_operations},
+    {"account operations", describe_account_operations},
+    {"reasons", describe_reasons},
+    {"rules", rules},
+    {"version", version},
 };
 
 int main(void)

@@ -6,8 +6,11 @@
 
 #include <jansson.h>
 
-/** The operations of every API, with their fields and the code of each reason there. */
+/** The operations of v1, with their fields and the code of each reason there. */
 json_t *describe_operations(void);
+
+/** Those of the style "account": their fields. */
+json_t *describe_account_operations(void);
 
 /** The reasons in their order. */
 json_t *describe_reasons(void);

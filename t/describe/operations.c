@@ -6,14 +6,18 @@
 #include "describe.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include "wire/v1/v1.h"
 
-extern const cloudep_operation_t auth_operations[], member_operations[];
+extern const cloudep_operation_t auth_operations[], member_operations[], account_operations[];
 
 static const struct {
+    const char *style;
     const char *prefix;
     const cloudep_operation_t *operations;
-} apis[] = {{CLOUDEP_AUTH_PREFIX, auth_operations}, {CLOUDEP_MEMBER_PREFIX, member_operations}};
+} apis[] = {{"v1", CLOUDEP_AUTH_PREFIX, auth_operations},
+            {"v1", CLOUDEP_MEMBER_PREFIX, member_operations},
+            {"account", "/api/auth", account_operations}};
 
 static const char *const types[] = {
     [CLOUDEP_FIELD_TEXT] = "TEXT",         [CLOUDEP_FIELD_SLUG] = "SLUG",
@@ -23,6 +27,7 @@ static const char *const types[] = {
     [CLOUDEP_FIELD_URL] = "URL",           [CLOUDEP_FIELD_LANGUAGE] = "LANGUAGE",
     [CLOUDEP_FIELD_CURRENCY] = "CURRENCY", [CLOUDEP_FIELD_PHONE] = "PHONE",
     [CLOUDEP_FIELD_BOOL] = "BOOL",         [CLOUDEP_FIELD_CHOICE] = "CHOICE",
+    [CLOUDEP_FIELD_WORDS] = "WORDS",
 };
 
 /* Takes item over. */
@@ -61,11 +66,14 @@ static json_t *codes_of(const cloudep_operation_t *operation)
     return codes;
 }
 
-json_t *describe_operations(void)
+static json_t *operations_of(const char *style)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; i < sizeof(apis) / sizeof(apis[0]); i++) {
+        if (strcmp(apis[i].style, style) != 0) {
+            continue;
+        }
         for (const cloudep_operation_t *at = apis[i].operations; at->method; at++) {
             append(list,
                    json_pack("{ss,ss,ss,ss,sb,sb,sb,sb,so,so,ss?,so}", "name", at->name, "method", at->method, "prefix",
@@ -77,6 +85,16 @@ json_t *describe_operations(void)
         }
     }
     return list;
+}
+
+json_t *describe_operations(void)
+{
+    return operations_of("v1");
+}
+
+json_t *describe_account_operations(void)
+{
+    return operations_of("account");
 }
 
 json_t *describe_reasons(void)

@@ -74,6 +74,10 @@ my @table = (
             qr/CloudEPMemcacheServer nowhere\.invalid: this name leads to no address .*name an address/],
     ['memcached: an empty name', { values => { CloudEPMemcacheServer => '""' } }, refused => qr/CloudEPMemcacheServer requires at least one argument/],
 
+    ['a proxy that is no address', { values => { CloudEPTLSProxy => 'proxy.example' } }, refused =>
+            qr{CloudEPTLSProxy proxy\.example: write an address, or a network such as 10\.0\.0\.0/24}],
+    ['a proxy with more bits than there are', { values => { CloudEPTLSProxy => '10.0.0.0/33' } }, refused => qr{CloudEPTLSProxy 10\.0\.0\.0/33: write}],
+
     # ---- keys
     ['the signing keys: mode 0644', { values => { CloudEPSigningKeys => file('open.jwks', $jwks, 0644) } }, refused =>
             qr/CloudEPSigningKeys \S+open\.jwks: mode 0644 lets others read the private keys in it; chmod it to 0600/],

@@ -13,9 +13,7 @@ my $stranger = register_member(tenant => tenant());
 my $port = free_port();
 my $server = own_server(values => { CloudEPIssuer => server()->url });
 $server->prepare;
-my $included = "$server->{dir}/cloudep.conf";
-spew($included, $server->configuration =~ s/^(?:Listen|LoadModule) .*\n//mgr);
-$server->{with} = [split /\n/, example('apache', '10.0.0.5:8081' => "127.0.0.1:$port", '/etc/cloudep/cloudep.conf' => $included,
+$server->{with} = [split /\n/, example('apache', '10.0.0.5:8081' => "127.0.0.1:$port",
         'cloudep-tenant acme' => "cloudep-tenant $tenant->{slug}")];
 $server->start;
 spew("$server->{dir}/htdocs/index.html", 'open to everybody');

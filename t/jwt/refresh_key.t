@@ -5,7 +5,7 @@ use strict;
 use warnings;
 use CloudEP::Httpd;
 use CloudEP::Jwt;
-use CloudEP::OIDC;
+use CloudEP::Npm;
 use CloudEP::Process qw(free_port run slurp wait_until);
 use CloudEP::Test;
 use Digest::SHA qw(hmac_sha256);
@@ -61,7 +61,7 @@ my ($input, $mac) = $member->{refresh} =~ /^(.*)\.(.*)$/;
 is(hmac_of($seal->{k}, 'refresh token', $input), $mac, 'under HKDF-SHA-256 of the sealing key, label "refresh token"');
 
 # ---- whoever verifies by our JWKS
-sub jose { return run(undef, 'node', CloudEP::Httpd::top() . '/t/jwt/verify.js', CloudEP::OIDC::modules(), $jwks, $issuer, $_[0]) }
+sub jose { return run(undef, 'node', CloudEP::Httpd::top() . '/t/jwt/verify.js', CloudEP::Npm::folder('oidc'), $jwks, $issuer, $_[0]) }
 sub pyjwt { return run(undef, 'python3', CloudEP::Httpd::top() . '/t/jwt/verify.py', $jwks, $issuer, $_[0]) }
 sub openidc { my $status = client(server => $server, token => $_[0])->get('/openidc/')->status; return $status == 401 ? "refused\n" : "accepted $status\n" }
 my %verifiers = (jose => \&jose, PyJWT => \&pyjwt, mod_auth_openidc => \&openidc);
@@ -132,7 +132,7 @@ is(header($third->{refresh_token})->{alg}, 'ES256', 'it is signed');
 like(own_server(values => { CloudEPRefreshTokens => 'hmac' }, without => ['CloudEPSealingKeys'])->refuses_to_start // '',
     qr/CloudEPRefreshTokens hmac needs CloudEPSealingKeys/, 'hmac without them is refused at the start');
 like(own_server(values => { CloudEPRefreshTokens => 'opaque' })->refuses_to_start // '',
-    qr/CloudEPRefreshTokens must be hmac or signed/, 'and so is any other word');
+    qr/CloudEPRefreshTokens opaque: must be hmac or signed/, 'and so is any other word');
 
 expect_log(qr/oidc_/);
 finish();

@@ -17,6 +17,15 @@ my $NOBODY = '00000000-0000-4000-8000-000000000000';
 #     own    => status of the answer to its member
 # }
 my %OPERATIONS = (
+    'DELETE /api/v1/members/me/identities/{id}' => {
+        make => sub {
+            my ($member) = @_;
+            $server->psql("UPDATE cloudep.members SET ways_in = ways_in + 1 WHERE uid = :'uid'", uid => $member->{uid});
+            return $server->value("INSERT INTO cloudep.identities (tenant_id, uid, issuer, subject) SELECT tenant_id, uid, 'https://login.example', uid"
+                    . " FROM cloudep.members WHERE uid = :'uid' RETURNING id", uid => $member->{uid});
+        },
+        state => sub { rows('identities', @_) }, code => 29301000, own => 200,
+    },
     'DELETE /api/v1/members/me/sessions/{id}' => {
         make => sub {
             my ($member) = @_;
@@ -26,7 +35,22 @@ my %OPERATIONS = (
         },
         state => sub { rows('sessions', @_) }, code => 29301000, own => 200,
     },
+    'PATCH /api/v1/members/me/passkeys/{id}' => {
+        make => \&passkey, state => sub { rows('passkeys', @_) }, code => 29301000, own => 200, body => { name => 'Another' },
+    },
+    'DELETE /api/v1/members/me/passkeys/{id}' => {
+        make => \&passkey, state => sub { rows('passkeys', @_) }, code => 29301000, own => 200,
+    },
 );
+
+# A passkey by SQL, beside a password.
+sub passkey {
+    my ($member) = @_;
+    $server->psql("UPDATE cloudep.members SET ways_in = ways_in + 1 WHERE uid = :'uid'", uid => $member->{uid});
+    return $server->value("INSERT INTO cloudep.passkeys (tenant_id, uid, credential_id, spki, algorithm, sign_count, backup_eligible, backed_up, aaguid, name)"
+            . " SELECT tenant_id, uid, gen_random_uuid(), 'AA', -7, 0, false, false, '00000000-0000-0000-0000-000000000000', 'Key' FROM cloudep.members"
+            . " WHERE uid = :'uid' RETURNING id", uid => $member->{uid});
+}
 
 sub login_with_factor {
     my ($member) = @_;
@@ -51,6 +75,7 @@ is_deeply([sort @found], [sort keys %OPERATIONS], 'each of them, and no other, i
 my $home = tenant();
 my ($member, $neighbour) = map { totp_enroll(register_member(tenant => $home), $server) } 1 .. 2;
 my $stranger = totp_enroll(register_member(tenant => tenant()), $server);
+$server->psql("UPDATE cloudep.sessions SET mfa_at = now() WHERE uid = :'uid'", uid => $_->{uid}) for $member, $neighbour, $stranger;
 for my $name (grep { $OPERATIONS{$_} } sort @found) {
     my ($method, $pattern) = split / /, $name;
     my $operation = $OPERATIONS{$name};

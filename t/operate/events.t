@@ -70,8 +70,8 @@ subtest 'a trace' => sub {
     my $client = client(server => $server, watch => undef);
     $client->post(@login, traceparent => $PARENT);
     is((logins("$dir/traced.log"))[-1]{trace_id}, $TRACE, 'its id is in the event');
-    $client->with(token => 'x')->get('/api/v1/members/me', traceparent => $PARENT);
-    like($server->log, qr/^\[$TRACE\] CE130: .* \[trace $TRACE\]$/m, 'in log lines, and in the variable');
+    $client->post('/api/v1/auth/token/refresh', { refresh_token => 'x' }, traceparent => $PARENT);
+    like($server->log, qr/^\[$TRACE\] CE120: .* \[trace $TRACE\]$/m, 'in log lines, and in the variable');
     my $seen = sub { my ($answer) = @_; return $answer->body =~ /^traceparent: *(\S+)/mi ? $1 : 'none' };
     is($seen->($client->get('/app/headers', traceparent => $PARENT)), $PARENT, 'a backend is told');
     for my $bad ("00-$TRACE-00f067aa0ba902b7", "00-${\('0' x 32)}-00f067aa0ba902b7-01", "00-$TRACE-${\('0' x 16)}-01", "ff-$TRACE-00f067aa0ba902b7-01",

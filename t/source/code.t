@@ -29,7 +29,7 @@ my %levels;    # of an id: those that stand before it in its statement
 for my $file (@sources) {
     while ($code{$file} =~ /([^;{}]*)\bCENO\((\d+)\)/g) {
         my ($before, $id) = ($1, $2);
-        $levels{$id} = join ' ', sort map { lc } $before =~ /\b(?:APLOG_|CLOUDEP_LOG\(\w+, )(CRIT|ERR|WARNING|NOTICE|INFO|DEBUG)\b/g;
+        $levels{$id} = join ' ', sort map { lc } $before =~ /\b(?:APLOG_|CLOUDEP_LOG\(\s*\w+, )(CRIT|ERR|WARNING|NOTICE|INFO|DEBUG)\b/g;
     }
 }
 is_deeply([map { "CE$_ is written at: $levels{$_}; listed: " . ($listed{$_} // 'not') } grep { $levels{$_} ne ($listed{$_} // '') } sort keys %levels], [],

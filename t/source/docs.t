@@ -12,6 +12,7 @@ use YAML::XS ();
 
 chdir CloudEP::Httpd::top() or die;
 my ($config, $guide, $operations) = map { slurp($_) } qw(httpd.conf.d/cloudep.conf doc/directives.md doc/operations.md);
+$config .= slurp('httpd.conf.d/cloudep-api.conf');
 
 # Two lists of names are the same; the difference is told by name.
 sub same {
@@ -67,17 +68,17 @@ while ($config =~ /^(#(?:    #?)?)?(CloudEP\w+) (.+)$/mg) {
     my ($comment, $name, $value) = ($1, $2, $3);
     $shipped{$name} = !exists $code{$name} ? $value : $comment && defined $code{$name} ? value_of($value) : $code{$name};
 }
-defaults_are(\%shipped, 'httpd.conf.d/cloudep.conf');
+defaults_are(\%shipped, 'httpd.conf.d');
 
 # ---- routes and outcomes
 
 my $api = YAML::XS::LoadFile('doc/openapi.yaml');
-my $KEYS = '/.well-known/jwks.json';    # a handler of its own, not in the route tables
+my %DOCUMENTS = map { $_ => 1 } qw(/.well-known/jwks.json /.well-known/webauthn);    # handlers of their own, not in the route tables
 
 my %served = map { ("$_->{method} $_->{prefix}$_->{path}" => $_) } described('operations');
 my @operations = map { my $path = $_; map { [uc, $path, $api->{paths}{$path}{$_}] } sort keys %{ $api->{paths}{$path} } }
     sort keys %{ $api->{paths} };
-same([map { "$_->[0] $_->[1]" } grep { $_->[1] ne $KEYS } @operations], [keys %served], 'doc/openapi.yaml has every operation and no other');
+same([map { "$_->[0] $_->[1]" } grep { !$DOCUMENTS{ $_->[1] } } @operations], [keys %served], 'doc/openapi.yaml has every operation and no other');
 
 # What an operation takes: "name" or "name!" when it is required. Of a body of two shapes, oneOf, " | " is between them.
 # An id in the path is no field.
@@ -89,10 +90,15 @@ sub takes {
     return join ' | ', map { names(@parameters, properties(resolve($_))) } @{ $schema->{oneOf} // [$schema] };
 }
 
+# The members of a schema as fields have them: "object.name" for those of an object.
 sub properties {
-    my ($schema) = @_;
-    my %required = map { $_ => 1 } @{ $schema->{required} // [] };
-    return map { { name => $_, required => $required{$_} } } keys %{ $schema->{properties} // {} };
+    my ($schema, $prefix, $needed) = @_;
+    my %required = map { $_ => $needed // 1 } @{ $schema->{required} // [] };
+    return map {
+        my $member = resolve($schema->{properties}{$_});
+        my $name = ($prefix // '') . $_;
+        $member->{properties} ? properties($member, "$name.", $required{$_} // 0) : { name => $name, required => $required{$_} }
+    } keys %{ $schema->{properties} // {} };
 }
 
 sub names { join ' ', sort map { $_->{name} . ($_->{required} ? '!' : '') } @_ }
@@ -118,14 +124,15 @@ sub resolve {
     return $node;
 }
 
-# The refusals of an operation in the document: [status, reasons of its enum, examples by name], of each status.
+# The refusals of an operation in the document: [status, reasons of its enum, examples by name, codes of its enum], of each
+# status.
 sub refusals {
     my ($operation) = @_;
     my @found;
     for my $status (grep { $_ >= 400 } sort keys %{ $operation->{responses} }) {
         my $json = resolve($operation->{responses}{$status})->{content}{'application/json'} // next;
         my %examples = map { ($_ => resolve($json->{examples}{$_})->{value}) } keys %{ $json->{examples} };
-        push @found, [$status, $json->{schema}{properties}{reason}{enum} // [], \%examples];
+        push @found, [$status, $json->{schema}{properties}{reason}{enum} // [], \%examples, $json->{schema}{properties}{code}{enum} // []];
     }
     return @found;
 }
@@ -154,10 +161,13 @@ for my $operation (@operations) {
     my $codes = ($served{"$method $path"} // next)->{codes};
     push @documented, "$method\t$path\t200\t102000" if $what->{responses}{200};
     for my $refusal (refusals($what)) {
-        my ($status, $reasons, $examples) = @$refusal;
+        my ($status, $reasons, $examples, $codes_listed) = @$refusal;
         my $here = "$method $path $status";
         push @wrong, "$here: the reasons are @$reasons, the examples " . join ' ', sort keys %$examples
             if join(' ', sort @$reasons) ne join(' ', sort keys %$examples);
+        my %told = map { $_->{code} // 'none' => 1 } values %$examples;
+        push @wrong, "$here: the codes are @$codes_listed, those of the examples " . join ' ', sort keys %told
+            if "@$codes_listed" ne join ' ', sort keys %told;
         for my $reason (sort keys %$examples) {
             push @wrong, map { "$here $reason: $_" } example_faults($status, $reason, $examples->{$reason}, $codes->{$reason});
             push @documented, join "\t", $method, $path, $status, $examples->{$reason}{code} // 'none';
@@ -177,7 +187,7 @@ for my $row (slurp('doc/reasons.md') =~ /^\| (`.+?) \| .+ \| .+ \|$/mg) {
 }
 is("@twice", '', 'doc/reasons.md has each reason once');
 same([keys %meant], [grep { $_ ne 'done' } described('reasons')], 'doc/reasons.md has every reason and no other');
-my @OF_HTTPD = qw(path_unknown request_refused access_refused);    # told by error.c and for unknown paths only
+my @OF_HTTPD = qw(path_unknown request_refused access_refused tls_required);    # told by error.c and for unknown paths only
 my @OF_COOKIES = qw(xsrf_required cross_site);    # where the session cookie says who asks
 same([keys %used, @OF_HTTPD, @OF_COOKIES], [keys %meant], 'every reason is one of an operation, or of httpd itself');
 

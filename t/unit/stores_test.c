@@ -9,9 +9,11 @@
 #include "base/store/credential_store.h"
 #include "base/store/event_store.h"
 #include "base/store/identity_store.h"
+#include "base/store/link_store.h"
 #include "base/store/liveness_store.h"
 #include "base/store/operator_store.h"
 #include "base/store/own_session_store.h"
+#include "base/store/passkey_store.h"
 #include "base/store/password_store.h"
 #include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
@@ -533,7 +535,7 @@ static void test_totp(void)
     cloudep_session_t session = session_of(uid, "pwd otp mfa", CLOUDEP_MFA_TOTP);
     cloudep_session_t second = session_of(uid, "pwd mfa", CLOUDEP_MFA_BACKUP_CODE);
 
-    is_int(cloudep_totp_begin(db, p, tenant->id, uid, "sealed"), APR_SUCCESS, "an enrolment begins");
+    is_int(cloudep_totp_begin(db, p, tenant->id, uid, "sealed", NULL), APR_SUCCESS, "an enrolment begins");
     is_int(cloudep_totp_load(db, p, &totp, tenant->id, uid), APR_SUCCESS, "an enrolment under way is loaded");
     ok(!totp->secret && !totp->enrolled_at && totp->codes->nelts == 0, "an enrolment under way does not count yet");
     is_str(totp->pending_secret, "sealed", "the secret of an enrolment under way is pending");
@@ -541,7 +543,7 @@ static void test_totp(void)
            "an enrolment is confirmed");
     is_int(cloudep_totp_confirm(db, p, totp, &(cloudep_enrolment_t){2, ""}, "c1 c2", NULL, notice(uid)), APR_NOTFOUND,
            "an enrolment is confirmed once");
-    is_int(cloudep_totp_begin(db, p, tenant->id, uid, "other"), CLOUDEP_ECONFLICT,
+    is_int(cloudep_totp_begin(db, p, tenant->id, uid, "other", NULL), CLOUDEP_ECONFLICT,
            "no other enrolment begins beside one that counts");
     is_int(cloudep_totp_renew_codes(db, p, tenant->id, uid, "c3 c4 c5", notice(uid)), APR_SUCCESS,
            "backup codes are renewed");
@@ -979,6 +981,473 @@ static void test_lists(void)
     is_int(cloudep_cell_list(p, rows, 0, 0)->nelts, 0, "no list is an empty one");
 }
 
+static cloudep_link_t link_of(const char *uid, const char *kind)
+{
+    return (cloudep_link_t){.tenant_id = tenant->id, .digest = uuid(), .uid = uid, .kind = kind};
+}
+
+static void test_links(void)
+{
+    const char *uid = register_member("links@example.com");
+    const cloudep_link_t reset = link_of(uid, CLOUDEP_LINK_RESET);
+    const cloudep_link_t first = link_of(uid, CLOUDEP_LINK_FIRST_PASSWORD);
+    const cloudep_link_t nobodys = link_of(uuid(), CLOUDEP_LINK_RESET);
+    cloudep_link_t foreign = reset;
+    cloudep_link_t found = {0};
+
+    is_int(cloudep_link_add(db, p, &reset), APR_SUCCESS, "a link is added");
+    is_int(cloudep_link_add(db, p, &reset), CLOUDEP_ECONFLICT, "once");
+    is_int(cloudep_link_add(db, p, &nobodys), APR_NOTFOUND, "nobody gets none");
+    is_value("t", "it is good for an hour",
+             "SELECT expires_at - created_at = interval '1 hour' FROM cloudep.links WHERE digest = $1", reset.digest);
+    is_int(cloudep_link_find(db, p, &found, tenant->id, reset.digest), APR_SUCCESS, "it is found");
+    ok(!strcmp(found.uid, uid) && !strcmp(found.kind, CLOUDEP_LINK_RESET) && !strcmp(found.tenant_id, tenant->id) &&
+           !strcmp(found.digest, reset.digest) && !found.undoes && !found.undoes_at && !found.restores,
+       "with what it is");
+    is_int(cloudep_link_find(db, p, &found, tenant->id, "none"), APR_NOTFOUND, "another one is not");
+    is_int(cloudep_link_find(db, p, &found, uuid(), reset.digest), APR_NOTFOUND, "nor under another tenant");
+    foreign.tenant_id = uuid();
+    is_int(cloudep_link_use(db, p, &foreign), APR_NOTFOUND, "another tenant does not use it");
+    is_int(cloudep_link_use(db, p, &reset), APR_SUCCESS, "it is used");
+    is_int(cloudep_link_use(db, p, &reset), APR_NOTFOUND, "once");
+    is_int(cloudep_link_find(db, p, &found, tenant->id, reset.digest), APR_NOTFOUND, "a used one is not found");
+    is_int(cloudep_link_restore(db, p, &foreign), APR_SUCCESS, "another tenant puts nothing back");
+    is_int(cloudep_link_find(db, p, &found, tenant->id, reset.digest), APR_NOTFOUND, "so it is used still");
+    is_int(cloudep_link_restore(db, p, &reset), APR_SUCCESS, "it is put back");
+    is_int(cloudep_link_use(db, p, &reset), APR_SUCCESS, "and serves again");
+    is_int(cloudep_link_add(db, p, &first), APR_SUCCESS, "another link");
+    postgres_sql("UPDATE cloudep.links SET expires_at = now()");
+    is_int(cloudep_link_find(db, p, &found, tenant->id, first.digest), APR_NOTFOUND, "one that is over is not found");
+    is_int(cloudep_link_use(db, p, &first), APR_NOTFOUND, "nor used");
+    is_int(cloudep_link_restore(db, p, &reset), APR_SUCCESS, "one that is over is put back");
+    is_int(cloudep_link_use(db, p, &reset), APR_NOTFOUND, "and is over all the same");
+}
+
+/* An undo of that kind that began so long ago. */
+static cloudep_link_t undo_of(const char *uid, const char *undoes, const char *restores, const char *ago)
+{
+    const cloudep_link_t link = {.tenant_id = tenant->id, .digest = uuid(), .uid = uid, .restores = restores};
+
+    free(postgres_value("INSERT INTO cloudep.links"
+                        " (tenant_id, uid, digest, kind, undoes, undoes_at, restores, created_at, expires_at)"
+                        " VALUES ($1::uuid, $2::uuid, $3, 'undo', $4, now() - $6::interval, nullif($5, ''),"
+                        "         now() - $6::interval, now() + interval '1 hour')",
+                        tenant->id, uid, link.digest, undoes, restores ? restores : "", ago, NULL));
+    return link;
+}
+
+static void test_undo(void)
+{
+    const char *uid = register_member("undo@example.com");
+    cloudep_link_t link = undo_of(uid, CLOUDEP_UNDOES_TOTP, NULL, "1 hour");
+    const cloudep_link_t reset = link_of(uid, CLOUDEP_LINK_RESET);
+    cloudep_link_t found = {0};
+
+    is_int(cloudep_link_find(db, p, &found, tenant->id, link.digest), APR_SUCCESS, "an undo is found");
+    ok(!strcmp(found.kind, CLOUDEP_LINK_UNDO) && !strcmp(found.undoes, CLOUDEP_UNDOES_TOTP) && found.undoes_at > 0,
+       "with what it undoes, and when that was");
+    free(postgres_value("INSERT INTO cloudep.totp (tenant_id, uid, secret, enrolled_at)"
+                        " VALUES ($1::uuid, $2::uuid, 's', now() - interval '2 hours')",
+                        tenant->id, uid, NULL));
+    free(postgres_value("INSERT INTO cloudep.credentials (tenant_id, uid, phc) VALUES ($1::uuid, $2::uuid, 'phc')"
+                        " ON CONFLICT DO NOTHING",
+                        tenant->id, uid, NULL));
+    is_int(cloudep_link_add(db, p, &reset), APR_SUCCESS, "another link of the member");
+    is_int(cloudep_link_undo(db, p, &reset, notice(uid)), APR_NOTFOUND, "which undoes nothing");
+    free(postgres_value("UPDATE cloudep.members SET status = 'deleting' WHERE uid = $1::uuid", uid, NULL));
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_NOTFOUND, "nor does one of a member who is leaving");
+    free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", uid, NULL));
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_SUCCESS, "a suspended member undoes");
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_NOTFOUND, "once");
+    is_value("suspended f t 1 1 1", "the password goes and is due, and the generation is raised with its sessions",
+             "SELECT concat_ws(' ', status, has_password, password_due, ways_in, generation, sessions_from)"
+             " FROM cloudep.members WHERE uid = $1::uuid",
+             uid);
+    is_value("0", "it is stored no more", "SELECT count(*) FROM cloudep.credentials WHERE uid = $1::uuid", uid);
+    is_value("undone", "the session ends", "SELECT revoke_reason FROM cloudep.sessions WHERE uid = $1::uuid", uid);
+    is_value("1", "a factor from before the change stays",
+             "SELECT count(*) FROM cloudep.totp WHERE enrolled_at IS NOT NULL AND uid = $1::uuid", uid);
+    is_value("1", "so does another link", "SELECT count(*) FROM cloudep.links WHERE used_at IS NULL AND uid = $1::uuid",
+             uid);
+    is_value(
+        "1", "the notice is enqueued once",
+        "SELECT count(*) FROM cloudep.outbox WHERE template = 'notice' AND target = 'a@example.com' AND uid = $1::uuid"
+        " AND created_at = (SELECT max(used_at) FROM cloudep.links WHERE uid = outbox.uid)",
+        uid);
+    link = undo_of(uid, CLOUDEP_UNDOES_TOTP, NULL, "3 hours");
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_SUCCESS, "an undo of a change before the factor");
+    is_value("0", "takes that", "SELECT count(*) FROM cloudep.totp WHERE enrolled_at IS NOT NULL AND uid = $1::uuid",
+             uid);
+}
+
+static void test_undo_of_email(void)
+{
+    const char *uid = register_member("thief@example.com");
+    const char *other = register_member("taken@example.com");
+    cloudep_link_t link = undo_of(uid, CLOUDEP_UNDOES_EMAIL, "taken@example.com", "1 hour");
+
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), CLOUDEP_ECONFLICT, "an address that another member has");
+    is_value("thief@example.com 0", "is not restored, and nothing else is done",
+             "SELECT concat_ws(' ', email, generation) FROM cloudep.members WHERE uid = $1::uuid", uid);
+    free(postgres_value(
+        "INSERT INTO cloudep.links (tenant_id, uid, digest, kind, created_at, expires_at) VALUES"
+        " ($1::uuid, $2::uuid, 'younger', 'reset', now() - interval '1 minute', now() + interval '1 hour'),"
+        " ($1::uuid, $2::uuid, 'older', 'reset', now() - interval '2 hours', now() + interval '1 hour'),"
+        " ($1::uuid, $3::uuid, 'another', 'reset', now(), now() + interval '1 hour')",
+        tenant->id, uid, other, NULL));
+    free(
+        postgres_value("UPDATE cloudep.links SET restores = 'owner@example.com' WHERE digest = $1", link.digest, NULL));
+    free(postgres_value("INSERT INTO cloudep.members (tenant_id, uid, email, reserved_by) VALUES"
+                        " ($1::uuid, gen_random_uuid(), 'owner@example.com', $2::uuid),"
+                        " ($1::uuid, gen_random_uuid(), 'older@example.com', $2::uuid)",
+                        tenant->id, uid, NULL));
+    free(postgres_value("UPDATE cloudep.members SET login_phone = '+886911000111',"
+                        " login_phone_at = now() - interval '2 hours' WHERE uid = $1::uuid",
+                        uid, NULL));
+    is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_SUCCESS, "one that is reserved for the member");
+    is_value("owner@example.com +886911000111", "is restored; a login phone from before stays",
+             "SELECT concat_ws(' ', email, login_phone) FROM cloudep.members WHERE uid = $1::uuid", uid);
+    is_value("another older", "links that were mailed since are void, and no others",
+             "SELECT string_agg(digest, ' ' ORDER BY digest) FROM cloudep.links WHERE used_at IS NULL AND digest IN"
+             " ('younger', 'older', 'another') AND tenant_id = $1::uuid",
+             tenant->id);
+    is_value("older@example.com", "as is what they reserved",
+             "SELECT string_agg(email, ' ') FROM cloudep.members WHERE reserved_by = $1::uuid", uid);
+}
+
+/* ---- passkeys ---- */
+
+/* Of a member's row, and of a passkey's. */
+#define COUNTED "SELECT concat_ws(' ', ways_in, generation) FROM cloudep.members WHERE uid = $1::uuid"
+#define NAMES "SELECT coalesce(string_agg(name, ' ' ORDER BY name), '-') FROM cloudep.passkeys WHERE uid = $1::uuid"
+
+static cloudep_passkey_t passkey_of(const char *name)
+{
+    apr_array_header_t *transports = apr_array_make(p, 2, sizeof(const char *));
+
+    APR_ARRAY_PUSH(transports, const char *) = "usb";
+    APR_ARRAY_PUSH(transports, const char *) = "nfc";
+    return (cloudep_passkey_t){.credential_id = uuid(),
+                               .spki = "key",
+                               .algorithm = -7,
+                               .sign_count = 4000000000,
+                               .backup_eligible = 1,
+                               .transports = transports,
+                               .aaguid = "11111111-2222-4333-8444-555555555555",
+                               .name = name};
+}
+
+/* Adds one as a member of that generation. *passkey has its id then. */
+static apr_status_t add(cloudep_passkey_t *passkey, const char *uid, const char *generation, const char *undo)
+{
+    return cloudep_passkey_add(db, p, &passkey->id, tenant->id, uid, generation, passkey, undo, notice(uid));
+}
+
+/* A passkey of a member whose generation is as it is. */
+static cloudep_passkey_t added(const char *uid, const char *name, const char *undo)
+{
+    cloudep_passkey_t passkey = passkey_of(name);
+    char *generation = postgres_value("SELECT generation FROM cloudep.members WHERE uid = $1::uuid", uid, NULL);
+
+    is_int(add(&passkey, uid, generation, undo), APR_SUCCESS, apr_psprintf(p, "the passkey %s is added", name));
+    free(generation);
+    return passkey;
+}
+
+static void test_passkey_add(void)
+{
+    const char *uid = register_member("key@example.com");
+    cloudep_passkey_t passkey = passkey_of("First");
+    cloudep_passkey_t same = passkey;
+
+    is_int(add(&passkey, uuid(), "0", NULL), CLOUDEP_ECHANGED, "nobody gets a passkey");
+    is_int(add(&passkey, uid, "1", NULL), CLOUDEP_ECHANGED, "nor a member of another generation");
+    is_int(cloudep_passkey_add(db, p, &passkey.id, uuid(), uid, "0", &passkey, NULL, notice(uid)), CLOUDEP_ECHANGED,
+           "nor one in another tenant");
+    free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", uid, NULL));
+    is_int(add(&passkey, uid, "0", NULL), CLOUDEP_ECHANGED, "nor one who is suspended");
+    free(postgres_value("UPDATE cloudep.members SET status = 'active' WHERE uid = $1::uuid", uid, NULL));
+    is_value("1 0", "none of them has counted", COUNTED, uid);
+    is_int(add(&passkey, uid, "0", NULL), APR_SUCCESS, "a passkey is added");
+    is_value("2 1", "it is a way in, and a change of credentials", COUNTED, uid);
+    is_value("0", "without a link there is none", "SELECT count(*) FROM cloudep.links WHERE uid = $1::uuid", uid);
+    is_value("2", "its notice goes out, beside the mail of the registration",
+             "SELECT count(*) FROM cloudep.outbox WHERE uid = $1::uuid", uid);
+    is_int(add(&same, uid, "1", NULL), CLOUDEP_ECONFLICT, "an authenticator's credential is there once in a tenant");
+    is_value("2 1", "and the second try has not counted", COUNTED, uid);
+    (void)added(uid, "Second", "digest-of-second");
+    is_value("undo passkey t t", "the link that undoes it is of the moment it was added, and good for three days",
+             "SELECT concat_ws(' ', kind, undoes, undoes_at = (SELECT created_at FROM cloudep.passkeys WHERE name = "
+             "'Second'), expires_at - created_at = interval '3 days') FROM cloudep.links WHERE digest = $1",
+             "digest-of-second");
+}
+
+static void test_passkey_read(void)
+{
+    const char *uid = register_member("keys@example.com");
+    const char *other = register_member("keyless@example.com");
+    cloudep_passkey_owner_t owner = {{0}};
+    apr_array_header_t *list;
+    cloudep_passkey_t older, younger;
+    const char *handle;
+    int any;
+
+    is_int(cloudep_passkey_handle(db, p, &handle, tenant->id, uid), APR_SUCCESS, "a member has a row for a handle");
+    is_str(handle, NULL, "and none in it");
+    is_int(cloudep_passkey_new_handle(db, p, &handle, tenant->id, uid, "handle"), APR_SUCCESS, "one is given");
+    is_str(handle, "handle", "and told");
+    is_int(cloudep_passkey_new_handle(db, p, &handle, tenant->id, uid, "another"), APR_SUCCESS, "another is offered");
+    is_str(handle, "handle", "and the first one stays");
+    is_int(cloudep_passkey_new_handle(db, p, &handle, uuid(), uid, "x"), APR_NOTFOUND, "not in another tenant");
+    is_int(cloudep_passkey_handle(db, p, &handle, uuid(), uid), APR_NOTFOUND, "where it is not told either");
+    is_int(cloudep_passkey_handle(db, p, &handle, tenant->id, other), APR_SUCCESS, "another member");
+    is_str(handle, NULL, "has none of it");
+    younger = added(uid, "Younger", NULL);
+    older = added(uid, "Older", NULL);
+    free(postgres_value("UPDATE cloudep.passkeys SET created_at = now() - interval '1 day' WHERE id = $1::uuid",
+                        older.id, NULL));
+    is_int(cloudep_passkeys_of(db, p, &list, tenant->id, uid), APR_SUCCESS, "passkeys are listed");
+    ok(list->nelts == 2 && !strcmp(APR_ARRAY_IDX(list, 0, cloudep_passkey_t).name, "Older"), "the oldest first");
+    is_int(cloudep_passkeys_of(db, p, &list, tenant->id, other), APR_SUCCESS, "those of another member");
+    is_int(list->nelts, 0, "are none");
+    (void)cloudep_passkeys_of(db, p, &list, uuid(), uid);
+    is_int(list->nelts, 0, "as are those in another tenant");
+    (void)cloudep_passkey_any(db, p, &any, tenant->id, uid);
+    is_int(any, 2, "a member has any");
+    (void)cloudep_passkey_any(db, p, &any, tenant->id, other);
+    is_int(any, 0, "another has not");
+    (void)cloudep_passkey_any(db, p, &any, uuid(), uid);
+    is_int(any, 0, "nor is there one in another tenant");
+    is_int(cloudep_passkey_find(db, p, &owner, tenant->id, younger.credential_id), APR_SUCCESS, "one is found");
+    ok(!strcmp(owner.passkey.id, younger.id) && !strcmp(owner.passkey.spki, "key") && owner.passkey.algorithm == -7 &&
+           owner.passkey.sign_count == 4000000000 && owner.passkey.backup_eligible && !owner.passkey.backed_up &&
+           owner.passkey.transports->nelts == 2 && !owner.passkey.last_used_at && owner.passkey.created_at > 0,
+       "with all that was stored");
+    ok(!strcmp(owner.user_handle, "handle") && !strcmp(owner.tenant->id, tenant->id) && !strcmp(owner.member->uid, uid),
+       "and whose it is");
+    is_int(cloudep_passkey_find(db, p, &owner, uuid(), younger.credential_id), APR_NOTFOUND, "in its tenant only");
+    is_int(cloudep_passkey_find(db, p, &owner, tenant->id, "none"), APR_NOTFOUND, "and by its id only");
+    is_int(cloudep_passkey_rename(db, p, tenant->id, uid, older.id, "A"), APR_SUCCESS, "one gets another name");
+    is_int(cloudep_passkey_rename(db, p, tenant->id, other, older.id, "B"), APR_NOTFOUND, "not from another member");
+    is_int(cloudep_passkey_rename(db, p, uuid(), uid, older.id, "C"), APR_NOTFOUND, "nor in another tenant");
+    is_int(cloudep_passkey_rename(db, p, tenant->id, uid, uuid(), "D"), APR_NOTFOUND, "nor one that is not there");
+    is_value("A Younger", "the others keep theirs", NAMES, uid);
+}
+
+/* Opens a session with that; returns its id. */
+static const char *opened_with(const char *uid, const char *with)
+{
+    cloudep_session_t session = session_of(uid, "pop user mfa", NULL);
+    char *generation = postgres_value("SELECT generation FROM cloudep.members WHERE uid = $1::uuid", uid, NULL);
+
+    session.generation = generation;
+    session.opened_with = with;
+    is_int(cloudep_session_open(db, p, &session), APR_SUCCESS, apr_psprintf(p, "a session is opened with %s", with));
+    free(generation);
+    return session.id;
+}
+
+static void test_passkey_remove(void)
+{
+    const char *uid = register_member("lost@example.com");
+    const char *other = register_member("finder@example.com");
+    cloudep_passkey_t lost = added(uid, "Lost", NULL);
+    cloudep_passkey_t kept = added(uid, "Kept", NULL);
+    const char *by_lost = apr_pstrcat(p, CLOUDEP_OPENED_PASSKEY, lost.id, NULL);
+    const char *by_kept = apr_pstrcat(p, CLOUDEP_OPENED_PASSKEY, kept.id, NULL);
+    const char *over;
+
+    free(postgres_value("DELETE FROM cloudep.sessions WHERE uid = $1::uuid", uid, NULL));
+    over = opened_with(uid, by_lost);
+    (void)cloudep_session_end(db, p, tenant->id, over, "logout");
+    (void)opened_with(uid, by_lost);
+    (void)opened_with(uid, by_kept);
+    (void)opened_with(other, by_lost);
+    is_int(cloudep_passkey_remove(db, p, tenant->id, other, lost.id, notice(other)), APR_NOTFOUND,
+           "another member removes nothing");
+    is_int(cloudep_passkey_remove(db, p, tenant->id, uid, uuid(), notice(uid)), APR_NOTFOUND,
+           "nor is removed what is not there");
+    is_int(cloudep_passkey_remove(db, p, uuid(), uid, lost.id, notice(uid)), CLOUDEP_ECHANGED, "nor in another tenant");
+    is_value("3 2", "and nothing is counted", COUNTED, uid);
+    is_int(cloudep_passkey_remove(db, p, tenant->id, uid, lost.id, notice(uid)), APR_SUCCESS, "its member removes it");
+    is_value("2 3", "a way in less", COUNTED, uid);
+    is_value("Kept", "the other one stays", NAMES, uid);
+    is_value("passkey:kept -, passkey:lost logout, passkey:lost passkey removed",
+             "the sessions that it opened are over, and no others",
+             "SELECT string_agg(replace(replace(opened_with, (SELECT id::text FROM cloudep.passkeys WHERE name = 'Kept'"
+             " AND uid = $1::uuid), 'kept'), split_part(opened_with, ':', 2), 'lost') || ' ' || coalesce(revoke_reason,"
+             " '-'), ', ' ORDER BY opened_with <> 'passkey:' || (SELECT id::text FROM cloudep.passkeys WHERE name ="
+             " 'Kept' AND uid = $1::uuid), revoke_reason) FROM cloudep.sessions WHERE uid = $1::uuid",
+             uid);
+    is_value("0", "another member's session is none of them",
+             "SELECT count(*) FROM cloudep.sessions WHERE revoked_at IS NOT NULL AND uid = $1::uuid", other);
+    is_value(
+        "1", "its member is told once",
+        "SELECT count(*) FROM cloudep.outbox WHERE created_at = (SELECT max(revoked_at) FROM cloudep.sessions WHERE"
+        " uid = $1::uuid AND revoke_reason = 'passkey removed') AND uid = $1::uuid",
+        uid);
+    free(postgres_value("UPDATE cloudep.members SET ways_in = 1 WHERE uid = $1::uuid", uid, NULL));
+    is_int(cloudep_passkey_remove(db, p, tenant->id, uid, kept.id, notice(uid)), CLOUDEP_EREFUSED,
+           "the last one stays");
+    free(
+        postgres_value("UPDATE cloudep.members SET ways_in = 2, status = 'suspended' WHERE uid = $1::uuid", uid, NULL));
+    is_int(cloudep_passkey_remove(db, p, tenant->id, uid, kept.id, notice(uid)), CLOUDEP_ECHANGED,
+           "as do those of a suspended member");
+    is_value("Kept", "so it is there", NAMES, uid);
+}
+
+/* Logs in by a passkey as a member of that generation. */
+static apr_status_t log_in_by(const cloudep_passkey_t *passkey, const char *uid, const char *generation,
+                              const char *with, cloudep_session_t *session)
+{
+    const cloudep_passkey_use_t use = {.id = passkey->id, .sign_count = 4000000001, .backed_up = 1};
+
+    *session = session_of(uid, "pop user mfa", CLOUDEP_MFA_PASSKEY);
+    session->generation = generation;
+    session->opened_with = with;
+    return cloudep_passkey_login(db, p, &use, session, CLOUDEP_NO_MESSAGE);
+}
+
+#define USED                                                                                                           \
+    "SELECT concat_ws(' ', sign_count, backed_up, last_used_at IS NOT NULL) FROM cloudep.passkeys WHERE id = $1::uuid"
+
+static void test_passkey_login(void)
+{
+    const char *uid = register_member("login@example.com");
+    const char *other = register_member("notlogin@example.com");
+    cloudep_passkey_t passkey = added(uid, "Key", NULL);
+    cloudep_passkey_t unused = added(uid, "Unused", NULL);
+    cloudep_passkey_t foreign = added(other, "Foreign", NULL);
+    const char *with = apr_pstrcat(p, CLOUDEP_OPENED_PASSKEY, passkey.id, NULL);
+    cloudep_session_t session;
+
+    is_int(log_in_by(&passkey, uid, "1", with, &session), CLOUDEP_ECHANGED, "an older generation does not log in");
+    is_int(log_in_by(&foreign, uid, "2", with, &session), CLOUDEP_ECHANGED, "nor does another member's passkey");
+    is_value("4000000000 f f", "neither is noted", USED, passkey.id);
+    is_int(log_in_by(&passkey, uid, "2", with, &session), APR_SUCCESS, "a passkey logs in");
+    ok(session.refresh_seq == 1 && session.auth_time > 0, "which opens the session");
+    is_value(
+        "passkey t 2", "with a second factor, of the generation that was read",
+        "SELECT concat_ws(' ', mfa_method, mfa_at IS NOT NULL, generation) FROM cloudep.sessions WHERE id = $1::uuid",
+        session.id);
+    is_value("4000000001 t t", "its use is noted", USED, passkey.id);
+    is_value("4000000000 f f", "and of no other of its member", USED, unused.id);
+    free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", uid, NULL));
+    is_int(log_in_by(&passkey, uid, "2", with, &session), CLOUDEP_EREFUSED, "nobody who is suspended logs in");
+}
+
+static apr_status_t step_up(const cloudep_passkey_t *passkey, const char *uid, const char *generation,
+                            const char *session_id)
+{
+    const cloudep_passkey_use_t use = {.id = passkey->id, .sign_count = 4000000002, .backed_up = 0};
+    const cloudep_member_t owner = {.tenant_id = tenant->id, .uid = uid, .generation = generation};
+
+    return cloudep_passkey_step_up(db, p, &use, &owner, session_id, CLOUDEP_NO_MESSAGE);
+}
+
+static void test_passkey_step_up(void)
+{
+    const char *uid = register_member("proof@example.com");
+    const char *other = register_member("noproof@example.com");
+    cloudep_passkey_t passkey = added(uid, "Key", NULL);
+    const char *session = opened_with(uid, CLOUDEP_OPENED_PASSWORD);
+    const char *second = opened_with(uid, CLOUDEP_OPENED_PASSWORD);
+    const char *foreign = opened_with(other, CLOUDEP_OPENED_PASSWORD);
+
+    is_int(step_up(&passkey, uid, "0", session), CLOUDEP_ECHANGED, "an older generation proves nothing");
+    is_int(step_up(&passkey, other, "0", foreign), CLOUDEP_ECHANGED, "nor does another member's passkey");
+    is_int(step_up(&passkey, uid, "1", foreign), APR_NOTFOUND, "nor anything in another member's session");
+    (void)cloudep_session_end(db, p, tenant->id, second, "logout");
+    is_int(step_up(&passkey, uid, "1", second), APR_NOTFOUND, "nor in one that is over");
+    is_value("0", "no session has a proof",
+             "SELECT count(*) FROM cloudep.sessions WHERE (mfa_at IS NOT NULL OR fresh_at IS NOT NULL) AND uid IN"
+             " ($1::uuid, (SELECT uid FROM cloudep.members WHERE email = 'noproof@example.com'))",
+             uid);
+    free(postgres_value("UPDATE cloudep.members SET sessions_from = 2 WHERE uid = $1::uuid", uid, NULL));
+    is_int(step_up(&passkey, uid, "1", session), APR_NOTFOUND, "nor in one that a change of credentials has ended");
+    free(postgres_value("UPDATE cloudep.members SET sessions_from = 0 WHERE uid = $1::uuid", uid, NULL));
+    second = opened_with(uid, CLOUDEP_OPENED_PASSWORD);
+    is_int(step_up(&passkey, uid, "1", session), APR_SUCCESS, "a live one is proved");
+    is_value("passkey t t", "by a second factor, a moment ago",
+             "SELECT concat_ws(' ', mfa_method, mfa_at = fresh_at, mfa_at > now() - interval '1 minute') FROM"
+             " cloudep.sessions WHERE id = $1::uuid",
+             session);
+    is_value("f", "and no other is", "SELECT mfa_at IS NOT NULL FROM cloudep.sessions WHERE id = $1::uuid", second);
+    free(postgres_value("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid", uid, NULL));
+    is_int(step_up(&passkey, uid, "1", session), CLOUDEP_EREFUSED, "a suspended member proves nothing");
+}
+
+/* The digests of a member's links that are still good. */
+#define GOOD                                                                                                           \
+    "SELECT coalesce(string_agg(digest, ' ' ORDER BY digest), '-') FROM cloudep.links WHERE used_at IS NULL AND uid "  \
+    "= "                                                                                                               \
+    "$1::uuid"
+
+/* When the undo of a passkey dies: its factor was used beside a credential that is older than it. */
+static void test_passkey_spends_undo(void)
+{
+    const char *uid = register_member("doubt@example.com");
+    const cloudep_passkey_t first = added(uid, "First", "undo-first");
+    const cloudep_passkey_t second = added(uid, "Second", "undo-second");
+    const char *alone = apr_pstrcat(p, CLOUDEP_OPENED_PASSKEY, first.id, NULL);
+    cloudep_identity_t account = {.id = uuid(), .issuer = "https://elsewhere.test", .subject = "doubt"};
+    const char *linked = apr_pstrcat(p, CLOUDEP_OPENED_IDENTITY, account.id, NULL);
+    cloudep_session_t session;
+
+    free(postgres_value("INSERT INTO cloudep.links (tenant_id, uid, digest, kind, undoes, undoes_at, expires_at) VALUES"
+                        " ($1::uuid, $2::uuid, 'undo-totp', 'undo', 'totp', now(), now() + interval '1 hour')",
+                        tenant->id, uid, NULL));
+    is_int(cloudep_identity_link(db, p, tenant->id, uid, &account, CLOUDEP_NO_MESSAGE), APR_SUCCESS,
+           "a linked account");
+    free(postgres_value("INSERT INTO cloudep.credentials (tenant_id, uid, phc, updated_at) VALUES ($1::uuid, $2::uuid,"
+                        " 'phc', now() + interval '1 hour') ON CONFLICT (tenant_id, uid) DO UPDATE SET updated_at ="
+                        " excluded.updated_at",
+                        tenant->id, uid, NULL));
+    is_int(log_in_by(&first, uid, "3", alone, &session), APR_SUCCESS, "the passkey alone logs in");
+    is_int(log_in_by(&first, uid, "3", CLOUDEP_OPENED_OTP, &session), APR_SUCCESS, "beside a code");
+    is_int(log_in_by(&first, uid, "3", CLOUDEP_OPENED_PASSWORD, &session), APR_SUCCESS, "beside a younger password");
+    is_int(log_in_by(&first, uid, "3", linked, &session), APR_SUCCESS, "beside a younger linked account");
+    is_value("undo-first undo-second undo-totp", "nothing of it ends a doubt", GOOD, uid);
+    free(postgres_value("UPDATE cloudep.credentials SET updated_at = now() - interval '1 hour' WHERE uid = $1::uuid",
+                        uid, NULL));
+    is_int(log_in_by(&first, uid, "3", CLOUDEP_OPENED_PASSWORD, &session), APR_SUCCESS, "beside an older password");
+    is_value("undo-second undo-totp", "it ends that of its own adding", GOOD, uid);
+    free(postgres_value("UPDATE cloudep.identities SET created_at = now() - interval '1 hour' WHERE uid = $1::uuid",
+                        uid, NULL));
+    is_int(log_in_by(&second, uid, "3", linked, &session), APR_SUCCESS, "and beside an older linked account");
+    is_value("undo-totp", "as well", GOOD, uid);
+}
+
+/* What was added since the undone change goes, and is no way in any more. */
+static void test_undo_takes_passkeys(void)
+{
+    static const char *const kinds[] = {CLOUDEP_UNDOES_TOTP, CLOUDEP_UNDOES_EMAIL, CLOUDEP_UNDOES_PASSKEY};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        const char *uid = register_member(apr_psprintf(p, "undokey%d@example.com", (int)i));
+        const char *neighbour = register_member(apr_psprintf(p, "neighbour%d@example.com", (int)i));
+        cloudep_link_t link;
+
+        (void)added(uid, "Older", NULL);
+        free(postgres_value("UPDATE cloudep.passkeys SET created_at = now() - interval '1 hour' WHERE uid = $1::uuid",
+                            uid, NULL));
+        (void)added(uid, "Same", NULL);
+        (void)added(uid, "Younger", NULL);
+        (void)added(neighbour, "Neighbour", NULL);
+        free(postgres_value("UPDATE cloudep.passkeys SET created_at = now() - interval '1 minute' WHERE name = 'Same'"
+                            " AND uid = $1::uuid",
+                            uid, NULL));
+        link = undo_of(uid, kinds[i], i == 1 ? apr_psprintf(p, "before%d@example.com", (int)i) : NULL, "1 minute");
+        free(postgres_value("UPDATE cloudep.links SET undoes_at = (SELECT created_at FROM cloudep.passkeys WHERE name ="
+                            " 'Same' AND uid = $1::uuid) WHERE uid = $1::uuid AND kind = 'undo'",
+                            uid, NULL));
+        is_int(cloudep_link_undo(db, p, &link, notice(uid)), APR_SUCCESS, apr_psprintf(p, "an undo of %s", kinds[i]));
+        is_value("Older", "takes the passkeys that are not older", NAMES, uid);
+        is_value("2 4", "which are ways in no more, unlike the password that is due", COUNTED, uid);
+        is_value("Neighbour", "another member keeps theirs", NAMES, neighbour);
+    }
+}
+
 int main(void)
 {
     if (apr_initialize() != APR_SUCCESS || apr_pool_create(&p, NULL) != APR_SUCCESS) {
@@ -1007,6 +1476,16 @@ int main(void)
     test_expiry_bound();
     test_erasure();
     test_leaving();
+    test_links();
+    test_undo();
+    test_undo_of_email();
+    test_passkey_add();
+    test_passkey_read();
+    test_passkey_remove();
+    test_passkey_login();
+    test_passkey_step_up();
+    test_passkey_spends_undo();
+    test_undo_takes_passkeys();
     test_sweep();
     test_lists();
     return done_testing();

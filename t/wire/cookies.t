@@ -219,7 +219,7 @@ $server->psql("UPDATE cloudep.members SET status = 'active' WHERE uid = :'uid'",
 my $keys = CloudEP::Test::Servers::own_folder('keys');
 $server->ctl(qw(key generate --file), "$keys/session.jwks", '--alg', 'HS256');
 my %VALUES = (CloudEPIssuer => 'https://id.example.com', CloudEPSessionKeys => "$keys/session.jwks", CloudEPXSRFCookie => 'ID-XSRF', CloudEPXSRFHeader => 'X-ID-XSRF');
-my $https = own_server(values => \%VALUES, with => \@MOUNTS)->start;
+my $https = own_server(values => \%VALUES, with => [@MOUNTS, 'ServerName https://id.example.com'])->start;
 $client = client(server => $https);
 my $page = browser(host => 'id.example.com', scheme => 'https');
 my $post = sub { my ($path, $data, @headers) = @_; return $page->post($path, $data, 'X-ID-XSRF' => $page->cookie('ID-XSRF'), @headers) };

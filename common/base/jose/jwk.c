@@ -160,6 +160,8 @@ static apr_status_t make_key(cloudep_jwk_t **out, apr_pool_t *pool, const json_t
     }
     key->alg = alg;
     key->kid = apr_pstrdup(pool, json_string_value(json_object_get(jwk, "kid")));
+    key->created = apr_time_from_sec(json_integer_value(json_object_get(jwk, "created_at")));
+    key->activated = apr_time_from_sec(json_integer_value(json_object_get(jwk, "activated_at")));
     if (alg->kty == CLOUDEP_KTY_OCT) {
         /* A published secret is none: a signature made with it proves nothing. */
         *why = "a secret key in a public set";
@@ -344,6 +346,16 @@ const char *cloudep_jwk_alg(const cloudep_jwk_t *key)
 cloudep_key_use_t cloudep_jwk_use(const cloudep_jwk_t *key)
 {
     return key->alg->use;
+}
+
+apr_time_t cloudep_jwk_created(const cloudep_jwk_t *key)
+{
+    return key->created;
+}
+
+apr_time_t cloudep_jwk_activated(const cloudep_jwk_t *key)
+{
+    return key->activated;
 }
 
 int cloudep_jwk_is_private(const cloudep_jwk_t *key)

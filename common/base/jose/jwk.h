@@ -11,6 +11,7 @@
 #define CLOUDEP_JWK_H
 
 #include <apr_pools.h>
+#include <apr_time.h>
 #include <jansson.h>
 #include "base/status.h"
 
@@ -72,6 +73,10 @@ const char *cloudep_jwks_public_json(const cloudep_jwks_t *set, apr_pool_t *pool
 const char *cloudep_jwk_kid(const cloudep_jwk_t *key);
 const char *cloudep_jwk_alg(const cloudep_jwk_t *key);
 cloudep_key_use_t cloudep_jwk_use(const cloudep_jwk_t *key);
+/* When an own key was made, and when it was put in use: "created_at" and "activated_at" of the file, in Unix seconds.
+ * 0: not known, as of keys of version 1.0. */
+apr_time_t cloudep_jwk_created(const cloudep_jwk_t *key);
+apr_time_t cloudep_jwk_activated(const cloudep_jwk_t *key);
 /* True when it can sign or seal: a private part, or an oct key. */
 int cloudep_jwk_is_private(const cloudep_jwk_t *key);
 /* The bytes of an oct key (owned by the key), NULL for any other. */

@@ -25,6 +25,8 @@ struct cloudep_jwk_t {
     const cloudep_alg_t *alg;
     const char *kid;
     int is_private;
+    apr_time_t created;      /* 0: not known */
+    apr_time_t activated;    /* 0: never, or not known */
     const char *public_json; /* NULL: nothing of it may be published */
     unsigned char *secret;   /* oct */
     apr_size_t secret_len;

@@ -169,11 +169,11 @@ apr_status_t cloudep_keyfile_load_text(const cloudep_jwks_t **out, char **text, 
     *out = NULL;
     *error = NULL;
     *text = NULL;
-    rv = read_file(text, len, &info, pool, path, error);
-    if (rv == APR_SUCCESS) {
-        rv = parse_file(&set, &document, pool, path, *text, *len, info.protection, error);
+    if ((rv = read_file(text, len, &info, pool, path, error)) != APR_SUCCESS ||
+        (rv = parse_file(&set, &document, pool, path, *text, *len, info.protection, error)) != APR_SUCCESS) {
+        return rv;
     }
-    return rv == APR_SUCCESS ? not_empty(out, set, pool, path, error) : rv;
+    return not_empty(out, set, pool, path, error);
 }
 
 apr_status_t cloudep_keyfile_load(const cloudep_jwks_t **out, apr_pool_t *pool, const char *path, const char **error)
@@ -305,6 +305,16 @@ static apr_status_t edit_end(edit_t *edit, apr_status_t rv, const char **error)
     return rv;
 }
 
+/* Notes the time, for whoever lists the keys. */
+static apr_status_t stamp(json_t *jwk, const char *name, const char **error)
+{
+    if (json_object_set_new(jwk, name, json_integer(apr_time_sec(apr_time_now())))) {
+        *error = "out of memory";
+        return APR_ENOMEM;
+    }
+    return APR_SUCCESS;
+}
+
 /* Begins an edit of the key kid, and tells its place in the document. */
 static apr_status_t edit_key(edit_t *edit, const cloudep_jwk_t **key, size_t *place, apr_pool_t *pool, const char *path,
                              const char *kid, const char **error)
@@ -342,6 +352,7 @@ apr_status_t cloudep_keyfile_add(const char **kid, apr_pool_t *pool, const char 
         *error = apr_pstrcat(pool, path, rv == CLOUDEP_EREFUSED ? ": no such algorithm: " : ": cannot make a key for ",
                              alg, NULL);
     }
+    rv = rv == APR_SUCCESS ? stamp(jwk, "created_at", error) : rv;
     if (rv == APR_SUCCESS && json_array_append(json_object_get(edit.document, "keys"), jwk)) {
         rv = APR_ENOMEM;
         *error = "out of memory";
@@ -368,7 +379,8 @@ apr_status_t cloudep_keyfile_activate(apr_pool_t *pool, const char *path, const 
         json_t *keys = json_object_get(edit.document, "keys");
         json_t *jwk = json_incref(json_array_get(keys, place));
 
-        if (json_array_remove(keys, place) || json_array_insert(keys, 0, jwk)) {
+        rv = stamp(jwk, "activated_at", error);
+        if (rv == APR_SUCCESS && (json_array_remove(keys, place) || json_array_insert(keys, 0, jwk))) {
             rv = APR_ENOMEM;
             *error = "out of memory";
         }

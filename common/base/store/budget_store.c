@@ -352,9 +352,10 @@ apr_status_t cloudep_budget_due(cloudep_db_t *db, apr_pool_t *p, apr_array_heade
     apr_status_t rv = cloudep_db_run(db, p, NULL, &statements[SETTLE], NULL);
 
     *notices = apr_array_make(p, 1, sizeof(cloudep_budget_notice_t));
-    if (rv == APR_SUCCESS) {
-        rv = cloudep_db_run(db, p, &rows, &statements[DUE], CLOUDEP_ARGS(outbox, apr_itoa(p, limit)));
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
+    rv = cloudep_db_run(db, p, &rows, &statements[DUE], CLOUDEP_ARGS(outbox, apr_itoa(p, limit)));
     for (int row = 0; rv == APR_SUCCESS && row < rows->count; row++) {
         cloudep_budget_notice_t *notice = apr_array_push(*notices);
 

@@ -35,6 +35,7 @@ typedef struct cloudep_event_t {
     NEXT(TEXT, address, event ".address") \
     NEXT(TEXT, user_agent, event ".user_agent") \
     NEXT(TEXT, request_id, event ".request_id") \
+    NEXT(INTEGER, count, event ".count") /* what it stands for: failures that were counted */ \
     NEXT(TEXT, cursor_at, CLOUDEP_SQL_MICROSECONDS(event ".at")) \
     NEXT(TEXT, cursor_id, event ".id")
 

@@ -10,13 +10,13 @@
  *
  * members.ways_in counts by what the member can log in: a password (or one that is due), each linked account, each
  * passkey. A member of token/exchange has the account there as a linked one. It is a column because a count over
- * several tables is that of a moment before the row was locked. Whoever adds a way in adds 1 in the UPDATE that raises
- * the generation. Whoever removes one runs two statements by cloudep_db_transact(), so that two removals side by side
- * never take the last ones:
+ * several tables is that of a moment before the row was locked. What a tenant allows besides, to log in by a code, is
+ * added from the tenant's row (CLOUDEP_SQL_WAYS_IN). Whoever adds a way in adds 1 in the UPDATE that raises the
+ * generation. Whoever removes one runs two statements by cloudep_db_transact(), so that two removals side by side never
+ * take the last ones: cloudep_lock_member(), and then one that sees what was before it:
  *
- *     "SELECT uid FROM cloudep.members WHERE ... AND ways_in > 1 FOR NO KEY UPDATE"
- *
- *     "WITH removed AS (DELETE ... RETURNING tenant_id, uid)"
+ *     "WITH member AS (SELECT ... WHERE " CLOUDEP_SQL_WAYS_IN("member", "tenant") " > 1)"
+ *     ", removed AS (DELETE ... USING member ... RETURNING tenant_id, uid)"
  *     " UPDATE cloudep.members AS member"
  *     " SET ways_in = member.ways_in - 1, " CLOUDEP_SQL_RAISE("member")
  *     " FROM removed WHERE ..."
@@ -40,6 +40,14 @@
 #define CLOUDEP_SQL_COUNT_PASSWORD(member) \
     "ways_in = " member ".ways_in" \
     " + CASE WHEN " CLOUDEP_SQL_HAS_PASSWORD(member) " OR " member ".password_due THEN 0 ELSE 1 END"
+
+/* By how many ways a member can log in, with those that the tenant's settings add: code_login has one for each member,
+ * the login phone is one where that logs in. The second: without the login phone. */
+#define CLOUDEP_SQL_WAYS_IN(member, tenant) \
+    "(" CLOUDEP_SQL_OTHER_WAYS_IN(member, tenant) \
+    " + CASE WHEN " tenant ".sms_login AND " member ".login_phone IS NOT NULL THEN 1 ELSE 0 END)"
+#define CLOUDEP_SQL_OTHER_WAYS_IN(member, tenant) \
+    "(" member ".ways_in + CASE WHEN " tenant ".code_login THEN 1 ELSE 0 END)"
 
 /* For the SET of an UPDATE of cloudep.members: a credential changes; and one whose change ends sessions. */
 #define CLOUDEP_SQL_RAISE(member) "generation = " member ".generation + 1"
@@ -78,7 +86,14 @@
 
 /* clang-format on */
 
-/** The same for one member, with the arguments kept session, reason, tenant_id, uid. One row: how many have ended. */
+/**
+ * Locks an active member, so that the statement after it in the transaction sees all that was done to it before.
+ * Arguments: tenant_id, uid. No row: there is none.
+ */
+const cloudep_statement_t *cloudep_lock_member(void);
+
+/** CLOUDEP_SQL_END_SESSIONS for one member, with the arguments kept session, reason, tenant_id, uid. One row: how many
+ * have ended. */
 const cloudep_statement_t *cloudep_end_sessions(void);
 
 #endif

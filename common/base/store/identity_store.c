@@ -7,7 +7,11 @@
 #include "base/store/statements.h"
 #include "base/text/validate.h"
 
-enum { REGISTER, BY_IDENTITY, USE_TOKEN };
+enum { REGISTER, BY_IDENTITY, USE_TOKEN, LIST, LINK, UNLINK };
+
+#define LINKED(kind, name, sql) CLOUDEP_COLUMN(cloudep_linked_t, kind, name)
+static const cloudep_column_t linked_columns[] = {CLOUDEP_LINKED_COLUMNS(LINKED, LINKED, "")};
+const cloudep_record_t cloudep_linked_record = CLOUDEP_RECORD(cloudep_linked_t, linked_columns);
 
 /* clang-format off */
 static const cloudep_statement_t statements[] = {
@@ -22,12 +26,11 @@ static const cloudep_statement_t statements[] = {
             "), invite AS (" CLOUDEP_SQL_USE_INVITE("applicant")
             "), replaced AS ("
             "  UPDATE cloudep.members AS member"
-            "  SET status = 'deleting', email = member.uid || '@replaced.invalid', updated_at = now()"
+            "  SET " CLOUDEP_SQL_REPLACE_PENDING("member")
             "  FROM applicant, invite"
             "  WHERE member.tenant_id = applicant.tenant_id"
             "    AND member.email = applicant.email"
-            "    AND member.status = 'pending'"
-            "    AND (member.confirming_until IS NULL OR member.confirming_until < now())"
+            "    AND " CLOUDEP_SQL_IS_REPLACEABLE("member")
             "  RETURNING member.uid"
             "), admitted AS ("
             "  SELECT invite.id"
@@ -91,6 +94,74 @@ static const cloudep_statement_t statements[] = {
             "   AND used.used_at > clock_timestamp() - (SELECT given.grace FROM given)"
             " RETURNING session_id",
     },
+    [LIST] = {
+        .label = "identity_list",
+        .sql =
+            "SELECT " CLOUDEP_LINKED_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "identity")
+            " FROM cloudep.identities AS identity"
+            " WHERE identity.tenant_id = %s::uuid"
+            "   AND identity.uid = %s::uuid"
+            " ORDER BY identity.created_at, identity.id",
+        .repeatable = 1,
+    },
+    [LINK] = {
+        .label = "identity_link",
+        .sql =
+            "WITH member AS ("
+            "  UPDATE cloudep.members AS member"
+            "  SET " CLOUDEP_SQL_RAISE("member") ","
+            "      ways_in = member.ways_in + 1"
+            "  WHERE member.tenant_id = %s::uuid"
+            "    AND member.uid = %s::uuid"
+            "    AND member.status = 'active'"
+            "  RETURNING member.tenant_id, member.uid"
+            "), identity AS ("
+            "  INSERT INTO cloudep.identities (tenant_id, uid, id, issuer, subject)"
+            "  SELECT member.tenant_id, member.uid, given.id, given.issuer, given.subject"
+            "  FROM member, (SELECT %s::uuid AS id, %s::text AS issuer, %s::text AS subject) AS given"
+            "), mail AS (" CLOUDEP_SQL_ENQUEUE("member") ")"
+            " SELECT uid FROM member",
+    },
+    /* After cloudep_lock_member(). Whether there is such an account, and what was removed; of its row nothing is NULL. */
+    [UNLINK] = {
+        .label = "identity_unlink",
+        .sql =
+            "WITH before AS ("
+            "  SELECT identity.tenant_id, identity.uid, identity.id"
+            "  FROM cloudep.identities AS identity"
+            "  WHERE identity.tenant_id = %s::uuid"
+            "    AND identity.uid = %s::uuid"
+            "    AND identity.id = %s::uuid"
+            "), removed AS ("
+            "  DELETE FROM cloudep.identities AS identity"
+            "  USING before, cloudep.members AS member, cloudep.tenants AS tenant"
+            "  WHERE identity.tenant_id = before.tenant_id"
+            "    AND identity.id = before.id"
+            "    AND member.tenant_id = before.tenant_id"
+            "    AND member.uid = before.uid"
+            "    AND tenant.id = before.tenant_id"
+            "    AND " CLOUDEP_SQL_WAYS_IN("member", "tenant") " > 1"
+            "  RETURNING identity.tenant_id, identity.uid, identity.id, identity.issuer, identity.subject"
+            "), changed AS ("
+            "  UPDATE cloudep.members AS member"
+            "  SET " CLOUDEP_SQL_RAISE("member") ","
+            "      ways_in = member.ways_in - 1"
+            "  FROM removed"
+            "  WHERE member.tenant_id = removed.tenant_id"
+            "    AND member.uid = removed.uid"
+            "), ended AS ("
+            "  UPDATE cloudep.sessions AS session"
+            "  SET revoked_at = now(), revoke_reason = 'account unlinked'"
+            "  FROM removed"
+            "  WHERE session.tenant_id = removed.tenant_id"
+            "    AND session.uid = removed.uid"
+            "    AND session.opened_with = '" CLOUDEP_OPENED_IDENTITY "' || removed.id"
+            "    AND " CLOUDEP_SQL_LIVE("session")
+            "), mail AS (" CLOUDEP_SQL_ENQUEUE("removed") ")"
+            " SELECT removed.issuer, removed.subject"
+            " FROM before"
+            " LEFT JOIN removed ON true",
+    },
 };
 /* clang-format on */
 /* The columns of BY_IDENTITY. */
@@ -131,6 +202,44 @@ apr_status_t cloudep_identity_member(cloudep_db_t *db, apr_pool_t *p, const clou
     identity->id = cloudep_cell(rows, 0, IDENTITY);
     *tenant = cloudep_tenant_of_row(p, rows, 0, TENANT);
     return cloudep_member_of_row(p, member, rows, 0, MEMBER);
+}
+
+apr_status_t cloudep_identity_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list, const char *tenant_id,
+                                   const char *uid)
+{
+    return cloudep_record_list(list, p, db, &cloudep_linked_record, &statements[LIST], CLOUDEP_ARGS(tenant_id, uid));
+}
+
+apr_status_t cloudep_identity_link(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
+                                   const cloudep_identity_t *identity, const cloudep_message_t *notice)
+{
+    cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid, identity->id, identity->issuer, identity->subject);
+
+    cloudep_message_args(args, notice);
+    return cloudep_db_run_one(db, p, NULL, &statements[LINK], args);
+}
+
+apr_status_t cloudep_identity_unlink(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
+                                     cloudep_identity_t *identity, const cloudep_message_t *notice)
+{
+    cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid, identity->id);
+    cloudep_step_t steps[] = {
+        {.st = cloudep_lock_member(), .args = CLOUDEP_ARGS(tenant_id, uid)},
+        {.st = &statements[UNLINK], .args = args},
+    };
+    apr_status_t rv;
+
+    cloudep_message_args(args, notice);
+    rv = cloudep_db_transact(db, p, steps, 2);
+    if (rv != APR_SUCCESS) {
+        return rv == APR_NOTFOUND ? CLOUDEP_ECHANGED : rv;
+    }
+    if (!steps[1].rows->count) {
+        return APR_NOTFOUND;
+    }
+    identity->issuer = cloudep_cell(steps[1].rows, 0, 0);
+    identity->subject = cloudep_cell(steps[1].rows, 0, 1);
+    return identity->issuer ? APR_SUCCESS : CLOUDEP_EREFUSED;
 }
 
 apr_status_t cloudep_identity_use_token(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *digest,

@@ -34,6 +34,42 @@ apr_status_t cloudep_identity_member(cloudep_db_t *db, apr_pool_t *p, const clou
                                      const cloudep_member_t **member, const char *tenant_id,
                                      cloudep_identity_t *identity, const char *provisioned_by);
 
+/* clang-format off */
+
+/* A linked account as its member sees it. */
+#define CLOUDEP_LINKED_COLUMNS(FIRST, NEXT, identity) \
+    FIRST(TEXT, id, identity ".id") \
+    NEXT(TEXT, issuer, identity ".issuer") \
+    NEXT(TEXT, subject, identity ".subject") \
+    NEXT(NUMBER, created_at, CLOUDEP_SQL_MILLISECONDS(identity ".created_at")) /* Unix milliseconds */
+
+typedef struct cloudep_linked_t {
+    CLOUDEP_LINKED_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
+} cloudep_linked_t;
+extern const cloudep_record_t cloudep_linked_record;
+
+/* clang-format on */
+
+/** A member's linked accounts, oldest first. @param list array of cloudep_linked_t */
+apr_status_t cloudep_identity_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list, const char *tenant_id,
+                                   const char *uid);
+
+/**
+ * Links an account to an active member: one more way in.
+ * @param identity with an id that was made for it
+ * @return CLOUDEP_ECONFLICT: it is linked already, to whomever; APR_NOTFOUND: not active; else as cloudep_db_run
+ */
+apr_status_t cloudep_identity_link(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
+                                   const cloudep_identity_t *identity, const cloudep_message_t *notice);
+
+/**
+ * Unlinks the account of identity->id and ends the sessions that it opened. Fills the rest of *identity.
+ * @return APR_NOTFOUND: the member has no such account; CLOUDEP_EREFUSED: it is the last way in; CLOUDEP_ECHANGED: the
+ *         member is not active; else as cloudep_db_run
+ */
+apr_status_t cloudep_identity_unlink(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
+                                     cloudep_identity_t *identity, const cloudep_message_t *notice);
+
 /**
  * Notes an id_token as turned in, for the session that it opens; what has expired goes meanwhile.
  * @param digest of the token; its signature is not part of it, as that may have two spellings

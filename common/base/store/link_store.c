@@ -14,13 +14,14 @@
     NEXT(TEXT, uid, link ".uid")                                                                                       \
     NEXT(TEXT, kind, link ".kind")                                                                                     \
     NEXT(TEXT, undoes, link ".undoes")                                                                                 \
-    NEXT(NUMBER, undoes_at, CLOUDEP_SQL_MILLISECONDS(link ".undoes_at"))
+    NEXT(NUMBER, undoes_at, CLOUDEP_SQL_MILLISECONDS(link ".undoes_at"))                                               \
+    NEXT(TEXT, restores, link ".restores")
 
 #define LINK(kind, name, sql) CLOUDEP_COLUMN(cloudep_link_t, kind, name)
 static const cloudep_column_t columns[] = {LINK_COLUMNS(LINK, LINK, "")};
 static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_link_t, columns);
 
-enum { ADD, FIND, USE, RESTORE, UNDO };
+enum { ADD, FIND, USE, RESTORE, LOCK, UNDO };
 
 /* clang-format off */
 static const cloudep_statement_t statements[] = {
@@ -64,43 +65,79 @@ static const cloudep_statement_t statements[] = {
             "   AND digest = %s",
         .repeatable = 1,
     },
-    /*
-     * The member's row is locked before the link's, as a login has it (totp_store.c): of an undo and a login that makes
-     * the link void one comes first. The link's own columns are compared as they are then.
-     */
+    /* Before the link's row, as a login has it (totp_store.c): of an undo and a login that makes the link void one comes
+     * first. */
+    [LOCK] = {
+        .label = "link_lock_member",
+        .sql =
+            "SELECT uid"
+            " FROM cloudep.members"
+            " WHERE tenant_id = %s::uuid"
+            "   AND uid = %s::uuid"
+            "   AND status IN ('active', 'suspended')"
+            " FOR UPDATE",
+    },
+    /* After LOCK: all that was done to the member before is seen here. "freed" comes before the address is taken. */
     [UNDO] = {
         .label = "link_undo",
         .sql =
-            "WITH locked AS ("
-            "  SELECT tenant_id, uid"
-            "  FROM cloudep.members"
-            "  WHERE tenant_id = %s::uuid"
-            "    AND uid = %s::uuid"
-            "    AND status IN ('active', 'suspended')"
-            "  FOR UPDATE"
-            "), used AS ("
+            "WITH used AS ("
             "  UPDATE cloudep.links AS link"
             "  SET used_at = now()"
-            "  FROM locked"
-            "  WHERE link.tenant_id = locked.tenant_id"
-            "    AND link.uid = locked.uid"
+            "  WHERE link.tenant_id = %s::uuid"
+            "    AND link.uid = %s::uuid"
             "    AND link.digest = %s"
             "    AND link.kind = '" CLOUDEP_LINK_UNDO "'"
             "    AND " CLOUDEP_SQL_GOOD_LINK("link")
-            "  RETURNING link.tenant_id, link.uid, link.undoes, link.undoes_at"
-            "), " CLOUDEP_SQL_CLEAR_TOTP("used",
-                                         " AND used.undoes = '" CLOUDEP_UNDOES_TOTP "'"
-                                         " AND totp.enrolled_at >= used.undoes_at")
-            ", due AS ("
+            "  RETURNING link.tenant_id, link.uid, link.digest, link.undoes, link.undoes_at, link.restores"
+            "), " CLOUDEP_SQL_CLEAR_TOTP("used", " AND totp.enrolled_at >= used.undoes_at")
+            ", unlinked AS ("
+            "  DELETE FROM cloudep.identities AS identity"
+            "  USING used"
+            "  WHERE identity.tenant_id = used.tenant_id"
+            "    AND identity.uid = used.uid"
+            "    AND identity.created_at >= used.undoes_at"
+            "  RETURNING identity.id"
+            "), passkeys AS ("
+            "  DELETE FROM cloudep.passkeys AS passkey"
+            "  USING used"
+            "  WHERE passkey.tenant_id = used.tenant_id"
+            "    AND passkey.uid = used.uid"
+            "    AND passkey.created_at >= used.undoes_at"
+            "  RETURNING passkey.id"
+            "), younger AS ("
+            "  UPDATE cloudep.links AS link"
+            "  SET used_at = now()"
+            "  FROM used"
+            "  WHERE used.undoes = '" CLOUDEP_UNDOES_EMAIL "'"
+            "    AND link.tenant_id = used.tenant_id"
+            "    AND link.uid = used.uid"
+            "    AND link.digest <> used.digest"
+            "    AND link.created_at >= used.undoes_at"
+            "    AND link.used_at IS NULL"
+            "  RETURNING link.restores"
+            "), freed AS ("
+            "  DELETE FROM cloudep.members AS former"
+            "  USING used"
+            "  WHERE former.tenant_id = used.tenant_id"
+            "    AND former.reserved_by = used.uid"
+            "    AND (former.email = used.restores OR former.email IN (SELECT restores FROM younger))"
+            "  RETURNING former.uid"
+            "), due AS ("
             "  UPDATE cloudep.members AS member"
             "  SET " CLOUDEP_SQL_RAISE_AND_END("member") ","
+            "      email = coalesce(used.restores, member.email),"
+            "      login_phone = CASE WHEN member.login_phone_at < used.undoes_at THEN member.login_phone END,"
+            "      login_phone_at = CASE WHEN member.login_phone_at < used.undoes_at THEN member.login_phone_at END,"
             "      has_password = false,"
             "      password_due = true,"
-            "      " CLOUDEP_SQL_COUNT_PASSWORD("member") ","
+            "      " CLOUDEP_SQL_COUNT_PASSWORD("member")
+            "        - (SELECT count(*) FROM unlinked) - (SELECT count(*) FROM passkeys),"
             "      updated_at = now()"
             "  FROM used"
             "  WHERE member.tenant_id = used.tenant_id"
             "    AND member.uid = used.uid"
+            "    AND (SELECT count(*) FROM freed) >= 0"
             "), password AS ("
             "  DELETE FROM cloudep.credentials AS credential"
             "  USING used"
@@ -143,10 +180,13 @@ apr_status_t cloudep_link_undo(cloudep_db_t *db, apr_pool_t *p, const cloudep_li
 {
     cloudep_args_t *args = CLOUDEP_ARGS(link->tenant_id, link->uid, link->digest);
     cloudep_step_t steps[] = {
+        {.st = &statements[LOCK], .args = CLOUDEP_ARGS(link->tenant_id, link->uid)},
         {.st = &statements[UNDO], .args = args},
         {.st = cloudep_end_sessions(), .args = CLOUDEP_ARGS(NULL, "undone", link->tenant_id, link->uid)},
     };
+    apr_status_t rv;
 
     cloudep_message_args(args, notice);
-    return cloudep_db_transact(db, p, steps, 2);
+    rv = cloudep_db_transact(db, p, steps, 3);
+    return rv == APR_SUCCESS && !steps[1].rows->count ? APR_NOTFOUND : rv;
 }

@@ -11,11 +11,13 @@ typedef struct cloudep_session_key_t {
     const char *tenant_id;
     const char *id;
     const char *uid;
+    int attributes; /* whether the member's are wanted */
 } cloudep_session_key_t;
 
 typedef struct cloudep_session_state_t {
-    int live;        /* the session goes on and its member is active; else the rest is not set */
-    const char *amr; /* space separated, RFC 8176 */
+    int live;               /* the session goes on and its member is active; else the rest is not set */
+    const char *amr;        /* space separated, RFC 8176 */
+    const char *attributes; /* a JSON object; NULL: they were not asked for */
     cloudep_proofs_t proofs;
     cloudep_turn_t turn;
 } cloudep_session_state_t;

@@ -19,7 +19,7 @@ static const cloudep_record_t unfinished_record = CLOUDEP_RECORD(cloudep_unfinis
 #define STATUS(name, word) [CLOUDEP_MEMBER_##name] = (word),
 static const char *const status_words[] = {CLOUDEP_MEMBER_STATUSES(STATUS)};
 
-enum { BY_UID, BY_EMAIL, RESERVE, ACTIVATE, ABANDON, PURGE, CLAIM_UNFINISHED, UPDATE_PROFILE };
+enum { BY_UID, BY_EMAIL, RESERVE, ACTIVATE, LEAVE, ABANDON, PURGE, CLAIM_UNFINISHED, UPDATE_PROFILE };
 
 /* clang-format off */
 
@@ -74,6 +74,21 @@ static const cloudep_statement_t statements[] = {
             " SELECT " CLOUDEP_SQL_SESSION("opened")
             " FROM opened",
     },
+    [LEAVE] = {
+        .label = "member_leave",
+        .sql =
+            "WITH member AS ("
+            "  UPDATE cloudep.members AS member"
+            "  SET " CLOUDEP_SQL_RAISE_AND_END("member") ","
+            "      status = 'deleting',"
+            "      updated_at = now()"
+            "  WHERE member.tenant_id = %s::uuid"
+            "    AND member.uid = %s::uuid"
+            "    AND member.status = 'active'"
+            "  RETURNING member.tenant_id, member.uid"
+            "), mail AS (" CLOUDEP_SQL_ENQUEUE("member") ")"
+            " SELECT uid FROM member",
+    },
     [ABANDON] = {
         .label = "member_abandon",
         .sql =
@@ -120,6 +135,11 @@ static const cloudep_statement_t statements[] = {
             "  USING member"
             "  WHERE attempt.tenant_id = member.tenant_id"
             "    AND attempt.member_uid = member.uid"
+            "), address AS ("
+            "  DELETE FROM cloudep.members AS former"
+            "  USING member"
+            "  WHERE former.tenant_id = member.tenant_id"
+            "    AND former.reserved_by = member.uid"
             ")"
             " UPDATE cloudep.invites AS invite"
             " SET uses = invite.uses - 1"
@@ -285,6 +305,19 @@ apr_status_t cloudep_member_activate(cloudep_db_t *db, apr_pool_t *p, cloudep_se
         cloudep_session_of_row(session, p, rows, 0, 0);
     }
     return rv;
+}
+
+apr_status_t cloudep_member_leave(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
+                                  const cloudep_message_t *notice)
+{
+    cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid);
+    cloudep_step_t steps[] = {
+        {.st = &statements[LEAVE], .args = args},
+        {.st = cloudep_end_sessions(), .args = CLOUDEP_ARGS(NULL, "member left", tenant_id, uid)},
+    };
+
+    cloudep_message_args(args, notice);
+    return cloudep_db_transact(db, p, steps, 2);
 }
 
 apr_status_t cloudep_member_abandon(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid)

@@ -38,6 +38,8 @@ typedef enum { CLOUDEP_MEMBER_STATUSES(CLOUDEP_MEMBER_STATUS) CLOUDEP_MEMBER_STA
     NEXT(BOOLEAN, business_email_verified, member ".business_email_verified_at IS NOT NULL") \
     NEXT(TEXT, business_phone, member ".business_phone") \
     NEXT(BOOLEAN, business_phone_verified, member ".business_phone_verified_at IS NOT NULL") \
+    NEXT(TEXT, login_phone, member ".login_phone") /* E.164, proved; business_phone opens nothing */ \
+    NEXT(JSON, attributes, member ".attributes") /* a JSON object that operators write, or NULL */ \
     NEXT(BOOLEAN, totp_enrolled, totp ".enrolled_at IS NOT NULL") \
     NEXT(NUMBER, created_at, CLOUDEP_SQL_MILLISECONDS(member ".created_at")) /* Unix milliseconds */ \
     NEXT(NUMBER, updated_at, CLOUDEP_SQL_MILLISECONDS(member ".updated_at")) \
@@ -46,6 +48,8 @@ typedef enum { CLOUDEP_MEMBER_STATUSES(CLOUDEP_MEMBER_STATUS) CLOUDEP_MEMBER_STA
     NEXT(BOOLEAN, has_password, CLOUDEP_SQL_HAS_PASSWORD(member)) \
     NEXT(BOOLEAN, password_due, member ".password_due") /* it was taken away, and a reset sets the next */ \
     NEXT(BOOLEAN, password_form, member ".password_form") /* the provider has it in RFC 8265's form */
+
+#define CLOUDEP_MEMBER_COLUMN_COUNT (0 CLOUDEP_MEMBER_COLUMNS(CLOUDEP_COLUMN_ONE, CLOUDEP_COLUMN_ONE, "", ""))
 
 typedef struct cloudep_member_t {
     cloudep_member_status_e status;
@@ -106,6 +110,13 @@ apr_status_t cloudep_member_reserve(cloudep_db_t *db, apr_pool_t *p, const cloud
  * @return APR_NOTFOUND: not pending, or not such a one; else as cloudep_db_run
  */
 apr_status_t cloudep_member_activate(cloudep_db_t *db, apr_pool_t *p, struct cloudep_session_t *session);
+
+/**
+ * active -> deleting: the member leaves. All sessions end and the notice is enqueued; the sweep removes user and row.
+ * @return APR_NOTFOUND: not active; else as cloudep_db_run
+ */
+apr_status_t cloudep_member_leave(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
+                                  const cloudep_message_t *notice);
 
 /** reserved (or deleting) -> deleting: nobody else finishes it now. @return APR_NOTFOUND: neither */
 apr_status_t cloudep_member_abandon(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid);

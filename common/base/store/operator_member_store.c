@@ -28,10 +28,16 @@ const cloudep_record_t cloudep_operator_session_record = CLOUDEP_RECORD(cloudep_
 static const cloudep_column_t reset_columns[] = {CLOUDEP_OPERATOR_RESET_COLUMNS(RESET, RESET, "", "")};
 const cloudep_record_t cloudep_operator_reset_record = CLOUDEP_RECORD(cloudep_operator_reset_t, reset_columns);
 
+#define ATTRIBUTE(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_attributes_t, kind, name)
+static const cloudep_column_t attributes_columns[] = {CLOUDEP_OPERATOR_ATTRIBUTES_COLUMNS(ATTRIBUTE, ATTRIBUTE, "")};
+const cloudep_record_t cloudep_operator_attributes_record =
+    CLOUDEP_RECORD(cloudep_operator_attributes_t, attributes_columns);
+
 enum {
     END_OF_MEMBER = CLOUDEP_OPERATOR_DELETE + 1,
     TOTP_RESET,
     PASSWORD_RESET,
+    ATTRIBUTES,
     MEMBER_LIST,
     MEMBER_SHOW,
     SESSION_LIST,
@@ -157,6 +163,27 @@ static const cloudep_statement_t statements[] = {
             " SELECT " CLOUDEP_OPERATOR_RESET_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "found", "reset")
             " FROM found",
     },
+    [ATTRIBUTES] = {
+        .label = "operator_member_attributes",
+        .sql =
+            "WITH after AS ("
+            "  SELECT tenant_id, uid, email, (coalesce(attributes, '{}') || %s::jsonb) - %s::text[] AS attributes"
+            "  FROM cloudep.members"
+            "  WHERE tenant_id = %s::uuid"
+            "    AND (uid = %s::uuid OR email = %s)"
+            "  FOR UPDATE"
+            "), changed AS ("
+            "  UPDATE cloudep.members AS member"
+            "  SET attributes = after.attributes, updated_at = now()"
+            "  FROM after"
+            "  WHERE member.tenant_id = after.tenant_id"
+            "    AND member.uid = after.uid"
+            "    AND octet_length(after.attributes::text) <= %s::integer"
+            ")"
+            " SELECT " CLOUDEP_OPERATOR_ATTRIBUTES_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "after")
+            " FROM after",
+        .repeatable = 1,
+    },
     [MEMBER_LIST] = {
         .label = "operator_member_list",
         .sql =
@@ -164,6 +191,7 @@ static const cloudep_statement_t statements[] = {
             " FROM cloudep.members AS member"
             " WHERE member.tenant_id = %s::uuid"
             "   AND member.status = coalesce(%s, member.status)"
+            "   AND member.reserved_by IS NULL"
             "   AND member.email > coalesce(%s, '')"
             " ORDER BY member.email"
             " LIMIT %s::integer",
@@ -286,6 +314,15 @@ apr_status_t cloudep_operator_password_reset(cloudep_db_t *db, apr_pool_t *p, cl
 {
     return cloudep_record_one(reset, p, db, &cloudep_operator_reset_record, &statements[PASSWORD_RESET],
                               CLOUDEP_ARGS(who->tenant_id, who->uid, who->email, outbox));
+}
+
+apr_status_t cloudep_operator_member_attributes(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_attributes_t *after,
+                                                const cloudep_operator_member_name_t *who, const char *set,
+                                                const apr_array_header_t *remove)
+{
+    return cloudep_record_one(after, p, db, &cloudep_operator_attributes_record, &statements[ATTRIBUTES],
+                              CLOUDEP_ARGS(set, cloudep_arg_list(p, remove), who->tenant_id, who->uid, who->email,
+                                           apr_itoa(p, CLOUDEP_OPERATOR_ATTRIBUTES_MAX)));
 }
 
 apr_status_t cloudep_operator_session_list(cloudep_db_t *db, apr_pool_t *p, apr_array_header_t **list,

@@ -4,6 +4,7 @@
 #include "base/store/operator_store.h"
 
 #include <apr_strings.h>
+#include "base/store/sql.h"
 #include "base/store/statements.h"
 
 #define TENANT(kind, name, sql) CLOUDEP_COLUMN(cloudep_operator_tenant_t, kind, name)
@@ -14,7 +15,7 @@ const cloudep_record_t cloudep_operator_tenant_record = CLOUDEP_RECORD(cloudep_o
 static const cloudep_column_t invite_columns[] = {CLOUDEP_OPERATOR_INVITE_COLUMNS(INVITE, INVITE, "")};
 const cloudep_record_t cloudep_operator_invite_record = CLOUDEP_RECORD(cloudep_operator_invite_t, invite_columns);
 
-enum { TENANT_ADD, TENANT_SET, TENANT_SHOW, TENANT_LIST, INVITE_ADD, INVITE_LIST, INVITE_REVOKE };
+enum { TENANT_ADD, TENANT_SET, TENANT_LOCKS_OUT, TENANT_SHOW, TENANT_LIST, INVITE_ADD, INVITE_LIST, INVITE_REVOKE };
 
 /* clang-format off */
 
@@ -26,10 +27,11 @@ static const cloudep_statement_t statements[] = {
         .label = "operator_tenant_add",
         .sql =
             "INSERT INTO cloudep.tenants AS tenant"
-            " (slug, name, registration, login, totp_issuer, organization, exchange_password, code_login, redirect_uris)"
+            " (slug, name, registration, login, totp_issuer, organization, exchange_password, code_login, sms_login,"
+            "  redirect_uris)"
             " VALUES (%s, %s, coalesce(%s::boolean, true), coalesce(%s::boolean, true),"
             "         nullif(%s, ''), nullif(%s, ''), coalesce(%s::boolean, false), coalesce(%s::boolean, false),"
-            "         %s::text[])"
+            "         coalesce(%s::boolean, false), %s::text[])"
             " RETURNING " TENANT_OF("tenant"),
     },
     /* What is added keeps its order behind what is there, once each. What is removed goes last, so that it is gone. */
@@ -44,6 +46,7 @@ static const cloudep_statement_t statements[] = {
             "     organization = nullif(coalesce(%s, tenant.organization), ''),"
             "     exchange_password = coalesce(%s::boolean, tenant.exchange_password),"
             "     code_login = coalesce(%s::boolean, tenant.code_login),"
+            "     sms_login = coalesce(%s::boolean, tenant.sms_login),"
             "     redirect_uris = ARRAY("
             "       SELECT listed.uri"
             "       FROM unnest(tenant.redirect_uris || %s::text[]) WITH ORDINALITY AS listed (uri, place)"
@@ -54,6 +57,26 @@ static const cloudep_statement_t statements[] = {
             "     updated_at = now()"
             " WHERE tenant.slug = %s"
             " RETURNING " TENANT_OF("tenant"),
+    },
+    /* "after" is the tenant as it will be, for CLOUDEP_SQL_WAYS_IN. */
+    [TENANT_LOCKS_OUT] = {
+        .label = "operator_tenant_locks_out",
+        .sql =
+            "WITH after AS ("
+            "  SELECT id, coalesce(%s::boolean, code_login) AS code_login, coalesce(%s::boolean, sms_login) AS sms_login"
+            "  FROM cloudep.tenants"
+            "  WHERE slug = %s"
+            ")"
+            " SELECT count(*)"
+            " FROM after"
+            " JOIN cloudep.tenants AS tenant"
+            "   ON tenant.id = after.id"
+            " JOIN cloudep.members AS member"
+            "   ON member.tenant_id = tenant.id"
+            "   AND member.status IN ('active', 'suspended')"
+            " WHERE " CLOUDEP_SQL_WAYS_IN("member", "tenant") " > 0"
+            "   AND " CLOUDEP_SQL_WAYS_IN("member", "after") " = 0",
+        .repeatable = 1,
     },
     [TENANT_SHOW] = {
         .label = "operator_tenant_show",
@@ -109,9 +132,9 @@ const cloudep_statement_list_t cloudep_operator_statements = CLOUDEP_STATEMENT_L
 apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,
                                          const cloudep_operator_tenant_change_t *change)
 {
-    const cloudep_args_t *args = CLOUDEP_ARGS(change->slug, change->name, change->registration, change->login,
-                                              change->totp_issuer, change->organization, change->exchange_password,
-                                              change->code_login, cloudep_arg_list(p, change->add_uris));
+    const cloudep_args_t *args = CLOUDEP_ARGS(
+        change->slug, change->name, change->registration, change->login, change->totp_issuer, change->organization,
+        change->exchange_password, change->code_login, change->sms_login, cloudep_arg_list(p, change->add_uris));
 
     return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_ADD], args);
 }
@@ -121,10 +144,17 @@ apr_status_t cloudep_operator_tenant_set(cloudep_db_t *db, apr_pool_t *p, cloude
 {
     const cloudep_args_t *args =
         CLOUDEP_ARGS(change->name, change->registration, change->login, change->totp_issuer, change->organization,
-                     change->exchange_password, change->code_login, cloudep_arg_list(p, change->add_uris),
-                     cloudep_arg_list(p, change->remove_uris), change->slug);
+                     change->exchange_password, change->code_login, change->sms_login,
+                     cloudep_arg_list(p, change->add_uris), cloudep_arg_list(p, change->remove_uris), change->slug);
 
     return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_SET], args);
+}
+
+apr_status_t cloudep_operator_tenant_locks_out(cloudep_db_t *db, apr_pool_t *p, int *count,
+                                               const cloudep_operator_tenant_change_t *change)
+{
+    return cloudep_db_number(count, p, db, &statements[TENANT_LOCKS_OUT],
+                             CLOUDEP_ARGS(change->code_login, change->sms_login, change->slug));
 }
 
 apr_status_t cloudep_operator_tenant_show(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,

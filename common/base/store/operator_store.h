@@ -58,6 +58,7 @@ typedef apr_status_t cloudep_operator_end_t(cloudep_db_t *db, apr_pool_t *p, int
     NEXT(TEXT, organization, tenant ".organization") \
     NEXT(BOOLEAN, exchange_password, tenant ".exchange_password") \
     NEXT(BOOLEAN, code_login, tenant ".code_login") \
+    NEXT(BOOLEAN, sms_login, tenant ".sms_login") \
     NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(tenant ".created_at")) \
     NEXT(TEXT, updated_at, CLOUDEP_SQL_RFC3339(tenant ".updated_at"))
 
@@ -76,6 +77,7 @@ typedef struct cloudep_operator_tenant_change_t {
     const char *organization;              /* "": none */
     const char *exchange_password;         /* "true" or "false" */
     const char *code_login;                /* the same */
+    const char *sms_login;                 /* "true" or "false" */
     const apr_array_header_t *add_uris;    /* const char * */
     const apr_array_header_t *remove_uris; /* const char * */
 } cloudep_operator_tenant_change_t;
@@ -86,6 +88,9 @@ apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloude
 /** *tenant: as it is then. @return APR_NOTFOUND: no tenant of that slug */
 apr_status_t cloudep_operator_tenant_set(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,
                                          const cloudep_operator_tenant_change_t *change);
+/** *count: how many members can log in now, and could not by anything once what the change turns off is off. */
+apr_status_t cloudep_operator_tenant_locks_out(cloudep_db_t *db, apr_pool_t *p, int *count,
+                                               const cloudep_operator_tenant_change_t *change);
 /** @return APR_NOTFOUND: no tenant of that slug */
 apr_status_t cloudep_operator_tenant_show(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,
                                           const char *slug);
@@ -179,6 +184,9 @@ extern const cloudep_record_t cloudep_operator_member_record;
          "(SELECT count(*) FROM cloudep.sessions AS session" \
          " WHERE session.tenant_id = " member ".tenant_id AND session.uid = " member ".uid" \
          " AND " CLOUDEP_SQL_LIVE("session") " AND " CLOUDEP_SQL_CURRENT("session", member) ")") \
+    NEXT(TEXT, login_phone, member ".login_phone") \
+    NEXT(JSON, attributes, member ".attributes") /* an object, or NULL */ \
+    NEXT(TEXT, reserved_by, member ".reserved_by") /* not NULL: only keeps the address, which was that member's */ \
     NEXT(TEXT, activated_at, CLOUDEP_SQL_RFC3339(member ".activated_at")) \
     NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(member ".created_at")) \
     NEXT(TEXT, updated_at, CLOUDEP_SQL_RFC3339(member ".updated_at"))
@@ -246,6 +254,29 @@ apr_status_t cloudep_operator_totp_reset(cloudep_db_t *db, apr_pool_t *p, cloude
 /** Asks for a link to set a new password, which a server makes and mails. @return APR_NOTFOUND: no such member */
 apr_status_t cloudep_operator_password_reset(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_reset_t *reset,
                                              const cloudep_operator_member_name_t *who, const char *outbox);
+#define CLOUDEP_OPERATOR_ATTRIBUTES_MAX 8192 /* bytes of all attributes of a member as JSON; the table's CHECK has it too */
+
+/* A member's attributes after a change. */
+#define CLOUDEP_OPERATOR_ATTRIBUTES_COLUMNS(FIRST, NEXT, member) \
+    FIRST(TEXT, email, member ".email") \
+    NEXT(TEXT, uid, member ".uid") \
+    NEXT(INTEGER, bytes, "octet_length(" member ".attributes::text)") \
+    NEXT(JSON, attributes, member ".attributes")
+
+typedef struct cloudep_operator_attributes_t {
+    CLOUDEP_OPERATOR_ATTRIBUTES_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
+} cloudep_operator_attributes_t;
+extern const cloudep_record_t cloudep_operator_attributes_record;
+
+/**
+ * Sets attributes, and removes some. Nothing is stored where bytes would be more than CLOUDEP_OPERATOR_ATTRIBUTES_MAX.
+ * @param set    a JSON object
+ * @param remove names (const char *), or NULL
+ * @return APR_NOTFOUND: no such member
+ */
+apr_status_t cloudep_operator_member_attributes(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_attributes_t *after,
+                                                const cloudep_operator_member_name_t *who, const char *set,
+                                                const apr_array_header_t *remove);
 /** @return APR_NOTFOUND: no such member */
 apr_status_t cloudep_operator_member_show(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_member_details_t *member,
                                           const cloudep_operator_member_name_t *who);

@@ -15,6 +15,7 @@ void cloudep_record_read(void *out, apr_pool_t *p, const cloudep_record_t *recor
 
         switch (record->columns[i].kind) {
         case CLOUDEP_COLUMN_TEXT:
+        case CLOUDEP_COLUMN_JSON:
             *(const char **)member = cell;
             break;
         case CLOUDEP_COLUMN_INTEGER:

@@ -32,6 +32,7 @@ typedef enum {
     CLOUDEP_COLUMN_INTEGER, /* int; SQL NULL: 0, as for the next two */
     CLOUDEP_COLUMN_NUMBER,  /* apr_int64_t */
     CLOUDEP_COLUMN_BOOLEAN, /* int */
+    CLOUDEP_COLUMN_JSON,    /* const char *, from json or jsonb; SQL NULL: NULL */
     CLOUDEP_COLUMN_LIST     /* apr_array_header_t * of const char *, from text[]; SQL NULL: empty */
 } cloudep_column_e;
 
@@ -39,6 +40,7 @@ typedef enum {
 #define CLOUDEP_COLUMN_TYPE_INTEGER int
 #define CLOUDEP_COLUMN_TYPE_NUMBER apr_int64_t
 #define CLOUDEP_COLUMN_TYPE_BOOLEAN int
+#define CLOUDEP_COLUMN_TYPE_JSON const char *
 #define CLOUDEP_COLUMN_TYPE_LIST apr_array_header_t *
 
 typedef struct cloudep_column_t {

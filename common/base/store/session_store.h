@@ -12,6 +12,7 @@
 /* Words for mfa_method. */
 #define CLOUDEP_MFA_TOTP "totp"
 #define CLOUDEP_MFA_BACKUP_CODE "backup_code"
+#define CLOUDEP_MFA_PASSKEY "passkey"
 
 /* Words for opened_with, by which removing a credential ends what it opened. With an id behind it where a member may
  * have several. */
@@ -19,6 +20,8 @@
 #define CLOUDEP_OPENED_OTP "otp"           /* a code sent to the login address */
 #define CLOUDEP_OPENED_EXCHANGE "exchange" /* an id_token that names the member by our own uid */
 #define CLOUDEP_OPENED_IDENTITY "identity:"
+#define CLOUDEP_OPENED_PASSKEY "passkey:"
+#define CLOUDEP_OPENED_LOGIN_PHONE "login_phone" /* a code sent to the login phone */
 
 /* clang-format off */
 

@@ -121,6 +121,14 @@
     CLOUDEP_SQL_FORGET_FAILURES(kind_, source) \
     " AND budget.network = %s"
 
+/* Has a registration that nobody has confirmed lose its address to whoever proved it, for the SET of an UPDATE of
+ * cloudep.members; and whether it may be: none is that is being confirmed right now. */
+#define CLOUDEP_SQL_REPLACE_PENDING(member) \
+    "status = 'deleting', email = " member ".uid || '@replaced.invalid', updated_at = now()"
+#define CLOUDEP_SQL_IS_REPLACEABLE(member) \
+    member ".status = 'pending'" \
+    " AND (" member ".confirming_until IS NULL OR " member ".confirming_until < now())"
+
 /*
  * Takes one use of the invite that source (with the columns tenant_id, code) names, if it is still good. Returns id. No
  * arguments.

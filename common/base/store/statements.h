@@ -25,11 +25,13 @@ typedef struct cloudep_statement_list_t {
     X(clock)                                                                                                           \
     X(contact)                                                                                                         \
     X(credential)                                                                                                      \
+    X(email)                                                                                                           \
     X(event)                                                                                                           \
     X(generation)                                                                                                      \
     X(identity)                                                                                                        \
     X(link)                                                                                                            \
     X(liveness)                                                                                                        \
+    X(login_phone)                                                                                                     \
     X(member)                                                                                                          \
     X(operator)                                                                                                        \
     X(operator_member)                                                                                                 \
@@ -38,6 +40,7 @@ typedef struct cloudep_statement_list_t {
     X(operator_watch)                                                                                                  \
     X(outbox)                                                                                                          \
     X(own_session)                                                                                                     \
+    X(passkey)                                                                                                         \
     X(password)                                                                                                        \
     X(registration)                                                                                                    \
     X(health)                                                                                                          \

@@ -38,7 +38,7 @@ static const cloudep_statement_t statements[] = {
             "       coalesce(invite.expires_at <= now(), false),"
             "       coalesce(invite.uses >= invite.max_uses, false),"
             "       member.uid IS NOT NULL,"
-            "       coalesce(member.status IN ('reserved', 'pending'), false)"
+            "       coalesce(member.status IN ('reserved', 'pending') AND member.reserved_by IS NULL, false)"
             " FROM cloudep.tenants AS tenant"
             " LEFT JOIN cloudep.invites AS invite"
             "   ON invite.tenant_id = tenant.id"

@@ -97,32 +97,6 @@ enum {
     " SELECT uid FROM burned"
 
 /*
- * The undo of an enrolment dies when its factor was used in a login beside a credential that is older than it: that
- * was the owner. A code of the mailbox, or a passkey alone, is no such credential.
- */
-#define SPEND_UNDO(opened) \
-    "UPDATE cloudep.links AS link" \
-    " SET used_at = now()" \
-    " FROM " opened \
-    " WHERE link.tenant_id = " opened ".tenant_id" \
-    "   AND link.uid = " opened ".uid" \
-    "   AND link.undoes = '" CLOUDEP_UNDOES_TOTP "'" \
-    "   AND link.used_at IS NULL" \
-    "   AND CASE split_part(" opened ".opened_with, ':', 1)" \
-    "       WHEN '" CLOUDEP_OPENED_PASSWORD "' THEN NOT EXISTS (" \
-    "         SELECT FROM cloudep.credentials AS credential" \
-    "         WHERE credential.tenant_id = link.tenant_id" \
-    "           AND credential.uid = link.uid" \
-    "           AND credential.updated_at >= link.undoes_at)" \
-    "       WHEN 'identity' THEN EXISTS (" \
-    "         SELECT FROM cloudep.identities AS identity" \
-    "         WHERE identity.tenant_id = link.tenant_id" \
-    "           AND identity.uid = link.uid" \
-    "           AND identity.id = split_part(" opened ".opened_with, ':', 2)::uuid" \
-    "           AND identity.created_at < link.undoes_at)" \
-    "       ELSE false END"
-
-/*
  * One row, with or without a session in it, to tell a member who is gone from a proof that is used. Arguments:
  * ACTIVE_MEMBER's, OF_GENERATION's, the burn's, the budget's network, ENQUEUE's, OPEN_SESSION's.
  */
@@ -133,7 +107,7 @@ enum {
     "), unlocked AS (" CLOUDEP_SQL_FORGET_FAILURES_AT(CLOUDEP_BUDGET_FACTOR, "burned") \
     "), mail AS (" CLOUDEP_SQL_ENQUEUE("burned") \
     "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("burned") \
-    "), spent AS (" SPEND_UNDO("opened") ")" \
+    "), spent AS (" CLOUDEP_SQL_SPEND_UNDO("opened", "link.undoes = '" CLOUDEP_UNDOES_TOTP "'") ")" \
     " SELECT EXISTS (SELECT FROM active), EXISTS (SELECT FROM member), " CLOUDEP_SQL_SESSION("opened") \
     " FROM (SELECT) AS always" \
     " LEFT JOIN opened ON true"
@@ -157,11 +131,14 @@ static const cloudep_statement_t statements[] = {
         .label = "totp_begin",
         .sql =
             "INSERT INTO cloudep.totp AS totp"
-            " (tenant_id, uid, pending_secret, pending_expires_at)"
-            " VALUES (%s::uuid, %s::uuid, %s, now() + %s::interval)"
+            " (tenant_id, uid, pending_secret, pending_expires_at, pending_codes, pending_codes_of)"
+            " SELECT %s::uuid, %s::uuid, new.secret, now() + %s::interval, new.codes, new.secret"
+            " FROM (SELECT %s::text AS secret, %s::text AS codes) AS new"
             " ON CONFLICT (tenant_id, uid) DO UPDATE"
             " SET pending_secret = excluded.pending_secret,"
-            "     pending_expires_at = excluded.pending_expires_at"
+            "     pending_expires_at = excluded.pending_expires_at,"
+            "     pending_codes = excluded.pending_codes,"
+            "     pending_codes_of = excluded.pending_codes_of"
             " WHERE totp.enrolled_at IS NULL"
             " RETURNING uid",
         .repeatable = 1,
@@ -179,6 +156,8 @@ static const cloudep_statement_t statements[] = {
             "      last_step = proof.step,"
             "      pending_secret = NULL,"
             "      pending_expires_at = NULL,"
+            "      pending_codes = NULL,"
+            "      pending_codes_of = NULL,"
             "      backup_generation = totp.backup_generation + 1"
             "  FROM member, proof"
             "  WHERE totp.tenant_id = member.tenant_id"
@@ -288,11 +267,11 @@ apr_status_t cloudep_totp_load(cloudep_db_t *db, apr_pool_t *p, const cloudep_to
 }
 
 apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
-                                const char *secret)
+                                const char *secret, const char *codes)
 {
     const char *lifetime = cloudep_arg_seconds(p, CLOUDEP_TOTP_PENDING_LIFETIME);
     apr_status_t rv =
-        cloudep_db_run_one(db, p, NULL, &statements[BEGIN], CLOUDEP_ARGS(tenant_id, uid, secret, lifetime));
+        cloudep_db_run_one(db, p, NULL, &statements[BEGIN], CLOUDEP_ARGS(tenant_id, uid, lifetime, secret, codes));
 
     return rv == APR_NOTFOUND ? CLOUDEP_ECONFLICT : rv;
 }

@@ -20,6 +20,8 @@
     NEXT(NUMBER, enrolled_at, CLOUDEP_SQL_MILLISECONDS(totp ".enrolled_at")) /* Unix milliseconds; 0: not enrolled */ \
     NEXT(TEXT, pending_secret, /* sealed; NULL: no enrolment under way */ \
          "CASE WHEN " totp ".pending_expires_at > now() THEN " totp ".pending_secret END") \
+    NEXT(TEXT, pending_codes, /* what is kept of the backup codes that were shown with it; NULL: none were */ \
+         "CASE WHEN " totp ".pending_codes_of = " totp ".pending_secret THEN " totp ".pending_codes END") \
     NEXT(LIST, codes, /* stored texts of the backup codes that are not used yet */ \
          "ARRAY(" \
          "  SELECT code.mac" \
@@ -41,6 +43,8 @@
     "      enrolled_at = NULL," \
     "      pending_secret = NULL," \
     "      pending_expires_at = NULL," \
+    "      pending_codes = NULL," \
+    "      pending_codes_of = NULL," \
     "      backup_generation = totp.backup_generation + 1" \
     "  FROM " member \
     "  WHERE totp.tenant_id = " member ".tenant_id" \
@@ -83,10 +87,11 @@ apr_status_t cloudep_totp_load(cloudep_db_t *db, apr_pool_t *p, const cloudep_to
 
 /**
  * Begins an enrolment, or begins it again with another secret (sealed).
+ * @param codes what is kept of backup codes that are shown with it; NULL: none are
  * @return CLOUDEP_ECONFLICT: enrolled already; else as cloudep_db_run
  */
 apr_status_t cloudep_totp_begin(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
-                                const char *secret);
+                                const char *secret, const char *codes);
 
 /**
  * Makes the pending secret of totp the one that counts, burns the step of the code that proved it, forgets failed

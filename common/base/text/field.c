@@ -22,15 +22,54 @@ typedef struct {
     const char *reason; /* not NULL: there, but not usable at all */
 } raw_t;
 
-typedef raw_t fetch_fn(const void *source, const cloudep_field_t *field);
+typedef raw_t fetch_fn(const void *source, const cloudep_field_t *field, apr_pool_t *pool);
 
-static raw_t fetch_json(const void *source, const cloudep_field_t *field)
+/* The value under a name, going down into an object at each dot. What is no object has no members. */
+static const json_t *find_json(const json_t *object, const char *name)
 {
-    const json_t *value = json_object_get(source, field->name);
+    const char *dot = strchr(name, '.');
+
+    while (dot) {
+        object = json_object_getn(object, name, (size_t)(dot - name));
+        name = dot + 1;
+        dot = strchr(name, '.');
+    }
+    return json_object_get(object, name);
+}
+
+/* An array of ids as one text. */
+static raw_t join_words(const json_t *array, int max, apr_pool_t *pool)
+{
+    raw_t raw = {"", NULL};
+    const json_t *word;
+    size_t i;
+
+    if (!json_is_array(array) || json_array_size(array) > (size_t)max) {
+        raw.reason = apr_psprintf(pool, "must be an array of at most %d words", max);
+        return raw;
+    }
+    json_array_foreach(array, i, word)
+    {
+        if (!json_is_string(word) || strlen(json_string_value(word)) != json_string_length(word) ||
+            !cloudep_is_id(json_string_value(word))) {
+            raw.reason = "must be an array of words, of letters, digits, - and _";
+            return raw;
+        }
+        raw.text = apr_pstrcat(pool, raw.text, i ? " " : "", json_string_value(word), NULL);
+    }
+    return raw;
+}
+
+static raw_t fetch_json(const void *source, const cloudep_field_t *field, apr_pool_t *pool)
+{
+    const json_t *value = find_json(source, field->name);
     raw_t raw = {NULL, NULL};
 
     if (!value || json_is_null(value)) {
         return raw;
+    }
+    if (field->type == CLOUDEP_FIELD_WORDS) {
+        return join_words(value, field->max, pool);
     }
     if (field->type == CLOUDEP_FIELD_BOOL) {
         if (json_is_boolean(value)) {
@@ -70,11 +109,12 @@ static int count_match(void *data, const char *key, const char *value)
     return 1;
 }
 
-static raw_t fetch_query(const void *source, const cloudep_field_t *field)
+static raw_t fetch_query(const void *source, const cloudep_field_t *field, apr_pool_t *pool)
 {
     search_t search = {field->name, NULL, 0};
     raw_t raw = {NULL, NULL};
 
+    (void)pool;
     apr_table_do(count_match, &search, source, field->name, NULL);
     if (search.count > 1) {
         raw.reason = "must be given once only";
@@ -148,6 +188,10 @@ static const char *judge(const char **value, const char **rule, const cloudep_fi
     if (field->type == CLOUDEP_FIELD_CODE) {
         return judge_code(value, field, text, pool);
     }
+    if (field->type == CLOUDEP_FIELD_WORDS) {
+        *value = text; /* judged as it was fetched */
+        return NULL;
+    }
     if ((reason = judge_length(rule, field, text, pool)) != NULL) {
         return reason;
     }
@@ -184,6 +228,7 @@ static const char *judge(const char **value, const char **rule, const cloudep_fi
         return judge_choice(field, text, pool);
     case CLOUDEP_FIELD_PASSWORD:
     case CLOUDEP_FIELD_CODE:
+    case CLOUDEP_FIELD_WORDS:
         break;
     }
     return NULL;
@@ -242,7 +287,7 @@ static apr_status_t check(cloudep_field_value_t **values, apr_array_header_t **e
     *errors = NULL;
     *values = apr_pcalloc(pool, (count + 1) * sizeof(**values));
     for (apr_size_t i = 0; i < count; i++) {
-        const raw_t raw = fetch(source, &fields[i]);
+        const raw_t raw = fetch(source, &fields[i], pool);
 
         check_one(&(*values)[i], errors, &fields[i], &raw, pool);
     }

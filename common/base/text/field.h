@@ -39,7 +39,8 @@ typedef enum {
     CLOUDEP_FIELD_CURRENCY, /* ISO 4217 code in use */
     CLOUDEP_FIELD_PHONE,    /* phone number; comes out in its E.164 form */
     CLOUDEP_FIELD_BOOL,     /* JSON true or false; in a query string the words */
-    CLOUDEP_FIELD_CHOICE    /* one of .choices */
+    CLOUDEP_FIELD_CHOICE,   /* one of .choices */
+    CLOUDEP_FIELD_WORDS     /* JSON array of ids, at most max of them; comes out as one text, a space between two */
 } cloudep_field_type_e;
 
 #define CLOUDEP_FIELD_REQUIRED 0x01u     /* absent, null and "" are faults */
@@ -48,7 +49,7 @@ typedef enum {
 #define CLOUDEP_FIELD_DEFAULT_TRUE 0x04u /* CLOUDEP_FIELD_BOOL: absent is true */
 
 typedef struct {
-    const char *name; /* NULL ends the table */
+    const char *name; /* NULL ends the table; "a.b" is the member b of the object a */
     cloudep_field_type_e type;
     unsigned int flags;
     int min;                    /* fewest characters (Unicode code points) */

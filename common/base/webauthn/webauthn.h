@@ -2,8 +2,8 @@
  * webauthn.h - passkeys: what a browser answers to navigator.credentials.create() and get(), verified.
  *
  * Web Authentication Level 3 (W3C, as of July 2026), sections 7.1 (registration) and 7.2 (assertion). The sources name
- * each step that is done here, as "7.1 step N" or "7.2 step N". These are the caller's, who knows the browser, the
- * members and the database:
+ * each step that is done here, as "7.1 step N" or "7.2 step N" (doc/webauthn.md has a table). These are the caller's,
+ * who knows the browser, the members and the database:
  *
  *   7.1 step 1, step 2, step 3, step 4   options, the call, what it answered
  *   7.1 step 26      the credential id is registered for nobody: a unique index

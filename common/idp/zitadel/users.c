@@ -125,6 +125,12 @@ static apr_status_t name_is_in_organization(int *found, const cloudep_idp_contex
     return rv;
 }
 
+/* There is a user of that name, or another organization has reserved the domain for itself. */
+static int is_name_taken(const zitadel_answer_t *answer)
+{
+    return answer->status == 409 || zitadel_is(answer, "COMMAND-SFd21");
+}
+
 /* What an answer to a creation means. */
 static apr_status_t created(const cloudep_idp_context_t *ctx, const zitadel_answer_t *answer, const char **reason)
 {
@@ -135,10 +141,7 @@ static apr_status_t created(const cloudep_idp_context_t *ctx, const zitadel_answ
     if (*reason) {
         return CLOUDEP_EREFUSED;
     }
-    /* A user of that name, or a name whose domain another organization has reserved for itself. */
-    return answer->status == 409 || zitadel_is(answer, "COMMAND-SFd21")
-               ? CLOUDEP_ECONFLICT
-               : zitadel_unexpected(ctx, answer, "creating a user");
+    return is_name_taken(answer) ? CLOUDEP_ECONFLICT : zitadel_unexpected(ctx, answer, "creating a user");
 }
 
 apr_status_t zitadel_create(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
@@ -266,25 +269,51 @@ apr_status_t zitadel_set_password(const cloudep_idp_context_t *ctx, const cloude
     return zitadel_unexpected(ctx, &answer, "unlocking a user");
 }
 
-apr_status_t zitadel_mark_verified(const cloudep_idp_context_t *ctx, const char *uid, const char *email, int last)
+/* Sets the address of a user, as a verified one, and (not NULL) the user name. last: the child ends. */
+static apr_status_t set_address(zitadel_answer_t *answer, const cloudep_idp_context_t *ctx, const char *uid,
+                                const char *email, const char *username, int last)
 {
-    json_t *address = cloudep_json_own(json_pack("{s{ss,sb}}", "email", "email", email, "isVerified", 1), ctx->p);
-    json_t *human = cloudep_json_own(json_pack("{sO}", "human", address), ctx->p);
+    json_t *address = cloudep_json_own(
+        json_pack("{s{ss,sb},ss*}", "email", "email", email, "isVerified", 1, "username", username), ctx->p);
+    json_t *human = cloudep_json_own(
+        json_pack("{s{sO},ss*}", "human", "email", json_object_get(address, "email"), "username", username), ctx->p);
     const zitadel_request_t patch = {.method = "PATCH", .path = user_path(ctx, uid, ""), .body = human, .last = last};
     const zitadel_request_t put = {
         .method = "PUT", .path = apr_pstrcat(ctx->p, "/v2/users/human/", uid, NULL), .body = address, .last = last};
-    zitadel_answer_t answer;
-    apr_status_t rv = zitadel_call(&answer, ctx, &patch);
+    apr_status_t rv = zitadel_call(answer, ctx, &patch);
 
     /* Before version 4 there is no such route. */
-    if (rv != APR_SUCCESS && !*answer.id && (answer.status == 404 || answer.status == 405 || answer.status == 501)) {
-        rv = zitadel_call(&answer, ctx, &put);
+    if (rv != APR_SUCCESS && !*answer->id &&
+        (answer->status == 404 || answer->status == 405 || answer->status == 501)) {
+        rv = zitadel_call(answer, ctx, &put);
     }
+    return rv;
+}
+
+apr_status_t zitadel_mark_verified(const cloudep_idp_context_t *ctx, const char *uid, const char *email, int last)
+{
+    zitadel_answer_t answer;
+    apr_status_t rv = set_address(&answer, ctx, uid, email, NULL, last);
+
     if (rv != APR_SUCCESS || zitadel_is_2xx(&answer)) {
         return rv;
     }
     /* Somebody has removed it there: trying again would not help. */
     return answer.status == 404 ? APR_NOTFOUND : zitadel_unexpected(ctx, &answer, "marking an address as verified");
+}
+
+apr_status_t zitadel_change_email(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user)
+{
+    zitadel_answer_t answer;
+    apr_status_t rv = set_address(&answer, ctx, user->uid, user->email, user->email, 0);
+
+    if (rv == APR_SUCCESS && is_name_taken(&answer)) {
+        rv = set_address(&answer, ctx, user->uid, user->email, user->uid, 0);
+    }
+    if (rv != APR_SUCCESS || zitadel_is_2xx(&answer) || (user->first_password && answer.status == 404)) {
+        return rv;
+    }
+    return zitadel_unexpected(ctx, &answer, "changing an address");
 }
 
 /* Without the permission to delete, a user can still be kept out. */

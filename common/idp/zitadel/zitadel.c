@@ -141,6 +141,12 @@ static void pretend(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *
     (void)zitadel_verify(ctx, &nobody, password);
 }
 
+/* The issuer of its tokens is its public URL. */
+static int is_issuer(const cloudep_config_t *config, const char *issuer)
+{
+    return !strcmp(issuer, config->run->zitadel->url);
+}
+
 const cloudep_idp_t cloudep_idp_zitadel = {
     .name = "zitadel",
     .configured = configured,
@@ -150,6 +156,8 @@ const cloudep_idp_t cloudep_idp_zitadel = {
     .verify = zitadel_verify,
     .set_password = zitadel_set_password,
     .confirm = confirm,
+    .change_email = zitadel_change_email,
+    .is_issuer = is_issuer,
     .remove = zitadel_remove,
 };
 

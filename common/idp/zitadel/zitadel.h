@@ -168,6 +168,9 @@ apr_status_t zitadel_remove(const cloudep_idp_context_t *ctx, const cloudep_idp_
  */
 apr_status_t zitadel_mark_verified(const cloudep_idp_context_t *ctx, const char *uid, const char *email, int last);
 
+/** Gives a user another email and user name; see idp.h. @return CLOUDEP_EOVERLOAD, CLOUDEP_EPROVIDER */
+apr_status_t zitadel_change_email(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user);
+
 /* bcrypt takes no more; ZITADEL answers 500 for a longer one. */
 #define ZITADEL_PASSWORD_BYTES 72
 

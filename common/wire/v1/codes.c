@@ -70,6 +70,8 @@ static const row_t rows[] = {
         "the header of the XSRF token is missing or wrong: send the value of its cookie", "缺少 XSRF 標頭或其值不正確:請送出 XSRF cookie 的值"}},
     [CLOUDEP_CROSS_SITE] = {403, GATEWAY, 505, 1, {
         "the request was made by another site", "此請求由其他網站發出"}},
+    [CLOUDEP_TLS_REQUIRED] = {403, GATEWAY, 505, 2, {
+        "the request came without TLS: use https", "請求未經 TLS 傳送:請使用 https"}},
     [CLOUDEP_IDENTITY_HEADERS_INVALID] = {401, OWN, 501, 0, {
         "X-Tenant-ID and X-UID must be UUIDs", "X-Tenant-ID 與 X-UID 必須是 UUID"}},
     [CLOUDEP_MEMBER_INACTIVE] = {401, OWN, 501, 0, {
@@ -185,6 +187,17 @@ static const row_t rows[] = {
         "no enrolment is under way, or it is over", "沒有進行中的 TOTP 註冊,或它已結束"}},
     [CLOUDEP_SECOND_FACTOR_NEEDED] = {403, OWN, 505, 0, {
         "the second factor is needed as well: send code", "還需要第二因素:請傳送 code"}},
+    /* passkeys */
+    [CLOUDEP_PASSKEY_UNKNOWN] = {404, MEMBER, 301, 0, {
+        "no such passkey", "沒有這個通行密鑰"}},
+    [CLOUDEP_PASSKEY_REFUSED] = {403, OWN, 505, 0, {
+        "the passkey's answer is not one that counts here", "此通行密鑰的回應無法採用"}},
+    [CLOUDEP_PASSKEY_COPIED] = {403, OWN, 505, 0, {
+        "the passkey's counter went back: it may have been copied", "此通行密鑰的計數器倒退:它可能已被複製"}},
+    [CLOUDEP_PASSKEY_TAKEN] = {409, MEMBER, 303, 0, {
+        "the passkey is registered already", "此通行密鑰已註冊"}},
+    [CLOUDEP_TOO_MANY_PASSKEYS] = {409, MEMBER, 309, 0, {
+        "the account has as many passkeys as it may: remove one first", "通行密鑰數量已達上限:請先移除一個"}},
     /* one-time links */
     [CLOUDEP_LINK_GONE] = {404, MEMBER, 301, 0, {
         "no such link, or it is over", "沒有這個連結,或它已失效"}},
@@ -198,6 +211,12 @@ static const row_t rows[] = {
     [CLOUDEP_PASSWORD_ELSEWHERE] = {403, AUTH, 505, 0, {
         "the account logs in at another provider, its password cannot be reset here",
         "此帳號屬於其他身分供應商,密碼不由我們管理"}},
+    [CLOUDEP_LAST_WAY_IN] = {409, MEMBER, 309, 0, {
+        "this is the last way to log in: add another one first", "這是最後一種登入方式:請先新增另一種"}},
+    [CLOUDEP_ACCOUNT_LINKED] = {409, MEMBER, 303, 0, {
+        "that account is linked already", "該帳號已連結"}},
+    [CLOUDEP_ACCOUNT_NOT_LINKED] = {404, MEMBER, 301, 0, {
+        "no such linked account", "沒有這個連結的帳號"}},
     [CLOUDEP_SESSION_UNKNOWN] = {404, MEMBER, 301, 0, {
         "no such session, or it is over", "沒有這個 session,或它已結束"}},
 };
@@ -219,6 +238,12 @@ typedef struct exception_t {
 static const exception_t exceptions[] = {
     {"members.", CLOUDEP_FIELD_MISSING, .scope = MEMBER},
     {"members.me.password", CLOUDEP_PASSWORD_ELSEWHERE, .scope = MEMBER},
+    {"members.me.email.confirm", CLOUDEP_EMAIL_TAKEN, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_PROVIDER_NOT_CONFIGURED, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_TOO_MANY_STARTS, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_STATE_INVALID, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_AUTHORIZATION_INVALID, .scope = MEMBER},
+    {"members.me.identities.", CLOUDEP_LOGIN_LOST, .scope = MEMBER},
     {"members.me.password", CLOUDEP_LOGIN_REFUSED, .scope = MEMBER},
     /* Nobody is let in: whoever logs in begins again. */
     {"auth.login", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_CREDENTIALS_WRONG, .messages = {
@@ -229,6 +254,23 @@ static const exception_t exceptions[] = {
         "the account's credentials were changed a moment ago: log in again", "帳號的登入憑證剛剛已變更:請重新登入"}},
     {"auth.login.code", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_LOGIN_REFUSED, .messages = {
         "the account's credentials were changed a moment ago: log in again", "帳號的登入憑證剛剛已變更:請重新登入"}},
+    /* Nobody is logged in by it; the reasons tell what it was. */
+    {"auth.login.passkey", CLOUDEP_PASSKEY_UNKNOWN, .as = CLOUDEP_CREDENTIALS_WRONG, .messages = {
+        "no such passkey: it may have been removed", "沒有這個通行密鑰:它可能已被移除"}},
+    {"auth.login.passkey", CLOUDEP_PASSKEY_REFUSED, .as = CLOUDEP_CREDENTIALS_WRONG, .messages = {
+        "the passkey's answer is not one that counts here", "此通行密鑰的回應無法採用"}},
+    {"auth.login.passkey", CLOUDEP_PASSKEY_COPIED, .as = CLOUDEP_CREDENTIALS_WRONG, .messages = {
+        "the passkey's counter went back: it may have been copied", "此通行密鑰的計數器倒退:它可能已被複製"}},
+    {"auth.login.passkey", CLOUDEP_CREDENTIALS_CHANGED, .as = CLOUDEP_CREDENTIALS_WRONG, .messages = {
+        "the account's credentials were changed a moment ago: log in again", "帳號的登入憑證剛剛已變更:請重新登入"}},
+    {"auth.login.passkey", CLOUDEP_CHALLENGE_GONE, .scope = AUTH, .messages = {
+        "no such challenge, or it is over: begin again", "沒有這個 challenge,或它已結束:請重新開始"}},
+    {"auth.login.passkey.start", CLOUDEP_TOO_MANY_STARTS, .messages = {
+        "too many passkey logins were started, try again later", "通行密鑰登入次數過多,請稍後再試"}},
+    {"auth.reauthenticate.start", CLOUDEP_TOO_MANY_STARTS, .messages = {
+        "passkeys were asked for too often, try again later", "通行密鑰驗證次數過多,請稍後再試"}},
+    {"members.me.passkeys.start", CLOUDEP_TOO_MANY_STARTS, .scope = MEMBER, .messages = {
+        "too many passkeys were begun, try again later", "新增通行密鑰次數過多,請稍後再試"}},
     {"auth.reauthenticate", CLOUDEP_FRESH_PROOF_NEEDED, .messages = {
         "this account proves itself by its second factor: send code", "此帳號須以第二因素驗證:請傳送 code"}},
     /* These have no code for a failed database. */

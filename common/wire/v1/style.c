@@ -21,8 +21,7 @@ const char *cloudep_v1_language(const cloudep_context_t *ctx)
     return cloudep_accept_language(ctx->languages, languages);
 }
 
-/* The one that the body names, or else the member, or else the browser. */
-static const char *language_of(const cloudep_call_t *call)
+const char *cloudep_v1_language_of(const cloudep_call_t *call)
 {
     const cloudep_principal_t *who = call->principal;
     const cloudep_field_t *field = call->operation && call->in ? call->operation->fields : NULL;
@@ -85,7 +84,7 @@ static json_t *error_list(const apr_array_header_t *errors)
 
 static cloudep_answer_t refuse(cloudep_call_t *call, cloudep_outcome_t outcome, const apr_array_header_t *errors)
 {
-    const char *language = language_of(call);
+    const char *language = cloudep_v1_language_of(call);
     cloudep_v1_code_t code = cloudep_v1_code(call->operation, outcome.reason, language);
     json_t *envelope;
 

@@ -31,6 +31,9 @@ cloudep_v1_code_t cloudep_v1_code(const cloudep_operation_t *operation, cloudep_
 /** The language of messages to whoever names none: as Accept-Language asks. NULL: English. */
 const char *cloudep_v1_language(const cloudep_context_t *ctx);
 
+/** The language of messages to whoever makes a call: as the body names it, or else the member, or else the browser. */
+const char *cloudep_v1_language_of(const cloudep_call_t *call);
+
 /** The envelope of a refusal, for requests that no operation serves. NULL: it could not be made. */
 const char *cloudep_v1_refusal(request_rec *r, cloudep_v1_code_t code, cloudep_reason_e reason);
 

@@ -16,8 +16,8 @@ use Time::HiRes qw(time);
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my $OWN_ADDRESS = join '.', 127, map { 1 + int rand 253 } 1 .. 3;
 
-# port => httpd's, token => access token sent with every request, address => client address, watch => called with the
-# data and the answer of every request
+# port => httpd's, token => access token sent with every request, address => client address, watch => called with each
+# request, [METHOD, path, data, headers...], and its answer
 sub new {
     my ($class, %self) = @_;
     $self{address} //= $OWN_ADDRESS;
@@ -51,7 +51,7 @@ sub parallel {
     my @raw = $self->exchange(map { $self->bytes(@$_) } @requests);
     my @responses = map { CloudEP::Client::Response->new($requests[$_][0], $requests[$_][1], $raw[$_]) } 0 .. $#requests;
     if ($self->{watch}) {
-        $self->{watch}->($requests[$_][2], $responses[$_]) for 0 .. $#requests;
+        $self->{watch}->($requests[$_], $responses[$_]) for 0 .. $#requests;
     }
     return @responses;
 }

@@ -22,7 +22,7 @@ sub server_and_peer {
     my $folder = CloudEP::Test::own_folder('peer');
     my $peer = CloudEP::OIDC->new(peer => 'zitadel', run => $folder, log => "$folder/log")->start;
     my %unlimited = map { $_ => 0 } qw(CloudEPCodesPerTarget CloudEPCodesPerAddress CloudEPCodesPerTenant CloudEPCodeCooldown
-        CloudEPSocialStartsPerAddress CloudEPAddressAttempts);
+        CloudEPSocialStartsPerAddress CloudEPPasskeyStartsPerAddress CloudEPAddressAttempts);
     my $server = CloudEP::Test::own_server(%options, values => {
             %unlimited, CloudEPKnownGuesses => 1_000_000, CloudEPUnknownGuesses => 1_000_000, CloudEPCodeAttempts => 20,
             CloudEPSocialProvider => 'google ' . $peer->issuer . ' 281 none',
@@ -62,7 +62,7 @@ sub good {
         SLUG => 'hostile', EMAIL => word(12) . '@example.com', PASSWORD => 'Horse-' . word(14), CODE => '000000', NUMBER => '0',
         TOKEN => word(30),
         ID => word(22), URL => 'https://app.example/' . word(5), LANGUAGE => 'en', CURRENCY => 'EUR',
-        PHONE => '+88691' . int(1_000_000 + rand 8_999_999), BOOL => JSON::PP::true(), TEXT => word(10), CHOICE => 'google',
+        PHONE => '+88691' . int(1_000_000 + rand 8_999_999), BOOL => JSON::PP::true(), TEXT => word(10), CHOICE => 'google', WORDS => ['usb'],
     );
     return $value{ $field->{type} } // die "no value of type $field->{type}\n";
 }
@@ -75,7 +75,17 @@ sub word {
 # What an operation takes, with values that are fine; %given in place of them.
 sub good_body {
     my ($operation, %given) = @_;
-    return { map { $_->{name} => $given{ $_->{name} } // good($_) } @{ $operation->{fields} } };
+    my $body = {};
+    put($body, $_->{name}, $given{ $_->{name} } // good($_)) for @{ $operation->{fields} };
+    return $body;
+}
+
+# Sets a field of a body: "a.b" is the member b of the object a.
+sub put {
+    my ($body, $name, $value) = @_;
+    my ($last, @path) = reverse split /\./, $name;
+    $body = $body->{$_} //= {} for reverse @path;
+    $body->{$last} = $value;
 }
 
 # Texts that have broken other programs, as raw bytes of a JSON string.
@@ -127,6 +137,7 @@ my %OTHERS = (
 sub expected {
     my ($field, $json) = @_;
     return 400 if $json eq '' || $json =~ /^(?:0123|0x1f|Infinity|')/;
+    return if $field->{type} eq 'WORDS' && $json =~ /^\[(?!\[)/;
     return if $json eq 'null' || $field->{type} eq 'BOOL' && $json =~ /^(?:true|false)$/;
     return length $json > 16_000 ? undef : 400;
 }
@@ -134,22 +145,26 @@ sub expected {
 # The bodies that attack one field of an operation, the other fields being fine: [name, bytes, status or undef].
 sub hostile_bodies {
     my ($operation, $field, %given) = @_;
-    my $name = $field->{name};
-    my $rest = sub {
+    my $name = $field->{name} =~ s/.*\.//r;
+
+    # The body with other members in place of the field: any text, or none.
+    my $around = sub {
+        my ($members) = @_;
         my $body = good_body($operation, %given);
-        delete $body->{$name};
-        return substr JSON::PP->new->utf8->canonical->encode($body), 1, -1;
+        put($body, $field->{name}, 'the field');
+        return JSON::PP->new->utf8->canonical->encode($body)
+            =~ s/(,?)"\Q$name\E":"the field"(,?)/length $members ? "$1$members$2" : $1 && $2 ? ',' : ''/er;
     };
     my $with = sub {
         my ($json, $key) = @_;
-        return '{' . join(',', sprintf('"%s":%s', $key // $name, $json), $rest->() || ()) . '}';
+        return $around->(sprintf '"%s":%s', $key // $name, $json);
     };
     my $missing = $field->{required} ? 400 : undef;
     my $limit = $field->{max} || $LIMIT{ $field->{type} } || 40;
     my $open = !$field->{max} && $field->{type} eq 'TOKEN';    # somebody else's token: as long as the body may be
     my $value = JSON::PP->new->utf8->allow_nonref->encode($given{$name} // good($field));
     return (
-        ['missing', '{' . $rest->() . '}', $missing],
+        ['missing', $around->(''), $missing],
         ['null', $with->('null'), $missing], ['empty', $with->('""'), $missing],
         (map { my $length = $_; map { ["$length of '$_'", $with->('"' . $_ x $length . '"'),
                         $length > $limit && $length > 16 && !$open ? 400 : undef] } 'a', '1' }
@@ -159,9 +174,8 @@ sub hostile_bodies {
         ['1 MiB', $with->('"' . 'a' x 2**20 . '"'), 413],
         (map { [$_, $with->("\"$TEXTS{$_}\"")] } sort keys %TEXTS),
         (map { [$_, $with->($OTHERS{$_}), expected($field, $OTHERS{$_})] } sort keys %OTHERS),
-        ['twice', '{' . join(',', ("\"$name\":$value") x 2, $rest->() || ()) . '}', 400],
-        ['twice, once escaped', '{' . join(',', "\"$name\":$value", sprintf('"\\u%04x%s":%s', ord $name, substr($name, 1),
-                    $value), $rest->() || ()) . '}', 400],
+        ['twice', $around->(join ',', ("\"$name\":$value") x 2), 400],
+        ['twice, once escaped', $around->(join ',', "\"$name\":$value", sprintf('"\\u%04x%s":%s', ord $name, substr($name, 1), $value)), 400],
         ['in capitals', $with->($value, uc $name), $missing], ['with a space', $with->($value, "$name "), $missing],
         ['with a NUL behind', $with->($value, $name . '\u0000'), 400], ['with a prefix', $with->($value, "data.$name"),
             $missing],

@@ -7,11 +7,9 @@ use strict;
 use warnings;
 use CloudEP::Httpd;
 use CloudEP::Jwt;
-use CloudEP::Process qw(spawn finish alive wait_until free_port run slurp);
-use Digest::SHA qw(sha256 sha256_hex);
-use Fcntl qw(LOCK_EX);
-use File::Copy qw(copy);
-use File::Path qw(make_path remove_tree);
+use CloudEP::Npm;
+use CloudEP::Process qw(spawn finish alive wait_until free_port slurp);
+use Digest::SHA qw(sha256);
 use HTML::Form;
 use HTTP::Cookies;
 use HTTP::Request;
@@ -37,7 +35,7 @@ sub start {
     my ($self) = @_;
     my $program = CloudEP::Httpd::top() . "/t/$self->{peer}/server.js";
     my @options = ('--ready-file', $self->{ready_file}, '--port', $self->{port} //= free_port(), @{ $self->{options} });
-    push @options, '--modules', modules() if $self->{peer} eq 'oidc';
+    push @options, '--modules', CloudEP::Npm::folder('oidc') if $self->{peer} eq 'oidc';
     unlink $self->{ready_file};
     $self->{pid} = spawn($self->{log}, {}, $self->{node}, $program, @options);
     wait_until(20, sub {
@@ -65,26 +63,6 @@ sub thaw { kill CONT => $_[0]{pid} }
 sub ready { $_[0]{ready} }    # what it said at its start: pat, orgs, clients, ...
 sub issuer { $_[0]{ready}{issuer} }
 sub port { $_[0]{port} }
-
-# The folder with oidc-provider in it, installed once for each state of the lock file. It is outside the project,
-# which the tests may not be able to write to.
-sub modules {
-    my $source = CloudEP::Httpd::top() . '/t/oidc';
-    my $var = $ENV{CLOUDEP_VAR} // CloudEP::Httpd::top() . '/var';
-    my $dir = "$var/oidc-" . substr sha256_hex(slurp("$source/package-lock.json")), 0, 16;
-    make_path($var);
-    open my $lock, '>', "$var/oidc.lock" or die "$var/oidc.lock: $!";
-    flock $lock, LOCK_EX or die "$var/oidc.lock: $!";
-    return $dir if -d $dir;
-
-    my $making = "$dir.making";
-    remove_tree($making);
-    make_path($making);
-    copy("$source/$_", "$making/$_") or die "$_: $!" for qw(package.json package-lock.json);
-    run(undef, qw(npm ci --ignore-scripts --no-audit --no-fund --prefix), $making);
-    rename $making, $dir or die "$dir: $!";
-    return $dir;
-}
 
 sub agent {
     my ($self, %options) = @_;

@@ -1,6 +1,6 @@
 package CloudEP::Reasons;
 
-# The reasons that doc/openapi.yaml lists for each operation, so that every refusal that any test gets is held against it.
+# The reasons that doc/openapi.yaml, or the document of another style, lists for each operation, so that every refusal that any test gets is held against it.
 
 use strict;
 use warnings;
@@ -8,7 +8,7 @@ use CloudEP::Httpd;
 use YAML::XS ();
 
 # What httpd itself refuses, and what other methods of the path answer.
-my %ANYWHERE = map { $_ => 1 } qw(request_refused access_refused method_not_allowed);
+my %ANYWHERE = map { $_ => 1 } qw(request_refused access_refused method_not_allowed tls_required);
 
 # "POST /path" => status => reason => 1
 sub listed {
@@ -33,10 +33,12 @@ sub pattern { $_[0] =~ s{/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=/|\z)}{/
 
 # What is wrong with the reason of a refusal; nothing where the path is not an operation's.
 sub faults {
-    my ($method, $path, $status, $reason) = @_;
-    our $listed //= listed(YAML::XS::LoadFile(CloudEP::Httpd::top() . '/doc/openapi.yaml'));
-    my $operation = $listed->{ "$method " . pattern($path) } // return;
-    return $operation->{$status}{$reason} || $ANYWHERE{$reason} ? () : "doc/openapi.yaml does not list $reason for $method $path at $status";
+    my ($method, $path, $status, $reason, $document) = @_;
+    $document //= 'doc/openapi.yaml';
+    our %listed;
+    $listed{$document} //= listed(YAML::XS::LoadFile(CloudEP::Httpd::top() . "/$document"));
+    my $operation = $listed{$document}{ "$method " . pattern($path) } // return;
+    return $operation->{$status}{$reason} || $ANYWHERE{$reason} ? () : "$document does not list $reason for $method $path at $status";
 }
 
 1;

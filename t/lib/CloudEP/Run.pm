@@ -90,8 +90,11 @@ sub start {
     $parts->{pg}->start;
     $parts->{memcached} = CloudEP::Memcached->new(%common);
     $parts->{memcached}->start;
-    my $server = CloudEP::Server->new(dir => $dir, port => $port, bare => 1, tests => 0, pg => $parts->{pg},
-        memcached => $parts->{memcached}, values => { CloudEPSMSTransport => "\"spool:$dir/spool/sms\"" });
+    my $server = CloudEP::Server->new(dir => $dir, port => $port, bare => 1, tests => 0, portal => $TENANT, pg => $parts->{pg},
+        memcached => $parts->{memcached}, values => { CloudEPSMSTransport => "\"spool:$dir/spool/sms\"" },
+        with => [beside($ENV{CLOUDEP_BUILD})]);
+    make_path("$dir/htdocs/demo");
+    spew("$dir/htdocs/demo/index.html", demo());
     $go_on->('bringing the schema up to date');
     $server->migrate;
     $go_on->('starting httpd');
@@ -100,6 +103,25 @@ sub start {
     welcome($server);
     wait_until(10, sub { $server->client->get('/api/v1/members/me')->status == 401 })
         or die "httpd runs, but does not answer as it should: see $dir/logs/error_log\n";
+}
+
+# What is served beside the pages: the API reference, if the build made it, and a page that is guarded.
+sub beside {
+    my ($build) = @_;
+    my @reference = -e "$build/reference/index.html" ? ("Alias /reference $build/reference", "<Directory $build/reference>", 'Require all granted',
+        'AddType "text/html; charset=utf-8" .html', 'AddType "text/css; charset=utf-8" .css', '</Directory>') : ();
+    return (@reference, '<Location /demo>', 'AuthType CloudEP', 'AuthName "members"', '<IfDirective CloudEPLoginPage>', 'CloudEPSessionCookie On',
+        'CloudEPLoginPage /account/', '</IfDirective>', "Require cloudep-tenant $TENANT", '</Location>');
+}
+
+sub demo {
+    return <<"PAGE";
+<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Demo</title></head>
+<body><main><h1>For members only</h1><p>You see this page because you are signed in. <a href="/account/">Your account</a></p></main></body>
+</html>
+PAGE
 }
 
 # The tenant and the invite that the first request and examples/walk.sh use.
@@ -148,9 +170,13 @@ sub stop {
 sub ready {
     my ($server) = @_;
     my ($url, $dir) = ($server->url, $server->{dir});
+    my $reference = -e "$server->{build}/reference/index.html" ? "\nThe API, operation by operation:  $url/reference/" : '';
     return <<"READY";
 
 CloudEP ready: $url
+
+Account pages, to register with the invite $INVITE:  $url/account/
+A page for members only:  $url/demo/$reference
 
 A first request, to paste into another terminal (tenant $TENANT, invite $INVITE):
 

@@ -18,6 +18,7 @@ use JSON::PP ();
 # dir => its folder, build => folder of the modules and cloudepctl, and the parts it uses: pg, memcached, smtp (objects
 # that already run; smtp undef: mails go to dir/spool). values => { directive => text }, without => [directive names],
 # with => [lines]. portal => 1: with the account pages (httpd.conf.d/cloudep-api.conf) for the tenant "demo", or of that name.
+# served => 0: the main server serves no API.
 sub new {
     my ($class, %self) = @_;
     my $self = bless \%self, $class;
@@ -60,6 +61,7 @@ sub directives {
         CloudEPSigningKeys => "\"$self->{keys}/signing.jwks\"",
         CloudEPSealingKeys => "\"$self->{keys}/sealing.jwks\"",
         CloudEPIssuer => $self->url,
+        CloudEPPasskeyDomain => 'localhost', CloudEPPasskeyOrigin => "http://localhost:$self->{port}",
         $self->{portal} ? (CloudEPAccountURL => $self->url('/account/')) : (),
         CloudEPTemplateDir => '"' . CloudEP::Httpd::top() . '/common/templates"',
         CloudEPMailTransport => $self->{smtp} ? 'smtp://' . $self->{smtp}->address : "\"spool:$self->{dir}/spool/mail\"",
@@ -71,7 +73,9 @@ sub directives {
 sub configuration {
     my ($self) = @_;
     my $top = CloudEP::Httpd::top();
-    my $text = slurp("$top/httpd.conf.d/cloudep.conf") =~ s/^LoadModule .*\n//mgr;
+    my ($api) = served();
+    my $text = slurp("$top/httpd.conf.d/cloudep.conf");
+    $text .= $api if $self->{served} // 1;
     $text .= slurp("$top/t/conf/extra.conf.in") if $self->{tests} // 1;
     $text .= $self->portal if $self->{portal};
     my %values = ($self->directives, %{ $self->{values} // {} });
@@ -81,6 +85,9 @@ sub configuration {
     $text = set_directive($text, $_, $values{$_}) for sort keys %values;
     return $text . join '', map { "$_\n" } @{ $self->{with} // [] };
 }
+
+# The two halves of what an administrator would include in a virtual host: the API, and the account pages.
+sub served { return split /^(?=# ---- The account pages)/m, slurp(CloudEP::Httpd::top() . '/httpd.conf.d/cloudep-api.conf') }
 
 # Where an operator's own files of the pages are.
 sub custom { "$_[0]{dir}/portal" }
@@ -96,7 +103,7 @@ sub portal {
     }
     my $tenant = $self->{portal} =~ /[a-z]/ ? $self->{portal} : 'demo';
     my %places = ('/usr/local/share/cloudep/portal' => "$top/portal", '/etc/cloudep/portal' => $self->custom);
-    return slurp("$top/httpd.conf.d/cloudep-api.conf") =~ s/^#.*\n//mgr =~ s{(/usr/local/share/cloudep/portal|/etc/cloudep/portal)}{$places{$1}}gr
+    return (served())[1] =~ s/^#.*\n//mgr =~ s{(/usr/local/share/cloudep/portal|/etc/cloudep/portal)}{$places{$1}}gr
         =~ s/^( +CloudEPTenant ).*/$1$tenant/mgr;
 }
 

@@ -19,8 +19,9 @@ use File::Path qw(make_path remove_tree);
 use TAP::Harness;
 use TAP::Parser::Aggregator;
 
-# Runs when everything else is over: it judges what the others left behind.
-my $LAST = 't/suite.t';
+# They run when everything else is over: they judge what the others left behind.
+my @LAST = qw(t/contract.t t/suite.t);
+my %is_last = map { $_ => 1 } @LAST;
 
 # However this process ends, Apache::Test's httpd does with it: a daemon would stay. Not in the processes it forks.
 my ($running_in, $owner) = (undef, $$);
@@ -82,7 +83,7 @@ sub services {
     # A suite that was killed outright left httpd, and with it PostgreSQL, which waits for its connections.
     end_httpd($dir);
     end_leftover("$dir/pg/postmaster.pid", "$dir/pg", 'INT');
-    remove_tree(map { "$dir/$_" } qw(pg run server own reports valgrind mail keys seen.tsv secrets));
+    remove_tree(map { "$dir/$_" } qw(pg run server own reports valgrind mail keys seen.tsv traffic.jsonl secrets));
     make_path(map { "$dir/$_" } qw(run own reports valgrind mail));
     my %common = (run => "$dir/run", log => "$dir/services.log");
     my $smtp = CloudEP::Smtp->new(%common, mail => "$dir/mail")->start;
@@ -138,7 +139,7 @@ sub all_files {
     my ($top) = @_;
     my @files;
     File::Find::find({ no_chdir => 1, wanted => sub { push @files, s{^\Q$top/}{}r if /\.t$/ } }, "$top/t");
-    return ((sort glob "$ENV{CLOUDEP_BUILD}/unit/*_test"), (sort grep { $_ ne $LAST } @files), $LAST);
+    return ((sort glob "$ENV{CLOUDEP_BUILD}/unit/*_test"), (sort grep { !$is_last{$_} } @files), @LAST);
 }
 
 # Apache::TestRun would start this program again for the sake of core files, with the services running.
@@ -162,11 +163,11 @@ sub run_tests {
     spew("$dir/server.json", $server->describe);
     local $ENV{CLOUDEP_SERVER} = "$dir/server.json";
     my @files = @{ $self->{files} };
-    my @together = grep { $_ ne $LAST } @files;
+    my @together = grep { !$is_last{$_} } @files;
     my $harness = TAP::Harness->new({
             jobs => 2, lib => ['t/lib'], timer => 1, verbosity => @files == 1 ? 1 : 0, color => -t STDOUT,
             failures => 1,    # a unit test says nothing on standard error
-            rules => { seq => [{ par => \@together }, $LAST] },
+            rules => { seq => [{ par => \@together }, @LAST] },
     });
     my $results = TAP::Parser::Aggregator->new;
     $results->start;

@@ -4,6 +4,7 @@ package CloudEP::Test::Answers;
 
 use strict;
 use warnings;
+use CloudEP::Contract;
 use CloudEP::Matrix;
 use CloudEP::Reasons;
 use CloudEP::Secrets;
@@ -11,7 +12,7 @@ use Exporter 'import';
 use JSON::PP ();
 use Test::More;
 
-our @EXPORT = qw(outcome envelope_faults secret);
+our @EXPORT = qw(outcome told envelope_faults secret);
 
 # Checks status, code and everything that design holds for every answer of the two prefixes, and records the outcome.
 sub outcome {
@@ -25,19 +26,51 @@ sub outcome {
     return $response;
 }
 
+# The same for an answer of the style "account": status, and the reason of a refusal (undef: a success).
+sub told {
+    my ($response, $status, $reason, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $json = ref $response->json eq 'HASH' ? $response->json : {};
+    my @wrong;
+    push @wrong, 'status ' . $response->status . " instead of $status" if $response->status != $status;
+    push @wrong, 'reason ' . ($json->{reason} // 'none') . ' instead of ' . ($reason // 'none') if ($json->{reason} // '') ne ($reason // '');
+    push @wrong, header_faults($response);
+    push @wrong, CloudEP::Reasons::faults($response->method, $response->path, $status, $json->{reason} // '', 'doc/openapi-account.yaml') if defined $reason;
+    my %allowed = map { $_ => 1 } defined $reason ? qw(ok error reason field) : qw(ok data);
+    push @wrong, "member $_ does not belong here" for grep { !$allowed{$_} } sort keys %$json;
+    push @wrong, 'ok is wrong' if !JSON::PP::is_bool($json->{ok}) || $json->{ok} != !defined $reason;
+    push @wrong, 'error is no sentence' if defined $reason && ($json->{error} // '') !~ /^\S.*\S$/;
+    push @wrong, 'no data' if !defined $reason && ref $json->{data} ne 'HASH';
+    ok(!@wrong, $name) or diag(join("\n", @wrong, $response->method . ' ' . $response->path . ': ' . $response->raw));
+    return $response;
+}
+
 # A login by a challenge is an operation of the MFA API on the path of another one.
 sub record {
     my ($data, $response) = @_;
     my $path = $response->path;
     $path .= ' challenge_id' if $path eq '/api/v1/auth/login' && ref $data eq 'HASH' && length($data->{challenge_id} // '');
-    CloudEP::Matrix::record("$ENV{CLOUDEP_VAR}/test/seen.tsv", $response->method, $path, $response->status, $response->code)
-        if defined $response->code;
+    my $code = $response->code // ($path =~ m{^/api/auth/} && ref $response->json eq 'HASH' ? '-' : undef);
+    CloudEP::Matrix::record("$ENV{CLOUDEP_VAR}/test/seen.tsv", $response->method, $path, $response->status, $code) if defined $code;
 }
 
 my %NEEDS_HEADER = (
     401 => ['www-authenticate', qr/^Bearer\b/], 405 => ['allow', qr/\b[A-Z]+\b/],
     map { $_ => ['retry-after', qr/^[1-9]\d*$/] } 423, 429, 503,
 );
+
+# What is wrong with the headers of an answer.
+sub header_faults {
+    my ($response) = @_;
+    my $needs = $NEEDS_HEADER{ $response->status };
+    my %header = (
+        'content-type' => qr{^application/json(?:;|$)}, 'cache-control' => qr/^no-store$/,
+        'x-content-type-options' => qr/^nosniff$/, 'x-request-id' => qr/^[\w.-]+$/,
+        $needs && (($response->json // {})->{reason} // '') ne 'invite_used_up' ? @$needs : (),
+    );
+    return map { "header $_: " . ($response->header($_) // 'missing') }
+        grep { ($response->header($_) // '') !~ $header{$_} } sort keys %header;
+}
 
 # What is wrong with an answer whatever it says.
 sub envelope_faults {
@@ -46,13 +79,7 @@ sub envelope_faults {
     ref $json eq 'HASH' or return 'the body is not a JSON object';
     my $status = $response->status;
     my $failed = $status != 200;
-    my %header = (
-        'content-type' => qr{^application/json(?:;|$)}, 'cache-control' => qr/^no-store$/,
-        'x-content-type-options' => qr/^nosniff$/, 'x-request-id' => qr/^[\w.-]+$/,
-        $NEEDS_HEADER{$status} && ($json->{reason} // '') ne 'invite_used_up' ? @{ $NEEDS_HEADER{$status} } : (),
-    );
-    my @wrong = map { "header $_: " . ($response->header($_) // 'missing') }
-        grep { ($response->header($_) // '') !~ $header{$_} } sort keys %header;
+    my @wrong = header_faults($response);
     my %allowed = map { $_ => 1 } $failed ? qw(code reason message request_id errors) : qw(code message data);
     push @wrong, "member $_ does not belong here" for grep { !$allowed{$_} } sort keys %$json;
     push @wrong, 'no message' unless length($json->{message} // '');
@@ -73,12 +100,14 @@ sub secret {
     return $text;
 }
 
-my $SECRET_NAMES = qr/^(?:password|new_password|code|mfa_code|secret|refresh_token|access_token|id_token|backup_codes)$/;
+my $SECRET_NAMES = qr/^(?:password|new_password|code|mfa_code|secret|refresh_token|access_token|id_token|backup_codes|token|refreshToken|newPassword|totpCode|mailedCode|backupCodes)$/;
 
 # Sees every request and answer of this file's clients.
 sub watch {
-    my ($data, $response) = @_;
+    my ($request, $response) = @_;
+    my $data = $request->[2];
     record($data, $response);
+    CloudEP::Contract::record($request, $response);
     for my $part (ref $data eq 'HASH' ? $data : (), ref $response->data eq 'HASH' ? $response->data : ()) {
         secret($_) for map { ref eq 'ARRAY' ? @$_ : ref() ? () : $_ } @{$part}{ grep { /$SECRET_NAMES/ } keys %$part };
     }

@@ -1,7 +1,7 @@
 /*
- * jwks.c - the public keys of our tokens (RFC 7517), for servers that verify them: SetHandler cloudep-jwks.
+ * public_document.c - see public_document.h.
  */
-#include "jwks.h"
+#include "public_document.h"
 
 #include <http_log.h>
 #include <http_protocol.h>
@@ -9,6 +9,7 @@
 #include <apr_escape.h>
 #include <apr_sha1.h>
 #include <apr_strings.h>
+#include "core/passkey_domain.h"
 #include "core/request.h"
 #include "service/token.h"
 
@@ -26,23 +27,19 @@ static const char *etag_of(apr_pool_t *p, const char *text)
     return apr_pstrcat(p, "\"", apr_pescape_hex(p, digest, sizeof(digest), 0), "\"", NULL);
 }
 
-int jwks_handler(request_rec *r)
+/* text NULL: this server has no such document. */
+static int send_document(request_rec *r, const char *text, const char *type)
 {
-    const char *text;
     int status;
 
-    if (!r->handler || strcmp(r->handler, "cloudep-jwks") || r->main) {
-        return DECLINED;
-    }
     ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
     if (r->method_number != M_GET) {
         return HTTP_METHOD_NOT_ALLOWED;
     }
-    text = cloudep_public_keys(cloudep_request_context(r));
     if (!text) {
         return HTTP_NOT_FOUND;
     }
-    ap_set_content_type(r, "application/jwk-set+json");
+    ap_set_content_type(r, type);
     apr_table_setn(r->headers_out, "Cache-Control", MAX_AGE);
     apr_table_setn(r->headers_out, "Access-Control-Allow-Origin", "*");
     apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
@@ -54,4 +51,23 @@ int jwks_handler(request_rec *r)
     ap_set_content_length(r, (apr_off_t)strlen(text));
     ap_rputs(text, r);
     return OK;
+}
+
+static int is_for(const request_rec *r, const char *handler)
+{
+    return r->handler && !strcmp(r->handler, handler) && !r->main;
+}
+
+int jwks_handler(request_rec *r)
+{
+    return is_for(r, "cloudep-jwks")
+               ? send_document(r, cloudep_public_keys(cloudep_request_context(r)), "application/jwk-set+json")
+               : DECLINED;
+}
+
+int webauthn_handler(request_rec *r)
+{
+    return is_for(r, "cloudep-webauthn")
+               ? send_document(r, cloudep_passkey_document(cloudep_request_context(r)->config), "application/json")
+               : DECLINED;
 }

@@ -1,0 +1,103 @@
+# Every page in both languages, narrow and wide, light and dark: axe-core finds nothing against WCAG 2.2 AA, nothing is wider
+# than the window, the browser complains of nothing. The pictures are in $CLOUDEP_VAR/screenshots, to be looked at.
+use strict;
+use warnings;
+use CloudEP::Browser;
+use CloudEP::Npm;
+use CloudEP::Pages;
+use CloudEP::Process qw(slurp spew);
+use CloudEP::Test;
+use CloudEP::Totp;
+
+my $axe = slurp(CloudEP::Npm::folder('browser') . '/node_modules/axe-core/axe.min.js');
+my $tenant = tenant();
+my $server = own_server(portal => $tenant->{slug})->start;
+$tenant->{server} = $server;
+spew($server->custom . '/portal.json', '{"providers": [{"id": "google", "name": "Google"}], "codeLogin": true, "marketing": true, "help": "https://help.example/"}');
+my $pages = CloudEP::Test::Servers::keep(CloudEP::Pages->new(dir => CloudEP::Test::Servers::own_folder('browser'),
+        home => $server->url('/account/'), shots => "$ENV{CLOUDEP_VAR}/screenshots"));
+
+my $here = '';
+sub look {
+    my ($name) = @_;
+    $pages->settled;
+    is_deeply([$pages->faults($axe)], [], "$name, $here: nothing against WCAG 2.2 AA");
+    cmp_ok($pages->overflow, '<=', 0, "$name, $here: not wider than the window");
+    $pages->shot("$name-$here" =~ s/\W+/-/gr);
+    is_deeply([$pages->complaints], [], "$name, $here: the browser complains of nothing");
+}
+
+sub visitor {
+    $pages->visit('#/sign-in');
+    look('sign-in');
+    $pages->submit;
+    look('sign-in-errors');
+    for my $page (qw(register forgot code)) {
+        $pages->visit("#/$page");
+        look($page);
+    }
+    for my $kept (['confirm', 'registration'], ['reset', 'recovery'], ['second-factor', 'login']) {
+        my ($page, $state) = @$kept;
+        $pages->run('sessionStorage.setItem(`cloudep.${args[0]}`, JSON.stringify({ challenge: "gone", email: "ada@example.com" }))', $state);
+        $pages->visit("#/$page");
+        look($page);
+    }
+    for my $link (qw(reset undo)) {
+        $pages->visit("#$link=made-up");
+        look("$link-link");
+    }
+}
+
+sub signed_in {
+    my $member = register_member(tenant => $tenant, display_name => 'Ada Lovelace');
+    $pages->visit('#/sign-in');
+    $pages->fill(email => $member->{email}, password => $member->{password})->submit;
+    $pages->at('profile');
+    for my $page (qw(profile contacts password two-step email login-phone linked sessions history data)) {
+        $pages->run('location.hash = `#/${args[0]}`', $page);
+        $pages->at($page);
+        look($page);
+    }
+    $pages->run('location.hash = "#/two-step"');
+    $pages->at('two-step')->click('#main .action button');
+    $pages->find('img.qr');
+    look('two-step-set-up');
+    my $secret = $pages->run('return document.querySelector(".secret code").textContent') =~ s/ //gr;
+    $pages->fill(code => totp_code(totp_secret("?secret=$secret")))->submit;
+    $pages->find('.codes');
+    look('backup-codes');
+    $pages->click('#main section > .actions:last-child .button');
+    $pages->find('#main section:nth-of-type(2) .action button');
+    look('two-step-enrolled');
+    $server->psql("UPDATE cloudep.sessions SET auth_time = now() - interval '1 hour', fresh_at = NULL, mfa_at = NULL WHERE uid = :'uid'", uid => $member->{uid});
+    $pages->click('#main section:nth-of-type(2) .action button');
+    $pages->find('dialog');
+    look('proof');
+    $pages->keys('Escape')->until('return !document.querySelector("dialog")', 'the dialog closes');
+    $pages->run('location.hash = "#/contacts"');
+    $pages->at('contacts')->click('#main section:nth-of-type(1) button')->find('[name=target]');
+    look('contacts-change');
+    $pages->run('location.hash = "#/sessions"');
+    $pages->at('sessions')->click('#main section > .action button');
+    $pages->find('dialog');
+    look('sure');
+    $pages->keys('Escape')->until('return !document.querySelector("dialog")', 'the dialog closes');
+    $server->psql("UPDATE cloudep.sessions SET revoked_at = now() WHERE uid = :'uid'", uid => $member->{uid});
+    $pages->run('location.hash = "#/data"');
+    $pages->at('data')->click('#main section .action button');
+    $pages->find('dialog');
+    look('session-ended');
+}
+
+for my $language (qw(en zh-TW)) {
+    for my $width (320, 1280) {
+        for my $scheme (qw(light dark)) {
+            $here = "$language, $width, $scheme";
+            $pages->look($width, $scheme)->forget_all($language);
+            visitor();
+            signed_in();
+        }
+    }
+}
+expect_log(qr/CE400/);
+finish();

@@ -1,0 +1,51 @@
+# The account pages have words for everything, in each language the same keys, and nothing in them is HTML made from text.
+use strict;
+use warnings;
+use CloudEP::Httpd;
+use CloudEP::Process qw(slurp);
+use CloudEP::Source qw(described);
+use JSON::PP ();
+use Test::More;
+
+chdir CloudEP::Httpd::top() or die;
+my %texts = map { $_ => JSON::PP->new->utf8->decode(slurp("portal/texts/$_.json")) } qw(en zh-TW);
+my @scripts = (glob('portal/*.js'), glob 'portal/pages/*.js');
+cmp_ok(scalar @scripts, '>', 15, 'there are scripts');
+
+is_deeply([sort keys %{ $texts{'zh-TW'} }], [sort keys %{ $texts{en} }], 'both languages have the same texts');
+for my $key (sort keys %{ $texts{en} }) {
+    my %placeholders = map { $_ => join ' ', sort $texts{$_}{$key} =~ /\{\w+\}/g } keys %texts;
+    is($placeholders{'zh-TW'}, $placeholders{en}, "$key: with the same placeholders") if $placeholders{en} || $placeholders{'zh-TW'};
+}
+is_deeply([grep { $texts{'zh-TW'}{$_} !~ /[^\x00-\x{ff}]/ } sort keys %{ $texts{'zh-TW'} }], [], 'and the Chinese ones are Chinese');
+
+# ---- no reason, rule or operation is shown as it is
+my @reasons = described('reasons');
+cmp_ok(scalar @reasons, '>', 60, 'the reasons are known');
+is_deeply([grep { !exists $texts{en}{"reason.$_"} } @reasons], [], 'each reason has words');
+is_deeply([grep { !exists $texts{en}{"rule.$_"} } described('rules')], [], 'each rule has words');
+is_deeply([grep { !exists $texts{en}{"event.$_"} } map { $_->{name} } described('operations')], [], 'each operation has a name for the history');
+
+# ---- the scripts ask for no text that is not there, and there is none that nobody asks for
+my $code = join "\n", map { slurp($_) } @scripts;
+my %asked = map { $_ => 1 } $code =~ /\bt\("([^"]+)"/g, $code =~ /"((?:sign_in|register|back|reset|leave|two_step)[\w.]*)"/g;
+is_deeply([grep { /^[\w.-]+$/ && !exists $texts{en}{$_} } map { $_ =~ /\./ ? $_ : () } sort keys %asked], [], 'every text that is asked for is there');
+my @made = (qr/^(?:reason|rule|event|method)\./, qr/^nav\./, qr/^contacts\./);
+my @unused = grep { my $key = $_; index($code, qq("$key")) < 0 && !grep { $key =~ $_ } @made } sort keys %{ $texts{en} };
+is_deeply(\@unused, [], 'and none is left over');
+
+# ---- what a page must not do
+for my $file (@scripts) {
+    my $text = slurp($file);
+    unlike($text, qr/\b(?:innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|DOMParser|setAttribute\("(?:on|style))/, "$file: no HTML or code from text");
+    unlike($text, qr{https?://(?!www\.w3\.org/2000/svg)}, "$file: nothing from another host");
+    like($text, qr{^// [A-Z"]}, "$file: says what it is for");
+    cmp_ok(scalar(() = $text =~ /\n/g), '<=', 300, "$file: length");
+}
+unlike(slurp('portal/index.html'), qr/ on\w+=| style=|<style|<script(?! type="module" src=")/, 'the page has no script and style of its own');
+
+# ---- the headers, to the letter of design
+my ($policy) = slurp('httpd.conf.d/cloudep-api.conf') =~ /Content-Security-Policy "([^"]+)"/;
+is($policy, "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; form-action 'self'; "
+        . "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'", 'the policy is the one that was decided');
+done_testing();
