@@ -89,8 +89,8 @@ subtest 'a trace goes on' => sub {
     my $member = register_member(server => $server);
     my @start = ('/api/v1/members/me/verifications/phone/start', { target => '+886912345678' });
     outcome($member->{client}->post(@start, traceparent => $PARENT), 200, 102000, 'a code is texted');
-    ok(wait_until(60, sub { -e "$dir/sms/taken/1.json" }), 'by a thread, later');
-    is(JSON::PP::decode_json(slurp("$dir/sms/taken/1.json"))->{headers}{traceparent}, $PARENT, 'the SMS gateway is told');
+    ok(wait_until(60, sub { -e "$dir/sms/taken/00000001.json" }), 'by a thread, later');
+    is(JSON::PP::decode_json(slurp("$dir/sms/taken/00000001.json"))->{headers}{traceparent}, $PARENT, 'the SMS gateway is told');
 
     my $heads = "$dir/heads";
     my $provider = CloudEP::Backend->start(sub { open my $file, '>>', $heads; print $file $_[0]; close $file; return ('503 Away', [], '') });
