@@ -71,7 +71,7 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-$(BUILD)/common/core/dbd_check.o $(BUILD)/common/service/sweep.o: $(wildcard sql/*.sql)
+$(BUILD)/common/core/dbd_check.o $(BUILD)/common/service/sweep.o $(BUILD)/common/operate/health_checks.o: $(wildcard sql/*.sql)
 # What knows where things are installed is made anew when that changes, as in "make" and then "make install DATADIR=...".
 $(BUILD)/common/outbox/outbox.o $(BUILD)/support/migrate.o: $(BUILD)/datadir
 $(BUILD)/datadir: FORCE
@@ -105,7 +105,7 @@ $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 # What of the core works without httpd.
-$(BUILD)/unit/pools_test: $(call objects,common/core/background.c common/core/http.c common/service/token_cache.c common/core/watchdog.c)
+$(BUILD)/unit/pools_test: $(call objects,common/core/background.c common/core/http.c common/core/trace.c common/service/token_cache.c common/core/watchdog.c)
 $(BUILD)/unit/event_tally_test: $(call objects,common/service/event_tally.c)
 $(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/codes.c)
 
@@ -121,9 +121,11 @@ $(BUILD)/mod_second_style.so: $(BUILD)/t/wire/second_style.o
 
 # What bench/run measures against, and what bench/overload sends.
 .PHONY: bench
-bench: $(BUILD)/mod_reference.so $(BUILD)/argon2_rate $(BUILD)/arrivals $(BUILD)/assertion_time
+bench: $(BUILD)/mod_reference.so $(BUILD)/argon2_rate $(BUILD)/arrivals $(BUILD)/assertion_time $(BUILD)/metrics_cost
 $(BUILD)/mod_reference.so: $(BUILD)/bench/mod_reference.o
 	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^
+$(BUILD)/metrics_cost: $(BUILD)/bench/metrics_cost.o $(ARCHIVE)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
 $(BUILD)/argon2_rate $(BUILD)/arrivals: $(BUILD)/%: $(BUILD)/bench/%.o
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ -largon2 -lpthread -lm
 $(BUILD)/assertion_time: $(BUILD)/bench/assertion_time.o $(ARCHIVE)

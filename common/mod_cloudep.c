@@ -27,6 +27,7 @@
 #include "core/db_pool.h"
 #include "core/dbd.h"
 #include "core/dbd_check.h"
+#include "core/event_log.h"
 #include "core/http.h"
 #include "core/keys.h"
 #include "core/kept_files.h"
@@ -36,10 +37,13 @@
 #include "core/parts.h"
 #include "core/passkey_domain.h"
 #include "core/runtime.h"
+#include "core/shared.h"
 #include "core/start_checks.h"
 #include "idp/hasher.h"
 #include "idp/zitadel/zitadel.h"
 #include "oidc/oidc.h"
+#include "operate/health.h"
+#include "operate/metrics_page.h"
 #include "outbox/outbox.h"
 #include "service/activity.h"
 #include "service/event.h"
@@ -154,8 +158,11 @@ static const cloudep_part_t parts[] = {
      cloudep_oidc_child_init},
     {"token/exchange", "CloudEPExchangeIssuer", CLOUDEP_NEEDS_EXCHANGE, .is_on = cloudep_oidc_has_exchange},
     {"passkeys", "CloudEPPasskeyDomain", CLOUDEP_NEEDS_PASSKEYS, cloudep_passkey_domain_prepare, cloudep_has_passkeys},
+    {"health", .child_init = cloudep_health_child_init},
+    {"shared memory", .child_start = cloudep_shared_child_start},
     {"delivery of messages", .child_start = cloudep_outbox_child_init},
     {"sweep", .child_start = start_sweep},
+    {"event log", .prepare = cloudep_event_log_prepare},
     {"events", .child_start = start_events},
     {"use of sessions", .child_start = start_activity},
 };
@@ -191,6 +198,7 @@ static int prepare_again(const cloudep_part_t *part, server_rec *s, cloudep_conf
     if (rv != APR_SUCCESS) {
         return 0;
     }
+    config->run->old_files = 1;
     ap_log_error(
         APLOG_MARK, APLOG_CRIT, 0, s,
         CENO(1300) "%s: %s. httpd goes on with what it had before; the next start will fail unless this is mended",
@@ -352,10 +360,17 @@ static void test_config(apr_pool_t *pconf, server_rec *main_server)
 /* Says once which version this is, what is off, and what hardly was meant. */
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
 {
+    apr_status_t rv;
+
     (void)pconf;
     (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
+    }
+    rv = cloudep_shared_prepare(main_server);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, main_server,
+                     CENO(1430) "there is no shared memory: health and metrics are not counted over all children");
     }
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, main_server, CENO(12) "CloudEP %s", CLOUDEP_VERSION);
     for (server_rec *s = main_server; s; s = s->next) {
@@ -443,6 +458,8 @@ static void register_hooks(apr_pool_t *p)
     cloudep_mount_register_hooks();
     cloudep_error_register_hooks();
     cloudep_guard_register_hooks();
+    cloudep_health_register_hooks(p);
+    cloudep_metrics_page_register_hooks(p);
     cloudep_caching_register_hooks();
     cloudep_methods_register_hooks();
     cloudep_step_up_register_hooks();

@@ -20,6 +20,8 @@ static const struct {
     {"account", CLOUDEP_ACCOUNT_HANDLER, "mod_cloudep_auth.c"},
     {"session", CLOUDEP_SESSION_HANDLER, "mod_cloudep_auth.c"},
     {"jwks", "cloudep-jwks", "mod_cloudep_auth.c"},
+    {"health", "cloudep-health", "mod_cloudep.c"},
+    {"metrics", "cloudep-metrics", "mod_cloudep.c"},
 };
 #define APIS (sizeof(apis) / sizeof(apis[0]))
 

@@ -26,7 +26,7 @@
     PAIR(attribute_headers, "CloudEPIdentityAttribute", cloudep_add_attribute,                                         \
          "Attribute, and the header (X-...) that tells it to the backend; repeat for several")                         \
     WORD(serve, "CloudEPServe", cloudep_set_serve,                                                                     \
-         "API that is served from this Location on: auth, members, account, session or jwks")                          \
+         "API that is served from this Location on: auth, members, account, session, jwks, health or metrics")         \
     WORD(delivery, "CloudEPTokenDelivery", cloudep_set_delivery,                                                       \
          "cookie: logins answer with the session cookie, which says who asks, and not with tokens; body: they do not") \
     FLAG(ping_values, "CloudEPPingValues", "On: GET / of the API style session tells some settings, no secrets")       \

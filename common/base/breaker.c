@@ -83,6 +83,16 @@ apr_status_t cloudep_breaker_enter(int *probe, cloudep_breaker_t *breaker)
     return rv;
 }
 
+int cloudep_breaker_is_open(cloudep_breaker_t *breaker)
+{
+    int open;
+
+    apr_thread_mutex_lock(breaker->mutex);
+    open = breaker->open && cloudep_monotonic_now() < breaker->open_to;
+    apr_thread_mutex_unlock(breaker->mutex);
+    return open;
+}
+
 /* Under the mutex: one more failure. Calls that began before it opened change nothing when they fail after. */
 static cloudep_breaker_change_e count_failure(cloudep_breaker_t *breaker, int probe)
 {

@@ -42,6 +42,9 @@ apr_status_t cloudep_breaker_create(cloudep_breaker_t **breaker, apr_pool_t *poo
  */
 apr_status_t cloudep_breaker_enter(int *probe, cloudep_breaker_t *breaker);
 
+/** Whether it turns calls away now; not while a probe is due or under way, as that one may end it. For any thread. */
+int cloudep_breaker_is_open(cloudep_breaker_t *breaker);
+
 /** Ends a call. */
 cloudep_breaker_change_e cloudep_breaker_leave(cloudep_breaker_t *breaker, int probe, cloudep_breaker_end_e end);
 

@@ -29,14 +29,15 @@ typedef struct cloudep_note_t {
 typedef struct cloudep_context_t {
     apr_pool_t *p; /* lives as long as the request */
     const struct cloudep_config_t *config;
-    apr_time_t now;         /* when the request came; every decision about time is made by it */
-    const char *address;    /* the client's, as mod_remoteip sees it; NULL: none, as in a thread */
-    const char *network;    /* as limits count it: IPv4 whole, IPv6 by its /64; never NULL */
-    const char *network56;  /* an IPv6 client's /56; NULL: IPv4 */
-    const char *network48;  /* an IPv6 client's /48; NULL: IPv4 */
-    const char *user_agent; /* shortened, printable ASCII; NULL: none */
-    const char *languages;  /* what the client reads best, as Accept-Language has it; NULL: it did not say */
-    const char *request_id; /* as X-Request-Id has it; NULL in a thread */
+    apr_time_t now;          /* when the request came; every decision about time is made by it */
+    const char *address;     /* the client's, as mod_remoteip sees it; NULL: none, as in a thread */
+    const char *network;     /* as limits count it: IPv4 whole, IPv6 by its /64; never NULL */
+    const char *network56;   /* an IPv6 client's /56; NULL: IPv4 */
+    const char *network48;   /* an IPv6 client's /48; NULL: IPv4 */
+    const char *user_agent;  /* shortened, printable ASCII; NULL: none */
+    const char *languages;   /* what the client reads best, as Accept-Language has it; NULL: it did not say */
+    const char *request_id;  /* as X-Request-Id has it; NULL in a thread */
+    const char *traceparent; /* of the trace that the request is part of (core/trace.h); NULL: none */
     cloudep_note_t note;
     int message_committed;       /* a mail or text is in the outbox: delivery is woken once the answer is out */
     struct server_rec *server;   /* for the log */

@@ -16,6 +16,7 @@
 #include <apr_thread_mutex.h>
 #include <libpq-fe.h>
 #include <string.h>
+#include "base/metrics.h"
 #include "base/status.h"
 #include "core/dbd.h"
 #include "core/module.h"
@@ -150,6 +151,7 @@ static void release(void *baton, cloudep_db_lease_t *lease)
     slot_t *slot = lease->owner;
     int failed = PQstatus(apr_dbd_native_handle(lease->driver, lease->handle)) != CONNECTION_OK;
 
+    cloudep_gauge_add(CLOUDEP_METRIC_CONNECTIONS_USED, NULL, -1);
     pool->close(pool->s, slot->dbd);
     if (return_slot(pool, slot, failed)) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, pool->s, CENO(1241) "PostgreSQL can be reached again");
@@ -224,9 +226,13 @@ static apr_status_t acquire(void *baton, cloudep_db_lease_t *lease, apr_pool_t *
 {
     db_pool_t *pool = baton;
     slot_t *slot;
-    apr_status_t rv = take_slot(pool, &slot);
+    apr_status_t rv;
 
+    cloudep_gauge_add(CLOUDEP_METRIC_CONNECTIONS_AWAITED, NULL, 1);
+    rv = take_slot(pool, &slot);
+    cloudep_gauge_add(CLOUDEP_METRIC_CONNECTIONS_AWAITED, NULL, -1);
     if (rv != APR_SUCCESS) {
+        cloudep_count(CLOUDEP_METRIC_CONNECTIONS_REFUSED, rv == CLOUDEP_EDATABASE ? "database" : "overload", NULL, 1);
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, pool->s, CENO(140) "%s",
                      rv == CLOUDEP_EDATABASE ? "the database has failed and nobody could reach it again yet"
                                              : "no database connection was free in time");
@@ -243,6 +249,7 @@ static apr_status_t acquire(void *baton, cloudep_db_lease_t *lease, apr_pool_t *
     lease->handle = slot->dbd->handle;
     lease->pool = slot->dbd->pool;
     lease->owner = slot;
+    cloudep_gauge_add(CLOUDEP_METRIC_CONNECTIONS_USED, NULL, 1);
     if (slot->hung && !is_usable(pool, slot, lease, p)) {
         end_opening(pool);
         release(pool, lease);
@@ -310,4 +317,15 @@ cloudep_db_t *cloudep_db_create(server_rec *s, const cloudep_config_t *config, a
     db->statement_timeout = config->statement_timeout;
     db->lock_timeout = config->lock_timeout;
     return db;
+}
+
+int cloudep_db_is_hung(const cloudep_db_t *db)
+{
+    db_pool_t *pool = db->baton;
+    int hung;
+
+    apr_thread_mutex_lock(pool->mutex);
+    hung = pool->hung != NULL;
+    apr_thread_mutex_unlock(pool->mutex);
+    return hung;
 }

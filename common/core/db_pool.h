@@ -11,4 +11,7 @@
 /** The database of a server in this child. NULL: out of memory, or mod_dbd is not there. */
 cloudep_db_t *cloudep_db_create(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild);
 
+/** Whether a commit of this child was given up that may wait for a synchronous standby; it may have ended since. */
+int cloudep_db_is_hung(const cloudep_db_t *db);
+
 #endif

@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <string.h>
+#include "core/trace.h"
 
 #define KEPT 64
 
@@ -316,12 +317,20 @@ static int set_body(CURL *curl, const cloudep_http_request_t *request, cloudep_h
 }
 
 /* The caller frees *list whatever comes back. */
-static int make_headers(struct curl_slist **list, const cloudep_http_request_t *request)
+static int make_headers(struct curl_slist **list, const cloudep_http_request_t *request, apr_pool_t *pool)
 {
+    const char *traceparent = cloudep_trace_of(pool);
     struct curl_slist *more;
 
     /* Without this libcurl waits a second for "100 Continue" before a larger body. */
     *list = curl_slist_append(NULL, "Expect:");
+    if (*list && traceparent) {
+        more = curl_slist_append(*list, apr_pstrcat(pool, "traceparent: ", traceparent, NULL));
+        if (!more) {
+            return -1;
+        }
+        *list = more;
+    }
     for (int i = 0; *list && request->headers && i < request->headers->nelts; i++) {
         more = curl_slist_append(*list, APR_ARRAY_IDX(request->headers, i, const char *));
         if (!more) {
@@ -392,7 +401,7 @@ apr_status_t cloudep_http_exchange(cloudep_http_response_t **response, cloudep_h
         return rv;
     }
     curl = take(http);
-    if (curl && !make_headers(&headers, request) &&
+    if (curl && !make_headers(&headers, request, pool) &&
         !set_common(curl, http, request->ca_file, request->connect_timeout ? request->connect_timeout : 2000,
                     request->total_timeout ? request->total_timeout : 5000, request->stop) &&
         !set_request(curl, request, headers, &sink, &source, loopback)) {

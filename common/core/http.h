@@ -46,8 +46,8 @@ apr_status_t cloudep_http_startup(apr_pool_t *pconf);
 apr_status_t cloudep_http_create(cloudep_http_t **http, apr_pool_t *pchild);
 
 /**
- * One exchange. response lives in pool. Any HTTP status is a success.
- * APR_TIMEUP: too slow. APR_ECONNREFUSED: could not resolve or connect. APR_EINTR: stop was set.
+ * One exchange, as part of the trace that the pool is of (core/trace.h). response lives in pool. Any HTTP status is a
+ * success. APR_TIMEUP: too slow. APR_ECONNREFUSED: could not resolve or connect. APR_EINTR: stop was set.
  * CLOUDEP_EFORGED: the server's certificate is not trusted. CLOUDEP_EMALFORMED: answer larger than max_bytes, or not
  * HTTP. CLOUDEP_EREFUSED: a URL of another scheme, or a header with a control character. CLOUDEP_EUNSET: http is NULL.
  * APR_EGENERAL: anything else.

@@ -8,6 +8,7 @@
 #include <http_log.h>
 #include <netdb.h>
 #include <stdlib.h>
+#include "base/metrics.h"
 #include "core/kept_files.h"
 #include "core/module.h"
 
@@ -79,6 +80,7 @@ static void tell(void *baton, const char *server, apr_status_t cause)
     const server_rec *s = baton;
     char text[128];
 
+    cloudep_gauge_add(CLOUDEP_METRIC_CACHE_DOWN, NULL, cause == APR_SUCCESS ? -1 : 1);
     if (cause == APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, CENO(1245) "memcached %s answers again", server);
         return;

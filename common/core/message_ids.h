@@ -90,6 +90,8 @@
     MESSAGE(1410, "info")                                                                                              \
     MESSAGE(1411, "info")                                                                                              \
     MESSAGE(1412, "warning")                                                                                           \
+    MESSAGE(1430, "warning")                                                                                           \
+    MESSAGE(1431, "err")                                                                                               \
     MESSAGE(1460, "info, warning")                                                                                     \
     MESSAGE(1461, "err")                                                                                               \
     MESSAGE(1462, "warning")                                                                                           \

@@ -8,6 +8,7 @@
 #include "base/text/network.h"
 #include "core/module.h"
 #include "core/runtime.h"
+#include "core/trace.h"
 
 #define USER_AGENT_MAX 200 /* bytes kept of what a client calls itself */
 
@@ -56,6 +57,16 @@ static const char *user_agent_of(request_rec *r)
     return text;
 }
 
+/* Also for whatever is asked for this request by its pool. */
+static const char *traceparent_of(request_rec *r)
+{
+    const char *given = apr_table_get(r->headers_in, "traceparent");
+
+    given = given && cloudep_trace_is_valid(given) ? given : NULL;
+    cloudep_trace_set(r->pool, given);
+    return given;
+}
+
 static cloudep_context_t *make_context(request_rec *r)
 {
     cloudep_context_t *ctx = apr_pcalloc(r->pool, sizeof(*ctx));
@@ -67,6 +78,7 @@ static cloudep_context_t *make_context(request_rec *r)
     note_networks(ctx, r);
     ctx->user_agent = user_agent_of(r);
     ctx->languages = apr_table_get(r->headers_in, "Accept-Language");
+    ctx->traceparent = traceparent_of(r);
     ctx->server = r->server;
     ctx->request = r;
     if (cloudep_random_id(&ctx->request_id, r->pool) != APR_SUCCESS) {

@@ -90,6 +90,8 @@
            "Text messages an hour of one tenant; 0: no limit")                                                         \
     SECONDS(event_retention, "CloudEPEventRetention", 90 * 86400, 86400, 3660 * 86400,                                 \
             "Events are removed after this long")                                                                      \
+    TEXT(event_log, "CloudEPEventLog", NULL,                                                                           \
+         "Where events go in place of the error log: a file, \"|program\", syslog[:facility] or off")                  \
     SECONDS(pending_lifetime, "CloudEPPendingLifetime", 7 * 86400, 1, 366 * 86400,                                     \
             "A registration that was not confirmed is removed after this long and its invite's use given back")        \
     SECONDS(reserved_lifetime, "CloudEPReservedLifetime", 120, 1, 86400,                                               \
@@ -212,6 +214,7 @@ typedef struct cloudep_runtime_t {
     struct cloudep_db_t *db;                           /* NULL: not configured; made in the child */
     cloudep_challenges_t challenges;                   /* cache NULL: not configured; made in the child */
     struct cloudep_http_t *http;                       /* outgoing HTTP; made in the child */
+    const struct cloudep_event_log_t *event_log;       /* NULL: events go to the error log */
     struct cloudep_events_t *events;                   /* NULL: no database; made in the child */
     struct cloudep_oidc_t *oidc;                       /* OpenID providers; NULL: none is configured */
     struct cloudep_zitadel_t *zitadel;                 /* NULL: not configured; calls are made in the child */
@@ -221,6 +224,8 @@ typedef struct cloudep_runtime_t {
     struct cloudep_activity_t *activity; /* sessions whose idle life goes on; NULL: no database; made in the child */
     struct cloudep_checker_t *checker;   /* whether sessions live, for guarded Locations */
     struct cloudep_slugs_t *slugs;
+    int old_files; /* a file that is named here was not good at the restart: what it held before is in use */
+    struct cloudep_health_t *health;                 /* what was found out lately; made in the child */
     const struct cloudep_passkey_domain_t *passkeys; /* NULL: not configured */
     int clock_compared;                              /* with the database's, in this child */
     int schema_compared;                             /* with CLOUDEP_SCHEMA_VERSION, in this child */

@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include <apr_strings.h>
+#include "base/metrics.h"
 #include "base/text/validate.h"
 
 /* The one that asks is seen now, whatever was written of it. */
@@ -56,7 +57,11 @@ cloudep_outcome_t cloudep_end_session(cloudep_context_t *ctx, const cloudep_prin
     if (rv == APR_NOTFOUND) {
         return cloudep_refuse(CLOUDEP_SESSION_UNKNOWN);
     }
-    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "ending the session");
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "ending the session");
+    }
+    cloudep_count(CLOUDEP_METRIC_SESSIONS_ENDED, "ended_by_member", NULL, 1);
+    return cloudep_done();
 }
 
 cloudep_outcome_t cloudep_end_other_sessions(cloudep_context_t *ctx, const cloudep_principal_t *who, int *ended)
@@ -71,5 +76,9 @@ cloudep_outcome_t cloudep_end_other_sessions(cloudep_context_t *ctx, const cloud
     if (rv == APR_NOTFOUND) {
         return cloudep_refuse(CLOUDEP_TOKEN_INVALID);
     }
-    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "ending the other sessions");
+    if (rv != APR_SUCCESS) {
+        return cloudep_failure(ctx, rv, "ending the other sessions");
+    }
+    cloudep_count(CLOUDEP_METRIC_SESSIONS_ENDED, "ended_by_member", NULL, *ended);
+    return cloudep_done();
 }

@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include <apr_strings.h>
+#include "base/metrics.h"
 #include "core/settings.h"
 #include "service/account.h"
 #include "service/token.h"
@@ -60,6 +61,7 @@ cloudep_outcome_t cloudep_refresh(cloudep_context_t *ctx, const char *refresh_to
         return explain_refusal(ctx, claims->tid);
     }
     if (rotation == CLOUDEP_ROTATION_REUSED) {
+        cloudep_count(CLOUDEP_METRIC_SESSIONS_ENDED, "refresh_token_reused", NULL, 1);
         return cloudep_refuse(CLOUDEP_REFRESH_TOKEN_INVALID);
     }
     *out = session;
@@ -113,5 +115,6 @@ cloudep_outcome_t cloudep_logout(cloudep_context_t *ctx, const cloudep_principal
     if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
         return cloudep_failure(ctx, rv, "ending the session");
     }
+    cloudep_count(CLOUDEP_METRIC_SESSIONS_ENDED, "logout", NULL, rv == APR_SUCCESS);
     return cloudep_done();
 }

@@ -13,10 +13,12 @@
 #include <apr_strings.h>
 #include "access/authn.h"
 #include "access/place.h"
+#include "base/metrics.h"
 #include "core/needs.h"
 #include "core/runtime.h"
 #include "core/module.h"
 #include "core/request.h"
+#include "core/trace.h"
 #include "guard/identity.h"
 #include "guard/login_page.h"
 #include "wire/v1/v1.h"
@@ -206,8 +208,43 @@ static int pass_preflight(request_rec *r)
                : DECLINED;
 }
 
+/* An application's own 403 to somebody who is known counts as refused. */
+static int count_decision(request_rec *r)
+{
+    const char *decision;
+
+    if (!cloudep_is_guarded(r)) {
+        return DECLINED;
+    }
+    if (!cloudep_guard_principal(r)) {
+        decision = ap_is_HTTP_ERROR(r->status) ? cloudep_reason_word(cloudep_guard_reason(r)) : "anonymous";
+    }
+    else {
+        decision = r->status == HTTP_UNAUTHORIZED || r->status == HTTP_FORBIDDEN
+                       ? cloudep_reason_word(CLOUDEP_ACCESS_REFUSED)
+                       : "passed";
+    }
+    cloudep_count(CLOUDEP_METRIC_GUARD, decision, NULL, 1);
+    return DECLINED;
+}
+
+/* What goes on to a backend is a traceparent or nothing. */
+static void take_trace(request_rec *r)
+{
+    const char *traceparent = apr_table_get(r->headers_in, "traceparent");
+
+    if (traceparent && cloudep_trace_is_valid(traceparent)) {
+        apr_table_setn(r->subprocess_env, "CLOUDEP_TRACE_ID", cloudep_trace_id(traceparent, r->pool));
+    }
+    else if (traceparent) {
+        apr_table_unset(r->headers_in, "traceparent");
+        apr_table_unset(r->headers_in, "tracestate");
+    }
+}
+
 static int scrub(request_rec *r)
 {
+    take_trace(r);
     cloudep_identity_scrub(r);
     return DECLINED;
 }
@@ -220,6 +257,7 @@ void cloudep_guard_register_hooks(void)
     ap_hook_force_authn(force_authn, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_note_auth_failure(note_auth_failure, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_log_transaction(count_decision, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_insert_filter(challenge_forbidden_page, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_insert_error_filter(challenge_forbidden, NULL, NULL, APR_HOOK_MIDDLE);
 }

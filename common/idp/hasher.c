@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "base/metrics.h"
 #include "base/semaphore.h"
 
 struct cloudep_hasher_t {
@@ -110,10 +111,17 @@ apr_status_t cloudep_hasher_child_init(server_rec *s, const cloudep_config_t *co
 
 apr_status_t cloudep_hasher_enter(const cloudep_password_memory_t **memory, cloudep_hasher_t *hasher)
 {
-    apr_status_t rv = cloudep_semaphore_acquire(hasher->semaphore);
+    apr_status_t rv;
 
+    cloudep_gauge_add(CLOUDEP_METRIC_HASHES_AWAITED, NULL, 1);
+    rv = cloudep_semaphore_acquire(hasher->semaphore);
+    cloudep_gauge_add(CLOUDEP_METRIC_HASHES_AWAITED, NULL, -1);
     *memory = NULL;
-    if (rv == APR_SUCCESS) {
+    if (rv != APR_SUCCESS) {
+        cloudep_count(CLOUDEP_METRIC_HASHES_REFUSED, NULL, NULL, 1);
+    }
+    else {
+        cloudep_gauge_add(CLOUDEP_METRIC_HASHING, NULL, 1);
         apr_thread_mutex_lock(hasher->mutex);
         *memory = hasher->unused[--hasher->unused_count];
         apr_thread_mutex_unlock(hasher->mutex);
@@ -123,6 +131,7 @@ apr_status_t cloudep_hasher_enter(const cloudep_password_memory_t **memory, clou
 
 void cloudep_hasher_leave(cloudep_hasher_t *hasher, const cloudep_password_memory_t *memory)
 {
+    cloudep_gauge_add(CLOUDEP_METRIC_HASHING, NULL, -1);
     apr_thread_mutex_lock(hasher->mutex);
     hasher->unused[hasher->unused_count++] = memory;
     apr_thread_mutex_unlock(hasher->mutex);

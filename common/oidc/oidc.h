@@ -55,6 +55,9 @@ apr_status_t cloudep_oidc_child_init(server_rec *s, const cloudep_config_t *conf
 int cloudep_oidc_has_social(const cloudep_config_t *config);
 int cloudep_oidc_has_exchange(const cloudep_config_t *config);
 
+/** Whether a provider is left alone for a while, as requests to it have failed. */
+int cloudep_oidc_is_left_alone(const cloudep_oidc_provider_t *provider);
+
 /** The social provider of that name; NULL: none. */
 const cloudep_oidc_provider_t *cloudep_oidc_social(const cloudep_oidc_t *oidc, const char *name);
 

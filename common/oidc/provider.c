@@ -4,6 +4,7 @@
 #include "oidc/oidc.h"
 
 #include <apr_strings.h>
+#include "base/metrics.h"
 #include "core/module.h"
 
 #define ANSWER_MAX (256 * 1024) /* bytes of anything a provider says */
@@ -39,10 +40,12 @@ apr_status_t cloudep_oidc_request(cloudep_http_response_t **response, const clou
     rv = cloudep_http_exchange(response, provider->all->http, p, request);
     switch (cloudep_breaker_leave(provider->breaker, probe, health(rv, rv == APR_SUCCESS ? *response : NULL))) {
     case CLOUDEP_BREAKER_OPENED:
+        cloudep_gauge_add(CLOUDEP_METRIC_BREAKERS_OPEN, provider->name, 1);
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, provider->all->s,
                      CENO(523) "OpenID provider %s fails: not asked for %d s", provider->issuer, config->oidc_pause);
         break;
     case CLOUDEP_BREAKER_CLOSED:
+        cloudep_gauge_add(CLOUDEP_METRIC_BREAKERS_OPEN, provider->name, -1);
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, provider->all->s, CENO(524) "OpenID provider %s answers again",
                      provider->issuer);
         break;

@@ -72,6 +72,11 @@ const cloudep_oidc_provider_t *cloudep_oidc_social(const cloudep_oidc_t *oidc, c
     return NULL;
 }
 
+int cloudep_oidc_is_left_alone(const cloudep_oidc_provider_t *provider)
+{
+    return provider->breaker && cloudep_breaker_is_open(provider->breaker);
+}
+
 int cloudep_oidc_has_social(const cloudep_config_t *config)
 {
     return config->run->oidc && config->run->oidc->social->nelts;

@@ -5,6 +5,7 @@
 
 #include "base/crypto/seal.h"
 #include "base/text/json.h"
+#include "core/trace.h"
 #include "outbox/request.h"
 
 static cloudep_verdict_e open_params(json_t **params, const cloudep_worker_t *worker, apr_pool_t *p,
@@ -67,6 +68,8 @@ cloudep_verdict_e cloudep_attempt(const cloudep_worker_t *worker, apr_pool_t *p,
     json_t *params;
     apr_status_t rv;
     cloudep_verdict_e verdict = open_params(&params, worker, p, row, error);
+
+    cloudep_trace_set(p, row->traceparent);
 
     if (verdict != CLOUDEP_SENT) {
         return verdict;

@@ -86,6 +86,7 @@ cloudep_outcome_t cloudep_message_new(cloudep_context_t *ctx, const cloudep_mess
     message->language = language_of(ctx, draft);
     message->template = draft->template;
     message->lifetime = apr_psprintf(ctx->p, "%" APR_INT64_T_FMT, draft->lifetime);
+    message->traceparent = ctx->traceparent;
     if (draft->params) {
         rv = params ? seal_params(ctx, message, params, &what) : APR_ENOMEM;
     }

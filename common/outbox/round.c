@@ -5,6 +5,7 @@
  * because the database had gone, is remembered and marked before anything else is leased. While a server cannot be
  * used, one message at a time probes it, and the others keep their attempts.
  */
+#include "base/metrics.h"
 #include "core/module.h"
 #include "core/runtime.h"
 #include "outbox/outbox_private.h"
@@ -151,6 +152,13 @@ static void tell_expired(const cloudep_worker_t *worker, const cloudep_outbox_ro
                  row->tenant_id, row->attempts);
 }
 
+static void count_attempt(const cloudep_worker_t *worker, cloudep_verdict_e verdict)
+{
+    static const char *const words[] = {"sent", "recipient_refused", "message_refused", "put_off", "server_down"};
+
+    cloudep_count(CLOUDEP_METRIC_MESSAGES, worker->share.channel, words[verdict], 1);
+}
+
 /* Tries the leased rows one after the other. Those that no time or no server is left for are handed back. */
 static apr_status_t work_off(cloudep_worker_t *worker, apr_pool_t *p, const apr_array_header_t *rows,
                              apr_time_t leased_at)
@@ -175,6 +183,7 @@ static apr_status_t work_off(cloudep_worker_t *worker, apr_pool_t *p, const apr_
         rv = mark(worker, p, row, verdict, error);
         if (verdict != CLOUDEP_NOT_TRIED) {
             down = verdict == CLOUDEP_SERVER_DOWN;
+            count_attempt(worker, verdict);
             note_server(worker, !down, error);
         }
         if (rv != APR_SUCCESS && failed != APR_SUCCESS) {

@@ -7,6 +7,7 @@
 #include "base/crypto/breached.h"
 #include "base/crypto/password.h"
 #include "base/crypto/random.h"
+#include "base/metrics.h"
 #include "base/store/own_session_store.h"
 #include "base/text/opaque_string.h"
 #include "base/text/validate.h"
@@ -81,9 +82,11 @@ cloudep_outcome_t cloudep_session_new(cloudep_context_t *ctx, cloudep_session_t 
 cloudep_outcome_t cloudep_session_opened(cloudep_context_t *ctx, const cloudep_session_t *session)
 {
     const int most = ctx->config->sessions_per_member;
-    apr_status_t rv =
-        most ? cloudep_own_sessions_limit(cloudep_database(ctx), ctx->p, session->tenant_id, session->uid, most)
-             : APR_SUCCESS;
+    apr_status_t rv;
+
+    cloudep_count(CLOUDEP_METRIC_SESSIONS_OPENED, NULL, NULL, 1);
+    rv = most ? cloudep_own_sessions_limit(cloudep_database(ctx), ctx->p, session->tenant_id, session->uid, most)
+              : APR_SUCCESS;
 
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "ending the oldest sessions");
 }

@@ -12,11 +12,14 @@
 #include <string.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
+#include "base/metrics.h"
 #include "base/status.h"
 #include "base/store/event_store.h"
 #include "core/background.h"
+#include "core/event_log.h"
 #include "core/settings.h"
 #include "core/runtime.h"
+#include "core/trace.h"
 #include "service/event_tally.h"
 
 #define FLUSH_INTERVAL apr_time_from_msec(500)
@@ -86,7 +89,13 @@ static void enqueue(cloudep_events_t *events, const char *record)
 
 static void log_line(const cloudep_context_t *ctx, const char *line)
 {
-    CLOUDEP_LOG(ctx, NOTICE, 0, CENO(400) "%s", line);
+    cloudep_context_t copy = *ctx;
+    const cloudep_context_t *untraced = &copy;
+
+    copy.traceparent = NULL; /* the object has it */
+    if (!cloudep_event_log_write(ctx, line)) {
+        CLOUDEP_LOG(untraced, NOTICE, 0, CENO(400) "%s", line);
+    }
 }
 
 /* Writes an event down: its line now, its row in a moment. What is of no tenant is in the log only. */
@@ -133,7 +142,7 @@ static int count_failure(const cloudep_context_t *ctx, const cloudep_event_t *ev
     like.uid = was_guess(reason) ? event->uid : NULL;
     done = add(ctx, &like, ctx->network, 0);
     if (done == CLOUDEP_TALLY_FULL) {
-        like.uid = like.address = like.user_agent = like.request_id = NULL;
+        like.uid = like.address = like.user_agent = like.request_id = like.trace_id = NULL;
         done = add(ctx, &like, "", 1);
     }
     return done == CLOUDEP_TALLY_COUNTED;
@@ -152,7 +161,8 @@ void cloudep_event(const cloudep_context_t *ctx, const char *name, cloudep_outco
                                    .method = ctx->note.method,
                                    .address = ctx->address,
                                    .user_agent = ctx->user_agent,
-                                   .request_id = ctx->request_id};
+                                   .request_id = ctx->request_id,
+                                   .trace_id = ctx->traceparent ? cloudep_trace_id(ctx->traceparent, ctx->p) : NULL};
 
     if (!event.success && !proven && ctx->config->run->events && count_failure(ctx, &event, outcome.reason)) {
         return;
@@ -185,6 +195,7 @@ static queue_t take(cloudep_events_t *events, cloudep_context_t *ctx, int last)
     events->dropped = 0;
     apr_thread_mutex_unlock(events->mutex);
     if (dropped) {
+        cloudep_count(CLOUDEP_METRIC_EVENTS_DROPPED, NULL, NULL, dropped);
         CLOUDEP_LOG(ctx, WARNING, 0, CENO(402) "%d events are in this log only: the table took none for too long",
                     dropped);
     }

@@ -12,6 +12,7 @@
 #include "access/place.h"
 #include "access/tls.h"
 #include "access/xsrf.h"
+#include "base/metrics.h"
 #include "base/text/validate.h"
 #include "core/config.h"
 #include "core/request.h"
@@ -238,6 +239,17 @@ static void write_event(cloudep_call_t *call, cloudep_outcome_t outcome)
     cloudep_event(call->ctx, call->operation->name, outcome, call->api->style->code(call, outcome), who != NULL);
 }
 
+static void count_operation(const cloudep_call_t *call, cloudep_outcome_t outcome)
+{
+    const char *reason = cloudep_reason_word(outcome.reason);
+
+    cloudep_count(CLOUDEP_METRIC_OPERATIONS, call->operation->name, reason, 1);
+    cloudep_observe(CLOUDEP_METRIC_OPERATION_TIME, call->operation->name, apr_time_now() - call->ctx->now);
+    if (outcome.retry_after) {
+        cloudep_count(CLOUDEP_METRIC_BUDGETS, reason, NULL, 1);
+    }
+}
+
 /* What is wrong with fields: what reading them found, or the one that the flow refused; NULL: none. */
 static const apr_array_header_t *errors_of(const cloudep_call_t *call, cloudep_outcome_t outcome)
 {
@@ -301,5 +313,6 @@ int cloudep_serve(request_rec *r, const cloudep_api_t *api)
         return rc;
     }
     write_event(call, outcome);
+    count_operation(call, outcome);
     return reply(call, outcome);
 }

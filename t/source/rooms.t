@@ -14,6 +14,7 @@ my %ROOMS = (
     'mod_cloudep_auth' => { height => 9 },
     'mod_cloudep_member' => { height => 9 },
     'common/guard' => { height => 8 },
+    'common/operate' => { height => 8 },
     'common/wire' => { height => 7 },
     'common/access' => { height => 6 },
     'common/flow' => { height => 6, never => qr/^(?:ap_|json_)/ },

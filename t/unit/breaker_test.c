@@ -66,11 +66,13 @@ static void test_switch(void)
            "after a success the second failure leaves it closed");
     is_int(cloudep_breaker_enter(&second, breaker), APR_SUCCESS, "a call that will fail late");
     is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_OPENED, "the third in a row opens it");
+    ok(cloudep_breaker_is_open(breaker), "it says so");
     is_int(enter(breaker), CLOUDEP_EPROVIDER, "an open breaker lets nobody call");
     is_int(cloudep_breaker_leave(breaker, second, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE,
            "the late failure changes nothing");
 
     apr_sleep(PAUSE + apr_time_from_msec(5));
+    ok(!cloudep_breaker_is_open(breaker), "and not when a probe may go");
     is_int(cloudep_breaker_enter(&probe, breaker), APR_SUCCESS, "after the pause one call goes");
     is_int(probe, 1, "the call after the pause is the probe");
     is_int(enter(breaker), CLOUDEP_EPROVIDER, "beside the probe nobody calls");

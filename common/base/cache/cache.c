@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/un.h>
+#include "base/metrics.h"
 
 #define DEFAULT_PORT 11211
 #define KEY_PREFIX "cloudep:"
@@ -126,8 +127,14 @@ static apr_status_t try_servers(const cloudep_cache_t *cache, request_t *r)
     return CLOUDEP_ECACHE;
 }
 
+static const char *result_of(apr_status_t rv)
+{
+    return rv == APR_SUCCESS ? "done" : rv == APR_NOTFOUND ? "miss" : rv == APR_EEXIST ? "exists" : "failed";
+}
+
 static apr_status_t run(cloudep_cache_t *cache, request_t *r)
 {
+    static const char *const verbs[] = {"get", "set", "add", "incr", "delete"};
     apr_status_t rv = CLOUDEP_ECACHE;
 
     atomic_fetch_add(&cache->busy, 1);
@@ -135,6 +142,7 @@ static apr_status_t run(cloudep_cache_t *cache, request_t *r)
         rv = try_servers(cache, r);
     }
     atomic_fetch_sub(&cache->busy, 1);
+    cloudep_count(CLOUDEP_METRIC_CACHE, verbs[r->verb], result_of(rv), 1);
     return rv;
 }
 
@@ -334,4 +342,37 @@ apr_status_t cloudep_cache_delete(cloudep_cache_t *cache, cloudep_cache_key_t ke
     request_t r = {.verb = DELETE, .key = &key};
 
     return run(cache, &r);
+}
+
+/* One server; it may have been restarted, which costs a try. */
+static int answers(cloudep_cache_peer_t *peer, request_t *r)
+{
+    cloudep_peer_verdict_t verdict = CLOUDEP_PEER_BROKEN;
+
+    for (int tries = 0; tries < 2 && verdict == CLOUDEP_PEER_BROKEN; tries++) {
+        cloudep_peer_lease_t lease;
+        apr_status_t rv;
+
+        if (cloudep_cache_peer_enter(&lease, peer) != APR_SUCCESS) {
+            return 0;
+        }
+        rv = ask(lease.client, r);
+        verdict = judge(r, rv, tries);
+        cloudep_cache_peer_leave(&lease, verdict, rv);
+    }
+    return verdict == CLOUDEP_PEER_ANSWERED || verdict == CLOUDEP_PEER_BUSY;
+}
+
+void cloudep_cache_health(cloudep_cache_t *cache, int *servers, int *answering, apr_pool_t *pool)
+{
+    const cloudep_cache_key_t key = cloudep_cache_key("health", CLOUDEP_KEY_PARTS("nobody"));
+    request_t r = {.verb = GET, .key = &key, .pool = pool};
+
+    *servers = (int)cache->count;
+    *answering = 0;
+    atomic_fetch_add(&cache->busy, 1);
+    for (apr_uint32_t i = 0; i < cache->count && !atomic_load(&cache->closed); i++) {
+        *answering += answers(cache->peers[i], &r);
+    }
+    atomic_fetch_sub(&cache->busy, 1);
 }

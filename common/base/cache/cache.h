@@ -133,6 +133,9 @@ apr_status_t cloudep_cache_add(cloudep_cache_t *cache, cloudep_cache_key_t key, 
 apr_status_t cloudep_cache_incr(apr_uint32_t *number, cloudep_cache_t *cache, cloudep_cache_key_t key,
                                 apr_uint32_t ttl);
 
+/** How many of its servers there are, and how many of those answer now: each is asked for a key that nobody has. */
+void cloudep_cache_health(cloudep_cache_t *cache, int *servers, int *answering, apr_pool_t *pool);
+
 /**
  * Remove a value: of all who try, exactly one gets APR_SUCCESS, the others APR_NOTFOUND.
  */

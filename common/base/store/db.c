@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "base/metrics.h"
 
 #define SESSION_KEY "cloudep:db-session"
 #define SETTING_TRIES 5
@@ -389,7 +390,24 @@ static apr_status_t attempt(cloudep_db_t *db, cloudep_db_lease_t *lease, apr_poo
     return rv;
 }
 
-apr_status_t cloudep_db_transact(cloudep_db_t *db, apr_pool_t *p, cloudep_step_t *steps, int count)
+static const char *result_of(apr_status_t rv)
+{
+    switch (rv) {
+    case APR_SUCCESS:
+    case APR_NOTFOUND:
+        return "done";
+    case CLOUDEP_ECONFLICT:
+        return "conflict";
+    case CLOUDEP_ELOCKED:
+        return "locked";
+    case CLOUDEP_EOVERLOAD:
+        return "overload";
+    default:
+        return "failed";
+    }
+}
+
+static apr_status_t transact_anew(cloudep_db_t *db, apr_pool_t *p, cloudep_step_t *steps, int count)
 {
     cloudep_db_lease_t lease = {0};
     failure_t failure;
@@ -409,6 +427,16 @@ apr_status_t cloudep_db_transact(cloudep_db_t *db, apr_pool_t *p, cloudep_step_t
         db->report(db->baton, failure.label, failure.sqlstate, failure.line);
     }
     db->release(db->baton, &lease);
+    return rv;
+}
+
+apr_status_t cloudep_db_transact(cloudep_db_t *db, apr_pool_t *p, cloudep_step_t *steps, int count)
+{
+    const apr_time_t began = apr_time_now();
+    const apr_status_t rv = transact_anew(db, p, steps, count);
+
+    cloudep_count(CLOUDEP_METRIC_STATEMENTS, steps->st->label, result_of(rv), 1);
+    cloudep_observe(CLOUDEP_METRIC_STATEMENT_TIME, NULL, apr_time_now() - began);
     return rv;
 }
 

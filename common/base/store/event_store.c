@@ -92,7 +92,13 @@ static const char *text_of(json_t *json, apr_pool_t *p)
 
 const char *cloudep_event_line(const cloudep_event_t *event, apr_pool_t *p)
 {
-    return text_of(event_of(event, without_quotes(p, event->user_agent)), p);
+    json_t *json = event_of(event, without_quotes(p, event->user_agent));
+
+    if (json && event->trace_id && json_object_set_new(json, "trace_id", json_string(event->trace_id))) {
+        json_decref(json);
+        json = NULL;
+    }
+    return text_of(json, p);
 }
 
 const char *cloudep_event_record(const cloudep_event_t *event, apr_pool_t *p)

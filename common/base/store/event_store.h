@@ -21,6 +21,7 @@ typedef struct cloudep_event_t {
     const char *address;
     const char *user_agent;
     const char *request_id;
+    const char *trace_id; /* in the log's line alone; NULL: none */
 } cloudep_event_t;
 
 /* clang-format off */

@@ -14,7 +14,7 @@
 static const cloudep_column_t columns[] = {CLOUDEP_OUTBOX_COLUMNS(ROW, ROW, "")};
 static const cloudep_record_t record = CLOUDEP_RECORD(cloudep_outbox_row_t, columns);
 
-enum { ENQUEUE, CLAIM, RECIPIENT, DELIVERED, RETRY, GIVE_UP, RELEASE, SEEN };
+enum { ENQUEUE, CLAIM, RECIPIENT, DELIVERED, RETRY, GIVE_UP, RELEASE, SEEN, WAITING };
 
 /* clang-format off */
 static const cloudep_statement_t statements[] = {
@@ -138,6 +138,19 @@ static const cloudep_statement_t statements[] = {
             " WHERE worker.seen_at < now() - interval '30 seconds'",
         .repeatable = 1,
     },
+    /* A decoy's message is never sent. */
+    [WAITING] = {
+        .label = "outbox_waiting",
+        .sql =
+            "SELECT count(*), coalesce(floor(extract(epoch FROM now() - min(message.created_at))), 0)::bigint"
+            " FROM cloudep.outbox AS message"
+            " WHERE message.delivered_at IS NULL"
+            "   AND message.failed_at IS NULL"
+            "   AND (message.expires_at IS NULL OR message.expires_at > now())"
+            "   AND message.channel = %s"
+            "   AND message.target <> %s",
+        .repeatable = 1,
+    },
 };
 /* clang-format on */
 const cloudep_statement_list_t cloudep_outbox_statements = CLOUDEP_STATEMENT_LIST(statements);
@@ -151,6 +164,7 @@ void cloudep_message_args(cloudep_args_t *args, const cloudep_message_t *message
     cloudep_arg(args, message->template);
     cloudep_arg(args, message->params);
     cloudep_arg(args, message->lifetime);
+    cloudep_arg(args, message->traceparent);
 }
 
 apr_status_t cloudep_outbox_enqueue(cloudep_db_t *db, apr_pool_t *p, const cloudep_message_t *message)
@@ -213,4 +227,18 @@ apr_status_t cloudep_outbox_give_up(cloudep_db_t *db, apr_pool_t *p, const char 
 apr_status_t cloudep_outbox_release(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *id)
 {
     return cloudep_db_run(db, p, NULL, &statements[RELEASE], CLOUDEP_ARGS(tenant_id, id));
+}
+
+apr_status_t cloudep_outbox_waiting(cloudep_db_t *db, apr_pool_t *p, cloudep_outbox_waiting_t *waiting,
+                                    const char *channel)
+{
+    cloudep_rows_t *rows;
+    apr_status_t rv =
+        cloudep_db_run_one(db, p, &rows, &statements[WAITING], CLOUDEP_ARGS(channel, CLOUDEP_DECOY_TARGET));
+
+    if (rv == APR_SUCCESS) {
+        waiting->messages = apr_atoi64(cloudep_cell(rows, 0, 0));
+        waiting->oldest = apr_atoi64(cloudep_cell(rows, 0, 1));
+    }
+    return rv;
 }

@@ -34,8 +34,9 @@ typedef struct cloudep_message_t {
     const char *target;   /* email address or E.164 number */
     const char *language; /* BCP 47, or NULL: the server's default */
     const char *template;
-    const char *params;   /* sealed JSON object, see cloudep_outbox_aad() */
-    const char *lifetime; /* seconds as decimal text: not sent later than this */
+    const char *params;      /* sealed JSON object, see cloudep_outbox_aad() */
+    const char *lifetime;    /* seconds as decimal text: not sent later than this */
+    const char *traceparent; /* of the request that it is sent for; NULL: none */
 } cloudep_message_t;
 
 /* For a statement with a CLOUDEP_SQL_ENQUEUE that is to enqueue nothing this time; lives as long as the block around
@@ -60,6 +61,7 @@ const char *cloudep_outbox_aad(apr_pool_t *p, const char *tenant_id, const char 
     NEXT(TEXT, template, leased ".template") \
     NEXT(TEXT, params, leased ".params") /* sealed, or NULL */ \
     NEXT(INTEGER, attempts, leased ".attempts") /* with this one */ \
+    NEXT(TEXT, traceparent, leased ".traceparent") /* or NULL */ \
     NEXT(BOOLEAN, expired, leased ".late") /* its time was over: it has been given up, do not send it */ \
     NEXT(NUMBER, created_at, CLOUDEP_SQL_SECONDS(leased ".created_at") " * 1000000") /* apr_time_t of whole seconds, \
         by the database's clock */
@@ -119,5 +121,15 @@ apr_status_t cloudep_outbox_give_up(cloudep_db_t *db, apr_pool_t *p, const char 
 
 /** Hands a leased message back untried: it is due at once, and the attempt does not count. */
 apr_status_t cloudep_outbox_release(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *id);
+
+/* What waits in the outbox of a database, whichever server's it is. */
+typedef struct cloudep_outbox_waiting_t {
+    apr_int64_t messages;
+    apr_int64_t oldest; /* how long the oldest has waited, in seconds; 0: there is none */
+} cloudep_outbox_waiting_t;
+
+/** What waits of a channel. */
+apr_status_t cloudep_outbox_waiting(cloudep_db_t *db, apr_pool_t *p, cloudep_outbox_waiting_t *waiting,
+                                    const char *channel);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 #include <stddef.h>
+#include "base/metrics.h"
 #include "base/store/sql.h"
 #include "base/store/statements.h"
 
@@ -96,7 +97,8 @@ static const cloudep_statement_t statements[] = {
             " SET revoked_at = now(), revoke_reason = 'too_many_sessions'"
             " FROM extra"
             " WHERE session.tenant_id = extra.tenant_id"
-            "   AND session.id = extra.id",
+            "   AND session.id = extra.id"
+            " RETURNING session.id",
         .repeatable = 1,
     },
 };
@@ -133,5 +135,11 @@ apr_status_t cloudep_own_sessions_end_others(cloudep_db_t *db, apr_pool_t *p, in
 apr_status_t cloudep_own_sessions_limit(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                         int most)
 {
-    return cloudep_db_run(db, p, NULL, &statements[LIMIT], CLOUDEP_ARGS(tenant_id, uid, apr_itoa(p, most)));
+    cloudep_rows_t *rows;
+    apr_status_t rv = cloudep_db_run(db, p, &rows, &statements[LIMIT], CLOUDEP_ARGS(tenant_id, uid, apr_itoa(p, most)));
+
+    if (rv == APR_SUCCESS) {
+        cloudep_count(CLOUDEP_METRIC_SESSIONS_ENDED, "too_many_sessions", NULL, rows->count);
+    }
+    return rv;
 }

@@ -98,13 +98,13 @@
 /* Enqueues a message for each row of source. Returns id. Arguments: cloudep_message_args. */
 #define CLOUDEP_SQL_ENQUEUE(source) \
     "INSERT INTO cloudep.outbox" \
-    " (tenant_id, uid, outbox, channel, target, language, template, params, expires_at)" \
+    " (tenant_id, uid, outbox, channel, target, language, template, params, expires_at, traceparent)" \
     " SELECT " source ".tenant_id, " source ".uid," \
     " message.outbox, message.channel, message.target, message.language, message.template, message.params," \
-    " now() + message.lifetime * interval '1 second'" \
+    " now() + message.lifetime * interval '1 second', message.traceparent" \
     " FROM " source "," \
     " (SELECT %s::text AS outbox, %s::text AS channel, %s::text AS target, %s::text AS language," \
-    " %s::text AS template, %s::text AS params, %s::integer AS lifetime) AS message" \
+    " %s::text AS template, %s::text AS params, %s::integer AS lifetime, %s::text AS traceparent) AS message" \
     " WHERE message.channel IS NOT NULL" \
     " RETURNING id"
 

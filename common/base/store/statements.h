@@ -43,6 +43,7 @@ typedef struct cloudep_statement_list_t {
     X(passkey)                                                                                                         \
     X(password)                                                                                                        \
     X(registration)                                                                                                    \
+    X(health)                                                                                                          \
     X(schema)                                                                                                          \
     X(session)                                                                                                         \
     X(sweep)                                                                                                           \

@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/metrics.h"
 #include "base/text/json.h"
 
 #define ANSWER_MAX (256 * 1024)
@@ -54,12 +55,15 @@ apr_status_t zitadel_enter(zitadel_permit_t *permit, const cloudep_idp_context_t
 void zitadel_leave(const cloudep_idp_context_t *ctx, const zitadel_permit_t *permit, cloudep_breaker_end_e end)
 {
     const char *what = permit->kind == ZITADEL_PASSWORDS ? "calls with a password" : "calls without a password";
+    const char *name = permit->kind == ZITADEL_PASSWORDS ? "zitadel_passwords" : "zitadel";
 
     switch (cloudep_breaker_leave(zitadel_of(ctx)->breakers[permit->kind], permit->probe, end)) {
     case CLOUDEP_BREAKER_OPENED:
+        cloudep_gauge_add(CLOUDEP_METRIC_BREAKERS_OPEN, name, 1);
         LOG(ctx, APLOG_ERR, CENO(611) "ZITADEL fails: no %s for %d s", what, ctx->config->zitadel_pause);
         break;
     case CLOUDEP_BREAKER_CLOSED:
+        cloudep_gauge_add(CLOUDEP_METRIC_BREAKERS_OPEN, name, -1);
         LOG(ctx, APLOG_NOTICE, CENO(612) "ZITADEL answers again: %s go on", what);
         break;
     case CLOUDEP_BREAKER_AS_BEFORE:

@@ -160,3 +160,14 @@ const cloudep_idp_t cloudep_idp_zitadel = {
     .is_issuer = is_issuer,
     .remove = zitadel_remove,
 };
+
+int cloudep_zitadel_is_left_alone(const cloudep_config_t *config)
+{
+    const cloudep_zitadel_t *zitadel = config->run->zitadel;
+    int open = 0;
+
+    for (int kind = 0; zitadel && kind < ZITADEL_KINDS; kind++) {
+        open |= zitadel->breakers[kind] && cloudep_breaker_is_open(zitadel->breakers[kind]);
+    }
+    return open;
+}

@@ -96,6 +96,9 @@ apr_status_t cloudep_zitadel_prepare(server_rec *s, cloudep_config_t *config, ap
 /** After run->http. */
 apr_status_t cloudep_zitadel_child_init(server_rec *s, const cloudep_config_t *config, apr_pool_t *pchild);
 
+/** Whether ZITADEL is left alone for a while, as calls have failed: for any kind of call. 0 where it is not in use. */
+int cloudep_zitadel_is_left_alone(const cloudep_config_t *config);
+
 /* ---- call.c */
 
 /** The ZITADEL of a server. */
