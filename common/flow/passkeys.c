@@ -124,7 +124,7 @@ static cloudep_outcome_t tell_of_adding(cloudep_context_t *ctx, const cloudep_pr
 static cloudep_outcome_t store(cloudep_context_t *ctx, const cloudep_principal_t *who, const char *generation,
                                const cloudep_passkey_t *passkey, const char **id)
 {
-    const cloudep_message_t *notice;
+    const cloudep_message_t *notice = NULL;
     cloudep_new_link_t undo;
     cloudep_outcome_t outcome = tell_of_adding(ctx, who, passkey->name, &undo, &notice);
     apr_status_t rv;
