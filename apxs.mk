@@ -3,7 +3,7 @@
 # APXS   the apxs of the httpd to build for; a plain httpd's is named by its path:
 #            make -f apxs.mk APXS=/usr/local/apache2/bin/apxs
 # BUILD  where everything that is made goes
-# DESTDIR, SBINDIR, CONFDIR, DATADIR  where install puts things
+# DESTDIR, SBINDIR, CONFDIR, DATADIR, MANDIR, COMPLETIONDIR  where install puts things
 
 APXS    ?= $(shell command -v apxs || command -v apxs2 || echo apxs)
 BUILD   ?= build
@@ -11,6 +11,8 @@ DESTDIR ?=
 SBINDIR ?= /usr/local/sbin
 CONFDIR ?= /etc/cloudep
 DATADIR ?= /usr/local/share/cloudep
+MANDIR  ?= $(patsubst %/cloudep,%,$(DATADIR))/man
+COMPLETIONDIR ?= $(patsubst %/cloudep,%,$(DATADIR))/bash-completion/completions
 
 LIBEXECDIR := $(shell $(APXS) -q LIBEXECDIR)
 ifeq ($(LIBEXECDIR),)
@@ -135,6 +137,20 @@ $(BUILD)/reference/index.html: doc/openapi.yaml doc/reference/reference.css supp
 	@perl support/reference doc/openapi.yaml >$@
 	@cp doc/reference/reference.css $(@D)
 
+# The manual pages and the completion for bash, from the help of cloudepctl and doc/directives.md.
+MANUAL := $(addprefix $(BUILD)/man/,cloudepctl.8 cloudep.conf.5 cloudepctl)
+.PHONY: man
+man: $(MANUAL)
+$(BUILD)/man/cloudepctl.8: $(BUILD)/cloudepctl support/manual
+	@mkdir -p $(@D)
+	@perl support/manual cloudepctl $< >$@
+$(BUILD)/man/cloudepctl: $(BUILD)/cloudepctl support/manual
+	@mkdir -p $(@D)
+	@perl support/manual completion $< >$@
+$(BUILD)/man/cloudep.conf.5: doc/directives.md support/manual
+	@mkdir -p $(@D)
+	@perl support/manual cloudep.conf $< >$@
+
 # Files that an administrator edits are installed where there is none, or where nobody has edited the one of before; else the
 # new one is put beside it with .dist behind its name. INSTALLED has what was installed, to tell by.
 INSTALLED := $(DATADIR)/installed
@@ -144,7 +160,8 @@ install_edited = to='$(DESTDIR)$(2)' kept='$(DESTDIR)$(INSTALLED)/$(notdir $(2))
         echo "$(2) has been edited and stays as it is; the new one is $(2).dist" >&2; fi; \
     install -m 644 $(1) "$$kept"
 
-FOLDERS = $(LIBEXECDIR) $(SBINDIR) $(CONFDIR) $(CONFDIR)/portal $(INSTALLED) $(DATADIR)/sql $(DATADIR)/templates
+FOLDERS = $(LIBEXECDIR) $(SBINDIR) $(CONFDIR) $(CONFDIR)/portal $(INSTALLED) $(DATADIR)/sql $(DATADIR)/templates $(MANDIR)/man5 \
+    $(MANDIR)/man8 $(COMPLETIONDIR)
 PORTAL := $(filter-out portal/custom/%,$(shell find portal -type f))
 CONFIGURATION := cloudep.load cloudep.conf cloudep-api.conf
 # The files of httpd.conf.d with the folders of this installation in them.
@@ -152,10 +169,13 @@ $(BUILD)/conf/%: httpd.conf.d/% FORCE
 	@mkdir -p $(@D)
 	@sed -e 's|modules/mod_cloudep|$(LIBEXECDIR)/mod_cloudep|; s|/usr/local/share/cloudep|$(DATADIR)|; s|/etc/cloudep|$(CONFDIR)|' $< >$@
 
-install: all $(addprefix $(BUILD)/conf/,$(CONFIGURATION))
+install: all man $(addprefix $(BUILD)/conf/,$(CONFIGURATION))
 	install -d $(addprefix $(DESTDIR),$(FOLDERS) $(sort $(dir $(addprefix $(DATADIR)/,$(PORTAL)))))
 	install -m 644 $(MODULES) $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 $(BUILD)/cloudepctl $(DESTDIR)$(SBINDIR)
+	install -m 644 $(BUILD)/man/cloudepctl.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 $(BUILD)/man/cloudep.conf.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 644 $(BUILD)/man/cloudepctl $(DESTDIR)$(COMPLETIONDIR)
 	install -m 644 sql/*.sql $(DESTDIR)$(DATADIR)/sql
 	install -m 644 $(wildcard common/templates/*) $(DESTDIR)$(DATADIR)/templates
 	@$(foreach file,$(PORTAL),install -m 644 $(file) $(DESTDIR)$(DATADIR)/$(file) &&) true
@@ -165,7 +185,8 @@ install: all $(addprefix $(BUILD)/conf/,$(CONFIGURATION))
 
 # What install has put there, but for what was edited, and keys and secrets, which are the administrator's.
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(LIBEXECDIR)/,$(notdir $(MODULES))) $(DESTDIR)$(SBINDIR)/cloudepctl
+	rm -f $(addprefix $(DESTDIR)$(LIBEXECDIR)/,$(notdir $(MODULES))) $(DESTDIR)$(SBINDIR)/cloudepctl \
+	    $(DESTDIR)$(MANDIR)/man8/cloudepctl.8 $(DESTDIR)$(MANDIR)/man5/cloudep.conf.5 $(DESTDIR)$(COMPLETIONDIR)/cloudepctl
 	@for file in $(CONFIGURATION) $(addprefix portal/,$(notdir $(wildcard portal/custom/*))); do \
 	    to="$(DESTDIR)$(CONFDIR)/$$file"; rm -f "$$to.dist"; \
 	    ! cmp -s "$$to" "$(DESTDIR)$(INSTALLED)/$${file##*/}" || rm -f "$$to"; done

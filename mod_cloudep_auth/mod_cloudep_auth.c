@@ -1,6 +1,6 @@
 /*
- * mod_cloudep_auth.c - /api/v1/auth, the API style "account" and the documents below /.well-known: handlers and the
- * module record.
+ * mod_cloudep_auth.c - /api/v1/auth, the API styles "account" and "session", and the documents below /.well-known:
+ * handlers and the module record.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -8,6 +8,7 @@
 #include "access/mount.h"
 #include "account/operations.h"
 #include "public_document.h"
+#include "session/operations.h"
 #include "v1/operations.h"
 
 static const cloudep_api_t v1 = {
@@ -26,9 +27,21 @@ static const cloudep_api_t account = {
     .operations = account_operations,
 };
 
+static const cloudep_api_t session = {
+    .handler = CLOUDEP_SESSION_HANDLER,
+    .prefix = "/api/session",
+    .style = &cloudep_session_style,
+    .operations = session_operations,
+};
+
 static int handler(request_rec *r)
 {
     return cloudep_serve(r, &v1);
+}
+
+static int session_handler(request_rec *r)
+{
+    return cloudep_serve(r, &session);
 }
 
 static int account_handler(request_rec *r)
@@ -43,6 +56,7 @@ static void register_hooks(apr_pool_t *p)
     cloudep_handler_register(p, "cloudep-webauthn");
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(account_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(session_handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(jwks_handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(webauthn_handler, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { add, announce, h, icon } from "./dom.js";
+import { end } from "./passkey.js";
 import { proof } from "./proof.js";
 import * as state from "./state.js";
 import * as words from "./words.js";
@@ -11,9 +12,9 @@ const { t } = words;
 // Page => the module that has it. A page is async (go) => ({title, body, lead}), or null when it went elsewhere.
 const VISITOR = { "sign-in": "sign-in", "second-factor": "sign-in", code: "sign-in", register: "register", confirm: "register", forgot: "recover", reset: "recover",
     link: "recover", undo: "recover", return: "provider" };
-const MEMBER = { profile: "profile", contacts: "contacts", password: "password", "two-step": "two-step", email: "email", "login-phone": "login-phone", linked: "linked",
+const MEMBER = { profile: "profile", contacts: "contacts", password: "password", "two-step": "two-step", passkeys: "passkeys", email: "email", "login-phone": "login-phone", linked: "linked",
     sessions: "sessions", history: "sessions", data: "data", proof: "proof-page" };
-const NAVIGATION = [["nav.you", ["profile", "contacts"]], ["nav.security", ["password", "two-step", "email", "login-phone", "linked"]],
+const NAVIGATION = [["nav.you", ["profile", "contacts"]], ["nav.security", ["password", "two-step", "passkeys", "email", "login-phone", "linked"]],
     ["nav.activity", ["sessions", "history"]], ["nav.yours", ["data"]]];
 const notices = [];
 let shown = 0;
@@ -127,6 +128,7 @@ function navigation(current) {
     } }, icon("more"), h("span", null, t("nav.menu")), h("span", { class: "menu-current" }, t(`nav.${current}`)));
     const lists = NAVIGATION.map(([heading, pages]) => h("div", { class: "nav-group" }, h("h2", null, t(heading)), h("ul", null, pages
         .filter(page => page !== "login-phone" || state.settings.loginPhone)
+        .filter(page => page !== "passkeys" || state.settings.passkeys)
         .filter(page => page !== "linked" || state.settings.providers.length)
         .map(page => h("li", null, h("a", { href: `#/${page}`, "aria-current": page === current ? "page" : null }, icon(page), t(`nav.${page}`)))))));
     return h("nav", { class: "side", "aria-label": t("nav.label") }, toggle, h("div", { id: "menu", class: "menu" }, lists));
@@ -160,6 +162,7 @@ async function signOut() {
 
 async function render() {
     const turn = ++shown;
+    end();
     let name = pageName();
     if (!(name in VISITOR) && !(name in MEMBER)) name = state.me ? "profile" : "sign-in";
     if (name in MEMBER && !state.me) {

@@ -4,6 +4,7 @@
 import * as api from "./api.js";
 import { add, h } from "./dom.js";
 import { actionButton, codeField, emailField, form, passwordField } from "./form.js";
+import * as passkey from "./passkey.js";
 import * as state from "./state.js";
 import { t } from "./words.js";
 
@@ -45,7 +46,7 @@ function fresh(dialog, { title, cancel, end }) {
     add(dialog, freshForm({ beside: cancel(), done: () => end(true) }));
 }
 
-// The form that makes a session fresh: by the second factor where there is one, or by the password.
+// The form that makes a session fresh: by the second factor where there is one, or by the password; or by a passkey.
 export function freshForm({ beside, done, factor = state.me.totp_enrolled }) {
     const field = factor ? codeField({ label: t("field.factor"), hint: t("hint.factor") }) : passwordField();
     return [h("p", null, t(factor ? "proof.factor" : "proof.password")), form([user(), field], {
@@ -55,7 +56,14 @@ export function freshForm({ beside, done, factor = state.me.totp_enrolled }) {
             await api.post("auth/reauthenticate", body, { quiet: true });
             done();
         },
-    }), !factor && mailed(done)];
+    }), byPasskey(done, !factor)];
+}
+
+// By a passkey, where the member has one; else by mail, for whoever may.
+function byPasskey(done, mail) {
+    const place = h("div", { class: "more" });
+    passkey.hasOne().then(has => add(place, [has ? passkey.useButton(t("passkey.use"), passkey.prove, done) : mail && mailed(done)]));
+    return place;
 }
 
 // Whoever has no password, because a provider lets them in, gets a code by mail.
@@ -87,24 +95,24 @@ function session(dialog, { title, cancel, end, tools }) {
         end(now.uid === uid);
         if (now.uid !== uid) tools.go("profile", { replace: true });
     };
-    const factorStep = challenge => {
+    const factorStep = ({ mfa_challenge_id: challenge, public_key: publicKey }) => {
         dialog.replaceChildren(title(t("proof.ended")), form([codeField({ label: t("field.factor"), hint: t("hint.factor") })], {
             submit: t("sign_in"), beside: cancel(),
             async action({ code }) {
                 await api.post("auth/login/mfa", state.withTenant({ challenge_id: challenge, code }), { quiet: true });
                 await arrived();
             },
-        }));
+        }), publicKey ? passkey.useButton(t("passkey.use"), () => passkey.secondFactor({ challenge, publicKey }), arrived) || "" : "");
         dialog.querySelector("input").focus();
     };
     dialog.replaceChildren(title(t("proof.ended")), h("p", null, t("proof.ended_lead")), form([user(), passwordField()], {
         submit: t("sign_in"), beside: cancel(),
         async action(typed) {
             const answer = await api.post("auth/login", state.withTenant(typed), { quiet: true });
-            if (answer.mfa_required) factorStep(answer.mfa_challenge_id);
+            if (answer.mfa_required) factorStep(answer);
             else await arrived();
         },
-    }), h("p", { class: "aside" }, actionButton(t("proof.other_way"), async () => {
+    }), passkey.useButton(t("passkey.sign_in"), passkey.logIn, arrived) || "", h("p", { class: "aside" }, actionButton(t("proof.other_way"), async () => {
         state.setMember(null);
         state.keep("after", { page: location.hash.slice(2) });
         end(false);

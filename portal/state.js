@@ -2,7 +2,7 @@
 
 const DEFAULTS = {
     name: "", tenant: "", languages: ["en", "zh-TW"], api: "api", logo: "icon.svg", texts: {}, registration: true,
-    terms: { version: "2026-01", url: "" }, marketing: false, codeLogin: false, loginPhone: true, providers: [], help: "",
+    terms: { version: "2026-01", url: "" }, marketing: false, codeLogin: false, passkeys: false, loginPhone: true, providers: [], help: "",
 };
 export let settings = DEFAULTS;
 export let me = null;

@@ -47,6 +47,7 @@ like($said, qr{ready: \S+\n\nAccount pages}, 'the account pages are named first'
 my $pages = CloudEP::Client->new(port => $port);
 like($pages->get('/account/')->body, qr{<script type="module" src="portal.js">}, 'they are there');
 is($pages->get('/account/api/auth/xsrf')->status, 204, 'and so is their API');
+like($said, qr{passkeys.*http://localhost:$port/account/$}m, 'the address that passkeys work at is named');
 isnt($pages->get('/demo/')->status, 200, 'the page for members is for members');
 like($pages->get('/reference/')->body, qr{/api/v1/auth/login}, 'the API is there to read') if -e "$ENV{CLOUDEP_BUILD}/reference/index.html";
 

@@ -18,6 +18,7 @@ static const struct {
     {"auth", "cloudep-auth", "mod_cloudep_auth.c"},
     {"members", "cloudep-member", "mod_cloudep_member.c"},
     {"account", CLOUDEP_ACCOUNT_HANDLER, "mod_cloudep_auth.c"},
+    {"session", CLOUDEP_SESSION_HANDLER, "mod_cloudep_auth.c"},
     {"jwks", "cloudep-jwks", "mod_cloudep_auth.c"},
 };
 #define APIS (sizeof(apis) / sizeof(apis[0]))

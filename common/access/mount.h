@@ -12,9 +12,10 @@
 #include "base/export.h"
 
 #define CLOUDEP_ACCOUNT_HANDLER "cloudep-account"
+#define CLOUDEP_SESSION_HANDLER "cloudep-session"
 
 /** The path below which the API of a request is served, without a slash at the end; NULL: not by CloudEPServe. */
-const char *cloudep_mount_path(request_rec *r);
+CLOUDEP_DECLARE(const char *) cloudep_mount_path(request_rec *r);
 
 /** The slug of CloudEPTenant for a request; NULL: it is not set. */
 CLOUDEP_DECLARE(const char *) cloudep_mount_tenant(const request_rec *r);

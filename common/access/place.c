@@ -7,9 +7,11 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include "access/mount.h"
+#include "base/text/json.h"
 #include "core/config.h"
 #include "core/module.h"
 
+#define OPTION_MAX 65536    /* bytes of a file of CloudEPOption */
 #define HANDLERS "cloudep-" /* what the names of our handlers begin with */
 
 void *cloudep_place_create(apr_pool_t *p, char *path)
@@ -18,6 +20,7 @@ void *cloudep_place_create(apr_pool_t *p, char *path)
 
     (void)path;
     place->token_optional = place->identity_headers = place->strip_token = place->preflight = CLOUDEP_UNSET;
+    place->ping_values = CLOUDEP_UNSET;
     return place;
 }
 
@@ -43,6 +46,8 @@ void *cloudep_place_merge(apr_pool_t *p, void *basev, void *addv)
     MERGE_FLAG(identity_headers);
     MERGE_FLAG(strip_token);
     MERGE_FLAG(preflight);
+    MERGE_FLAG(ping_values);
+    MERGE_POINTER(options);
     place->attributes = base->attributes || add->attributes;
     MERGE_POINTER(attribute_headers);
     MERGE_POINTER(cookie);
@@ -159,6 +164,59 @@ const char *cloudep_add_origin(cmd_parms *cmd, void *placev, const char *origin)
     return NULL;
 }
 
+/* Reads a file of at most OPTION_MAX bytes, which end with a NUL. */
+static apr_status_t read_option(char **text, apr_size_t *length, apr_pool_t *p, const char *file)
+{
+    const char *path = ap_server_root_relative(p, file);
+    apr_file_t *in;
+    apr_status_t rv = path ? apr_file_open(&in, path, APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, p) : APR_EBADPATH;
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    *text = apr_pcalloc(p, OPTION_MAX + 2);
+    rv = apr_file_read_full(in, *text, OPTION_MAX + 1, length);
+    (void)apr_file_close(in);
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
+        return rv;
+    }
+    return *length > OPTION_MAX ? APR_EINVAL : APR_SUCCESS;
+}
+
+const char *cloudep_add_option(cmd_parms *cmd, void *placev, const char *type, const char *file)
+{
+    cloudep_place_t *place = placev;
+    const char *reason = NULL;
+    char *text;
+    apr_size_t length;
+    json_t *object;
+
+    if (read_option(&text, &length, cmd->pool, file) != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "CloudEPOption %s: %s cannot be read, or has more than %d bytes", type, file,
+                            OPTION_MAX);
+    }
+    if (cloudep_json_parse(&object, &reason, text, length, cmd->temp_pool) != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "CloudEPOption %s: %s: %s", type, file, reason);
+    }
+    if (!place->options) {
+        place->options = apr_table_make(cmd->pool, 2);
+    }
+    apr_table_setn(place->options, type, text);
+    return NULL;
+}
+
+const char *cloudep_option(const request_rec *r, const char *type)
+{
+    const apr_table_t *options = cloudep_place_of(r)->options;
+
+    return options ? apr_table_get(options, type) : NULL;
+}
+
+int cloudep_ping_values(const request_rec *r)
+{
+    return cloudep_place_of(r)->ping_values == 1;
+}
+
 const char *cloudep_set_delivery(cmd_parms *cmd, void *placev, const char *word)
 {
     if (!cmd->path) {
@@ -198,6 +256,9 @@ int cloudep_uses_session_cookie(request_rec *r)
 
     if (place->serve && !strcmp(place->serve, CLOUDEP_ACCOUNT_HANDLER)) {
         return 0; /* it answers with tokens, wherever it is */
+    }
+    if (place->serve && !strcmp(place->serve, CLOUDEP_SESSION_HANDLER)) {
+        return 1;
     }
     return place->delivery && !strcmp(place->delivery, "cookie") && cloudep_is_api(r);
 }

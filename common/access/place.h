@@ -7,6 +7,7 @@
 #include <httpd.h>
 #include <http_config.h>
 #include "access/place_settings.h"
+#include "base/export.h"
 
 /* A row of CloudEPIdentityAttribute. */
 typedef struct cloudep_attribute_header_t {
@@ -27,10 +28,18 @@ typedef struct cloudep_place_t {
     const char *mount;                     /* with serve: the path of its Location, without a slash at the end */
     const char *delivery;                  /* "cookie" or "body"; NULL: body */
     const char *tenant;                    /* slug of CloudEPTenant; NULL: none */
+    int ping_values;
+    apr_table_t *options; /* of CloudEPOption: type to JSON; NULL: none */
 } cloudep_place_t;
 
 /** The settings in force for a request. Never NULL. */
 const cloudep_place_t *cloudep_place_of(const request_rec *r);
+
+/** The JSON that CloudEPOption has for a type; NULL: none. */
+CLOUDEP_DECLARE(const char *) cloudep_option(const request_rec *r, const char *type);
+
+/** Whether CloudEPPingValues is On for a request. */
+CLOUDEP_DECLARE(int) cloudep_ping_values(const request_rec *r);
 
 /** Whether the request's Location has one of our handlers; from the location walk on. */
 int cloudep_is_api(request_rec *r);
@@ -53,6 +62,7 @@ const apr_array_header_t *cloudep_all_attribute_headers(const request_rec *r);
 void *cloudep_place_create(apr_pool_t *p, char *path);
 void *cloudep_place_merge(apr_pool_t *p, void *base, void *add);
 
+const char *cloudep_add_option(cmd_parms *cmd, void *place, const char *type, const char *file);
 const char *cloudep_set_cookie(cmd_parms *cmd, void *place, const char *name);
 const char *cloudep_set_delivery(cmd_parms *cmd, void *place, const char *word);
 const char *cloudep_add_attribute(cmd_parms *cmd, void *place, const char *name, const char *header);

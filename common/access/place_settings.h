@@ -23,9 +23,12 @@
     PAIR(attribute_headers, "CloudEPIdentityAttribute", cloudep_add_attribute,                                         \
          "Attribute, and the header (X-...) that tells it to the backend; repeat for several")                         \
     WORD(serve, "CloudEPServe", cloudep_set_serve,                                                                     \
-         "API that is served from this Location on: auth, members, account or jwks")                                   \
+         "API that is served from this Location on: auth, members, account, session or jwks")                          \
     WORD(delivery, "CloudEPTokenDelivery", cloudep_set_delivery,                                                       \
          "cookie: logins answer with the session cookie, which says who asks, and not with tokens; body: they do not") \
+    FLAG(ping_values, "CloudEPPingValues", "On: GET / of the API style session tells some settings, no secrets")       \
+    PAIR(options, "CloudEPOption", cloudep_add_option,                                                                 \
+         "Type and JSON file that GET /options of the API style session answers; repeat for several")                  \
     WORD(tenant, "CloudEPTenant", cloudep_set_tenant, "Slug of the tenant that requests are for which name none")
 
 #endif

@@ -93,8 +93,8 @@ static void check_tenant(const ap_directive_t *node, apr_pool_t *p, void *errorv
     const char **error = errorv;
     const char *name = child_word(node, "CloudEPServe", p);
 
-    if (*error || strcasecmp(name, "account") || *child_word(node, "CloudEPTenant", p) ||
-        is_around(node, "CloudEPTenant")) {
+    if (*error || (strcasecmp(name, "account") && strcasecmp(name, "session")) ||
+        *child_word(node, "CloudEPTenant", p) || is_around(node, "CloudEPTenant")) {
         return;
     }
     *error =

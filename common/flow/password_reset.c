@@ -47,7 +47,8 @@ cloudep_outcome_t cloudep_forgot_password(cloudep_context_t *ctx, const cloudep_
         return outcome;
     }
     receiver.tenant = tenant;
-    outcome = cloudep_member_or_decoy(ctx, check_member(member), member, &receiver);
+    outcome = in->conceals ? cloudep_member_or_always_decoy(ctx, check_member(member), member, &receiver)
+                           : cloudep_member_or_decoy(ctx, check_member(member), member, &receiver);
     if (cloudep_failed(outcome)) {
         return outcome;
     }
@@ -124,8 +125,32 @@ static cloudep_outcome_t finish(cloudep_context_t *ctx, const cloudep_reset_t *i
     return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "ending the open challenges");
 }
 
+/* The newest challenge of an email that was asked for by the client's network. */
+static cloudep_outcome_t find_newest(cloudep_context_t *ctx, const cloudep_reset_t *in, const char **challenge_id)
+{
+    cloudep_code_receiver_t receiver = {.channel = CLOUDEP_CHANNEL_MAIL, .target = in->email};
+    const cloudep_member_t *member;
+    apr_status_t rv;
+    cloudep_outcome_t outcome = cloudep_find_account(ctx, in->tenant_slug, in->email, &receiver.tenant, &member);
+
+    if (cloudep_failed(outcome) ||
+        cloudep_failed(outcome = cloudep_member_or_always_decoy(ctx, check_member(member), member, &receiver))) {
+        return outcome;
+    }
+    rv = cloudep_challenge_newest(challenge_id, cloudep_challenges(ctx),
+                                  &(const cloudep_challenge_spec_t){.tenant_id = receiver.tenant->id,
+                                                                    .purpose = CLOUDEP_PURPOSE_PASSWORD_RESET,
+                                                                    .uid = receiver.uid},
+                                  ctx->network, ctx->p);
+    if (rv == APR_NOTFOUND) {
+        return cloudep_challenge_gone(ctx);
+    }
+    return rv == APR_SUCCESS ? cloudep_done() : cloudep_failure(ctx, rv, "looking for a challenge");
+}
+
 cloudep_outcome_t cloudep_reset_password(cloudep_context_t *ctx, const cloudep_reset_t *in)
 {
+    const char *challenge_id = in->challenge_id;
     const cloudep_tenant_t *tenant;
     const cloudep_member_t *member;
     cloudep_challenge_t *challenge;
@@ -134,9 +159,15 @@ cloudep_outcome_t cloudep_reset_password(cloudep_context_t *ctx, const cloudep_r
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    outcome = cloudep_find_challenge(ctx, tenant->id, CLOUDEP_PURPOSE_PASSWORD_RESET, in->challenge_id, &challenge);
+    if (!challenge_id && cloudep_failed(outcome = find_newest(ctx, in, &challenge_id))) {
+        return outcome;
+    }
+    outcome = cloudep_find_challenge(ctx, tenant->id, CLOUDEP_PURPOSE_PASSWORD_RESET, challenge_id, &challenge);
     if (cloudep_failed(outcome)) {
         return outcome;
+    }
+    if (in->email && strcmp(challenge->spec.target, in->email)) {
+        return cloudep_refuse(CLOUDEP_CHALLENGE_MISMATCH);
     }
     outcome = check_rules(ctx, in, challenge, NULL);
     if (cloudep_failed(outcome)) {

@@ -9,6 +9,7 @@
 typedef struct cloudep_forgot_t {
     const char *tenant_slug;
     const char *email;
+    int conceals; /* the answer is the same for anybody, whatever CloudEPConcealAccounts says */
 } cloudep_forgot_t;
 
 typedef struct cloudep_forgot_result_t {
@@ -25,7 +26,8 @@ cloudep_forgot_password(cloudep_context_t *ctx, const cloudep_forgot_t *in, clou
 
 typedef struct cloudep_reset_t {
     const char *tenant_slug;
-    const char *challenge_id;
+    const char *challenge_id; /* NULL: the newest that the client's network asked for, for that email */
+    const char *email;        /* the address that it has to be for; NULL: the challenge's own */
     const char *code;
     const char *new_password;
 } cloudep_reset_t;

@@ -8,6 +8,8 @@
 #define CLOUDEP_PURPOSE_PASSWORD_RESET "password_reset"
 #define CLOUDEP_PURPOSE_LOGIN_MFA "login_mfa"
 #define CLOUDEP_PURPOSE_LOGIN_CODE "login_code"
+#define CLOUDEP_PURPOSE_LOGIN_SMS "login_sms"
+#define CLOUDEP_PURPOSE_RENEWAL "renewal"
 #define CLOUDEP_PURPOSE_REAUTHENTICATION "reauthentication"
 #define CLOUDEP_PURPOSE_SOCIAL_REGISTER "social_register"
 #define CLOUDEP_PURPOSE_SOCIAL_LOGIN "social_login"

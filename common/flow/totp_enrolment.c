@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <apr_strings.h>
 #include "outbox/message.h"
 #include "service/freshness.h"
 #include "service/notice.h"
@@ -169,24 +170,30 @@ static cloudep_outcome_t store_enrolment(cloudep_context_t *ctx, const cloudep_p
     return cloudep_done();
 }
 
+/* What is being enrolled. */
+static cloudep_outcome_t find_pending(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                      const cloudep_totp_t **totp)
+{
+    cloudep_outcome_t outcome = cloudep_find_totp(ctx, who, CLOUDEP_MEMBER_UNKNOWN, totp);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    if ((*totp)->secret) {
+        return cloudep_refuse(CLOUDEP_TOTP_ENROLLED);
+    }
+    return (*totp)->pending_secret ? outcome : cloudep_refuse(CLOUDEP_ENROLMENT_UNKNOWN);
+}
+
 static cloudep_outcome_t confirm(cloudep_context_t *ctx, const cloudep_principal_t *who, const cloudep_totp_code_t *in,
                                  int shown_codes, apr_array_header_t **codes)
 {
     const cloudep_totp_t *totp;
     cloudep_guess_t guess;
     apr_int64_t step;
-    cloudep_outcome_t outcome = cloudep_find_totp(ctx, who, CLOUDEP_MEMBER_UNKNOWN, &totp);
+    cloudep_outcome_t outcome = find_pending(ctx, who, &totp);
 
-    if (cloudep_failed(outcome)) {
-        return outcome;
-    }
-    if (totp->secret) {
-        return cloudep_refuse(CLOUDEP_TOTP_ENROLLED);
-    }
-    if (!totp->pending_secret) {
-        return cloudep_refuse(CLOUDEP_ENROLMENT_UNKNOWN);
-    }
-    if (cloudep_failed(outcome = cloudep_factor_guess(ctx, totp, &guess)) ||
+    if (cloudep_failed(outcome) || cloudep_failed(outcome = cloudep_factor_guess(ctx, totp, &guess)) ||
         cloudep_failed(outcome = cloudep_totp_check_pending(ctx, totp, &guess, in->code, &step))) {
         return outcome;
     }
@@ -205,6 +212,59 @@ cloudep_outcome_t cloudep_confirm_totp_of_shown_codes(cloudep_context_t *ctx, co
 {
     *codes = NULL;
     return confirm(ctx, who, in, 1, codes);
+}
+
+/* Whether a URL has the secret that is being enrolled. */
+static cloudep_outcome_t check_url(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *url)
+{
+    const char *secret, *given = strstr(url, "secret=");
+    cloudep_outcome_t outcome = cloudep_totp_text_of(ctx, totp, totp->pending_secret, &secret);
+
+    if (cloudep_failed(outcome)) {
+        return outcome;
+    }
+    given = given ? given + strlen("secret=") : "";
+    return strlen(secret) == strcspn(given, "&") && !strncmp(given, secret, strlen(secret))
+               ? cloudep_done()
+               : cloudep_invalid(offsetof(cloudep_totp_pair_t, url), CLOUDEP_RULE_FORMAT,
+                                 "is not the one of the enrolment under way");
+}
+
+/* Both codes of a pair. *step: of the second. */
+static cloudep_outcome_t check_pair(cloudep_context_t *ctx, const cloudep_totp_t *totp, const cloudep_guess_t *guess,
+                                    const cloudep_totp_pair_t *in, apr_int64_t *step)
+{
+    const char *first = in->codes, *second = strchr(in->codes, ' ');
+    apr_int64_t before;
+    cloudep_outcome_t outcome;
+
+    if (!second) {
+        return cloudep_invalid(offsetof(cloudep_totp_pair_t, codes), CLOUDEP_RULE_LENGTH, "must be two codes");
+    }
+    first = apr_pstrmemdup(ctx->p, in->codes, (apr_size_t)(second - in->codes));
+    outcome = cloudep_totp_check_pending(ctx, totp, guess, first, &before);
+    if (cloudep_failed(outcome) ||
+        cloudep_failed(outcome = cloudep_totp_check_pending(ctx, totp, guess, second + 1, step))) {
+        return outcome;
+    }
+    return *step == before + 1 ? cloudep_done() : cloudep_guess_wrong(ctx, guess, CLOUDEP_TOTP_WRONG);
+}
+
+cloudep_outcome_t cloudep_confirm_totp_by_pair(cloudep_context_t *ctx, const cloudep_principal_t *who,
+                                               const cloudep_totp_pair_t *in)
+{
+    const cloudep_totp_t *totp;
+    cloudep_guess_t guess;
+    apr_array_header_t *codes;
+    apr_int64_t step;
+    cloudep_outcome_t outcome = find_pending(ctx, who, &totp);
+
+    if (cloudep_failed(outcome) || cloudep_failed(outcome = check_url(ctx, totp, in->url)) ||
+        cloudep_failed(outcome = cloudep_factor_guess(ctx, totp, &guess)) ||
+        cloudep_failed(outcome = check_pair(ctx, totp, &guess, in, &step))) {
+        return outcome;
+    }
+    return store_enrolment(ctx, who, totp, &(cloudep_enrolment_t){step, guess.budget.network}, "000000", NULL, &codes);
 }
 
 /* ---- enrolled ---- */

@@ -58,6 +58,18 @@ CLOUDEP_DECLARE(cloudep_outcome_t)
 cloudep_confirm_totp_of_shown_codes(cloudep_context_t *ctx, const cloudep_principal_t *who,
                                     const cloudep_totp_code_t *in, apr_array_header_t **codes);
 
+typedef struct cloudep_totp_pair_t {
+    const char *url;   /* otpauth://, as it was told */
+    const char *codes; /* two consecutive ones, with a space between */
+} cloudep_totp_pair_t;
+
+/**
+ * Ends an enrolment by two consecutive codes. The secret is the one that was made here: FIELD_INVALID (url) for another
+ * one; else as cloudep_confirm_totp(), TOTP_WRONG also when they are not consecutive.
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_confirm_totp_by_pair(cloudep_context_t *ctx, const cloudep_principal_t *who, const cloudep_totp_pair_t *in);
+
 /**
  * Proves a second factor for the session of who asks. SUBJECT_GONE, TOTP_NOT_ENROLLED, TOTP_WRONG, BACKUP_CODE_WRONG,
  * TOO_MANY_FACTORS, FIELD_INVALID (code).

@@ -16,6 +16,7 @@
 #include "access/mount.h"
 #include "access/place.h"
 #include "wire/account/account.h"
+#include "wire/session/session.h"
 #include "wire/v1/v1.h"
 
 #define FILTER_NAME "CLOUDEP_ERROR"
@@ -89,11 +90,21 @@ static const char *phrase_of(int status)
     return space ? space + 1 : line;
 }
 
-static int is_account(request_rec *r)
+static int is_served_by(request_rec *r, const char *handler)
 {
     const char *serve = cloudep_place_of(r)->serve;
 
-    return serve && !strcmp(serve, CLOUDEP_ACCOUNT_HANDLER);
+    return serve && !strcmp(serve, handler);
+}
+
+static int is_account(request_rec *r)
+{
+    return is_served_by(r, CLOUDEP_ACCOUNT_HANDLER);
+}
+
+static int is_session(request_rec *r)
+{
+    return is_served_by(r, CLOUDEP_SESSION_HANDLER);
 }
 
 /* The same in the style "account". */
@@ -119,8 +130,12 @@ static const char *make_refusal(request_rec *r)
     if (error && (r->status == HTTP_UNAUTHORIZED || r->status == HTTP_FORBIDDEN)) {
         cloudep_bearer_challenge(r, r->headers_out, error);
     }
-    return is_account(r) || would_be(r, is_account) ? account_refusal(r, code, reason)
-                                                    : cloudep_v1_refusal(r, code, reason);
+    if (is_account(r) || would_be(r, is_account)) {
+        return account_refusal(r, code, reason);
+    }
+    return is_session(r) || would_be(r, is_session)
+               ? cloudep_session_refusal_text(r->pool, r->status, reason, code.message)
+               : cloudep_v1_refusal(r, code, reason);
 }
 
 /* Replaces the page by our body, once. Of what httpd writes only the metadata passes. */

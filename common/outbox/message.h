@@ -8,7 +8,7 @@
  *     registration_exists, password_changed, totp_enabled, totp_disabled, backup_codes_renewed, business_email_changed,
  *     business_phone_changed (mail)                        tenant_name; display_name if there is one
  *     totp_undone, email_undone, totp_reset, guesses_used_up (mail) the same
- *     email_change (mail), login_phone (SMS)               code, minutes, tenant_name
+ *     email_change (mail), login_phone, login_sms (SMS)    code, minutes, tenant_name
  *     email_change_taken, email_changed, login_phone_changed, login_phone_removed, login_phone_taken, account_linked,
  *     account_unlinked, member_left (mail)                 tenant_name; display_name if there is one
  *     password_reset_link, password_forgot_link (mail)     tenant_name, link

@@ -44,6 +44,7 @@ static const message_t known[] = {
     {"business_phone", CLOUDEP_CHANNEL_SMS, code_names},
     {"email_change", CLOUDEP_CHANNEL_MAIL, code_names},
     {"login_phone", CLOUDEP_CHANNEL_SMS, code_names},
+    {"login_sms", CLOUDEP_CHANNEL_SMS, code_names},
     {"registration_exists", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"password_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"totp_enabled", CLOUDEP_CHANNEL_MAIL, notice_names},

@@ -88,5 +88,8 @@ cloudep_outcome_t cloudep_check_contact_code(cloudep_context_t *ctx, const cloud
     if (!(*challenge)->spec.uid || strcmp((*challenge)->spec.uid, who->uid)) {
         return cloudep_refuse(CLOUDEP_CHALLENGE_MISMATCH);
     }
+    if (in->target && strcmp((*challenge)->spec.target, in->target)) {
+        return cloudep_refuse(CLOUDEP_CHALLENGE_MISMATCH);
+    }
     return cloudep_check_code(ctx, *challenge, in->code);
 }

@@ -34,11 +34,12 @@ cloudep_outcome_t cloudep_send_contact_code(cloudep_context_t *ctx, const cloude
 typedef struct cloudep_contact_confirm_t {
     const char *challenge_id;
     const char *code;
+    const char *target; /* the address or number that it has to be for; NULL: the challenge's own */
 } cloudep_contact_confirm_t;
 
 /**
  * The challenge of that purpose, once its code is right; it is not used up yet. CHALLENGE_GONE, CHALLENGE_MISMATCH:
- * another member's, too; CHALLENGE_LOCKED, CODE_WRONG.
+ * another member's or another target's, too; CHALLENGE_LOCKED, CODE_WRONG.
  */
 cloudep_outcome_t cloudep_check_contact_code(cloudep_context_t *ctx, const cloudep_principal_t *who,
                                              const char *purpose, const cloudep_contact_confirm_t *in,

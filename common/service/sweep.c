@@ -100,16 +100,15 @@ static void compare_schema(const cloudep_context_t *log)
     }
     run->schema_compared = 1;
     if (version < CLOUDEP_SCHEMA_VERSION) {
-        CLOUDEP_LOG(
-            log, ERR, 0,
-            CENO(1461) "the schema is older than these modules (migration %04d of %04d): run cloudepctl migrate, as "
-                       "the schema's owner; until then some requests fail",
-            version, CLOUDEP_SCHEMA_VERSION);
+        CLOUDEP_LOG(log, ERR, 0,
+                    CENO(1461) "the schema is older than these modules (migration %04d of %04d): run cloudepctl "
+                               "migrate, as the schema's owner; until then some requests fail",
+                    version, CLOUDEP_SCHEMA_VERSION);
     }
     else if (version > CLOUDEP_SCHEMA_VERSION) {
         CLOUDEP_LOG(log, WARNING, 0,
                     CENO(1462) "the schema is newer than these modules (migration %04d, they know %04d): install the "
-                               "version on this node that the schema was migrated by (cloudepctl migrate --status)",
+                               "version on this node that has migrated it",
                     version, CLOUDEP_SCHEMA_VERSION);
     }
 }

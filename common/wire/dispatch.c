@@ -22,8 +22,7 @@
 /* HEAD stands for a GET that only reads. A GET that does something, as a social callback does, is not done by HEAD. */
 static int answers_head(const cloudep_operation_t *operation)
 {
-    return !strcmp(operation->method, "GET") &&
-           (operation->flags & (CLOUDEP_OPERATION_MEMBER | CLOUDEP_OPERATION_QUIET));
+    return !strcmp(operation->method, "GET") && (operation->flags & CLOUDEP_OPERATION_QUIET);
 }
 
 static int is_head(const request_rec *r)
@@ -147,7 +146,8 @@ static cloudep_outcome_t find_principal(cloudep_call_t *call)
 /* Whether a browser does something by it: any method but GET, and a GET that does not only read. */
 static int does_something(const cloudep_operation_t *operation)
 {
-    return strcmp(operation->method, "GET") != 0 || !(operation->flags & CLOUDEP_OPERATION_QUIET);
+    return strcmp(operation->method, "GET") != 0 ||
+           !(operation->flags & (CLOUDEP_OPERATION_QUIET | CLOUDEP_OPERATION_FROM_ELSEWHERE));
 }
 
 /* A browser sends cookies with what other sites make it send, too. */

@@ -31,7 +31,9 @@ enum {
     CLOUDEP_OPERATION_RENEWS = 32,
     /* fields come from a body of application/x-www-form-urlencoded that another site has a browser post: no cookie of
      * ours comes along, and nothing may come of it that needs one */
-    CLOUDEP_OPERATION_FORM = 64
+    CLOUDEP_OPERATION_FORM = 64,
+    /* another site sends the browser here with a state that it cannot make up: it does something all the same */
+    CLOUDEP_OPERATION_FROM_ELSEWHERE = 128,
 };
 
 typedef struct cloudep_operation_t {
@@ -111,7 +113,7 @@ CLOUDEP_DECLARE(int) cloudep_serve(request_rec *r, const cloudep_api_t *api);
 cloudep_outcome_t cloudep_check_body_headers(cloudep_call_t *call);
 
 /** Reads the body as a JSON object into the request's pool. *rc is not OK when httpd has to answer with it. */
-cloudep_outcome_t cloudep_read_json(cloudep_call_t *call, json_t **object, int *rc);
+CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_read_json(cloudep_call_t *call, json_t **object, int *rc);
 
 /** Reads the body as it is into the request's pool, with NUL behind it. *rc as above. BODY_TOO_LARGE. */
 cloudep_outcome_t cloudep_read_text(cloudep_call_t *call, const char **text, apr_size_t *length, int *rc);
@@ -124,6 +126,14 @@ cloudep_outcome_t cloudep_read_fields(cloudep_call_t *call, int *rc);
 
 /** The field of an outcome by its name on this wire; NULL: none of the operation's. */
 const char *cloudep_field_name(const cloudep_call_t *call, apr_size_t at);
+
+/* ---- enter.c ---- */
+
+/**
+ * Puts a browser into a session: its cookies are set, and the session that it was in until now ends, as its cookie is
+ * gone and nobody could end it any more.
+ */
+cloudep_outcome_t cloudep_enter_session(cloudep_call_t *call, const struct cloudep_session_t *session);
 
 /* ---- answer.c ---- */
 

@@ -1,8 +1,9 @@
-// Sign in: by password, by a mailed code, by a provider; and the second factor.
+// Sign in: by password, by a passkey, by a mailed code, by a provider; and the second factor.
 
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import { actionButton, codeField, emailField, form, passwordField } from "../form.js";
+import * as passkey from "../passkey.js";
 import { providerButtons } from "./provider.js";
 import * as state from "../state.js";
 import { t } from "../words.js";
@@ -10,7 +11,7 @@ import { t } from "../words.js";
 // What a login answers: a session, or the challenge for the second factor.
 export async function signedIn(answer, { go, arrive }) {
     if (answer.mfa_required) {
-        state.keep("login", { challenge: answer.mfa_challenge_id, ends: Date.now() + answer.mfa_expires_in * 1000 });
+        state.keep("login", { challenge: answer.mfa_challenge_id, ends: Date.now() + answer.mfa_expires_in * 1000, publicKey: answer.public_key });
         return go("second-factor");
     }
     state.forget("login", "registration", "recovery", "draft");
@@ -40,17 +41,17 @@ export async function signIn(tools) {
             said && h("p", { class: "notice good" }, t(said)),
             passwordForm,
             h("p", { class: "aside" }, h("a", { href: "#/forgot" }, t("forgot.link"))),
-            h("div", { id: "passkey-sign-in" }),
             otherWays(tools),
             state.settings.registration && h("p", { class: "alternative" }, t("register.question"), " ", h("a", { href: "#/register" }, t("register.link"))),
         ],
     };
 }
 
-function otherWays() {
+function otherWays(tools) {
+    const byPasskey = passkey.offered() && passkey.signInButton(answer => signedIn(answer, tools));
     const code = state.settings.codeLogin && h("a", { href: "#/code", class: "button quiet" }, t("code.link"));
     const providers = providerButtons("login");
-    return (code || providers.length > 0) && [h("p", { class: "or" }, h("span", null, t("or"))), h("div", { class: "ways" }, providers, code)];
+    return (byPasskey || code || providers.length > 0) && [h("p", { class: "or" }, h("span", null, t("or"))), h("div", { class: "ways" }, byPasskey, providers, code)];
 }
 
 // The code of a registration that was never confirmed, once more.
@@ -73,7 +74,7 @@ export async function secondFactor(tools) {
             async action({ code }) {
                 await signedIn(await api.post("auth/login/mfa", state.withTenant({ challenge_id: login.challenge, code })), tools);
             },
-        }), h("div", { id: "passkey-second-factor" }), h("p", { class: "aside" }, h("a", { href: "#/sign-in" }, t("sign_in.other")))],
+        }), login.publicKey && passkey.useButton(t("passkey.use"), () => passkey.secondFactor(login), answer => signedIn(answer, tools)), h("p", { class: "aside" }, h("a", { href: "#/sign-in" }, t("sign_in.other")))],
     };
 }
 

@@ -138,10 +138,13 @@ subtest 'claims and times' => sub {
     refused('azp that is no text', id_token(claims => { azp => [$web] }));
     refused('not for us', id_token(claims => { aud => [$spa], azp => $web }));
     my $own = own_server(pg => $pg, memcached => $memcached, values => { %settings, CloudEPExchangeAuthorizedParty => "$spa other",
-            CloudEPExchangeSingleUse => 'Off', CloudEPExchangeMaxAge => '1h', CloudEPExchangeOrganizationClaim => 'hd' })->start;
+            CloudEPExchangeSingleUse => 'Off', CloudEPExchangeMaxAge => '1h', CloudEPExchangeOrganizationClaim => 'hd',
+            CloudEPOIDCClockLeeway => 200 })->start;
     local $client = client(server => $own);
     my $token = id_token(client => 'spa', iat_offset => -1800, exp_offset => 0, claims => { hd => $org });
     outcome(exchange($token), 200, 102000, 'with directives: another client, an older token, another claim') for 1, 2;
+    outcome(exchange(id_token(client => 'spa', claims => { hd => $org, exp => time - 100 })), 200, 102000, 'a clock that is 100 seconds behind');
+    refused('not one that is 210 behind', id_token(client => 'spa', claims => { hd => $org, exp => time - 210 }));
     refused('then the audience itself may not ask', id_token(claims => { hd => $org }));
     $own->stop;
 };

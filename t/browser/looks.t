@@ -13,7 +13,7 @@ my $axe = slurp(CloudEP::Npm::folder('browser') . '/node_modules/axe-core/axe.mi
 my $tenant = tenant();
 my $server = own_server(portal => $tenant->{slug})->start;
 $tenant->{server} = $server;
-spew($server->custom . '/portal.json', '{"providers": [{"id": "google", "name": "Google"}], "codeLogin": true, "marketing": true, "help": "https://help.example/"}');
+spew($server->custom . '/portal.json', '{"providers": [{"id": "google", "name": "Google"}], "codeLogin": true, "passkeys": true, "marketing": true, "help": "https://help.example/"}');
 my $pages = CloudEP::Test::Servers::keep(CloudEP::Pages->new(dir => CloudEP::Test::Servers::own_folder('browser'),
         home => $server->url('/account/'), shots => "$ENV{CLOUDEP_VAR}/screenshots"));
 
@@ -38,7 +38,7 @@ sub visitor {
     }
     for my $kept (['confirm', 'registration'], ['reset', 'recovery'], ['second-factor', 'login']) {
         my ($page, $state) = @$kept;
-        $pages->run('sessionStorage.setItem(`cloudep.${args[0]}`, JSON.stringify({ challenge: "gone", email: "ada@example.com" }))', $state);
+        $pages->run('sessionStorage.setItem(`cloudep.${args[0]}`, JSON.stringify({ challenge: "gone", email: "ada@example.com", publicKey: { challenge: "AA" } }))', $state);
         $pages->visit("#/$page");
         look($page);
     }
@@ -50,10 +50,13 @@ sub visitor {
 
 sub signed_in {
     my $member = register_member(tenant => $tenant, display_name => 'Ada Lovelace');
+    $server->psql("INSERT INTO cloudep.passkeys (tenant_id, uid, credential_id, spki, algorithm, sign_count, backup_eligible, backed_up, aaguid, name, last_used_at)"
+            . " SELECT tenant_id, uid, uid || name, 'AA', -7, 0, synced, synced, '00000000-0000-0000-0000-000000000000', name, used FROM cloudep.members,"
+            . " (VALUES ('iPhone', true, now()), ('Security key in the drawer', false, NULL)) AS key (name, synced, used) WHERE uid = :'uid'", uid => $member->{uid});
     $pages->visit('#/sign-in');
     $pages->fill(email => $member->{email}, password => $member->{password})->submit;
     $pages->at('profile');
-    for my $page (qw(profile contacts password two-step email login-phone linked sessions history data)) {
+    for my $page (qw(profile contacts password two-step passkeys email login-phone linked sessions history data)) {
         $pages->run('location.hash = `#/${args[0]}`', $page);
         $pages->at($page);
         look($page);
@@ -66,7 +69,7 @@ sub signed_in {
     $pages->fill(code => totp_code(totp_secret("?secret=$secret")))->submit;
     $pages->find('.codes');
     look('backup-codes');
-    $pages->click('#main section > .actions:last-child .button');
+    $pages->run('document.querySelector("#main section > .actions:last-child .button").click()');
     $pages->find('#main section:nth-of-type(2) .action button');
     look('two-step-enrolled');
     $server->psql("UPDATE cloudep.sessions SET auth_time = now() - interval '1 hour', fresh_at = NULL, mfa_at = NULL WHERE uid = :'uid'", uid => $member->{uid});

@@ -116,6 +116,7 @@ static const struct {
     {"messages", messages},
     {"operations", describe_operations},
     {"account operations", describe_account_operations},
+    {"session operations", describe_session_operations},
     {"reasons", describe_reasons},
     {"rules", rules},
     {"version", version},

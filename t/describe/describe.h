@@ -12,6 +12,9 @@ json_t *describe_operations(void);
 /** Those of the style "account": their fields. */
 json_t *describe_account_operations(void);
 
+/** Those of the style "session". */
+json_t *describe_session_operations(void);
+
 /** The reasons in their order. */
 json_t *describe_reasons(void);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include "wire/v1/v1.h"
 
-extern const cloudep_operation_t auth_operations[], member_operations[], account_operations[];
+extern const cloudep_operation_t auth_operations[], member_operations[], account_operations[], session_operations[];
 
 static const struct {
     const char *style;
@@ -17,7 +17,8 @@ static const struct {
     const cloudep_operation_t *operations;
 } apis[] = {{"v1", CLOUDEP_AUTH_PREFIX, auth_operations},
             {"v1", CLOUDEP_MEMBER_PREFIX, member_operations},
-            {"account", "/api/auth", account_operations}};
+            {"account", "/api/auth", account_operations},
+            {"session", "/api/session", session_operations}};
 
 static const char *const types[] = {
     [CLOUDEP_FIELD_TEXT] = "TEXT",         [CLOUDEP_FIELD_SLUG] = "SLUG",
@@ -95,6 +96,11 @@ json_t *describe_operations(void)
 json_t *describe_account_operations(void)
 {
     return operations_of("account");
+}
+
+json_t *describe_session_operations(void)
+{
+    return operations_of("session");
 }
 
 json_t *describe_reasons(void)

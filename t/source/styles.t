@@ -20,18 +20,19 @@ sub takes {
         map { $_->{name} . ($_->{required} ? '!' : '') } @parameters;
 }
 
-for my $style (['account', 'doc/openapi-account.yaml', 't/account.tsv']) {
+for my $style (['account', 'doc/openapi-account.yaml', 't/account.tsv'], ['session', 'doc/openapi-session.yaml', 't/session.tsv']) {
     my ($name, $document, $list) = @$style;
     my $paths = YAML::XS::LoadFile($document)->{paths};
-    my %documented = map { my $path = $_; map { (uc($_) . " $path" => $paths->{$path}{$_}) } keys %{ $paths->{$path} } } keys %$paths;
-    my %served = map { ("$_->{method} $_->{prefix}$_->{path}" => $_) } described("$name operations");
+    my %documented = map { my $path = $_; map { (uc($_) . " $path" => $paths->{$path}{$_}) } grep { $_ ne 'parameters' } keys %{ $paths->{$path} } } keys %$paths;
+    my %served = map { ("$_->{method} $_->{prefix}$_->{path}" =~ s/\{id\}/{key}/r => $_) } grep { length $_->{path} } described("$name operations");
     is_deeply([sort keys %documented], [sort keys %served], "$document has every operation and no other");
     for my $operation (sort keys %served) {
-        my $fields = join ' ', sort map { $_->{name} . ($_->{required} ? '!' : '') } @{ $served{$operation}{fields} };
+        my %fields = map { ($_->{name} . ($_->{required} && !defined $served{$operation}{when} ? '!' : '') => 1) } @{ $served{$operation}{fields} }, @{ $served{$operation}{instead} };
+        my $fields = join ' ', sort keys %fields;
         is(takes($documented{$operation} // {}), $fields, "$document: what $operation takes");
     }
     my (undef, @outcomes) = split /\n/, slurp($list);
-    my @lost = grep { my ($method, $path, $status) = split /\t/; !$documented{"$method $path"}{responses}{$status} } @outcomes;
+    my @lost = grep { my ($method, $path, $status) = split /\t/; $path =~ s/:key/{key}/; !$documented{"$method $path"}{responses}{$status} } @outcomes;
     is(join("\n", @lost), '', "$document has every outcome of $list");
 }
 done_testing();

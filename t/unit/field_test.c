@@ -334,6 +334,101 @@ static void test_query(apr_pool_t *pool)
     is_str(error_at(errors, 3)->reason, "must be valid UTF-8", "text is UTF-8");
 }
 
+/* Names with dots go down into objects; lists of words come out as one text. */
+static const cloudep_field_t nested[] = {
+    {.name = "credential.response.data", .type = CLOUDEP_FIELD_TOKEN, .flags = CLOUDEP_FIELD_REQUIRED, .max = 100},
+    {.name = "credential.response.ways", .type = CLOUDEP_FIELD_WORDS, .max = 3},
+    {.name = "credential.id", .type = CLOUDEP_FIELD_ID},
+    {.name = NULL}};
+enum { DATA, WAYS, CREDENTIAL_ID };
+
+static const cloudep_field_value_t *check_nested(apr_array_header_t **errors, const char *body, apr_pool_t *pool)
+{
+    cloudep_field_value_t *values = NULL;
+    json_t *object = json_loads(body, 0, NULL);
+
+    *errors = NULL;
+    (void)cloudep_field_check_json(&values, errors, nested, object, pool);
+    json_decref(object);
+    return values;
+}
+
+static void test_nested(apr_pool_t *pool)
+{
+    static const char *const without[] = {"{}",
+                                          "{\"credential\":null}",
+                                          "{\"credential\":\"x\"}",
+                                          "{\"credential\":[{\"response\":{\"data\":\"x\"}}]}",
+                                          "{\"credential\":{\"response\":7}}",
+                                          "{\"credential\":{\"data\":\"x\"}}",
+                                          "{\"credential.response.data\":\"x\"}",
+                                          "{\"credential\":{\"response.data\":\"x\"}}",
+                                          "{\"credentials\":{\"response\":{\"data\":\"x\"}}}",
+                                          "{\"cred\":{\"response\":{\"data\":\"x\"}}}",
+                                          NULL};
+    apr_array_header_t *errors;
+    const cloudep_field_value_t *v = check_nested(
+        &errors,
+        "{\"credential\":{\"id\":\"k\",\"response\":{\"data\":\"d\",\"other\":1}},\"response\":{\"data\":\"z\"}}",
+        pool);
+
+    ok(!errors, "members of objects are found");
+    is_str(v[DATA].text, "d", "two objects deep");
+    is_str(v[CREDENTIAL_ID].text, "k", "and one");
+    ok(!v[WAYS].text, "what is not there has no value");
+    for (const char *const *body = without; *body; body++) {
+        (void)check_nested(&errors, *body, pool);
+        is_str(error_at(errors, 0) ? error_at(errors, 0)->field : NULL, "credential.response.data", *body);
+        is_str(error_at(errors, 0) ? error_at(errors, 0)->rule : NULL, CLOUDEP_RULE_REQUIRED,
+               "is missing, by its whole name");
+    }
+    (void)check_nested(&errors, "{\"credential\":{\"response\":{\"data\":{\"data\":\"x\"}}}}", pool);
+    is_str(error_at(errors, 0) ? error_at(errors, 0)->reason : NULL, "must be a string", "an object is no text");
+}
+
+static void test_words(apr_pool_t *pool)
+{
+    static const struct {
+        const char *json, *want;
+    } good[] = {{"[\"usb\"]", "usb"}, {"[\"usb\",\"nfc\",\"smart-card_2\"]", "usb nfc smart-card_2"}, {"null", NULL}};
+    static const struct {
+        const char *json, *reason;
+    } bad[] = {{"\"usb\"", "must be an array of at most 3 words"},
+               {"{}", "must be an array of at most 3 words"},
+               {"7", "must be an array of at most 3 words"},
+               {"[\"a\",\"b\",\"c\",\"d\"]", "must be an array of at most 3 words"},
+               {"[\"usb\",7]", "must be an array of words, of letters, digits, - and _"},
+               {"[null]", "must be an array of words, of letters, digits, - and _"},
+               {"[\"\"]", "must be an array of words, of letters, digits, - and _"},
+               {"[\"a b\"]", "must be an array of words, of letters, digits, - and _"},
+               {"[\"a\\u0000b\"]", "must be an array of words, of letters, digits, - and _"},
+               {"[[\"a\"]]", "must be an array of words, of letters, digits, - and _"}};
+    apr_array_header_t *errors;
+    const cloudep_field_value_t *v;
+
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        v = check_nested(
+            &errors, apr_psprintf(pool, "{\"credential\":{\"response\":{\"data\":\"d\",\"ways\":%s}}}", good[i].json),
+            pool);
+        ok(!errors, "%s is a list of words", good[i].json);
+        is_str(v[WAYS].text, good[i].want, "which is one text");
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        json_t *object = json_pack("{s:{s:{s:s,s:o}}}", "credential", "response", "data", "d", "ways",
+                                   json_loads(bad[i].json, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL));
+        cloudep_field_value_t *values;
+
+        errors = NULL;
+        is_int(cloudep_field_check_json(&values, &errors, nested, object, pool), CLOUDEP_EMALFORMED, bad[i].json);
+        json_decref(object);
+        is_str(error_at(errors, 0) ? error_at(errors, 0)->field : NULL, "credential.response.ways",
+               "is told by its name");
+        is_str(error_at(errors, 0) ? error_at(errors, 0)->reason : NULL, bad[i].reason, "with what it must be");
+    }
+    v = check_nested(&errors, "{\"credential\":{\"response\":{\"data\":\"d\",\"ways\":[]}}}", pool);
+    ok(!errors && (!v[WAYS].text || !*v[WAYS].text), "an empty list is a list");
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -351,6 +446,8 @@ int main(void)
     test_many_errors(pool);
     test_ownership(pool);
     test_query(pool);
+    test_nested(pool);
+    test_words(pool);
     apr_terminate();
     return done_testing();
 }

@@ -295,6 +295,40 @@ static void test_limit(apr_pool_t *pool)
     is_int(parse(&set, pool, keys, CLOUDEP_JWKS_OWN, &error), CLOUDEP_EREFUSED, "a huge set of our own is an error");
 }
 
+/* A set of ours with so many keys. */
+static apr_status_t parse_many(apr_pool_t *pool, int count)
+{
+    const cloudep_jwks_t *set;
+    const char *error, *keys = "";
+
+    for (int i = 0; i < count; i++) {
+        keys = apr_psprintf(pool, "%s%s{\"kid\":\"%d\"," RFC8037_PUBLIC "}", keys, i ? "," : "", i);
+    }
+    return parse(&set, pool, apr_pstrcat(pool, "{\"keys\":[", keys, "]}", NULL), CLOUDEP_JWKS_OWN, &error);
+}
+
+/* Each limit of our own keys: what just fits, and what does not. */
+static void test_bounds(apr_pool_t *pool)
+{
+    const char *error;
+
+    ok(own_key(pool, apr_psprintf(pool, "{\"kid\":\"%0128d\"," RFC8037_PUBLIC "}", 1), &error) != NULL,
+       "a kid of 128 characters");
+    ok(!own_key(pool, apr_psprintf(pool, "{\"kid\":\"%0129d\"," RFC8037_PUBLIC "}", 1), &error),
+       "a kid of 129 is refused");
+    ok(own_key(pool, apr_pstrcat(pool, "{\"kid\":\"k\",\"kty\":\"oct\",\"k\":\"", fill(pool, 7, 32), "\"}", NULL),
+               &error) != NULL,
+       "an HS256 key of 32 bytes");
+    ok(own_key(pool, apr_pstrcat(pool, "{\"kid\":\"k\",\"kty\":\"oct\",\"k\":\"", fill(pool, 7, 1024), "\"}", NULL),
+               &error) != NULL,
+       "an HS256 key of 1024 bytes");
+    ok(!own_key(pool, apr_pstrcat(pool, "{\"kid\":\"k\",\"kty\":\"oct\",\"k\":\"", fill(pool, 7, 1025), "\"}", NULL),
+                &error),
+       "an HS256 key of 1025 bytes is refused");
+    is_int(parse_many(pool, CLOUDEP_JWKS_MAX_KEYS), APR_SUCCESS, "a set of ours of as many keys as may be");
+    is_int(parse_many(pool, CLOUDEP_JWKS_MAX_KEYS + 1), CLOUDEP_EREFUSED, "one more is an error");
+}
+
 static void test_public(apr_pool_t *pool)
 {
     static const char expected[] = "{\"keys\":[{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":"
@@ -403,6 +437,7 @@ int main(void)
     test_unsaid_alg(pool);
     test_pem(pool);
     test_limit(pool);
+    test_bounds(pool);
     test_public(pool);
     test_active(pool);
     test_thumbprint(pool);

@@ -194,6 +194,92 @@ static void test_shape(apr_pool_t *pool)
             CLOUDEP_EMALFORMED, "longer than a token may be");
 }
 
+/* Characters of so many bytes in base64url. */
+static apr_size_t encoded(apr_size_t bytes)
+{
+    return bytes / 3 * 4 + (bytes % 3 ? bytes % 3 + 1 : 0);
+}
+
+/* A token of ours with exactly that length. */
+static const char *token_of(apr_pool_t *pool, const cloudep_jwk_t *key, apr_size_t length)
+{
+    static const char *const headers[] = {"{\"alg\":\"EdDSA\",\"kid\":\"k\"}", "{\"alg\":\"EdDSA\",\"kid\":\"k\" }",
+                                          "{\"alg\":\"EdDSA\",\"kid\":\"k\"  }"};
+    static const apr_size_t empty = sizeof("{\"a\":\"\"}") - 1;
+
+    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        for (apr_size_t filling = 1; filling < length; filling++) {
+            if (encoded(strlen(headers[i])) + 1 + encoded(empty + filling) + 1 + encoded(64) == length) {
+                return sign_raw(pool, key, headers[i], apr_psprintf(pool, "{\"a\":\"%0*d\"}", (int)filling, 1));
+            }
+        }
+    }
+    return "";
+}
+
+static void test_length(apr_pool_t *pool)
+{
+    const cloudep_jwks_t *set = own_set(pool, SET_OF(RFC8037_PRIVATE));
+    const char *longest = token_of(pool, cloudep_jwks_get(set, 0), CLOUDEP_JWT_MAX);
+    const cloudep_jwt_t *jwt;
+    const char *reason;
+
+    is_int((long long)strlen(longest), CLOUDEP_JWT_MAX, "a token of the longest length");
+    is_int(cloudep_jwt_verify(&jwt, pool, set, longest, CLOUDEP_JWT_OWN, &reason), APR_SUCCESS, "is read");
+    refused(pool, set, token_of(pool, cloudep_jwks_get(set, 0), CLOUDEP_JWT_MAX + 1), CLOUDEP_EMALFORMED,
+            "one more character is too many");
+}
+
+/* Where a later check would refuse as well, the reason says which one it was. */
+static void refused_as(apr_pool_t *pool, const cloudep_jwks_t *set, const char *token, const char *because)
+{
+    const cloudep_jwt_t *jwt;
+    const char *reason = NULL;
+
+    (void)cloudep_jwt_verify(&jwt, pool, set, token, CLOUDEP_JWT_OWN, &reason);
+    is_str(reason, because, because);
+}
+
+static void test_reasons(apr_pool_t *pool)
+{
+    const cloudep_jwks_t *set = own_set(
+        pool, JWKS2(JWK("k", RFC8037_PRIVATE),
+                    JWK("seal",
+                        "\"kty\":\"oct\",\"alg\":\"A256GCM\",\"k\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"")));
+    const cloudep_jwk_t *key = cloudep_jwks_get(set, 0);
+    const char *good = sign_raw(pool, key, "{\"alg\":\"EdDSA\",\"kid\":\"k\"}", "{\"a\":1}");
+
+    refused_as(pool, set, apr_pstrcat(pool, good, ".AAAA", NULL), "token has not three parts");
+    refused_as(pool, set, sign_raw(pool, key, "{\"alg\":\"EdDSA\",\"kid\":7}", "{\"a\":1}"),
+               "header with alg, kid or typ that is not a string");
+    refused_as(pool, set, sign_raw(pool, key, "{\"alg\":\"A256GCM\",\"kid\":\"seal\"}", "{\"a\":1}"),
+               "alg is not that of the key");
+}
+
+/* Signatures of another length than the key's. */
+static void test_cut_signatures(apr_pool_t *pool)
+{
+    static const char *const algorithms[] = {"HS256", "EdDSA", "RS256"};
+
+    for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
+        json_t *jwk = NULL;
+        const cloudep_jwk_t *key;
+        unsigned char *signature;
+        apr_size_t length;
+        char *text;
+
+        (void)cloudep_jwk_generate(&jwk, pool, algorithms[i]);
+        text = json_dumps(jwk, 0);
+        key = cloudep_jwks_get(own_set(pool, apr_pstrcat(pool, "{\"keys\":[", text, "]}", NULL)), 0);
+        free(text);
+        (void)cloudep_jws_sign(&signature, &length, pool, key, "data", 4);
+        is_int(cloudep_jws_verify(key, "data", 4, signature, length), APR_SUCCESS, algorithms[i]);
+        is_int(cloudep_jws_verify(key, "data", 4, signature, length - 1), CLOUDEP_EFORGED, "not a byte shorter");
+        is_int(cloudep_jws_verify(key, "data", 4, signature, length / 2), CLOUDEP_EFORGED, "not the half of it");
+        is_int(cloudep_jws_verify(key, "data", 4, signature, 1), CLOUDEP_EFORGED, "not its first byte");
+    }
+}
+
 static void test_header(apr_pool_t *pool)
 {
     static const struct {
@@ -409,6 +495,9 @@ int main(void)
     test_rfc_bytes(pool);
     test_round_trip(pool);
     test_shape(pool);
+    test_length(pool);
+    test_reasons(pool);
+    test_cut_signatures(pool);
     test_header(pool);
     test_payload(pool);
     test_confusion(pool);

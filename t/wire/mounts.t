@@ -69,7 +69,7 @@ for my $case (
     my ($name, @lines) = @$case;
     like(own_server(with => \@lines)->refusal, qr/CloudEPServe/, "in $name CloudEPServe stops the start");
 }
-like(own_server(with => [location('/x', 'CloudEPServe nothing')])->refusal, qr/one of auth, members, account, jwks/, 'as does an API that is not there');
+like(own_server(with => [location('/x', 'CloudEPServe nothing')])->refusal, qr/one of auth, members, account, session, jwks/, 'as does an API that is not there');
 like(own_server(with => [location('/x', 'CloudEPServe account')])->refusal, qr/CloudEPServe account .*line \d+\): nothing in its requests names a tenant/,
     'an API whose requests name none, without CloudEPTenant');
 like(own_server(with => [location('/x', 'CloudEPTenant Not_A_Slug')])->refusal, qr/slug/, 'and a tenant that cannot be one');

@@ -102,6 +102,15 @@ apr_status_t cloudep_challenge_open(cloudep_challenge_t **challenge, const cloud
 apr_status_t cloudep_challenge_load(cloudep_challenge_t **challenge, const cloudep_challenges_t *in, const char *id,
                                     apr_pool_t *pool);
 
+/**
+ * The youngest challenge with a code, of an account and purpose, that a network asked for.
+ * @param id set to its id; whether it is still there cloudep_challenge_load() says
+ * @param spec tenant_id, purpose, and uid or account
+ * @return APR_SUCCESS; APR_NOTFOUND: there is none; CLOUDEP_ECACHE; CLOUDEP_EUNSET
+ */
+apr_status_t cloudep_challenge_newest(const char **id, const cloudep_challenges_t *in,
+                                      const cloudep_challenge_spec_t *spec, const char *network, apr_pool_t *pool);
+
 /** Seconds until it expires, rounded up; 0 when it has. For expires_in and Retry-After. */
 apr_uint32_t cloudep_challenge_remaining(const cloudep_challenge_t *challenge);
 

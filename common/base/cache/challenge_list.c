@@ -320,3 +320,21 @@ apr_status_t cloudep_challenge_list_has(const cloudep_challenge_t *c, const clou
     }
     return find(&list, c->id) >= 0 ? APR_SUCCESS : APR_NOTFOUND;
 }
+
+apr_status_t cloudep_challenge_newest(const char **id, const cloudep_challenges_t *in,
+                                      const cloudep_challenge_spec_t *spec, const char *network, apr_pool_t *pool)
+{
+    list_t list;
+    apr_status_t rv = in->cache ? read_list(&list, in, spec, pool) : CLOUDEP_EUNSET;
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    for (int i = list.count - 1; i >= 0; i--) {
+        if (!strcmp(list.entries[i].network, network)) {
+            *id = apr_pstrdup(pool, list.entries[i].id);
+            return APR_SUCCESS;
+        }
+    }
+    return APR_NOTFOUND;
+}

@@ -19,7 +19,7 @@ static const cloudep_record_t unfinished_record = CLOUDEP_RECORD(cloudep_unfinis
 #define STATUS(name, word) [CLOUDEP_MEMBER_##name] = (word),
 static const char *const status_words[] = {CLOUDEP_MEMBER_STATUSES(STATUS)};
 
-enum { BY_UID, BY_EMAIL, RESERVE, ACTIVATE, LEAVE, ABANDON, PURGE, CLAIM_UNFINISHED, UPDATE_PROFILE };
+enum { BY_UID, BY_LOGIN_PHONE, BY_EMAIL, RESERVE, ACTIVATE, LEAVE, ABANDON, PURGE, CLAIM_UNFINISHED, UPDATE_PROFILE };
 
 /* clang-format off */
 
@@ -36,6 +36,16 @@ static const cloudep_statement_t statements[] = {
             CLOUDEP_SQL_JOIN_TOTP("totp", "member")
             " WHERE member.tenant_id = %s::uuid"
             "   AND member.uid = %s::uuid",
+        .repeatable = 1,
+    },
+    [BY_LOGIN_PHONE] = {
+        .label = "member_by_login_phone",
+        .sql =
+            "SELECT " CLOUDEP_SQL_MEMBER("member", "totp")
+            " FROM cloudep.members AS member"
+            CLOUDEP_SQL_JOIN_TOTP("totp", "member")
+            " WHERE member.tenant_id = %s::uuid"
+            "   AND member.login_phone = %s",
         .repeatable = 1,
     },
     [BY_EMAIL] = {
@@ -254,6 +264,15 @@ apr_status_t cloudep_member_by_uid(cloudep_db_t *db, apr_pool_t *p, const cloude
 {
     cloudep_rows_t *rows;
     apr_status_t rv = cloudep_db_run_one(db, p, &rows, &statements[BY_UID], CLOUDEP_ARGS(tenant_id, uid));
+
+    return rv == APR_SUCCESS ? cloudep_member_of_row(p, member, rows, 0, 0) : rv;
+}
+
+apr_status_t cloudep_member_by_login_phone(cloudep_db_t *db, apr_pool_t *p, const cloudep_member_t **member,
+                                           const char *tenant_id, const char *phone)
+{
+    cloudep_rows_t *rows;
+    apr_status_t rv = cloudep_db_run_one(db, p, &rows, &statements[BY_LOGIN_PHONE], CLOUDEP_ARGS(tenant_id, phone));
 
     return rv == APR_SUCCESS ? cloudep_member_of_row(p, member, rows, 0, 0) : rv;
 }

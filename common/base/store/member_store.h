@@ -75,6 +75,11 @@ apr_status_t cloudep_member_status_of(cloudep_member_status_e *status, const cha
 apr_status_t cloudep_member_by_uid(cloudep_db_t *db, apr_pool_t *p, const cloudep_member_t **member,
                                    const char *tenant_id, const char *uid);
 
+/** The member whose login phone (E.164) it is. @return APR_NOTFOUND: nobody's; else as cloudep_db_run, or CLOUDEP_EDATA
+ */
+apr_status_t cloudep_member_by_login_phone(cloudep_db_t *db, apr_pool_t *p, const cloudep_member_t **member,
+                                           const char *tenant_id, const char *phone);
+
 /**
  * Tenant and member by what a client typed, in one round trip. *member NULL: nobody of that email.
  * @return APR_NOTFOUND: no such tenant; else as cloudep_db_run, or CLOUDEP_EDATA

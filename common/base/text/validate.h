@@ -43,7 +43,7 @@ bool cloudep_is_ascii(const char *text);
 bool cloudep_is_slug(const char *text);
 
 /** Whether @a text is an opaque id as we hand them out: [A-Za-z0-9_-]{1,128}. */
-bool cloudep_is_id(const char *text);
+CLOUDEP_DECLARE(bool) cloudep_is_id(const char *text);
 
 /** Whether @a text is one or more printable ASCII characters without a space (RFC 6749's VSCHAR).
  */

@@ -5,12 +5,10 @@
 
 #include <apr_strings.h>
 #include "access/authn.h"
-#include "access/delivery.h"
 #include "access/place.h"
 #include "base/text/accept.h"
 #include "base/text/json.h"
 #include "core/request.h"
-#include "flow/session.h"
 #include "service/token.h"
 
 /* The languages that v1 has messages in (codes.c); what is in none of them is told in the first. */
@@ -106,20 +104,14 @@ static const char *code_of(const cloudep_call_t *call, cloudep_outcome_t outcome
 const cloudep_style_t cloudep_v1 = {
     .name = "v1", .authenticate = authenticate, .answer = answer, .refuse = refuse, .code = code_of};
 
-/* The session that the browser was in until now ends: its cookie is gone, so nobody could end it any more. */
 static cloudep_outcome_t give_cookie(cloudep_call_t *call, const cloudep_session_t *session)
 {
-    const cloudep_principal_t *before = NULL;
-    cloudep_outcome_t outcome = cloudep_give_session(call->r, session);
+    const cloudep_outcome_t outcome = cloudep_enter_session(call, session);
 
-    if (cloudep_failed(outcome)) {
-        return outcome;
+    if (!cloudep_failed(outcome)) {
+        call->data = json_pack("{ss}", "uid", session->uid);
     }
-    if (!cloudep_failed(cloudep_authenticate(call->r, 0, &before)) && strcmp(before->session_id, session->id) != 0) {
-        (void)cloudep_logout(call->ctx, before);
-    }
-    call->data = json_pack("{ss}", "uid", session->uid);
-    return cloudep_done();
+    return outcome;
 }
 
 cloudep_outcome_t cloudep_v1_tokens(cloudep_call_t *call, const cloudep_session_t *session)

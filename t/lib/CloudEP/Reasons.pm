@@ -15,12 +15,12 @@ sub listed {
     my ($api) = @_;
     my %listed;
     for my $path (keys %{ $api->{paths} }) {
-        for my $method (keys %{ $api->{paths}{$path} }) {
+        for my $method (grep { $_ ne 'parameters' } keys %{ $api->{paths}{$path} }) {
             my $responses = $api->{paths}{$path}{$method}{responses};
             for my $status (keys %$responses) {
                 my $name = ($responses->{$status}{'$ref'} // '') =~ s{.*/}{}r;
                 my $response = length $name ? $api->{components}{responses}{$name} : $responses->{$status};
-                my $reasons = $response->{content}{'application/json'}{schema}{properties}{reason}{enum} // [];
+                my $reasons = $response->{content}{'application/json'}{schema}{properties}{reason}{enum} // $response->{content}{"application/json"}{schema}{properties}{code}{enum} // [];
                 $listed{ uc($method) . " $path" }{$status}{$_} = 1 for @$reasons;
             }
         }

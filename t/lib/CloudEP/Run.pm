@@ -176,6 +176,7 @@ sub ready {
 CloudEP ready: $url
 
 Account pages, to register with the invite $INVITE:  $url/account/
+The same with passkeys, which browsers tie to a name:  http://localhost:$server->{port}/account/
 A page for members only:  $url/demo/$reference
 
 A first request, to paste into another terminal (tenant $TENANT, invite $INVITE):

@@ -99,7 +99,7 @@ sub portal {
     make_path($self->custom);
     for my $file (glob "$top/portal/custom/*") {
         my $own = $self->custom . '/' . $file =~ s{.*/}{}r;
-        spew($own, slurp($file)) unless -e $own;
+        spew($own, slurp($file) =~ s/("passkeys": )false/$1true/r) unless -e $own;
     }
     my $tenant = $self->{portal} =~ /[a-z]/ ? $self->{portal} : 'demo';
     my %places = ('/usr/local/share/cloudep/portal' => "$top/portal", '/etc/cloudep/portal' => $self->custom);

@@ -12,7 +12,7 @@ use Exporter 'import';
 use JSON::PP ();
 use Test::More;
 
-our @EXPORT = qw(outcome told envelope_faults secret);
+our @EXPORT = qw(outcome told replied envelope_faults secret);
 
 # Checks status, code and everything that design holds for every answer of the two prefixes, and records the outcome.
 sub outcome {
@@ -45,12 +45,34 @@ sub told {
     return $response;
 }
 
+# The same for an answer of the style "session": 200 and 204 have no reason.
+sub replied {
+    my ($response, $status, $reason, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $json = ref $response->json eq 'HASH' ? $response->json : {};
+    my $word = $response->status == 401 ? 'code' : 'reason';
+    my @wrong;
+    push @wrong, 'status ' . $response->status . " instead of $status" if $response->status != $status;
+    push @wrong, "reason " . ($json->{$word} // 'none') . " instead of $reason" if defined $reason && ($json->{$word} // '') ne $reason;
+    push @wrong, 'no message' if defined $reason && !length($json->{message} // '');
+    push @wrong, 'members ' . join ' ', sort keys %$json if defined $reason && join(' ', sort keys %$json) ne join(' ', sort 'message', $word);
+    push @wrong, 'a body' if $status == 204 && length $response->body;
+    push @wrong, grep { $status != 204 || !/content-type/ } header_faults($response);
+    push @wrong, CloudEP::Reasons::faults($response->method, session_path($response->path), $status, $json->{$word} // '', 'doc/openapi-session.yaml')
+        if defined $reason;
+    ok(!@wrong, $name) or diag(join("\n", @wrong, $response->method . ' ' . $response->path . ': ' . $response->raw));
+    return $response;
+}
+
+sub session_path { return $_[0] =~ s{^(/api/session/user)/(?:phone|totp|lark|other)\z}{$1/{key}}r }
+
 # A login by a challenge is an operation of the MFA API on the path of another one.
 sub record {
     my ($data, $response) = @_;
     my $path = $response->path;
     $path .= ' challenge_id' if $path eq '/api/v1/auth/login' && ref $data eq 'HASH' && length($data->{challenge_id} // '');
-    my $code = $response->code // ($path =~ m{^/api/auth/} && ref $response->json eq 'HASH' ? '-' : undef);
+    $path =~ s{^(/api/session/user)/(?:phone|totp|lark)\z}{$1/:key} if $response->method eq 'DELETE';
+    my $code = $path =~ m{^/api/(?:auth|session)/} && $response->header('X-Request-Id') ? '-' : $response->code;
     CloudEP::Matrix::record("$ENV{CLOUDEP_VAR}/test/seen.tsv", $response->method, $path, $response->status, $code) if defined $code;
 }
 
