@@ -49,6 +49,8 @@ export class Document {
     const found = there.find((one) => one.method === wanted);
     if (found) return found;
     if (there.length === 0) return { path: false };
+    const get = there.find((one) => one['x-options-as-get']);
+    if (get && method === 'OPTIONS') return get;
     return { path: there[0].path, method, responses: method === 'OPTIONS' ? this.options() : { 405: there[0].responses['405'] } };
   }
 

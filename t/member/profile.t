@@ -7,7 +7,7 @@ use CloudEP::Test;
 my $me = '/api/v1/members/me';
 my $member = register_member(display_name => 'Ada', language => 'zh-tw');
 my $client = $member->{client};
-my @always = qw(tenant_id uid zitadel_email status origin business_email_verified business_phone_verified totp_enrolled
+my @always = qw(attributes tenant_id uid zitadel_email status origin business_email_verified business_phone_verified totp_enrolled
     create_at update_at);
 
 # ---- reading
