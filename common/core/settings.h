@@ -90,13 +90,13 @@
            "Text messages an hour of one tenant; 0: no limit")                                                         \
     SECONDS(event_retention, "CloudEPEventRetention", 90 * 86400, 86400, 3660 * 86400,                                 \
             "Events are removed after this long")                                                                      \
-    TEXT(event_log, "CloudEPEventLog", NULL,                                                                           \
-         "Where events go in place of the error log: a file, \"|program\", syslog[:facility] or off")                  \
     SECONDS(pending_lifetime, "CloudEPPendingLifetime", 7 * 86400, 1, 366 * 86400,                                     \
             "A registration that was not confirmed is removed after this long and its invite's use given back")        \
     SECONDS(reserved_lifetime, "CloudEPReservedLifetime", 120, 1, 86400,                                               \
             "A registration that a crash left half done is undone after this long")                                    \
     SECONDS(sweep_interval, "CloudEPSweepInterval", 30, 1, 86400, "Time between two sweeps")                           \
+    TEXT(event_log, "CloudEPEventLog", NULL,                                                                           \
+         "Where events go in place of the error log: a file, \"|program\", syslog[:facility] or off")                  \
     TEXT(provider, "CloudEPIdentityProvider", "local", "Where passwords live: local or zitadel")                       \
     NUMBER(password_memory, "CloudEPPasswordMemory", 19456, 8, 4194304, "argon2id: KiB of memory")                     \
     NUMBER(password_passes, "CloudEPPasswordPasses", 2, 1, 100, "argon2id: passes")                                    \
