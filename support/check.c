@@ -62,7 +62,7 @@ static char *read_all(apr_pool_t *p, int from)
 {
     char *text = apr_palloc(p, LARGEST_OUTPUT + 1);
     apr_size_t length = 0;
-    char rest[1024];
+    char rest[1024] = "";
     ssize_t got;
 
     do {
