@@ -114,7 +114,7 @@ subtest 'account and tenant' => sub {
 
     totp_enroll($member, $server);
     my $asked = outcome(exchange(id_token()), 200, 102000, 'a member with TOTP')->data;
-    is_deeply([sort keys %$asked], [qw(mfa_challenge_id mfa_expires_in mfa_required)], 'is asked for it');
+    is_deeply([sort keys %$asked], [qw(mfa_challenge_id mfa_expires_in mfa_methods mfa_required)], 'is asked for it');
     $memcached->stop;
     outcome(exchange(id_token()), 500, 28601000, 'which takes memcached');
     $memcached->start;

@@ -242,7 +242,7 @@ subtest 'account and tenant' => sub {
     my $totp = { client => $client->with(token => $login->run($ada)->data->{access_token}), uid => $uid, slug => $tenant->{slug} };
     totp_enroll($totp, $server);
     my $asked = outcome($login->run($ada), 200, 102000, 'with TOTP')->data;
-    is_deeply([sort keys %$asked], [qw(mfa_challenge_id mfa_expires_in mfa_required)], 'a second factor is asked for');
+    is_deeply([sort keys %$asked], [qw(mfa_challenge_id mfa_expires_in mfa_methods mfa_required)], 'a second factor is asked for');
     totp_rewind($server, $totp);
     my $done = outcome($client->post('/api/v1/auth/login/mfa', { tenant_slug => $tenant->{slug}, challenge_id => $asked->{mfa_challenge_id},
                 code => secret(totp_code($totp->{totp})) }), 200, 102000, 'which lets them in')->data;
