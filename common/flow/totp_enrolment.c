@@ -234,7 +234,8 @@ static cloudep_outcome_t check_url(cloudep_context_t *ctx, const cloudep_totp_t 
 static cloudep_outcome_t check_pair(cloudep_context_t *ctx, const cloudep_totp_t *totp, const cloudep_guess_t *guess,
                                     const cloudep_totp_pair_t *in, apr_int64_t *step)
 {
-    const char *first = in->codes, *second = strchr(in->codes, ' ');
+    const char *second = strchr(in->codes, ' ');
+    const char *first;
     apr_int64_t before;
     cloudep_outcome_t outcome;
 
