@@ -74,7 +74,7 @@ static void answer(waiter_t *waiter, const cloudep_session_state_t *state)
 
 static void ask(cloudep_checker_t *checker, apr_pool_t *p, waiter_t *const *batch, int n)
 {
-    cloudep_session_key_t keys[BATCH];
+    cloudep_session_key_t keys[BATCH] = {{0}};
     cloudep_session_state_t states[BATCH];
     apr_status_t rv;
 
