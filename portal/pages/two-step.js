@@ -40,16 +40,15 @@ function setUp(start, picture, place, again, proved) {
                 URL.revokeObjectURL(picture);
                 state.me.totp_enrolled = true;
                 show(place, backup_codes, state.kept("return") ? proved : again, t("two_step.on_now"));
-                return t("two_step.on_now");
             },
         }))));
 }
 
-// Backup codes are shown once.
+// Backup codes are shown once. What was done before is read with the heading: a notice below would lie over the codes.
 function show(place, codes, next, said) {
     const text = `${codes.join("\n")}\n`;
     const file = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-    place.replaceChildren(h("section", { class: "panel" }, said && h("p", { class: "notice good" }, said), h("h2", { tabindex: "-1" }, t("backup.title")), h("p", null, t("backup.keep")),
+    place.replaceChildren(h("section", { class: "panel" }, said && h("p", { id: "said", class: "notice good" }, said), h("h2", { tabindex: "-1", "aria-describedby": said && "said" }, t("backup.title")), h("p", null, t("backup.keep")),
         h("ul", { class: "codes" }, codes.map(code => h("li", null, h("code", null, code.replace(/(.{4})(?=.)/g, "$1 "))))),
         h("div", { class: "actions" }, h("a", { class: "button quiet", href: file, download: "backup-codes.txt" }, t("backup.save")),
             actionButton(t("copy"), async () => {

@@ -92,6 +92,9 @@ sub second_factor {
     my $secret = totp_secret_text($url);
     chomp(my $code = run(undef, qw(oathtool --totp -b), $secret));
     $pages->fill(code => $code)->submit->sees(t('two_step.on_now'));
+    is($pages->run('return document.getElementById(document.activeElement.getAttribute("aria-describedby"))?.innerText'), t('two_step.on_now'),
+        "$language: what was done is read with the heading that has the focus");
+    is($pages->run('return document.querySelector("#status").innerText'), '', "$language: and nothing lies over the codes");
     my @codes = map { s/ //gr } @{ $pages->run('return [...document.querySelectorAll(".codes code")].map(one => one.innerText)') };
     is(scalar @codes, 10, "$language: ten backup codes are shown");
     $pages->press(t('backup.kept'))->sees(t('backup.left', count => 10));

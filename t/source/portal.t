@@ -18,6 +18,7 @@ for my $key (sort keys %{ $texts{en} }) {
     is($placeholders{'zh-TW'}, $placeholders{en}, "$key: with the same placeholders") if $placeholders{en} || $placeholders{'zh-TW'};
 }
 is_deeply([grep { $texts{'zh-TW'}{$_} !~ /[^\x00-\x{ff}]/ } sort keys %{ $texts{'zh-TW'} }], [], 'and the Chinese ones are Chinese');
+is_deeply([grep { $texts{'zh-TW'}{$_} =~ /[,;:?!()](?=\p{Han})|[\p{Han}\x{ff09}][,;:?!()]/ } sort keys %{ $texts{'zh-TW'} }], [], 'with the punctuation of Chinese');
 
 # ---- no reason, rule or operation is shown as it is
 my @reasons = described('reasons');

@@ -10,9 +10,9 @@ use File::Basename qw(dirname);
 use File::Path qw(make_path);
 
 # What CloudEP needs, then what tests put beside it.
-my @MODULES = qw(unixd log_config mpm_event authn_core authz_core dbd reqtimeout);
+my @MODULES = qw(unixd log_config mpm_event authn_core authz_core authz_host dbd reqtimeout);
 my @PORTAL = qw(alias dir filter headers mime deflate);
-my @MORE = qw(authz_host authz_user auth_basic authn_file alias headers env setenvif rewrite mime dir proxy proxy_http
+my @MORE = qw(authz_user auth_basic authn_file alias headers env setenvif rewrite mime dir proxy proxy_http
     http2 status);
 
 # The top of the project.

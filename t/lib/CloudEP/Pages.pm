@@ -41,6 +41,10 @@ sub start {
     $self->SUPER::start;
     $self->cdp('Page.enable');
     $self->cdp('Page.addScriptToEvaluateOnNewDocument', source => $WATCH);
+
+    # A picture is taken without the scrollbar. Were one shown otherwise, the lines would break elsewhere before and after it, and
+    # what is clicked next would move away under the pointer.
+    $self->cdp('Emulation.setScrollbarsHidden', hidden => \1);
     return $self;
 }
 
@@ -204,9 +208,6 @@ sub shot {
     my $picture = $self->cdp('Page.captureScreenshot', format => 'png', captureBeyondViewport => \1,
         clip => { x => 0, y => 0, width => $size->{width}, height => $size->{height} > 3000 ? 3000 : $size->{height}, scale => 1 });
     spew("$self->{shots}/$name.png", decode_base64($picture->{data}));
-
-    # The window had another size meanwhile: what is clicked next has to be where it was.
-    $self->run('await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))');
     return $self;
 }
 
@@ -222,6 +223,6 @@ SCRIPT
 }
 
 # How far the page is wider than the window.
-sub overflow { $_[0]->run('return document.documentElement.scrollWidth - innerWidth') }
+sub overflow { $_[0]->run('return document.documentElement.scrollWidth - document.documentElement.clientWidth') }
 
 1;
