@@ -6,7 +6,7 @@ use CloudEP::Contract;
 use CloudEP::Process qw(spew);
 use CloudEP::Test;
 
-my %headers = ('content-type' => 'application/json', 'cache-control' => 'no-store', 'x-content-type-options' => 'nosniff', 'x-request-id' => 'r');
+my %headers = ('content-type' => 'application/json', vary => 'Origin', 'cache-control' => 'no-store', 'x-content-type-options' => 'nosniff', 'x-request-id' => 'r');
 my %sent = (tenant_slug => 'acme', challenge_id => 'c', code => '123456');
 my %tokens = (access_token => 'a', refresh_token => 'r', expires_in => 900, uid => '0c8f1a52-6f0b-4a6c-9a53-1f7e2d9b4c10', token_type => 'Bearer');
 my %confirmed = (method => 'POST', path => '/api/v1/auth/register/confirm', body => \%sent, status => 200, headers => \%headers,

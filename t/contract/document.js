@@ -17,7 +17,7 @@ export class Document {
     for (const [path, item] of Object.entries(this.root.paths)) {
       const [prefix] = path.match(/^\/api(\/v\d+)?\/\w+/) ?? [];
       if (prefix) this.prefixes.add(prefix);
-      const pattern = new RegExp(`^${path.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')}$`);
+      const pattern = new RegExp(`^${path.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+').replace(/\/$/, '/?')}$`);
       for (const method of METHODS.filter((name) => item[name])) {
         this.operations.push({ path, pattern, method: method.toUpperCase(), ...item[method] });
       }
