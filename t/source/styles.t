@@ -16,8 +16,9 @@ sub takes {
     my $schema = ($content // {})->{schema} // {};
     my %required = map { $_ => 1 } @{ $schema->{required} // [] };
     my @parameters = grep { $_->{in} eq 'query' } @{ $operation->{parameters} // [] };
-    return join ' ', sort +(map { $_ . ($required{$_} ? '!' : '') } keys %{ $schema->{properties} // {} }),
+    my %takes = map { $_ => 1 } (map { $_ . ($required{$_} ? '!' : '') } keys %{ $schema->{properties} // {} }),
         map { $_->{name} . ($_->{required} ? '!' : '') } @parameters;
+    return join ' ', sort keys %takes;
 }
 
 for my $style (['account', 'doc/openapi-account.yaml', 't/account.tsv'], ['session', 'doc/openapi-session.yaml', 't/session.tsv']) {
