@@ -8,9 +8,9 @@
 #include "access/delivery.h"
 #include "access/mount.h"
 #include "fields.h"
+#include "flow/code_login.h"
 #include "flow/login_second_factor.h"
 #include "flow/session.h"
-#include "flow/sms_login.h"
 
 const cloudep_field_t session_no_fields[] = {SESSION_FIELDS_END};
 
@@ -74,39 +74,39 @@ cloudep_outcome_t session_totp_login(cloudep_call_t *call)
 /* ---- by a texted code ---- */
 
 const cloudep_field_t session_sms_start_fields[] = {
-    SESSION_PHONE(offsetof(cloudep_sms_login_start_t, phone)),
+    SESSION_PHONE(offsetof(cloudep_code_login_start_t, phone)),
     SESSION_FIELDS_END,
 };
 
 cloudep_outcome_t session_sms_start(cloudep_call_t *call)
 {
-    cloudep_sms_login_start_t *in = call->in;
-    const char *challenge_id = NULL;
+    cloudep_code_login_start_t *in = call->in;
+    cloudep_code_login_challenge_t challenge = {0};
     cloudep_outcome_t outcome;
 
     in->tenant_slug = cloudep_mount_tenant(call->r);
-    outcome = cloudep_start_sms_login(call->ctx, in, &challenge_id);
+    outcome = cloudep_start_code_login(call->ctx, in, &challenge);
     if (!cloudep_failed(outcome)) {
-        cloudep_pending_set(call, CLOUDEP_PENDING_SMS, challenge_id);
+        cloudep_pending_set(call, CLOUDEP_PENDING_SMS, challenge.challenge_id);
     }
     return cloudep_session_nothing(call, outcome);
 }
 
 static const cloudep_field_t sms_login_fields[] = {
-    SESSION_PHONE(offsetof(cloudep_sms_login_t, phone)),
-    SESSION_CODE("code", CLOUDEP_FIELD_REQUIRED, offsetof(cloudep_sms_login_t, code)),
+    SESSION_PHONE(offsetof(cloudep_code_login_t, phone)),
+    SESSION_CODE("code", CLOUDEP_FIELD_REQUIRED, offsetof(cloudep_code_login_t, code)),
     SESSION_FIELDS_END,
 };
 
 static cloudep_outcome_t run_sms_login(cloudep_call_t *call)
 {
-    cloudep_sms_login_t *in = call->in;
+    cloudep_code_login_t *in = call->in;
     cloudep_login_result_t result = {0};
     cloudep_outcome_t outcome;
 
     in->tenant_slug = cloudep_mount_tenant(call->r);
     in->challenge_id = cloudep_pending(call, CLOUDEP_PENDING_SMS);
-    outcome = cloudep_sms_login(call->ctx, in, &result);
+    outcome = cloudep_code_login(call->ctx, in, &result);
     return cloudep_failed(outcome) ? outcome : enter(call, &result);
 }
 
@@ -117,7 +117,7 @@ const cloudep_operation_t session_sms_login = {"POST",
                                                    CLOUDEP_NEEDS_TENANT,
                                                0,
                                                .fields = sms_login_fields,
-                                               .size = sizeof(cloudep_sms_login_t),
+                                               .size = sizeof(cloudep_code_login_t),
                                                .run = run_sms_login};
 
 /* ---- out ---- */

@@ -3,13 +3,13 @@
  */
 #include "operations.h"
 
+#include "flow/code_login.h"
 #include "flow/linked_account.h"
 #include "flow/login.h"
 #include "flow/login_phone.h"
 #include "flow/password_change.h"
 #include "flow/password_reset.h"
 #include "flow/reauthentication.h"
-#include "flow/sms_login.h"
 #include "flow/totp_enrolment.h"
 #include "service/contact_code.h"
 
@@ -37,9 +37,9 @@ const cloudep_operation_t session_operations[] = {
     {"POST", "/login/totp", "session.login.totp", CACHED, 0, INPUT(session_totp_login_fields, session_totp_login_t),
      .run = session_totp_login},
     {"GET", "/login/sms", "session.login.sms.start", TEXTED, QUERY,
-     INPUT(session_sms_start_fields, cloudep_sms_login_start_t), .run = session_sms_start},
+     INPUT(session_sms_start_fields, cloudep_code_login_start_t), .run = session_sms_start},
     {"POST", "/login/sms", "session.login.sms.start", TEXTED, 0,
-     INPUT(session_sms_start_fields, cloudep_sms_login_start_t), .run = session_sms_start, .when = "code",
+     INPUT(session_sms_start_fields, cloudep_code_login_start_t), .run = session_sms_start, .when = "code",
      .instead = &session_sms_login},
     {"GET", "/forget_code", "session.password.forgot", MAILED, QUERY, INPUT(session_forgot_fields, cloudep_forgot_t),
      .run = session_forgot},

@@ -79,7 +79,8 @@ cloudep_outcome_t run_login_mfa(cloudep_call_t *call)
 
 const cloudep_field_t code_login_start_fields[] = {
     CLOUDEP_V1_TENANT(cloudep_code_login_start_t),
-    CLOUDEP_V1_EMAIL(cloudep_code_login_start_t),
+    CLOUDEP_V1_OPTIONAL_EMAIL(cloudep_code_login_start_t),
+    {.name = "phone", .type = CLOUDEP_FIELD_PHONE, .at = offsetof(cloudep_code_login_start_t, phone)},
     CLOUDEP_V1_FIELDS_END,
 };
 

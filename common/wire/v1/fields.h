@@ -22,8 +22,12 @@
     {.name = "invite_code", .type = CLOUDEP_FIELD_TEXT, .flags = CLOUDEP_FIELD_REQUIRED, .min = 1, .max = 64, \
      .at = offsetof(input, invite_code)}
 
-#define CLOUDEP_V1_EMAIL(input) \
-    {.name = "email", .type = CLOUDEP_FIELD_EMAIL, .flags = CLOUDEP_FIELD_REQUIRED, .at = offsetof(input, email)}
+#define CLOUDEP_V1_EMAIL(input) CLOUDEP_V1_EMAIL_IF(input, CLOUDEP_FIELD_REQUIRED)
+
+#define CLOUDEP_V1_OPTIONAL_EMAIL(input) CLOUDEP_V1_EMAIL_IF(input, 0)
+
+#define CLOUDEP_V1_EMAIL_IF(input, required) \
+    {.name = "email", .type = CLOUDEP_FIELD_EMAIL, .flags = (required), .at = offsetof(input, email)}
 
 /* member: password or new_password, which is also its name on the wire */
 #define CLOUDEP_V1_PASSWORD(input, member) CLOUDEP_V1_PASSWORD_IF(input, member, CLOUDEP_FIELD_REQUIRED)
