@@ -18,7 +18,6 @@
 
 #include <apr_time.h>
 #include "base/cells.h"
-#include "base/export.h"
 
 #define CLOUDEP_METRICS(COUNTER, HISTOGRAM, GAUGE, VALUE)                                                              \
     COUNTER(OPERATIONS, "cloudep_operations", "operation,outcome",                                                     \
@@ -68,10 +67,10 @@ extern const cloudep_metric_t cloudep_metrics[CLOUDEP_METRIC_COUNT];
 extern const apr_interval_time_t cloudep_bucket_bounds[CLOUDEP_BUCKETS - 1];
 
 /** Adds to a counter. Labels that the metric does not have are NULL. */
-CLOUDEP_DECLARE(void) cloudep_count(cloudep_metric_e metric, const char *first, const char *second, long long number);
+void cloudep_count(cloudep_metric_e metric, const char *first, const char *second, long long number);
 
 /** Adds one duration to a histogram. */
-CLOUDEP_DECLARE(void) cloudep_observe(cloudep_metric_e metric, const char *label, apr_interval_time_t duration);
+void cloudep_observe(cloudep_metric_e metric, const char *label, apr_interval_time_t duration);
 
 /** Adds to a gauge of this child. */
 void cloudep_gauge_add(cloudep_metric_e metric, const char *label, long long number);
