@@ -12,11 +12,15 @@ my $build = "$root/build";
 run(undef, qw(cp -a), $ENV{CLOUDEP_BUILD}, $build);
 my ($share, $conf, $sbin) = map { "$root/$_" } qw(share/cloudep conf/cloudep sbin);
 
+# What is compiled anew, as DATADIR is another, is compiled as the build that it came from.
+my $kind = { 1 => 'ASAN', thread => 'TSAN' }->{ $ENV{CLOUDEP_SANITIZE} // '' };
+my @flags = map { "SANITIZE=$_" } $kind ? slurp(CloudEP::Httpd::top() . '/apxs.mk') =~ /^${kind}_FLAGS := (.*)$/m : ();
+
 # Runs a target; returns what it said on standard error.
 sub make {
     my ($target, %values) = @_;
     my %all = (BUILD => $build, DATADIR => $share, CONFDIR => $conf, SBINDIR => $sbin, LIBEXECDIR => "$root/modules", %values);
-    my ($status, undef, $said) = capture(undef, qw(make -s -f apxs.mk), (map { "$_=$all{$_}" } sort keys %all), $target);
+    my ($status, undef, $said) = capture(undef, qw(make -s -f apxs.mk), @flags, (map { "$_=$all{$_}" } sort keys %all), $target);
     is($status, 0, "make $target") or diag($said);
     return $said;
 }
