@@ -25,7 +25,7 @@ is_deeply([map { $_->{event} } @events], [qw(auth.login auth.register.confirm au
 my $failed = $events[0];
 ok(abs(delete($failed->{at}) - 1000 * time) < 60_000, 'with its time in milliseconds');
 like(delete $failed->{request_id}, qr/^[\w-]{22}$/, 'and the id of its request');
-is_deeply($failed, { event => 'auth.login', success => JSON::PP::false, reason => 'credentials_wrong', method => 'pwd',
+is_deeply($failed, { event => 'auth.login', success => JSON::PP::false, reason => 'credentials_wrong', method => 'pwd', count => 1,
         address => '127.99.1.2', user_agent => $agent }, 'somebody else\'s wrong password is told, with where it came from');
 is_deeply([@{ $events[1] }{qw(success reason)}], [JSON::PP::true, undef], 'a success has no reason');
 is_deeply([grep { $_->{event} =~ /members\.me\.events/ } @{ events(3) }], [], 'looking at it is no event');
