@@ -19,7 +19,7 @@ my $slug = $tenant->{slug};
 sub node {
     my ($number) = @_;
     my $server = own_server(pg => $pg, memcached => $memcached[0], keys => "$ENV{CLOUDEP_VAR}/test/own/$$.keys",
-        values => { CloudEPCodeCooldown => 0, CloudEPIssuer => 'http://cloudep.test' },
+        values => { CloudEPCodeCooldown => 0, CloudEPIssuer => 'http://localhost' },
         without => ['CloudEPMemcacheServer'], with => [map { 'CloudEPMemcacheServer ' . $_->address } @memcached]);
     return $server->start;
 }

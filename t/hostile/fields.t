@@ -32,7 +32,7 @@ sub judge {
 
 for my $operation (operations()) {
     my ($method, $path) = @{$operation}{qw(method path)};
-    my $client = client(server => $server, token => $operation->{token} ? $member->{access} : undef, timeout => 120);
+    my $client = client(server => $server, token => $operation->{token} ? $member->{access} : undef, timeout => 120, watch => undef);
     for my $field (@{ $operation->{fields} }) {
         my @cases = $operation->{query}
             ? map { { name => $_->[0], status => $_->[2], request => [$method,

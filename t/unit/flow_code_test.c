@@ -445,7 +445,7 @@ static void test_reauthentication(void)
     const person_t one = person(at, "reauth@cds.test");
     cloudep_member_t *member = apr_pmemdup(at->p, one.who.member, sizeof(*member));
     cloudep_principal_t who = one.who;
-    const cloudep_reauthentication_start_t in = {0};
+    const cloudep_reauthentication_start_t in = {.method = CLOUDEP_REAUTHENTICATE_BY_CODE};
     cloudep_reauthentication_challenge_t out;
 
     member->has_password = 0;

@@ -53,7 +53,7 @@ is($theirs->get('/any/me')->status, 200, 'where nothing was done with it');
 $server->stop;
 
 my $whole = own_server(values => { CloudEPIssuer => server()->url, CloudEPTenant => $acme->{slug} })->start;
-my $here = client(server => $whole);
+my $here = client(server => $whole, watch => undef);    # its bodies lack the tenant
 outcome($here->post('/api/v1/auth/login', { email => $member->{email}, password => $member->{password} }), 200, 102000, 'CloudEPTenant of a server');
 $whole->stop;
 
