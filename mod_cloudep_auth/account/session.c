@@ -83,7 +83,7 @@ cloudep_outcome_t account_logout(cloudep_call_t *call)
     return cloudep_account_message(call, cloudep_logout(call->ctx, call->principal), "Logged out successfully");
 }
 
-static const char *const methods[] = {"code", NULL};
+static const char *const methods[] = {CLOUDEP_REAUTHENTICATE_BY_CODE, NULL};
 
 const cloudep_field_t account_reauthenticate_start_fields[] = {
     {.name = "method",

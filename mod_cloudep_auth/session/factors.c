@@ -13,6 +13,7 @@
 #include "flow/login_phone.h"
 #include "flow/totp_enrolment.h"
 #include "flow/totp_removal.h"
+#include "wire/link_fields.h"
 
 cloudep_outcome_t session_totp_start(cloudep_call_t *call)
 {
@@ -76,19 +77,8 @@ cloudep_outcome_t session_lark(cloudep_call_t *call)
     return outcome;
 }
 
-/* As of the social callbacks of v1. */
 const cloudep_field_t session_lark_callback_fields[] = {
-    {.name = "code",
-     .type = CLOUDEP_FIELD_TOKEN,
-     .flags = CLOUDEP_FIELD_REQUIRED,
-     .max = 8192,
-     .at = offsetof(cloudep_link_confirm_t, code)},
-    {.name = "state",
-     .type = CLOUDEP_FIELD_TOKEN,
-     .flags = CLOUDEP_FIELD_REQUIRED,
-     .max = 512,
-     .at = offsetof(cloudep_link_confirm_t, state)},
-    {.name = "iss", .type = CLOUDEP_FIELD_URL, .at = offsetof(cloudep_link_confirm_t, issuer)},
+    CLOUDEP_LINK_CONFIRM_FIELDS,
     SESSION_FIELDS_END,
 };
 

@@ -77,7 +77,7 @@ cloudep_outcome_t session_refresh_token(cloudep_call_t *call)
 
 /* ---- a fresh proof ---- */
 
-static const char *const methods[] = {"code", NULL};
+static const char *const methods[] = {CLOUDEP_REAUTHENTICATE_BY_CODE, NULL};
 
 const cloudep_field_t session_proof_start_fields[] = {
     {.name = "method",

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include "flow/linked_account.h"
+#include "wire/link_fields.h"
 #include "wire/v1/fields.h"
 
 const cloudep_field_t link_start_fields[] = {
@@ -13,19 +14,8 @@ const cloudep_field_t link_start_fields[] = {
     CLOUDEP_V1_FIELDS_END,
 };
 
-/* As of the social callbacks, where these come from. */
 const cloudep_field_t link_confirm_fields[] = {
-    {.name = "code",
-     .type = CLOUDEP_FIELD_TOKEN,
-     .flags = CLOUDEP_FIELD_REQUIRED,
-     .max = 8192,
-     .at = offsetof(cloudep_link_confirm_t, code)},
-    {.name = "state",
-     .type = CLOUDEP_FIELD_TOKEN,
-     .flags = CLOUDEP_FIELD_REQUIRED,
-     .max = 512,
-     .at = offsetof(cloudep_link_confirm_t, state)},
-    {.name = "iss", .type = CLOUDEP_FIELD_URL, .at = offsetof(cloudep_link_confirm_t, issuer)},
+    CLOUDEP_LINK_CONFIRM_FIELDS,
     CLOUDEP_V1_FIELDS_END,
 };
 
