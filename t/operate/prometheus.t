@@ -62,7 +62,7 @@ YAML
                     use_it() if $answer;
                     $answer = JSON::PP::decode_json($prometheus->get("/api/v1/query?query=$encoded")->body);
                     return $answer->{status} eq 'success' && @{ $answer->{data}{result} };
-                }), "$name has a result") or diag(JSON::PP::encode_json($answer));
+        }), "$name has a result") or diag(JSON::PP::encode_json($answer));
     }
     my $loaded = JSON::PP::decode_json($prometheus->get('/api/v1/rules')->body)->{data}{groups}[0]{rules};
     is_deeply([grep { $_->{health} ne 'ok' } @$loaded], [], 'every rule is evaluated');
