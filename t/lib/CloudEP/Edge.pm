@@ -12,7 +12,7 @@ use strict;
 use warnings;
 use CloudEP::Browser;
 use CloudEP::Client;
-use CloudEP::Httpd;
+use CloudEP::Examples;
 use CloudEP::Process qw(spawn alive wait_until slurp);
 use CloudEP::Test;
 use Exporter 'import';
@@ -23,16 +23,8 @@ our @EXPORT = qw(example asked_node guards leads_people @IDENTITY);
 # The headers that tell an application who it is.
 our @IDENTITY = qw(X-CloudEP-UID X-CloudEP-Tenant X-CloudEP-Session X-CloudEP-AMR);
 
-# The first example of doc/guard.md in that language that has all these texts, with them replaced.
-sub example {
-    my ($language, %replaced) = @_;
-    for my $text (slurp(CloudEP::Httpd::top() . '/doc/guard.md') =~ /^```$language\n(.*?)^```$/msg) {
-        next if grep { index($text, $_) < 0 } keys %replaced;
-        $text =~ s/\Q$_\E/$replaced{$_}/g for sort keys %replaced;
-        return $text;
-    }
-    die "doc/guard.md has no example in $language with ", join(', ', sort keys %replaced), "\n";
-}
+# An example of doc/guard.md.
+sub example { return example_of('guard', @_) }
 
 # https://id.example.com, which these servers ask from 127.0.0.1, set up by the document's text: running.
 sub asked_node {
