@@ -64,10 +64,10 @@ cloudep_outcome_t run_verify(cloudep_call_t *call)
     if (in->tenant && (!who->tenant_slug || strcmp(in->tenant, who->tenant_slug))) {
         return cloudep_refuse(CLOUDEP_TENANT_MISMATCH);
     }
-    if (in->mfa && !cloudep_has_recent_factor(call->ctx, who, apr_atoi64(in->mfa))) {
+    if (in->mfa && !cloudep_has_recent_factor(who, apr_atoi64(in->mfa))) {
         return cloudep_refuse(CLOUDEP_SECOND_FACTOR_TOO_OLD);
     }
-    if (in->fresh && !cloudep_is_fresh(call->ctx, who, apr_atoi64(in->fresh))) {
+    if (in->fresh && !cloudep_is_fresh(who, apr_atoi64(in->fresh))) {
         return cloudep_refuse(CLOUDEP_FRESH_PROOF_NEEDED);
     }
     cloudep_identity_headers(call->r->headers_out, who);
