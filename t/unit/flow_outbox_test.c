@@ -51,6 +51,18 @@ static void make_folder(void)
     flow_must(apr_dir_make(folder, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, flow.pool), "a folder");
 }
 
+static const char *languages; /* of the mails that mails() found */
+
+/* The language that a mail says it is in. */
+static const char *language_of(const char *path)
+{
+    const char *mail = postgres_file(flow.pool, path);
+    const char *at = strstr(mail, "\r\nContent-Language: ");
+
+    at = at ? at + strlen("\r\nContent-Language: ") : "";
+    return apr_pstrmemdup(flow.pool, at, strcspn(at, "\r"));
+}
+
 /* How many mails there are; they go. */
 static int mails(void)
 {
@@ -58,18 +70,37 @@ static int mails(void)
     apr_finfo_t file;
     int n = 0;
 
+    languages = "";
     if (apr_dir_open(&dir, folder, flow.pool) != APR_SUCCESS) {
         return 0;
     }
     while (apr_dir_read(&file, APR_FINFO_NAME | APR_FINFO_PROT, dir) == APR_SUCCESS) {
         if (strstr(file.name, ".eml")) {
             readable += (file.protection & (APR_FPROT_GREAD | APR_FPROT_WREAD)) != 0;
-            (void)apr_file_remove(apr_pstrcat(flow.pool, folder, "/", file.name, NULL), flow.pool);
+            const char *path = apr_pstrcat(flow.pool, folder, "/", file.name, NULL);
+
+            languages = apr_pstrcat(flow.pool, languages, language_of(path), " ", NULL);
+            (void)apr_file_remove(path, flow.pool);
             n++;
         }
     }
     (void)apr_dir_close(dir);
     return n;
+}
+
+/* What would send a password to another machine without TLS. */
+static void is_refused_in_the_clear(void)
+{
+    const cloudep_mail_setup_t *mail;
+    cloudep_config_t config = flow.config;
+    const char *error;
+
+    config.mail_transport = "smtp://mail.outbox.test";
+    config.mail_from = "no-reply@outbox.test";
+    config.mail_user = "user";
+    config.mail_starttls = 0;
+    is_int(cloudep_mail_prepare(&mail, flow.pool, &server, &config, &error), CLOUDEP_EREFUSED,
+           "a mail password is not sent in the clear to another machine");
 }
 
 static void setup(void)
@@ -89,12 +120,13 @@ static void setup(void)
     uid = apr_pstrdup(flow.pool, session->uid);
     flow.config.mail_transport = apr_pstrcat(flow.pool, "spool:", folder, NULL);
     flow.config.mail_from = "CloudEP <no-reply@outbox.test>";
+    is_refused_in_the_clear();
     (void)apr_file_perms_set(folder, 0x755);
     is_int(cloudep_mail_prepare(&outbox.mail, flow.pool, &server, &flow.config, &error), CLOUDEP_EREFUSED,
            "a folder that others may enter is refused");
     (void)apr_file_perms_set(folder, 0x700);
     if (cloudep_mail_prepare(&outbox.mail, flow.pool, &server, &flow.config, &error) != APR_SUCCESS ||
-        cloudep_messages_load(&outbox.mail_messages, flow.pool, templates, templates, CLOUDEP_CHANNEL_MAIL, "en",
+        cloudep_messages_load(&outbox.mail_messages, flow.pool, templates, templates, CLOUDEP_CHANNEL_MAIL, "zh-TW",
                               &error) != APR_SUCCESS) {
         flow_bail_out(error);
     }
@@ -172,6 +204,22 @@ static void test_batches(void)
     write_messages(1);
     worker.not_before = apr_time_now() + apr_time_from_sec(3600);
     ok(!take_round() && !mails(), "nothing is done before the worker's time");
+}
+
+static void test_languages(void)
+{
+    static const char *const cases[][2] = {
+        {"'zh-HK'", "zh-TW "}, {"'zh-TW'", "zh-TW "}, {"'en-GB'", "en "}, {"'fr'", "zh-TW "}, {"NULL", "zh-TW "}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        begin();
+        write_messages(1);
+        postgres_sql(apr_pstrcat(flow.pool, "UPDATE cloudep.outbox SET language = ", cases[i][0], NULL));
+        (void)take_round();
+        (void)mails();
+        is_str(languages, cases[i][1],
+               apr_psprintf(flow.pool, "the language of a mail for %s, where the default is zh-TW", cases[i][0]));
+    }
 }
 
 static void test_expired(void)
@@ -298,6 +346,7 @@ int main(void)
     flow_start();
     setup();
     test_batches();
+    test_languages();
     test_expired();
     test_server_down();
     test_given_up();
