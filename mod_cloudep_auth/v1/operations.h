@@ -87,6 +87,7 @@ typedef struct verify_t {
     const char *mfa;       /* seconds since the last second factor, at most; NULL: none is needed */
     const char *fresh;     /* seconds since the last proof, at most; NULL: any session will do */
     const char *preflight; /* "on": CORS preflights pass without a token; NULL: they do not */
+    const char *redirect;  /* "on": 303 to the login page; NULL: 401 or 403 that names it */
 } verify_t;
 extern const cloudep_field_t verify_fields[];
 cloudep_outcome_t run_verify(cloudep_call_t *call);

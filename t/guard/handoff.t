@@ -77,6 +77,7 @@ is($answer->header('Cache-Control'), 'no-store', 'without being kept');
 is($answer->header('Referrer-Policy'), 'no-referrer', 'nor told to the page');
 my %set = map { $_->{name} => $_ } CloudEP::Browser::set_cookies($answer);
 is($set{'__Host-cloudep'}{rest}, 'Path=/; Secure; HttpOnly; SameSite=Lax', 'the session cookie of that host');
+is($set{'__Host-cloudep-entered'}{max_age}, 10, 'and one that notes it for a moment, by the clock of the browser alone');
 $answer = visit($jars, $APP, '/page?a=b&c=%2F');
 is_status($answer, 200, 'lets in');
 unlike($answer->body, qr/^Cookie:/mi, 'and the application gets no cookie of ours');
@@ -131,7 +132,7 @@ for my $case (
 sub way_back_again {
     my ($jars, $host) = @_;
     delete on($jars, $host)->{jar}{'__Host-cloudep'};
-    delete on($jars, $host)->{jar}{'__Host-cloudep-enter'};
+    delete on($jars, $host)->{jar}{"__Host-cloudep-$_"} for qw(enter entered);
     return way_back($jars, $host, '/page');
 }
 my $late = path_of(way_back_again($jars, $APP));

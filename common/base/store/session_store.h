@@ -40,6 +40,7 @@
     FIRST(NUMBER, auth_time, CLOUDEP_SQL_SECONDS(session ".auth_time")) /* it was opened */                            \
     NEXT(NUMBER, mfa_at, CLOUDEP_SQL_SECONDS(session ".mfa_at"))        /* the last second factor */                   \
     NEXT(NUMBER, fresh_at, CLOUDEP_SQL_SECONDS(session ".fresh_at"))    /* the last reauthentication */                \
+    NEXT(NUMBER, now, CLOUDEP_SQL_SECONDS("now()")) /* by the clock that the times above are of */                     \
     NEXT(BOOLEAN, second_factor, totp ".enrolled_at IS NOT NULL")       /* the member has one: less proves nothing */  \
     NEXT(BOOLEAN, by_totp, /* the authenticator alone opened it: the password is its second factor */                  \
          session ".opened_with IS NOT DISTINCT FROM '" CLOUDEP_OPENED_TOTP "'")
