@@ -81,14 +81,6 @@ cloudep_outcome_t run_social_login_form(cloudep_call_t *call);
 extern const cloudep_field_t exchange_fields[];
 cloudep_outcome_t run_token_exchange(cloudep_call_t *call);
 
-/* handoff.c */
-typedef struct handoff_t {
-    const char *return_to;
-    const char *enter; /* NULL: the browser was not sent here by a guard */
-} handoff_t;
-extern const cloudep_field_t handoff_fields[];
-cloudep_outcome_t run_handoff(cloudep_call_t *call);
-
 /* verify.c */
 typedef struct verify_t {
     const char *tenant;    /* slug; NULL: any */

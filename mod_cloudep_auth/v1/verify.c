@@ -92,10 +92,10 @@ static cloudep_outcome_t check(cloudep_call_t *call)
     if (in->tenant && (!who->tenant_slug || strcmp(in->tenant, who->tenant_slug))) {
         return cloudep_refuse(CLOUDEP_TENANT_MISMATCH);
     }
-    if (in->mfa && !cloudep_has_recent_factor(call->ctx, who, apr_atoi64(in->mfa))) {
+    if (in->mfa && !cloudep_has_recent_factor(who, apr_atoi64(in->mfa))) {
         return refuse(call, cloudep_refuse(CLOUDEP_SECOND_FACTOR_TOO_OLD), "mfa");
     }
-    if (in->fresh && !cloudep_is_fresh(call->ctx, who, apr_atoi64(in->fresh))) {
+    if (in->fresh && !cloudep_is_fresh(who, apr_atoi64(in->fresh))) {
         return refuse(call, cloudep_refuse(CLOUDEP_FRESH_PROOF_NEEDED), "fresh");
     }
     return cloudep_done();
