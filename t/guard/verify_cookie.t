@@ -34,7 +34,7 @@ sub entered {
     my $url = $id->post("$AUTH/handoff", { return_to => "https://$APP/page", enter => $enter })->data->{url};
     my $back = $app->get($url =~ s{^https://\Q$APP\E}{}r);
     $back->status == 303 or die $back->raw;
-    return ($app->cookie('__Host-cloudep'), $id->cookie('__Host-cloudep'), $id);
+    return ($app->cookie('__Host-cloudep'), $id->cookie('__Host-cloudep'), $id, $app->cookie('__Host-cloudep-enter'));
 }
 sub ask { my ($query, @headers) = @_; return $client->get(($query =~ m{^/} ? '' : '/api/v1/auth/verify') . $query, @headers) }
 sub is_status { my ($answer, $status, $name) = @_; is($answer->status, $status, $name) or diag($answer->raw) }
@@ -77,7 +77,7 @@ is(ask('/off/verify?redirect=on', %NAVIGATION)->header('Location'), undef, 'nor 
 outcome(client(server => $server, token => $member->{access})->get("/api/v1/auth/verify?redirect=$_"), 401, 28501000, "redirect=$_ of nobody") for 'off', '';
 
 # ---- a member
-my ($cookie, $own, $id) = entered($member);
+my ($cookie, $own, $id, $enter) = entered($member);
 sub with { my ($query, %headers) = @_; return ask($query, %PAGE, Cookie => "__Host-cloudep=$cookie", %headers) }
 $answer = with("?tenant=$acme->{slug}");
 is_status($answer, 204, 'the session cookie of that host lets in');
@@ -112,6 +112,9 @@ sub client_token { our $token //= $client->post('/api/v1/auth/login', { tenant_s
 sub by_token_cookie { my (%headers) = @_; return ask('', %PAGE, Cookie => 'token=' . client_token(), %headers) }
 is_status(by_token_cookie(), 204, 'the cookie of CloudEPTokenCookie counts as ever');
 is_status(by_token_cookie('X-Forwarded-Method' => 'POST'), 401, 'but for no POST without an Origin');
+
+my $round = outcome(ask('?redirect=on', %NAVIGATION, Cookie => "__Host-cloudep-enter=$enter; __Host-cloudep-entered=1"), 401, 28501000, 'a browser that was let in and kept no session cookie');
+is($round->header('Location'), undef, 'is not sent round in circles');
 
 # ---- what a session lacks
 sub aged { my ($columns) = @_; $server->psql("UPDATE cloudep.sessions SET $columns WHERE uid = :'uid'", uid => $member->{uid}) }
