@@ -35,6 +35,17 @@ my @made = (qr/^(?:reason|rule|event|method)\./, qr/^nav\./, qr/^contacts\./);
 my @unused = grep { my $key = $_; index($code, qq("$key")) < 0 && !grep { $key =~ $_ } @made } sort keys %{ $texts{en} };
 is_deeply(\@unused, [], 'and none is left over');
 
+# ---- the settings are the same where they are read, checked and explained
+my ($defaults) = slurp('portal/state.js') =~ /^const DEFAULTS = \{(.*?)^\};/ms;
+my @settings = sort $defaults =~ /(?:^|, )\s*(\w+): (?=[\["'{tf])/mg;
+my %inner = map { $_ => 1 } qw(version url);
+@settings = grep { !$inner{$_} } @settings;
+cmp_ok(scalar @settings, '>', 12, 'the settings are known');
+my ($table) = slurp('support/portal_files.c') =~ /\} settings\[\] = \{(.*?)^\};/ms;
+is_deeply([sort $table =~ /\{"(\w+)",/g], \@settings, 'cloudepctl check knows each setting of portal.json');
+my $manual = slurp('doc/portal.md');
+is_deeply([sort $manual =~ /^\| `(\w+)` \| (?:`|\|)/mg], \@settings, 'and each is explained');
+
 # ---- what a page must not do
 for my $file (@scripts) {
     my $text = slurp($file);

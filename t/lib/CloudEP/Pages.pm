@@ -150,7 +150,7 @@ sub sees {
 # Waits until the page has that name in the address.
 sub at {
     my ($self, $page) = @_;
-    $self->until('return location.hash === `#/${args[0]}` && document.querySelector("#main")?.dataset.page === args[0]', "the page $page", $page);
+    $self->until('return location.hash.split("?")[0] === `#/${args[0]}` && document.querySelector("#main")?.dataset.page === args[0]', "the page $page", $page);
     return $self->settled;
 }
 
