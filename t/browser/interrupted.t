@@ -58,8 +58,17 @@ sub two_tabs {
     is(name_of($bob), 'Bob', 'what was typed on the page of one member never goes to another');
     is(name_of($ada), 'Augusta', 'nor to the first');
     is(value_of('display_name'), 'Byron', 'and stays');
-    $pages->in_session('DELETE', '/window');
     $pages->switch_to($first)->fill(display_name => 'Robert')->submit->sees(t('profile.hello', name => 'Robert'));
+
+    # A sign-in form that is left, and come back to once another tab has signed in.
+    $pages->press(t('sign_out'))->at('sign-in');
+    $pages->open("$pages->{home}icon.svg");
+    $pages->switch_to($second);
+    sign_in($ada);
+    $pages->in_session('DELETE', '/window');
+    $pages->switch_to($first)->run('setTimeout(() => history.back())');
+    $pages->at('profile')->sees(t('profile.hello', name => 'Augusta'));
+    pass('a form that is not needed any more leads on');
 }
 
 # ---- back
@@ -136,6 +145,11 @@ sub offline {
     $pages->sees(t('reason.network'))->press(t('again'))->sees(t('reason.network'));
     $pages->offline(0)->press(t('again'))->at('history')->sees(t('event.auth.login'));
     pass('a page that could not be loaded is there when the network is');
+    $pages->cdp('Network.setBlockedURLs', urls => ['*/texts/*']);
+    $pages->visit('')->sees('No connection');
+    $pages->cdp('Network.setBlockedURLs', urls => []);
+    $pages->click('#main button')->at('profile');
+    pass('nor is anything left blank where not even the texts could be loaded');
 }
 
 # ---- left open for an hour

@@ -330,7 +330,8 @@ is($client->get('/account')->status, 308, 'the address without a slash leads on'
 # ---- what a visit costs until the form can be used
 begin('en');
 $pages->visit('#/sign-in');
-my $loaded = $pages->run(q{return performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation')).map(one => [one.name, one.transferSize])});
+my $loaded = $pages->run(q{const shown = performance.getEntriesByName('shown')[0].startTime;
+    return [...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')].filter(one => one.startTime < shown).map(one => [one.name, one.transferSize])});
 my $bytes = 0;
 $bytes += $_->[1] for @$loaded;
 diag(sprintf '%d requests, %.1f kB', scalar @$loaded, $bytes / 1000);

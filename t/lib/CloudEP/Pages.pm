@@ -317,6 +317,24 @@ SCRIPT
     return @$found;
 }
 
+# What is wider than its place, or cut off, when a reader spaces text as WCAG 1.4.12 lets them; a line each.
+sub spacing_faults {
+    my ($self) = @_;
+    my $found = $self->run(<<'SCRIPT');
+const sheet = new CSSStyleSheet();
+sheet.replaceSync('* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important } p { margin-bottom: 2em !important }');
+document.adoptedStyleSheets = [sheet];
+const root = document.documentElement;
+const found = [...document.querySelectorAll('a, button, label, p, h1, h2, dt, dd, span, strong, code, legend, summary')].filter(one => one.checkVisibility()
+    && (one.getBoundingClientRect().right > root.clientWidth + 1 || (getComputedStyle(one).overflow !== 'visible' && one.scrollHeight > one.clientHeight + 1)))
+    .map(one => `${one.tagName} ${one.innerText}`);
+if (root.scrollWidth > root.clientWidth) found.push('the page is wider than the window');
+document.adoptedStyleSheets = [];
+return found;
+SCRIPT
+    return @$found;
+}
+
 # How far the page is wider than the window.
 sub overflow { $_[0]->run('return document.documentElement.scrollWidth - document.documentElement.clientWidth') }
 
