@@ -270,10 +270,11 @@ const fault = one => {
     return at && (one.contains(at) || at.contains(one)) ? '' : `is covered by ${at && at.className}`;
 };
 if (!window.testRound) {
-    document.addEventListener('focusin', event => window.testRound && requestAnimationFrame(() => {
+    // The window is scrolled after the event.
+    document.addEventListener('focusin', event => setTimeout(() => {
         const one = event.target;
+        if (!window.testRound || one !== document.activeElement || !one.matches(all)) return;
         window.testRound.reached.add(one);
-        if (one !== document.activeElement || !one.matches(all)) return;
         const what = fault(one);
         if (what) window.testRound.faults.add(`${name(one)} ${what}`);
     }));
@@ -286,7 +287,7 @@ SCRIPT
     my @faults;
     for my $back (0, 1) {
         $self->run('testRound.reached.clear()');
-        my @presses = map { ({ type => 'keyDown', value => $KEY{Tab} }, { type => 'keyUp', value => $KEY{Tab} }, { type => 'pause', duration => 40 }) } 0 .. $count + 2;
+        my @presses = map { ({ type => 'keyDown', value => $KEY{Tab} }, { type => 'keyUp', value => $KEY{Tab} }, { type => 'pause', duration => 8 }) } 0 .. $count + 2;
         unshift @presses, { type => 'keyDown', value => $KEY{Shift} } if $back;
         push @presses, { type => 'keyUp', value => $KEY{Shift} } if $back;
         $self->in_session(POST => '/actions', { actions => [{ type => 'key', id => 'keys', actions => \@presses }] });
