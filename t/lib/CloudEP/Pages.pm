@@ -269,15 +269,16 @@ const fault = one => {
     if (box.top < 0 || box.bottom > innerHeight || box.left < 0 || box.right > innerWidth) return 'is out of the window';
     return at && (one.contains(at) || at.contains(one)) ? '' : `is covered by ${at && at.className}`;
 };
-if (!window.testRound) {
-    // The window is scrolled after the event.
-    document.addEventListener('focusin', event => setTimeout(() => {
-        const one = event.target;
-        if (!window.testRound || one !== document.activeElement || !one.matches(all)) return;
+// Looked at when the next key comes: by then the window is scrolled to it.
+if (!window.testKeys) {
+    window.testKeys = true;
+    document.addEventListener('keydown', () => {
+        const one = document.activeElement;
+        if (!window.testRound || !one.matches(all)) return;
         window.testRound.reached.add(one);
         const what = fault(one);
         if (what) window.testRound.faults.add(`${name(one)} ${what}`);
-    }));
+    }, true);
 }
 const place = document.querySelector('dialog[open]') || document;
 const wanted = [...place.querySelectorAll(all)].filter(one => one.checkVisibility() && !one.matches('[tabindex="-1"]'));
@@ -287,7 +288,7 @@ SCRIPT
     my @faults;
     for my $back (0, 1) {
         $self->run('testRound.reached.clear()');
-        my @presses = map { ({ type => 'keyDown', value => $KEY{Tab} }, { type => 'keyUp', value => $KEY{Tab} }, { type => 'pause', duration => 8 }) } 0 .. $count + 2;
+        my @presses = map { ({ type => 'keyDown', value => $KEY{Tab} }, { type => 'keyUp', value => $KEY{Tab} }) } 0 .. $count + 2;
         unshift @presses, { type => 'keyDown', value => $KEY{Shift} } if $back;
         push @presses, { type => 'keyUp', value => $KEY{Shift} } if $back;
         $self->in_session(POST => '/actions', { actions => [{ type => 'key', id => 'keys', actions => \@presses }] });
