@@ -34,14 +34,14 @@ function go(name, { replace } = {}) {
 // ---- the address: what mails and guards put there is taken out of it at once
 
 function readAddress() {
-    const link = /^#(reset|undo)=(.+)$/.exec(location.hash);
+    const link = /^#(reset|first_password|undo)=(.+)$/.exec(location.hash);
     const query = new URLSearchParams(location.search);
     const target = query.get("return_to");
     if (target) state.keep("return", { to: target, need: query.get("need") || "", enter: query.get("enter") || undefined });
     if (link) state.keep("link", { kind: link[1], token: decodeURIComponent(link[2]) });
     const back = query.get("state") && { code: query.get("code"), error: query.get("error"), state: query.get("state"), iss: query.get("iss") };
     if (back) state.keep("callback", back);
-    const page = link ? { reset: "link", undo: "undo" }[link[1]] : back ? "return" : pageName();
+    const page = link ? { reset: "link", first_password: "link", undo: "undo" }[link[1]] : back ? "return" : pageName();
     history.replaceState(null, "", location.pathname + (page ? `#/${page}` : ""));
 }
 

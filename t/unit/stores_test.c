@@ -1016,6 +1016,8 @@ static void test_links(void)
     is_int(cloudep_link_restore(db, p, &reset), APR_SUCCESS, "it is put back");
     is_int(cloudep_link_use(db, p, &reset), APR_SUCCESS, "and serves again");
     is_int(cloudep_link_add(db, p, &first), APR_SUCCESS, "another link");
+    is_value("t", "one for a first password is good for seven days",
+             "SELECT expires_at - created_at = interval '7 days' FROM cloudep.links WHERE digest = $1", first.digest);
     postgres_sql("UPDATE cloudep.links SET expires_at = now()");
     is_int(cloudep_link_find(db, p, &found, tenant->id, first.digest), APR_NOTFOUND, "one that is over is not found");
     is_int(cloudep_link_use(db, p, &first), APR_NOTFOUND, "nor used");
