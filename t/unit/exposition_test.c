@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "counted.h"
 #include "operate/exposition.h"
 #include "tap.h"
 
@@ -78,11 +79,9 @@ static const char *lines_of(const cloudep_exposition_t *to, const char *name)
 
 static void cells(void)
 {
-    cloudep_cells_t *cells = cloudep_cells_make(apr_palloc(pool, cloudep_cells_size(CELLS)), CELLS);
+    cloudep_cells_t *cells = count_in(CELLS);
     cloudep_exposition_t to = begin(1);
 
-    cloudep_share_cells(cells);
-    cloudep_gauges_begin();
     cloudep_count(CLOUDEP_METRIC_GUARD, "token_missing", NULL, 2);
     cloudep_count(CLOUDEP_METRIC_GUARD, "passed", NULL, 1);
     cloudep_count(CLOUDEP_METRIC_OPERATIONS, "b", "done", 1);
@@ -115,11 +114,10 @@ static void cells(void)
 
 static void histogram(void)
 {
-    cloudep_cells_t *cells = cloudep_cells_make(apr_palloc(pool, cloudep_cells_size(CELLS)), CELLS);
+    cloudep_cells_t *cells = count_in(CELLS);
     cloudep_exposition_t to = begin(1);
     static const apr_interval_time_t durations[] = {500, 2500, 40000, 9000000};
 
-    cloudep_share_cells(cells);
     for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
         cloudep_observe(CLOUDEP_METRIC_OPERATION_TIME, "a", durations[i]);
     }

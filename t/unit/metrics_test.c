@@ -4,55 +4,13 @@
 #include <apr_general.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/metrics.h"
+#include "counted.h"
 #include "tap.h"
 
 #define CELLS 16
-
-/* Cells that children share, and a place among their gauges. */
-static cloudep_cells_t *begin(void)
-{
-    void *memory = mmap(NULL, cloudep_cells_size(CELLS), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    cloudep_cells_t *cells = memory != MAP_FAILED ? cloudep_cells_make(memory, CELLS) : NULL;
-
-    if (!cells) {
-        abort();
-    }
-    cloudep_share_cells(cells);
-    cloudep_gauges_begin();
-    return cells;
-}
-
-/* The only series of a metric with those labels; its first value is -1 where there is none, or more than one. */
-static cloudep_series_t find(const cloudep_cells_t *cells, cloudep_metric_e metric, const char *first,
-                             const char *second)
-{
-    cloudep_series_t found = {.values = {-1}};
-    int count = 0;
-
-    for (apr_uint32_t i = 0; i < cells->count; i++) {
-        cloudep_series_t series;
-
-        if (cloudep_series_read(&series, &cells->cells[i]) && series.metric == metric && !strcmp(series.first, first) &&
-            !strcmp(series.second, second)) {
-            found = series;
-            count++;
-        }
-    }
-    if (count != 1) {
-        found.values[0] = -1;
-    }
-    return found;
-}
-
-static long long value(const cloudep_cells_t *cells, cloudep_metric_e metric, const char *first, const char *second)
-{
-    return find(cells, metric, first, second).values[0];
-}
 
 static void nowhere(void)
 {
@@ -67,23 +25,23 @@ static void nowhere(void)
 
 static void counters(void)
 {
-    cloudep_cells_t *cells = begin();
+    cloudep_cells_t *cells = count_in(CELLS);
     char longest[CLOUDEP_CELL_KEY];
 
     cloudep_count(CLOUDEP_METRIC_OPERATIONS, "auth.login", "done", 2);
     cloudep_count(CLOUDEP_METRIC_OPERATIONS, "auth.login", "done", 3);
     cloudep_count(CLOUDEP_METRIC_OPERATIONS, "auth.login", "throttled", 1);
     cloudep_count(CLOUDEP_METRIC_SESSIONS_OPENED, NULL, NULL, 7);
-    ok(value(cells, CLOUDEP_METRIC_OPERATIONS, "auth.login", "done") == 5, "numbers of the same labels are added up");
-    ok(value(cells, CLOUDEP_METRIC_OPERATIONS, "auth.login", "throttled") == 1, "those of others lie apart");
-    ok(value(cells, CLOUDEP_METRIC_SESSIONS_OPENED, "", "") == 7, "a metric may have no labels");
+    ok(counted(CLOUDEP_METRIC_OPERATIONS, "auth.login", "done") == 5, "numbers of the same labels are added up");
+    ok(counted(CLOUDEP_METRIC_OPERATIONS, "auth.login", "throttled") == 1, "those of others lie apart");
+    ok(counted(CLOUDEP_METRIC_SESSIONS_OPENED, "", "") == 7, "a metric may have no labels");
     cloudep_value_set(CLOUDEP_METRIC_OUTBOX_WAITING, "a:80", "mail", 9);
     cloudep_value_set(CLOUDEP_METRIC_OUTBOX_WAITING, "a:80", "mail", 4);
-    ok(value(cells, CLOUDEP_METRIC_OUTBOX_WAITING, "a:80", "mail") == 4, "a value is the last one");
+    ok(counted(CLOUDEP_METRIC_OUTBOX_WAITING, "a:80", "mail") == 4, "a value is the last one");
     memset(longest, 'x', sizeof(longest) - 1);
     longest[sizeof(longest) - 1] = '\0';
     cloudep_count(CLOUDEP_METRIC_GUARD, longest, NULL, 1);
-    ok(value(cells, CLOUDEP_METRIC_GUARD, longest, "") == -1, "labels that do not fit are not cut: there is no series");
+    ok(counted(CLOUDEP_METRIC_GUARD, longest, "") == -1, "labels that do not fit are not cut: there is no series");
 }
 
 static void histograms(void)
@@ -92,7 +50,7 @@ static void histograms(void)
         apr_interval_time_t duration;
         int bucket;
     } cases[] = {{-5, 0}, {0, 0}, {1000, 0}, {1001, 1}, {2500, 1}, {5000000, 11}, {5000001, 12}};
-    cloudep_cells_t *cells = begin();
+    cloudep_cells_t *cells = count_in(CELLS);
     cloudep_series_t series;
     long long expected[CLOUDEP_BUCKETS] = {0};
     long long sum = 0;
@@ -102,7 +60,7 @@ static void histograms(void)
         expected[cases[i].bucket]++;
         sum += cases[i].duration > 0 ? cases[i].duration : 0;
     }
-    series = find(cells, CLOUDEP_METRIC_OPERATION_TIME, "auth.login", "");
+    series = counted_series(CLOUDEP_METRIC_OPERATION_TIME, "auth.login", "");
     ok(!memcmp(series.values, expected, sizeof(expected)),
        "a duration counts in the bucket whose bound it is not above");
     ok(series.values[CLOUDEP_BUCKETS] == sum, "and adds to the sum; of a clock that was set back, nothing");
@@ -134,15 +92,15 @@ static int places(const cloudep_cells_t *cells)
 
 static void gauges(void)
 {
-    cloudep_cells_t *cells = begin();
+    cloudep_cells_t *cells = count_in(CELLS);
 
     cloudep_gauge_add(CLOUDEP_METRIC_HASHING, NULL, 3);
     cloudep_gauge_add(CLOUDEP_METRIC_HASHING, NULL, -1);
     cloudep_gauge_add(CLOUDEP_METRIC_BREAKERS_OPEN, "zitadel", 1);
-    ok(value(cells, CLOUDEP_METRIC_HASHING, "", "") == 2, "a gauge goes up and down");
-    ok(value(cells, CLOUDEP_METRIC_BREAKERS_OPEN, "zitadel", "") == 1, "and may have a label");
+    ok(counted(CLOUDEP_METRIC_HASHING, "", "") == 2, "a gauge goes up and down");
+    ok(counted(CLOUDEP_METRIC_BREAKERS_OPEN, "zitadel", "") == 1, "and may have a label");
     child(5);
-    ok(value(cells, CLOUDEP_METRIC_HASHING, "", "") == 2, "what a child left that has gone is not read");
+    ok(counted(CLOUDEP_METRIC_HASHING, "", "") == 2, "what a child left that has gone is not read");
     ok(places(cells) == 2, "it had a place of its own");
     child(6);
     ok(places(cells) == 2, "which the next one takes over");
@@ -151,20 +109,20 @@ static void gauges(void)
 /* A child in the place of one that was killed begins at 0. */
 static void taken_over(void)
 {
-    cloudep_cells_t *cells = begin();
+    cloudep_cells_t *cells = count_in(CELLS);
     cloudep_cell_t *place = cloudep_cells_at(cells, "p 0");
 
     cloudep_gauge_add(CLOUDEP_METRIC_HASHING, NULL, 4);
     atomic_store(&place->values[0], 0x7ffffff0); /* no such process */
-    ok(value(cells, CLOUDEP_METRIC_HASHING, "", "") == -1, "a gauge of a process that is not there is not read");
+    ok(counted(CLOUDEP_METRIC_HASHING, "", "") == -1, "a gauge of a process that is not there is not read");
     cloudep_gauges_begin();
-    ok(value(cells, CLOUDEP_METRIC_HASHING, "", "") == 0, "whoever takes its place begins at 0");
+    ok(counted(CLOUDEP_METRIC_HASHING, "", "") == 0, "whoever takes its place begins at 0");
 }
 
 /* What another build, or something else, left in the cells. */
 static void foreign(void)
 {
-    cloudep_cells_t *cells = begin();
+    cloudep_cells_t *cells = count_in(CELLS);
     cloudep_series_t series;
 
     ok(!cloudep_series_read(&series, &cells->cells[CELLS - 1]) ||

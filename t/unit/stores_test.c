@@ -18,6 +18,7 @@
 #include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
 #include "base/store/totp_store.h"
+#include "counted.h"
 #include "postgres.h"
 #include "tap.h"
 
@@ -1067,6 +1068,7 @@ static void test_undo(void)
              uid);
     is_value("0", "it is stored no more", "SELECT count(*) FROM cloudep.credentials WHERE uid = $1::uuid", uid);
     is_value("undone", "the session ends", "SELECT revoke_reason FROM cloudep.sessions WHERE uid = $1::uuid", uid);
+    is_int(counted(CLOUDEP_METRIC_SESSIONS_ENDED, "undone", ""), 1, "and is counted");
     is_value("1", "a factor from before the change stays",
              "SELECT count(*) FROM cloudep.totp WHERE enrolled_at IS NOT NULL AND uid = $1::uuid", uid);
     is_value("1", "so does another link", "SELECT count(*) FROM cloudep.links WHERE used_at IS NULL AND uid = $1::uuid",
@@ -1456,6 +1458,7 @@ int main(void)
         return 1;
     }
     postgres_start();
+    (void)count_in(256);
     db = postgres_db(p, POSTGRES_APP);
     test_tenant();
     test_registration();
