@@ -113,7 +113,7 @@ $(BUILD)/unit/exposition_test: $(call objects,common/operate/exposition.c)
 # Prints what the tables of the sources declare; tests and documents are held against it.
 # Of the operations only the tables are linked, not the functions that they name.
 $(call objects,$(wildcard t/describe/*.c)): INCLUDES += -It/describe
-$(BUILD)/describe: $(call objects,$(wildcard t/describe/*.c) $(wildcard mod_cloudep_*/*/*.c) common/core/outcome.c common/wire/v1/codes.c)
+$(BUILD)/describe: $(call objects,$(wildcard t/describe/*.c) $(wildcard mod_cloudep_*/*/*.c) common/core/outcome.c common/wire/handoff.c common/wire/v1/codes.c)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ -ljansson
 
 # An API style that only a test serves.

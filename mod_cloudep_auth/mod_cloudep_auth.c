@@ -53,11 +53,13 @@ static void register_hooks(apr_pool_t *p)
 {
     cloudep_handler_register(p, v1.handler);
     cloudep_handler_register(p, "cloudep-jwks");
+    cloudep_handler_register(p, "cloudep-oauth-server");
     cloudep_handler_register(p, "cloudep-webauthn");
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(account_handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(session_handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(jwks_handler, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_handler(oauth_server_handler, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(webauthn_handler, NULL, NULL, APR_HOOK_MIDDLE);
 }
 

@@ -9,6 +9,8 @@
 #include <apr_escape.h>
 #include <apr_sha1.h>
 #include <apr_strings.h>
+#include "base/text/json.h"
+#include "base/text/origin.h"
 #include "core/passkey_domain.h"
 #include "core/request.h"
 #include "service/token.h"
@@ -63,6 +65,53 @@ int jwks_handler(request_rec *r)
     return is_for(r, "cloudep-jwks")
                ? send_document(r, cloudep_public_keys(cloudep_request_context(r)), "application/jwk-set+json")
                : DECLINED;
+}
+
+/* ---- authorization server metadata ---- */
+
+#define WELL_KNOWN "/.well-known/"
+#define OAUTH_SERVER WELL_KNOWN "oauth-authorization-server"
+
+/*
+ * We are no authorization server that a client could ask for anything by OAuth, so there are neither endpoints nor
+ * grants. RFC 8414 would have empty lists left out (3.2), but it requires the one and takes a missing other one for
+ * "authorization_code" and "implicit" (2).
+ */
+static const char *metadata(apr_pool_t *p, const char *issuer, const char *origin)
+{
+    const char *keys = apr_pstrcat(p, origin, WELL_KNOWN "jwks.json", NULL);
+
+    return cloudep_json_text(cloudep_json_own(json_pack("{ss,ss,s[],s[]}", "issuer", issuer, "jwks_uri", keys,
+                                                        "response_types_supported", "grant_types_supported"),
+                                              p),
+                             p);
+}
+
+/* The path of an issuer stands behind the well-known one, without a slash at its end (RFC 8414 3.1). */
+static int is_path_of(const request_rec *r, const char *path)
+{
+    const size_t prefix = strlen(OAUTH_SERVER);
+    size_t length = strlen(path);
+
+    length -= path[length - 1] == '/';
+    return !strncmp(r->uri, OAUTH_SERVER, prefix) && strlen(r->uri) == prefix + length &&
+           !strncmp(r->uri + prefix, path, length);
+}
+
+int oauth_server_handler(request_rec *r)
+{
+    const cloudep_context_t *ctx;
+    cloudep_target_t issuer;
+
+    if (!is_for(r, "cloudep-oauth-server")) {
+        return DECLINED;
+    }
+    ctx = cloudep_request_context(r);
+    if (!cloudep_public_keys(ctx) || cloudep_target_read(&issuer, r->pool, ctx->config->issuer) != APR_SUCCESS ||
+        !is_path_of(r, issuer.path)) {
+        return send_document(r, NULL, NULL);
+    }
+    return send_document(r, metadata(r->pool, ctx->config->issuer, issuer.origin), "application/json");
 }
 
 int webauthn_handler(request_rec *r)

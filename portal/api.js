@@ -26,6 +26,27 @@ export function proveBy(ask) {
     prove = ask;
 }
 
+// ---- whose session it is: another tab may have signed in as somebody else, and nothing that was typed here is theirs
+
+let session = "";
+let same = null;
+
+// What tells whether the session is still of the member whose page this is: async () => boolean.
+export function ownedBy(check) {
+    same = check;
+}
+
+// The XSRF token stands on the session, so another one tells of another session.
+export function noteSession() {
+    session = cookie();
+}
+
+async function checkSession() {
+    if (!session || !same || cookie() === session) return;
+    if (!await same()) throw new Refusal(403, { reason: "somebody_else" });
+    noteSession();
+}
+
 function cookie() {
     const start = `${settings.xsrfCookie}=`;
     const found = document.cookie.split("; ").find(one => one.startsWith(start));
@@ -65,6 +86,7 @@ async function attempt(method, path, body) {
 export async function call(method, path, body, { quiet } = {}) {
     for (let renewed = false, proofs = 0; ;) {
         try {
+            if (method !== "GET" && !quiet) await checkSession();
             return await attempt(method, path, body);
         } catch (refusal) {
             if (!(refusal instanceof Refusal)) throw refusal;

@@ -1,7 +1,9 @@
 // The start, and which page is shown: the part of the address behind "#/" names it.
 
 import * as api from "./api.js";
+import { broken, checkTheme, onBroken, report } from "./custom.js";
 import { add, announce, h, icon } from "./dom.js";
+import { wordsOf } from "./form.js";
 import { end } from "./passkey.js";
 import { proof } from "./proof.js";
 import * as state from "./state.js";
@@ -10,14 +12,16 @@ import * as words from "./words.js";
 const { t } = words;
 
 // Page => the module that has it. A page is async (go) => ({title, body, lead}), or null when it went elsewhere.
-const VISITOR = { "sign-in": "sign-in", "second-factor": "sign-in", code: "sign-in", register: "register", confirm: "register", forgot: "recover", reset: "recover",
+const VISITOR = { __proto__: null, "sign-in": "sign-in", "second-factor": "sign-in", code: "sign-in", register: "register", confirm: "register", forgot: "recover", reset: "recover",
     link: "recover", undo: "recover", return: "provider" };
-const MEMBER = { profile: "profile", contacts: "contacts", password: "password", "two-step": "two-step", passkeys: "passkeys", email: "email", "login-phone": "login-phone", linked: "linked",
+const MEMBER = { __proto__: null, profile: "profile", contacts: "contacts", password: "password", "two-step": "two-step", passkeys: "passkeys", email: "email", "login-phone": "login-phone", linked: "linked",
     sessions: "sessions", history: "sessions", data: "data", proof: "proof-page" };
 const NAVIGATION = [["nav.you", ["profile", "contacts"]], ["nav.security", ["password", "two-step", "passkeys", "email", "login-phone", "linked"]],
     ["nav.activity", ["sessions", "history"]], ["nav.yours", ["data"]]];
-const notices = [];
+// Where a link may lead beside return_to.
+const ENTRANCES = ["sign-in", "register", "forgot", "code"];
 let shown = 0;
+let logo = "icon.svg";
 
 const pageName = () => (location.hash.startsWith("#/") ? location.hash.slice(2).split("?")[0] : "");
 
@@ -34,14 +38,17 @@ function go(name, { replace } = {}) {
 // ---- the address: what mails and guards put there is taken out of it at once
 
 function readAddress() {
-    const link = /^#(reset|first_password|undo)=(.+)$/.exec(location.hash);
     const query = new URLSearchParams(location.search);
     const target = query.get("return_to");
-    if (target) state.keep("return", { to: target, need: query.get("need") || "", enter: query.get("enter") || undefined });
-    if (link) state.keep("link", { kind: link[1], token: decodeURIComponent(link[2]) });
+    // A browser that a guard sends here keeps the fragment of the page it asked for: it is none of ours, and goes back there.
+    const fragment = target && !ENTRANCES.includes(pageName()) ? location.hash : "";
+    const link = !fragment && /^#(reset|first_password|undo)=([\w-]+)/.exec(location.hash);
     const back = query.get("state") && { code: query.get("code"), error: query.get("error"), state: query.get("state"), iss: query.get("iss") };
+    if (target) state.keep("return", { to: target, fragment, need: query.get("need") || "", enter: query.get("enter") || undefined });
+    else if (!location.hash && !back) state.forget("return", "after");
+    if (link) state.keep("link", { kind: link[1], token: link[2] });
     if (back) state.keep("callback", back);
-    const page = link ? { reset: "link", first_password: "link", undo: "undo" }[link[1]] : back ? "return" : pageName();
+    const page = link ? { reset: "link", first_password: "link", undo: "undo" }[link[1]] : back ? "return" : !fragment && pageName() ? location.hash.slice(2) : "";
     history.replaceState(null, "", location.pathname + (page ? `#/${page}` : ""));
 }
 
@@ -83,7 +90,7 @@ async function leaveFor(target) {
     const address = await addressOf(target);
     state.forget("return");
     if (!address) return go("profile", { replace: true });
-    location.replace(address);
+    location.replace(address + (address.includes("#") ? "" : target.fragment || ""));
 }
 
 function proved() {
@@ -114,20 +121,32 @@ function languageSwitch() {
 
 async function switchLanguage(name) {
     const typed = [...document.querySelectorAll("#main input:not([type=password]):not([type=checkbox])")].map(one => [one.name, one.value]);
+    try {
+        await words.loadTexts(name, state.settings.texts);
+    } catch {
+        return announce(t("reason.network"));
+    }
     words.rememberLanguage(name);
-    await words.loadTexts(name, state.settings.texts);
     await render();
     for (const [field, value] of typed) {
         const input = document.querySelector(`#main input[name="${CSS.escape(field)}"]`);
         if (input && value) input.value = value;
     }
     document.querySelector(".language")?.focus();
+    return null;
 }
 
 function brand() {
     const name = state.settings.name || t("portal.name");
     return h("a", { href: state.me ? "#/profile" : "#/sign-in", class: "brand" },
-        h("img", { src: state.settings.logo, alt: "", width: 32, height: 32, onerror: event => event.target.remove() }), h("span", null, name));
+        h("img", { src: logo, alt: "", width: 32, height: 32, onerror: event => defaultLogo(event.target) }), h("span", null, name));
+}
+
+function defaultLogo(image) {
+    if (logo === "icon.svg") return image.remove();
+    report(logo, "it is not there, or no picture");
+    logo = "icon.svg";
+    image.src = logo;
 }
 
 function memberHeader() {
@@ -152,7 +171,8 @@ function frame(name, page) {
     const heading = h("h1", { tabindex: "-1" }, page.title);
     const main = h("main", { id: "main", "data-page": name, class: name in MEMBER && name !== "proof" ? "content" : "card" }, heading,
         page.lead && h("p", { class: "lead" }, page.lead), page.body);
-    const notes = notices.map(text => h("p", { class: "notice warning" }, text));
+    const notes = h("div", { class: "notes" });
+    showBroken(notes);
     const skip = h("a", { href: "#main", class: "skip", onclick: event => {
         event.preventDefault();
         heading.focus();
@@ -161,6 +181,10 @@ function frame(name, page) {
     return name in MEMBER && name !== "proof"
         ? [skip, memberHeader(), notes, h("div", { class: "columns" }, navigation(name), main), footer]
         : [skip, h("header", { class: "top visitor" }, brand(), h("div", { class: "top-end" }, languageSwitch())), notes, main, footer];
+}
+
+function showBroken(notes) {
+    notes.replaceChildren(...[...broken].map(file => h("p", { class: "notice warning" }, t("broken_file", { file }))));
 }
 
 async function signOut() {
@@ -177,20 +201,19 @@ async function signOut() {
 async function render() {
     const turn = ++shown;
     end();
-    let name = pageName();
-    if (!(name in VISITOR) && !(name in MEMBER)) name = state.me ? "profile" : "sign-in";
+    const name = pageName();
+    if (!(name in VISITOR) && !(name in MEMBER)) return go(state.me ? "profile" : "sign-in", { replace: true });
     if (name in MEMBER && !state.me) {
         state.keep("after", { page: name });
         return go("sign-in", { replace: true });
     }
-    if (state.me && ["sign-in", "second-factor", "code", "register", "confirm"].includes(name)) return arrive();
-    const module = await import(`./pages/${VISITOR[name] || MEMBER[name]}.js`);
     let page;
     try {
-        page = await module[name.replace(/-(\w)/g, (all, letter) => letter.toUpperCase()).replace("return", "callback")]({ go, arrive, proved, stillIn, again: render });
+        if (state.me && ["sign-in", "second-factor", "code", "register", "confirm"].includes(name)) return await arrive();
+        page = await pageOf(name);
     } catch (refusal) {
         if (!(refusal instanceof api.Refusal)) throw refusal;
-        page = await failed(name, refusal);
+        page = failed(name, refusal);
     }
     if (turn !== shown || !page) return;
     document.title = `${page.title} - ${state.settings.name || t("portal.name")}`;
@@ -204,28 +227,74 @@ async function render() {
     }
 }
 
+async function pageOf(name) {
+    const module = await moduleOf(`./pages/${VISITOR[name] || MEMBER[name]}.js`);
+    return module[name.replace(/-(\w)/g, (all, letter) => letter.toUpperCase()).replace("return", "callback")]({ go, arrive, proved, stillIn, again: render });
+}
+
+async function moduleOf(file) {
+    try {
+        return await import(file);
+    } catch (fault) {
+        console.warn(fault.message);
+        throw new api.Refusal(0, { reason: "network" });
+    }
+}
+
 // A page whose data could not be had: says why, and offers to try again.
-async function failed(name, refusal) {
-    const { wordsOf } = await import("./form.js");
-    return { title: t(`nav.${name}`), body: [h("p", { class: "notice warning", role: "alert" }, wordsOf(refusal)),
+function failed(name, refusal) {
+    return { title: t(name in MEMBER && name !== "proof" ? `nav.${name}` : "provider.failed"), body: [h("p", { class: "notice warning", role: "alert" }, wordsOf(refusal)),
         h("div", { class: "actions" }, h("button", { type: "button", class: "button", onclick: render }, t("again")))] };
 }
 
+// Who is signed in now: another tab may have changed that. Null also when it cannot be told: the next call tells why.
+const who = () => api.get("members/me", { quiet: true }).catch(() => null);
+
+async function isSame() {
+    const now = state.me && await who();
+    return !now || now.uid === state.me.uid;
+}
+
+// A page that "back" brings out of the browser's memory is as it was left.
+async function resumed() {
+    const now = await who();
+    if (!now || (state.me && now.uid === state.me.uid)) return;
+    state.setMember(now);
+    await render();
+}
+
+// Without its texts no page can be shown.
+function unreachable() {
+    const again = () => h("button", { type: "button", class: "button", onclick: () => location.reload() }, "Try again · 再試一次");
+    document.getElementById("portal").replaceChildren(h("main", { class: "card", id: "main" }, h("h1", null, "No connection"),
+        h("p", { class: "lead" }, "The page could not be loaded."), h("p", { lang: "zh-TW" }, "沒有連線，無法載入此頁面。"), h("div", { class: "actions" }, again())));
+}
+
 async function start() {
-    if (!await state.loadSettings()) notices.push("settings");
+    onBroken(() => {
+        const notes = document.querySelector(".notes");
+        if (notes) showBroken(notes);
+    });
+    await state.loadSettings();
+    logo = state.settings.logo;
     api.configure({ api: state.settings.api, ...state.settings.xsrf });
     api.proveBy((kind, refusal) => proof(kind, refusal, { go }));
-    const broken = await words.loadTexts(words.chooseLanguage(state.settings.languages), state.settings.texts);
-    if (broken) notices.push(broken);
-    notices.forEach((file, i) => { notices[i] = t("broken_file", { file: file === "settings" ? "portal.json" : file }); });
-    readAddress();
+    api.ownedBy(isSame);
     try {
-        state.setMember(await api.get("members/me", { quiet: true }));
-    } catch { /* nobody is signed in, or it cannot be told: signing in tells why */ }
+        await words.loadTexts(words.chooseLanguage(state.settings.languages), state.settings.texts);
+    } catch {
+        return unreachable();
+    }
+    readAddress();
+    state.setMember(await who());
     addEventListener("hashchange", render);
+    addEventListener("pageshow", event => event.persisted && resumed());
     addEventListener("offline", () => announce(t("offline")));
     addEventListener("online", () => announce(t("online")));
-    await (state.me && !pageName() && state.kept("return") ? arrive() : render());
+    if (state.me && !pageName() && state.kept("return")) await go("sign-in", { replace: true });
+    else await render();
+    performance.mark("shown");
+    return checkTheme();
 }
 
 start();

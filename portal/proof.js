@@ -47,9 +47,10 @@ function fresh(dialog, { title, cancel, end }) {
 }
 
 // The form that makes a session fresh: by the second factor where there is one, or by the password; or by a passkey.
-export function freshForm({ beside, done, factor = state.me.totp_enrolled }) {
+export function freshForm({ beside, done }) {
+    const factor = state.me.totp_enrolled;
     const field = factor ? codeField({ label: t("field.factor"), hint: t("hint.factor") }) : passwordField();
-    return [h("p", null, t(factor ? "proof.factor" : "proof.password")), form([user(), field], {
+    return [beside && h("p", null, t(factor ? "proof.factor" : "proof.password")), form([user(), field], {
         submit: t("continue"), beside,
         refused: refusal => (refusal.reason === "fresh_proof_needed" || refusal.reason === "second_factor_needed" ? [h("p", null, t("proof.password_first"))] : null),
         async action({ email, ...body }) {

@@ -1,5 +1,7 @@
 // Texts in the reader's language, with an operator's own over them, and times in the reader's zone.
 
+import { report } from "./custom.js";
+
 export const LANGUAGES = { en: "English", "zh-TW": "繁體中文" };
 const FALLBACK = "en";
 let language = FALLBACK;
@@ -33,26 +35,30 @@ export function rememberLanguage(name) {
     } catch { /* the choice is for this page only then */ }
 }
 
-// own: { language: address of an operator's texts }. Returns the address of a file that could not be read, or null.
+// own: { language: address of an operator's texts }. Throws when there is no network.
 export async function loadTexts(name, own) {
     const response = await fetch(new URL(`texts/${name}.json`, import.meta.url));
     const loaded = await response.json();
-    let broken = null;
-    if (own && own[name]) {
+    if (own[name]) {
         try {
-            const answer = await fetch(own[name]);
-            if (!answer.ok) throw new Error(answer.status);
-            for (const [key, text] of Object.entries(await answer.json())) {
-                if (typeof text === "string") loaded[key] = text;
-            }
-        } catch {
-            broken = own[name];
+            Object.assign(loaded, await ownTexts(own[name], loaded));
+        } catch (fault) {
+            report(own[name], fault.message);
         }
     }
     texts = loaded;
     language = name;
     document.documentElement.lang = name;
-    return broken;
+}
+
+// Those that a version no longer has are left alone; one that is no text makes the file a broken one.
+async function ownTexts(file, known) {
+    const answer = await fetch(file);
+    if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
+    const given = Object.entries(await answer.json());
+    const wrong = given.find(([key, text]) => Object.hasOwn(known, key) && typeof text !== "string");
+    if (wrong) throw new Error(`${wrong[0]} is not a text`);
+    return Object.fromEntries(given.filter(([key]) => Object.hasOwn(known, key)));
 }
 
 export const has = key => Object.hasOwn(texts, key);

@@ -51,6 +51,20 @@ like($said, qr{passkeys.*http://localhost:$port/account/$}m, 'the address that p
 isnt($pages->get('/demo/')->status, 200, 'the page for members is for members');
 like($pages->get('/reference/')->body, qr{/api/v1/auth/login}, 'the API is there to read') if -e "$ENV{CLOUDEP_BUILD}/reference/index.html";
 
+# ---- every API style that it names, for the tenant of the invite
+my %style = (
+    'The API for programs' => [qw(login 401)], 'The same by cookies' => [qw(login 400)],
+    'The API style "account"' => [qw(login 401)], 'The API style "session"' => [qw(login 400)],
+);
+for my $style (sort keys %style) {
+    my ($path) = $said =~ m{^\Q$style\E, .*?: +http://127\.0\.0\.1:$port(/\S+)}m or die "it does not name: $style";
+    my ($operation, $status) = @{ $style{$style} };
+    my $answer = $pages->post("$path/$operation", { tenant_slug => 'demo', email => 'nobody@example.com', password => 'correct horse 9' });
+    is($answer->status, $status, "$style is there");
+    is($answer->json->{reason}, $status == 401 ? 'credentials_wrong' : 'xsrf_required', 'and decides by tenant and cookies') or diag($answer->body);
+}
+like($pages->get('/api/session/')->header('Set-Cookie'), qr/\bXSRF-TOKEN=ce1\./, 'the session style gives its pages what they need');
+
 # ---- the walk
 my ($walk, $url, $spool) = $said =~ m{^ {4}(examples/walk\.sh) (\S+) (\S+)$}m or die "it prints no walk: $said";
 ($status, $output, $errors) = capture(undef, CloudEP::Httpd::top() . "/$walk", $url, $spool);
@@ -61,6 +75,21 @@ like($output, qr/"code": 29501000(?!.*"code")/s, 'after the logout the access to
 is(scalar(grep { slurp($_) =~ /"text"/ } glob "$spool/sms/*.json"), 1, 'the SMS with the code is where it was said to be');
 ($status, undef, $errors) = capture(undef, 'env', 'INVITE=nobody-has-it', CloudEP::Httpd::top() . "/$walk", $url, $spool);
 is("$status $errors", "1 walk: status 404 in place of 200\n", 'a walk that goes wrong says so');
+
+# ---- the programs, one for each style
+my ($styles, $program, @with) = $said =~ m{^The same in JavaScript, .*? \(([\w, -]+)\):\n\n {4}node (examples/\S+) (\S+) (\S+)$}m
+    or die "it prints no program: $said";
+my @programs = map { "examples/$_.mjs" } split /, /, $styles;
+is(join(' ', sort @programs), join(' ', grep { !/common/ } sort glob 'examples/*.mjs'), 'it names every program');
+ok(scalar(grep { $_ eq $program } @programs), 'and how to start one');
+for my $example (@programs) {
+    my ($ended, $printed, $complaint) = capture(undef, "node", $example, @with);
+    my ($name) = $example =~ m{(\w[\w-]*)\.mjs};
+    is("$ended $complaint", "0 ", "$example ends well");
+    like($printed, qr/^\Q$name\E: all is well\n\z/m, 'after all of its steps');
+}
+($status, undef, $errors) = capture(undef, 'env', 'INVITE=nobody-has-it', 'node', $program, @with);
+ok($status && $errors =~ /status 404 in place of 200: .*invite_unknown/, 'a program that goes wrong says so');
 
 # ---- clear words instead of a second one on the same folder or port
 my (undef, $same) = serve($port, qr/already runs/);

@@ -9,6 +9,7 @@
 #include <http_protocol.h>
 #include <util_cookies.h>
 #include <apr_strings.h>
+#include "access/asked.h"
 #include "access/origin.h"
 #include "access/place.h"
 #include "access/session_cookie.h"
@@ -48,6 +49,14 @@ static const char *bearer(request_rec *r)
     return header;
 }
 
+/* Whether what a client asked for is a page to read. */
+static int only_reads(const request_rec *r)
+{
+    const char *method = cloudep_asked_method(r);
+
+    return !strcmp(method, "GET") || !strcmp(method, "HEAD");
+}
+
 /*
  * A browser sends a cookie also with requests that other sites made it send. So a request that changes something must
  * come from a listed Origin, and so must any request that names an Origin.
@@ -57,7 +66,7 @@ static int origin_allowed(request_rec *r, const cloudep_place_t *place)
     const char *origin = apr_table_get(r->headers_in, "Origin");
 
     if (!origin) {
-        return r->method_number == M_GET;
+        return only_reads(r);
     }
     for (int i = 0; place->origins && i < place->origins->nelts; i++) {
         if (!strcmp(origin, APR_ARRAY_IDX(place->origins, i, const char *))) {
@@ -256,7 +265,7 @@ static apr_status_t look_up_cookie(cloudep_context_t *ctx, int with_member, int 
 /* What is guarded asks for no XSRF token, so what is not only read has to come from a page of ours. */
 static int may_do(request_rec *r)
 {
-    return cloudep_is_api(r) || r->method_number == M_GET || cloudep_shows_its_site(r);
+    return !cloudep_is_for_a_guard(r) || only_reads(r) || cloudep_shows_its_site(r);
 }
 
 static cloudep_outcome_t from_cookie(request_rec *r, cloudep_context_t *ctx, int with_member,
@@ -274,7 +283,7 @@ static cloudep_outcome_t from_cookie(request_rec *r, cloudep_context_t *ctx, int
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, CENO(1380) "session cookie ignored: its Origin is not allowed");
         return cloudep_refuse(CLOUDEP_TOKEN_MISSING);
     }
-    if (rv == APR_SUCCESS && cookie.kind == CLOUDEP_COOKIE_GUARD && cloudep_is_api(r)) {
+    if (rv == APR_SUCCESS && cookie.kind == CLOUDEP_COOKIE_GUARD && !cloudep_is_for_a_guard(r)) {
         reason = "it is for guarded Locations only";
         rv = CLOUDEP_EFORGED;
     }

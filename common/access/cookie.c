@@ -18,7 +18,7 @@
 static const char *const names[CLOUDEP_COOKIE_COUNT] = {
     [CLOUDEP_COOKIE_SESSION] = PREFIX "cloudep",         [CLOUDEP_COOKIE_VISITOR] = PREFIX "cloudep-visitor",
     [CLOUDEP_COOKIE_PENDING] = PREFIX "cloudep-pending", [CLOUDEP_COOKIE_ENTER] = PREFIX "cloudep-enter",
-    [CLOUDEP_COOKIE_BROWSER] = PREFIX "cloudep-browser",
+    [CLOUDEP_COOKIE_ENTERED] = PREFIX "cloudep-entered", [CLOUDEP_COOKIE_BROWSER] = PREFIX "cloudep-browser",
 };
 
 /* Whether a browser would not keep a cookie that is Secure, as there is no TLS. An issuer with http is on loopback. */

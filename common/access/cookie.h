@@ -17,6 +17,7 @@ typedef enum {
     CLOUDEP_COOKIE_VISITOR, /* __Host-cloudep-visitor: what XSRF stands on before a login */
     CLOUDEP_COOKIE_PENDING, /* __Host-cloudep-pending: a login that lacks its second factor */
     CLOUDEP_COOKIE_ENTER,   /* __Host-cloudep-enter: what a guard sent to the login page of another host */
+    CLOUDEP_COOKIE_ENTERED, /* __Host-cloudep-entered: what was let in a moment ago */
     CLOUDEP_COOKIE_BROWSER, /* __Host-cloudep-browser: who went to a social provider; of that name everywhere */
     CLOUDEP_COOKIE_COUNT
 } cloudep_cookie_e;

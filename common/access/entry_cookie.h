@@ -3,7 +3,8 @@
  *
  * A session is handed over to the very browser that was sent: a random cookie stays on this host, and its SHA-256 goes
  * along as "enter". Whoever comes back has to have the cookie, so that nobody can be led into the session of somebody
- * else. It is kept for some minutes after that, for other tabs, and notes when the browser was let in.
+ * else. It is kept for some minutes after that, for other tabs. A second one, which lives for seconds, notes that the
+ * browser was let in: the browser counts them, as the clocks of nodes may differ.
  */
 #ifndef CLOUDEP_ENTRY_COOKIE_H
 #define CLOUDEP_ENTRY_COOKIE_H
@@ -23,7 +24,7 @@ apr_status_t cloudep_entry_begin(request_rec *r, const char **digest);
 /** The digest of the cookie that a request brought; NULL: it brought none of ours. */
 const char *cloudep_entry_digest(request_rec *r);
 
-/** Notes in the cookie that the browser is let in now. */
+/** Notes in a cookie that the browser is let in now. */
 void cloudep_entry_note(request_rec *r);
 
 /** Whether it was let in so short a while ago that nobody had to do anything since. */

@@ -4,6 +4,7 @@
 #include "access/origin.h"
 
 #include <apr_strings.h>
+#include "access/asked.h"
 #include "core/config.h"
 #include "core/public_url.h"
 #include "core/runtime.h"
@@ -21,7 +22,7 @@ static apr_size_t authority_length(const char *authority, int https)
 int cloudep_is_same_origin(const request_rec *r, const char *origin)
 {
     const char *issuer = cloudep_config_of(r->server)->issuer;
-    const char *host = apr_table_get(r->headers_in, "Host");
+    const char *host = cloudep_asked_host(r);
     const char *colon = origin ? ap_strstr_c(origin, "://") : NULL;
     const char *authority = colon ? colon + 3 : NULL;
     apr_size_t scheme, length;
@@ -72,7 +73,7 @@ int cloudep_shows_its_site(const request_rec *r)
 const char *cloudep_own_origin(const request_rec *r)
 {
     const char *issuer = cloudep_config_of(r->server)->issuer;
-    const char *host = apr_table_get(r->headers_in, "Host");
+    const char *host = cloudep_asked_host(r);
     const char *scheme = issuer && !strncmp(issuer, "http://", 7) ? "http://" : "https://";
     cloudep_target_t target;
 

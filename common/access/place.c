@@ -6,6 +6,7 @@
 #include <http_core.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include "access/asked.h"
 #include "access/mount.h"
 #include "base/text/json.h"
 #include "base/text/origin.h"
@@ -266,9 +267,14 @@ int cloudep_uses_session_cookie(request_rec *r)
     return place->delivery && !strcmp(place->delivery, "cookie") && cloudep_is_api(r);
 }
 
+int cloudep_is_for_a_guard(request_rec *r)
+{
+    return cloudep_asks_for_another(r) || !cloudep_is_api(r);
+}
+
 int cloudep_takes_session_cookie(request_rec *r)
 {
-    return cloudep_place_of(r)->session_cookie > 0 && !cloudep_is_api(r);
+    return cloudep_place_of(r)->session_cookie > 0 && cloudep_is_for_a_guard(r);
 }
 
 /* In an API the server's list, as far as the browser says that it is of the same site. */
@@ -276,7 +282,7 @@ const apr_array_header_t *cloudep_listed_origins(request_rec *r)
 {
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
 
-    if (!cloudep_is_api(r)) {
+    if (cloudep_is_for_a_guard(r)) {
         return cloudep_place_of(r)->origins;
     }
     return site && !strcmp(site, "same-site") ? cloudep_config_of(r->server)->allow_origins : NULL;

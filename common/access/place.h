@@ -49,7 +49,11 @@ int cloudep_is_api(request_rec *r);
 /** Whether the session cookie, and nothing else, says who asks. */
 int cloudep_uses_session_cookie(request_rec *r);
 
-/** Whether the session cookie may let a request in, beside a token: CloudEPSessionCookie, where none of our APIs is. */
+/** Whether a request is for what a guard is in front of: none of our APIs, or forward auth, which is asked about it. */
+int cloudep_is_for_a_guard(request_rec *r);
+
+/** Whether the session cookie may let a request in, beside a token: CloudEPSessionCookie, in front of what is guarded.
+ */
 int cloudep_takes_session_cookie(request_rec *r);
 
 /** The origins that count as our own for the cookie of a request; NULL: none. */

@@ -6,6 +6,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <openssl/crypto.h>
+#include "access/asked.h"
 #include "access/cookie.h"
 #include "base/crypto/mac.h"
 #include "base/text/b64.h"
@@ -16,15 +17,6 @@
 #define LONGEST 1024 /* characters of a value; ours have about 300 */
 
 static const char *const kinds[] = {[CLOUDEP_COOKIE_OWN] = "own", [CLOUDEP_COOKIE_GUARD] = "guard"};
-
-/* The host that a request is for, in lower case; "": it names none. */
-static const char *host_of(const request_rec *r)
-{
-    char *host = apr_pstrdup(r->pool, r->hostname ? r->hostname : "");
-
-    ap_str_tolower(host);
-    return host;
-}
 
 static const cloudep_jwks_t *keys_of(request_rec *r)
 {
@@ -79,7 +71,7 @@ static const char *read_text(request_rec *r, cloudep_session_cookie_t *cookie, c
     cookie->uid = ap_getword_white(r->pool, &text);
     cookie->seq = (int)apr_atoi64(ap_getword_white(r->pool, &text));
     cookie->kind = strcmp(kind, kinds[CLOUDEP_COOKIE_OWN]) ? CLOUDEP_COOKIE_GUARD : CLOUDEP_COOKIE_OWN;
-    return strcmp(host, host_of(r)) ? "it is of another host" : NULL;
+    return strcmp(host, cloudep_asked_hostname(r)) ? "it is of another host" : NULL;
 }
 
 /* The seventh word and all that is behind it: a kid may have spaces in it. */
@@ -124,11 +116,11 @@ static apr_status_t make_value(request_rec *r, const cloudep_session_cookie_t *c
     const char *text;
     apr_status_t rv;
 
-    if (!key || !*host_of(r)) {
+    if (!key || !*cloudep_asked_hostname(r)) {
         return CLOUDEP_EUNSET;
     }
-    text = apr_psprintf(r->pool, "%s %s %s %s %s %d %s", kinds[cookie->kind], host_of(r), cookie->tenant_id,
-                        cookie->session_id, cookie->uid, cookie->seq, cloudep_jwk_kid(key));
+    text = apr_psprintf(r->pool, "%s %s %s %s %s %d %s", kinds[cookie->kind], cloudep_asked_hostname(r),
+                        cookie->tenant_id, cookie->session_id, cookie->uid, cookie->seq, cloudep_jwk_kid(key));
     rv = mac(hmac, key, text);
     if (rv == APR_SUCCESS) {
         *value = apr_pstrcat(r->pool, cloudep_b64_encode(r->pool, text, strlen(text)), ".",

@@ -14,6 +14,13 @@ typedef struct cloudep_cookie_t {
     const char *value;
 } cloudep_cookie_t;
 
+/* The request of a client that another server asks about (access/asked.h). */
+typedef struct cloudep_asked_t {
+    const char *method; /* "": it is not known */
+    const char *host;   /* as in the header Host; NULL: it is not known */
+    const char *path;   /* and query */
+} cloudep_asked_t;
+
 /* One for each request_rec, subrequests and internal redirects too. */
 typedef struct cloudep_request_t {
     cloudep_context_t *context;           /* made at first use */
@@ -22,6 +29,7 @@ typedef struct cloudep_request_t {
     int authorizing;                      /* whether step_up.c tries what "Require" says; with what proofs: */
     unsigned taken_as_proved;             /* CLOUDEP_PROOF_..., see guard/guard.h */
     apr_array_header_t *cookies;          /* of cloudep_cookie_t: ours, taken out of the request; NULL: none */
+    const cloudep_asked_t *asked;         /* forward auth; NULL: it is about this request */
 } cloudep_request_t;
 
 /** Made at first use, in the request's config. */

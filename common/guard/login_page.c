@@ -5,6 +5,7 @@
 
 #include <http_protocol.h>
 #include <apr_strings.h>
+#include "access/asked.h"
 #include "access/entry_cookie.h"
 #include "access/origin.h"
 #include "access/place.h"
@@ -28,7 +29,7 @@ int cloudep_is_navigation(const request_rec *r)
     const char *mode = apr_table_get(r->headers_in, "Sec-Fetch-Mode");
     const char *dest = apr_table_get(r->headers_in, "Sec-Fetch-Dest");
 
-    if (r->method_number != M_GET || r->header_only || apr_table_get(r->headers_in, "Upgrade")) {
+    if (strcmp(cloudep_asked_method(r), "GET") != 0 || apr_table_get(r->headers_in, "Upgrade")) {
         return 0;
     }
     if (mode) {
@@ -41,22 +42,6 @@ int cloudep_is_navigation(const request_rec *r)
 
 /* ---- where to come back to ---- */
 
-/* The path and query that the client asked for, without what an absolute form has before them. */
-static const char *asked_for(const request_rec *r)
-{
-    const char *sent, *host;
-
-    while (r->prev) {
-        r = r->prev; /* an internal redirect has an address of its own */
-    }
-    sent = r->unparsed_uri;
-    host = *sent == '/' ? NULL : ap_strstr_c(sent, "://");
-    if (host) {
-        sent = host + 3 + strcspn(host + 3, "/?");
-    }
-    return cloudep_target_path(r->pool, *sent == '/' ? sent : apr_pstrcat(r->pool, "/", sent, NULL));
-}
-
 static const char *address(request_rec *r, const char *origin, const char *path)
 {
     return cloudep_query_value(r->pool, apr_pstrcat(r->pool, origin, path, NULL));
@@ -65,7 +50,7 @@ static const char *address(request_rec *r, const char *origin, const char *path)
 /* As the value of a query. One that is too long goes without its own query, or leads to the first page. */
 static const char *return_to(request_rec *r, const char *origin)
 {
-    const char *path = asked_for(r);
+    const char *path = cloudep_target_path(r->pool, cloudep_asked_path(r));
     const char *value = address(r, origin, path);
 
     if (strlen(value) > LONGEST_RETURN) {
@@ -132,8 +117,7 @@ static const char *make_enter(request_rec *r)
 
 /* ---- the redirect ---- */
 
-/* The address of the login page for a request; NULL: nobody is sent there from it. */
-static const char *login_address(request_rec *r, const char *need)
+const char *cloudep_login_address(request_rec *r, const char *need)
 {
     const char *page = cloudep_place_of(r)->login_page;
     const char *origin =
@@ -154,7 +138,7 @@ static const char *login_address(request_rec *r, const char *need)
 int cloudep_send_to_login(request_rec *r, const char *need)
 {
     /* Neither a part of another page nor the ErrorDocument of a failure is what somebody asked for. */
-    const char *url = r->main || (r->prev && r->status != HTTP_OK) ? NULL : login_address(r, need);
+    const char *url = r->main || (r->prev && r->status != HTTP_OK) ? NULL : cloudep_login_address(r, need);
 
     if (!url) {
         return DECLINED;

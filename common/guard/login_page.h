@@ -9,15 +9,23 @@
 #define CLOUDEP_LOGIN_PAGE_H
 
 #include <httpd.h>
+#include "base/export.h"
 
 /** Whether a browser asks for a page to show it by itself, and not in a frame of another. */
 int cloudep_is_navigation(const request_rec *r);
 
 /**
- * Has the request answered by sending the browser to the login page, if it is one to be sent there.
+ * The address of the login page for a request, with the cookie that its way back needs set.
  * @param need "mfa", "fresh"; NULL: a login
- * @return HTTP_SEE_OTHER, for the hook to return; DECLINED: there is no such page, the request is no navigation, the
- *         page could not lead back here, or the browser keeps no cookies and would only go round
+ * @return NULL: there is no such page, the request is no navigation, the page could not lead back here, or the browser
+ *         keeps no cookies and would only go round
+ */
+CLOUDEP_DECLARE(const char *) cloudep_login_address(request_rec *r, const char *need);
+
+/**
+ * Has the request answered by sending the browser to the login page, if it is one to be sent there.
+ * @return HTTP_SEE_OTHER, for the hook to return; DECLINED: there is no address to send it to, or the request is a part
+ *         or an error page of another one
  */
 int cloudep_send_to_login(request_rec *r, const char *need);
 

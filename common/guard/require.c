@@ -144,8 +144,7 @@ static authz_status check_mfa(request_rec *r, const char *line, const void *pars
     if (!principal) {
         return AUTHZ_DENIED_NO_USER;
     }
-    return cloudep_is_taken_as_proved(r, CLOUDEP_PROOF_MFA) ||
-                   cloudep_has_recent_factor(cloudep_request_context(r), principal, seconds)
+    return cloudep_is_taken_as_proved(r, CLOUDEP_PROOF_MFA) || cloudep_has_recent_factor(principal, seconds)
                ? AUTHZ_GRANTED
                : AUTHZ_DENIED;
 }
@@ -154,7 +153,7 @@ static authz_status check_mfa(request_rec *r, const char *line, const void *pars
 static authz_status check_fresh(request_rec *r, const char *line, const void *parsed)
 {
     const cloudep_principal_t *principal = cloudep_guard_principal(r);
-    const cloudep_context_t *ctx = cloudep_request_context(r);
+    const int usual = cloudep_request_context(r)->config->freshness;
     apr_int64_t seconds = ((const words_t *)parsed)->seconds;
 
     (void)line;
@@ -162,11 +161,10 @@ static authz_status check_fresh(request_rec *r, const char *line, const void *pa
         return AUTHZ_DENIED_NO_USER;
     }
     if (!seconds) {
-        seconds = ctx->config->freshness ? ctx->config->freshness : USUAL_FRESHNESS;
+        seconds = usual ? usual : USUAL_FRESHNESS;
     }
-    return cloudep_is_taken_as_proved(r, CLOUDEP_PROOF_FRESH) || cloudep_is_fresh(ctx, principal, seconds)
-               ? AUTHZ_GRANTED
-               : AUTHZ_DENIED;
+    return cloudep_is_taken_as_proved(r, CLOUDEP_PROOF_FRESH) || cloudep_is_fresh(principal, seconds) ? AUTHZ_GRANTED
+                                                                                                      : AUTHZ_DENIED;
 }
 
 /* amr is a list: one of its words has to be the value. */

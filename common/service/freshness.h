@@ -13,13 +13,14 @@
 #include "core/context.h"
 #include "core/principal.h"
 
-/** Whether a session was proved within that many seconds. Development headers are, always: they have no session. */
-CLOUDEP_DECLARE(int)
-cloudep_is_fresh(const cloudep_context_t *ctx, const cloudep_principal_t *who, apr_int64_t seconds);
+/**
+ * Whether a session was proved within that many seconds, by the database's clock, which wrote down when. Development
+ * headers are, always: they have no session.
+ */
+CLOUDEP_DECLARE(int) cloudep_is_fresh(const cloudep_principal_t *who, apr_int64_t seconds);
 
 /** Whether it gave a second factor within that many seconds. */
-CLOUDEP_DECLARE(int)
-cloudep_has_recent_factor(const cloudep_context_t *ctx, const cloudep_principal_t *who, apr_int64_t seconds);
+CLOUDEP_DECLARE(int) cloudep_has_recent_factor(const cloudep_principal_t *who, apr_int64_t seconds);
 
 /** Whether it was within CloudEPFreshness. FRESH_PROOF_NEEDED: it was not. */
 cloudep_outcome_t cloudep_require_fresh(const cloudep_context_t *ctx, const cloudep_principal_t *who);

@@ -5,6 +5,7 @@
 
 #include <http_protocol.h>
 #include <apr_strings.h>
+#include "access/asked.h"
 #include "access/cors.h"
 #include "access/delivery.h"
 #include "access/mount.h"
@@ -127,7 +128,12 @@ static int is_of_tenant(const cloudep_call_t *call)
     return !tenant || !slug || !strcmp(tenant, slug);
 }
 
-/* Sets the call's principal. Done with none: who brings no token may come all the same. */
+static int is_unknown(cloudep_outcome_t outcome)
+{
+    return outcome.reason == CLOUDEP_TOKEN_MISSING || outcome.reason == CLOUDEP_TOKEN_INVALID;
+}
+
+/* Sets the call's principal. Done with none: whoever is not known may come all the same. */
 static cloudep_outcome_t find_principal(cloudep_call_t *call)
 {
     const unsigned flags = call->operation->flags;
@@ -136,13 +142,19 @@ static cloudep_outcome_t find_principal(cloudep_call_t *call)
     if (!(flags & CLOUDEP_OPERATION_MEMBER)) {
         return cloudep_done();
     }
+    if ((flags & CLOUDEP_OPERATION_FORWARD_AUTH) && cloudep_place_of(call->r)->session_cookie > 0) {
+        cloudep_ask_for_another(call->r);
+    }
     outcome = call->api->style->authenticate(call, &call->principal);
     if (!cloudep_failed(outcome) && !is_of_tenant(call)) {
         call->principal = NULL;
         return cloudep_refuse(CLOUDEP_TOKEN_INVALID);
     }
-    return outcome.reason == CLOUDEP_TOKEN_MISSING && (flags & CLOUDEP_OPERATION_FORWARD_AUTH) ? cloudep_done()
-                                                                                               : outcome;
+    if (!(flags & CLOUDEP_OPERATION_FORWARD_AUTH) || !is_unknown(outcome)) {
+        return outcome;
+    }
+    call->unknown = outcome;
+    return cloudep_done();
 }
 
 /* Whether a browser does something by it: any method but GET, and a GET that does not only read. */
@@ -213,7 +225,7 @@ static cloudep_outcome_t run(cloudep_call_t *call, int *rc)
     make_input(call);
     outcome = cloudep_read_fields(call, rc);
     if (cloudep_failed(outcome) && (operation->flags & CLOUDEP_OPERATION_MEMBER) && !call->principal) {
-        return cloudep_refuse(CLOUDEP_TOKEN_MISSING); /* who is not known is told nothing about a query */
+        return call->unknown; /* whoever is not known is told nothing about a query */
     }
     if (cloudep_failed(outcome) || *rc != OK) {
         return outcome;

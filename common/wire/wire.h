@@ -24,7 +24,8 @@ enum {
     CLOUDEP_OPERATION_STRICT_QUERY = 4, /* and one that no field knows, or an empty one, is refused */
     CLOUDEP_OPERATION_QUIET = 8,        /* changes nothing: no event is written, and a GET answers HEAD too */
     /* with MEMBER: another server asks whether a request may pass. OPTIONS is answered as GET is, and who brings no
-     * token gets to run() as well, where call->principal is NULL */
+     * token gets to run() as well, or a bad one, where call->principal is NULL and call->unknown says why. Where
+     * CloudEPSessionCookie is On the session cookie counts, too (access/asked.h) */
     CLOUDEP_OPERATION_FORWARD_AUTH = 16,
     /* with MEMBER: changes a credential, or proves anew who asks: the session cookie, where it is that, gets a new
      * value */
@@ -96,6 +97,7 @@ struct cloudep_call_t {
     const cloudep_api_t *api;
     const cloudep_operation_t *operation;   /* NULL: none was found; of two shapes the one that the body is of */
     const cloudep_principal_t *principal;   /* with CLOUDEP_OPERATION_MEMBER */
+    cloudep_outcome_t unknown;              /* with CLOUDEP_OPERATION_FORWARD_AUTH: why there is no principal */
     void *in;                               /* the flow's input, filled */
     const char *id;                         /* what {id} of the path is, or NULL */
     json_t *data;                           /* the answer's data; owned by the call */

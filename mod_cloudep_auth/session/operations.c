@@ -11,6 +11,7 @@
 #include "flow/password_reset.h"
 #include "flow/reauthentication.h"
 #include "flow/totp_enrolment.h"
+#include "wire/handoff.h"
 #include "service/contact_code.h"
 
 #define LIVE (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_TENANT)
@@ -85,6 +86,8 @@ const cloudep_operation_t session_operations[] = {
      INPUT(session_lark_callback_fields, cloudep_link_confirm_t), .run = session_lark_callback},
     {"DELETE", "/user/{id}", "session.user.unset", LIVE, RENEWS, .size = sizeof(session_key_t),
      .id_at = offsetof(session_key_t, key), .run = session_unset},
+    {"POST", "/handoff", "session.handoff", LIVE | CLOUDEP_NEEDS_CACHE, MEMBER,
+     INPUT(cloudep_handoff_fields, cloudep_handoff_body_t), .run = cloudep_run_handoff},
     {"GET", "/options", "session.options", 0, QUIET | QUERY, INPUT(session_option_fields, session_option_t),
      .run = session_options},
     {NULL},

@@ -7,6 +7,7 @@
 #include "access/delivery.h"
 #include "access/xsrf.h"
 #include "flow/session.h"
+#include "wire/handoff.h"
 
 static cloudep_outcome_t run_xsrf(cloudep_call_t *call)
 {
@@ -58,7 +59,7 @@ const cloudep_operation_t auth_cookie_operations[] = {
     {"GET", "/xsrf", "auth.xsrf", 0, CLOUDEP_OPERATION_QUIET, .run = run_xsrf},
     {"POST", "/token/refresh", "auth.token.refresh", LIVE, CLOUDEP_OPERATION_MEMBER, .run = run_cookie_refresh},
     {"POST", "/logout", "auth.logout", LIVE, 0, .run = run_cookie_logout},
-    {"POST", "/handoff", "auth.handoff", LIVE | CLOUDEP_NEEDS_CACHE, CLOUDEP_OPERATION_MEMBER, .fields = handoff_fields,
-     .size = sizeof(handoff_t), .run = run_handoff},
+    {"POST", "/handoff", "auth.handoff", LIVE | CLOUDEP_NEEDS_CACHE, CLOUDEP_OPERATION_MEMBER,
+     .fields = cloudep_handoff_fields, .size = sizeof(cloudep_handoff_body_t), .run = cloudep_run_handoff},
     {NULL},
 };

@@ -81,20 +81,13 @@ cloudep_outcome_t run_social_login_form(cloudep_call_t *call);
 extern const cloudep_field_t exchange_fields[];
 cloudep_outcome_t run_token_exchange(cloudep_call_t *call);
 
-/* handoff.c */
-typedef struct handoff_t {
-    const char *return_to;
-    const char *enter; /* NULL: the browser was not sent here by a guard */
-} handoff_t;
-extern const cloudep_field_t handoff_fields[];
-cloudep_outcome_t run_handoff(cloudep_call_t *call);
-
 /* verify.c */
 typedef struct verify_t {
     const char *tenant;    /* slug; NULL: any */
     const char *mfa;       /* seconds since the last second factor, at most; NULL: none is needed */
     const char *fresh;     /* seconds since the last proof, at most; NULL: any session will do */
     const char *preflight; /* "on": CORS preflights pass without a token; NULL: they do not */
+    const char *redirect;  /* "on": 303 to the login page; NULL: 401 or 403 that names it */
 } verify_t;
 extern const cloudep_field_t verify_fields[];
 cloudep_outcome_t run_verify(cloudep_call_t *call);

@@ -38,24 +38,29 @@ function ask(kind, place, old, again) {
     const path = `members/me/verifications/${kind}`;
     return form([{ name: "target", label: t(`contacts.${kind}`), type, autocomplete, value: old, required: true, hint: kind === "phone" ? t("hint.phone") : undefined }], {
         submit: t("code.send"), beside: h("button", { type: "button", class: "button quiet", onclick: again }, t("cancel")),
-        async action({ target }) {
-            const { challenge_id } = await api.post(`${path}/start`, { target });
-            place.replaceChildren(...enterCode(target, again, code => api.post(`${path}/confirm`, { challenge_id, code })));
-            place.querySelector("input").focus();
-            return t("code.sent", { email: target });
-        },
+        action: ({ target }) => proveByCode(place, target, {
+            again, start: () => api.post(`${path}/start`, { target }), confirm: body => api.post(`${path}/confirm`, body),
+        }),
     });
 }
 
-// The second half of everything that is proved by a code: where it went, the field, and a way to begin again.
-export function enterCode(target, again, confirm) {
-    return [h("p", null, t("code.sent", { email: target })), form([codeField()], {
+// Everything that is proved by a code: has it sent to the target, says where it went, and takes it. One that has expired is
+// replaced by another. start => ({challenge_id}), confirm({challenge_id, code}), again: back to what was there before.
+export async function proveByCode(place, target, { start, confirm, again }) {
+    let { challenge_id } = await start();
+    const resend = async () => {
+        ({ challenge_id } = await start());
+        return t("code.sent", { email: target });
+    };
+    place.replaceChildren(h("p", null, t("code.sent", { email: target })), form([codeField()], {
         submit: t("confirm"), beside: h("button", { type: "button", class: "button quiet", onclick: again }, t("cancel")),
-        refused: refusal => (refusal.reason.startsWith("challenge_") ? [actionButton(t("code.again"), async () => again(), "link")] : []),
+        refused: refusal => (refusal.reason.startsWith("challenge_") ? [actionButton(t("code.again"), resend, "link")] : []),
         async action({ code }) {
-            await confirm(code);
+            await confirm({ challenge_id, code });
             await again();
             return t("saved");
         },
-    })];
+    }));
+    place.querySelector("input").focus();
+    return t("code.sent", { email: target });
 }

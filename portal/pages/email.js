@@ -3,7 +3,7 @@
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import { emailField, form } from "../form.js";
-import { enterCode } from "./contacts.js";
+import { proveByCode } from "./contacts.js";
 import * as state from "../state.js";
 import { t } from "../words.js";
 
@@ -13,12 +13,9 @@ export async function email({ again }) {
     const place = h("div");
     place.append(form([emailField({ label: t("email.new"), autocomplete: "email" })], {
         submit: t("code.send"),
-        async action({ email: address }) {
-            const { challenge_id } = await api.post("members/me/email/start", { email: address });
-            place.replaceChildren(...enterCode(address, again, code => api.post("members/me/email/confirm", { challenge_id, code })));
-            place.querySelector("input").focus();
-            return t("code.sent", { email: address });
-        },
+        action: ({ email: address }) => proveByCode(place, address, {
+            again, start: () => api.post("members/me/email/start", { email: address }), confirm: body => api.post("members/me/email/confirm", body),
+        }),
     }));
     return { title: t("nav.email"), lead: t("email.lead"), body: [
         h("section", { class: "panel" }, h("h2", null, t("email.now")), h("p", { class: "value" }, me.zitadel_email)),

@@ -3,7 +3,7 @@
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import { actionButton, form } from "../form.js";
-import { enterCode } from "./contacts.js";
+import { proveByCode } from "./contacts.js";
 import { sure } from "./two-step.js";
 import { t } from "../words.js";
 
@@ -12,12 +12,9 @@ export async function loginPhone({ again, stillIn }) {
     const place = h("div");
     place.append(form([{ name: "phone", label: t("phone.new"), type: "tel", autocomplete: "tel", hint: t("hint.phone"), required: true }], {
         submit: t("code.send"),
-        async action({ phone }) {
-            const { challenge_id } = await api.post("members/me/login-phone/start", { phone });
-            place.replaceChildren(...enterCode(phone, again, code => api.post("members/me/login-phone/confirm", { challenge_id, code })));
-            place.querySelector("input").focus();
-            return t("code.sent", { email: phone });
-        },
+        action: ({ phone }) => proveByCode(place, phone, {
+            again, start: () => api.post("members/me/login-phone/start", { phone }), confirm: body => api.post("members/me/login-phone/confirm", body),
+        }),
     }));
     return { title: t("nav.login-phone"), lead: t("phone.lead"), body: [
         h("section", { class: "panel" }, h("h2", null, t("phone.now")), number

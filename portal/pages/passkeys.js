@@ -6,24 +6,26 @@ import { actionButton, form } from "../form.js";
 import * as passkey from "../passkey.js";
 import { device } from "./sessions.js";
 import { sure } from "./two-step.js";
+import * as state from "../state.js";
 import { date, relative, t } from "../words.js";
 
 const nameField = value => ({ name: "name", label: t("passkeys.name"), value, autocomplete: "off", maxlength: 64, required: true });
 
-export async function passkeys({ again }) {
+export async function passkeys({ again, go }) {
     const list = await api.get("members/me/passkeys");
     passkey.tellOfAll(list);
     return { title: t("nav.passkeys"), lead: t("passkeys.lead"), body: [
         h("section", { class: "panel" }, h("h2", null, t("passkeys.yours")), list.passkeys.length
             ? h("ul", { class: "rows" }, list.passkeys.map(one => row(one, again))) : h("p", { class: "empty" }, t("passkeys.none"))),
-        h("section", { class: "panel" }, h("h2", null, t("passkeys.add")), passkey.offered() ? adding(again) : h("p", { class: "empty" }, t("passkeys.no_browser")))] };
+        h("section", { class: "panel" }, h("h2", null, t("passkeys.add")), passkey.offered() ? adding(again, go) : h("p", { class: "empty" }, t("passkeys.no_browser")))] };
 }
 
-const adding = again => form([{ ...nameField(device(navigator.userAgent)), hint: t("passkeys.name_hint") }], {
+const adding = (again, go) => form([{ ...nameField(device(navigator.userAgent)), hint: t("passkeys.name_hint") }], {
     submit: t("passkeys.add"),
     async action({ name }) {
         await passkey.add(name);
-        await again();
+        // Whoever adds one because a page wants it goes on to that page.
+        await ((state.kept("return") || {}).need === "mfa" ? go("proof") : again());
         return t("passkeys.added_now");
     },
 });

@@ -6,25 +6,27 @@ import { actionButton, codeField, form } from "../form.js";
 import * as state from "../state.js";
 import { date, t } from "../words.js";
 
-export async function twoStep({ again, proved }) {
+export async function twoStep({ again, go }) {
     const totp = await api.get("members/me/totp");
     state.me.totp_enrolled = totp.enrolled;
     const place = h("div");
-    place.append(...(totp.enrolled ? enrolled(totp, place, again) : notEnrolled(place, again, proved)));
+    // Whoever sets it up because a page wants it goes on to that page.
+    const next = (state.kept("return") || {}).need === "mfa" ? () => go("proof") : again;
+    place.append(...(totp.enrolled ? enrolled(totp, place, again) : notEnrolled(place, again, next)));
     return { title: t("nav.two-step"), lead: t("two_step.lead"), body: place };
 }
 
-function notEnrolled(place, again, proved) {
+function notEnrolled(place, again, next) {
     return [h("section", { class: "panel" }, h("h2", null, t("two_step.app")), h("p", { class: "empty" }, t("two_step.off")),
         actionButton(t("two_step.set_up"), async () => {
             const start = await api.post("members/me/totp/enroll-start");
             const picture = await api.get("members/me/totp/qr");
-            place.replaceChildren(setUp(start, URL.createObjectURL(picture), place, again, proved));
+            place.replaceChildren(setUp(start, URL.createObjectURL(picture), place, again, next));
             place.querySelector("h2").focus();
         }, ""))];
 }
 
-function setUp(start, picture, place, again, proved) {
+function setUp(start, picture, place, again, next) {
     const secret = (new URL(start.otpauth_url).searchParams.get("secret") || "").replace(/(.{4})(?=.)/g, "$1 ");
     const copied = actionButton(t("copy"), async () => {
         await navigator.clipboard.writeText(secret.replace(/ /g, ""));
@@ -39,7 +41,7 @@ function setUp(start, picture, place, again, proved) {
                 const { backup_codes } = await api.post("members/me/totp/enroll-confirm", { code });
                 URL.revokeObjectURL(picture);
                 state.me.totp_enrolled = true;
-                show(place, backup_codes, state.kept("return") ? proved : again, t("two_step.on_now"));
+                show(place, backup_codes, next, t("two_step.on_now"));
             },
         }))));
 }

@@ -254,9 +254,17 @@ isnt($made[0]{key}, $made[1]{key}, 'never the same');
 replied($first->get("$root/options?type=collaboration"), 400, 'field_invalid', 'one that is not configured');
 replied($first->get("$root/options"), 400, 'field_missing', 'none');
 
-# ---- lark
+# ---- handoff; where it leads to on another host is in t/guard/handoff.t
 
 $asked = entered();
+is_deeply(replied($asked->post("$root/handoff", { return_to => '/page?x=y' }), 200, undef, 'a handoff')->json, { url => $asked->origin . '/page?x=y' }, 'on this host is its own page');
+replied($asked->post("$root/handoff", { return_to => 'https://evil.example/' }), 400, 'field_invalid', 'on a host that is not listed');
+replied($asked->post("$root/handoff", {}), 400, 'field_missing', 'to nowhere');
+replied($asked->post("$root/handoff", { return_to => '/' }, 'X-XSRF-TOKEN' => undef), 400, 'xsrf_required', 'without the XSRF header');
+replied(browser()->post("$root/handoff", { return_to => '/' }), 401, 'token_missing', 'without a session');
+
+# ---- lark
+
 replied($asked->get("$root/user/lark"), 400, 'field_invalid', 'lark is not configured');
 replied(browser()->get("$root/user/lark"), 401, 'token_missing', 'lark without a session');
 replied(browser()->get("$root/user/lark/callback?code=x&state=y"), 401, 'token_missing', 'its callback, too');

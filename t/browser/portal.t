@@ -183,12 +183,8 @@ sub sessions {
     is($server->value("SELECT display_name FROM cloudep.members WHERE uid = :'uid'", uid => $member->{uid}), 'Augusta', "$language: what was typed is kept and saved");
 
     # No network: said, and it goes on where it was.
-    $pages->cdp('Network.enable');
-    $pages->fill(display_name => 'Byron');
-    $pages->cdp('Network.emulateNetworkConditions', offline => \1, latency => 0, downloadThroughput => 0, uploadThroughput => 0);
-    $pages->submit->sees(t('reason.network'));
-    $pages->cdp('Network.emulateNetworkConditions', offline => \0, latency => 0, downloadThroughput => -1, uploadThroughput => -1);
-    $pages->submit->sees(t('profile.hello', name => 'Byron'));
+    $pages->fill(display_name => 'Byron')->offline(1)->submit->sees(t('reason.network'));
+    $pages->offline(0)->submit->sees(t('profile.hello', name => 'Byron'));
 
     # Twice at once is once.
     $pages->fill(display_name => 'Lovelace');
@@ -287,16 +283,48 @@ spew("$custom/theme.css", ":root { --accent: #00695c; }\n");
 $pages->visit('#/sign-in');
 $pages->sees('Come in')->sees('Acme');
 is($pages->run('return getComputedStyle(document.querySelector("#main .button")).backgroundColor'), 'rgb(0, 105, 92)', 'with its own colour');
-for my $broken (['portal.json', '{"name": "Acme",}'], ['portal.json', '{"name": 7}']) {
-    spew("$custom/$broken->[0]", $broken->[1]);
-    $pages->visit('#/sign-in');
-    $pages->sees(t('broken_file', file => 'portal.json'))->sees(t('sign_in.title'));
-}
-spew("$custom/portal.json", '{"name": "Acme", "texts": {"en": "custom/texts.en.json"}}');
-spew("$custom/texts.en.json", 'no JSON');
-$pages->visit('#/sign-in');
-$pages->sees(t('broken_file', file => 'custom/texts.en.json'))->sees(t('sign_in.title'));
 is_deeply([$pages->complaints], [], 'and the browser complains of nothing');
+my %good = ('portal.json' => '{"name": "Acme", "logo": "custom/logo.svg"}', 'theme.css' => ":root { --accent: #00695c; }\n", 'logo.svg' => slurp("$custom/logo.svg"), 'texts.en.json' => '{}');
+my $with_texts = '{"name": "Acme", "texts": {"en": "custom/texts.en.json"}}';
+my @broken = (
+    ['portal.json', '{"name": "Acme",}', qr/JSON/],
+    ['portal.json', '[]', qr/not an object/],
+    ['portal.json', '{"name": 7}', qr/name cannot be 7/],
+    ['portal.json', '{"terms": {"version": 1}}', qr/terms cannot be/],
+    ['portal.json', '{"providers": [{"name": "Google"}]}', qr/providers cannot be/],
+    ['portal.json', '{"languages": ["de"]}', qr/languages cannot be/],
+    ['portal.json', undef, qr/answers 404/],
+    ['texts.en.json', 'no JSON', qr/JSON/],
+    ['texts.en.json', '{"sign_in.title": 7}', qr/sign_in\.title is not a text/],
+    ['texts.en.json', undef, qr/answers 404/],
+    ['theme.css', ':root { --accent: #00695; }', qr/--accent cannot be "#00695"/],
+    ['theme.css', ':root { --radius: wide; --accent: #00695c; }', qr/--radius cannot be "wide"/],
+    ['theme.css', '@media (min-width: 1px) { :root { --accent: no colour; } }', qr/--accent cannot be "no colour"/],
+    ['theme.css', ':root { --accent #00695c; --page: #fff; }', qr/not clear what --accent is/],
+    ['theme.css', ':root { --accent: #00695c;', qr/as many \{ as \}/],
+    ['theme.css', '/* :root { --accent: #00695c; }', qr/comment has no end/],
+    ['theme.css', 'nothing of the kind', qr/no rules/],
+    ['theme.css', undef, qr/answers 404/],
+    ['logo.svg', 'no picture', qr/no picture/],
+    ['logo.svg', undef, qr/not there/],
+);
+for my $case (@broken) {
+    my ($file, $text, $why) = @$case;
+    spew("$custom/$_", $good{$_}) for keys %good;
+    spew("$custom/portal.json", $with_texts) if $file =~ /texts/;
+    defined $text ? spew("$custom/$file", $text) : unlink "$custom/$file";
+    my $name = $file =~ /texts/ ? "custom/$file" : $file =~ /logo/ ? "custom/$file" : $file;
+    $pages->visit('#/sign-in');
+    $pages->sees(t('broken_file', file => $name))->sees(t('sign_in.title'));
+    my @complaints = $pages->complaints;
+    is(scalar(grep { /\Q$name\E cannot be used: / && $_ =~ $why } @complaints), 1, "$name, $why: said in the console as well") or diag(@complaints);
+    my $accent = $pages->run('return getComputedStyle(document.documentElement).getPropertyValue("--accent")');
+    is($accent, $file eq 'theme.css' ? '#2f5bd7' : '#00695c', "$name, $why: the default is shown, and only in its place");
+}
+$pages->until('return document.querySelector(".brand img").getAttribute("src") === "icon.svg" && document.querySelector(".brand img").naturalWidth > 0', 'the default picture is shown');
+$pages->click('.language[lang=zh-TW]');
+$pages->until('return document.documentElement.lang === "zh-TW" && document.querySelector(".notes").innerText.includes(args[0])', 'it is said in the other language as well', '無法使用');
+spew("$custom/$_", $good{$_}) for keys %good;
 
 # ---- the headers, to the letter
 my $client = client(server => $server);

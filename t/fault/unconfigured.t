@@ -47,6 +47,7 @@ for my $part (@parts) {
     }
     $member = register_member();    # logged out, where that worked
     $body{'/token/refresh'}{refresh_token} = $member->{refresh};
+    is($client->get('/.well-known/oauth-authorization-server')->status, $client->get('/.well-known/jwks.json')->status, "without @$without there is metadata where there are keys");
     my $me = $client->with(token => $member->{access});
     for my $answer ($me->get('/api/v1/members/me'), $me->patch('/api/v1/members/me', { language => 'en' })) {
         $off{me} ? outcome($answer, 501, 29605000, 'members/me without ' . "@$without")

@@ -51,7 +51,7 @@ my @table = (
     ['mod_dbd is not loaded', { modules => sub { s/^LoadModule dbd_module .*\n//mg }, drop => qr/^DBD.*\n/m }, refused =>
             qr/CloudEPDatabase On needs mod_dbd: add LoadModule dbd_module/],
     ['mod_cloudep_member is not loaded', { modules => sub { s/^LoadModule cloudep_member_module .*\n//mg } }, refused =>
-            qr/SetHandler cloudep-member \(.*httpd\.conf, line \d+\): no module that is loaded serves it; there is cloudep-auth, cloudep-health, cloudep-jwks, cloudep-metrics, cloudep-webauthn\. .*LoadModule/],
+            qr/SetHandler cloudep-member \(.*httpd\.conf, line \d+\): no module that is loaded serves it; there is cloudep-auth, cloudep-health, cloudep-jwks, cloudep-metrics, cloudep-oauth-server, cloudep-webauthn\. .*LoadModule/],
     ['a content module before the core', { modules => sub { s/^(LoadModule cloudep_module .*\n)//m; $_ .= $1 } }, refused =>
             qr/undefined symbol: cloudep_/],
     ['SetHandler mistyped', { with => ['<Location /x>', 'SetHandler cloudep-atuh', '</Location>'] }, refused =>

@@ -2,20 +2,24 @@
 # request that is to pass; 200 for who may, and for nobody else whatever the path leads to.
 use strict;
 use warnings;
+use CloudEP::Browser;
 use CloudEP::Client;
 use CloudEP::Edge;
 use CloudEP::Process qw(free_port spew);
 use CloudEP::Test;
 
-my $tenant = tenant();
-my $member = register_member(tenant => $tenant);
-my $stranger = register_member(tenant => tenant());
 my $port = free_port();
-my $server = own_server(values => { CloudEPIssuer => server()->url });
+my $server = own_server(values => { CloudEPIssuer => 'https://id.example.com', CloudEPApplicationOrigin => 'https://app.example.com' });
+my $tenant = tenant(server => $server);
 $server->prepare;
-$server->{with} = [split /\n/, example('apache', '10.0.0.5:8081' => "127.0.0.1:$port",
+$server->{with} = [
+    'CloudEPTLSProxy 127.0.0.0/8', 'RequestHeader set X-Forwarded-Proto https early',
+    '<Location /account/api/auth>', 'CloudEPServe auth', 'CloudEPTokenDelivery cookie', 'Require all granted', '</Location>',
+    split /\n/, example('apache', '10.0.0.5:8081' => "127.0.0.1:$port",
         'cloudep-tenant acme' => "cloudep-tenant $tenant->{slug}")];
 $server->start;
+my $member = register_member(tenant => $tenant);
+my $stranger = register_member(tenant => tenant(server => $server));
 spew("$server->{dir}/htdocs/index.html", 'open to everybody');
 
 # As Envoy asks: method, path and Host of the client's request, no body.
@@ -57,7 +61,28 @@ is($no->header('WWW-Authenticate'), 'Bearer realm="members"', 'nobody is challen
 is(ask($stranger, 'POST', '/some/page')->status, 403, 'another tenant');
 is(ask({ access => 'x.y.z' }, 'GET', '/')->status, 401, 'a bad token');
 is(ask($member, 'GET', '/', 'X-CloudEP-UID' => 'admin')->header('X-CloudEP-UID'), $member->{uid}, 'what the client says of itself is not repeated');
-is(client(token => $member->{access})->post('/api/v1/auth/logout', undef)->status, 200, 'after a logout');
+
+# ---- people
+my ($app, $id) = map { CloudEP::Browser->new(client => CloudEP::Client->new(port => $_->[0]), host => "$_->[1].example.com", scheme => 'https') } [$port, 'app'], [$server->port, 'id'];
+my @navigation = ('Sec-Fetch-Mode' => 'navigate', 'Sec-Fetch-Dest' => 'document');
+my $sent = $app->get('/some/page?a=b', @navigation);
+is($sent->status, 303, 'a navigation without a session is sent to the login page');
+like($sent->header('Location'), qr{^https://id\.example\.com/account/\?return_to=https%3A%2F%2Fapp\.example\.com%2Fsome%2Fpage%3Fa%3Db&enter=}, 'with the address');
+is($app->get('/some/page', 'Sec-Fetch-Mode' => 'cors')->status, 401, 'a fetch is not');
+my ($enter) = $sent->header('Location') =~ /&enter=(.*)/;
+$id->get('/account/api/auth/xsrf');
+is($id->post('/account/api/auth/login', { tenant_slug => $tenant->{slug}, email => $member->{email}, password => $member->{password} })->status, 200, 'a login');
+my $back = $id->post('/account/api/auth/handoff', { return_to => 'https://app.example.com/some/page?a=b', enter => $enter })->data->{url};
+is($app->get($back =~ s{^https://app\.example\.com}{}r, @navigation)->header('Location'), 'https://app.example.com/some/page?a=b', 'the way back leads to the very page');
+my $by_cookie = $app->get('/some/page?a=b', @navigation);
+is($by_cookie->status . ' ' . $by_cookie->header('X-CloudEP-UID'), "200 $member->{uid}", 'where the cookie lets in');
+is(join(' ', map { $_ // '-' } map { $by_cookie->header($_) } 'Cookie', 'X-Envoy-Auth-Headers-To-Remove'), '- cookie', 'without cookies for the application');
+$app->{jar}{theme} = 'dark';
+$by_cookie = $app->get('/some/page?a=b', @navigation);
+is(join(' ', map { $_ // '-' } map { $by_cookie->header($_) } 'Cookie', 'X-Envoy-Auth-Headers-To-Remove'), 'theme=dark -', 'but with its own');
+is($app->post('/some/page', undef, Origin => 'https://evil.example', 'Sec-Fetch-Site' => 'cross-site')->status, 401, 'a form of another site has no session');
+
+is($member->{client}->post('/api/v1/auth/logout', undef)->status, 200, 'after a logout');
 is(ask($member, 'GET', '/some/page')->status, 401, 'the next request is refused');
 
 expect_log(qr/AH01630|AH01631|AH01797|AH10244|AH00036/);

@@ -16,8 +16,9 @@ my $server = own_server(values => { CloudEPIssuer => "https://$ID", CloudEPAppli
         'CloudEPTLSProxy 127.0.0.0/8', 'RequestHeader set X-Forwarded-Proto https early',
         '<Location /account/api/auth>', 'CloudEPServe auth', 'CloudEPTokenDelivery cookie', 'Require all granted', '</Location>',
         '<Location /account/api/members>', 'CloudEPServe members', 'CloudEPTokenDelivery cookie', 'Require all granted', '</Location>',
+        '<Location /api/session>', 'CloudEPServe session', "CloudEPTenant $acme->{slug}", '</Location>',
         '<Location />', @GUARD, 'AuthMerging Off', '</Location>',
-        '<Location /account/api>', 'AuthMerging Off', 'Require all granted', '</Location>',
+        (map { ("<Location $_>", 'AuthMerging Off', 'Require all granted', '</Location>') } '/account/api', '/api/session'),
         '<Location /page>', 'ProxyPass ' . $backend->url, '</Location>',
 ])->start;
 my $client = client(server => $server, watch => undef);
@@ -76,11 +77,26 @@ is($answer->header('Cache-Control'), 'no-store', 'without being kept');
 is($answer->header('Referrer-Policy'), 'no-referrer', 'nor told to the page');
 my %set = map { $_->{name} => $_ } CloudEP::Browser::set_cookies($answer);
 is($set{'__Host-cloudep'}{rest}, 'Path=/; Secure; HttpOnly; SameSite=Lax', 'the session cookie of that host');
+is($set{'__Host-cloudep-entered'}{max_age}, 10, 'and one that notes it for a moment, by the clock of the browser alone');
 $answer = visit($jars, $APP, '/page?a=b&c=%2F');
 is_status($answer, 200, 'lets in');
 unlike($answer->body, qr/^Cookie:/mi, 'and the application gets no cookie of ours');
 is_status(on($jars, $APP)->get('/page', Accept => '*/*'), 200, 'fetches too');
 is_status(visit($jars, $APP, $enter), 400, 'a code serves once');
+
+# ---- the same by the style "session"
+my $styled = {};
+my $sent = sent(visit($styled, $APP, '/page/session'));
+my $page = on($styled, $ID);
+$page->get('/api/session/');
+is_status($page->post('/api/session/login', { email => $member->{email}, password => $member->{password} }), 204, 'a login by the session style');
+$handed = $page->post('/api/session/handoff', $sent);
+is(join(' ', keys %{ $handed->json }), 'url', 'hands over in an object of its own') or diag($handed->raw);
+secret($handed->json->{url} =~ s/.*=//r);
+is_status(visit($styled, $APP, path_of($handed->json->{url})), 303, 'the application\'s host takes it over');
+is_status(visit($styled, $APP, '/page/session'), 200, 'and lets in');
+is_status($page->post('/api/session/logout'), 204, 'a logout there');
+is_status(visit($styled, $APP, '/page/session'), 303, 'is one everywhere');
 
 # ---- the cookie of kind guard is for guarded Locations of that host
 is_status(on($jars, $APP)->get('/account/api/members/me'), 401, 'it is none in an API');
@@ -116,7 +132,7 @@ for my $case (
 sub way_back_again {
     my ($jars, $host) = @_;
     delete on($jars, $host)->{jar}{'__Host-cloudep'};
-    delete on($jars, $host)->{jar}{'__Host-cloudep-enter'};
+    delete on($jars, $host)->{jar}{"__Host-cloudep-$_"} for qw(enter entered);
     return way_back($jars, $host, '/page');
 }
 my $late = path_of(way_back_again($jars, $APP));

@@ -128,7 +128,23 @@ for my $method (qw(POST PUT DELETE PATCH)) {
     like($wrong->header('Allow'), qr/\bGET\b/, 'which Allow says');
     is($wrong->code, 10105000, 'in the envelope');
 }
-my $other = own_server(keys => CloudEP::Test::own_folder('keys') . '/keys')->start;
+my $other = own_server(keys => CloudEP::Test::own_folder('keys') . '/keys', values => { CloudEPIssuer => 'http://127.0.0.1:8/id/' })->start;
 isnt(client(server => $other)->get($KEYS)->header('ETag'), $keys->header('ETag'), 'other keys have another ETag');
+
+# ---- who issues our tokens (RFC 8414)
+my $METADATA = '/.well-known/oauth-authorization-server';
+my $metadata = client()->get($METADATA);
+is($metadata->status, 200, 'the metadata');
+is_deeply($metadata->json, { issuer => server()->url, jwks_uri => server()->url($KEYS), response_types_supported => [], grant_types_supported => [] }, 'issuer, keys, and nothing of OAuth');
+is($metadata->header('Content-Type'), 'application/json', 'is JSON');
+is($metadata->header($_), $keys->header($_), "$_ as the keys have it") for 'Cache-Control', 'Access-Control-Allow-Origin', 'X-Content-Type-Options';
+is(client()->get($METADATA, 'If-None-Match' => $metadata->header('ETag'))->status, 304, 'not again for who has it');
+is(client()->post($METADATA, {})->status, 405, 'to be read only');
+is(client()->get("$METADATA$_")->status, 404, "'$_' behind it is another issuer's") for '/', '/id', 'x', '/x/..//y';
+is(client(server => $other)->get("$METADATA/id")->status, 200, 'where the issuer has a path, it is behind that one');
+is(client(server => $other)->get("$METADATA/id")->json->{issuer}, 'http://127.0.0.1:8/id/', 'and told as tokens have it');
+is(client(server => $other)->get("$METADATA/id")->json->{jwks_uri}, "http://127.0.0.1:8$KEYS", 'with the keys of its host');
+is(client(server => $other)->get("$METADATA$_")->status, 404, "and '$_' is not") for '', '/', '/id/', '/idx', '/i', '/id/x', '/ID';
+expect_log(qr/CE1303/);
 
 finish();

@@ -73,7 +73,7 @@ defaults_are(\%shipped, 'httpd.conf.d');
 # ---- routes and outcomes
 
 my $api = YAML::XS::LoadFile('doc/openapi.yaml');
-my %DOCUMENTS = map { $_ => 1 } qw(/.well-known/jwks.json /.well-known/webauthn);    # handlers of their own, not in the route tables
+my %DOCUMENTS = map { $_ => 1 } qw(/.well-known/jwks.json /.well-known/oauth-authorization-server /.well-known/webauthn); # handlers of their own, not in the route tables
 
 my %served = map { ("$_->{method} $_->{prefix}$_->{path}" => $_) } described('operations');
 my @operations = map { my $path = $_; map { [uc, $path, $api->{paths}{$path}{$_}] } sort keys %{ $api->{paths}{$path} } }

@@ -70,6 +70,7 @@ static void test_media(void)
         /* Separators in quotes are no separators. */
         {pages, "text/html;a=\"x,application/json;q=1\";q=0.1, application/json;q=0.2", JSON},
         {pages, "text/html;a=\"\\\",\";q=0.3, application/json;q=0.2", HTML},
+        {pages, "text/html;q=0.1;a=\"\\\",application/json,\"", HTML},
         {pages, "text/html;a=\"unfinished, application/json", HTML},
         {pages, "text/html;a=\"\\", HTML},
         {pages, ";q=1", NULL},

@@ -83,6 +83,7 @@ static void test_pasted(apr_pool_t *pool)
             "@ex\xef\xbc\x8e"
             "com",
             "a@ex.com", pool);
+    becomes("\xef\xbc\x81\xef\xbd\x9e@x.tw", "!~@x.tw", pool); /* the first and the last of them */
     becomes("a@ex\xe3\x80\x82"
             "com",
             "a@ex.com", pool); /* the full stop of Chinese */

@@ -8,7 +8,7 @@
 #include "base/text/json.h"
 #include "tap.h"
 
-enum { SLUG, MAIL, PASS, CODE, NAME, LANG, MONEY, PHONE, LINK, OPT_IN, CHOICE, ID, TOKEN, COUNT };
+enum { SLUG, MAIL, PASS, CODE, NAME, LANG, MONEY, PHONE, LINK, OPT_IN, CHOICE, ID, TOKEN, NUMBER, COUNT };
 
 static const char *const providers[] = {"google", "zitadel", NULL};
 
@@ -27,6 +27,7 @@ static const cloudep_field_t fields[] = {
     [CHOICE] = {.name = "provider", .type = CLOUDEP_FIELD_CHOICE, .choices = providers},
     [ID] = {.name = "challenge_id", .type = CLOUDEP_FIELD_ID},
     [TOKEN] = {.name = "refresh_token", .type = CLOUDEP_FIELD_TOKEN, .max = 20},
+    [NUMBER] = {.name = "limit", .type = CLOUDEP_FIELD_NUMBER, .max = 3},
     [COUNT] = {.name = NULL}};
 
 #define REQUIRED_GOOD "\"tenant_slug\":\"demo\",\"email\":\"a@b.tw\",\"password\":\"12345678\""
@@ -64,7 +65,7 @@ static void test_all_good(apr_pool_t *pool)
               "\"code\":\"123 456\",\"display_name\":\"\xe7\x8e\x8b\xe5\xb0\x8f\xe6\x98\x8e\",\"language\":\"zh-tw\","
               "\"currency\":\"TWD\",\"phone\":\"+886912345678\",\"avatar\":\"https://a.example/x.png\","
               "\"marketing_opt_in\":true,\"provider\":\"zitadel\",\"challenge_id\":\"aB-_9\","
-              "\"refresh_token\":\"a.b~c\",\"unknown\":[1,{}],\"__proto__\":null}",
+              "\"refresh_token\":\"a.b~c\",\"limit\":\"100\",\"unknown\":[1,{}],\"__proto__\":null}",
               pool);
 
     ok(!errors, "every field is good");
@@ -82,6 +83,7 @@ static void test_all_good(apr_pool_t *pool)
     is_str(v[CHOICE].text, "zitadel", "choice");
     is_str(v[ID].text, "aB-_9", "id");
     is_str(v[TOKEN].text, "a.b~c", "token");
+    is_str(v[NUMBER].text, "100", "number");
 }
 
 /* What people paste; each kind has a test of its own with all there is. */
@@ -226,6 +228,9 @@ static void test_forms(apr_pool_t *pool)
           "must not have the 0 after the country code that is dialled at home only", pool);
     wrong(LINK, "\"javascript:alert(1)\"", CLOUDEP_RULE_FORMAT, "must be an absolute http or https URL", pool);
     wrong(CHOICE, "\"Google\"", CLOUDEP_RULE_CHOICE, "must be one of: google, zitadel", pool);
+    wrong(CHOICE, "\"googleplus\"", CLOUDEP_RULE_CHOICE, "must be one of: google, zitadel", pool);
+    wrong(NUMBER, "\"1a\"", CLOUDEP_RULE_FORMAT, "must be digits", pool);
+    wrong(NUMBER, "\"-1\"", CLOUDEP_RULE_FORMAT, "must be digits", pool);
     wrong(ID, "\"a b\"", CLOUDEP_RULE_FORMAT, "must be an id as it was handed out", pool);
     wrong(TOKEN, "\"a b\"", CLOUDEP_RULE_FORMAT, "must be printable ASCII without spaces", pool);
     wrong(TOKEN, "\"123456789012345678901\"", CLOUDEP_RULE_LENGTH, "must have at most 20 characters", pool);

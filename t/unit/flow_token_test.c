@@ -98,39 +98,38 @@ static void test_claims(const cloudep_session_t *session)
 
 /* ---- freshness */
 
-static int fresh(flow_case_t *at, cloudep_proofs_t proofs, int seconds)
-{
-    const cloudep_principal_t who = {.session_id = "s", .proofs = proofs};
+#define NOW 1000000 /* when the proofs were read, by the database's clock */
 
-    return cloudep_is_fresh(at->ctx, &who, seconds);
+static int fresh(cloudep_proofs_t proofs, int seconds)
+{
+    cloudep_principal_t who = {.session_id = "s", .proofs = proofs};
+
+    who.proofs.now = NOW;
+    return cloudep_is_fresh(&who, seconds);
 }
 
-static int recent(flow_case_t *at, apr_int64_t mfa_at, int seconds)
+static int recent(apr_int64_t mfa_at, apr_int64_t seconds)
 {
-    const cloudep_principal_t who = {.session_id = "s", .proofs = {.mfa_at = mfa_at}};
+    const cloudep_principal_t who = {.session_id = "s", .proofs = {.mfa_at = mfa_at, .now = NOW}};
 
-    return cloudep_has_recent_factor(at->ctx, &who, seconds);
+    return cloudep_has_recent_factor(&who, seconds);
 }
 
 static void test_freshness(void)
 {
-    flow_case_t *at = flow_begin();
-    const apr_int64_t now = apr_time_sec(at->ctx->now);
-
-    ok(fresh(at, (cloudep_proofs_t){.auth_time = now - 299}, 300), "a login is fresh for so many seconds");
-    ok(!fresh(at, (cloudep_proofs_t){.auth_time = now - 300}, 300), "and no longer");
-    ok(fresh(at, (cloudep_proofs_t){.auth_time = now - 900, .fresh_at = now - 299}, 300), "so is a proof since");
-    ok(fresh(at, (cloudep_proofs_t){.auth_time = now - 900, .mfa_at = now - 299}, 300), "and a second factor");
-    ok(!fresh(at, (cloudep_proofs_t){.auth_time = now, .second_factor = 1}, 300),
+    ok(fresh((cloudep_proofs_t){.auth_time = NOW - 299}, 300), "a login is fresh for so many seconds");
+    ok(!fresh((cloudep_proofs_t){.auth_time = NOW - 300}, 300), "and no longer");
+    ok(fresh((cloudep_proofs_t){.auth_time = NOW - 900, .fresh_at = NOW - 299}, 300), "so is a proof since");
+    ok(fresh((cloudep_proofs_t){.auth_time = NOW - 900, .mfa_at = NOW - 299}, 300), "and a second factor");
+    ok(!fresh((cloudep_proofs_t){.auth_time = NOW, .second_factor = 1}, 300),
        "of whom has a second factor a login proves nothing");
-    ok(!fresh(at, (cloudep_proofs_t){.auth_time = now, .fresh_at = now, .second_factor = 1}, 300),
+    ok(!fresh((cloudep_proofs_t){.auth_time = NOW, .fresh_at = NOW, .second_factor = 1}, 300),
        "nor does a proof without it");
-    ok(fresh(at, (cloudep_proofs_t){.mfa_at = now - 299, .second_factor = 1}, 300), "but the factor does");
-    ok(!fresh(at, (cloudep_proofs_t){0}, 300), "no proof is not fresh");
-    ok(recent(at, now - 300, 300), "a second factor is recent for so many seconds");
-    ok(!recent(at, now - 301, 300), "and no longer");
-    ok(!recent(at, 0, APR_INT32_MAX), "none is not recent, however long that is");
-    flow_end(at);
+    ok(fresh((cloudep_proofs_t){.mfa_at = NOW - 299, .second_factor = 1}, 300), "but the factor does");
+    ok(!fresh((cloudep_proofs_t){0}, 300), "no proof is not fresh");
+    ok(recent(NOW - 300, 300), "a second factor is recent for so many seconds");
+    ok(!recent(NOW - 301, 300), "and no longer");
+    ok(!recent(0, APR_INT32_MAX), "none is not recent, however long that is");
 }
 
 int main(void)

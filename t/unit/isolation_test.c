@@ -8,6 +8,7 @@
 #include <apr_general.h>
 #include <pthread.h>
 
+#include "base/store/budget_store.h"
 #include "base/store/contact_store.h"
 #include "base/store/credential_store.h"
 #include "base/store/event_store.h"
@@ -1120,6 +1121,64 @@ static void test_sweep(void)
            "lockouts go after two days");
 }
 
+/* ---- budgets of failures */
+
+static const cloudep_budget_t guesses = {TENANT, "password", UID, ""};
+
+static apr_status_t guess_passed(apr_pool_t *pool)
+{
+    int wait;
+
+    return cloudep_budget_pass(db, pool, &guesses, &wait);
+}
+
+#define OWN_BUDGETS                                                                                                    \
+    "SELECT string_agg(kind || network, ' ' ORDER BY kind, network) FROM cloudep.budgets"                              \
+    " WHERE tenant_id = '" TENANT "' AND subject = '" UID "'"
+
+static void test_right_guess(void)
+{
+    begin();
+    postgres_sql("INSERT INTO cloudep.budgets (tenant_id, kind, subject, network, failures)"
+                 " VALUES ('" TENANT "', 'password', '" UID "', '192.0.2.1', 1)");
+    is_int(guess_passed(p), APR_SUCCESS, "a right guess");
+    is_str(value(OWN_BUDGETS), "factor password192.0.2.1", "forgets the failures of its kind and network");
+    alone("a right guess");
+    begin();
+    is_int(meanwhile("UPDATE cloudep.budgets SET blocked_until = now() + interval '1 minute'"
+                     " WHERE tenant_id = '" TENANT "' AND kind = 'password' AND subject = '" UID "'",
+                     guess_passed),
+           CLOUDEP_ELOCKED, "a right guess waits for a failure that is being counted, and for the wait that it begins");
+    is_str(value(OWN_BUDGETS), "factor password", "and forgets nothing");
+}
+
+static void test_wait_left(void)
+{
+    const cloudep_budget_failure_t failure = {
+        .tenant_id = TENANT, .account = &guesses, .policy = {10, 1, 60, 3600}, .outbox = NULL};
+    int wait = 0;
+
+    begin();
+    postgres_sql("UPDATE cloudep.budgets SET blocked_until = now() + CASE WHEN tenant_id = '" TENANT
+                 "' AND subject = '" UID "' AND kind = 'password' THEN interval '9 s' ELSE interval '1 hour' END");
+    is_int(cloudep_budget_fail(db, p, &failure, &wait), CLOUDEP_ELOCKED, "a failure during a wait is not counted");
+    ok(wait >= 1 && wait <= 9, "its own wait is told, and nobody else's: %d s", wait);
+}
+
+static void test_forgotten_failures(void)
+{
+    int more;
+
+    begin();
+    postgres_sql("UPDATE cloudep.budgets SET last_at = now() - interval '31 days'");
+    postgres_sql("BEGIN; SELECT FROM cloudep.budgets WHERE tenant_id = '" TENANT "' AND subject = '" UID
+                 "' AND kind = 'password' FOR UPDATE");
+    is_int(cloudep_budget_forget(db, p, 30 * 86400, 600, &more), APR_SUCCESS, "old failures are forgotten");
+    postgres_sql("COMMIT");
+    is_str(value("SELECT string_agg(kind || subject, ' ') FROM cloudep.budgets"), "password" UID,
+           "but for one that another statement holds, which is not waited for");
+}
+
 int main(void)
 {
     if (apr_initialize() != APR_SUCCESS || apr_pool_create(&p, NULL) != APR_SUCCESS) {
@@ -1156,5 +1215,8 @@ int main(void)
     test_worker();
     test_events();
     test_sweep();
+    test_right_guess();
+    test_wait_left();
+    test_forgotten_failures();
     return done_testing();
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/text/mime.h"
+#include "base/text/validate.h"
 #include "tap.h"
 
 static const cloudep_mail_t sample = {.from = {"CloudEP", "no-reply@example.org"},
@@ -119,7 +120,8 @@ static void test_long_subject(apr_pool_t *pool)
     const char *at;
     const char *message;
     char *all = apr_pcalloc(pool, 4096);
-    apr_size_t len = 0;
+    apr_size_t len = 0, characters;
+    int cut = 0;
 
     for (int i = 0; i < 40; i++) {
         subject = apr_pstrcat(pool, subject, "驗證碼x", NULL);
@@ -132,12 +134,19 @@ static void test_long_subject(apr_pool_t *pool)
     for (at = strstr(message, "=?UTF-8?B?"); at; at = strstr(at, "=?UTF-8?B?")) {
         const char *word = apr_pstrmemdup(pool, at + 10, strcspn(at + 10, "?"));
 
-        len += (apr_size_t)apr_base64_decode(all + len, word);
+        const int n = apr_base64_decode(all + len, word);
+
+        cut += cloudep_utf8_length(&characters, apr_pstrmemdup(pool, all + len, (apr_size_t)n)) != APR_SUCCESS;
+        len += (apr_size_t)n;
         at += 10;
     }
     all[len] = 0;
-    is_str(all, subject, "is put into words that do not cut a character");
+    is_str(all, subject, "is put into words");
+    is_int(cut, 0, "that do not cut a character");
     ok(longest_line(message) <= 78, "and its lines are short");
+    mail.subject = "the quick brown fox jumps over the lazy dog, and then over another one that is just as lazy";
+    message = compose(pool, &mail);
+    ok(message && longest_line(message) <= 78, "as are those of a long subject in ASCII");
 }
 
 static void test_injection(apr_pool_t *pool)
@@ -193,10 +202,12 @@ static void test_bodies(apr_pool_t *pool)
     }
     body = strstr(strstr(message, "text/plain"), "\r\n\r\n") + 4;
     is_str(decoded(pool, body), apr_pstrcat(pool, text, "\n", NULL), "comes out as it went in");
-    ok(longest_line(message) <= 78, "no line is long");
+    is_int((long long)longest_line(body), 76, "no line of it is longer than 76 characters (RFC 2045, 6.7)");
+    ok(!strstr(body, " \r\n") && !strstr(body, "\t\r\n"), "no line ends in white space");
     ok(!strstr(message, "\r\n."), "no line begins with a dot");
     ok(!has_bare_line_end(message), "all line ends are CRLF");
     ok(strstr(body, "=0D") == NULL && strstr(body, "123456 =3D 100%"), "ASCII stays readable");
+    ok(strstr(message, "text/plain") < strstr(message, "text/html"), "the HTML comes last (RFC 2046, 5.1.4)");
     body = strstr(strstr(message, "text/html"), "\r\n\r\n") + 4;
     is_str(decoded(pool, body), sample.html, "the HTML as well");
     mail.text = "\xff";

@@ -355,6 +355,7 @@ static void test_client_data(void)
     REGISTRATION(challenge, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh4", CHALLENGE,
                  "7.1 step 8: another challenge is refused");
     REGISTRATION(challenge, "", CHALLENGE, "so is an empty one");
+    REGISTRATION(challenge, "AAECAwQFBgcICQoL", CHALLENGE, "a part of it is refused");
     REGISTRATION(challenge, CHALLENGE "=", CHALLENGE, "and another spelling of the same bytes");
     REGISTRATION(origin, "https://app.example", ACCEPTED, "7.1 step 9: another origin of the list");
     REGISTRATION(origin, "https://evil.example", ORIGIN, "one that is not in it is refused");

@@ -39,6 +39,7 @@
     FIRST(NUMBER, auth_time, CLOUDEP_SQL_SECONDS(session ".auth_time")) /* it was opened */                            \
     NEXT(NUMBER, mfa_at, CLOUDEP_SQL_SECONDS(session ".mfa_at"))        /* the last second factor */                   \
     NEXT(NUMBER, fresh_at, CLOUDEP_SQL_SECONDS(session ".fresh_at"))    /* the last reauthentication */                \
+    NEXT(NUMBER, now, CLOUDEP_SQL_SECONDS("now()")) /* by the clock that the times above are of */                     \
     NEXT(BOOLEAN, second_factor, totp ".enrolled_at IS NOT NULL")       /* the member has one: less proves nothing */
 
 typedef struct cloudep_proofs_t {

@@ -35,12 +35,12 @@ apr_status_t cloudep_json_parse(json_t **object, const char **reason, const char
  * the line after the value was made. NULL is allowed.
  * @return @a value
  */
-json_t *cloudep_json_own(json_t *value, apr_pool_t *pool);
+CLOUDEP_DECLARE(json_t *) cloudep_json_own(json_t *value, apr_pool_t *pool);
 
 /**
  * A value as compact text in @a pool. Not for what must be wiped: a first try that was too short is left behind.
  * @return NULL: @a value is, or jansson failed
  */
-const char *cloudep_json_text(const json_t *value, apr_pool_t *pool);
+CLOUDEP_DECLARE(const char *) cloudep_json_text(const json_t *value, apr_pool_t *pool);
 
 #endif

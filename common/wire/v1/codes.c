@@ -307,7 +307,8 @@ static const exception_t exceptions[] = {
     {"auth.verify", CLOUDEP_SUBJECT_GONE, .messages = {
         "the member is gone", "會員已不存在"}},
     {"auth.verify", CLOUDEP_REQUEST_MALFORMED, .messages = {
-        "the query may have tenant, mfa and preflight, and nothing else", "查詢字串只能有 tenant、mfa 與 preflight"}},
+        "the query may have tenant, mfa, fresh, preflight and redirect, and nothing else",
+        "查詢字串只能有 tenant、mfa、fresh、preflight 與 redirect"}},
 };
 /* clang-format on */
 

@@ -12,13 +12,14 @@ package CloudEP::Chromium;
 use strict;
 use warnings;
 use CloudEP::Process qw(spawn finish alive wait_until free_port slurp);
+use Cpanel::JSON::XS ();
 use File::Path qw(make_path remove_tree);
 use JSON::PP ();
 use LWP::UserAgent;
 
 my @SWITCHES = qw(--headless=new --disable-gpu --disable-dev-shm-usage --disable-background-networking
     --disable-component-update --disable-sync --no-first-run --no-sandbox);
-my $json = JSON::PP->new->utf8->canonical->allow_nonref;
+my $json = Cpanel::JSON::XS->new->utf8->canonical->allow_nonref;    # pictures are megabytes
 
 # dir => a folder of its own, for the browser's profile and chromedriver's log; with => [switches of Chromium]
 sub new {

@@ -3,32 +3,36 @@ package CloudEP::Edge;
 # A web server (nginx, HAProxy) that asks us who may pass, run with the very text of doc/guard.md in front of an
 # application, and what must hold of each of them.
 #
+#     my $tenant = tenant(server => my $node = asked_node());
 #     my $edge = CloudEP::Test::keep(CloudEP::Edge->new(program => 'nginx', arguments => [...], port => $port, dir => $dir));
 #     guards($edge, $tenant);
+#     leads_people($edge, $tenant);
 
 use strict;
 use warnings;
+use CloudEP::Browser;
 use CloudEP::Client;
-use CloudEP::Httpd;
+use CloudEP::Examples;
 use CloudEP::Process qw(spawn alive wait_until slurp);
 use CloudEP::Test;
 use Exporter 'import';
 use IO::Socket::INET;
 
-our @EXPORT = qw(example guards @IDENTITY);
+our @EXPORT = qw(example asked_node guards leads_people @IDENTITY);
 
 # The headers that tell an application who it is.
 our @IDENTITY = qw(X-CloudEP-UID X-CloudEP-Tenant X-CloudEP-Session X-CloudEP-AMR);
 
-# The first example of doc/guard.md in that language that has all these texts, with them replaced.
-sub example {
-    my ($language, %replaced) = @_;
-    for my $text (slurp(CloudEP::Httpd::top() . '/doc/guard.md') =~ /^```$language\n(.*?)^```$/msg) {
-        next if grep { index($text, $_) < 0 } keys %replaced;
-        $text =~ s/\Q$_\E/$replaced{$_}/g for sort keys %replaced;
-        return $text;
-    }
-    die "doc/guard.md has no example in $language with ", join(', ', sort keys %replaced), "\n";
+# An example of doc/guard.md.
+sub example { return example_of('guard', @_) }
+
+# https://id.example.com, which these servers ask from 127.0.0.1, set up by the document's text: running.
+sub asked_node {
+    return own_server(values => { CloudEPIssuer => 'https://id.example.com' }, with => [
+            'CloudEPTLSProxy 127.0.0.0/8', 'RequestHeader set X-Forwarded-Proto https early',
+            '<Location /account/api/auth>', 'CloudEPServe auth', 'CloudEPTokenDelivery cookie', 'Require all granted', '</Location>',
+            split(/\n/, example('apache', '10.0.0.0/24' => '127.0.0.1/32')),
+    ])->start;
 }
 
 # program and arguments => its command, port => where it will listen, dir => folder for what it says
@@ -101,10 +105,97 @@ sub guards {
     my $bad = $edge->page({ access => 'x.y.z' }, 'GET');
     is($bad->status, 401, 'a bad token');
     like($bad->header('WWW-Authenticate') // '', qr/error="invalid_token"/, 'is challenged');
-    is($edge->page(register_member(tenant => tenant()), 'GET')->status, 403, 'another tenant');
+    is($edge->page(register_member(tenant => tenant(server => $tenant->{server})), 'GET')->status, 403, 'another tenant');
     preflights($edge, $member, @forged);
-    is(client(token => $member->{access})->post('/api/v1/auth/logout', undef)->status, 200, 'after a logout');
+    is($member->{client}->post('/api/v1/auth/logout', undef)->status, 200, 'after a logout');
     is($edge->page($member, 'GET')->status, 401, 'the next request is refused');
+}
+
+# ---- people
+
+my @NAVIGATION = ('Sec-Fetch-Mode' => 'navigate', 'Sec-Fetch-Dest' => 'document', Accept => 'text/html');
+my $AUTH = '/account/api/auth';
+
+# A browser with a jar for the application's host, in front of the edge, and one for the login page's.
+sub person {
+    my ($edge, $node) = @_;
+    return {
+        app => CloudEP::Browser->new(client => CloudEP::Client->new(port => $edge->{port}), host => 'app.example.com', scheme => 'https'),
+        id => CloudEP::Browser->new(client => client(server => $node, watch => undef), host => 'id.example.com', scheme => 'https'),
+    };
+}
+
+sub visit { my ($person, @headers) = @_; return $person->{app}->get('/some/page?a=b', @NAVIGATION, @headers) }
+sub fetched { my ($person, @headers) = @_; return $person->{app}->get('/some/page', Accept => '*/*', 'Sec-Fetch-Mode' => 'cors', @headers) }
+
+# What a login page does: takes the address that a guard sent along, logs in, and asks where to go.
+sub log_in {
+    my ($person, $member, $sent) = @_;
+    my ($return_to, $enter) = map { $sent->header('Location') =~ /[?&]$_=([^&]*)/ ? $1 =~ s/%(..)/chr hex $1/ger : undef } qw(return_to enter);
+    $person->{id}->get("$AUTH/xsrf");
+    $person->{id}->post("$AUTH/login", { tenant_slug => $member->{slug}, email => $member->{email}, password => $member->{password} });
+    my $answer = $person->{id}->post("$AUTH/handoff", { return_to => $return_to, enter => $enter });
+    $answer->status == 200 or die $answer->raw;
+    return $answer->data->{url} =~ s{^https://app\.example\.com}{}r;
+}
+
+# From a guarded page to the login page and back, in a browser; who is led there and who is not.
+sub leads_people {
+    my ($edge, $tenant) = @_;
+    my $member = register_member(tenant => $tenant);
+    my $person = person($edge, $tenant->{server});
+    my $sent = visit($person);
+    is($sent->status, 303, 'a navigation without a session is sent to the login page');
+    like($sent->header('Location') // '', qr{^https://id\.example\.com/account/\?return_to=https%3A%2F%2Fapp\.example\.com%2Fsome%2Fpage%3Fa%3Db&enter=[\w-]{43}$},
+        'with the address, and what to enter by');
+    is($sent->header('Cache-Control'), 'no-store', 'which nobody keeps');
+    like($sent->header('Set-Cookie') // '', qr/^__Host-cloudep-enter=[\w-]{22}; Path=\/; Max-Age=600; Secure; HttpOnly; SameSite=Lax$/, 'and a cookie of its own host');
+    my $refused = fetched($person);
+    is($refused->status, 401, 'a fetch is refused');
+    is($refused->header('Location'), undef, 'and sent nowhere');
+    is($refused->header('WWW-Authenticate'), 'Bearer realm="CloudEP"', 'but challenged');
+
+    my $enter = log_in($person, $member, $sent);
+    my $back = $person->{app}->get($enter, @NAVIGATION);
+    is($back->status, 303, 'the way back is taken');
+    is($back->header('Location'), 'https://app.example.com/some/page?a=b', 'and leads to the very page');
+    my $page = visit($person);
+    is($page->status, 200, 'where the session cookie lets in');
+    like($page->body, qr/^X-CloudEP-UID: \Q$member->{uid}\E\r$/mi, 'the backend learns the uid');
+    unlike($page->body, qr/^Cookie:/mi, 'and gets no cookie of ours');
+    $person->{app}{jar}{theme} = 'dark';
+    like(visit($person)->body, qr/^Cookie: theme=dark\r$/mi, 'those of its own it does');
+    is(fetched($person)->status, 200, 'a fetch gets through as well');
+    is($person->{app}->get($enter, @NAVIGATION)->status, 400, 'the way back serves once');
+    by_cookie_from_elsewhere($edge, $person);
+
+    my $stranger = person($edge, $tenant->{server});
+    my $other = register_member(tenant => tenant(server => $tenant->{server}));
+    $stranger->{app}->get(log_in($stranger, $other, visit($stranger)), @NAVIGATION);
+    my $wrong = visit($stranger);
+    is($wrong->status, 403, 'another tenant');
+    is($wrong->header('Location'), undef, 'is not sent to log in again and again');
+
+    is($person->{id}->post("$AUTH/logout")->status, 200, 'after a logout at the login page');
+    is(visit($person)->status, 303, 'the next click leads there');
+    is(fetched($person)->status, 401, 'and a fetch is refused');
+    is(client(server => $tenant->{server}, watch => undef, token => $other->{access})->get('/api/v1/auth/verify')->status, 403, 'who is no such server may not ask');
+    expect_log(qr/AH01630/);
+}
+
+# What another site makes a browser send, and what a client says of itself.
+sub by_cookie_from_elsewhere {
+    my ($edge, $person) = @_;
+    my $post = sub { my (@headers) = @_; return $person->{app}->post('/some/page', { a => 1 }, @headers)->status };
+    my @forged = (map { ("X-$_-Method" => 'GET', "X-$_-Host" => 'app.example.com', "X-$_-Uri" => '/other') } qw(Original Forwarded));
+    is($post->(), 200, 'a form of the own host');
+    is($post->(Origin => 'https://evil.example', 'Sec-Fetch-Site' => 'cross-site'), 401, 'one of another site has no session');
+    is($post->(Origin => undef, 'Sec-Fetch-Site' => undef), 401, 'nor one that says nothing');
+    is($post->(Origin => undef, 'Sec-Fetch-Site' => undef, @forged), 401, 'nor one that says it were a GET');
+    is(fetched($person, Host => 'other.example.com', @forged)->status, 401, 'on another host the cookie is none, whatever is said of it');
+    my @websocket = (Upgrade => 'websocket', Connection => 'Upgrade', 'Sec-WebSocket-Version' => 13, 'Sec-WebSocket-Key' => 'AAAAAAAAAAAAAAAAAAAAAA==');
+    is($person->{app}->get('/some/page', @websocket, Origin => 'https://evil.example', Connection => 'close')->status, 401, 'a WebSocket of another site is refused');
+    is($person->{app}->get('/some/page', @websocket, Origin => 'https://app.example.com', Connection => 'close')->status, 200, 'one of the own host is not');
 }
 
 1;

@@ -3,7 +3,7 @@ package CloudEP::Pages;
 # A browser that looks at our pages as a person does: it finds what is labelled so, types, presses keys, and keeps what the
 # browser complains of. It waits for what must happen, and dies at the deadline.
 #
-#     my $pages = CloudEP::Pages->new(dir => $folder, home => "http://127.0.0.1:$port/account/", shots => $folder)->start;
+#     my $pages = CloudEP::Pages->new(dir => $folder, home => "http://127.0.0.1:$port/account/", shots => $folder, axe => $script)->start;
 #     $pages->visit('#/sign-in');
 #     $pages->fill(email => 'ada@example.com', password => 'correct horse 9')->submit;
 #     $pages->sees('Profile');
@@ -19,7 +19,7 @@ use JSON::PP ();
 use MIME::Base64 qw(decode_base64);
 
 my $ELEMENT = 'element-6066-11e4-a52e-4f735466cecf';
-my %KEY = (Tab => "\x{E004}", Enter => "\x{E007}", Escape => "\x{E00C}", Space => ' ', Shift => "\x{E008}");
+my %KEY = (Tab => "\x{E004}", Enter => "\x{E007}", Escape => "\x{E00C}", Space => ' ', Shift => "\x{E008}", Control => "\x{E009}");
 
 # What a page may not do: noted in the page itself, and kept across its pages.
 my $WATCH = <<'SCRIPT';
@@ -40,7 +40,7 @@ sub start {
     my ($self) = @_;
     $self->SUPER::start;
     $self->cdp('Page.enable');
-    $self->cdp('Page.addScriptToEvaluateOnNewDocument', source => $WATCH);
+    $self->cdp('Page.addScriptToEvaluateOnNewDocument', source => $_) for $WATCH, grep { defined } $self->{axe};
 
     # A picture is taken without the scrollbar. Were one shown otherwise, the lines would break elsewhere before and after it, and
     # what is clicked next would move away under the pointer.
@@ -51,6 +51,28 @@ sub start {
 sub cdp {
     my ($self, $command, %parameters) = @_;
     return $self->in_session(POST => '/goog/cdp/execute', { cmd => $command, params => \%parameters });
+}
+
+# Another tab, and going from one to the other. Returns its handle.
+sub new_tab {
+    my ($self) = @_;
+    return $self->in_session(POST => '/window/new', { type => 'tab' })->{handle};
+}
+
+sub this_tab { my ($self) = @_; return $self->in_session('GET', '/window') }
+
+sub switch_to {
+    my ($self, $tab) = @_;
+    $self->in_session(POST => '/window', { handle => $tab });
+    return $self;
+}
+
+# Takes the network away from this tab, or gives it back.
+sub offline {
+    my ($self, $off) = @_;
+    $self->cdp('Network.enable');
+    $self->cdp('Network.emulateNetworkConditions', offline => $off ? \1 : \0, latency => 0, downloadThroughput => $off ? 0 : -1, uploadThroughput => $off ? 0 : -1);
+    return $self;
 }
 
 # What it complained of since the last time it was asked.
@@ -160,6 +182,13 @@ sub click {
 # Presses the button or link with that text.
 sub press {
     my ($self, $text) = @_;
+    $self->mark($text);
+    return $self->click('[data-pressed]');
+}
+
+# Waits for the button or link with that text, and marks it.
+sub mark {
+    my ($self, $text) = @_;
     $self->until(<<'SCRIPT', "there is a button or link \"$text\"", $text);
 const place = document.querySelector('dialog[open]') || document;
 const found = [...place.querySelectorAll('button, a, summary')].find(one => one.innerText.trim() === args[0] && one.checkVisibility());
@@ -168,7 +197,7 @@ document.querySelector('[data-pressed]')?.removeAttribute('data-pressed');
 found.setAttribute('data-pressed', '');
 return true;
 SCRIPT
-    return $self->click('[data-pressed]');
+    return $self;
 }
 
 # Sends the form, or that of the open dialog.
@@ -189,6 +218,25 @@ sub keys {
     return $self;
 }
 
+# Presses keys together.
+sub chord {
+    my ($self, @keys) = @_;
+    my @values = map { $KEY{$_} // $_ } @keys;
+    my @actions = ((map { ({ type => 'keyDown', value => $_ }) } @values), map { ({ type => 'keyUp', value => $_ }) } reverse @values);
+    $self->in_session(POST => '/actions', { actions => [{ type => 'key', id => 'keys', actions => \@actions }] });
+    return $self;
+}
+
+# Goes to the fields of those names by Tab, and types in place of what is there.
+sub type_in {
+    my ($self, @fields) = @_;
+    while (my ($name, $text) = splice @fields, 0, 2) {
+        $self->find("[name=\"$name\"]");
+        $self->tab_to("[name=\"$name\"]")->chord('Control', 'a')->keys($text);
+    }
+    return $self;
+}
+
 # Goes on by Tab until the focus is on what the selector finds; dies when it is never reached.
 sub tab_to {
     my ($self, $selector) = @_;
@@ -196,7 +244,55 @@ sub tab_to {
         return $self if $self->run('return Boolean(document.activeElement && document.activeElement.matches(args[0]))', $selector);
         $self->keys('Tab');
     }
-    die "the keyboard does not reach $selector\n";
+    die encode_utf8("the keyboard does not reach $selector; the page says: " . $self->text . "\n");
+}
+
+# The same for the button or link with that text.
+sub tab_to_text {
+    my ($self, $text) = @_;
+    $self->mark($text);
+    return $self->tab_to('[data-pressed]');
+}
+
+# Once round by Tab, and once back, from where the focus is: what is not reached, what has the focus and does not show it, and what
+# is covered or out of the window meanwhile; a line each.
+sub round_faults {
+    my ($self) = @_;
+    my $count = $self->run(<<'SCRIPT');
+const all = 'a[href], button, input, select, summary, [tabindex="0"]';
+const name = one => `${one.tagName} ${one.getAttribute('aria-label') || one.name || one.innerText}`;
+const fault = one => {
+    const style = getComputedStyle(one);
+    const box = one.getBoundingClientRect();
+    const at = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+    if (!one.matches(':focus-visible') || style.outlineStyle === 'none' || parseFloat(style.outlineWidth) < 2) return 'does not show the focus';
+    if (box.top < 0 || box.bottom > innerHeight || box.left < 0 || box.right > innerWidth) return 'is out of the window';
+    return at && (one.contains(at) || at.contains(one)) ? '' : `is covered by ${at && at.className}`;
+};
+if (!window.testRound) {
+    document.addEventListener('focusin', event => window.testRound && requestAnimationFrame(() => {
+        const one = event.target;
+        window.testRound.reached.add(one);
+        if (one !== document.activeElement || !one.matches(all)) return;
+        const what = fault(one);
+        if (what) window.testRound.faults.add(`${name(one)} ${what}`);
+    }));
+}
+const place = document.querySelector('dialog[open]') || document;
+const wanted = [...place.querySelectorAll(all)].filter(one => one.checkVisibility() && !one.matches('[tabindex="-1"]'));
+window.testRound = { reached: new Set(), faults: new Set(), missed: () => wanted.filter(one => !window.testRound.reached.has(one)).map(one => `${name(one)} is not reached`) };
+return wanted.length;
+SCRIPT
+    my @faults;
+    for my $back (0, 1) {
+        $self->run('testRound.reached.clear()');
+        my @presses = map { ({ type => 'keyDown', value => $KEY{Tab} }, { type => 'keyUp', value => $KEY{Tab} }, { type => 'pause', duration => 40 }) } 0 .. $count + 2;
+        unshift @presses, { type => 'keyDown', value => $KEY{Shift} } if $back;
+        push @presses, { type => 'keyUp', value => $KEY{Shift} } if $back;
+        $self->in_session(POST => '/actions', { actions => [{ type => 'key', id => 'keys', actions => \@presses }] });
+        push @faults, map { $back ? "backwards: $_" : $_ } @{ $self->run('return testRound.missed()') };
+    }
+    return @faults, @{ $self->run('const found = [...testRound.faults]; delete window.testRound; return found') };
 }
 
 # The whole page as a picture, and the folder it goes to.
@@ -213,10 +309,9 @@ sub shot {
 
 # What axe-core finds against WCAG 2.2 AA, a line each.
 sub faults {
-    my ($self, $axe) = @_;
-    $self->run("if (!window.axe) { $axe }; return 1");
+    my ($self) = @_;
     my $found = $self->run(<<'SCRIPT');
-const result = await axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] });
+const result = await axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations'] });
 return result.violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.target} ${node.failureSummary.replace(/\s+/g, ' ')}`));
 SCRIPT
     return @$found;

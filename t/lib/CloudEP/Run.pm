@@ -90,7 +90,7 @@ sub start {
     $parts->{pg}->start;
     $parts->{memcached} = CloudEP::Memcached->new(%common);
     $parts->{memcached}->start;
-    my $server = CloudEP::Server->new(dir => $dir, port => $port, bare => 1, tests => 0, portal => $TENANT, pg => $parts->{pg},
+    my $server = CloudEP::Server->new(dir => $dir, port => $port, bare => 1, tests => 0, portal => $TENANT, styles => $TENANT, pg => $parts->{pg},
         memcached => $parts->{memcached}, values => { CloudEPSMSTransport => "\"spool:$dir/spool/sms\"" },
         with => [beside($ENV{CLOUDEP_BUILD})]);
     make_path("$dir/htdocs/demo");
@@ -124,7 +124,7 @@ sub demo {
 PAGE
 }
 
-# The tenant and the invite that the first request and examples/walk.sh use.
+# The tenant and the invite that the first request and the examples use.
 sub welcome {
     my ($server) = @_;
     my $there = sub { $server->value("SELECT count(*) FROM cloudep.$_[0]", tenant => $TENANT, code => $INVITE) };
@@ -179,6 +179,11 @@ Account pages, to register with the invite $INVITE:  $url/account/
 The same with passkeys, which browsers tie to a name:  http://localhost:$server->{port}/account/
 A page for members only:  $url/demo/$reference
 
+The API for programs, with tokens:  $url/api/v1/auth and $url/api/v1/members
+The same by cookies, for pages:  $url/account/api/auth and $url/account/api/members
+The API style "account", with tokens:  $url/api/auth
+The API style "session", by cookies:  $url/api/session
+
 A first request, to paste into another terminal (tenant $TENANT, invite $INVITE):
 
     curl -sS $url/api/v1/auth/register -H 'Content-Type: application/json' -d '{
@@ -188,6 +193,10 @@ A first request, to paste into another terminal (tenant $TENANT, invite $INVITE)
 From registration to logout, step by step:
 
     examples/walk.sh $url $dir/spool
+
+The same in JavaScript, one program for each way to speak to it (v1, v1-cookie, mfa, account, session):
+
+    node examples/v1.mjs $url $dir/spool
 
 Mail: $dir/spool/mail/*.eml    SMS: $dir/spool/sms/*.json    httpd's log: $dir/logs/error_log
 Ctrl-C, or ./dev stop, ends everything.

@@ -18,6 +18,7 @@ use JSON::PP ();
 # dir => its folder, build => folder of the modules and cloudepctl, and the parts it uses: pg, memcached, smtp (objects
 # that already run; smtp undef: mails go to dir/spool). values => { directive => text }, without => [directive names],
 # with => [lines]. portal => 1: with the account pages (httpd.conf.d/cloudep-api.conf) for the tenant "demo", or of that name.
+# styles => 1: with the API styles "account" and "session", which stand there as comments, for the same tenant.
 # served => 0: the main server serves no API.
 sub new {
     my ($class, %self) = @_;
@@ -77,6 +78,7 @@ sub configuration {
     my $text = slurp("$top/httpd.conf.d/cloudep.conf");
     $text .= $api if $self->{served} // 1;
     $text .= slurp("$top/t/conf/extra.conf.in") if $self->{tests} // 1;
+    $text .= $self->styles if $self->{styles};
     $text .= $self->portal if $self->{portal};
     my %values = ($self->directives, %{ $self->{values} // {} });
     my @without = @{ $self->{without} // [] };
@@ -101,10 +103,18 @@ sub portal {
         my $own = $self->custom . '/' . $file =~ s{.*/}{}r;
         spew($own, slurp($file) =~ s/("passkeys": )false/$1true/r) unless -e $own;
     }
-    my $tenant = $self->{portal} =~ /[a-z]/ ? $self->{portal} : 'demo';
     my %places = ('/usr/local/share/cloudep/portal' => "$top/portal", '/etc/cloudep/portal' => $self->custom);
     return (served())[1] =~ s/^#.*\n//mgr =~ s{(/usr/local/share/cloudep/portal|/etc/cloudep/portal)}{$places{$1}}gr
-        =~ s/^( +CloudEPTenant ).*/$1$tenant/mgr;
+        =~ s/^( +CloudEPTenant ).*/$1 . tenant_of($self->{portal})/mgre;
+}
+
+sub tenant_of { my ($option) = @_; return $option =~ /[a-z]/ ? $option : 'demo' }
+
+# The Locations of the other API styles as they stand in the source, without the signs that make comments of them.
+sub styles {
+    my ($self) = @_;
+    my @places = map { s/^#//mgr } (served())[0] =~ m{^(#<Location /api/(?:auth|session)>\n(?:#.*\n)+?#</Location>\n)}mg;
+    return join '', map { s/^( +CloudEPTenant ).*/$1 . tenant_of($self->{styles})/mgre } @places;
 }
 
 sub set_directive {
