@@ -7,7 +7,9 @@ use Time::HiRes qw(time);
 
 my $pg = own_postgres();
 my $memcached = own_memcached();
-my $server = own_server(pg => $pg, memcached => $memcached, values => { CloudEPCodeCooldown => 0, CloudEPAddressAttempts => 0, CloudEPAllowOrigin => 'https://server.example' });
+my $server = own_server(pg => $pg, memcached => $memcached, values => { CloudEPCodeCooldown => 0, CloudEPAddressAttempts => 0, CloudEPAllowOrigin => 'https://server.example' }, with => [
+        '<Location /api/v1/auth/verify>', 'CloudEPSessionCookie On', 'CloudEPLoginPage /login/', '</Location>',
+]);
 my $tenant = tenant(server => $server);
 my $slug = $tenant->{slug};
 $server->ctl(qw(tenant set --slug), $slug, '--origin', 'https://tenant.example');
@@ -64,6 +66,15 @@ ok(wait_until(60, sub { who_may_read(); $server->log($before) =~ /reading the te
 is(who_may_read(), pages_read(500), 'they stay as they were');
 my $preflight = $client->request(OPTIONS => '/api/v1/auth/login', undef, Origin => 'https://tenant.example', 'Access-Control-Request-Method' => 'POST');
 is(join(' ', $preflight->status, allows($preflight)), '200 https://tenant.example', 'for preflights as well');
+
+# ---- forward auth: a person is sent to log in where they are not known, and not where nobody can say
+sub verify {
+    my (%with) = @_;
+    return $member->{client}->with(%with)->get('/api/v1/auth/verify?redirect=on', 'X-Forwarded-Method' => 'GET', 'X-Forwarded-Host' => '127.0.0.1', 'Sec-Fetch-Mode' => 'navigate');
+}
+my $unsaid = outcome(verify(), 500, 28601000, 'forward auth without the database');
+is($unsaid->header('Location'), undef, 'sends nobody to the login page');
+is(verify(token => undef)->status, 303, 'but who brings nothing');
 $pg->start;
 is(who_may_read(), pages_read(200), 'and it is right again');
 

@@ -47,7 +47,7 @@ like($answer->header('Set-Cookie') // '', qr/^__Host-cloudep-enter=[\w-]{22}; .*
 is($answer->header('WWW-Authenticate'), 'Bearer realm="CloudEP"', 'beside the challenge');
 for my $case (
     ['a fetch', 'Sec-Fetch-Mode' => 'cors', 'Sec-Fetch-Dest' => 'empty'], ['a frame', 'Sec-Fetch-Dest' => 'iframe'], ['a POST', 'X-Forwarded-Method' => 'POST'],
-    ['HEAD', 'X-Forwarded-Method' => 'HEAD'], ['a method that is not told', 'X-Forwarded-Method' => undef], ['two methods', 'X-Original-Method' => 'POST'], ['a WebSocket', Upgrade => 'websocket'],
+    ['HEAD', 'X-Forwarded-Method' => 'HEAD'], ['a method that is not told', 'X-Forwarded-Method' => undef], ['two methods', 'X-Original-Method' => 'POST'], ['two methods the other way', 'X-Forwarded-Method' => 'POST', 'X-Original-Method' => 'GET'], ['a WebSocket', Upgrade => 'websocket'],
     ['a host that is not told', 'X-Forwarded-Host' => undef], ['a host that is not listed', 'X-Forwarded-Host' => 'unlisted.example'],
     (map { ["the host $_", 'X-Forwarded-Host' => $_] } "$APP, $ID", "$APP/x", "$APP?x", "a\@$APP", '', "$APP:x"),
 ) {
@@ -89,7 +89,7 @@ is_status(with('', 'X-Forwarded-Host' => uc $APP), 204, 'a host is one in capita
 is_status(with('', 'X-Forwarded-Host' => "$APP:8443"), 204, 'and with a port');
 for my $case (
     ['no host', 'X-Forwarded-Host' => undef], ['another host', 'X-Forwarded-Host' => $ID], ['two hosts', 'X-Forwarded-Host' => "$APP, $ID"],
-    ['no method', 'X-Forwarded-Method' => undef], ['two methods', 'X-Original-Method' => 'POST'], ['a POST of nowhere', 'X-Forwarded-Method' => 'POST'],
+    ['no method', 'X-Forwarded-Method' => undef], ['two methods', 'X-Original-Method' => 'POST'], ['two methods the other way', 'X-Forwarded-Method' => 'POST', 'X-Original-Method' => 'GET'], ['a POST of nowhere', 'X-Forwarded-Method' => 'POST'],
     ['a fetch of another site', Origin => 'https://evil.example'], ['a WebSocket without an Origin', Upgrade => 'websocket'],
     ['a form of another site', 'X-Forwarded-Method' => 'POST', Origin => 'https://evil.example', 'Sec-Fetch-Site' => 'cross-site'],
     ['the cookie of the login page', Cookie => "__Host-cloudep=$own"], ['it twice', Cookie => "__Host-cloudep=$cookie; __Host-cloudep=$cookie"],
