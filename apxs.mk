@@ -65,7 +65,7 @@ REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 .SECONDARY:
 all: $(MODULES) $(BUILD)/cloudepctl reference
 modules: $(MODULES)
-unit: $(TESTS) $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so
+unit: $(TESTS) $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so $(BUILD)/no_shared_memory.so
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -119,6 +119,10 @@ $(BUILD)/describe: $(call objects,$(wildcard t/describe/*.c) $(wildcard mod_clou
 # An API style that only a test serves.
 $(BUILD)/mod_second_style.so: $(BUILD)/t/wire/second_style.o
 	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ -ljansson
+
+# Loaded before httpd by a test.
+$(BUILD)/no_shared_memory.so: $(BUILD)/t/operate/no_shared_memory.o
+	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^
 
 # What bench/run measures against, and what bench/overload sends.
 .PHONY: bench

@@ -1,7 +1,7 @@
 /*
  * message_ids.h - the ids of all messages in httpd's error log, each once, with the levels it is written at.
  *
- * A number keeps its meaning for good: one that is not used any more is not given to another message. doc/operations.md
+ * A number keeps its meaning for good: one that is not used any more is not given to another message. doc/log-messages.md
  * explains each; t/source holds this list against the sources and that page.
  * Retired: 2-8, 20, 22, 609.
  */
