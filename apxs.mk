@@ -50,7 +50,7 @@ MEMBER := $(call tree,mod_cloudep_member,c)
 CTL    := $(wildcard support/*.c)
 UNIT   := $(wildcard t/unit/*_test.c)
 FUZZ   := $(wildcard t/fuzz/*_fuzz.c)
-C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/unit/flow_shim.c t/wire/*.c t/fuzz/replay.c t/describe/*.c bench/*.c)
+C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/unit/flow_shim.c t/wire/*.c t/operate/*.c t/fuzz/replay.c t/describe/*.c bench/*.c)
 H_FILES = $(call tree,common,h) $(call tree,mod_cloudep_auth,h) $(call tree,mod_cloudep_member,h) $(wildcard support/*.h t/unit/*.h t/fuzz/*.h t/describe/*.h)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
