@@ -44,7 +44,7 @@ sub three {
     my ($address) = @_;
     return map {
         my $tab = $pages->new_tab;
-        $pages->open($address);
+        $pages->switch_to($tab)->open($address);
         $pages->until('return Boolean(window.it)', 'the module is loaded');
         $tab;
     } 1 .. 3;
