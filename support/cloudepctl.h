@@ -121,6 +121,14 @@ int cloudepctl_language(cloudepctl_t *ctl, const char **language);
 /** --outbox, the name of one; *outbox NULL when it was not given. Returns an exit code. */
 int cloudepctl_outbox(cloudepctl_t *ctl, const char **outbox);
 
+/* ---- The account pages ---------------------------------------------------------------------------------- */
+
+/** What is told of a finding: state is a word of "cloudepctl check". The message lives as long as the pool. */
+typedef void cloudepctl_finding_fn(void *baton, const char *state, const char *message);
+
+/** Looks at an operator's own files of the account pages in a folder. Returns how many faults there are. */
+int cloudepctl_check_portal(apr_pool_t *p, const char *folder, cloudepctl_finding_fn *found, void *baton);
+
 /* ---- Time ----------------------------------------------------------------------------------------------- */
 
 /**

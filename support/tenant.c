@@ -59,7 +59,8 @@ static int described(cloudepctl_t *ctl, cloudep_operator_tenant_change_t *change
         (code = cloudepctl_option_switch(ctl, &change->login, "login")) ||
         (code = cloudepctl_option_switch(ctl, &change->exchange_password, "exchange-password")) ||
         (code = cloudepctl_option_switch(ctl, &change->code_login, "code-login")) ||
-        (code = cloudepctl_option_switch(ctl, &change->sms_login, "sms-login"))) {
+        (code = cloudepctl_option_switch(ctl, &change->sms_login, "sms-login")) ||
+        (code = cloudepctl_option_switch(ctl, &change->totp_login, "totp-login"))) {
         return code;
     }
     change->slug = cloudepctl_option(ctl, "slug");
@@ -151,8 +152,8 @@ static int set(cloudepctl_t *ctl)
         return code;
     }
     if (!change.name && !change.registration && !change.login && !change.totp_issuer && !change.organization &&
-        !change.exchange_password && !change.code_login && !change.sms_login && !change.add_uris &&
-        !change.remove_uris && !change.add_origins && !change.remove_origins) {
+        !change.exchange_password && !change.code_login && !change.sms_login && !change.totp_login &&
+        !change.add_uris && !change.remove_uris && !change.add_origins && !change.remove_origins) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "nothing to set; see cloudepctl tenant set --help");
     }
     if ((code = check_lock_out(ctl, &change))) {
@@ -207,6 +208,7 @@ static int list(cloudepctl_t *ctl)
         {"exchange-password", "on|off", "whether members of token/exchange may have a password, too", 0},              \
         {"code-login", "on|off", "whether members may log in by a code that is sent to them", 0},                      \
         {"sms-login", "on|off", "whether a code that is texted to the login phone logs in", 0},                        \
+        {"totp-login", "on|off", "whether a code of the authenticator alone logs in (style \"session\")", 0},          \
         {"redirect-uri", "URL", "allow this redirect URI of a social login", CLOUDEPCTL_REPEATABLE},                   \
         {"origin", "ORIGIN", "allow pages of this origin to call the API (CORS)", CLOUDEPCTL_REPEATABLE},              \
         {"totp-issuer", "TEXT", "the name that authenticator apps show (\"\": the tenant's name)", 0},                 \

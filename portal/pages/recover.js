@@ -98,5 +98,5 @@ export async function undo({ go }) {
         },
     });
     place.append(h("p", null, t("undo.what")), ask(false));
-    return { title: t("undo.title"), lead: t("undo.lead"), body: [place] };
+    return { title: t("undo.title"), lead: t("undo.lead"), body: [place, toSignIn()] };
 }

@@ -136,6 +136,15 @@ static const cloudep_statement_t statements[] = {
             "  WHERE session.tenant_id = before.tenant_id"
             "    AND session.uid = before.uid"
             "    AND session.mfa_at IS NOT NULL"
+            "    AND session.opened_with IS DISTINCT FROM '" CLOUDEP_OPENED_TOTP "'"
+            "), ended AS ("
+            "  UPDATE cloudep.sessions AS session"
+            "  SET revoked_at = now(), revoke_reason = 'authenticator removed'"
+            "  FROM before"
+            "  WHERE session.tenant_id = before.tenant_id"
+            "    AND session.uid = before.uid"
+            "    AND session.opened_with = '" CLOUDEP_OPENED_TOTP "'"
+            "    AND " CLOUDEP_SQL_LIVE("session")
             "), unlocked AS (" CLOUDEP_SQL_FORGET_FAILURES(CLOUDEP_BUDGET_FACTOR, "found")
             "), reset AS ("
             "  SELECT tenant_id, uid, email, language"

@@ -60,6 +60,7 @@ typedef apr_status_t cloudep_operator_end_t(cloudep_db_t *db, apr_pool_t *p, int
     NEXT(BOOLEAN, exchange_password, tenant ".exchange_password") \
     NEXT(BOOLEAN, code_login, tenant ".code_login") \
     NEXT(BOOLEAN, sms_login, tenant ".sms_login") \
+    NEXT(BOOLEAN, totp_login, tenant ".totp_login") \
     NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(tenant ".created_at")) \
     NEXT(TEXT, updated_at, CLOUDEP_SQL_RFC3339(tenant ".updated_at"))
 
@@ -79,6 +80,7 @@ typedef struct cloudep_operator_tenant_change_t {
     const char *exchange_password;         /* "true" or "false" */
     const char *code_login;                /* the same */
     const char *sms_login;                 /* "true" or "false" */
+    const char *totp_login;                /* the same */
     const apr_array_header_t *add_uris;    /* const char * */
     const apr_array_header_t *remove_uris; /* const char * */
     const apr_array_header_t *add_origins; /* const char * */
