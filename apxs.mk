@@ -106,8 +106,10 @@ $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 # What of the core works without httpd.
 $(BUILD)/unit/pools_test: $(call objects,common/core/background.c common/core/http.c common/core/trace.c common/service/token_cache.c common/core/watchdog.c)
+$(BUILD)/unit/trace_test: $(call objects,common/core/trace.c)
 $(BUILD)/unit/event_tally_test: $(call objects,common/service/event_tally.c)
 $(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/codes.c)
+$(BUILD)/unit/exposition_test: $(call objects,common/operate/exposition.c)
 
 # Prints what the tables of the sources declare; tests and documents are held against it.
 # Of the operations only the tables are linked, not the functions that they name.
