@@ -135,5 +135,18 @@ subtest 'mod_status' => sub {
     like($client->get('/status?auto')->body, qr/^cloudep_sessions_opened: [1-9]\d*$/m, 'and its text has lines');
 };
 
+# Where the system gives no memory that is shared, as with a limit on it: said, and nothing else is the worse for it.
+subtest 'no shared memory' => sub {
+    plan(skip_all => 'a sanitizer has the place of the library') if $ENV{CLOUDEP_SANITIZE};
+    local $ENV{LD_PRELOAD} = "$ENV{CLOUDEP_BUILD}/no_shared_memory.so";
+    my $without = own_server(with => ['<Location /metrics>', 'CloudEPServe metrics', 'Require all granted', '</Location>',
+            '<Location /health>', 'CloudEPServe health', 'Require all granted', '</Location>'])->start;
+    like($without->log, qr/CE1430: there is no shared memory/, 'it is said');
+    ok(login(register_member(server => $without))->data->{access_token}, 'people log in');
+    my $at = client(server => $without, watch => undef);
+    is($at->get('/metrics')->status, 503, 'there are no metrics');
+    is($at->get('/health/ready')->status, 200, 'but health');
+};
+
 expect_log(qr/CE\d+: |memcached|AH01631: /);
 finish();
