@@ -15,13 +15,13 @@ export function read() {
     const target = query.get("return_to");
     // A browser that a guard sends here keeps the fragment of the page it asked for: it is none of ours, and goes back there.
     const fragment = target && !ENTRANCES.includes(pageName()) ? location.hash : "";
-    const link = !fragment && /^#(reset|undo)=([\w-]+)/.exec(location.hash);
+    const link = !fragment && /^#(reset|first_password|undo)=([\w-]+)/.exec(location.hash);
     const back = query.get("state") && { code: query.get("code"), error: query.get("error"), state: query.get("state"), iss: query.get("iss") };
     if (target) state.keep("return", { to: target, fragment, need: query.get("need") || "", enter: query.get("enter") || undefined });
     else if (!location.hash && !back) state.forget("return", "after");
     if (link) state.keep("link", { kind: link[1], token: link[2] });
     if (back) state.keep("callback", back);
-    const page = link ? { reset: "link", undo: "undo" }[link[1]] : back ? "return" : !fragment && pageName() ? location.hash.slice(2) : "";
+    const page = link ? { reset: "link", first_password: "link", undo: "undo" }[link[1]] : back ? "return" : !fragment && pageName() ? location.hash.slice(2) : "";
     history.replaceState(null, "", location.pathname + (page ? `#/${page}` : ""));
 }
 

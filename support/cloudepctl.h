@@ -78,10 +78,6 @@ extern const cloudepctl_command_t cloudepctl_check_commands[];
     {                                                                                                                  \
         "if-absent", NULL, "succeed and change nothing where it is there already", 0                                   \
     }
-#define CLOUDEPCTL_IF_ABSENT_OPTION                                                                                    \
-    {                                                                                                                  \
-        "if-absent", NULL, "succeed and change nothing where it is there already", 0                                   \
-    }
 #define CLOUDEPCTL_PAGE_OPTIONS                                                                                        \
     {"limit", "N", "show at most N rows, 1 to 1000 (default 100)", 0},                                                 \
     {                                                                                                                  \
@@ -115,6 +111,12 @@ int cloudepctl_is_there(cloudepctl_t *ctl, const char *noun, const char *name, j
 /** tenant export and tenant delete: a tenant with all that it has. Return an exit code. */
 int cloudepctl_tenant_export(cloudepctl_t *ctl);
 int cloudepctl_tenant_delete(cloudepctl_t *ctl);
+
+/** --name and the like: printable text of 1 to most characters, or "" where that may be. Returns an exit code. */
+int cloudepctl_check_text(cloudepctl_t *ctl, const char *name, int may_be_empty, int most);
+
+/** --language in the canonical form; *language NULL when it was not given. Returns an exit code. */
+int cloudepctl_language(cloudepctl_t *ctl, const char **language);
 
 /** --outbox, the name of one; *outbox NULL when it was not given. Returns an exit code. */
 int cloudepctl_outbox(cloudepctl_t *ctl, const char **outbox);

@@ -54,7 +54,7 @@ sub visitor {
         $pages->visit("#/$page");
         look($page);
     }
-    for my $link (qw(reset undo)) {
+    for my $link (qw(reset first_password undo)) {
         $pages->visit("#$link=made-up");
         look("$link-link");
     }

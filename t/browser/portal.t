@@ -1,9 +1,10 @@
 # What people do at the account pages, in both languages: from a guarded page by registration back to it, second factors,
-# forgotten passwords, sessions, and what must not lose what they typed.
+# forgotten and first passwords, sessions, and what must not lose what they typed.
 use strict;
 use warnings;
 use utf8;
 use CloudEP::Browser;
+use CloudEP::Ctl;
 use CloudEP::Pages;
 use CloudEP::Process qw(run slurp spew wait_until);
 use CloudEP::Test;
@@ -131,6 +132,20 @@ sub forgotten {
     quiet('a forgotten password');
 }
 
+# ---- added by the operator: the link of the invitation leads to the first password
+sub invited {
+    my $email = fresh_email();
+    CloudEP::Ctl->new(database => $server->pg->dsn('cloudep_owner'))->done("$language: a member is added",
+        qw(member add --tenant), $tenant->{slug}, '--email', $email, '--language', $language);
+    my ($link) = ($server->mails($email))[0]{text} =~ /(#first_password=[\w-]+)/;
+    $pages->visit($link);
+    $pages->sees(t('first.title'))->fill(new_password => 'another horse 10')->submit->sees(t('first.done'));
+    $pages->fill(email => $email, password => 'another horse 10')->submit->at('profile');
+    $pages->visit($link);
+    $pages->fill(new_password => 'another horse 11')->submit->sees(t('reason.link_gone'));
+    quiet('invited');
+}
+
 # ---- undone by the link of the notice; opening it does nothing yet
 sub undone {
     my $member = totp_enroll(member());
@@ -236,7 +251,7 @@ sub texted_code {
 }
 
 for my $name (qw(en zh-TW)) {
-    for my $flow (\&registers, \&second_factor, \&forgotten, \&undone, \&sessions, \&self_service) {
+    for my $flow (\&registers, \&second_factor, \&forgotten, \&invited, \&undone, \&sessions, \&self_service) {
         begin($name);
         $flow->();
     }
