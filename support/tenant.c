@@ -17,22 +17,6 @@ static const cloudepctl_column_t columns[] = {{"slug", "SLUG"},
                                               {"redirect_uris", "REDIRECT URIS"},
                                               {NULL, NULL}};
 
-static int check_text(cloudepctl_t *ctl, const char *name, int may_be_empty)
-{
-    const char *text = cloudepctl_option(ctl, name);
-    apr_size_t length;
-
-    if (!text || (may_be_empty && !*text)) {
-        return CLOUDEPCTL_DONE;
-    }
-    if (cloudep_is_blank(text) || !cloudep_is_printable(text) || cloudep_utf8_length(&length, text) != APR_SUCCESS ||
-        length > LONGEST_TEXT) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--%s must be printable text of 1 to %d characters", name,
-                               LONGEST_TEXT);
-    }
-    return CLOUDEPCTL_DONE;
-}
-
 static int check_uris(cloudepctl_t *ctl)
 {
     const apr_array_header_t *uris = cloudepctl_option_list(ctl, "redirect-uri");
@@ -68,9 +52,10 @@ static int described(cloudepctl_t *ctl, cloudep_operator_tenant_change_t *change
 {
     int code;
 
-    if ((code = check_text(ctl, "name", 0)) || (code = check_text(ctl, "totp-issuer", 1)) ||
-        (code = check_text(ctl, "organization", 1)) || (code = check_uris(ctl)) || (code = check_origins(ctl)) ||
-        (code = cloudepctl_option_switch(ctl, &change->registration, "registration")) ||
+    if ((code = cloudepctl_check_text(ctl, "name", 0, LONGEST_TEXT)) ||
+        (code = cloudepctl_check_text(ctl, "totp-issuer", 1, LONGEST_TEXT)) ||
+        (code = cloudepctl_check_text(ctl, "organization", 1, LONGEST_TEXT)) || (code = check_uris(ctl)) ||
+        (code = check_origins(ctl)) || (code = cloudepctl_option_switch(ctl, &change->registration, "registration")) ||
         (code = cloudepctl_option_switch(ctl, &change->login, "login")) ||
         (code = cloudepctl_option_switch(ctl, &change->exchange_password, "exchange-password")) ||
         (code = cloudepctl_option_switch(ctl, &change->code_login, "code-login")) ||

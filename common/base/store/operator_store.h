@@ -298,6 +298,21 @@ extern const cloudep_record_t cloudep_operator_attributes_record;
 apr_status_t cloudep_operator_member_attributes(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_attributes_t *after,
                                                 const cloudep_operator_member_name_t *who, const char *set,
                                                 const apr_array_header_t *remove);
+/* A member that the operator adds. */
+typedef struct cloudep_operator_new_member_t {
+    const char *tenant_id;
+    const char *email;
+    const char *display_name; /* or NULL */
+    const char *language;     /* or NULL */
+    const char *outbox;       /* of the server that mails the invitation; NULL: the main one */
+} cloudep_operator_new_member_t;
+
+/**
+ * Adds an active member without a password, and asks for a link to set the first one, which a server makes and mails. A
+ * registration of that email that nobody has confirmed gives way.
+ * @return CLOUDEP_ECONFLICT: the tenant has a member of that email
+ */
+apr_status_t cloudep_operator_member_add(cloudep_db_t *db, apr_pool_t *p, const cloudep_operator_new_member_t *member);
 /** @return APR_NOTFOUND: no such member */
 apr_status_t cloudep_operator_member_show(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_member_details_t *member,
                                           const cloudep_operator_member_name_t *who);
