@@ -168,6 +168,26 @@ replied($asked->post("$root/login/totp", { code => totp_wrong_code($secret) }), 
 totp_rewind($server, \%member);
 replied($asked->post("$root/login/totp", { email => $email, code => totp_code($secret) }), 204, undef, 'the right one completes the login');
 ok($asked->cookie('cloudep') && !$asked->cookie('cloudep-pending'), 'in a session');
+my $half = browser();
+replied($half->post("$root/login", \%login), 400, 'mfa_required', 'a login by another browser');
+replied($half->post("$root/login/totp", { email => fresh_email(), code => totp_code($secret) }), 400, 'challenge_mismatch', 'is of one email');
+
+# The authenticator alone.
+my $alone = browser();
+replied($alone->post("$root/login/totp", { email => $email, code => totp_code($secret) }), 400, 'challenge_gone', 'the authenticator alone is no login');
+$server->ctl(qw(tenant set --totp-login on --slug), $tenant->{slug});
+replied($alone->post("$root/login/totp", { code => totp_code($secret) }), 400, 'field_missing', 'where it is one, it takes the email');
+replied($alone->post("$root/login/totp", { email => fresh_email(), code => totp_code($secret) }), 400, 'totp_wrong', 'nobody has a right code');
+replied($alone->post("$root/login/totp", { email => $email, code => totp_wrong_code($secret) }), 400, 'totp_wrong', 'nor is a wrong one');
+totp_rewind($server, \%member);
+replied($alone->post("$root/login/totp", { email => $email, code => totp_code($secret) }), 204, undef, 'the right one');
+replied($alone->post("$root/login/totp", { email => $email, code => totp_code($secret) }), 400, 'totp_wrong', 'once');
+is(join(' ', $server->value("SELECT amr || coalesce(mfa_at::text, '') FROM cloudep.sessions WHERE uid = :'uid' ORDER BY created_at DESC LIMIT 1", uid => $uid)), 'otp', 'it is one factor');
+totp_rewind($server, \%member);
+replied($alone->post("$root/reauthenticate", { code => totp_code($secret) }), 400, 'fresh_proof_needed', 'of which there is no second');
+replied($alone->post("$root/reauthenticate", { password => $login{password} }), 204, undef, 'but for the password');
+replied($alone->post("$root/logout"), 204, undef, 'out');
+$server->ctl(qw(tenant set --totp-login off --slug), $tenant->{slug});
 replied($asked->get("$root/verify"), 204, undef, 'that lives');
 stale($uid);
 replied($asked->delete("$root/user/totp"), 400, 'fresh_proof_needed', 'unset without a fresh proof');
@@ -310,6 +330,6 @@ my $guarded = entered();
 $secret = totp_secret($guarded->get("$root/user/totp")->json->{totp});
 $guarded->post("$root/user/totp", { totp => "otpauth://totp/x?secret=" . 'x', tss => pair() });
 totp_enroll($proofs, $server);
-my $half = browser();
+$half = browser();
 until_429('too many second factors', sub { $half->post("$root/login", \%login); $half->post("$root/login/totp", { code => totp_wrong_code($proofs->{totp}) }) });
 finish();

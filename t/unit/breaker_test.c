@@ -47,6 +47,10 @@ static void test_bound(void)
     is_int(enter(breaker), CLOUDEP_EOVERLOAD, "the third waits and is turned away");
     is_int(cloudep_breaker_leave(breaker, 0, CLOUDEP_BREAKER_WORKED), CLOUDEP_BREAKER_AS_BEFORE, "a call ends");
     is_int(enter(breaker), APR_SUCCESS, "a call that ended makes room for another");
+    breaker = make(1, 0, 0, 0);
+    for (int i = 0; i < 3; i++) {
+        is_int(call(breaker, CLOUDEP_BREAKER_FAILED), CLOUDEP_BREAKER_AS_BEFORE, "with no number no failure opens it");
+    }
 }
 
 static void test_switch(void)
@@ -120,6 +124,8 @@ static void test_line(void)
            "the only call's failure opens it");
     (void)apr_thread_join(&rv, thread);
     is_int(waiter.result, CLOUDEP_EPROVIDER, "a call that waits is refused when it opens");
+    apr_sleep(PAUSE + apr_time_from_msec(5));
+    is_int(enter(waiter.breaker), APR_SUCCESS, "and holds no place afterwards");
 }
 
 int main(void)

@@ -249,6 +249,22 @@ static void test_kept(int port)
            APR_NOTFOUND, "nothing is kept of one that has gone for another");
 }
 
+/* The newest of those that a network asked for. */
+static void test_newest(void)
+{
+    const cloudep_challenge_spec_t spec = spec_of("newest");
+    const cloudep_challenge_asker_t one = asker_of("u1"), two = asker_of("u2");
+    cloudep_challenge_t *first, *second, *last;
+    const char *id = NULL;
+
+    (void)ask_for(&first, &spec, &one, pool);
+    (void)ask_for(&second, &spec, &one, pool);
+    (void)ask_for(&last, &spec, &two, pool);
+    is_int(cloudep_challenge_newest(&id, &in, &spec, one.network, pool), APR_SUCCESS, "the newest of a network");
+    is_str(id, second->id, "is its own, and not another one's that is younger");
+    is_int(cloudep_challenge_newest(&id, &in, &spec, "elsewhere", pool), APR_NOTFOUND, "another network has none");
+}
+
 /* Whoever claimed to write next, and died. */
 static void test_dead_writer(void)
 {
@@ -341,6 +357,7 @@ int main(void)
     test_renewed();
     test_accounts();
     test_kept(port);
+    test_newest();
     test_dead_writer();
     race(TEST_THREADS, 0);
     race(TEST_THREADS, 2);

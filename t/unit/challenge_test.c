@@ -131,12 +131,13 @@ static void test_wrong(const cloudep_challenges_t *in, apr_pool_t *pool)
     for (i = 0; i < ATTEMPTS; i++) {
         is_int(guess(in, made->id,
                      i == 0   ? ""
-                     : i == 1 ? "12345678"
+                     : i == 1 ? apr_pstrcat(pool, code, "0", NULL)
                               : wrong(code, pool),
                      pool),
                CLOUDEP_EFORGED, "one of five wrong codes is told to be wrong");
     }
-    is_int(guess(in, made->id, code, pool), CLOUDEP_ELOCKED, "after five wrong codes the right one is refused");
+    is_int(renew(&again, &next, in, made, pool), CLOUDEP_ELOCKED, "after five wrong codes there is no new code");
+    is_int(guess(in, made->id, code, pool), CLOUDEP_ELOCKED, "and the right one is refused");
     is_int(cloudep_challenge_locked(made, in, ATTEMPTS, pool), CLOUDEP_ELOCKED, "the challenge is locked then");
     is_int(renew(&again, &next, in, made, pool), CLOUDEP_ELOCKED, "a locked challenge gets no new code");
     ok(!again && !next, "and nothing is told of one");
@@ -214,7 +215,11 @@ static void test_end(const cloudep_challenges_t *in, apr_pool_t *pool)
     is_int(cloudep_challenge_load(&c, in, made->id, pool), APR_NOTFOUND, "a challenge of one second is over after it");
     is_int(cloudep_challenge_remaining(made), 0, "no time remains of a challenge that is over");
     is_int(cloudep_challenge_restore(made, in, pool), APR_NOTFOUND, "a challenge that is over cannot be restored");
+    made->expires = apr_time_now() + 100 * SECOND - 1;
+    ok((apr_time_t)cloudep_challenge_remaining(made) * SECOND >= made->expires - apr_time_now(),
+       "no more time is left than is told");
     is_int(start(&c, &code, in, &spec, 0, pool), APR_EINVAL, "a lifetime of 0 is refused");
+    is_int(start(&c, &code, in, &spec, 3600, pool), APR_SUCCESS, "one of an hour is not");
     is_int(start(&c, &code, in, &spec, 3601, pool), APR_EINVAL, "a lifetime of more than an hour is refused");
     spec.target = "\xff";
     is_int(start(&c, &code, in, &spec, 600, pool), APR_EINVAL, "a target that is not UTF-8 is refused");
@@ -395,6 +400,10 @@ static void test_loss(const cloudep_challenges_t *in, apr_pool_t *pool)
     cloudep_cache_delete(in->cache, list);
     is_int(guess(in, next->id, code, pool), APR_SUCCESS, "the newest one is found without the list");
     start(&made, &code, in, &spec, 600, pool);
+    start(&next, &code, in, &spec, 600, pool);
+    cloudep_cache_delete(in->cache, list);
+    is_int(cloudep_challenge_load(&made, in, made->id, pool), APR_NOTFOUND, "and no older one is");
+    start(&made, &code, in, &spec, 600, pool);
     cloudep_cache_delete(in->cache, list);
     cloudep_cache_delete(in->cache, slot);
     is_int(guess(in, made->id, code, pool), APR_NOTFOUND, "a challenge whose list and slot were lost is not found");
@@ -445,8 +454,18 @@ static void test_forged(const cloudep_challenges_t *in, apr_pool_t *pool)
     is_int(guess(in, mine->id, code, pool), CLOUDEP_EDATA, "a record without its keyed hash is refused");
     put_record(in, theirs->id, record);
     is_int(guess(in, theirs->id, code, pool), CLOUDEP_EDATA, "a record under another id is refused");
+    text = apr_pcalloc(pool, strlen(record) + 2);
+    memcpy(text, record, strlen(record));
+    cloudep_cache_set(in->cache, cloudep_cache_key("challenge", CLOUDEP_KEY_PARTS(mine->id)), text, strlen(record) + 2,
+                      60);
+    is_int(guess(in, mine->id, code, pool), CLOUDEP_EDATA, "a record with a NUL behind it is refused");
     put_record(in, mine->id, record);
     is_int(guess(in, mine->id, code, pool), APR_SUCCESS, "the record as it was written is accepted");
+    cloudep_challenge_load(&c, in, mine->id, pool);
+    cloudep_challenge_consume(c, in, pool);
+    c->stamp = NULL;
+    cloudep_challenge_restore(c, in, pool);
+    is_int(cloudep_challenge_load(&c, in, mine->id, pool), APR_NOTFOUND, "one of a member without a stamp is over");
     cloudep_challenge_open(&mine, &keyless, &own, 600, pool);
     is_int(cloudep_challenge_load(&c, in, mine->id, pool), CLOUDEP_EDATA,
            "a record made without a key is refused where there is one");
@@ -488,6 +507,8 @@ static void test_cooldown(const cloudep_challenges_t *in, apr_pool_t *pool)
 {
     const cloudep_cooldown_t mail = {"t1", "a@b", "register", "192.0.2.1"};
     const cloudep_cooldown_t none = {"t1", "none", "register", "192.0.2.1"};
+    const cloudep_cache_key_t of_mail =
+        cloudep_cache_key("cooldown", CLOUDEP_KEY_PARTS("t1", "a@b", "register", "192.0.2.1"));
     const struct {
         cloudep_cooldown_t cooldown;
         const char *name;
@@ -508,6 +529,12 @@ static void test_cooldown(const cloudep_challenges_t *in, apr_pool_t *pool)
     for (i = 0; i < 4; i++) {
         is_int(cloudep_cooldown_claim(&wait, in, &others[i].cooldown, 60, pool), APR_SUCCESS, others[i].name);
     }
+    cloudep_cache_set(in->cache, of_mail, "0", 1, 60);
+    is_int(cloudep_cooldown_claim(&wait, in, &mail, 60, pool), APR_EEXIST, "one that ends right now");
+    is_int(wait, 1, "is a wait of a second");
+    cloudep_cache_set(in->cache, of_mail, "99999999999", 11, 60);
+    is_int(cloudep_cooldown_claim(&wait, in, &mail, 60, pool), APR_EEXIST, "one by a clock that is ahead");
+    is_int(wait, 60, "is no longer than any other");
     is_int(cloudep_cooldown_release(in, &mail), APR_SUCCESS, "a claim is given back");
     is_int(cloudep_cooldown_claim(&wait, in, &mail, 1, pool), APR_SUCCESS, "after that the next mail may be sent");
     is_int(cloudep_cooldown_claim(&wait, in, &mail, 1, pool), APR_EEXIST, "a second mail within its cooldown may not");

@@ -102,6 +102,10 @@ static void test_kept(void)
     apr_sleep(MS(170));
     peer.result = APR_SUCCESS;
     is_int(get(fetched, NULL, pool), 4, "later it is read again");
+    fetched = make(pool, 3600000, 1, 50);
+    (void)get(fetched, NULL, pool);
+    apr_sleep(MS(5));
+    is_int(get(fetched, NULL, pool), 1, "what is young enough is not read again, though it might be");
 }
 
 static void test_nothing(void)

@@ -1,0 +1,359 @@
+/*
+ * flow_outbox_test.c - rounds of the delivery: what is leased, tried, put off, given up and handed back, with mails
+ * that go to a folder. What a mail server or gateway answers is for t/auth/mail.t and t/member/sms.t.
+ */
+#include <apr_file_io.h>
+#include <httpd.h>
+
+#include "flow.h"
+#include "outbox/message.h"
+#include "outbox/outbox_private.h"
+
+#define SLUG "outbox"
+#define BATCH 16
+
+/* What the ways to mail servers and gateways ask httpd for; none is gone here. */
+AP_DECLARE(ap_regex_t *) ap_pregcomp(apr_pool_t *p, const char *pattern, int flags)
+{
+    (void)p;
+    (void)pattern;
+    (void)flags;
+    return NULL;
+}
+
+AP_DECLARE(int)
+ap_regexec(const ap_regex_t *preg, const char *string, apr_size_t nmatch, ap_regmatch_t *pmatch, int flags)
+{
+    (void)preg;
+    (void)string;
+    (void)nmatch;
+    (void)pmatch;
+    (void)flags;
+    return AP_REG_NOMATCH;
+}
+
+AP_DECLARE(char *) ap_strcasestr(const char *s1, const char *s2)
+{
+    (void)s1;
+    (void)s2;
+    return NULL;
+}
+
+static const char *folder; /* where mails go */
+static const char *tenant_id, *uid;
+static int readable; /* mails that others may read */
+static cloudep_worker_t worker;
+static apr_uint32_t stop;
+static server_rec server;
+
+static void make_folder(void)
+{
+    flow_must(apr_dir_make(folder, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, flow.pool), "a folder");
+}
+
+static const char *languages; /* of the mails that mails() found */
+
+/* The language that a mail says it is in. */
+static const char *language_of(const char *path)
+{
+    const char *mail = postgres_file(flow.pool, path);
+    const char *at = strstr(mail, "\r\nContent-Language: ");
+
+    at = at ? at + strlen("\r\nContent-Language: ") : "";
+    return apr_pstrmemdup(flow.pool, at, strcspn(at, "\r"));
+}
+
+/* How many mails there are; they go. */
+static int mails(void)
+{
+    apr_dir_t *dir;
+    apr_finfo_t file;
+    int n = 0;
+
+    languages = "";
+    if (apr_dir_open(&dir, folder, flow.pool) != APR_SUCCESS) {
+        return 0;
+    }
+    while (apr_dir_read(&file, APR_FINFO_NAME | APR_FINFO_PROT, dir) == APR_SUCCESS) {
+        if (strstr(file.name, ".eml")) {
+            readable += (file.protection & (APR_FPROT_GREAD | APR_FPROT_WREAD)) != 0;
+            const char *path = apr_pstrcat(flow.pool, folder, "/", file.name, NULL);
+
+            languages = apr_pstrcat(flow.pool, languages, language_of(path), " ", NULL);
+            (void)apr_file_remove(path, flow.pool);
+            n++;
+        }
+    }
+    (void)apr_dir_close(dir);
+    return n;
+}
+
+/* What would send a password to another machine without TLS. */
+static void is_refused_in_the_clear(void)
+{
+    const cloudep_mail_setup_t *mail;
+    cloudep_config_t config = flow.config;
+    const char *error;
+
+    config.mail_transport = "smtp://mail.outbox.test";
+    config.mail_from = "no-reply@outbox.test";
+    config.mail_user = "user";
+    config.mail_starttls = 0;
+    is_int(cloudep_mail_prepare(&mail, flow.pool, &server, &config, &error), CLOUDEP_EREFUSED,
+           "a mail password is not sent in the clear to another machine");
+}
+
+static void setup(void)
+{
+    static cloudep_outbox_setup_t outbox;
+    const char *top = getenv("CLOUDEP_TOP"); /* NOLINT(concurrency-mt-unsafe) */
+    const char *templates = apr_pstrcat(flow.pool, top ? top : ".", "/common/templates", NULL);
+    const cloudep_session_t *session;
+    const char *error = "";
+    flow_case_t *at = flow_begin();
+
+    folder = apr_pstrcat(flow.pool, postgres.dir, "/mails", NULL);
+    make_folder();
+    flow_tenant(SLUG);
+    flow_member(at, SLUG, "ann@outbox.test", &session);
+    tenant_id = apr_pstrdup(flow.pool, session->tenant_id);
+    uid = apr_pstrdup(flow.pool, session->uid);
+    flow.config.mail_transport = apr_pstrcat(flow.pool, "spool:", folder, NULL);
+    flow.config.mail_from = "CloudEP <no-reply@outbox.test>";
+    is_refused_in_the_clear();
+    (void)apr_file_perms_set(folder, 0x755);
+    is_int(cloudep_mail_prepare(&outbox.mail, flow.pool, &server, &flow.config, &error), CLOUDEP_EREFUSED,
+           "a folder that others may enter is refused");
+    (void)apr_file_perms_set(folder, 0x700);
+    if (cloudep_mail_prepare(&outbox.mail, flow.pool, &server, &flow.config, &error) != APR_SUCCESS ||
+        cloudep_messages_load(&outbox.mail_messages, flow.pool, templates, templates, CLOUDEP_CHANNEL_MAIL, "zh-TW",
+                              &error) != APR_SUCCESS) {
+        flow_bail_out(error);
+    }
+    flow.run.outbox_setup = &outbox;
+    flow_end(at);
+}
+
+/* A worker that has done nothing yet, and no message. */
+static void begin(void)
+{
+    const char *error;
+
+    postgres_sql("DELETE FROM cloudep.outbox");
+    cloudep_worker_init(&worker, flow.pool, &server, &flow.config, CLOUDEP_CHANNEL_MAIL);
+    worker.share.is_main = 1;
+    worker.stop = &stop;
+    stop = 0;
+    flow_must(cloudep_mailer_create(&worker.mailer, flow.pool, flow.run.outbox_setup->mail, NULL, &error), "a mailer");
+    (void)mails();
+}
+
+static void write_messages(int count)
+{
+    flow_case_t *at = flow_begin();
+    apr_table_t *params = apr_table_make(at->p, 3);
+    const cloudep_message_t *message;
+    const cloudep_draft_t draft = {.tenant_id = tenant_id,
+                                   .uid = uid,
+                                   .channel = CLOUDEP_CHANNEL_MAIL,
+                                   .target = "ann@outbox.test",
+                                   .template = "registration",
+                                   .params = params,
+                                   .lifetime = 600};
+
+    apr_table_setn(params, "code", "123456");
+    apr_table_setn(params, "minutes", "10");
+    apr_table_setn(params, "tenant_name", "Tenant");
+    for (int i = 0; i < count; i++) {
+        if (cloudep_failed(cloudep_message_new(at->ctx, &message, &draft)) ||
+            cloudep_outbox_enqueue(flow.run.db, at->p, message) != APR_SUCCESS) {
+            flow_bail_out("a message could not be written");
+        }
+    }
+    flow_end(at);
+}
+
+static int take_round(void)
+{
+    flow_case_t *at = flow_begin();
+    const int more = cloudep_worker_round(&worker, at->p);
+
+    flow_end(at);
+    return more;
+}
+
+/* All that waited has come. */
+static void hurry(void)
+{
+    worker.not_before = 0;
+    postgres_sql("UPDATE cloudep.outbox SET next_attempt_at = now() WHERE delivered_at IS NULL AND failed_at IS NULL");
+}
+
+#define COUNT "SELECT count(*) FROM cloudep.outbox WHERE "
+
+static void test_batches(void)
+{
+    begin();
+    write_messages(BATCH + 1);
+    ok(take_round(), "a full batch: there may be more at once");
+    is_int(mails(), BATCH, "its mails are written");
+    is_value("16", "and marked, without their codes", COUNT "delivered_at IS NOT NULL AND params IS NULL");
+    ok(!take_round(), "what is left: there is no more");
+    is_int(mails(), 1, "and it is written");
+    ok(!take_round() && !mails(), "then nothing is due");
+    write_messages(1);
+    worker.not_before = apr_time_now() + apr_time_from_sec(3600);
+    ok(!take_round() && !mails(), "nothing is done before the worker's time");
+}
+
+static void test_languages(void)
+{
+    static const char *const cases[][2] = {
+        {"'zh-HK'", "zh-TW "}, {"'zh-TW'", "zh-TW "}, {"'en-GB'", "en "}, {"'fr'", "zh-TW "}, {"NULL", "zh-TW "}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        begin();
+        write_messages(1);
+        postgres_sql(apr_pstrcat(flow.pool, "UPDATE cloudep.outbox SET language = ", cases[i][0], NULL));
+        (void)take_round();
+        (void)mails();
+        is_str(languages, cases[i][1],
+               apr_psprintf(flow.pool, "the language of a mail for %s, where the default is zh-TW", cases[i][0]));
+    }
+}
+
+static void test_expired(void)
+{
+    begin();
+    write_messages(2);
+    postgres_sql("UPDATE cloudep.outbox SET expires_at = now() - interval '1 s'"
+                 " WHERE id = (SELECT min(id::text)::uuid FROM cloudep.outbox)");
+    (void)flow_logged("");
+    (void)take_round();
+    is_int(mails(), 1, "an expired message is not sent");
+    ok(flow_logged("expired after"), "which the log tells");
+    is_value("1", "it has failed", COUNT "failed_at IS NOT NULL AND params IS NULL");
+}
+
+static void test_server_down(void)
+{
+    static const int rests[] = {1, 2, 4, 8, 10, 10};
+
+    apr_time_t before = apr_time_now();
+
+    begin();
+    write_messages(3);
+    flow_must(apr_dir_remove(folder, flow.pool), "the folder goes");
+    ok(!take_round(), "mails cannot be written: there is nothing more at once");
+    is_value("1", "one was tried, and says why", COUNT "attempts = 1 AND last_error LIKE '%cannot be written%'");
+    is_value("2", "the others have their attempts yet", COUNT "attempts = 0 AND last_error IS NULL");
+    is_value("3", "none is lost", COUNT "failed_at IS NULL AND params IS NOT NULL");
+    for (size_t i = 0; i < sizeof(rests) / sizeof(rests[0]); i++) {
+        is_int(apr_time_sec(worker.rest), rests[i], "the worker rests, each time longer, up to ten seconds");
+        ok(worker.not_before >= before + worker.rest, "and does nothing meanwhile");
+        hurry();
+        before = apr_time_now();
+        ok(!take_round(), "it probes");
+    }
+    is_value("7", "by one message at a time", "SELECT sum(attempts)::text FROM cloudep.outbox");
+    make_folder();
+    hurry();
+    ok(take_round(), "once it works again there may be more at once");
+    is_int((long long)worker.rest, 0, "the worker rests no more");
+    is_int(mails(), 1, "the one that probed is sent");
+    hurry();
+    (void)take_round();
+    is_int(mails(), 2, "and then the others, each once");
+}
+
+static void test_given_up(void)
+{
+    begin();
+    write_messages(2);
+    flow_must(apr_dir_remove(folder, flow.pool), "the folder goes");
+    postgres_sql("UPDATE cloudep.outbox SET attempts = 98");
+    for (int i = 0; i < 3; i++) {
+        (void)take_round();
+        hurry();
+    }
+    is_value("0", "nothing is given up before a hundred tries", COUNT "failed_at IS NOT NULL AND attempts < 100");
+    (void)take_round();
+    hurry();
+    (void)take_round();
+    is_value("2", "each is after them", COUNT "failed_at IS NOT NULL AND attempts = 100 AND params IS NULL");
+    make_folder();
+}
+
+static void test_bad_messages(void)
+{
+    begin();
+    write_messages(4);
+    postgres_sql(
+        "CREATE TEMP TABLE number AS SELECT id, row_number() OVER () AS n FROM cloudep.outbox;"
+        "UPDATE cloudep.outbox AS m SET params = 'v1.gone.' || split_part(params, '.', 3)"
+        " FROM number WHERE number.id = m.id AND n = 1;"
+        "UPDATE cloudep.outbox AS m SET target = 'eve@outbox.test' FROM number WHERE number.id = m.id AND n = 2;"
+        "UPDATE cloudep.outbox AS m SET template = 'nothing', params = params"
+        " FROM number WHERE number.id = m.id AND n = 3");
+    (void)take_round();
+    is_int(mails(), 1, "a good message goes beside bad ones");
+    is_value("1", "one whose key is not here is put off: another node may have it",
+             "SELECT count(*) FROM cloudep.outbox JOIN number USING (id) WHERE n = 1 AND failed_at IS NULL"
+             " AND last_error LIKE '%seal%' AND next_attempt_at >= created_at + interval '5 s'");
+    is_value("1", "one with another's address is given up: its seal is of the address",
+             "SELECT count(*) FROM cloudep.outbox JOIN number USING (id) WHERE n = 2 AND failed_at IS NOT NULL");
+    is_value("1", "as is one of another message",
+             "SELECT count(*) FROM cloudep.outbox JOIN number USING (id) WHERE n = 3 AND failed_at IS NOT NULL");
+    is_int((long long)worker.rest, 0, "none of them makes the worker rest");
+}
+
+static void test_stopped(void)
+{
+    begin();
+    write_messages(2);
+    stop = 1;
+    (void)take_round();
+    is_int(mails(), 0, "a child that ends begins no mail");
+    is_value("2", "and hands them back at once, with their attempts",
+             COUNT "attempts = 0 AND next_attempt_at <= now() AND failed_at IS NULL");
+}
+
+/* The database goes between a mail and its mark. */
+static void test_unmarked(void)
+{
+    const apr_time_t before = apr_time_now();
+
+    begin();
+    write_messages(1);
+    postgres_sql("CREATE FUNCTION public.gone() RETURNS trigger LANGUAGE plpgsql AS"
+                 " $$ BEGIN RAISE EXCEPTION 'gone' USING ERRCODE = '57P01'; END $$;"
+                 "CREATE TRIGGER gone BEFORE UPDATE ON cloudep.outbox FOR EACH ROW"
+                 " WHEN (NEW.delivered_at IS NOT NULL) EXECUTE FUNCTION public.gone()");
+    ok(!take_round(), "a mail that cannot be marked");
+    is_int(mails(), 1, "was sent");
+    is_int(worker.unmarked->nelts, 1, "and is remembered");
+    ok(worker.db_wait > 0 && worker.not_before > before, "the database is asked again in a moment");
+    postgres_sql("DROP TRIGGER gone ON cloudep.outbox");
+    hurry();
+    (void)take_round();
+    is_int(mails(), 0, "it is not sent again");
+    is_value("1", "but marked first", COUNT "delivered_at IS NOT NULL");
+    is_int(worker.unmarked->nelts, 0, "and forgotten");
+    is_int((long long)worker.db_wait, 0, "the worker goes on as before");
+}
+
+int main(void)
+{
+    flow_start();
+    setup();
+    test_batches();
+    test_languages();
+    test_expired();
+    test_server_down();
+    test_given_up();
+    test_bad_messages();
+    test_stopped();
+    test_unmarked();
+    is_int(readable, 0, "no mail may be read by others");
+    return done_testing();
+}
