@@ -195,6 +195,9 @@ sub addresses {
         $pages->at('sign-in');
         pass("$hash shows the sign-in");
     }
+    $pages->run('location.hash = "#undo=made-up"');
+    $pages->at('undo')->press(t('sign_in.back'))->at('sign-in');
+    pass('the link of a mail is read where a page was open already');
     $pages->open($server->url('/app/page.html?a=1#/profile'));
     $pages->at('sign-in')->sees(t('sign_in.to_go_on'))->fill(email => $ada->{email}, password => $ada->{password})->submit;
     $pages->until('return location.href.endsWith("/app/page.html?a=1#/profile")', 'the fragment of the page that was wanted is there again');
