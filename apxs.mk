@@ -50,7 +50,7 @@ MEMBER := $(call tree,mod_cloudep_member,c)
 CTL    := $(wildcard support/*.c)
 UNIT   := $(wildcard t/unit/*_test.c)
 FUZZ   := $(wildcard t/fuzz/*_fuzz.c)
-C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/unit/flow_shim.c t/wire/*.c t/fuzz/replay.c t/describe/*.c bench/*.c)
+C_FILES = $(BASE) $(CORE) $(AUTH) $(MEMBER) $(CTL) $(UNIT) $(FUZZ) $(wildcard t/unit/flow_shim.c t/wire/*.c t/operate/*.c t/fuzz/replay.c t/describe/*.c bench/*.c)
 H_FILES = $(call tree,common,h) $(call tree,mod_cloudep_auth,h) $(call tree,mod_cloudep_member,h) $(wildcard support/*.h t/unit/*.h t/fuzz/*.h t/describe/*.h)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
@@ -65,7 +65,7 @@ REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 .SECONDARY:
 all: $(MODULES) $(BUILD)/cloudepctl reference
 modules: $(MODULES)
-unit: $(TESTS) $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so
+unit: $(TESTS) $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so $(BUILD)/no_shared_memory.so
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -109,6 +109,7 @@ $(BUILD)/unit/pools_test: $(call objects,common/core/background.c common/core/ht
 $(BUILD)/unit/trace_test: $(call objects,common/core/trace.c)
 $(BUILD)/unit/event_tally_test: $(call objects,common/service/event_tally.c)
 $(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/codes.c)
+$(BUILD)/unit/exposition_test: $(call objects,common/operate/exposition.c)
 
 # Prints what the tables of the sources declare; tests and documents are held against it.
 # Of the operations only the tables are linked, not the functions that they name.
@@ -119,6 +120,10 @@ $(BUILD)/describe: $(call objects,$(wildcard t/describe/*.c) $(wildcard mod_clou
 # An API style that only a test serves.
 $(BUILD)/mod_second_style.so: $(BUILD)/t/wire/second_style.o
 	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ -ljansson
+
+# Loaded before httpd by a test.
+$(BUILD)/no_shared_memory.so: $(BUILD)/t/operate/no_shared_memory.o
+	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^
 
 # What bench/run measures against, and what bench/overload sends.
 .PHONY: bench

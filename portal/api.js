@@ -42,7 +42,7 @@ export function noteSession() {
 }
 
 async function checkSession() {
-    if (!session || !same || cookie() === session) return;
+    if (!same || cookie() === session) return;
     if (!await same()) throw new Refusal(403, { reason: "somebody_else" });
     noteSession();
 }

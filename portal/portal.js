@@ -1,5 +1,6 @@
 // The start, and which page is shown: the part of the address behind "#/" names it.
 
+import * as address from "./address.js";
 import * as api from "./api.js";
 import { broken, checkTheme, onBroken, report } from "./custom.js";
 import { add, announce, h, icon } from "./dom.js";
@@ -10,6 +11,7 @@ import * as state from "./state.js";
 import * as words from "./words.js";
 
 const { t } = words;
+const { pageName } = address;
 
 // Page => the module that has it. A page is async (go) => ({title, body, lead}), or null when it went elsewhere.
 const VISITOR = { __proto__: null, "sign-in": "sign-in", "second-factor": "sign-in", code: "sign-in", register: "register", confirm: "register", forgot: "recover", reset: "recover",
@@ -18,12 +20,8 @@ const MEMBER = { __proto__: null, profile: "profile", contacts: "contacts", pass
     sessions: "sessions", history: "sessions", data: "data", proof: "proof-page" };
 const NAVIGATION = [["nav.you", ["profile", "contacts"]], ["nav.security", ["password", "two-step", "passkeys", "email", "login-phone", "linked"]],
     ["nav.activity", ["sessions", "history"]], ["nav.yours", ["data"]]];
-// Where a link may lead beside return_to.
-const ENTRANCES = ["sign-in", "register", "forgot", "code"];
 let shown = 0;
 let logo = "icon.svg";
-
-const pageName = () => (location.hash.startsWith("#/") ? location.hash.slice(2).split("?")[0] : "");
 
 // Goes to a page; replace: "back" does not lead to the present one again.
 function go(name, { replace } = {}) {
@@ -33,46 +31,6 @@ function go(name, { replace } = {}) {
         return render();
     }
     location.hash = `#/${name}`;
-}
-
-// ---- the address: what mails and guards put there is taken out of it at once
-
-function readAddress() {
-    const query = new URLSearchParams(location.search);
-    const target = query.get("return_to");
-    // A browser that a guard sends here keeps the fragment of the page it asked for: it is none of ours, and goes back there.
-    const fragment = target && !ENTRANCES.includes(pageName()) ? location.hash : "";
-    const link = !fragment && /^#(reset|undo)=([\w-]+)/.exec(location.hash);
-    const back = query.get("state") && { code: query.get("code"), error: query.get("error"), state: query.get("state"), iss: query.get("iss") };
-    if (target) state.keep("return", { to: target, fragment, need: query.get("need") || "", enter: query.get("enter") || undefined });
-    else if (!location.hash && !back) state.forget("return", "after");
-    if (link) state.keep("link", { kind: link[1], token: link[2] });
-    if (back) state.keep("callback", back);
-    const page = link ? { reset: "link", undo: "undo" }[link[1]] : back ? "return" : !fragment && pageName() ? location.hash.slice(2) : "";
-    history.replaceState(null, "", location.pathname + (page ? `#/${page}` : ""));
-}
-
-// An address to return to, if it is of this very server; else what the server knows of it, which hands the session over to a
-// host of ours and refuses any other.
-async function addressOf(target) {
-    const here = sameOrigin(target.to);
-    if (here) return here;
-    try {
-        return (await api.post("auth/handoff", { return_to: target.to, enter: target.enter })).url;
-    } catch (refusal) {
-        if (refusal.status !== 400) throw refusal;
-        return null;
-    }
-}
-
-function sameOrigin(text) {
-    if (!text || !/^(\/(?![/\\])|https?:\/\/)/.test(text)) return null;
-    try {
-        const url = new URL(text, location.origin);
-        return url.origin === location.origin ? url.href : null;
-    } catch {
-        return null;
-    }
 }
 
 // After a login: back to where a guard sent the reader from, or to the first page.
@@ -87,10 +45,10 @@ async function arrive() {
 
 async function leaveFor(target) {
     if (target.need && !target.proved) return go("proof", { replace: true });
-    const address = await addressOf(target);
+    const next = await address.of(target);
     state.forget("return");
-    if (!address) return go("profile", { replace: true });
-    location.replace(address + (address.includes("#") ? "" : target.fragment || ""));
+    if (!next) return go("profile", { replace: true });
+    location.replace(next + (next.includes("#") ? "" : target.fragment || ""));
 }
 
 function proved() {
@@ -285,9 +243,13 @@ async function start() {
     } catch {
         return unreachable();
     }
-    readAddress();
+    address.read();
     state.setMember(await who());
-    addEventListener("hashchange", render);
+    addEventListener("hashchange", () => {
+        announce("");
+        if (location.hash && !pageName()) address.read(); /* the link of a mail, put where a page was open already */
+        return render();
+    });
     addEventListener("pageshow", event => event.persisted && resumed());
     addEventListener("offline", () => announce(t("offline")));
     addEventListener("online", () => announce(t("online")));

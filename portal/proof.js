@@ -50,11 +50,11 @@ function fresh(dialog, { title, cancel, end }) {
 export function freshForm({ beside, done }) {
     const factor = state.me.totp_enrolled;
     const field = factor ? codeField({ label: t("field.factor"), hint: t("hint.factor") }) : passwordField();
-    return [beside && h("p", null, t(factor ? "proof.factor" : "proof.password")), form([user(), field], {
+    return [beside && h("p", null, t(factor ? "proof.factor" : "proof.password")), form(factor ? [field] : [user(), field], {
         submit: t("continue"), beside,
         refused: refusal => (refusal.reason === "fresh_proof_needed" || refusal.reason === "second_factor_needed" ? [h("p", null, t("proof.password_first"))] : null),
-        async action({ email, ...body }) {
-            await api.post("auth/reauthenticate", body, { quiet: true });
+        async action({ password, code }) {
+            await api.post("auth/reauthenticate", { password, code }, { quiet: true });
             done();
         },
     }), byPasskey(done, !factor)];

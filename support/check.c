@@ -180,6 +180,25 @@ static int by_state(json_t *list, json_t *out, const char *state)
     return 0;
 }
 
+static void add_page_finding(void *findings, const char *state, const char *message)
+{
+    add(findings, "account pages", "files", state, message);
+}
+
+/* The files of the account pages in each folder that was named. */
+static void look_at_pages(findings_t *findings)
+{
+    const apr_array_header_t *folders = cloudepctl_option_list(findings->ctl, "portal");
+
+    for (int i = 0; folders && i < folders->nelts; i++) {
+        const char *folder = APR_ARRAY_IDX(folders, i, const char *);
+
+        if (!cloudepctl_check_portal(findings->ctl->pool, folder, add_page_finding, findings)) {
+            add_page_finding(findings, "good", apr_pstrcat(findings->ctl->pool, folder, " can be used", NULL));
+        }
+    }
+}
+
 static int check(cloudepctl_t *ctl)
 {
     findings_t findings = {.ctl = ctl, .list = cloudepctl_own(ctl, json_array())};
@@ -197,6 +216,7 @@ static int check(cloudepctl_t *ctl)
         return cloudepctl_fail(ctl, CLOUDEPCTL_FILE, "httpd cannot be run: name its program or apachectl with --httpd");
     }
     take_output(&findings, output, WEXITSTATUS(status) != 0);
+    look_at_pages(&findings);
     /* What is wrong comes first. */
     if (by_state(findings.list, sorted, "bad") || by_state(findings.list, sorted, "doubtful") ||
         by_state(findings.list, sorted, "good") || by_state(findings.list, sorted, "off")) {
@@ -213,6 +233,7 @@ static int check(cloudepctl_t *ctl)
 static const cloudepctl_option_t options[] = {
     {"config", "FILE", "httpd's configuration (default: the one that httpd was built with)", 0},
     {"httpd", "PROGRAM", "httpd, or its apachectl (default: apache2ctl, apachectl or httpd)", 0},
+    {"portal", "FOLDER", "look at your files of the account pages there, too", CLOUDEPCTL_REPEATABLE},
     {NULL, NULL, NULL, 0}};
 
 const cloudepctl_command_t cloudepctl_check_commands[] = {
@@ -224,6 +245,7 @@ const cloudepctl_command_t cloudepctl_check_commands[] = {
      "States: bad (mend it), doubtful (it works, hardly as it was meant), good, off (not configured).\n",
      "  cloudepctl check\n"
      "  cloudepctl check --json | jq '.checks[] | select(.state == \"bad\")'\n"
-     "  cloudepctl check --httpd /usr/local/apache2/bin/apachectl\n",
+     "  cloudepctl check --httpd /usr/local/apache2/bin/apachectl\n"
+     "  cloudepctl check --portal /etc/cloudep/portal\n",
      check},
     {NULL, NULL, NULL, NULL, NULL, NULL, NULL}};

@@ -78,10 +78,6 @@ extern const cloudepctl_command_t cloudepctl_check_commands[];
     {                                                                                                                  \
         "if-absent", NULL, "succeed and change nothing where it is there already", 0                                   \
     }
-#define CLOUDEPCTL_IF_ABSENT_OPTION                                                                                    \
-    {                                                                                                                  \
-        "if-absent", NULL, "succeed and change nothing where it is there already", 0                                   \
-    }
 #define CLOUDEPCTL_PAGE_OPTIONS                                                                                        \
     {"limit", "N", "show at most N rows, 1 to 1000 (default 100)", 0},                                                 \
     {                                                                                                                  \
@@ -116,8 +112,22 @@ int cloudepctl_is_there(cloudepctl_t *ctl, const char *noun, const char *name, j
 int cloudepctl_tenant_export(cloudepctl_t *ctl);
 int cloudepctl_tenant_delete(cloudepctl_t *ctl);
 
+/** --name and the like: printable text of 1 to most characters, or "" where that may be. Returns an exit code. */
+int cloudepctl_check_text(cloudepctl_t *ctl, const char *name, int may_be_empty, int most);
+
+/** --language in the canonical form; *language NULL when it was not given. Returns an exit code. */
+int cloudepctl_language(cloudepctl_t *ctl, const char **language);
+
 /** --outbox, the name of one; *outbox NULL when it was not given. Returns an exit code. */
 int cloudepctl_outbox(cloudepctl_t *ctl, const char **outbox);
+
+/* ---- The account pages ---------------------------------------------------------------------------------- */
+
+/** What is told of a finding: state is a word of "cloudepctl check". The message lives as long as the pool. */
+typedef void cloudepctl_finding_fn(void *baton, const char *state, const char *message);
+
+/** Looks at an operator's own files of the account pages in a folder. Returns how many faults there are. */
+int cloudepctl_check_portal(apr_pool_t *p, const char *folder, cloudepctl_finding_fn *found, void *baton);
 
 /* ---- Time ----------------------------------------------------------------------------------------------- */
 

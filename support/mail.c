@@ -7,7 +7,6 @@
 #include <string.h>
 #include "base/store/outbox_store.h"
 #include "base/text/email.h"
-#include "base/text/language.h"
 #include "base/text/validate.h"
 
 #define WAIT_MAX 600 /* s; a test mail lives as long */
@@ -168,7 +167,7 @@ static int check_worker(cloudepctl_t *ctl, const char *outbox)
 static int test(cloudepctl_t *ctl)
 {
     const char *to = cloudepctl_option(ctl, "to");
-    const char *language = cloudepctl_option(ctl, "language");
+    const char *language;
     const char *outbox;
     const char *reason;
     cloudep_operator_message_t message;
@@ -183,10 +182,7 @@ static int test(cloudepctl_t *ctl)
     if (cloudep_normalize_email(&to, &reason, to, ctl->pool) != APR_SUCCESS) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--to %s", reason);
     }
-    if (language && cloudep_normalize_language(&language, language, ctl->pool) != APR_SUCCESS) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--language must be a language tag such as en or zh-TW");
-    }
-    if ((code = check_worker(ctl, outbox))) {
+    if ((code = cloudepctl_language(ctl, &language)) || (code = check_worker(ctl, outbox))) {
         return code;
     }
     rv = cloudep_operator_outbox_test(&ctl->db, ctl->pool, &message, outbox, to, language);

@@ -1,5 +1,5 @@
 /*
- * member.c - members: looking at them, suspending, resuming and deleting them.
+ * member.c - members: adding and looking at them, suspending, resuming and deleting them.
  */
 #include "cloudepctl.h"
 
@@ -56,6 +56,41 @@ static int show(cloudepctl_t *ctl)
     }
     return cloudepctl_print_record(ctl, "member",
                                    cloudepctl_json(ctl, &cloudep_operator_member_details_record, &member));
+}
+
+/* What POST /register takes of a display_name. */
+#define LONGEST_NAME 100
+
+static int add(cloudepctl_t *ctl)
+{
+    cloudep_operator_new_member_t new = {.display_name = cloudepctl_option(ctl, "name")};
+    cloudep_operator_member_name_t who;
+    cloudep_operator_member_details_t member;
+    json_t *result;
+    apr_status_t added;
+    apr_status_t rv;
+    int code;
+
+    if ((code = cloudepctl_check_text(ctl, "name", 0, LONGEST_NAME)) ||
+        (code = cloudepctl_language(ctl, &new.language)) || (code = cloudepctl_outbox(ctl, &new.outbox)) ||
+        (code = cloudepctl_member_named(ctl, &who))) {
+        return code;
+    }
+    new.tenant_id = who.tenant_id;
+    new.email = who.email;
+    added = cloudep_operator_member_add(&ctl->db, ctl->pool, &new);
+    rv = added == CLOUDEP_ECONFLICT ? APR_SUCCESS : added;
+    if (rv == APR_SUCCESS) {
+        rv = cloudep_operator_member_show(&ctl->db, ctl->pool, &member, &who);
+    }
+    if (rv != APR_SUCCESS) {
+        return cloudepctl_database_failed(ctl, rv);
+    }
+    result = cloudepctl_json(ctl, &cloudep_operator_member_details_record, &member);
+    return added == CLOUDEP_ECONFLICT
+               ? cloudepctl_is_there(ctl, "member", who.email, result)
+               : cloudepctl_print_done(ctl, "member", cloudepctl_changed(result, 1),
+                                       "member %s added; a running server mails a link to set the password", who.email);
 }
 
 /* Takes the step; *done: what it did. Refused when the member is in a status that it does not begin from. */
@@ -301,6 +336,14 @@ static const cloudepctl_option_t list_options[] = {
     CLOUDEPCTL_PAGE_OPTIONS,
     {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t member_options[] = {MEMBER_OPTIONS, {NULL, NULL, NULL, 0}};
+static const cloudepctl_option_t add_options[] = {
+    CLOUDEPCTL_TENANT_OPTION,
+    {"email", "EMAIL", "the address that the member logs in by", CLOUDEPCTL_REQUIRED},
+    {"name", "TEXT", "the name that people see", 0},
+    {"language", "TAG", "en, zh-TW, ... (default: CloudEPDefaultLanguage)", 0},
+    {"outbox", "NAME", "the CloudEPOutbox of the server that mails it (the main server's)", 0},
+    CLOUDEPCTL_IF_ABSENT_OPTION,
+    {NULL, NULL, NULL, 0}};
 static const cloudepctl_option_t set_options[] = {
     MEMBER_OPTIONS,
     {"attribute", "NAME=VALUE", "set an attribute; the value is JSON or text", CLOUDEPCTL_REPEATABLE},
@@ -314,6 +357,13 @@ static const cloudepctl_option_t delete_options[] = {
     MEMBER_OPTIONS, {"wait", "SECONDS", "wait until the member is gone", 0}, {NULL, NULL, NULL, 0}};
 
 const cloudepctl_command_t cloudepctl_member_commands[] = {
+    {"member", "add", "Adds a member, and mails a link to set the password.", add_options,
+     "The member needs no invite, and none of what a registration asks for. A running server makes the link and mails\n"
+     "it; it is good for seven days and once, and needs CloudEPAccountURL. After that member password-reset asks for\n"
+     "another one. A registration of that address that nobody has confirmed gives way; any other member of it stays,\n"
+     "and is told as one that exists.\n",
+     "  cloudepctl member add --tenant acme --email ann@example.com --name 'Ann Smith' --language en --if-absent\n",
+     add},
     {"member", "list", "Lists a tenant's members by email.", list_options, NULL,
      "  cloudepctl member list --tenant acme --status suspended --limit 20\n", list},
     {"member", "show", "Shows one member.", member_options, NULL,

@@ -4,6 +4,7 @@
 #include "cloudepctl.h"
 
 #include "base/text/email.h"
+#include "base/text/language.h"
 #include "base/text/validate.h"
 
 int cloudepctl_tenant_id(cloudepctl_t *ctl, const char **id)
@@ -27,6 +28,30 @@ int cloudepctl_is_there(cloudepctl_t *ctl, const char *noun, const char *name, j
     return cloudepctl_option(ctl, "if-absent")
                ? cloudepctl_print_done(ctl, noun, cloudepctl_changed(thing, 0), "%s %s unchanged", noun, name)
                : cloudepctl_fail(ctl, CLOUDEPCTL_EXISTS, "%s %s exists already", noun, name);
+}
+
+int cloudepctl_check_text(cloudepctl_t *ctl, const char *name, int may_be_empty, int most)
+{
+    const char *text = cloudepctl_option(ctl, name);
+    apr_size_t length;
+
+    if (!text || (may_be_empty && !*text)) {
+        return CLOUDEPCTL_DONE;
+    }
+    if (cloudep_is_blank(text) || !cloudep_is_printable(text) || cloudep_utf8_length(&length, text) != APR_SUCCESS ||
+        length > (apr_size_t)most) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--%s must be printable text of 1 to %d characters", name, most);
+    }
+    return CLOUDEPCTL_DONE;
+}
+
+int cloudepctl_language(cloudepctl_t *ctl, const char **language)
+{
+    *language = cloudepctl_option(ctl, "language");
+    if (*language && cloudep_normalize_language(language, *language, ctl->pool) != APR_SUCCESS) {
+        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--language must be a language tag such as en or zh-TW");
+    }
+    return CLOUDEPCTL_DONE;
 }
 
 int cloudepctl_member_named(cloudepctl_t *ctl, cloudep_operator_member_name_t *who)

@@ -17,22 +17,6 @@ static const cloudepctl_column_t columns[] = {{"slug", "SLUG"},
                                               {"redirect_uris", "REDIRECT URIS"},
                                               {NULL, NULL}};
 
-static int check_text(cloudepctl_t *ctl, const char *name, int may_be_empty)
-{
-    const char *text = cloudepctl_option(ctl, name);
-    apr_size_t length;
-
-    if (!text || (may_be_empty && !*text)) {
-        return CLOUDEPCTL_DONE;
-    }
-    if (cloudep_is_blank(text) || !cloudep_is_printable(text) || cloudep_utf8_length(&length, text) != APR_SUCCESS ||
-        length > LONGEST_TEXT) {
-        return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "--%s must be printable text of 1 to %d characters", name,
-                               LONGEST_TEXT);
-    }
-    return CLOUDEPCTL_DONE;
-}
-
 static int check_uris(cloudepctl_t *ctl)
 {
     const apr_array_header_t *uris = cloudepctl_option_list(ctl, "redirect-uri");
@@ -68,13 +52,15 @@ static int described(cloudepctl_t *ctl, cloudep_operator_tenant_change_t *change
 {
     int code;
 
-    if ((code = check_text(ctl, "name", 0)) || (code = check_text(ctl, "totp-issuer", 1)) ||
-        (code = check_text(ctl, "organization", 1)) || (code = check_uris(ctl)) || (code = check_origins(ctl)) ||
-        (code = cloudepctl_option_switch(ctl, &change->registration, "registration")) ||
+    if ((code = cloudepctl_check_text(ctl, "name", 0, LONGEST_TEXT)) ||
+        (code = cloudepctl_check_text(ctl, "totp-issuer", 1, LONGEST_TEXT)) ||
+        (code = cloudepctl_check_text(ctl, "organization", 1, LONGEST_TEXT)) || (code = check_uris(ctl)) ||
+        (code = check_origins(ctl)) || (code = cloudepctl_option_switch(ctl, &change->registration, "registration")) ||
         (code = cloudepctl_option_switch(ctl, &change->login, "login")) ||
         (code = cloudepctl_option_switch(ctl, &change->exchange_password, "exchange-password")) ||
         (code = cloudepctl_option_switch(ctl, &change->code_login, "code-login")) ||
-        (code = cloudepctl_option_switch(ctl, &change->sms_login, "sms-login"))) {
+        (code = cloudepctl_option_switch(ctl, &change->sms_login, "sms-login")) ||
+        (code = cloudepctl_option_switch(ctl, &change->totp_login, "totp-login"))) {
         return code;
     }
     change->slug = cloudepctl_option(ctl, "slug");
@@ -166,8 +152,8 @@ static int set(cloudepctl_t *ctl)
         return code;
     }
     if (!change.name && !change.registration && !change.login && !change.totp_issuer && !change.organization &&
-        !change.exchange_password && !change.code_login && !change.sms_login && !change.add_uris &&
-        !change.remove_uris && !change.add_origins && !change.remove_origins) {
+        !change.exchange_password && !change.code_login && !change.sms_login && !change.totp_login &&
+        !change.add_uris && !change.remove_uris && !change.add_origins && !change.remove_origins) {
         return cloudepctl_fail(ctl, CLOUDEPCTL_USAGE, "nothing to set; see cloudepctl tenant set --help");
     }
     if ((code = check_lock_out(ctl, &change))) {
@@ -222,6 +208,7 @@ static int list(cloudepctl_t *ctl)
         {"exchange-password", "on|off", "whether members of token/exchange may have a password, too", 0},              \
         {"code-login", "on|off", "whether members may log in by a code that is sent to them", 0},                      \
         {"sms-login", "on|off", "whether a code that is texted to the login phone logs in", 0},                        \
+        {"totp-login", "on|off", "whether a code of the authenticator alone logs in (style \"session\")", 0},          \
         {"redirect-uri", "URL", "allow this redirect URI of a social login", CLOUDEPCTL_REPEATABLE},                   \
         {"origin", "ORIGIN", "allow pages of this origin to call the API (CORS)", CLOUDEPCTL_REPEATABLE},              \
         {"totp-issuer", "TEXT", "the name that authenticator apps show (\"\": the tenant's name)", 0},                 \

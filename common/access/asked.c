@@ -4,7 +4,6 @@
 #include "access/asked.h"
 
 #include <apr_strings.h>
-#include "base/text/origin.h"
 #include "core/request.h"
 
 /* The request that another server asks about; NULL: this one is it. */
@@ -32,24 +31,12 @@ static const char *named_method(const request_rec *r)
     return original ? original : forwarded ? forwarded : "";
 }
 
-/* A list, as of several proxies, is no host. */
-static const char *named_host(const request_rec *r)
-{
-    const char *host = apr_table_get(r->headers_in, "X-Forwarded-Host");
-    cloudep_target_t target;
-
-    return host && cloudep_target_read(&target, r->pool, apr_pstrcat(r->pool, "http://", host, NULL)) == APR_SUCCESS &&
-                   !strpbrk(host, "/?#")
-               ? host
-               : NULL;
-}
-
 void cloudep_ask_for_another(request_rec *r)
 {
     cloudep_asked_t *asked = apr_palloc(r->pool, sizeof(*asked));
     const char *path = apr_table_get(r->headers_in, "X-Forwarded-Uri");
 
-    *asked = (cloudep_asked_t){named_method(r), named_host(r), path ? path : "/"};
+    *asked = (cloudep_asked_t){named_method(r), apr_table_get(r->headers_in, "X-Forwarded-Host"), path ? path : "/"};
     cloudep_request(r)->asked = asked;
 }
 

@@ -20,7 +20,7 @@ CLOUDEP_DECLARE(int) cloudep_asks_for_another(const request_rec *r);
 /** GET, HEAD, ...; "": the headers name none, or two. */
 const char *cloudep_asked_method(const request_rec *r);
 
-/** Host and port as in the header Host; NULL: it names none, or what is none. */
+/** Host and port, as in the header Host and as unchecked; NULL: it names none. */
 const char *cloudep_asked_host(const request_rec *r);
 
 /** The host without its port, in lower case; "": it names none. */

@@ -33,8 +33,7 @@ int cloudep_shows_its_site(const request_rec *r);
  * The origin that a request was sent to, as browsers write it: the scheme of CloudEPIssuer, as a front end may end TLS,
  * with the host and port of its Host. NULL: it names none that can be one.
  */
-CLOUDEP_DECLARE(const char *)
-cloudep_own_origin(const request_rec *r);
+const char *cloudep_own_origin(const request_rec *r);
 
 /** Whether an origin is one of CloudEPAllowOrigin. */
 int cloudep_may_call(const request_rec *r, const char *origin);
@@ -46,8 +45,7 @@ int cloudep_is_application(const request_rec *r, const char *origin);
  * Whether a browser may be sent to an address: it is of the request's own origin, which is filled in where the address
  * names none, or of one of CloudEPApplicationOrigin. Never to where a handoff is taken up.
  */
-CLOUDEP_DECLARE(int)
-cloudep_may_send_to(const request_rec *r, cloudep_target_t *target);
+int cloudep_may_send_to(const request_rec *r, cloudep_target_t *target);
 
 /** Whether another site made the browser send it, so that nothing may be done. Not where a browser says neither. */
 int cloudep_is_cross_site(const request_rec *r, const apr_array_header_t *listed);

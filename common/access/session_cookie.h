@@ -6,8 +6,8 @@
  *
  *     own    set by a login. seq is the session's refresh_seq: the present one counts, the one before it for
  *            CloudEPRefreshGrace, an older one never, and ends nothing.
- *     guard  set on another host for a session that was handed over. It has no seq, counts in guarded Locations only,
- *            and ends with its session.
+ *     guard  set on another host for a session that was handed over. It has no seq, counts in guarded Locations and
+ *            by forward auth only, and ends with its session.
  */
 #ifndef CLOUDEP_SESSION_COOKIE_H
 #define CLOUDEP_SESSION_COOKIE_H

@@ -21,7 +21,6 @@ static const char *with_time(const char *line, apr_pool_t *p)
 int cloudep_event_log_write(const cloudep_context_t *ctx, const char *line)
 {
     const cloudep_event_log_t *log = ctx->config->run->event_log;
-    apr_size_t length;
     apr_status_t rv;
 
     if (!log) {
@@ -35,8 +34,7 @@ int cloudep_event_log_write(const cloudep_context_t *ctx, const char *line)
         return 1;
     }
     line = with_time(line, ctx->p);
-    length = strlen(line);
-    rv = apr_file_write(log->file, line, &length);
+    rv = apr_file_write_full(log->file, line, strlen(line), NULL);
     if (rv != APR_SUCCESS) {
         CLOUDEP_LOG(ctx, ERR, rv, CENO(1431) "CloudEPEventLog takes no events; this one is here: %s", line);
     }

@@ -1,9 +1,9 @@
 /*
  * message_ids.h - the ids of all messages in httpd's error log, each once, with the levels it is written at.
  *
- * A number keeps its meaning for good: one that is not used any more is not given to another message. doc/operations.md
- * explains each; t/source holds this list against the sources and that page.
- * Retired: 2-8, 20, 22, 609.
+ * A number keeps its meaning for good: one that is not used any more is not given to another message.
+ * doc/log-messages.md explains each; t/source holds this list against the sources and that page. Retired: 2-8, 20, 22,
+ * 609.
  */
 #ifndef CLOUDEP_MESSAGE_IDS_H
 #define CLOUDEP_MESSAGE_IDS_H

@@ -18,9 +18,8 @@ typedef struct cloudep_handoff_t {
 } cloudep_handoff_t;
 
 /** Makes a code. TOKEN_MISSING: whoever asks has no session (development headers). */
-CLOUDEP_DECLARE(cloudep_outcome_t)
-cloudep_hand_over(cloudep_context_t *ctx, const cloudep_principal_t *who, const cloudep_handoff_t *in,
-                  const char **code);
+cloudep_outcome_t cloudep_hand_over(cloudep_context_t *ctx, const cloudep_principal_t *who, const cloudep_handoff_t *in,
+                                    const char **code);
 
 /* A code that comes back. */
 typedef struct cloudep_entry_t {

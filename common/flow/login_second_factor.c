@@ -169,7 +169,11 @@ static cloudep_outcome_t begin(cloudep_context_t *ctx, const cloudep_login_facto
 {
     cloudep_outcome_t outcome = find_challenge(ctx, in, challenge);
 
-    return cloudep_failed(outcome) ? outcome : load(ctx, *challenge, totp);
+    if (cloudep_failed(outcome) || cloudep_failed(outcome = load(ctx, *challenge, totp))) {
+        return outcome;
+    }
+    return in->email && strcmp(in->email, (*totp)->member->email) != 0 ? cloudep_refuse(CLOUDEP_CHALLENGE_MISMATCH)
+                                                                       : cloudep_done();
 }
 
 /* A code that was sent is "otp" as well: it is said once. */

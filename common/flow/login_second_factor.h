@@ -14,7 +14,8 @@ cloudep_outcome_t cloudep_ask_second_factor(cloudep_context_t *ctx, const cloude
 typedef struct cloudep_login_factor_t {
     const char *tenant_slug;
     const char *challenge_id;
-    const char *code; /* 6 digits: TOTP; 8: a backup code; NULL: a passkey */
+    const char *email; /* NULL: not given; another member's is CHALLENGE_MISMATCH */
+    const char *code;  /* 6 digits: TOTP; 8: a backup code; NULL: a passkey */
     cloudep_passkey_assertion_t credential;
     int any_tenant; /* the challenge tells the tenant: tenant_slug may be NULL, and one that differs is TENANT_UNKNOWN
                      */

@@ -79,6 +79,5 @@ cloudep_outcome_t cloudep_end_other_sessions(cloudep_context_t *ctx, const cloud
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "ending the other sessions");
     }
-    cloudep_count(CLOUDEP_METRIC_SESSIONS_ENDED, "ended_by_member", NULL, *ended);
     return cloudep_done();
 }

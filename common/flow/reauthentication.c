@@ -143,7 +143,7 @@ static cloudep_outcome_t by_password(cloudep_context_t *ctx, const cloudep_princ
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    if (who->member->totp_enrolled) {
+    if (who->member->totp_enrolled && !who->proofs.by_totp) {
         return cloudep_refuse(CLOUDEP_FRESH_PROOF_NEEDED);
     }
     outcome = cloudep_find_tenant_by_id(ctx, who->tenant_id, &tenant);

@@ -43,7 +43,8 @@ typedef struct cloudep_reauthentication_t {
 /**
  * Makes the session of who asks, and no other, fresh (service/freshness.h). Guesses count as those of logins do.
  * FIELD_MISSING, FIELD_INVALID: not exactly one proof; TOKEN_MISSING: no session; SUBJECT_GONE, TOKEN_INVALID: it ended
- * meanwhile. FRESH_PROOF_NEEDED: the member has a second factor, so only that will do. PASSWORD_WRONG,
+ * meanwhile. FRESH_PROOF_NEEDED: the member has a second factor, so only that will do; in a session that the
+ * authenticator alone has opened, only the password. PASSWORD_WRONG,
  * TOO_MANY_PASSWORDS, LOGIN_REFUSED. TOTP_NOT_ENROLLED, TOTP_WRONG, BACKUP_CODE_WRONG, TOO_MANY_FACTORS.
  * MAILED_CODE_REFUSED, CHALLENGE_GONE, CHALLENGE_MISMATCH, CHALLENGE_LOCKED, CODE_WRONG. PASSKEY_UNKNOWN,
  * PASSKEY_REFUSED, PASSKEY_COPIED, CREDENTIALS_CHANGED. NOT_CONFIGURED.

@@ -144,8 +144,7 @@ static authz_status check_mfa(request_rec *r, const char *line, const void *pars
     if (!principal) {
         return AUTHZ_DENIED_NO_USER;
     }
-    return cloudep_is_taken_as_proved(r, CLOUDEP_PROOF_MFA) ||
-                   cloudep_has_recent_factor(principal, seconds)
+    return cloudep_is_taken_as_proved(r, CLOUDEP_PROOF_MFA) || cloudep_has_recent_factor(principal, seconds)
                ? AUTHZ_GRANTED
                : AUTHZ_DENIED;
 }
@@ -164,9 +163,8 @@ static authz_status check_fresh(request_rec *r, const char *line, const void *pa
     if (!seconds) {
         seconds = usual ? usual : USUAL_FRESHNESS;
     }
-    return cloudep_is_taken_as_proved(r, CLOUDEP_PROOF_FRESH) || cloudep_is_fresh(principal, seconds)
-               ? AUTHZ_GRANTED
-               : AUTHZ_DENIED;
+    return cloudep_is_taken_as_proved(r, CLOUDEP_PROOF_FRESH) || cloudep_is_fresh(principal, seconds) ? AUTHZ_GRANTED
+                                                                                                      : AUTHZ_DENIED;
 }
 
 /* amr is a list: one of its words has to be the value. */

@@ -69,6 +69,16 @@ void cloudep_expose_sample(const cloudep_exposition_t *to, const char *name, con
     (void)apr_brigade_printf(to->out, NULL, NULL, " %" APR_INT64_T_FMT "\n", (apr_int64_t)value);
 }
 
+/* Seconds in the canonical form of OpenMetrics: 0.0025, 1.0. */
+static void write_bound(char *to, size_t size, apr_interval_time_t bound)
+{
+    int length = apr_snprintf(to, size, "%d.%06d", (int)(bound / APR_USEC_PER_SEC), (int)(bound % APR_USEC_PER_SEC));
+
+    while (to[length - 1] == '0' && to[length - 2] != '.') {
+        to[--length] = '\0';
+    }
+}
+
 static void expose_histogram(const cloudep_exposition_t *to, const cloudep_metric_t *metric,
                              const cloudep_series_t *series)
 {
@@ -79,10 +89,7 @@ static void expose_histogram(const cloudep_exposition_t *to, const cloudep_metri
         char bound[32] = "+Inf";
 
         if (i < CLOUDEP_BUCKETS - 1) {
-            (void)apr_snprintf(bound, sizeof(bound), "%.4g", (double)cloudep_bucket_bounds[i] / APR_USEC_PER_SEC);
-            if (!strchr(bound, '.')) {
-                (void)apr_snprintf(bound, sizeof(bound), "%.1f", (double)cloudep_bucket_bounds[i] / APR_USEC_PER_SEC);
-            }
+            write_bound(bound, sizeof(bound), cloudep_bucket_bounds[i]);
         }
         count += series->values[i];
         (void)apr_brigade_printf(to->out, NULL, NULL, "%s_bucket", metric->name);

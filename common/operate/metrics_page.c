@@ -10,6 +10,7 @@
 #include <apr_strings.h>
 #include <string.h>
 #include "access/mount.h"
+#include "base/jose/jwk.h"
 #include "base/store/outbox_store.h"
 #include "base/version.h"
 #include "core/runtime.h"
@@ -53,13 +54,38 @@ static void ask(server_rec *s, const cloudep_config_t *config, void *pv)
     }
 }
 
+/* ---- What the configuration knows ------------------------------------------------------------------------ */
+
+#define KEY_AGE "cloudep_key_age_seconds"
+
+static void expose_age(const cloudep_exposition_t *to, const char *server, const char *keys, const cloudep_jwk_t *key)
+{
+    const apr_time_t created = key ? cloudep_jwk_created(key) : 0;
+
+    if (created) {
+        cloudep_expose_sample(to, KEY_AGE, "", "server,keys", server, keys, apr_time_sec(apr_time_now() - created));
+    }
+}
+
+static void expose_ages(server_rec *s, const cloudep_config_t *config, void *pv)
+{
+    const cloudep_exposition_t *to = pv;
+    char server[256];
+
+    (void)apr_snprintf(server, sizeof(server), "%s:%d", s->server_hostname, (int)s->port);
+    expose_age(to, server, "signing", cloudep_jwks_active(config->run->signing, CLOUDEP_KEY_SIGN));
+    expose_age(to, server, "sealing", cloudep_jwks_active(config->run->sealing, CLOUDEP_KEY_SEAL));
+}
+
 /* ---- The page ------------------------------------------------------------------------------------------- */
 
-static void write_page(request_rec *r, const cloudep_exposition_t *to, cloudep_cells_t *cells)
+static void write_page(request_rec *r, cloudep_exposition_t *to, cloudep_cells_t *cells)
 {
     cloudep_expose_family(to, "cloudep_build_info", "gauge", "Version of CloudEP and of httpd");
     cloudep_expose_sample(to, "cloudep_build_info", "", "version,httpd", CLOUDEP_VERSION, ap_get_server_banner(), 1);
     cloudep_expose_cells(to, cells, r->pool);
+    cloudep_expose_family(to, KEY_AGE, "gauge", "Since the key in use was made");
+    cloudep_each_runtime(ap_server_conf, expose_ages, to);
     cloudep_expose_family(to, "cloudep_metrics_cells_refused", "counter", "Numbers that found no room");
     cloudep_expose_sample(to, "cloudep_metrics_cells_refused", "_total", "", "", "",
                           (long long)atomic_load(&cells->refused));

@@ -57,6 +57,7 @@ static const message_t known[] = {
     {"guesses_used_up", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"backup_codes_renewed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"backup_code_used", CLOUDEP_CHANNEL_MAIL, used_names},
+    {CLOUDEP_TEMPLATE_INVITATION, CLOUDEP_CHANNEL_MAIL, link_names},
     {"business_email_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"business_phone_changed", CLOUDEP_CHANNEL_MAIL, notice_names},
     {"passkey_added", CLOUDEP_CHANNEL_MAIL, named_names},

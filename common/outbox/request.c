@@ -12,6 +12,9 @@
 /* The kind of link that a message tells of; NULL: none. */
 static const char *kind_of(const char *template)
 {
+    if (!strcmp(template, CLOUDEP_TEMPLATE_INVITATION)) {
+        return CLOUDEP_LINK_FIRST_PASSWORD;
+    }
     return strcmp(template, CLOUDEP_TEMPLATE_RESET_LINK) && strcmp(template, CLOUDEP_TEMPLATE_FORGOT_LINK)
                ? NULL
                : CLOUDEP_LINK_RESET;

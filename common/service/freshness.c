@@ -33,6 +33,5 @@ cloudep_outcome_t cloudep_require_fresh(const cloudep_context_t *ctx, const clou
 {
     const int freshness = ctx->config->freshness;
 
-    return !freshness || cloudep_is_fresh(who, freshness) ? cloudep_done()
-                                                               : cloudep_refuse(CLOUDEP_FRESH_PROOF_NEEDED);
+    return !freshness || cloudep_is_fresh(who, freshness) ? cloudep_done() : cloudep_refuse(CLOUDEP_FRESH_PROOF_NEEDED);
 }

@@ -148,7 +148,7 @@ static void take_away(cloudep_context_t *ctx, const cloudep_tenant_t *tenant, co
                       const cloudep_message_t *notice)
 {
     const cloudep_password_change_t change = {
-        .tenant_id = tenant->id, .uid = member->uid, .due = 1, .reason = "password taken away"};
+        .tenant_id = tenant->id, .uid = member->uid, .due = 1, .reason = "password_taken_away"};
     cloudep_outcome_t outcome;
 
     CLOUDEP_LOG(ctx, WARNING, 0,

@@ -200,6 +200,9 @@ cloudep_outcome_t cloudep_factor_prove(cloudep_context_t *ctx, const cloudep_tot
     if (rv == APR_NOTFOUND) {
         return cloudep_factor_wrong(code);
     }
+    if (rv == CLOUDEP_EREFUSED) {
+        return cloudep_refuse(CLOUDEP_FRESH_PROOF_NEEDED);
+    }
     if (rv != APR_SUCCESS) {
         return cloudep_failure(ctx, rv, "accepting the second factor");
     }

@@ -62,7 +62,7 @@ cloudep_outcome_t cloudep_factor_check(cloudep_context_t *ctx, const cloudep_tot
 
 /**
  * Counts, compares and burns a second factor of an enrolled member, with its notice. TOTP_WRONG, BACKUP_CODE_WRONG,
- * TOO_MANY_FACTORS.
+ * TOO_MANY_FACTORS; FRESH_PROOF_NEEDED: it is none in a session that the authenticator alone has opened.
  * @param session_id the session that it proves; NULL: none
  */
 cloudep_outcome_t cloudep_factor_prove(cloudep_context_t *ctx, const cloudep_totp_t *totp, const char *code,

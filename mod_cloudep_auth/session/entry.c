@@ -11,6 +11,7 @@
 #include "flow/code_login.h"
 #include "flow/login_second_factor.h"
 #include "flow/session.h"
+#include "flow/totp_login.h"
 
 const cloudep_field_t session_no_fields[] = {SESSION_FIELDS_END};
 
@@ -42,32 +43,40 @@ cloudep_outcome_t session_login(cloudep_call_t *call)
 }
 
 const cloudep_field_t session_totp_login_fields[] = {
-    SESSION_EMAIL(0, offsetof(session_totp_login_t, email)),
-    SESSION_FACTOR(CLOUDEP_FIELD_REQUIRED, offsetof(session_totp_login_t, code)),
+    SESSION_EMAIL(0, offsetof(cloudep_totp_login_t, email)),
+    SESSION_FACTOR(CLOUDEP_FIELD_REQUIRED, offsetof(cloudep_totp_login_t, code)),
     SESSION_FIELDS_END,
 };
 
-/* A login that is under way is another member's only for who has their password, too: the email says nothing more. */
+/* Completes the login that is under way. */
+static cloudep_outcome_t complete(cloudep_call_t *call, const char *challenge_id, const cloudep_session_t **session)
+{
+    const cloudep_totp_login_t *in = call->in;
+    const cloudep_login_factor_t factor = {
+        .tenant_slug = in->tenant_slug, .challenge_id = challenge_id, .email = in->email, .code = in->code};
+    cloudep_outcome_t outcome = cloudep_login_second_factor(call->ctx, &factor, session);
+
+    if (outcome.rule) {
+        outcome.field = offsetof(cloudep_totp_login_t, code);
+    }
+    return outcome;
+}
+
 cloudep_outcome_t session_totp_login(cloudep_call_t *call)
 {
-    const session_totp_login_t *in = call->in;
-    const cloudep_login_factor_t factor = {.tenant_slug = cloudep_mount_tenant(call->r),
-                                           .challenge_id = cloudep_pending(call, CLOUDEP_PENDING_LOGIN),
-                                           .code = in->code};
+    cloudep_totp_login_t *in = call->in;
+    const char *challenge_id = cloudep_pending(call, CLOUDEP_PENDING_LOGIN);
     const cloudep_session_t *session = NULL;
     cloudep_outcome_t outcome;
 
-    if (!factor.challenge_id) {
-        return cloudep_refuse(CLOUDEP_CHALLENGE_GONE);
-    }
-    outcome = cloudep_login_second_factor(call->ctx, &factor, &session);
-    if (outcome.rule) {
-        outcome.field = offsetof(session_totp_login_t, code);
-    }
+    in->tenant_slug = cloudep_mount_tenant(call->r);
+    outcome = challenge_id ? complete(call, challenge_id, &session) : cloudep_login_by_totp(call->ctx, in, &session);
     if (cloudep_failed(outcome)) {
         return outcome;
     }
-    cloudep_pending_set(call, CLOUDEP_PENDING_LOGIN, NULL);
+    if (challenge_id) {
+        cloudep_pending_set(call, CLOUDEP_PENDING_LOGIN, NULL);
+    }
     return cloudep_session_enter(call, session);
 }
 

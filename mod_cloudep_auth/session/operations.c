@@ -11,6 +11,7 @@
 #include "flow/password_reset.h"
 #include "flow/reauthentication.h"
 #include "flow/totp_enrolment.h"
+#include "flow/totp_login.h"
 #include "wire/handoff.h"
 #include "service/contact_code.h"
 
@@ -35,7 +36,7 @@ const cloudep_operation_t session_operations[] = {
     {"GET", "/", "session.ping", 0, QUIET | NO_QUERY, .fields = session_no_fields, .run = session_ping},
     {"POST", "/login", "session.login", LIVE | CLOUDEP_NEEDS_PROVIDER, 0, INPUT(session_login_fields, cloudep_login_t),
      .run = session_login},
-    {"POST", "/login/totp", "session.login.totp", CACHED, 0, INPUT(session_totp_login_fields, session_totp_login_t),
+    {"POST", "/login/totp", "session.login.totp", CACHED, 0, INPUT(session_totp_login_fields, cloudep_totp_login_t),
      .run = session_totp_login},
     {"GET", "/login/sms", "session.login.sms.start", TEXTED, QUERY,
      INPUT(session_sms_start_fields, cloudep_code_login_start_t), .run = session_sms_start},

@@ -15,10 +15,6 @@ extern const cloudep_operation_t session_operations[];
 extern const cloudep_field_t session_no_fields[], session_login_fields[], session_totp_login_fields[];
 extern const cloudep_field_t session_sms_start_fields[];
 extern const cloudep_operation_t session_sms_login;
-typedef struct session_totp_login_t {
-    const char *email; /* NULL: not given */
-    const char *code;
-} session_totp_login_t;
 cloudep_outcome_t session_login(cloudep_call_t *call);
 cloudep_outcome_t session_totp_login(cloudep_call_t *call);
 cloudep_outcome_t session_sms_start(cloudep_call_t *call);

@@ -26,10 +26,10 @@ export async function forgot({ go }) {
     };
 }
 
-function done(email, { go }) {
+function done(email, { go }, said = "reset.done") {
     state.forget("recovery", "link");
     if (email) state.keep("email", { email });
-    state.keep("said", "reset.done");
+    state.keep("said", said);
     state.setMember(null);
     go("sign-in", { replace: true });
 }
@@ -59,15 +59,16 @@ export async function reset(tools) {
 // The link of a mail; its token was taken out of the address.
 export async function link(tools) {
     const kept = state.kept("link");
-    if (!kept || kept.kind !== "reset") return tools.go("forgot", { replace: true });
+    if (!kept || kept.kind === "undo") return tools.go("forgot", { replace: true });
+    const first = kept.kind === "first_password";
     return {
-        title: t("reset.title"), lead: t("reset.link_lead"),
+        title: t(first ? "first.title" : "reset.title"), lead: t(first ? "first.lead" : "reset.link_lead"),
         body: [form([newPasswordField()], {
             submit: t("reset"),
             refused: refusal => (refusal.reason === "link_gone" ? [h("p", null, h("a", { href: "#/forgot" }, t("reset.other")))] : []),
             async action({ new_password }) {
                 await api.post("auth/password/reset-by-link", { token: kept.token, new_password });
-                done(null, tools);
+                done(null, tools, first ? "first.done" : "reset.done");
             },
         }), toSignIn()],
     };
@@ -97,5 +98,5 @@ export async function undo({ go }) {
         },
     });
     place.append(h("p", null, t("undo.what")), ask(false));
-    return { title: t("undo.title"), lead: t("undo.lead"), body: [place] };
+    return { title: t("undo.title"), lead: t("undo.lead"), body: [place, toSignIn()] };
 }

@@ -25,7 +25,9 @@ my $language;
 # A page as it is now, in every look: it is not loaded anew in between.
 sub look {
     my ($name) = @_;
-    $pages->settled;
+    $pages->settled->look(@{ $looks{$language}[0] });
+    is_deeply([$pages->spacing_faults], [], "$name, $language: nothing is cut off where a reader spaces text");
+    is($pages->run('return document.title'), $pages->run('return document.querySelector("#main h1").innerText') . ' - ' . $pages->text_of('portal.name'), "$name, $language: the title says where one is");
     for my $look (@{ $looks{$language} }) {
         my ($width, $scheme, $shot) = @$look;
         my $here = "$language, $width, $scheme";
@@ -52,7 +54,7 @@ sub visitor {
         $pages->visit("#/$page");
         look($page);
     }
-    for my $link (qw(reset undo)) {
+    for my $link (qw(reset first_password undo)) {
         $pages->visit("#$link=made-up");
         look("$link-link");
     }
@@ -104,7 +106,7 @@ sub signed_in {
 
 for my $name (qw(en zh-TW)) {
     $language = $name;
-    $pages->look(@{ $looks{$language}[0] })->forget_all($language);
+    $pages->begin($language);
     visitor();
     signed_in();
 }

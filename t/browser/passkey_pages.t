@@ -170,6 +170,15 @@ sub guarded {
     $pages->at('proof')->sees(t('proof.passkey'))->press(t('passkey.use'));
     $pages->until('return location.pathname === "/wanted.html"', 'the page that was wanted');
     is($server->value("SELECT mfa_method FROM cloudep.sessions WHERE uid = :'uid' AND mfa_at IS NOT NULL", uid => $member->{uid}), 'passkey', "$language: a passkey is a second factor there");
+
+    # Whoever has neither is told so, adds a passkey on the way, and is there.
+    begin();
+    sign_in(member());
+    $pages->visit('?return_to=/wanted.html&need=mfa');
+    $pages->at('proof')->sees(t('proof.no_factor'))->press(t('passkeys.add'));
+    $pages->at('passkeys')->fill(name => 'Key')->submit->at('proof');
+    $pages->press(t('passkey.use'))->until('return location.pathname === "/wanted.html"', 'the page that was wanted');
+    pass("$language: added on the way");
     return;
 }
 

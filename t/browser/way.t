@@ -105,6 +105,14 @@ sub second_factor {
     $pages->at('profile');
     look('profile');
     $pages->type_in(display_name => 'Ada King')->keys('Enter')->sees(t('profile.hello', name => 'Ada King'));
+    age();
+    $pages->open("$site/recent/page.html");
+    $pages->at('proof')->sees(t('proof.page'));
+    look('proof-password');
+    $pages->type_in(password => $password)->keys('Enter');
+    is_at("$site/recent/page.html", 'a page that wants a recent proof opens after the password');
+    $pages->open("$site/account/");
+    $pages->at('profile');
     to('two-step');
     press(t('two_step.set_up'));
     my $qr = $pages->find('img.qr');
@@ -210,6 +218,9 @@ sub enrolled_on_the_way {
     $pages->sees(t('proof.no_factor'));
     is($pages->run('return document.querySelectorAll("#main [name=password]").length'), 0, 'no password is asked for, as it would not open the page');
     look('proof-no-factor');
+    press(t('proof.not_now'))->at('profile');
+    $pages->open("$site/vault/page.html?x=1#/a");
+    $pages->at('proof');
     press(t('two_step.set_up'));
     $pages->at('two-step');
     press(t('two_step.set_up'));

@@ -94,6 +94,56 @@ my @guard = ('<Location /x>', 'AuthType CloudEP', 'AuthName x', "Require cloudep
 ($status, $found) = check(with => \@guard);
 like($found->{database}, qr/^bad: Require cloudep-tenant nobody-has-it: there is no such tenant, so that nobody passes/, 'a tenant that is not there');
 
+# ---- the files of the account pages
+my $folder = CloudEP::Test::Servers::own_folder('pages');
+my %good = map { $_ => CloudEP::Process::slurp(CloudEP::Httpd::top() . "/portal/custom/$_") } qw(portal.json theme.css logo.svg);
+my $used = own_server();
+$used->prepare;
+$used->{httpd}->configure(CloudEP::Httpd::load_modules(build => $used->{build}), $used->configuration);
+
+# Exit status and what is said of the files, a line each.
+sub pages {
+    my (%files) = @_;
+    unlink glob "$folder/*";
+    %files = (%good, %files);
+    for my $file (grep { defined $files{$_} } keys %files) { CloudEP::Process::spew("$folder/$file", $files{$file}) }
+    my ($exit, $output) = $ctl->run('check', '--httpd', CloudEP::Httpd::program(), '--config', $used->{httpd}->conf, '--portal', $folder, '--json');
+    return ($exit, join "\n", map { "$_->{state}: " . $_->{message} =~ s{\Q$folder\E/?}{}r } grep { $_->{server} eq 'account pages' } @{ JSON::PP->new->utf8->decode($output)->{checks} });
+}
+
+is_deeply([pages()], [0, 'good:  can be used'], 'the files that are shipped can be used');
+my $own = '{"texts": {"en": "custom/texts.json"}}';
+for my $case (
+    ['portal.json', '{"name": "x",}', qr/^bad: portal\.json: /],
+    ['portal.json', undef, qr/^bad: portal\.json: No such file/],
+    ['portal.json', '{"name": 7}', qr/^bad: portal\.json: name cannot have this value$/],
+    ['portal.json', '{"marketing": "yes"}', qr/^bad: portal\.json: marketing cannot/],
+    ['portal.json', '{"languages": ["de"]}', qr/^bad: portal\.json: languages cannot/],
+    ['portal.json', '{"languages": []}', qr/^bad: portal\.json: languages cannot/],
+    ['portal.json', '{"terms": {"version": 1}}', qr/^bad: portal\.json: terms cannot/],
+    ['portal.json', '{"texts": []}', qr/^bad: portal\.json: texts cannot/],
+    ['portal.json', '{"providers": [{"id": ""}]}', qr/^bad: portal\.json: providers cannot/],
+    ['portal.json', '{"providers": [{"id": "google", "name": 1}]}', qr/^bad: portal\.json: providers cannot/],
+    ['portal.json', '{"logo": "custom/none.svg"}', qr/^bad: none\.svg: No such file/],
+    ['theme.css', undef, qr/^bad: theme\.css: No such file/],
+    ['theme.css', ':root { --accent: #123;', qr/^bad: theme\.css: it has not as many/],
+    ['theme.css', '} :root {', qr/^bad: theme\.css: it has not as many/],
+    ['theme.css', '/* :root { }', qr/^bad: theme\.css: a comment has no end$/],
+    ['theme.css', 'x' x 300_000, qr/^bad: theme\.css: it is too large$/],
+    ['texts.json', undef, qr/^bad: texts\.json: No such file/],
+    ['texts.json', '[]', qr/^bad: texts\.json: /],
+    ['texts.json', '{"help": 1}', qr/^bad: texts\.json: not all of it is text$/],
+) {
+    my ($file, $content, $said) = @$case;
+    my ($exit, $findings) = pages($file =~ /texts/ ? ('portal.json' => $own) : (), $file => $content);
+    is($exit, 1, "$file, $said: is told by the exit code");
+    like($findings, qr/\A[^\n]*\z/, "$file, $said: once");
+    like($findings, $said, "$file, $said: is found");
+}
+is_deeply([pages('portal.json' => '{"texts": {"en": "custom/texts.json", "zh-TW": "elsewhere.json"}, "providers": [{"id": "google"}], "xsrf": {"xsrfCookie": "X"}}',
+            'texts.json' => '{"help": "Aid"}', 'theme.css' => '/* { */ :root { --accent: #123; }')], [0, 'good:  can be used'], 'good ones of one\'s own');
+is((pages('portal.json' => '{"nmae": "x"}'))[1], "doubtful: portal.json: there is no setting nmae\ngood:  can be used", 'a setting that there is not is told');
+
 # ---- the tool itself
 $ctl->fails(4, qr/httpd cannot be run: name its program or apachectl with --httpd/, 'no httpd', 'check', '--httpd', '/nowhere/httpd');
 

@@ -1,4 +1,5 @@
-# cloudepctl member totp-reset and password-reset: what an operator does for a member who has lost the way in.
+# cloudepctl member totp-reset and password-reset: what an operator does for a member who has lost the way in; and member
+# add, which gives the first one.
 use strict;
 use warnings;
 use CloudEP::Ctl;
@@ -79,6 +80,68 @@ $ctl->fails(1, qr/the member is suspended and has no password/, 'a suspended mem
 $ctl->done('for another server', qw(member password-reset --outbox shop.example), @bob);
 is($pg->value("SELECT outbox FROM cloudep.outbox WHERE uid = :'uid' ORDER BY created_at DESC LIMIT 1", uid => $bob->{uid}), 'shop.example', 'the row names it');
 $ctl->fails(2, qr/--outbox must be/, 'an outbox that can be none', qw(member password-reset --outbox), "a\nb", @bob);
+
+# ---- add
+
+my @new = ('--tenant', $tenant->{slug}, '--email', 'New.Member@Example.com', '--name', "Dora \x{e2}\x{80}\x{99}", qw(--language zh_tw));
+my $added = $ctl->json('member add', qw(member add), @new)->{member};
+my $uid = $added->{uid};
+is_deeply([@{$added}{qw(email display_name language status origin provider password password_due ways_in invite terms_version)}],
+    ['new.member@example.com', "Dora \x{2019}", 'zh-TW', 'active', 'platform_native', 'local', JSON::PP::false, JSON::PP::true, 1, undef, undef], 'with what was given');
+ok($added->{changed} && $added->{activated_at}, 'is a change');
+is($event->('operator.member.add', $added), 1, 'and among the events');
+my ($invitation) = $server->mails($added->{email});
+like($invitation->{text}, qr/^Dora \x{2019}.*new\.member\@example\.com/s, 'a running server mails in the language of the member, by name');
+my ($first) = $invitation->{text} =~ m{^\s+https://id\.example/account/#first_password=([A-Za-z0-9_-]{64})$}m;
+ok($first, 'a link');
+secret($first);
+is($pg->value("SELECT extract(epoch FROM expires_at - created_at)::integer FROM cloudep.links WHERE uid = :'uid' AND kind = 'first_password'", uid => $uid), 7 * 86400,
+    'that is good for seven days');
+is($pg->value("SELECT extract(epoch FROM expires_at - created_at)::integer FROM cloudep.outbox WHERE uid = :'uid' AND template = 'member_invitation'", uid => $uid), 7 * 86400,
+    'and is tried for as long');
+my %dora = (email => $added->{email}, slug => $tenant->{slug}, client => client(server => $server), uid => $uid);
+outcome(login({ %dora, password => 'correct horse 9' }), 401, 28501000, 'without a password nobody logs in');
+$dora{password} = fresh_password();
+outcome($someone->post($by_link, { token => $first, new_password => $dora{password} }), 200, 102000, 'the link sets one');
+ok(login(\%dora)->data->{access_token}, 'which logs in');
+outcome($someone->post($by_link, { token => $first, new_password => fresh_password() }), 404, 29301000, 'once');
+$ctl->fails(5, qr/member new\.member\@example\.com exists already/, 'the same address again', qw(member add), @new);
+my $kept = $ctl->json('--if-absent', qw(member add --if-absent --tenant), $tenant->{slug}, qw(--email new.member@example.com --name Other))->{member};
+is_deeply([@{$kept}{qw(uid changed display_name password)}], [$uid, JSON::PP::false, "Dora \x{2019}", JSON::PP::true], 'changes nothing of one who is there');
+is($ctl->done('--if-absent for people', qw(member add --if-absent), @new), "member new.member\@example.com unchanged\n", 'and says so');
+is($pg->value("SELECT count(*) FROM cloudep.outbox WHERE uid = :'uid' AND template = 'member_invitation'", uid => $uid), 1, 'and mails nothing');
+is($event->('operator.member.add', $added), 1, 'and is no event');
+my $other = tenant(server => $server);
+like($ctl->done('in another tenant', qw(member add --tenant), $other->{slug}, qw(--email new.member@example.com --outbox shop.example)),
+    qr/^member new\.member\@example\.com added; a running server mails a link/, 'the address is free');
+is_deeply($pg->psql("SELECT outbox, target, language FROM cloudep.outbox WHERE tenant_id = (SELECT id FROM cloudep.tenants WHERE slug = :'slug')", slug => $other->{slug}),
+    [['shop.example', 'new.member@example.com', undef]], 'and another server mails it');
+
+# Who has missed the link: a forgotten password is as good.
+$pg->psql("UPDATE cloudep.links SET expires_at = now()");
+my $late = $ctl->json('another one', qw(member add --tenant), $tenant->{slug}, qw(--email late@example.com))->{member};
+my $challenge = $someone->post('/api/v1/auth/password/forgot', { tenant_slug => $tenant->{slug}, email => 'late@example.com' })->data->{challenge_id};
+outcome($someone->post('/api/v1/auth/password/reset', { tenant_slug => $tenant->{slug}, challenge_id => $challenge,
+            code => secret($server->mail_code('late@example.com', 2)), new_password => fresh_password() }), 200, 102000, 'a forgotten password sets the first one');
+$ctl->done('and the operator may ask for a link again', qw(member password-reset --tenant), $tenant->{slug}, '--uid', $late->{uid});
+
+# A registration that nobody has confirmed holds no address; one that is being confirmed does.
+my ($pending, $began) = map { fresh_email() } 1, 2;
+register(client => $someone, tenant => $tenant, email => $_) for $pending, $began;
+$pg->psql("UPDATE cloudep.members SET confirming_until = now() + interval '1 minute' WHERE email = :'email'", email => $began);
+my $stranger = $pg->value("SELECT uid FROM cloudep.members WHERE email = :'email'", email => $pending);
+isnt($ctl->json('over a registration', qw(member add --tenant), $tenant->{slug}, '--email', $pending)->{member}{uid}, $stranger, 'is another member');
+ok(wait_until(60, sub { !$pg->value("SELECT count(*) FROM cloudep.members WHERE uid = :'uid' AND status <> 'deleting'", uid => $stranger) }), 'the registration is over');
+$ctl->fails(5, qr/exists already/, 'one that is being confirmed', qw(member add --tenant), $tenant->{slug}, '--email', $began);
+
+$ctl->done('an organization', qw(tenant set --organization 42 --slug), $other->{slug});
+is($ctl->json('of a tenant with an organization', qw(member add --tenant), $other->{slug}, qw(--email z@example.com))->{member}{provider}, 'zitadel', 'is at ZITADEL');
+$ctl->fails(6, qr/no tenant no-such/, 'an unknown tenant', qw(member add --tenant no-such --email a@example.com));
+$ctl->fails(2, qr/--email /, "the address $_", qw(member add --tenant), $tenant->{slug}, '--email', $_) for 'nobody', '', 'a@b@c';
+$ctl->fails(2, qr/--name must be printable text of 1 to 100 characters/, 'a name that is no name', qw(member add --email a@example.com --tenant), $tenant->{slug}, '--name', $_)
+    for '', "a\nb", 'x' x 101;
+$ctl->fails(2, qr/--language must be/, 'a language that is none', qw(member add --email a@example.com --language klingon- --tenant), $tenant->{slug});
+$ctl->fails(2, qr/--outbox must be/, 'an outbox that is none', qw(member add --email a@example.com --outbox), "a\nb", '--tenant', $tenant->{slug});
 
 # Without pages there is nothing that a link could lead to, which the row says.
 my $elsewhere = own_postgres();

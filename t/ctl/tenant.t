@@ -17,7 +17,7 @@ my $tenant = $ctl->json('tenant add', qw(tenant add --slug), $slug, '--name', $b
 is($tenant->{name}, $name, 'any name is stored as it is');
 is_deeply($tenant->{redirect_uris}, ['https://a.example/cb', 'http://localhost:3000/cb?x=1'], 'redirect URIs in their order');
 ok($tenant->{registration} && $tenant->{login}, 'registration and login are on');
-ok(!$tenant->{exchange_password} && !$tenant->{code_login}, 'what else members may log in by is off');
+ok(!(grep { $tenant->{$_} } qw(exchange_password code_login sms_login totp_login)), 'what else members may log in by is off');
 ok(delete $tenant->{changed}, 'is a change');
 is_deeply($ctl->json('tenant show', qw(tenant show --slug), $slug)->{tenant}, $tenant, 'shows the same');
 like($ctl->done('tenant show for people', qw(tenant show --slug), $slug), qr/^registration +yes$/m, 'and for people');
@@ -47,13 +47,16 @@ my $same = $ctl->json('set to what it is', @set)->{tenant};
 is_deeply([$same->{changed}, substr $same->{updated_at}, 0, 4], [JSON::PP::false, '2020'], 'changes nothing');
 is($ctl->done('set to what it is, for people', @set), "tenant $slug unchanged\n", 'and says so');
 for my $one ([qw(--login off)], [qw(--registration off)], [qw(--totp-issuer X)], [qw(--organization 7)], [qw(--exchange-password on)], [qw(--code-login on)],
-    [qw(--sms-login on)], [qw(--redirect-uri https://new.example/)], [qw(--name Other)]) {
+    [qw(--sms-login on)], [qw(--totp-login on)], [qw(--redirect-uri https://new.example/)], [qw(--name Other)]) {
     server->psql("UPDATE cloudep.tenants SET updated_at = '2020-01-01' WHERE slug = :'slug'", slug => $slug);
     $same = $ctl->json("set @$one", qw(tenant set --slug), $slug, @$one)->{tenant};
     ok($same->{changed} && $same->{updated_at} gt '2021', 'is a change, and its time');
 }
-$ctl->done('set back', qw(tenant set --login on --registration on --exchange-password off --code-login off --sms-login off --remove-redirect-uri https://new.example/ --slug), $slug,
+$ctl->done('set back', qw(tenant set --login on --registration on --exchange-password off --code-login off --sms-login off --totp-login off --remove-redirect-uri https://new.example/ --slug), $slug,
     '--totp-issuer', '', '--organization', '', '--name', $bytes);
+my $added = $ctl->json('tenant add with switches', qw(tenant add --name x --code-login off --sms-login off --totp-login on --slug), "$slug-2")->{tenant};
+is_deeply([@{$added}{qw(code_login sms_login totp_login)}], [JSON::PP::false, JSON::PP::false, JSON::PP::true], 'each switch is its own');
+$ctl->done('tenant delete', qw(tenant delete --yes --slug), "$slug-2");
 $ctl->fails(2, qr/nothing to set/, 'set without anything to set', qw(tenant set --slug), $slug);
 
 $ctl->fails(2, qr/--slug must be/, "the slug $_", qw(tenant add --name x --slug), $_) for 'Upper', 'a_b', 'a b', '', 'ä', 'x' x 64;

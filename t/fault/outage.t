@@ -7,10 +7,14 @@ use Time::HiRes qw(time);
 
 my $pg = own_postgres();
 my $memcached = own_memcached();
-my $server = own_server(pg => $pg, memcached => $memcached, values => { CloudEPCodeCooldown => 0, CloudEPAddressAttempts => 0 })->start;
-my $client = client(server => $server);
+my $server = own_server(pg => $pg, memcached => $memcached, values => { CloudEPCodeCooldown => 0, CloudEPAddressAttempts => 0, CloudEPAllowOrigin => 'https://server.example' }, with => [
+        '<Location /api/v1/auth/verify>', 'CloudEPSessionCookie On', 'CloudEPLoginPage /login/', '</Location>',
+]);
 my $tenant = tenant(server => $server);
 my $slug = $tenant->{slug};
+$server->ctl(qw(tenant set --slug), $slug, '--origin', 'https://tenant.example');
+$server->start;
+my $client = client(server => $server);
 my $member = register_member(tenant => $tenant);
 
 # A registration under way, for the operations that need one.
@@ -41,6 +45,38 @@ sub bounded {
     cmp_ok(time - $began, '<', $seconds, "answered within $seconds s");
     return $answer;
 }
+
+# ---- CORS: a page reads that the database is away, and a child goes on with the tenants' origins that it has read
+sub allows { return $_[0]->header('Access-Control-Allow-Origin') // 'nobody' }
+sub from { my ($origin) = @_; return [GET => '/api/v1/members/me', undef, Origin => $origin] }
+sub who_may_read {
+    my @answers = $member->{client}->parallel((map { from("https://$_.example") } qw(server tenant evil)) x 20);
+    my %seen = map { ($_->status . ' ' . allows($_)) => 1 } @answers;
+    return join ', ', sort keys %seen;
+}
+sub pages_read {
+    my ($status) = @_;
+    return "$status https://server.example, $status https://tenant.example, $status nobody";
+}
+ok(wait_until(60, sub { who_may_read() eq pages_read(200) }), 'every child has the origins of tenants');
+$pg->stop;
+my $before = $server->log_size;
+is(who_may_read(), pages_read(500), 'without the database refusals are for the same pages');
+ok(wait_until(60, sub { who_may_read(); $server->log($before) =~ /reading the tenants' origins/ }), 'the origins are to be read again, and cannot be');
+is(who_may_read(), pages_read(500), 'they stay as they were');
+my $preflight = $client->request(OPTIONS => '/api/v1/auth/login', undef, Origin => 'https://tenant.example', 'Access-Control-Request-Method' => 'POST');
+is(join(' ', $preflight->status, allows($preflight)), '200 https://tenant.example', 'for preflights as well');
+
+# ---- forward auth: a person is sent to log in where they are not known, and not where nobody can say
+sub verify {
+    my (%with) = @_;
+    return $member->{client}->with(%with)->get('/api/v1/auth/verify?redirect=on', 'X-Forwarded-Method' => 'GET', 'X-Forwarded-Host' => '127.0.0.1', 'Sec-Fetch-Mode' => 'navigate');
+}
+my $unsaid = outcome(verify(), 500, 28601000, 'forward auth without the database');
+is($unsaid->header('Location'), undef, 'sends nobody to the login page');
+is(verify(token => undef)->status, 303, 'but who brings nothing');
+$pg->start;
+is(who_may_read(), pages_read(200), 'and it is right again');
 
 # ---- the database
 for my $way (qw(stop kill9)) {

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use CloudEP::Backend;
+use CloudEP::Browser;
 use CloudEP::Edge;
 use CloudEP::Httpd;
 use CloudEP::Process qw(free_port spew);
@@ -35,7 +36,11 @@ my $to = $backend->url =~ s{/$}{}r;
 # ---- the ways in
 sub by_header { my ($who) = @_; return $who ? (Authorization => "Bearer $who->{access}") : () }
 sub by_cookie { my ($who) = @_; return $who ? (Cookie => "access=$who->{access}") : () }
+sub by_session { my ($who) = @_; return $who ? (Cookie => "cloudep=$who->{session}") : () }
+
+# Name, path, headers of a member or of nobody, and the statuses that are tried.
 my @WAYS = (
+    ['session cookie', '/session', \&by_session, 200, 404], ['session cookie, CloudEPTokenOptional', '/maybe', \&by_session, 200, 404],
     ['bearer', '/bearer', \&by_header], ['token cookie', '/cookie', \&by_cookie], ['bearer, CloudEPStripToken', '/strip', \&by_header],
     ['token cookie, CloudEPStripToken', '/strip', \&by_cookie], ['bearer, CloudEPTokenOptional', '/optional', \&by_header],
     ['token cookie, CloudEPTokenOptional', '/optional', \&by_cookie], ['bearer, optional and stripped', '/both', \&by_header],
@@ -46,10 +51,14 @@ sub location {
     return ("<Location $path>", 'AuthType CloudEP', 'AuthName x', 'CloudEPIdentityHeaders On', @lines, "ProxyPass $to", '</Location>');
 }
 my @COOKIE = ('CloudEPTokenCookie access');
+my @SESSION = ('CloudEPSessionCookie On', 'CloudEPLoginPage /login/');
 my @OPTIONAL = ('Require all granted', 'CloudEPTokenOptional On');
 my @PLACES = (
     location('/bearer', 'Require valid-user'), location('/cookie', 'Require valid-user', @COOKIE),
     location('/strip', 'Require valid-user', @COOKIE, 'CloudEPStripToken On'), location('/optional', @OPTIONAL, @COOKIE),
+    location('/session', @SESSION, 'Require valid-user'), location('/maybe', @SESSION, @OPTIONAL),
+    '<Location /account/api/auth>', 'CloudEPServe auth', 'CloudEPTokenDelivery cookie', 'Require all granted', '</Location>',
+    '<Location /account/api/members>', 'CloudEPServe members', 'CloudEPTokenDelivery cookie', 'Require all granted', '</Location>',
     location('/both', @OPTIONAL, @COOKIE, 'CloudEPStripToken On'), '<Location /open>', "ProxyPass $to", '</Location>',
 );
 
@@ -120,6 +129,18 @@ sub wrong_headers {
     return @wrong;
 }
 
+# A login by cookie: the cookie is good on every port of the host.
+sub enter {
+    my ($who) = @_;
+    my $browser = CloudEP::Browser->new(client => CloudEP::Client->new(port => $caches{'mod_cache_disk, quick handler'}));
+    $browser->get('/account/api/auth/xsrf');
+    my $answer = $browser->post('/account/api/auth/login', { tenant_slug => $who->{slug}, email => $who->{email}, password => $who->{password} });
+    $answer->status == 200 or die $answer->raw;
+    $who->{session} = $browser->cookie('cloudep');
+    return $browser;
+}
+my ($browser) = map { enter($_) } $one, $two;
+
 my $page = 0;
 
 # One page is asked for by a member, then by another, then by nobody, then by the first again.
@@ -138,7 +159,7 @@ sub wrong_of {
         push @wrong, map { "304 $_" } wrong_headers($same, $way, $says);
     }
     my @theirs = map { [$_, ask($port, 'GET', $path, $token->($_), @more), ask($port, 'HEAD', $path, $token->($_), @more)] } $two, undef, $one;
-    my $open = $way =~ /optional|both/;
+    my $open = $way =~ /optional|both|maybe/;
     for my $case (@theirs) {
         my ($who, $get, $head) = @$case;
         my $name = !$who ? 'nobody' : $who == $one ? 'the first again' : 'the second';
@@ -157,8 +178,8 @@ for my $cache (sort keys %caches) {
     my @twice = map { ask($port, 'GET', '/open/200/public/x')->body } 1, 2;
     is($twice[0], $twice[1], "$cache: it does store what is not guarded");
     for my $row (@WAYS) {
-        my ($name, $way, $token) = @$row;
-        for my $status (200, 206, 304, 404) {
+        my ($name, $way, $token, @statuses) = @$row;
+        for my $status (@statuses ? @statuses : (200, 206, 304, 404)) {
             my @wrong = map { my $says = $_; map { wrong_of($port, $way, $token, $_, $status, $says) } qw(GET HEAD) } sort keys %SAYS;
             is(join("\n", @wrong), '', "$cache, $name: each gets their own $status");
         }
@@ -168,7 +189,23 @@ for my $cache (sort keys %caches) {
         is($mine->status, $who ? 200 : 401, "$cache: the API answers " . ($who ? 'a member' : 'nobody'));
         is($mine->data->{uid}, $who->{uid}, 'with their own') if $who;
         is($mine->header('Cache-Control'), 'no-store', 'not to be kept');
+        my $by_cookie = ask($port, 'GET', '/account/api/members/me', by_session($who));
+        is($by_cookie->status . ' ' . ($by_cookie->json->{data}{uid} // ''), $who ? "200 $who->{uid}" : '401 ', 'the same by cookie');
     }
+    my @navigation = ('Sec-Fetch-Mode' => 'navigate', 'Sec-Fetch-Dest' => 'document');
+    my @visits = map { ask($port, 'GET', '/session/200/public/visited', @navigation, by_session($_)) } undef, $one, undef, $two;
+    is(join(' ', map { $_->status } @visits), '303 200 303 200', "$cache: whoever is not known is sent to the login page, and nobody else");
+    like($visits[3]->body, qr/^for \Q$two->{uid}\E/, 'and gets a page of their own');
+}
+
+# ---- nothing is kept for whoever has logged out
+is($browser->post('/account/api/auth/logout')->status, 200, 'a logout');
+for my $cache (sort keys %caches) {
+    my $port = $caches{$cache};
+    is(ask($port, 'GET', '/session/200/public/visited', by_session($one))->status, 401, "$cache: the page from before is not shown");
+    like(ask($port, 'GET', '/maybe/200/public/visited', by_session($one))->body, qr/^for nobody/, 'where everybody may pass they are nobody');
+    is(ask($port, 'GET', '/account/api/members/me', by_session($one))->status, 401, 'nor does the API know them');
+    like(ask($port, 'GET', '/session/200/public/visited', by_session($two))->body, qr/^for \Q$two->{uid}\E/, 'others are not concerned');
 }
 
 # ---- headers, to the letter

@@ -128,7 +128,9 @@ for my $method (qw(POST PUT DELETE PATCH)) {
     like($wrong->header('Allow'), qr/\bGET\b/, 'which Allow says');
     is($wrong->code, 10105000, 'in the envelope');
 }
-my $other = own_server(keys => CloudEP::Test::own_folder('keys') . '/keys', values => { CloudEPIssuer => 'http://127.0.0.1:8/id/' })->start;
+my $other = own_server(keys => CloudEP::Test::own_folder('keys') . '/keys', values => { CloudEPIssuer => 'http://127.0.0.1:8/id/' }, with => [
+        '<Location /.well-known/oauth-authorization-serves>', 'SetHandler cloudep-oauth-server', 'Require all granted', '</Location>',
+])->start;
 isnt(client(server => $other)->get($KEYS)->header('ETag'), $keys->header('ETag'), 'other keys have another ETag');
 
 # ---- who issues our tokens (RFC 8414)
@@ -144,6 +146,7 @@ is(client()->get("$METADATA$_")->status, 404, "'$_' behind it is another issuer'
 is(client(server => $other)->get("$METADATA/id")->status, 200, 'where the issuer has a path, it is behind that one');
 is(client(server => $other)->get("$METADATA/id")->json->{issuer}, 'http://127.0.0.1:8/id/', 'and told as tokens have it');
 is(client(server => $other)->get("$METADATA/id")->json->{jwks_uri}, "http://127.0.0.1:8$KEYS", 'with the keys of its host');
+is(client(server => $other)->get('/.well-known/oauth-authorization-serves/id')->status, 404, 'and nowhere else');
 is(client(server => $other)->get("$METADATA$_")->status, 404, "and '$_' is not") for '', '/', '/id/', '/idx', '/i', '/id/x', '/ID';
 expect_log(qr/CE1303/);
 

@@ -34,7 +34,7 @@ sub entered {
     my $url = $id->post("$AUTH/handoff", { return_to => "https://$APP/page", enter => $enter })->data->{url};
     my $back = $app->get($url =~ s{^https://\Q$APP\E}{}r);
     $back->status == 303 or die $back->raw;
-    return ($app->cookie('__Host-cloudep'), $id->cookie('__Host-cloudep'), $id);
+    return ($app->cookie('__Host-cloudep'), $id->cookie('__Host-cloudep'), $id, $app->cookie('__Host-cloudep-enter'));
 }
 sub ask { my ($query, @headers) = @_; return $client->get(($query =~ m{^/} ? '' : '/api/v1/auth/verify') . $query, @headers) }
 sub is_status { my ($answer, $status, $name) = @_; is($answer->status, $status, $name) or diag($answer->raw) }
@@ -47,7 +47,7 @@ like($answer->header('Set-Cookie') // '', qr/^__Host-cloudep-enter=[\w-]{22}; .*
 is($answer->header('WWW-Authenticate'), 'Bearer realm="CloudEP"', 'beside the challenge');
 for my $case (
     ['a fetch', 'Sec-Fetch-Mode' => 'cors', 'Sec-Fetch-Dest' => 'empty'], ['a frame', 'Sec-Fetch-Dest' => 'iframe'], ['a POST', 'X-Forwarded-Method' => 'POST'],
-    ['HEAD', 'X-Forwarded-Method' => 'HEAD'], ['a method that is not told', 'X-Forwarded-Method' => undef], ['two methods', 'X-Original-Method' => 'POST'], ['a WebSocket', Upgrade => 'websocket'],
+    ['HEAD', 'X-Forwarded-Method' => 'HEAD'], ['a method that is not told', 'X-Forwarded-Method' => undef], ['two methods', 'X-Original-Method' => 'POST'], ['two methods the other way', 'X-Forwarded-Method' => 'POST', 'X-Original-Method' => 'GET'], ['a WebSocket', Upgrade => 'websocket'],
     ['a host that is not told', 'X-Forwarded-Host' => undef], ['a host that is not listed', 'X-Forwarded-Host' => 'unlisted.example'],
     (map { ["the host $_", 'X-Forwarded-Host' => $_] } "$APP, $ID", "$APP/x", "$APP?x", "a\@$APP", '', "$APP:x"),
 ) {
@@ -77,7 +77,7 @@ is(ask('/off/verify?redirect=on', %NAVIGATION)->header('Location'), undef, 'nor 
 outcome(client(server => $server, token => $member->{access})->get("/api/v1/auth/verify?redirect=$_"), 401, 28501000, "redirect=$_ of nobody") for 'off', '';
 
 # ---- a member
-my ($cookie, $own, $id) = entered($member);
+my ($cookie, $own, $id, $enter) = entered($member);
 sub with { my ($query, %headers) = @_; return ask($query, %PAGE, Cookie => "__Host-cloudep=$cookie", %headers) }
 $answer = with("?tenant=$acme->{slug}");
 is_status($answer, 204, 'the session cookie of that host lets in');
@@ -89,7 +89,7 @@ is_status(with('', 'X-Forwarded-Host' => uc $APP), 204, 'a host is one in capita
 is_status(with('', 'X-Forwarded-Host' => "$APP:8443"), 204, 'and with a port');
 for my $case (
     ['no host', 'X-Forwarded-Host' => undef], ['another host', 'X-Forwarded-Host' => $ID], ['two hosts', 'X-Forwarded-Host' => "$APP, $ID"],
-    ['no method', 'X-Forwarded-Method' => undef], ['two methods', 'X-Original-Method' => 'POST'], ['a POST of nowhere', 'X-Forwarded-Method' => 'POST'],
+    ['no method', 'X-Forwarded-Method' => undef], ['two methods', 'X-Original-Method' => 'POST'], ['two methods the other way', 'X-Forwarded-Method' => 'POST', 'X-Original-Method' => 'GET'], ['a POST of nowhere', 'X-Forwarded-Method' => 'POST'],
     ['a fetch of another site', Origin => 'https://evil.example'], ['a WebSocket without an Origin', Upgrade => 'websocket'],
     ['a form of another site', 'X-Forwarded-Method' => 'POST', Origin => 'https://evil.example', 'Sec-Fetch-Site' => 'cross-site'],
     ['the cookie of the login page', Cookie => "__Host-cloudep=$own"], ['it twice', Cookie => "__Host-cloudep=$cookie; __Host-cloudep=$cookie"],
@@ -112,6 +112,9 @@ sub client_token { our $token //= $client->post('/api/v1/auth/login', { tenant_s
 sub by_token_cookie { my (%headers) = @_; return ask('', %PAGE, Cookie => 'token=' . client_token(), %headers) }
 is_status(by_token_cookie(), 204, 'the cookie of CloudEPTokenCookie counts as ever');
 is_status(by_token_cookie('X-Forwarded-Method' => 'POST'), 401, 'but for no POST without an Origin');
+
+my $round = outcome(ask('?redirect=on', %NAVIGATION, Cookie => "__Host-cloudep-enter=$enter; __Host-cloudep-entered=1"), 401, 28501000, 'a browser that was let in and kept no session cookie');
+is($round->header('Location'), undef, 'is not sent round in circles');
 
 # ---- what a session lacks
 sub aged { my ($columns) = @_; $server->psql("UPDATE cloudep.sessions SET $columns WHERE uid = :'uid'", uid => $member->{uid}) }

@@ -46,6 +46,13 @@ subtest 'a program' => sub {
     unlike($server->log, qr/CE400/, 'the error log has none');
 };
 
+subtest 'a disk that is full' => sub {
+    my $server = server_with('/dev/full');
+    login(register_member(server => $server));
+    my ($line) = $server->log =~ /CE1431: CloudEPEventLog takes no events; this one is here: (\{.*"auth\.login".*\})/;
+    is(eval { JSON::PP::decode_json($line)->{result} }, 'success', 'the error log has the event');
+};
+
 subtest 'off' => sub {
     my $server = server_with('off');
     my $before = $server->value('SELECT count(*) FROM cloudep.events');

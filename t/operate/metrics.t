@@ -81,6 +81,11 @@ subtest 'sessions' => sub {
     adds(1, 'a third login ends the oldest', sub { login($other) }, 'cloudep_sessions_ended_total', reason => 'too_many_sessions');
     my $last = login($other)->data;
     adds(1, 'ending the others', sub { $client->with(token => $last->{access_token})->delete('/api/v1/members/me/sessions') }, 'cloudep_sessions_ended_total', reason => 'ended_by_member');
+    my %changed = %{ register_member(tenant => $tenant) };
+    login(\%changed);
+    my $new = fresh_password();
+    adds(1, 'a change of the password', sub { $changed{client}->post('/api/v1/members/me/password', { current_password => $changed{password}, new_password => $new }) },
+        'cloudep_sessions_ended_total', reason => 'password_changed');
     adds(1, 'logout', sub { $client->with(token => $last->{access_token})->post('/api/v1/auth/logout', undef) }, 'cloudep_sessions_ended_total', reason => 'logout');
 };
 
@@ -98,9 +103,11 @@ subtest 'stores and messages' => sub {
     adds(1, 'a statement', sub { $known->patch('/api/v1/members/me', { display_name => 'B' }) }, 'cloudep_statements_total', statement => "member_update_profile", result => 'done');
     cmp_ok(now('cloudep_memcached_operations_total', verb => 'add', result => 'done') + now('cloudep_memcached_operations_total', verb => 'set', result => 'done'), '>', 0, 'memcached');
     adds(1, 'a mail', sub { register(client => $client, tenant => $tenant) }, 'cloudep_messages_total', channel => 'mail', result => 'sent');
-    is(now('cloudep_database_connections_used'), 0, 'no connection is in use for long');
-    is(now('cloudep_password_hashes_running'), 0, 'nor is a hash');
+    ok(wait_until(20, sub { now('cloudep_database_connections_used') == 0 }), 'no connection is in use for long');
+    ok(wait_until(20, sub { now('cloudep_password_hashes_running') == 0 }), 'nor is a hash');
     ok(defined value(metrics(), 'cloudep_outbox_waiting', channel => 'mail'), 'the outbox');
+    my $ages = sub { my $known = metrics(); return map { value($known, 'cloudep_key_age_seconds', keys => $_) } qw(signing sealing) };
+    is(scalar(grep { $_ >= 0 && $_ < 3600 } $ages->()), 2, 'both keys were made a while ago');
     $memcached->stop;
     ok(wait_until(20, sub { register(client => $client, tenant => $tenant); now('cloudep_memcached_servers_down') > 0 }), 'memcached is down');
     cmp_ok(now('cloudep_memcached_operations_total', result => 'failed'), '>', 0, 'and operations fail');
@@ -126,6 +133,19 @@ subtest 'restarts' => sub {
 subtest 'mod_status' => sub {
     like($client->get('/status')->body, qr{<h2>CloudEP [\d.]+\S*</h2>.*Logins that gave a session: [1-9]}s, 'its page has a section');
     like($client->get('/status?auto')->body, qr/^cloudep_sessions_opened: [1-9]\d*$/m, 'and its text has lines');
+};
+
+# Where the system gives no memory that is shared, as with a limit on it: said, and nothing else is the worse for it.
+subtest 'no shared memory' => sub {
+    plan(skip_all => 'a sanitizer has the place of the library') if $ENV{CLOUDEP_SANITIZE};
+    local $ENV{LD_PRELOAD} = "$ENV{CLOUDEP_BUILD}/no_shared_memory.so";
+    my $without = own_server(with => ['<Location /metrics>', 'CloudEPServe metrics', 'Require all granted', '</Location>',
+            '<Location /health>', 'CloudEPServe health', 'Require all granted', '</Location>'])->start;
+    like($without->log, qr/CE1430: there is no shared memory/, 'it is said');
+    ok(login(register_member(server => $without))->data->{access_token}, 'people log in');
+    my $at = client(server => $without, watch => undef);
+    is($at->get('/metrics')->status, 503, 'there are no metrics');
+    is($at->get('/health/ready')->status, 200, 'but health');
 };
 
 expect_log(qr/CE\d+: |memcached|AH01631: /);

@@ -21,8 +21,10 @@ my %expressions = (
 cmp_ok(scalar keys %expressions, '>', 15, 'there are expressions');
 
 # Every metric that they name is one that is served.
-my $server = own_server(values => { CloudEPSessionsPerMember => 1 },
-    with => ['<Location /guarded>', 'AuthType CloudEP', 'AuthName x', 'Require valid-user', '</Location>'])->start;
+my $memcached = own_memcached();
+my $server = own_server(memcached => $memcached, values => { CloudEPSessionsPerMember => 1 },
+    with => ['<Location /guarded>', 'AuthType CloudEP', 'AuthName x', 'Require valid-user', '</Location>',
+        'StartServers 1', 'ServerLimit 1', 'MaxRequestWorkers 32', 'MinSpareThreads 1', 'MaxSpareThreads 32'])->start;    # one child finds memcached back
 make_path("$server->{dir}/htdocs/guarded");
 spew("$server->{dir}/htdocs/guarded/page", 'page');
 my $client = client(server => $server, watch => undef);
@@ -37,6 +39,13 @@ sub use_it {
     my ($pending) = register(client => $client, tenant => $tenant);
     $client->post('/api/v1/auth/register/resend', { tenant_slug => $tenant->{slug}, challenge_id => $pending->data->{challenge_id} });
 }
+
+# Something fails, once.
+sub registers { return (register(client => $client, tenant => tenant(server => $server)))[0]->status == 200 }
+$memcached->stop;
+ok(!registers(), 'an operation fails');
+$memcached->start;
+ok(wait_until(30, \&registers), 'and not any more');
 use_it();
 my %served = map { $_ => 1 } $client->get('/metrics')->body =~ /^(cloudep_\w+)/mg;
 my %named = map { $_ => 1 } map { /\b(cloudep_\w+)/g } values %expressions;

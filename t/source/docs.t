@@ -217,14 +217,15 @@ is(join("\n", grep { !eval { resolve({ '$ref' => $_ }) } } references($api)), ''
 
 my %levels = map { $_->{id} => $_->{levels} } described('messages');    # a debug message needs no explanation
 my (@explained, @other);
-while ($operations =~ /^\| (CE\d[^|]*?) \| ([^|]+?) \|/mg) {
+my $messages = slurp('doc/log-messages.md');
+while ($messages =~ /^\| (CE\d[^|]*?) \| ([^|]+?) \|/mg) {
     my ($ids, $told) = ($1, $2);
     my @row = map { my ($first, $last) = /(\d+)(?:-(\d+))?/; $first .. $last // $first } $ids =~ /CE(\d+(?:-\d+)?)/g;
     push @explained, @row;
     my $logged = join ', ', sort keys %{ { map { $_ => 1 } grep { $_ ne 'debug' } map { @{ $levels{$_} // [] } } @row } };
     push @other, "$ids: $logged" if $logged ne join ', ', sort split /, /, $told;
 }
-same(\@explained, [keys %levels], 'doc/operations.md explains every message id and no other');
+same(\@explained, [keys %levels], 'doc/log-messages.md explains every message id and no other');
 is(join("\n", @other), '', 'and says its level');
 
 # ---- links

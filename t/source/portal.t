@@ -35,6 +35,38 @@ my @made = (qr/^(?:reason|rule|event|method)\./, qr/^nav\./, qr/^contacts\./);
 my @unused = grep { my $key = $_; index($code, qq("$key")) < 0 && !grep { $key =~ $_ } @made } sort keys %{ $texts{en} };
 is_deeply(\@unused, [], 'and none is left over');
 
+# ---- the settings are the same where they are read, checked and explained
+my ($defaults) = slurp('portal/state.js') =~ /^const DEFAULTS = \{(.*?)^\};/ms;
+my @settings = sort $defaults =~ /(?:^|, )\s*(\w+): (?=[\["'{tf])/mg;
+my %inner = map { $_ => 1 } qw(version url);
+@settings = grep { !$inner{$_} } @settings;
+cmp_ok(scalar @settings, '>', 12, 'the settings are known');
+my ($table) = slurp('support/portal_files.c') =~ /\} settings\[\] = \{(.*?)^\};/ms;
+is_deeply([sort $table =~ /\{"(\w+)",/g], \@settings, 'cloudepctl check knows each setting of portal.json');
+my $manual = slurp('doc/portal.md');
+is_deeply([sort $manual =~ /^\| `(\w+)` \| (?:`|\|)/mg], \@settings, 'and each is explained');
+
+# ---- contrast (WCAG 1.4.3, 1.4.11): text 4.5:1, borders of fields and the ring of the focus 3:1, in both schemes
+sub luminance {
+    my @parts = map { $_ <= 0.04045 ? $_ / 12.92 : (($_ + 0.055) / 1.055)**2.4 } map { hex($_) / 255 } $_[0] =~ /^#(..)(..)(..)$/;
+    return 0.2126 * $parts[0] + 0.7152 * $parts[1] + 0.0722 * $parts[2];
+}
+sub contrast { my ($more, $less) = sort { $b <=> $a } map { luminance($_) } @_; return ($more + 0.05) / ($less + 0.05) }
+my ($light, $dark) = slurp('portal/portal.css') =~ /\A.*?(:root \{.*?^\}).*?prefers-color-scheme: dark\) \{(.*?)^\}/ms;
+my %light = $light =~ /--([\w-]+): (#\w{6});/g;
+my %scheme = (light => \%light, dark => { %light, $dark =~ /--([\w-]+): (#\w{6});/g });
+isnt($scheme{dark}{page}, $scheme{light}{page}, 'there are two schemes');
+for my $name (sort keys %scheme) {
+    my %colour = %{ $scheme{$name} };
+    for my $pair (['text', 'page'], ['text', 'surface'], ['text-soft', 'page'], ['text-soft', 'surface'], ['accent', 'page'], ['accent', 'surface'], ['accent-text', 'accent'],
+        ['text', 'accent-soft'], ['accent', 'accent-soft'], ['good', 'good-soft'], ['warning', 'warning-soft'], ['bad', 'bad-soft'], ['bad', 'surface'], ['surface', 'bad'], ['page', 'text']) {
+        cmp_ok(contrast(@colour{@$pair}), '>=', 4.5, "$name: the text $pair->[0] on $pair->[1]");
+    }
+    for my $pair (['control-line', 'surface'], ['control-line', 'page'], ['focus', 'page'], ['focus', 'surface'], ['bad', 'surface']) {
+        cmp_ok(contrast(@colour{@$pair}), '>=', 3, "$name: the line $pair->[0] on $pair->[1]");
+    }
+}
+
 # ---- what a page must not do
 for my $file (@scripts) {
     my $text = slurp($file);

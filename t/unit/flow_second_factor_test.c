@@ -1,12 +1,15 @@
 /*
- * flow_second_factor_test.c - authenticators: enrolment, logins by TOTP and backup codes, what burns, what locks, and
- * fresh proof. Time is moved, not waited for.
+ * flow_second_factor_test.c - authenticators: enrolment, logins by TOTP and backup codes, what burns, what locks, fresh
+ * proof, and logins by the authenticator alone. Time is moved, not waited for.
  */
 #include "base/crypto/totp.h"
 #include "flow.h"
 #include "flow/login_second_factor.h"
+#include "flow/reauthentication.h"
 #include "flow/totp_enrolment.h"
+#include "flow/totp_login.h"
 #include "flow/totp_removal.h"
+#include "service/freshness.h"
 
 #define SLUG "mfa"
 #define STEP apr_time_from_sec(CLOUDEP_TOTP_PERIOD)
@@ -60,11 +63,12 @@ static person_t enrol(const char *email)
     person_t person = {.email = email};
 
     flow_member(at, SLUG, email, &session);
-    person.who = (cloudep_principal_t){.tenant_id = apr_pstrdup(flow.pool, session->tenant_id),
-                                       .uid = apr_pstrdup(flow.pool, session->uid),
-                                       .session_id = apr_pstrdup(flow.pool, session->id),
-                                       .amr = "otp",
-                                       .proofs.auth_time = apr_time_sec(at->ctx->now)};
+    person.who =
+        (cloudep_principal_t){.tenant_id = apr_pstrdup(flow.pool, session->tenant_id),
+                              .uid = apr_pstrdup(flow.pool, session->uid),
+                              .session_id = apr_pstrdup(flow.pool, session->id),
+                              .amr = "otp",
+                              .proofs = {.auth_time = apr_time_sec(at->ctx->now), .now = apr_time_sec(at->ctx->now)}};
     if (cloudep_failed(cloudep_start_totp(at->ctx, &person.who, &start))) {
         flow_bail_out("no enrolment");
     }
@@ -124,10 +128,11 @@ static void test_enrolment(void)
     const char *code, *first;
 
     flow_member(at, SLUG, person.email, &session);
-    person.who = (cloudep_principal_t){.tenant_id = session->tenant_id,
-                                       .uid = session->uid,
-                                       .session_id = session->id,
-                                       .proofs.auth_time = apr_time_sec(at->ctx->now)};
+    person.who =
+        (cloudep_principal_t){.tenant_id = session->tenant_id,
+                              .uid = session->uid,
+                              .session_id = session->id,
+                              .proofs = {.auth_time = apr_time_sec(at->ctx->now), .now = apr_time_sec(at->ctx->now)}};
     is_outcome(confirm(at, &person, "123456", &codes), CLOUDEP_ENROLMENT_UNKNOWN, "nothing to confirm yet");
     is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_DONE, "an enrolment begins");
     is_str(start.account, person.email, "the authenticator shows the login address");
@@ -341,11 +346,11 @@ static void test_fresh_proof(void)
     is_outcome(cloudep_verify_totp(at->ctx, &person.who, &again), CLOUDEP_TOTP_WRONG, "the same code a second time");
     is_value("t", "the session's row has it", "SELECT mfa_at IS NOT NULL FROM cloudep.sessions WHERE id = $1::uuid",
              person.who.session_id);
-    person.who.proofs.mfa_at = apr_time_sec(at->ctx->now); /* as the next request's look-up finds it */
-    at->ctx->now += apr_time_from_sec(299);
+    person.who.proofs.mfa_at = person.who.proofs.now; /* as the next request's look-up finds it */
+    person.who.proofs.now += 299;
     is_outcome(cloudep_renew_backup_codes(at->ctx, &person.who, &codes), CLOUDEP_DONE,
                "a proof of 299 seconds ago is fresh, of 300");
-    at->ctx->now += apr_time_from_sec(1);
+    person.who.proofs.now++;
     is_outcome(cloudep_renew_backup_codes(at->ctx, &person.who, &codes), CLOUDEP_FRESH_PROOF_NEEDED,
                "a proof of 300 seconds ago is not");
     flow.config.freshness = 0;
@@ -355,6 +360,196 @@ static void test_fresh_proof(void)
     is_outcome(cloudep_verify_totp(at->ctx, &person.who, &in), CLOUDEP_TOTP_NOT_ENROLLED, "nothing is left to prove");
     is_value("1", "one mail told that TOTP is off",
              "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'totp_disabled'", person.email);
+    flow_end(at);
+}
+
+/* ---- the authenticator alone ---- */
+
+static cloudep_outcome_t login_alone(flow_case_t *at, const char *email, const char *code,
+                                     const cloudep_session_t **session)
+{
+    const cloudep_totp_login_t in = {.tenant_slug = SLUG, .email = email, .code = code};
+
+    *session = NULL;
+    return cloudep_login_by_totp(at->ctx, &in, session);
+}
+
+static void allow_alone(const char *allowed)
+{
+    free(postgres_value("UPDATE cloudep.tenants SET totp_login = $1::boolean WHERE slug = '" SLUG "'", allowed, NULL));
+}
+
+/* Whom a session speaks for, as the look-up of its next request has it. */
+static cloudep_principal_t principal_of(flow_case_t *at, const cloudep_session_t *session)
+{
+    cloudep_principal_t who = {.tenant_id = session->tenant_id, .uid = session->uid, .session_id = session->id};
+    cloudep_live_session_t live = {0};
+
+    if (cloudep_session_principal(cloudep_database(at->ctx), at->p, &live, who.tenant_id, who.session_id, who.uid) !=
+        APR_SUCCESS) {
+        flow_bail_out("no session");
+    }
+    who.amr = live.amr;
+    who.proofs = live.proofs;
+    who.member = live.member;
+    return who;
+}
+
+static void test_alone(void)
+{
+    person_t person = enrol("alone@mfa.test");
+    flow_case_t *at = begin(&person);
+    const char *code = code_of(at, &person, 0);
+    const cloudep_session_t *session;
+
+    flow_member(at, SLUG, "plain@mfa.test", &session);
+    is_outcome(login_alone(at, person.email, code, &session), CLOUDEP_CHALLENGE_GONE,
+               "the authenticator alone logs nobody in at first");
+    allow_alone("true");
+    is_outcome(login_alone(at, NULL, code, &session), CLOUDEP_FIELD_MISSING, "a login that says not whose");
+    is_invalid(login_alone(at, person.email, APR_ARRAY_IDX(person.codes, 0, const char *), &session),
+               offsetof(cloudep_totp_login_t, code), CLOUDEP_RULE_LENGTH, "a backup code is none of the authenticator");
+    is_outcome(login_alone(at, "nobody@mfa.test", code, &session), CLOUDEP_TOTP_WRONG, "the code of nobody is wrong");
+    is_outcome(login_alone(at, "plain@mfa.test", code, &session), CLOUDEP_TOTP_WRONG,
+               "so is that of a member without an authenticator");
+    is_outcome(login_alone(at, person.email, flow_wrong(at, code), &session), CLOUDEP_TOTP_WRONG, "a wrong code");
+    is_value("1", "a wrong one counts as a wrong password does",
+             "SELECT failures::text FROM cloudep.budgets WHERE kind = 'password' AND subject = $1", person.who.uid);
+    is_value(NULL, "and as no second factor",
+             "SELECT failures::text FROM cloudep.budgets WHERE kind = 'factor' AND subject = $1", person.who.uid);
+    is_outcome(login_alone(at, person.email, code, &session), CLOUDEP_DONE, "the right code logs in");
+    is_value("otp none totp", "by one factor",
+             "SELECT amr || ' ' || coalesce(mfa_method, CASE WHEN mfa_at IS NULL THEN 'none' END) || ' ' || opened_with"
+             " FROM cloudep.sessions WHERE id = $1::uuid",
+             session->id);
+    is_value(NULL, "it forgets the failures that judged it",
+             "SELECT failures::text FROM cloudep.budgets WHERE kind = 'password' AND subject = $1", person.who.uid);
+    is_outcome(login_alone(at, person.email, code, &session), CLOUDEP_TOTP_WRONG, "a code logs in once");
+    is_outcome(finish(at, challenge_of(at, &person), code, &session), CLOUDEP_TOTP_WRONG,
+               "nor is it a second factor after that");
+    flow_end(at);
+}
+
+static cloudep_outcome_t alone_numbered(flow_case_t *at, int number, void *tryv)
+{
+    const try_t *all = tryv;
+    const cloudep_session_t *session;
+
+    (void)number;
+    at->ctx->now = all->now;
+    return login_alone(at, all->challenges[0], all->code, &session);
+}
+
+static void test_alone_at_once(void)
+{
+    person_t person = enrol("alone-once@mfa.test");
+    flow_case_t *at = begin(&person);
+    try_t all = {.challenges = {person.email}, .code = code_of(at, &person, 0), .now = at->ctx->now};
+    flow_crowd_t crowd = {.run = alone_numbered, .baton = &all};
+
+    flow_crowd(&crowd, 4);
+    is_int(flow_ended(&crowd, 4, CLOUDEP_DONE), 1,
+           "of four logins by the authenticator alone with one code, one succeeds");
+    is_int(flow_ended(&crowd, 4, CLOUDEP_TOTP_WRONG), 3, "and to the others it is wrong");
+    flow_end(at);
+}
+
+static void test_alone_refused(void)
+{
+    person_t person = enrol("alone-refused@mfa.test");
+    flow_case_t *at = begin(&person);
+    const char *code = code_of(at, &person, 0);
+    const cloudep_session_t *session;
+    cloudep_outcome_t outcome;
+
+    postgres_sql("UPDATE cloudep.members SET status = 'suspended' WHERE email = 'alone-refused@mfa.test'");
+    is_outcome(login_alone(at, person.email, code, &session), CLOUDEP_SUSPENDED,
+               "a suspended member with a right code");
+    is_outcome(login_alone(at, person.email, flow_wrong(at, code), &session), CLOUDEP_TOTP_WRONG,
+               "is not told so with a wrong one");
+    postgres_sql("UPDATE cloudep.members SET status = 'active' WHERE email = 'alone-refused@mfa.test'");
+    postgres_sql("UPDATE cloudep.tenants SET login = false WHERE slug = '" SLUG "'");
+    is_outcome(login_alone(at, person.email, code, &session), CLOUDEP_TENANT_CLOSED, "a tenant that lets nobody in");
+    postgres_sql("UPDATE cloudep.tenants SET login = true WHERE slug = '" SLUG "'");
+    while ((outcome = login_alone(at, person.email, flow_wrong(at, code), &session)).reason == CLOUDEP_TOTP_WRONG) {
+        /* until the account's limit is reached */
+    }
+    is_outcome(outcome, CLOUDEP_TOO_MANY_PASSWORDS, "too many wrong codes");
+    is_outcome(login_alone(at, person.email, code, &session), CLOUDEP_TOO_MANY_PASSWORDS, "keep the right one out");
+    is_outcome(flow_login(at, SLUG, person.email, FLOW_PASSWORD, &(cloudep_login_result_t){0}),
+               CLOUDEP_TOO_MANY_PASSWORDS, "and the password");
+    while ((outcome = login_alone(at, "nobody-there@mfa.test", code, &session)).reason == CLOUDEP_TOTP_WRONG) {
+        /* nobody is told apart by it */
+    }
+    is_outcome(outcome, CLOUDEP_TOO_MANY_PASSWORDS, "too many codes of nobody");
+    postgres_sql("DELETE FROM cloudep.budgets");
+    flow_end(at);
+}
+
+static void test_never_second_factor(void)
+{
+    person_t beside = enrol("alone-beside@mfa.test");
+    person_t person = enrol("alone-second@mfa.test");
+    flow_case_t *at = begin(&person);
+    const cloudep_session_t *session, *other, *of_beside;
+    cloudep_principal_t who;
+    cloudep_totp_code_t in;
+
+    is_outcome(login_alone(at, beside.email, code_of(at, &beside, 0), &of_beside), CLOUDEP_DONE,
+               "somebody else's login");
+    is_outcome(login_alone(at, person.email, code_of(at, &person, 0), &session), CLOUDEP_DONE, "a login by it alone");
+    at->ctx->now += STEP;
+    who = principal_of(at, session);
+    ok(who.proofs.by_totp && !principal_of(at, &(cloudep_session_t){.tenant_id = person.who.tenant_id,
+                                                                    .uid = person.who.uid,
+                                                                    .id = person.who.session_id})
+                                  .proofs.by_totp,
+       "that session is told from others");
+    in.code = code_of(at, &person, 0);
+    is_outcome(cloudep_verify_totp(at->ctx, &who, &in), CLOUDEP_FRESH_PROOF_NEEDED,
+               "the next code is no second factor of that session");
+    in.code = APR_ARRAY_IDX(person.codes, 0, const char *);
+    is_outcome(cloudep_verify_totp(at->ctx, &who, &in), CLOUDEP_FRESH_PROOF_NEEDED, "nor is a backup code");
+    is_value("t", "the session has none", "SELECT mfa_at IS NULL FROM cloudep.sessions WHERE id = $1::uuid",
+             session->id);
+    is_outcome(cloudep_reauthenticate(at->ctx, &who, &(const cloudep_reauthentication_t){.password = FLOW_PASSWORD}),
+               CLOUDEP_DONE, "the password is");
+    is_outcome(cloudep_require_fresh(at->ctx, &(const cloudep_principal_t){.session_id = session->id,
+                                                                           .proofs = principal_of(at, session).proofs}),
+               CLOUDEP_DONE, "and a fresh proof");
+    who = principal_of(at, &(cloudep_session_t){
+                               .tenant_id = person.who.tenant_id, .uid = person.who.uid, .id = person.who.session_id});
+    is_outcome(cloudep_reauthenticate(at->ctx, &who, &(const cloudep_reauthentication_t){.password = FLOW_PASSWORD}),
+               CLOUDEP_FRESH_PROOF_NEEDED, "in a session that another credential opened it is not");
+    at->ctx->now += STEP;
+    is_outcome(login_alone(at, person.email, code_of(at, &person, 0), &other), CLOUDEP_DONE, "another one");
+    who.proofs.mfa_at = apr_time_sec(at->ctx->now);
+    is_outcome(cloudep_remove_totp(at->ctx, &who), CLOUDEP_DONE, "the authenticator is removed");
+    is_value("2", "what it alone has opened has ended",
+             "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid AND revoke_reason = 'authenticator removed'",
+             person.who.uid);
+    is_value("t", "nothing of another member", "SELECT revoked_at IS NULL FROM cloudep.sessions WHERE id = $1::uuid",
+             of_beside->id);
+    is_value("t", "and nothing else", "SELECT revoked_at IS NULL FROM cloudep.sessions WHERE id = $1::uuid",
+             person.who.session_id);
+    allow_alone("false");
+    flow_end(at);
+}
+
+static void test_email_of_challenge(void)
+{
+    person_t person = enrol("whose@mfa.test");
+    flow_case_t *at = begin(&person);
+    const cloudep_session_t *session = NULL;
+    cloudep_login_factor_t in = {.tenant_slug = SLUG,
+                                 .challenge_id = challenge_of(at, &person),
+                                 .email = "alone@mfa.test",
+                                 .code = code_of(at, &person, 0)};
+
+    is_outcome(cloudep_login_second_factor(at->ctx, &in, &session), CLOUDEP_CHALLENGE_MISMATCH,
+               "a code with another member's email");
+    in.email = person.email;
+    is_outcome(cloudep_login_second_factor(at->ctx, &in, &session), CLOUDEP_DONE, "the same with the own one");
     flow_end(at);
 }
 
@@ -371,5 +566,10 @@ int main(void)
     test_limits();
     test_restored();
     test_fresh_proof();
+    test_alone();
+    test_alone_at_once();
+    test_alone_refused();
+    test_never_second_factor();
+    test_email_of_challenge();
     return done_testing();
 }

@@ -2,6 +2,7 @@
  * flow_self_service_test.c - what members do alone: another login email and its undo, login phone, linked accounts,
  * leaving; what each ends, what stays reserved, and that the last way in stays.
  */
+#include "counted.h"
 #include "flow.h"
 #include "flow/email_change.h"
 #include "flow/export.h"
@@ -20,7 +21,7 @@ static cloudep_principal_t who_of(flow_case_t *at, const cloudep_session_t *sess
     cloudep_principal_t who = {.tenant_id = session->tenant_id,
                                .uid = session->uid,
                                .session_id = session->id,
-                               .proofs = {.auth_time = apr_time_sec(at->ctx->now)}};
+                               .proofs = {.auth_time = apr_time_sec(at->ctx->now), .now = apr_time_sec(at->ctx->now)}};
 
     flow_must(cloudep_member_by_uid(flow.run.db, at->p, &who.member, who.tenant_id, who.uid), "the member");
     return who;
@@ -204,6 +205,7 @@ static void test_change(void)
     is_outcome(confirm(at, &who, &reset, flow_code(at, "b@self.test", "email_change")), CLOUDEP_DONE, "the right one");
     is_str(of(at, &who, "email"), "b@self.test", "changes the address");
     is_str(count(at, LIVE_SESSIONS, who.uid), "1", "the other session ends");
+    is_int(counted(CLOUDEP_METRIC_SESSIONS_ENDED, "email_changed", ""), 1, "and is counted");
     is_value(who.session_id, "this one goes on",
              "SELECT s.id FROM cloudep.sessions s JOIN cloudep.members m USING (tenant_id, uid)"
              " WHERE uid = $1::uuid AND revoked_at IS NULL AND s.generation >= m.sessions_from",
@@ -642,6 +644,7 @@ static void test_leaving(void)
     is_outcome(cloudep_leave(at->ctx, &who), CLOUDEP_DONE, "a member leaves");
     is_str(of(at, &who, "status"), "deleting", "and is being deleted");
     is_str(count(at, LIVE_SESSIONS, who.uid), "0", "logged out everywhere");
+    is_int(counted(CLOUDEP_METRIC_SESSIONS_ENDED, "left", ""), 1, "which is counted");
     is_str(count(at, "outbox WHERE target = $1 AND template = 'member_left'", "leave2@self.test"), "1", "and told");
     is_outcome(cloudep_leave(at->ctx, &who), CLOUDEP_MEMBER_UNKNOWN, "once");
     flow_must(cloudep_member_purge(flow.run.db, at->p, who.tenant_id, who.uid), "the purge");
@@ -654,6 +657,7 @@ static void test_leaving(void)
 int main(void)
 {
     flow_start();
+    (void)count_in(256);
     flow_tenant(SLUG);
     postgres_sql("UPDATE cloudep.invites SET max_uses = 10000");
     flow.config.account_url = "https://id.test/account/";

@@ -18,6 +18,7 @@
 #include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
 #include "base/store/totp_store.h"
+#include "counted.h"
 #include "postgres.h"
 #include "tap.h"
 
@@ -1016,6 +1017,8 @@ static void test_links(void)
     is_int(cloudep_link_restore(db, p, &reset), APR_SUCCESS, "it is put back");
     is_int(cloudep_link_use(db, p, &reset), APR_SUCCESS, "and serves again");
     is_int(cloudep_link_add(db, p, &first), APR_SUCCESS, "another link");
+    is_value("t", "one for a first password is good for seven days",
+             "SELECT expires_at - created_at = interval '7 days' FROM cloudep.links WHERE digest = $1", first.digest);
     postgres_sql("UPDATE cloudep.links SET expires_at = now()");
     is_int(cloudep_link_find(db, p, &found, tenant->id, first.digest), APR_NOTFOUND, "one that is over is not found");
     is_int(cloudep_link_use(db, p, &first), APR_NOTFOUND, "nor used");
@@ -1065,6 +1068,7 @@ static void test_undo(void)
              uid);
     is_value("0", "it is stored no more", "SELECT count(*) FROM cloudep.credentials WHERE uid = $1::uuid", uid);
     is_value("undone", "the session ends", "SELECT revoke_reason FROM cloudep.sessions WHERE uid = $1::uuid", uid);
+    is_int(counted(CLOUDEP_METRIC_SESSIONS_ENDED, "undone", ""), 1, "and is counted");
     is_value("1", "a factor from before the change stays",
              "SELECT count(*) FROM cloudep.totp WHERE enrolled_at IS NOT NULL AND uid = $1::uuid", uid);
     is_value("1", "so does another link", "SELECT count(*) FROM cloudep.links WHERE used_at IS NULL AND uid = $1::uuid",
@@ -1454,6 +1458,7 @@ int main(void)
         return 1;
     }
     postgres_start();
+    (void)count_in(256);
     db = postgres_db(p, POSTGRES_APP);
     test_tenant();
     test_registration();

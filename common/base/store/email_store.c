@@ -139,5 +139,8 @@ apr_status_t cloudep_email_change(cloudep_db_t *db, apr_pool_t *p, const cloudep
 
     cloudep_message_args(args, notice);
     rv = cloudep_db_transact(db, p, steps, 2);
+    if (rv == APR_SUCCESS) {
+        (void)cloudep_count_ended(&steps[1]);
+    }
     return rv == APR_NOTFOUND ? CLOUDEP_ECHANGED : rv;
 }

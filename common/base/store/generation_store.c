@@ -3,6 +3,8 @@
  */
 #include "base/store/generation_store.h"
 
+#include <apr_strings.h>
+#include "base/metrics.h"
 #include "base/store/sql.h"
 #include "base/store/statements.h"
 
@@ -32,4 +34,14 @@ const cloudep_statement_t *cloudep_lock_member(void)
 const cloudep_statement_t *cloudep_end_sessions(void)
 {
     return &statements[END_SESSIONS];
+}
+
+int cloudep_count_ended(const cloudep_step_t *step)
+{
+    const int ended = (int)apr_atoi64(cloudep_cell(step->rows, 0, 0));
+
+    if (ended) {
+        cloudep_count(CLOUDEP_METRIC_SESSIONS_ENDED, step->args->values[1], NULL, ended);
+    }
+    return ended;
 }

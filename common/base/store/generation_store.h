@@ -96,4 +96,7 @@ const cloudep_statement_t *cloudep_lock_member(void);
  * have ended. */
 const cloudep_statement_t *cloudep_end_sessions(void);
 
+/** Counts what such a step has ended, by its reason, for the metrics; once it is committed. Returns how many. */
+int cloudep_count_ended(const cloudep_step_t *step);
+
 #endif

@@ -3,6 +3,7 @@
  */
 #include "base/store/link_store.h"
 
+#include <string.h>
 #include "base/store/password_store.h"
 #include "base/store/sql.h"
 #include "base/store/statements.h"
@@ -154,9 +155,12 @@ const cloudep_statement_list_t cloudep_link_statements = CLOUDEP_STATEMENT_LIST(
 
 apr_status_t cloudep_link_add(cloudep_db_t *db, apr_pool_t *p, const cloudep_link_t *link)
 {
-    return cloudep_db_run_one(db, p, NULL, &statements[ADD],
-                              CLOUDEP_ARGS(link->digest, link->kind, cloudep_arg_seconds(p, CLOUDEP_LINK_LIFETIME),
-                                           link->tenant_id, link->uid));
+    const int lifetime =
+        strcmp(link->kind, CLOUDEP_LINK_FIRST_PASSWORD) ? CLOUDEP_LINK_LIFETIME : CLOUDEP_INVITATION_LIFETIME;
+
+    return cloudep_db_run_one(
+        db, p, NULL, &statements[ADD],
+        CLOUDEP_ARGS(link->digest, link->kind, cloudep_arg_seconds(p, lifetime), link->tenant_id, link->uid));
 }
 
 apr_status_t cloudep_link_find(cloudep_db_t *db, apr_pool_t *p, cloudep_link_t *link, const char *tenant_id,
@@ -188,5 +192,8 @@ apr_status_t cloudep_link_undo(cloudep_db_t *db, apr_pool_t *p, const cloudep_li
 
     cloudep_message_args(args, notice);
     rv = cloudep_db_transact(db, p, steps, 3);
+    if (rv == APR_SUCCESS) {
+        (void)cloudep_count_ended(&steps[2]);
+    }
     return rv == APR_SUCCESS && !steps[1].rows->count ? APR_NOTFOUND : rv;
 }

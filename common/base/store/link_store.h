@@ -18,8 +18,9 @@
 #define CLOUDEP_UNDOES_EMAIL "email"
 #define CLOUDEP_UNDOES_PASSKEY "passkey"
 
-/* Seconds that a link is good for. */
+/* Seconds that a link is good for: to reset a password, to set the first one, to undo something. */
 #define CLOUDEP_LINK_LIFETIME 3600
+#define CLOUDEP_INVITATION_LIFETIME (7 * 24 * 3600)
 #define CLOUDEP_UNDO_LIFETIME (72 * 3600)
 
 /* clang-format off */
@@ -64,7 +65,8 @@ typedef struct cloudep_link_t {
     const char *restores;  /* with CLOUDEP_UNDOES_EMAIL: the address before */
 } cloudep_link_t;
 
-/** Adds a link of a member, for CLOUDEP_LINK_LIFETIME. @return APR_NOTFOUND: no such member; else as cloudep_db_run */
+/** Adds a link of a member, good for as long as its kind is. @return APR_NOTFOUND: no such member; else as
+ * cloudep_db_run */
 apr_status_t cloudep_link_add(cloudep_db_t *db, apr_pool_t *p, const cloudep_link_t *link);
 
 /** The link of a digest. @return APR_NOTFOUND: none, used, dead or expired; else as cloudep_db_run */

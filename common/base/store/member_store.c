@@ -332,11 +332,16 @@ apr_status_t cloudep_member_leave(cloudep_db_t *db, apr_pool_t *p, const char *t
     cloudep_args_t *args = CLOUDEP_ARGS(tenant_id, uid);
     cloudep_step_t steps[] = {
         {.st = &statements[LEAVE], .args = args},
-        {.st = cloudep_end_sessions(), .args = CLOUDEP_ARGS(NULL, "member left", tenant_id, uid)},
+        {.st = cloudep_end_sessions(), .args = CLOUDEP_ARGS(NULL, "left", tenant_id, uid)},
     };
+    apr_status_t rv;
 
     cloudep_message_args(args, notice);
-    return cloudep_db_transact(db, p, steps, 2);
+    rv = cloudep_db_transact(db, p, steps, 2);
+    if (rv == APR_SUCCESS) {
+        (void)cloudep_count_ended(&steps[1]);
+    }
+    return rv;
 }
 
 apr_status_t cloudep_member_abandon(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid)

@@ -38,6 +38,7 @@ enum {
     TOTP_RESET,
     PASSWORD_RESET,
     ATTRIBUTES,
+    MEMBER_ADD,
     MEMBER_LIST,
     MEMBER_SHOW,
     SESSION_LIST,
@@ -135,6 +136,15 @@ static const cloudep_statement_t statements[] = {
             "  WHERE session.tenant_id = before.tenant_id"
             "    AND session.uid = before.uid"
             "    AND session.mfa_at IS NOT NULL"
+            "    AND session.opened_with IS DISTINCT FROM '" CLOUDEP_OPENED_TOTP "'"
+            "), ended AS ("
+            "  UPDATE cloudep.sessions AS session"
+            "  SET revoked_at = now(), revoke_reason = 'authenticator removed'"
+            "  FROM before"
+            "  WHERE session.tenant_id = before.tenant_id"
+            "    AND session.uid = before.uid"
+            "    AND session.opened_with = '" CLOUDEP_OPENED_TOTP "'"
+            "    AND " CLOUDEP_SQL_LIVE("session")
             "), unlocked AS (" CLOUDEP_SQL_FORGET_FAILURES(CLOUDEP_BUDGET_FACTOR, "found")
             "), reset AS ("
             "  SELECT tenant_id, uid, email, language"
@@ -183,6 +193,37 @@ static const cloudep_statement_t statements[] = {
             " SELECT " CLOUDEP_OPERATOR_ATTRIBUTES_COLUMNS(CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL, "after")
             " FROM after",
         .repeatable = 1,
+    },
+    /*
+     * Whoever has an organization has its members at ZITADEL, which gets the user with the first password. The
+     * condition on "replaced" is always true: it has a registration lose the email before it is taken.
+     */
+    [MEMBER_ADD] = {
+        .label = "operator_member_add",
+        .sql =
+            "WITH given AS ("
+            "  SELECT %s::uuid AS tenant_id, %s::text AS email, %s::text AS display_name, %s::text AS language,"
+            "         %s::text AS outbox"
+            "), replaced AS ("
+            "  UPDATE cloudep.members AS member"
+            "  SET " CLOUDEP_SQL_REPLACE_PENDING("member")
+            "  FROM given"
+            "  WHERE member.tenant_id = given.tenant_id"
+            "    AND member.email = given.email"
+            "    AND " CLOUDEP_SQL_IS_REPLACEABLE("member")
+            "  RETURNING member.uid"
+            "), added AS ("
+            "  INSERT INTO cloudep.members (tenant_id, uid, email, display_name, language, status, activated_at,"
+            "                               provider, has_password, password_due)"
+            "  SELECT tenant.id, gen_random_uuid(), given.email, given.display_name, given.language, 'active', now(),"
+            "         CASE WHEN tenant.organization IS NULL THEN 'local' ELSE 'zitadel' END, false, true"
+            "  FROM given"
+            "  JOIN cloudep.tenants AS tenant"
+            "    ON tenant.id = given.tenant_id"
+            "  WHERE (SELECT count(*) FROM replaced) >= 0"
+            "  RETURNING tenant_id, uid, email, language"
+            "), " TELL("added", CLOUDEP_TEMPLATE_INVITATION, "'7 days'", "'operator.member.add'")
+            " SELECT uid FROM added",
     },
     [MEMBER_LIST] = {
         .label = "operator_member_list",
@@ -272,6 +313,13 @@ apr_status_t cloudep_operator_member_list(cloudep_db_t *db, apr_pool_t *p, apr_a
     return cloudep_record_list(
         list, p, db, &cloudep_operator_member_record, &statements[MEMBER_LIST],
         CLOUDEP_ARGS(filter->tenant_id, filter->status, filter->after, apr_itoa(p, filter->limit)));
+}
+
+apr_status_t cloudep_operator_member_add(cloudep_db_t *db, apr_pool_t *p, const cloudep_operator_new_member_t *member)
+{
+    return cloudep_db_run_one(
+        db, p, NULL, &statements[MEMBER_ADD],
+        CLOUDEP_ARGS(member->tenant_id, member->email, member->display_name, member->language, member->outbox));
 }
 
 apr_status_t cloudep_operator_member_show(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_member_details_t *member,

@@ -44,10 +44,10 @@ static const cloudep_statement_t statements[] = {
         .sql =
             "INSERT INTO cloudep.tenants AS tenant"
             " (slug, name, registration, login, totp_issuer, organization, exchange_password, code_login, sms_login,"
-            "  redirect_uris, origins)"
+            "  totp_login, redirect_uris, origins)"
             " VALUES (%s, %s, coalesce(%s::boolean, true), coalesce(%s::boolean, true),"
             "         nullif(%s, ''), nullif(%s, ''), coalesce(%s::boolean, false), coalesce(%s::boolean, false),"
-            "         coalesce(%s::boolean, false), %s::text[], %s::text[])"
+            "         coalesce(%s::boolean, false), coalesce(%s::boolean, false), %s::text[], %s::text[])"
             " RETURNING " TENANT_OF("tenant"),
     },
     /* What is added keeps its order behind what is there, once each. What is removed goes last, so that it is gone. */
@@ -65,6 +65,7 @@ static const cloudep_statement_t statements[] = {
             "    coalesce(%s::boolean, tenant.exchange_password) AS exchange_password,"
             "    coalesce(%s::boolean, tenant.code_login) AS code_login,"
             "    coalesce(%s::boolean, tenant.sms_login) AS sms_login,"
+            "    coalesce(%s::boolean, tenant.totp_login) AS totp_login,"
             "    ARRAY("
             "      SELECT listed.uri"
             "      FROM unnest(tenant.redirect_uris || %s::text[]) WITH ORDINALITY AS listed (uri, place)"
@@ -92,16 +93,17 @@ static const cloudep_statement_t statements[] = {
             "     exchange_password = wanted.exchange_password,"
             "     code_login = wanted.code_login,"
             "     sms_login = wanted.sms_login,"
+            "     totp_login = wanted.totp_login,"
             "     redirect_uris = wanted.redirect_uris,"
             "     origins = wanted.origins,"
             "     updated_at = CASE"
             "       WHEN (tenant.name, tenant.registration, tenant.login, tenant.totp_issuer, tenant.organization,"
-            "             tenant.exchange_password, tenant.code_login, tenant.sms_login, tenant.redirect_uris,"
-            "             tenant.origins)"
+            "             tenant.exchange_password, tenant.code_login, tenant.sms_login, tenant.totp_login,"
+            "             tenant.redirect_uris, tenant.origins)"
             "         IS DISTINCT FROM"
             "            (wanted.name, wanted.registration, wanted.login, wanted.totp_issuer, wanted.organization,"
-            "             wanted.exchange_password, wanted.code_login, wanted.sms_login, wanted.redirect_uris,"
-            "             wanted.origins)"
+            "             wanted.exchange_password, wanted.code_login, wanted.sms_login, wanted.totp_login,"
+            "             wanted.redirect_uris, wanted.origins)"
             "       THEN now()"
             "       ELSE tenant.updated_at"
             "     END"
@@ -246,10 +248,10 @@ const cloudep_statement_list_t cloudep_operator_statements = CLOUDEP_STATEMENT_L
 apr_status_t cloudep_operator_tenant_add(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_tenant_t *tenant,
                                          const cloudep_operator_tenant_change_t *change)
 {
-    const cloudep_args_t *args =
-        CLOUDEP_ARGS(change->slug, change->name, change->registration, change->login, change->totp_issuer,
-                     change->organization, change->exchange_password, change->code_login, change->sms_login,
-                     cloudep_arg_list(p, change->add_uris), cloudep_arg_list(p, change->add_origins));
+    const cloudep_args_t *args = CLOUDEP_ARGS(
+        change->slug, change->name, change->registration, change->login, change->totp_issuer, change->organization,
+        change->exchange_password, change->code_login, change->sms_login, change->totp_login,
+        cloudep_arg_list(p, change->add_uris), cloudep_arg_list(p, change->add_origins));
 
     return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_ADD], args);
 }
@@ -259,9 +261,9 @@ apr_status_t cloudep_operator_tenant_set(cloudep_db_t *db, apr_pool_t *p, cloude
 {
     const cloudep_args_t *args = CLOUDEP_ARGS(
         change->name, change->registration, change->login, change->totp_issuer, change->organization,
-        change->exchange_password, change->code_login, change->sms_login, cloudep_arg_list(p, change->add_uris),
-        cloudep_arg_list(p, change->remove_uris), cloudep_arg_list(p, change->add_origins),
-        cloudep_arg_list(p, change->remove_origins), change->slug);
+        change->exchange_password, change->code_login, change->sms_login, change->totp_login,
+        cloudep_arg_list(p, change->add_uris), cloudep_arg_list(p, change->remove_uris),
+        cloudep_arg_list(p, change->add_origins), cloudep_arg_list(p, change->remove_origins), change->slug);
 
     return cloudep_record_one(tenant, p, db, &cloudep_operator_tenant_record, &statements[TENANT_SET], args);
 }

@@ -60,6 +60,7 @@ typedef apr_status_t cloudep_operator_end_t(cloudep_db_t *db, apr_pool_t *p, int
     NEXT(BOOLEAN, exchange_password, tenant ".exchange_password") \
     NEXT(BOOLEAN, code_login, tenant ".code_login") \
     NEXT(BOOLEAN, sms_login, tenant ".sms_login") \
+    NEXT(BOOLEAN, totp_login, tenant ".totp_login") \
     NEXT(TEXT, created_at, CLOUDEP_SQL_RFC3339(tenant ".created_at")) \
     NEXT(TEXT, updated_at, CLOUDEP_SQL_RFC3339(tenant ".updated_at"))
 
@@ -79,6 +80,7 @@ typedef struct cloudep_operator_tenant_change_t {
     const char *exchange_password;         /* "true" or "false" */
     const char *code_login;                /* the same */
     const char *sms_login;                 /* "true" or "false" */
+    const char *totp_login;                /* the same */
     const apr_array_header_t *add_uris;    /* const char * */
     const apr_array_header_t *remove_uris; /* const char * */
     const apr_array_header_t *add_origins; /* const char * */
@@ -296,6 +298,21 @@ extern const cloudep_record_t cloudep_operator_attributes_record;
 apr_status_t cloudep_operator_member_attributes(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_attributes_t *after,
                                                 const cloudep_operator_member_name_t *who, const char *set,
                                                 const apr_array_header_t *remove);
+/* A member that the operator adds. */
+typedef struct cloudep_operator_new_member_t {
+    const char *tenant_id;
+    const char *email;
+    const char *display_name; /* or NULL */
+    const char *language;     /* or NULL */
+    const char *outbox;       /* of the server that mails the invitation; NULL: the main one */
+} cloudep_operator_new_member_t;
+
+/**
+ * Adds an active member without a password, and asks for a link to set the first one, which a server makes and mails. A
+ * registration of that email that nobody has confirmed gives way.
+ * @return CLOUDEP_ECONFLICT: the tenant has a member of that email
+ */
+apr_status_t cloudep_operator_member_add(cloudep_db_t *db, apr_pool_t *p, const cloudep_operator_new_member_t *member);
 /** @return APR_NOTFOUND: no such member */
 apr_status_t cloudep_operator_member_show(cloudep_db_t *db, apr_pool_t *p, cloudep_operator_member_details_t *member,
                                           const cloudep_operator_member_name_t *who);

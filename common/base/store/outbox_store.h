@@ -18,6 +18,7 @@
 #define CLOUDEP_TEMPLATE_TEST "test"                        /* of "cloudepctl mail test"; has no params */
 #define CLOUDEP_TEMPLATE_RESET_LINK "password_reset_link"   /* its link is made when it is sent */
 #define CLOUDEP_TEMPLATE_FORGOT_LINK "password_forgot_link" /* the same; a member asked for it */
+#define CLOUDEP_TEMPLATE_INVITATION "member_invitation"     /* the same; the operator added the member */
 #define CLOUDEP_TEMPLATE_TOTP_RESET "totp_reset"
 #define CLOUDEP_TEMPLATE_LOGIN_PHONE_TAKEN "login_phone_taken"
 #define CLOUDEP_DECOY_TARGET "nobody@decoy.invalid" /* of messages to nobody, which expire unsent */

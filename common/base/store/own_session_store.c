@@ -128,7 +128,7 @@ apr_status_t cloudep_own_sessions_end_others(cloudep_db_t *db, apr_pool_t *p, in
     };
     apr_status_t rv = cloudep_db_transact(db, p, steps, 2);
 
-    *ended = rv == APR_SUCCESS ? (int)apr_atoi64(cloudep_cell(steps[1].rows, 0, 0)) : 0;
+    *ended = rv == APR_SUCCESS ? cloudep_count_ended(&steps[1]) : 0;
     return rv;
 }
 

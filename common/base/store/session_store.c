@@ -165,11 +165,15 @@ static const cloudep_statement_t statements[] = {
             "   AND (session.idle_expires_at < used.ends OR session.seen_at IS NULL OR session.seen_at < used.at)",
         .repeatable = 1,
     },
+    /* In a session that the authenticator has opened, the password is the second factor. */
     [REAUTHENTICATE] = {
         .label = "session_reauthenticate",
         .sql =
             "UPDATE cloudep.sessions AS session"
-            " SET fresh_at = now()"
+            " SET fresh_at = now(),"
+            "     mfa_at = CASE WHEN session.opened_with = '" CLOUDEP_OPENED_TOTP "' THEN now() ELSE session.mfa_at END,"
+            "     mfa_method = CASE WHEN session.opened_with = '" CLOUDEP_OPENED_TOTP "'"
+            "                       THEN '" CLOUDEP_MFA_TOTP "' ELSE session.mfa_method END"
             " FROM cloudep.members AS member"
             " WHERE session.tenant_id = %s::uuid"
             "   AND session.id = %s::uuid"

@@ -22,6 +22,7 @@
 #define CLOUDEP_OPENED_IDENTITY "identity:"
 #define CLOUDEP_OPENED_PASSKEY "passkey:"
 #define CLOUDEP_OPENED_LOGIN_PHONE "login_phone" /* a code sent to the login phone */
+#define CLOUDEP_OPENED_TOTP "totp" /* a code of the authenticator alone: nothing of it is a second factor */
 
 /* clang-format off */
 
@@ -40,7 +41,9 @@
     NEXT(NUMBER, mfa_at, CLOUDEP_SQL_SECONDS(session ".mfa_at"))        /* the last second factor */                   \
     NEXT(NUMBER, fresh_at, CLOUDEP_SQL_SECONDS(session ".fresh_at"))    /* the last reauthentication */                \
     NEXT(NUMBER, now, CLOUDEP_SQL_SECONDS("now()")) /* by the clock that the times above are of */                     \
-    NEXT(BOOLEAN, second_factor, totp ".enrolled_at IS NOT NULL")       /* the member has one: less proves nothing */
+    NEXT(BOOLEAN, second_factor, totp ".enrolled_at IS NOT NULL")       /* the member has one: less proves nothing */  \
+    NEXT(BOOLEAN, by_totp, /* the authenticator alone opened it: the password is its second factor */                  \
+         session ".opened_with IS NOT DISTINCT FROM '" CLOUDEP_OPENED_TOTP "'")
 
 typedef struct cloudep_proofs_t {
     CLOUDEP_PROOF_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "", "")

@@ -17,6 +17,7 @@
     NEXT(BOOLEAN, login, tenant ".login") /* members may log in */ \
     NEXT(BOOLEAN, code_login, tenant ".code_login") /* by a code that is sent, too */ \
     NEXT(BOOLEAN, sms_login, tenant ".sms_login") /* by a code to the login phone, too */ \
+    NEXT(BOOLEAN, totp_login, tenant ".totp_login") /* by a code of the authenticator alone, too */ \
     NEXT(TEXT, redirect_uris, /* allowed ones, a newline after each */ \
          "array_to_string(" tenant ".redirect_uris, E'\\n') || E'\\n'") \
     NEXT(TEXT, totp_issuer, tenant ".totp_issuer") /* NULL: the name */ \

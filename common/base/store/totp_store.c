@@ -19,10 +19,12 @@ enum {
     RENEW_CODES,
     REMOVE,
     FORGET_PROOFS,
+    END_OPENED,
     STEP_UP_BY_STEP,
     STEP_UP_BY_CODE,
     LOGIN_BY_STEP,
-    LOGIN_BY_CODE
+    LOGIN_BY_CODE,
+    LOGIN_ALONE
 };
 
 /* clang-format off */
@@ -80,7 +82,8 @@ enum {
     "   AND code.used_at IS NULL" \
     " RETURNING code.tenant_id, code.uid, " member ".generation"
 
-/* Arguments: ACTIVE_MEMBER's, the burn's, the budget's network, ENQUEUE's, the method, the session's id. */
+/* One row where the proof was burned: whether the session, if there is one, takes it as a second factor. Arguments:
+ * ACTIVE_MEMBER's, the burn's, the budget's network, ENQUEUE's, the method, the session's id twice. */
 #define STEP_UP(burn) \
     "WITH member AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE") \
     "), burned AS (" burn("member") \
@@ -93,18 +96,21 @@ enum {
     "  WHERE session.tenant_id = burned.tenant_id" \
     "    AND session.uid = burned.uid" \
     "    AND session.id = %s::uuid" \
+    "    AND session.opened_with IS DISTINCT FROM '" CLOUDEP_OPENED_TOTP "'" \
+    "  RETURNING session.id" \
     ")" \
-    " SELECT uid FROM burned"
+    " SELECT %s::uuid IS NULL OR EXISTS (SELECT FROM stepped_up) FROM burned"
 
 /*
  * One row, with or without a session in it, to tell a member who is gone from a proof that is used. Arguments:
- * ACTIVE_MEMBER's, OF_GENERATION's, the burn's, the budget's network, ENQUEUE's, OPEN_SESSION's.
+ * ACTIVE_MEMBER's, OF_GENERATION's, the burn's, the budget's network, ENQUEUE's, OPEN_SESSION's. kind: the budget that
+ * judged.
  */
-#define LOGIN(burn) \
+#define LOGIN(burn, kind) \
     "WITH active AS (" CLOUDEP_SQL_ACTIVE_MEMBER("SHARE") \
     "), member AS (" CLOUDEP_SQL_OF_GENERATION("active") \
     "), burned AS (" burn("member") \
-    "), unlocked AS (" CLOUDEP_SQL_FORGET_FAILURES_AT(CLOUDEP_BUDGET_FACTOR, "burned") \
+    "), unlocked AS (" CLOUDEP_SQL_FORGET_FAILURES_AT(kind, "burned") \
     "), mail AS (" CLOUDEP_SQL_ENQUEUE("burned") \
     "), opened AS (" CLOUDEP_SQL_OPEN_SESSION("burned") \
     "), spent AS (" CLOUDEP_SQL_SPEND_UNDO("opened", "link.undoes = '" CLOUDEP_UNDOES_TOTP "'") ")" \
@@ -222,6 +228,17 @@ static const cloudep_statement_t statements[] = {
             "   AND id IS DISTINCT FROM %s::uuid"
             "   AND mfa_method IN ('" CLOUDEP_MFA_TOTP "', '" CLOUDEP_MFA_BACKUP_CODE "')",
     },
+    /* What the authenticator alone has opened ends with it. */
+    [END_OPENED] = {
+        .label = "totp_end_opened",
+        .sql =
+            "UPDATE cloudep.sessions AS session"
+            " SET revoked_at = now(), revoke_reason = 'authenticator removed'"
+            " WHERE session.tenant_id = %s::uuid"
+            "   AND session.uid = %s::uuid"
+            "   AND session.opened_with = '" CLOUDEP_OPENED_TOTP "'"
+            "   AND " CLOUDEP_SQL_LIVE("session"),
+    },
     [STEP_UP_BY_STEP] = {
         .label = "totp_step_up_by_step",
         .sql = STEP_UP(BURN_STEP),
@@ -232,11 +249,15 @@ static const cloudep_statement_t statements[] = {
     },
     [LOGIN_BY_STEP] = {
         .label = "totp_login_by_step",
-        .sql = LOGIN(BURN_STEP),
+        .sql = LOGIN(BURN_STEP, CLOUDEP_BUDGET_FACTOR),
     },
     [LOGIN_BY_CODE] = {
         .label = "totp_login_by_code",
-        .sql = LOGIN(BURN_CODE),
+        .sql = LOGIN(BURN_CODE, CLOUDEP_BUDGET_FACTOR),
+    },
+    [LOGIN_ALONE] = {
+        .label = "totp_login_alone",
+        .sql = LOGIN(BURN_STEP, CLOUDEP_BUDGET_PASSWORD),
     },
 };
 
@@ -304,11 +325,12 @@ apr_status_t cloudep_totp_remove(cloudep_db_t *db, apr_pool_t *p, const char *te
     cloudep_step_t steps[] = {
         {.st = &statements[REMOVE], .args = args},
         {.st = &statements[FORGET_PROOFS], .args = CLOUDEP_ARGS(tenant_id, uid, session_id)},
+        {.st = &statements[END_OPENED], .args = CLOUDEP_ARGS(tenant_id, uid)},
     };
     apr_status_t rv;
 
     cloudep_message_args(args, message);
-    rv = cloudep_db_transact(db, p, steps, 2);
+    rv = cloudep_db_transact(db, p, steps, 3);
     return rv == APR_NOTFOUND ? APR_SUCCESS : rv; /* the member is gone, and all of it */
 }
 
@@ -333,17 +355,21 @@ apr_status_t cloudep_totp_step_up(cloudep_db_t *db, apr_pool_t *p, const cloudep
 {
     const cloudep_statement_t *st = &statements[proof->secret ? STEP_UP_BY_STEP : STEP_UP_BY_CODE];
     cloudep_args_t *args = CLOUDEP_ARGS(totp->member->tenant_id, totp->member->uid);
+    cloudep_rows_t *rows;
+    apr_status_t rv;
 
     proof_args(args, p, proof, message);
     cloudep_arg(args, proof->secret ? CLOUDEP_MFA_TOTP : CLOUDEP_MFA_BACKUP_CODE);
     cloudep_arg(args, session_id);
-    return cloudep_db_run_one(db, p, NULL, st, args);
+    cloudep_arg(args, session_id);
+    rv = cloudep_db_run_one(db, p, &rows, st, args);
+    return rv == APR_SUCCESS && !cloudep_cell_true(rows, 0, 0) ? CLOUDEP_EREFUSED : rv;
 }
 
-apr_status_t cloudep_totp_login(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_proof_t *proof,
-                                cloudep_session_t *session, const cloudep_message_t *message)
+static apr_status_t login(cloudep_db_t *db, apr_pool_t *p, const cloudep_statement_t *st,
+                          const cloudep_totp_proof_t *proof, cloudep_session_t *session,
+                          const cloudep_message_t *message)
 {
-    const cloudep_statement_t *st = &statements[proof->secret ? LOGIN_BY_STEP : LOGIN_BY_CODE];
     cloudep_args_t *args = CLOUDEP_ARGS(session->tenant_id, session->uid, session->generation);
     cloudep_rows_t *rows;
     apr_status_t rv;
@@ -361,4 +387,18 @@ apr_status_t cloudep_totp_login(cloudep_db_t *db, apr_pool_t *p, const cloudep_t
     }
     cloudep_session_of_row(session, p, rows, 0, SESSION);
     return APR_SUCCESS;
+}
+
+apr_status_t cloudep_totp_login(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_proof_t *proof,
+                                cloudep_session_t *session, const cloudep_message_t *message)
+{
+    return login(db, p, &statements[proof->secret ? LOGIN_BY_STEP : LOGIN_BY_CODE], proof, session, message);
+}
+
+apr_status_t cloudep_totp_login_alone(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_proof_t *proof,
+                                      cloudep_session_t *session)
+{
+    static const cloudep_message_t none = {0};
+
+    return login(db, p, &statements[LOGIN_ALONE], proof, session, &none);
 }

@@ -110,15 +110,16 @@ apr_status_t cloudep_totp_renew_codes(cloudep_db_t *db, apr_pool_t *p, const cha
                                       const char *codes, const cloudep_message_t *message);
 
 /**
- * Ends enrolment, pending enrolment and backup codes, and what was proved by them in all sessions but one (NULL: in
- * all). The notice goes out if there was an enrolment to end.
+ * Ends enrolment, pending enrolment and backup codes, what was proved by them in all sessions but one (NULL: in
+ * all), and the sessions that the authenticator alone has opened. The notice goes out if there was an enrolment to end.
  */
 apr_status_t cloudep_totp_remove(cloudep_db_t *db, apr_pool_t *p, const char *tenant_id, const char *uid,
                                  const char *session_id, const cloudep_message_t *message);
 
 /**
  * Burns the proof, forgets failed guesses and notes on the session (NULL: none) that it was stepped up.
- * @return APR_NOTFOUND: it was used before; else as cloudep_db_run
+ * @return APR_NOTFOUND: it was used before; CLOUDEP_EREFUSED: it is burned, and no second factor of that session, which
+ *         the authenticator alone has opened; else as cloudep_db_run
  */
 apr_status_t cloudep_totp_step_up(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_t *totp,
                                   const cloudep_totp_proof_t *proof, const char *session_id,
@@ -131,5 +132,9 @@ apr_status_t cloudep_totp_step_up(cloudep_db_t *db, apr_pool_t *p, const cloudep
  */
 apr_status_t cloudep_totp_login(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_proof_t *proof,
                                 cloudep_session_t *session, const cloudep_message_t *message);
+
+/** The same for a login by the authenticator alone: the failures that it forgets are those of the password. */
+apr_status_t cloudep_totp_login_alone(cloudep_db_t *db, apr_pool_t *p, const cloudep_totp_proof_t *proof,
+                                      cloudep_session_t *session);
 
 #endif

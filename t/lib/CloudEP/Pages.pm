@@ -67,6 +67,31 @@ sub switch_to {
     return $self;
 }
 
+# Closes tabs, and goes on in the first one that is left.
+sub close_tabs {
+    my ($self, @tabs) = @_;
+    for my $tab (@tabs) {
+        $self->switch_to($tab);
+        $self->in_session(DELETE => '/window');
+    }
+    return $self->switch_to($self->in_session(GET => '/window/handles')->[0]);
+}
+
+# Whether the browser keeps cookies of an origin, as its settings have it: "block" or "allow".
+sub cookies_of {
+    my ($self, $origin, $setting) = @_;
+    $self->open('chrome://settings/');
+    $self->run(<<'SCRIPT', $origin, $setting);
+const { sendWithPromise } = await import("chrome://resources/js/cr.js");
+chrome.send("setCategoryPermissionForPattern", [args[0], "", "cookies", args[1], false]);
+for (;;) {
+    const kept = await sendWithPromise("getExceptionList", "cookies");
+    if (kept.some(one => one.origin.startsWith(args[0]) && one.setting === args[1])) return;
+}
+SCRIPT
+    return $self;
+}
+
 # Takes the network away from this tab, or gives it back.
 sub offline {
     my ($self, $off) = @_;
@@ -150,7 +175,7 @@ sub sees {
 # Waits until the page has that name in the address.
 sub at {
     my ($self, $page) = @_;
-    $self->until('return location.hash === `#/${args[0]}` && document.querySelector("#main")?.dataset.page === args[0]', "the page $page", $page);
+    $self->until('return location.hash.split("?")[0] === `#/${args[0]}` && document.querySelector("#main")?.dataset.page === args[0]', "the page $page", $page);
     return $self->settled;
 }
 
@@ -269,14 +294,16 @@ const fault = one => {
     if (box.top < 0 || box.bottom > innerHeight || box.left < 0 || box.right > innerWidth) return 'is out of the window';
     return at && (one.contains(at) || at.contains(one)) ? '' : `is covered by ${at && at.className}`;
 };
-if (!window.testRound) {
-    document.addEventListener('focusin', event => window.testRound && requestAnimationFrame(() => {
-        const one = event.target;
+// Looked at when the next key comes: by then the window is scrolled to it.
+if (!window.testKeys) {
+    window.testKeys = true;
+    document.addEventListener('keydown', () => {
+        const one = document.activeElement;
+        if (!window.testRound || !one.matches(all)) return;
         window.testRound.reached.add(one);
-        if (one !== document.activeElement || !one.matches(all)) return;
         const what = fault(one);
         if (what) window.testRound.faults.add(`${name(one)} ${what}`);
-    }));
+    }, true);
 }
 const place = document.querySelector('dialog[open]') || document;
 const wanted = [...place.querySelectorAll(all)].filter(one => one.checkVisibility() && !one.matches('[tabindex="-1"]'));
@@ -286,7 +313,7 @@ SCRIPT
     my @faults;
     for my $back (0, 1) {
         $self->run('testRound.reached.clear()');
-        my @presses = map { ({ type => 'keyDown', value => $KEY{Tab} }, { type => 'keyUp', value => $KEY{Tab} }, { type => 'pause', duration => 40 }) } 0 .. $count + 2;
+        my @presses = map { ({ type => 'keyDown', value => $KEY{Tab} }, { type => 'keyUp', value => $KEY{Tab} }) } 0 .. $count + 2;
         unshift @presses, { type => 'keyDown', value => $KEY{Shift} } if $back;
         push @presses, { type => 'keyUp', value => $KEY{Shift} } if $back;
         $self->in_session(POST => '/actions', { actions => [{ type => 'key', id => 'keys', actions => \@presses }] });
@@ -313,6 +340,24 @@ sub faults {
     my $found = $self->run(<<'SCRIPT');
 const result = await axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], resultTypes: ['violations'] });
 return result.violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.target} ${node.failureSummary.replace(/\s+/g, ' ')}`));
+SCRIPT
+    return @$found;
+}
+
+# What is wider than its place, or cut off, when a reader spaces text as WCAG 1.4.12 lets them; a line each.
+sub spacing_faults {
+    my ($self) = @_;
+    my $found = $self->run(<<'SCRIPT');
+const sheet = new CSSStyleSheet();
+sheet.replaceSync('* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important } p { margin-bottom: 2em !important }');
+document.adoptedStyleSheets = [sheet];
+const root = document.documentElement;
+const found = [...document.querySelectorAll('a, button, label, p, h1, h2, dt, dd, span, strong, code, legend, summary')].filter(one => one.checkVisibility()
+    && (one.getBoundingClientRect().right > root.clientWidth + 1 || (getComputedStyle(one).overflow !== 'visible' && one.scrollHeight > one.clientHeight + 1)))
+    .map(one => `${one.tagName} ${one.innerText}`);
+if (root.scrollWidth > root.clientWidth) found.push('the page is wider than the window');
+document.adoptedStyleSheets = [];
+return found;
 SCRIPT
     return @$found;
 }
