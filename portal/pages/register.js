@@ -20,7 +20,7 @@ export async function register(tools) {
     const element = form([
         { name: "invite_code", label: t("field.invite_code"), autocomplete: "off", value: invite, required: true, hint: t("hint.invite") },
         { name: "display_name", label: t("field.display_name"), autocomplete: "name", value: draft.display_name, optional: true },
-        emailField({ value: draft.email }),
+        emailField({ value: draft.email || (state.kept("email") || {}).email }),
         passwordField({ autocomplete: "new-password", hint: t("hint.password") }),
         { name: "terms", type: "checkbox", label: termsLabel(), required: true },
         settings.marketing && { name: "marketing_opt_in", type: "checkbox", label: t("field.marketing") },

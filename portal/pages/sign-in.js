@@ -14,7 +14,7 @@ export async function signedIn(answer, { go, arrive }) {
         state.keep("login", { challenge: answer.mfa_challenge_id, ends: Date.now() + answer.mfa_expires_in * 1000, publicKey: answer.public_key });
         return go("second-factor");
     }
-    state.forget("login", "registration", "recovery", "draft");
+    state.forget("login", "registration", "recovery", "draft", "email");
     if (answer.terms_required) state.keep("terms", true);
     if (answer.password_required) state.keep("after", { page: "password" });
     return arrive();
@@ -34,6 +34,8 @@ export async function signIn(tools) {
             await signedIn(await api.post("auth/login", state.withTenant(typed)), tools);
         },
     });
+    // The other pages for visitors have the address then, and this one when somebody comes back.
+    passwordForm.addEventListener("change", () => state.keep("email", { email: passwordForm.elements.email.value.trim() }));
     return {
         title: t("sign_in.title"),
         lead: said ? null : back && t("sign_in.to_go_on"),

@@ -12,22 +12,23 @@ use JSON::PP ();
 
 my ($acme, $other) = (tenant(), tenant());
 my ($ID, $WIKI, $APP, $LATE) = qw(id.beta.example wiki.alpha.example app.gamma.example late.delta.example);
-my @PLACES = qw(guarded portal other fresh);
+my $SHOP = 'shop.beta.example';    # of the site of B
+my @PLACES = qw(guarded portal other fresh factor);
 
 # ---- certificates of a CA for all of them; the browser is told its key
 my $folder = CloudEP::Test::Servers::own_folder('tls');
-run(undef, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=hosts -addext), 'subjectAltName=' . join(',', map { "DNS:$_" } $ID, $WIKI, $APP, $LATE),
+run(undef, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=hosts -addext), 'subjectAltName=' . join(',', map { "DNS:$_" } $ID, $WIKI, $APP, $LATE, $SHOP),
     '-keyout', "$folder/key.pem", '-out', "$folder/cert.pem");
 chomp(my $spki = run(undef, 'sh', '-c', "openssl x509 -in $folder/cert.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64"));
 
 # ---- two nodes of one CloudEP; the clock of the second one is an hour ahead
 my $backend = CloudEP::Backend->start(sub { ('200 OK', ['Content-Type: text/html'], '<title>App</title><h1>App</h1><a href="/next">next</a>') });
 my ($tls, $late_tls) = (free_port(), free_port());
-my %value = (CloudEPIssuer => "https://$ID", CloudEPApplicationOrigin => join ' ', map { "https://$_" } $WIKI, $APP, $LATE);
+my %value = (CloudEPIssuer => "https://$ID", CloudEPAllowOrigin => "https://$SHOP", CloudEPApplicationOrigin => join ' ', map { "https://$_" } $WIKI, $APP, $LATE);
 sub host { my ($port, $name, @lines) = @_; return ("<VirtualHost 127.0.0.1:$port>", "ServerName $name", 'SSLEngine On', "SSLCertificateFile $folder/cert.pem", "SSLCertificateKeyFile $folder/key.pem", @lines, '</VirtualHost>') }
 sub guard { my ($path, $page, @lines) = @_; return ("<Location $path>", 'AuthType CloudEP', 'AuthName x', 'AuthzSendForbiddenOnFailure On', 'CloudEPSessionCookie On', "CloudEPLoginPage https://$ID$page", @lines, '</Location>') }
 my @pages = (guard('/guarded', '/login/', 'Require valid-user'), guard('/portal', '/account/', 'Require valid-user'),
-    guard('/other', '/login/', "Require cloudep-tenant $other->{slug}"), guard('/fresh', '/login/', 'Require cloudep-fresh 300'));
+    guard('/other', '/login/', "Require cloudep-tenant $other->{slug}"), guard('/fresh', '/login/', 'Require cloudep-fresh 300'), guard('/factor', '/login/', 'Require cloudep-mfa 300'));
 sub node {
     my ($port, @hosts) = @_;
     my $node = own_server(values => \%value, with => [CloudEP::Httpd::module('ssl'), CloudEP::Httpd::module('socache_shmcb'), "Listen 127.0.0.1:$port", 'AddType text/javascript .js', 'AddType text/html .html', @hosts]);
@@ -40,7 +41,7 @@ sub node {
 my $server = node($tls, host($tls, $WIKI, @pages), host($tls, $APP, guard('/', '/login/', 'Require valid-user', 'ProxyPass ' . $backend->url)));
 {
     local $server->{portal} = $acme->{slug};
-    push @{ $server->{with} }, host($tls, $ID, '<Location /login>', 'Header set Cache-Control no-store', '</Location>', $server->portal);
+    push @{ $server->{with} }, host($tls, $SHOP), host($tls, $ID, '<Location /login>', 'Header set Cache-Control no-store', '</Location>', $server->portal);
 }
 my $document = slurp(CloudEP::Httpd::top() . '/doc/front-end.md');
 my %file = ('session-cookie.js' => $document =~ /^```js\n(\/\/ session-cookie.*?)^```$/ms, 'index.html' => $document =~ /^```html\n(.*?)^```$/ms,
@@ -68,19 +69,21 @@ sub asked {
     my @lines = (eval { slurp("$node->{dir}/logs/access_log") } // '') =~ /"(\w+ \S+)" (\d+) /g;
     my @asked;
     while (my ($request, $status) = splice @lines, 0, 2) {
-        push @asked, "$request $status" if $request =~ m{ /(?:\.cloudep/enter|login/index\.html|next|(?:guarded|portal|other|fresh)/[xy]\.html|account/api/(?:members/me|auth/(?:login|handoff|reauthenticate)))$|^GET /$};
+        push @asked, "$request $status" if $request =~ m{ /(?:\.cloudep/enter|login/index\.html|next|(?:guarded|portal|other|fresh|factor)/[xy]\.html|account/api/(?:members/me|auth/(?:login|handoff|reauthenticate)))$|^GET /$};
     }
     return @asked;
 }
 sub since { return sort map { my ($node) = @_; my @all = asked($_); @all[($read{ $_->{dir} } // 0) .. $#all] } $server, $late }
 sub forget { $read{ $_->{dir} } = scalar(my @all = asked($_)) for $server, $late; return }
 
-# Exactly these requests, since the last time. One that comes later shows the next time.
+# Exactly these requests, and what does not count, since the last time. One that comes later shows the next time.
+my $uncounted = qr/(?!)/;
+
 sub went {
     my ($name, @expected) = @_;
     my $expected = join "\n", sort @expected;
     my $so;
-    wait_until(20, sub { $so = join "\n", since(); $so eq $expected });
+    wait_until(20, sub { $so = join "\n", grep { !/$uncounted/ } since(); $so eq $expected });
     is($so, $expected, "$name: nothing else was asked");
     return forget();
 }
@@ -108,9 +111,9 @@ log_in($member);
 is_at($wiki, 'from A to the login page on B and back');
 went('from A to B and back', "$PAGE 303", $SENT, $NOBODY, "$LOGIN 400", "$LOGIN 200", @LED, "$PAGE 200");
 is($pages->run('return document.cookie'), '', 'no script reads a cookie of ours');
-my $tab_a = $pages->here;
+my $tab_a = $pages->this_tab;
 my $tab_c = $pages->new_tab;
-$pages->open("https://$APP/?y=1#there");
+$pages->switch_to($tab_c)->open("https://$APP/?y=1#there");
 is_at("https://$APP/?y=1#there", 'an application on a third host');
 went('a third host', 'GET / 303', $SENT, $KNOWN, @LED, 'GET / 200');
 $pages->switch_to($tab_a);
@@ -120,7 +123,7 @@ went('a click', 'GET /guarded/y.html 200');
 
 # ---- the session ends: out everywhere
 my $tab_b = $pages->new_tab;
-$pages->open("https://$ID/login/out.html");
+$pages->switch_to($tab_b)->open("https://$ID/login/out.html");
 $pages->until('return document.title === "200"', 'logged out');
 $pages->switch_to($tab_a);
 is($pages->run('return (await fetch("x.html")).status'), 401, 'after a logout on B a fetch of a page on A is refused');
@@ -148,7 +151,7 @@ visitor();
 $pages->open("https://$WIKI/guarded/x.html");
 at_login('the first tab');
 $tab_b = $pages->new_tab;
-$pages->open("https://$WIKI/guarded/y.html?second");
+$pages->switch_to($tab_b)->open("https://$WIKI/guarded/y.html?second");
 log_in($member);
 is_at("https://$WIKI/guarded/y.html?second", 'two tabs of one host: the second');
 $pages->switch_to($tab_a);
@@ -200,8 +203,8 @@ log_in($member);
 $pages->until('return location.pathname === "/.cloudep/enter" && document.body.innerText.includes("begin again")', 'no cookies of A: told so');
 refused(400, 'no cookies of A: nobody is let in');
 went('no cookies of A', "$PAGE 303", $SENT, $NOBODY, "$LOGIN 400", "$LOGIN 200", 'POST /account/api/auth/handoff 200', 'GET /.cloudep/enter 400');
-click();    # "begin again", at a place that needs no login
-forget();
+click();
+went('begin again, at a place that needs no login', 'GET / 404');
 $pages->open("https://$WIKI/guarded/x.html");
 $pages->until('return location.pathname === "/.cloudep/enter"', 'no cookies of A: again');
 went('no cookies of A, with a session', "$PAGE 303", $SENT, $KNOWN, 'POST /account/api/auth/handoff 200', 'GET /.cloudep/enter 400');
@@ -226,17 +229,46 @@ if ($faketime) {
     went('a clock that is ahead', "$PAGE 303", $SENT, $KNOWN, 'POST /account/api/auth/handoff 200', 'GET /.cloudep/enter 400');
 }
 
-# ---- the account pages as the login page
-visitor();
-$pages->open("https://$WIKI/portal/x.html?a=b");
-$pages->sees($pages->text_of('sign_in.to_go_on'));
-$pages->fill(email => $member->{email}, password => $member->{password})->submit;
-is_at("https://$WIKI/portal/x.html?a=b", 'by the account pages');
-my @way = grep { !/members|400/ } since();
-is_deeply(\@way, [sort 'GET /portal/x.html 303', "$LOGIN 200", @LED, 'GET /portal/x.html 200'], 'by the account pages: nothing else was asked');
+# ---- what another origin reads by the cookie of B
+
+sub read_from {
+    my ($host) = @_;
+    $pages->open("https://$host/guarded/none");
+    $pages->until('return location.host === args[0] && document.readyState === "complete"', "a page of $host", $host);
+    return $pages->run('return fetch(args[0], { credentials: "include" }).then(answer => answer.status, error => error.name)', "https://$ID/account/api/members/me");
+}
+is(read_from($SHOP), 200, 'a listed origin of the same site reads by the cookie');
+is(read_from($APP), 'TypeError', 'another site reads nothing');
 forget();
+
+# ---- the account pages as the login page; they look who is there as often as they like
+$uncounted = qr{members/me};
+sub sign_in { my ($who) = @_; $pages->sees($pages->text_of('sign_in.to_go_on'))->fill(email => $who->{email}, password => $who->{password})->submit; return }
+for my $address ("https://$WIKI/portal/x.html?a=b#/profile", "https://$WIKI/portal/y.html#reset=part") {
+    my ($path) = $address =~ m{example(/[^?#]+)};
+    visitor();
+    $pages->open($address);
+    sign_in($member);
+    is_at($address, 'by the account pages');
+    went('by the account pages', "GET $path 303", "$LOGIN 200", @LED, "GET $path 200");
+}
 $pages->open("https://$APP/next");
 is_at("https://$APP/next", 'and in at the third host');
+forget();
+$pages->open("https://$WIKI/factor/x.html");
+$pages->until('return location.pathname === "/account/"', 'a page that wants a second factor: at the account pages');
+$pages->settled;
+went('a page that wants a second factor', 'GET /factor/x.html 303', $SENT);
+$server->ctl(qw(member suspend --tenant), $acme->{slug}, '--uid', $member->{uid});
+$pages->open("https://$WIKI/portal/x.html");
+sign_in($member);
+$pages->sees($pages->text_of('reason.suspended'));
+went('suspended, at the account pages', 'GET /portal/x.html 303', "$LOGIN 403");
+visitor();
+$pages->cookies_of("https://$ID", 'block')->open("https://$WIKI/portal/x.html");
+sign_in($member);
+$pages->sees($pages->text_of('reason.xsrf_required'));
+went('no cookies of B, at the account pages', 'GET /portal/x.html 303', ("$LOGIN 400") x 2);
 
 expect_log(qr/CE400|AH01631/);
 finish();

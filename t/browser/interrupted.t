@@ -5,6 +5,7 @@ use warnings;
 use CloudEP::Pages;
 use CloudEP::Process qw(spew);
 use CloudEP::Test;
+use CloudEP::Totp;
 use File::Path qw(make_path);
 
 my $tenant = tenant();
@@ -123,7 +124,15 @@ sub expired {
     $pages->fill(code => secret($server->mail_code($business, 2)))->submit->sees(t('verified'));
     pass('so does one of a contact, without typing the address again');
 
-    $pages->press(t('sign_out'))->at('sign-in')->press(t('forgot.link'))->at('forgot')->fill(email => $email)->submit->at('reset');
+    my $ada = totp_enroll(member());
+    $pages->press(t('sign_out'))->at('sign-in')->fill(email => $ada->{email}, password => $ada->{password})->submit->at('second-factor');
+    codes_end();
+    $pages->fill(code => '000000')->submit->sees(t('reason.challenge_gone'))->press(t('sign_in.again'))->at('sign-in');
+    is(value_of('email'), $ada->{email}, 'a login that took too long leads back, with the address');
+
+    $pages->fill(email => $email)->press(t('forgot.link'))->at('forgot');
+    is(value_of('email'), $email, 'the address that was typed is there already');
+    $pages->submit->at('reset');
     $code = secret($server->mail_code($email, 3));
     codes_end();
     $pages->fill(code => $code, new_password => 'another horse 10')->submit->sees(t('reason.challenge_gone'));
@@ -186,6 +195,9 @@ sub addresses {
         $pages->at('sign-in');
         pass("$hash shows the sign-in");
     }
+    $pages->run('location.hash = "#undo=made-up"');
+    $pages->at('undo')->press(t('sign_in.back'))->at('sign-in');
+    pass('the link of a mail is read where a page was open already');
     $pages->open($server->url('/app/page.html?a=1#/profile'));
     $pages->at('sign-in')->sees(t('sign_in.to_go_on'))->fill(email => $ada->{email}, password => $ada->{password})->submit;
     $pages->until('return location.href.endsWith("/app/page.html?a=1#/profile")', 'the fragment of the page that was wanted is there again');
@@ -194,7 +206,8 @@ sub addresses {
     $pages->until('return location.href.endsWith("/app/other.html#undo=made-up")', 'so does one that looks like the link of a mail');
     $pages->visit('#/nonsense');
     $pages->at('profile');
-    $pages->run('location.hash = "#/constructor"');
+    $pages->run('document.querySelector("#main").dataset.before = "1"; location.hash = "#/constructor"');
+    $pages->until('return document.querySelector("#main")?.dataset.before === undefined', 'the page is drawn anew');
     $pages->at('profile');
     pass('an unknown page is the first one to whoever is signed in');
 

@@ -78,6 +78,7 @@ int main(void)
 {
     apr_pool_t *pool;
     apr_array_header_t *codes;
+    apr_array_header_t *newer;
     apr_array_header_t *stored;
     const char *text;
     const char *none;
@@ -96,6 +97,9 @@ int main(void)
     is_int(found(pool, keys, "s", "u", codes, stored), 0, "another tenant's codes are not found");
     is_int(found(pool, rotated, "t", "u", codes, stored), 10, "codes are found after the key was rotated");
     is_int(found(pool, set_of(pool, NEW), "t", "u", codes, stored), 0, "codes are not found once their key is gone");
+    is_int(cloudep_backup_codes_make(&newer, &text, pool, rotated, "t", "u"), APR_SUCCESS, "codes under a newer key");
+    is_int(found(pool, set_of(pool, NEW), "t", "u", newer, apr_array_append(pool, split(pool, text), stored)), 10,
+           "are found beside some whose key is gone");
     is_int(cloudep_backup_code_find(&none, pool, keys, "t", "u", "", stored), CLOUDEP_EFORGED,
            "an empty code is wrong");
     ok(none == NULL, "an empty code finds nothing");

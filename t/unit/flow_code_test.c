@@ -2,6 +2,7 @@
  * flow_code_test.c - codes that somebody asks for while strangers do, too: whose count, whom they hold up, what they
  * cost.
  */
+#include "base/text/validate.h"
 #include "flow.h"
 #include "flow/contact_verification.h"
 #include "flow/password_reset.h"
@@ -230,6 +231,69 @@ static void test_nobody(void)
     flow.config.codes_per_target = 3;
     is_int(strangers(at, "198.51.102", 5, "nobody-yet@cds.test", CLOUDEP_DONE), 3,
            "an address of nobody has a cap, too");
+    flow.config.conceal_accounts = 0;
+    flow_end(at);
+}
+
+/* What counts a member's wrong codes, where they are known and where a right one clears them. */
+static void test_right_code(void)
+{
+    flow_case_t *at = in_an_hour_of_its_own();
+    const cloudep_session_t *session;
+    cloudep_forgot_result_t out;
+    cloudep_reset_t elsewhere = {.tenant_slug = "elsewhere", .new_password = "an entirely other phrase"};
+    cloudep_confirmation_t wrong_purpose = {.tenant_slug = SLUG};
+    cloudep_confirmed_t confirmed = {0};
+    const char *code;
+
+    flow_member(at, SLUG, "right@cds.test", &session);
+    (void)forgot_from(at, HOME, "right@cds.test", &out);
+    code = flow_code(at, "right@cds.test", "password_reset");
+    is_str(flow_param(at, "right@cds.test", "password_reset", "minutes"), "10", "the mail says how long it is good");
+    flow_tenant("elsewhere");
+    elsewhere.challenge_id = wrong_purpose.challenge_id = out.challenge_id;
+    elsewhere.code = wrong_purpose.code = code;
+    is_outcome(cloudep_reset_password(at->ctx, &elsewhere), CLOUDEP_CHALLENGE_MISMATCH, "in another tenant it is none");
+    is_outcome(cloudep_confirm_registration(at->ctx, &wrong_purpose, &confirmed), CLOUDEP_CHALLENGE_MISMATCH,
+               "nor for another purpose");
+    is_outcome(reset_from(at, HOME, out.challenge_id, flow_wrong(at, code)), CLOUDEP_CODE_WRONG, "a wrong code");
+    is_value("1", "counts", "SELECT failures FROM cloudep.budgets WHERE kind = 'codes' AND subject = $1", session->uid);
+    is_outcome(reset_from(at, HOME, out.challenge_id, code), CLOUDEP_DONE, "the right one");
+    is_value("0", "clears it", "SELECT count(*) FROM cloudep.budgets WHERE kind = 'codes' AND subject = $1",
+             session->uid);
+    flow_end(at);
+}
+
+/* Whom a code for nobody is of. */
+static const char *decoy_of(flow_case_t *at, const char *email, cloudep_forgot_result_t *out)
+{
+    cloudep_challenge_t *challenge;
+
+    if (cloudep_failed(forgot_from(at, HOME, email, out)) ||
+        cloudep_challenge_load(&challenge, &flow.run.challenges, out->challenge_id, at->p) != APR_SUCCESS) {
+        flow_bail_out("no decoy");
+    }
+    return challenge->spec.uid;
+}
+
+static void test_decoy(void)
+{
+    flow_case_t *at = in_an_hour_of_its_own();
+    cloudep_forgot_result_t first, again, other;
+    const char *uid, *code;
+
+    flow.config.conceal_accounts = 1;
+    uid = decoy_of(at, "ghost@cds.test", &first);
+    ok(cloudep_is_uuid(uid) && uid[14] == '4' && strchr("89ab", uid[19]), "a decoy's uid looks like any: %s", uid);
+    is_str(decoy_of(at, "ghost@cds.test", &again), uid, "it is the same each time");
+    ok(strcmp(decoy_of(at, "spirit@cds.test", &other), uid) != 0, "and another one's for another email");
+    code = flow_code(at, CLOUDEP_DECOY_TARGET, "password_reset");
+    is_int((long long)strlen(code), 6, "a message with a code is written for it");
+    is_value("0", "which is over before it could be sent, and names nobody",
+             "SELECT count(*) FROM cloudep.outbox WHERE target IN ($1, 'ghost@cds.test', 'spirit@cds.test')"
+             " AND (target <> $1 OR expires_at > now() OR language IS NOT NULL)",
+             CLOUDEP_DECOY_TARGET);
+    is_outcome(reset_from(at, HOME, other.challenge_id, code), CLOUDEP_CODE_WRONG, "its code is wrong, even if known");
     flow.config.conceal_accounts = 0;
     flow_end(at);
 }
@@ -626,6 +690,8 @@ int main(void)
     test_network();
     test_wide_network();
     test_nobody();
+    test_right_code();
+    test_decoy();
     test_calls();
     test_counted();
     test_registrations_guesses();

@@ -21,7 +21,7 @@ static cloudep_principal_t who_of(flow_case_t *at, const cloudep_session_t *sess
     cloudep_principal_t who = {.tenant_id = session->tenant_id,
                                .uid = session->uid,
                                .session_id = session->id,
-                               .proofs = {.auth_time = apr_time_sec(at->ctx->now)}};
+                               .proofs = {.auth_time = apr_time_sec(at->ctx->now), .now = apr_time_sec(at->ctx->now)}};
 
     flow_must(cloudep_member_by_uid(flow.run.db, at->p, &who.member, who.tenant_id, who.uid), "the member");
     return who;

@@ -1165,6 +1165,39 @@ static void test_wait_left(void)
     ok(wait >= 1 && wait <= 9, "its own wait is told, and nobody else's: %d s", wait);
 }
 
+/* Members who are to be told that strangers have used their guesses up. */
+static int to_be_told(void)
+{
+    apr_array_header_t *notices;
+
+    return cloudep_budget_due(db, p, &notices, NULL, 9) == APR_SUCCESS ? notices->nelts : -1;
+}
+
+static void set_notice(const char *value)
+{
+    postgres_sql(apr_psprintf(p,
+                              "UPDATE cloudep.budgets SET notice = %s"
+                              " WHERE tenant_id = '" TENANT "' AND subject = '" UID "' AND kind = 'password'",
+                              value));
+}
+
+static void test_notices(void)
+{
+    begin();
+    is_int(to_be_told(), 0, "nobody is to be told of a few failures");
+    set_notice("'due'");
+    is_int(to_be_told(), 1, "a member whose guesses are used up is to be told");
+    set_notice("'told'");
+    is_int(to_be_told(), 0, "once");
+    set_notice("NULL");
+    set("members", "status = 'suspended'");
+    (void)to_be_told();
+    set("members", "status = 'active'");
+    is_str(value("SELECT coalesce(notice, 'none') FROM cloudep.budgets WHERE tenant_id = '" TENANT
+                 "' AND subject = '" UID "' AND kind = 'password'"),
+           "none", "whoever was suspended meanwhile is told of what comes after");
+}
+
 static void test_forgotten_failures(void)
 {
     int more;
@@ -1217,6 +1250,7 @@ int main(void)
     test_sweep();
     test_right_guess();
     test_wait_left();
+    test_notices();
     test_forgotten_failures();
     return done_testing();
 }

@@ -4,9 +4,12 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
 
 #include "base/text/b64.h"
 #include "base/text/json.h"
+#include "base/jose/jwk_private.h"
 #include "base/jose/jws.h"
 #include "base/jose/jwt.h"
 #include "rfc_vectors.h"
@@ -444,6 +447,40 @@ static void test_foreign(apr_pool_t *pool)
     }
 }
 
+/* A PS256 token whose signature has a salt of that length. */
+static const char *sign_with_salt(apr_pool_t *pool, const cloudep_jwk_t *key, int salt)
+{
+    const char *input =
+        apr_pstrcat(pool, encode(pool, "{\"alg\":\"PS256\",\"kid\":\"r\"}"), ".", encode(pool, "{}"), NULL);
+    unsigned char signature[512];
+    size_t len = sizeof(signature);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *of_key;
+    const int done = ctx && EVP_DigestSignInit(ctx, &of_key, EVP_sha256(), NULL, key->pkey) == 1 &&
+                     EVP_PKEY_CTX_set_rsa_padding(of_key, RSA_PKCS1_PSS_PADDING) == 1 &&
+                     EVP_PKEY_CTX_set_rsa_pss_saltlen(of_key, salt) == 1 &&
+                     EVP_DigestSign(ctx, signature, &len, (const unsigned char *)input, strlen(input)) == 1;
+
+    ok(done, "a signature with a salt of %d bytes", salt);
+    EVP_MD_CTX_free(ctx);
+    return apr_pstrcat(pool, input, ".", cloudep_b64_encode(pool, signature, len), NULL);
+}
+
+/* The salt is as long as the digest (RFC 7518, section 3.5). */
+static void test_salt(apr_pool_t *pool)
+{
+    const cloudep_jwks_t *set = own_set(pool, JWKS("{\"kid\":\"r\",\"alg\":\"PS256\"," RFC7515_A2_PRIVATE "}"));
+    const cloudep_jwk_t *key = cloudep_jwks_get(set, 0);
+    const cloudep_jwt_t *jwt;
+    const char *reason;
+
+    is_int(cloudep_jwt_verify(&jwt, pool, set, sign_with_salt(pool, key, 32), CLOUDEP_JWT_OWN, &reason), APR_SUCCESS,
+           "as long as the digest");
+    refused(pool, set, sign_with_salt(pool, key, 0), CLOUDEP_EFORGED, "no salt");
+    refused(pool, set, sign_with_salt(pool, key, 20), CLOUDEP_EFORGED, "a shorter one");
+    refused(pool, set, sign_with_salt(pool, key, 64), CLOUDEP_EFORGED, "a longer one");
+}
+
 static void test_sign_refuses(apr_pool_t *pool)
 {
     const cloudep_jwk_t *key = cloudep_jwks_get(own_set(pool, SET_OF(RFC8037_PRIVATE)), 0);
@@ -504,6 +541,7 @@ int main(void)
     test_ecdsa(pool);
     test_kid_optional(pool);
     test_foreign(pool);
+    test_salt(pool);
     test_sign_refuses(pool);
     test_base64url(pool);
     is_int((long long)ERR_peek_error(), 0, "nothing is left in OpenSSL's error queue");

@@ -212,6 +212,12 @@ static void test_profile(void)
     is_str(profile_of("{\"name\":\"Ada\"}", "{\"name\":\" \"}").name, "Ada", "a blank name is none");
     ok(!profile_of("{\"name\":\"A\\u202eB\"}", NULL).name, "one that cannot be shown neither");
     ok(!profile_of("{\"name\":{}}", NULL).name, "nor an object");
+    profile = (cloudep_oidc_profile_t){0};
+    cloudep_oidc_profile_read(
+        &profile, pool,
+        cloudep_json_own(
+            json_pack("{s:s%, s:b}", "email", "a@example.com\0@evil.example", (size_t)27, "email_verified", 1), pool));
+    is_int(profile.email_state, CLOUDEP_EMAIL_ABSENT, "an address with a NUL is none, not what stands before it");
 }
 
 /* What Apple posts the first time. */

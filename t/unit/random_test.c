@@ -49,6 +49,21 @@ static void test_texts(apr_pool_t *pool)
     is_int(apr_hash_count(seen), 2000, "no two of them equal");
 }
 
+/* Whatever rules an identity provider has for passwords: a letter of either case, a digit and a sign. */
+static void test_passwords(apr_pool_t *pool)
+{
+    int good = 0;
+
+    for (int i = 0; i < 1000; i++) {
+        const char *password;
+
+        good += cloudep_random_password(&password, pool) == APR_SUCCESS && strlen(password) <= 72 &&
+                strpbrk(password, "abcdefghijklmnopqrstuvwxyz") && strpbrk(password, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") &&
+                strpbrk(password, "0123456789") && strpbrk(password, "-_");
+    }
+    is_int(good, 1000, "1000 random passwords that any rule allows");
+}
+
 static void test_digits(apr_pool_t *pool)
 {
     int count[6][10] = {{0}}, uneven = 0, malformed = 0;
@@ -118,6 +133,7 @@ int main(void)
     }
     test_bytes();
     test_texts(pool);
+    test_passwords(pool);
     test_digits(pool);
     test_fork(pool);
     apr_terminate();

@@ -156,6 +156,8 @@ static void test_malformed(apr_pool_t *pool)
     }
     is_int(cloudep_unseal(&plain, &len, pool, set, "v1.old.1.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", ""),
            CLOUDEP_EFORGED, "28 bytes are a record, if a wrong one");
+    record = apr_psprintf(pool, "v1.old.1.%0*d", 65592 / 3 * 4, 0);
+    is_int(cloudep_unseal(&plain, &len, pool, set, record, ""), CLOUDEP_EMALFORMED, "a record longer than any can be");
     is_int(cloudep_unseal(&plain, &len, pool, NULL, "v1.old.1.AAAA", ""), CLOUDEP_EUNSET, "no set");
     is_int(cloudep_seal(&record, pool, NULL, "x", 1, ""), CLOUDEP_EUNSET, "no set to seal with");
     is_int(cloudep_seal(&record, pool, set_of(pool, SIGNING), "x", 1, ""), CLOUDEP_EUNSET, "no sealing key in the set");

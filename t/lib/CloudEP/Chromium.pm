@@ -88,37 +88,6 @@ sub open {
     return $self->in_session(POST => '/url', { url => $url });
 }
 
-# ---- tabs: each has a handle; what is done is done in one of them
-
-sub here { my ($self) = @_; return $self->in_session(GET => '/window') }
-sub switch_to { my ($self, $tab) = @_; $self->in_session(POST => '/window', { handle => $tab }); return $tab }
-sub new_tab { my ($self) = @_; return $self->switch_to($self->in_session(POST => '/window/new', { type => 'tab' })->{handle}) }
-
-# Closes tabs, and goes on in the first one that is left.
-sub close_tabs {
-    my ($self, @tabs) = @_;
-    for my $tab (@tabs) {
-        $self->switch_to($tab);
-        $self->in_session(DELETE => '/window');
-    }
-    return $self->switch_to($self->in_session(GET => '/window/handles')->[0]);
-}
-
-# Whether the browser keeps cookies of an origin, as its settings have it: "block" or "allow".
-sub cookies_of {
-    my ($self, $origin, $setting) = @_;
-    $self->open('chrome://settings/');
-    $self->run(<<'SCRIPT', $origin, $setting);
-const { sendWithPromise } = await import("chrome://resources/js/cr.js");
-chrome.send("setCategoryPermissionForPattern", [args[0], "", "cookies", args[1], false]);
-for (;;) {
-    const kept = await sendWithPromise("getExceptionList", "cookies");
-    if (kept.some(one => one.origin.startsWith(args[0]) && one.setting === args[1])) return;
-}
-SCRIPT
-    return $self;
-}
-
 # Runs a script in the page as the body of an async function of its arguments; returns what it returns.
 sub run {
     my ($self, $script, @arguments) = @_;

@@ -67,6 +67,31 @@ sub switch_to {
     return $self;
 }
 
+# Closes tabs, and goes on in the first one that is left.
+sub close_tabs {
+    my ($self, @tabs) = @_;
+    for my $tab (@tabs) {
+        $self->switch_to($tab);
+        $self->in_session(DELETE => '/window');
+    }
+    return $self->switch_to($self->in_session(GET => '/window/handles')->[0]);
+}
+
+# Whether the browser keeps cookies of an origin, as its settings have it: "block" or "allow".
+sub cookies_of {
+    my ($self, $origin, $setting) = @_;
+    $self->open('chrome://settings/');
+    $self->run(<<'SCRIPT', $origin, $setting);
+const { sendWithPromise } = await import("chrome://resources/js/cr.js");
+chrome.send("setCategoryPermissionForPattern", [args[0], "", "cookies", args[1], false]);
+for (;;) {
+    const kept = await sendWithPromise("getExceptionList", "cookies");
+    if (kept.some(one => one.origin.startsWith(args[0]) && one.setting === args[1])) return;
+}
+SCRIPT
+    return $self;
+}
+
 # Takes the network away from this tab, or gives it back.
 sub offline {
     my ($self, $off) = @_;
