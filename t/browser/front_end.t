@@ -30,7 +30,12 @@ my %module = map { m{\A// ([\w-]+\.js): } ? ($1 => $_) : () } slurp(CloudEP::Htt
 is(join(' ', sort keys %module), 'session-cookie.js session-tokens.js', 'the document has a module for cookies and one for tokens');
 make_path("$server->{dir}/htdocs/front");
 spew("$server->{dir}/htdocs/front/$_", $module{$_}) for keys %module;
-spew("$server->{dir}/htdocs/front/$_.html", "<!DOCTYPE html><title>$_</title><script type=module>import * as it from './session-$_.js'; window.it = it;</script>\n") for qw(cookie tokens);
+
+# What a tab tells the others is late by a request, so that the lock is there before it: whoever did not ask would refresh again.
+my $late = 'const post = BroadcastChannel.prototype.postMessage; BroadcastChannel.prototype.postMessage = async function (data) {'
+    . ' if (typeof data === "object") await fetch("?late"); post.call(this, data); };';
+spew("$server->{dir}/htdocs/front/$_.html", "<!DOCTYPE html><title>$_</title><script>$late</script><script type=module>import * as it from './session-$_.js'; window.it = it;</script>\n")
+    for qw(cookie tokens);
 
 server()->ctl(qw(tenant set --slug), $acme->{slug}, '--origin', $elsewhere);
 new_key();

@@ -203,8 +203,8 @@ log_in($member);
 $pages->until('return location.pathname === "/.cloudep/enter" && document.body.innerText.includes("begin again")', 'no cookies of A: told so');
 refused(400, 'no cookies of A: nobody is let in');
 went('no cookies of A', "$PAGE 303", $SENT, $NOBODY, "$LOGIN 400", "$LOGIN 200", 'POST /account/api/auth/handoff 200', 'GET /.cloudep/enter 400');
-click();    # "begin again", at a place that needs no login
-forget();
+click();
+went('begin again, at a place that needs no login', 'GET / 404');
 $pages->open("https://$WIKI/guarded/x.html");
 $pages->until('return location.pathname === "/.cloudep/enter"', 'no cookies of A: again');
 went('no cookies of A, with a session', "$PAGE 303", $SENT, $KNOWN, 'POST /account/api/auth/handoff 200', 'GET /.cloudep/enter 400');
@@ -243,12 +243,12 @@ forget();
 
 # ---- the account pages as the login page; they look who is there as often as they like
 $uncounted = qr{members/me};
+sub sign_in { my ($who) = @_; $pages->sees($pages->text_of('sign_in.to_go_on'))->fill(email => $who->{email}, password => $who->{password})->submit; return }
 for my $address ("https://$WIKI/portal/x.html?a=b#/profile", "https://$WIKI/portal/y.html#reset=part") {
     my ($path) = $address =~ m{example(/[^?#]+)};
     visitor();
     $pages->open($address);
-    $pages->sees($pages->text_of('sign_in.to_go_on'));
-    $pages->fill(email => $member->{email}, password => $member->{password})->submit;
+    sign_in($member);
     is_at($address, 'by the account pages');
     went('by the account pages', "GET $path 303", "$LOGIN 200", @LED, "GET $path 200");
 }
@@ -259,6 +259,16 @@ $pages->open("https://$WIKI/factor/x.html");
 $pages->until('return location.pathname === "/account/"', 'a page that wants a second factor: at the account pages');
 $pages->settled;
 went('a page that wants a second factor', 'GET /factor/x.html 303', $SENT);
+$server->ctl(qw(member suspend --tenant), $acme->{slug}, '--uid', $member->{uid});
+$pages->open("https://$WIKI/portal/x.html");
+sign_in($member);
+$pages->sees($pages->text_of('reason.suspended'));
+went('suspended, at the account pages', 'GET /portal/x.html 303', "$LOGIN 403");
+visitor();
+$pages->cookies_of("https://$ID", 'block')->open("https://$WIKI/portal/x.html");
+sign_in($member);
+$pages->sees($pages->text_of('reason.xsrf_required'));
+went('no cookies of B, at the account pages', 'GET /portal/x.html 303', ("$LOGIN 400") x 2);
 
 expect_log(qr/CE400|AH01631/);
 finish();

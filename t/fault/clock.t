@@ -19,10 +19,10 @@ my $ahead = server_at('+600s');
 ok(wait_until(30, sub { $ahead->log =~ /CE1306/ }), 'a clock ten minutes ahead is told');
 like($ahead->log, qr/cloudep:warn.*CE1306: this machine's clock is (?:599|600|601) s ahead of that of the database, more than CloudEPClockLeeway \(5 s\): .*NTP/,
     'with the difference, the limit and what to do');
-is(client(server => $ahead, watch => undef, token => register_member()->{access})->get('/fresh')->status, 404, 'a login is fresh there, too: the database says when it was and when now is');
 my $health = client(server => $ahead, watch => undef)->get('/health/ready');
 is_deeply([$health->status, @{ $health->json->{checks}{clock}[0] }{qw(status output)}],
     [200, 'warn', "this machine's clock and that of the database differ by more than CloudEPClockLeeway"], 'and of /ready, which goes on');
+is(client(server => $ahead, watch => undef, token => register_member()->{access})->get('/fresh')->status, 404, 'a login is fresh there, too: the database says when it was and when now is');
 my $behind = server_at('-30s');
 ok(wait_until(30, sub { $behind->log =~ /CE1306/ }), 'a clock behind is told');
 like($behind->log, qr/this machine's clock is (?:29|30|31) s behind that of the database/, 'as such');

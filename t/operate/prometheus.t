@@ -23,7 +23,8 @@ cmp_ok(scalar keys %expressions, '>', 15, 'there are expressions');
 # Every metric that they name is one that is served.
 my $memcached = own_memcached();
 my $server = own_server(memcached => $memcached, values => { CloudEPSessionsPerMember => 1 },
-    with => ['<Location /guarded>', 'AuthType CloudEP', 'AuthName x', 'Require valid-user', '</Location>'])->start;
+    with => ['<Location /guarded>', 'AuthType CloudEP', 'AuthName x', 'Require valid-user', '</Location>',
+        'StartServers 1', 'ServerLimit 1', 'MaxRequestWorkers 32', 'MinSpareThreads 1', 'MaxSpareThreads 32'])->start;    # one child finds memcached back
 make_path("$server->{dir}/htdocs/guarded");
 spew("$server->{dir}/htdocs/guarded/page", 'page');
 my $client = client(server => $server, watch => undef);

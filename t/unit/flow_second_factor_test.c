@@ -63,11 +63,12 @@ static person_t enrol(const char *email)
     person_t person = {.email = email};
 
     flow_member(at, SLUG, email, &session);
-    person.who = (cloudep_principal_t){.tenant_id = apr_pstrdup(flow.pool, session->tenant_id),
-                                       .uid = apr_pstrdup(flow.pool, session->uid),
-                                       .session_id = apr_pstrdup(flow.pool, session->id),
-                                       .amr = "otp",
-                                       .proofs.auth_time = apr_time_sec(at->ctx->now)};
+    person.who =
+        (cloudep_principal_t){.tenant_id = apr_pstrdup(flow.pool, session->tenant_id),
+                              .uid = apr_pstrdup(flow.pool, session->uid),
+                              .session_id = apr_pstrdup(flow.pool, session->id),
+                              .amr = "otp",
+                              .proofs = {.auth_time = apr_time_sec(at->ctx->now), .now = apr_time_sec(at->ctx->now)}};
     if (cloudep_failed(cloudep_start_totp(at->ctx, &person.who, &start))) {
         flow_bail_out("no enrolment");
     }
@@ -127,10 +128,11 @@ static void test_enrolment(void)
     const char *code, *first;
 
     flow_member(at, SLUG, person.email, &session);
-    person.who = (cloudep_principal_t){.tenant_id = session->tenant_id,
-                                       .uid = session->uid,
-                                       .session_id = session->id,
-                                       .proofs.auth_time = apr_time_sec(at->ctx->now)};
+    person.who =
+        (cloudep_principal_t){.tenant_id = session->tenant_id,
+                              .uid = session->uid,
+                              .session_id = session->id,
+                              .proofs = {.auth_time = apr_time_sec(at->ctx->now), .now = apr_time_sec(at->ctx->now)}};
     is_outcome(confirm(at, &person, "123456", &codes), CLOUDEP_ENROLMENT_UNKNOWN, "nothing to confirm yet");
     is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_DONE, "an enrolment begins");
     is_str(start.account, person.email, "the authenticator shows the login address");
@@ -344,8 +346,8 @@ static void test_fresh_proof(void)
     is_outcome(cloudep_verify_totp(at->ctx, &person.who, &again), CLOUDEP_TOTP_WRONG, "the same code a second time");
     is_value("t", "the session's row has it", "SELECT mfa_at IS NOT NULL FROM cloudep.sessions WHERE id = $1::uuid",
              person.who.session_id);
-    person.who.proofs.mfa_at = apr_time_sec(at->ctx->now); /* as the next request's look-up finds it */
-    person.who.proofs.now = person.who.proofs.mfa_at + 299;
+    person.who.proofs.mfa_at = person.who.proofs.now; /* as the next request's look-up finds it */
+    person.who.proofs.now += 299;
     is_outcome(cloudep_renew_backup_codes(at->ctx, &person.who, &codes), CLOUDEP_DONE,
                "a proof of 299 seconds ago is fresh, of 300");
     person.who.proofs.now++;
@@ -486,12 +488,15 @@ static void test_alone_refused(void)
 
 static void test_never_second_factor(void)
 {
+    person_t beside = enrol("alone-beside@mfa.test");
     person_t person = enrol("alone-second@mfa.test");
     flow_case_t *at = begin(&person);
-    const cloudep_session_t *session, *other;
+    const cloudep_session_t *session, *other, *of_beside;
     cloudep_principal_t who;
     cloudep_totp_code_t in;
 
+    is_outcome(login_alone(at, beside.email, code_of(at, &beside, 0), &of_beside), CLOUDEP_DONE,
+               "somebody else's login");
     is_outcome(login_alone(at, person.email, code_of(at, &person, 0), &session), CLOUDEP_DONE, "a login by it alone");
     at->ctx->now += STEP;
     who = principal_of(at, session);
@@ -523,6 +528,8 @@ static void test_never_second_factor(void)
     is_value("2", "what it alone has opened has ended",
              "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid AND revoke_reason = 'authenticator removed'",
              person.who.uid);
+    is_value("t", "nothing of another member", "SELECT revoked_at IS NULL FROM cloudep.sessions WHERE id = $1::uuid",
+             of_beside->id);
     is_value("t", "and nothing else", "SELECT revoked_at IS NULL FROM cloudep.sessions WHERE id = $1::uuid",
              person.who.session_id);
     allow_alone("false");

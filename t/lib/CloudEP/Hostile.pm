@@ -11,7 +11,7 @@ use CloudEP::Source qw(described);
 use Exporter 'import';
 use JSON::PP ();
 
-our @EXPORT_OK = qw(server_and_peer operations good_body hostile_bodies hostile_queries faults responses);
+our @EXPORT_OK = qw(server_and_peer operations good_body cases_of other_bodies judge hostile_bodies hostile_queries faults responses);
 
 # ---- the server
 
@@ -37,9 +37,10 @@ sub server_and_peer {
 # What stands for an id in a path: nobody's.
 my $ID = '00000000-0000-4000-8000-000000000000';
 
-# All operations, each { method, path, token, query, form, fields => [{ name, type, required, clear, min, max }] }; one of two
+# All operations of an API ("account operations"; v1's), each { method, path, token, query, form, fields => [{ name, type, required, clear, min, max }] }; one of two
 # shapes is there twice.
 sub operations {
+    my ($section) = @_;
     return map {
         my $operation = $_;
         map { {
@@ -47,7 +48,7 @@ sub operations {
                 token => $operation->{member} ? 1 : 0, query => $operation->{query} ? 1 : 0,
                 form => $operation->{form} ? 1 : 0, fields => $_,
         } } $operation->{fields}, defined $operation->{when} ? $operation->{instead} : ()
-    } described('operations');
+    } described($section // 'operations');
 }
 
 # ---- values
@@ -207,6 +208,46 @@ sub hostile_queries {
     );
 }
 
+# ---- cases
+
+# The cases that attack one field, for judge().
+sub cases_of {
+    my ($operation, $field, %given) = @_;
+    my ($method, $path) = @{$operation}{qw(method path)};
+    my @form = $operation->{form} ? ('Content-Type' => 'application/x-www-form-urlencoded') : ();
+    return map { { name => $_->[0], status => $_->[2], request => [$method, "$path?$_->[1]", undef] } } hostile_queries($operation, $field, %given)
+        if $operation->{query};
+    return map { { name => $_->[0], status => $_->[2], request => [$method, $path, $_->[1], @form] } }
+        @form ? hostile_queries($operation, $field, %given) : hostile_bodies($operation, $field, %given);
+}
+
+# Bodies that are no object, for operations that read one and for those that do not.
+sub other_bodies {
+    my ($operation) = @_;
+    my @bodies = ('', ' ', 'null', 'true', '0', '"x"', '[]', '[{}]', '{', '{}{}', "\0", "\xff", '[' x 15_000,
+        '{"a":' x 3000, 'a=b&c=d', '<a/>', "\x1f\x8b\x08", '{"a":1' . ' ' x 16_000);
+    return map { { name => substr($_, 0, 30), status => $operation->{form} ? 415 : @{ $operation->{fields} } && !$operation->{query} ? 400 : undef,
+            request => [@{$operation}{qw(method path)}, $_] } } @bodies;
+}
+
+# Sends cases of { name, status or undef, request }, some at a time. %$with: client, headers (of every request), never (texts
+# that no answer may have), check (what is wrong with an answer of the style), seen (counts the statuses). Returns what
+# went wrong, a text each.
+sub judge {
+    my ($with, @cases) = @_;
+    my @wrong;
+    while (my @some = splice @cases, 0, 24) {
+        my @answers = $with->{client}->parallel(map { my ($method, $path, $body, @more) = @{ $_->{request} };
+                [$method, $path, $body, @{ $with->{headers} // [] }, @more] } @some);
+        for my $i (0 .. $#some) {
+            my @faults = faults_by($with->{check} // \&CloudEP::Test::envelope_faults, $answers[$i], $some[$i]{status}, @{ $with->{never} });
+            push @wrong, "$some[$i]{name}: @faults: " . substr($answers[$i]->raw, 0, 600) if @faults;
+            $with->{seen}{ $answers[$i]->status }++;
+        }
+    }
+    return @wrong;
+}
+
 # ---- answers
 
 # The answers in the bytes of one connection, interim ones left out. The path is that of the first; what came after it was
@@ -227,15 +268,18 @@ sub responses {
 }
 
 # What is wrong with an answer, whatever was asked: [] of sentences. @never: texts of others that must not be in it.
-sub faults {
-    my ($response, $status, @never) = @_;
+sub faults { my (@answer) = @_; return faults_by(\&CloudEP::Test::envelope_faults, @answer) }
+
+# The same with the check of another style.
+sub faults_by {
+    my ($check, $response, $status, @never) = @_;
     my @wrong;
     my $got = $response->status;
     return 'no answer' if !$got;
     push @wrong, "status $got" if $got >= 500 && $got != 501 && $got != 503;
     push @wrong, "status $got instead of $status" if $status && $got != $status && $got != 429;
     push @wrong, 'HTML' if $response->body =~ /^\s*</ || ($response->header('content-type') // '') =~ m{text/html};
-    push @wrong, CloudEP::Test::envelope_faults($response) unless $got == 204 || $response->method eq 'HEAD';
+    push @wrong, $check->($response) unless $got == 204 || $response->method eq 'HEAD';
     push @wrong, 'it tells about another' if grep { index($response->raw, $_) >= 0 } @never;
     return @wrong;
 }

@@ -19,7 +19,7 @@ use File::Path qw(remove_tree);
 use Test::More;
 
 our @EXPORT = (@Test::More::EXPORT, qw(server client own_server own_postgres own_memcached own_smtp tenant fresh_email
-        fresh_password register register_member login provider outcome told replied check_success stay_within expect_log secret
+        fresh_password register register_member login provider outcome told replied account_faults session_faults check_success stay_within expect_log secret
         finish));
 
 $| = 1;

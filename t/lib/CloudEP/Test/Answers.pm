@@ -12,7 +12,7 @@ use Exporter 'import';
 use JSON::PP ();
 use Test::More;
 
-our @EXPORT = qw(outcome told replied envelope_faults secret);
+our @EXPORT = qw(outcome told replied envelope_faults account_faults session_faults secret);
 
 # Checks status, code and everything that design holds for every answer of the two prefixes, and records the outcome.
 sub outcome {
@@ -34,15 +34,25 @@ sub told {
     my @wrong;
     push @wrong, 'status ' . $response->status . " instead of $status" if $response->status != $status;
     push @wrong, 'reason ' . ($json->{reason} // 'none') . ' instead of ' . ($reason // 'none') if ($json->{reason} // '') ne ($reason // '');
-    push @wrong, header_faults($response);
-    push @wrong, CloudEP::Reasons::faults($response->method, $response->path, $status, $json->{reason} // '', 'doc/openapi-account.yaml') if defined $reason;
-    my %allowed = map { $_ => 1 } defined $reason ? qw(ok error reason field) : qw(ok data);
-    push @wrong, "member $_ does not belong here" for grep { !$allowed{$_} } sort keys %$json;
-    push @wrong, 'ok is wrong' if !JSON::PP::is_bool($json->{ok}) || $json->{ok} != !defined $reason;
-    push @wrong, 'error is no sentence' if defined $reason && ($json->{error} // '') !~ /^\S.*\S$/;
-    push @wrong, 'no data' if !defined $reason && ref $json->{data} ne 'HASH';
+    push @wrong, account_faults($response);
     ok(!@wrong, $name) or diag(join("\n", @wrong, $response->method . ' ' . $response->path . ': ' . $response->raw));
     return $response;
+}
+
+# What is wrong with an answer of that style whatever it says.
+sub account_faults {
+    my ($response) = @_;
+    my $json = $response->json;
+    ref $json eq 'HASH' or return 'the body is not a JSON object';
+    my $refused = $response->status != 200;
+    my @wrong = header_faults($response);
+    my %allowed = map { $_ => 1 } $refused ? qw(ok error reason field) : qw(ok data);
+    push @wrong, "member $_ does not belong here" for grep { !$allowed{$_} } sort keys %$json;
+    push @wrong, 'ok is wrong' if !JSON::PP::is_bool($json->{ok}) || $json->{ok} != !$refused;
+    push @wrong, 'error is no sentence' if $refused && ($json->{error} // '') !~ /^\S.*\S$/;
+    push @wrong, 'no data' if !$refused && ref $json->{data} ne 'HASH';
+    push @wrong, CloudEP::Reasons::faults($response->method, $response->path, $response->status, $json->{reason} // '', 'doc/openapi-account.yaml') if $refused;
+    return @wrong;
 }
 
 # The same for an answer of the style "session": 200 and 204 have no reason.
@@ -54,14 +64,25 @@ sub replied {
     my @wrong;
     push @wrong, 'status ' . $response->status . " instead of $status" if $response->status != $status;
     push @wrong, "reason " . ($json->{$word} // 'none') . " instead of $reason" if defined $reason && ($json->{$word} // '') ne $reason;
-    push @wrong, 'no message' if defined $reason && !length($json->{message} // '');
-    push @wrong, 'members ' . join ' ', sort keys %$json if defined $reason && join(' ', sort keys %$json) ne join(' ', sort 'message', $word);
-    push @wrong, 'a body' if $status == 204 && length $response->body;
-    push @wrong, grep { $status != 204 || !/content-type/ } header_faults($response);
-    push @wrong, CloudEP::Reasons::faults($response->method, session_path($response->path), $status, $json->{$word} // '', 'doc/openapi-session.yaml')
-        if defined $reason;
+    push @wrong, session_faults($response);
     ok(!@wrong, $name) or diag(join("\n", @wrong, $response->method . ' ' . $response->path . ': ' . $response->raw));
     return $response;
+}
+
+# What is wrong with an answer of that style whatever it says.
+sub session_faults {
+    my ($response) = @_;
+    my $status = $response->status;
+    return (length $response->body ? 'a body' : (), grep { !/content-type/ } header_faults($response)) if $status == 204;
+    my $json = $response->json;
+    ref $json eq 'HASH' or return 'the body is not a JSON object';
+    my @wrong = header_faults($response);
+    return @wrong if $status == 200;
+    my $word = $status == 401 ? 'code' : 'reason';
+    push @wrong, 'no message' if !length($json->{message} // '');
+    push @wrong, 'members ' . join ' ', sort keys %$json if join(' ', sort keys %$json) ne join(' ', sort 'message', $word);
+    push @wrong, CloudEP::Reasons::faults($response->method, session_path($response->path), $status, $json->{$word} // '', 'doc/openapi-session.yaml');
+    return @wrong;
 }
 
 sub session_path { return $_[0] =~ s{^(/api/session/user)/(?:phone|totp|lark|other)\z}{$1/{key}}r }
@@ -122,7 +143,7 @@ sub secret {
     return $text;
 }
 
-my $SECRET_NAMES = qr/^(?:password|new_password|code|mfa_code|secret|refresh_token|access_token|id_token|backup_codes|token|refreshToken|newPassword|totpCode|mailedCode|backupCodes)$/;
+my $SECRET_NAMES = qr/^(?:password|new_password|code|mfa_code|secret|refresh_token|access_token|id_token|backup_codes|token|refreshToken|newPassword|totpCode|mailedCode|backupCodes|old|mailed_code|tss|key)$/;
 
 # Sees every request and answer of this file's clients.
 sub watch {
@@ -130,7 +151,8 @@ sub watch {
     my $data = $request->[2];
     record($data, $response);
     CloudEP::Contract::record($request, $response);
-    for my $part (ref $data eq 'HASH' ? $data : (), ref $response->data eq 'HASH' ? $response->data : ()) {
+    my $bare = $response->path =~ m{^/api/session/} && $response->status == 200 ? $response->json : undef;
+    for my $part (grep { ref eq 'HASH' } $data, $response->data, $bare) {
         secret($_) for map { ref eq 'ARRAY' ? @$_ : ref() ? () : $_ } @{$part}{ grep { /$SECRET_NAMES/ } keys %$part };
     }
 }
