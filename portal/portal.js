@@ -247,6 +247,7 @@ async function start() {
     state.setMember(await who());
     addEventListener("hashchange", () => {
         announce("");
+        if (location.hash && !pageName()) address.read(); /* the link of a mail, put where a page was open already */
         return render();
     });
     addEventListener("pageshow", event => event.persisted && resumed());

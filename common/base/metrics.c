@@ -24,7 +24,11 @@ const cloudep_metric_t cloudep_metrics[CLOUDEP_METRIC_COUNT] = {
 const apr_interval_time_t cloudep_bucket_bounds[CLOUDEP_BUCKETS - 1] = {
     1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000};
 
-static int own_place = -1; /* -1: this process has no gauges */
+static int own_place = -1;  /* -1: this process has no gauges */
+static char own_prefix[16]; /* of its gauges */
+
+/* The cells of what has no labels, once they were looked up: a guarded request asks for five of them. */
+static _Atomic(cloudep_cell_t *) unlabelled[CLOUDEP_METRIC_COUNT];
 
 /* Appends text and a byte; NULL where there is no room. */
 static char *append(char *at, const char *end, const char *text, char behind)
@@ -39,17 +43,32 @@ static char *append(char *at, const char *end, const char *text, char behind)
     return at + length + 1;
 }
 
-static cloudep_cell_t *cell_of(const char *prefix, cloudep_metric_e metric, const char *first, const char *second)
+static cloudep_cell_t *look_up(cloudep_metric_e metric, const char *first, const char *second)
 {
     cloudep_cells_t *cells = cloudep_shared_cells();
     char key[CLOUDEP_CELL_KEY];
     const char *end = key + sizeof(key);
-    char *at = cells ? append(key, end, prefix, ' ') : NULL;
+    char *at = cells ? append(key, end, cloudep_metrics[metric].kind == CLOUDEP_GAUGE ? own_prefix : "m", ' ') : NULL;
 
     at = append(at, end, cloudep_metrics[metric].name, '\n');
     at = append(at, end, first ? first : "", '\n');
     at = append(at, end, second ? second : "", '\0');
     return at ? cloudep_cells_at(cells, key) : NULL;
+}
+
+static cloudep_cell_t *cell_of(cloudep_metric_e metric, const char *first, const char *second)
+{
+    cloudep_cell_t *cell;
+
+    if (first || second) {
+        return look_up(metric, first, second);
+    }
+    cell = atomic_load_explicit(&unlabelled[metric], memory_order_relaxed);
+    if (!cell) {
+        cell = look_up(metric, NULL, NULL);
+        atomic_store_explicit(&unlabelled[metric], cell, memory_order_relaxed);
+    }
+    return cell;
 }
 
 static void add(cloudep_cell_t *cell, int value, long long number)
@@ -61,12 +80,12 @@ static void add(cloudep_cell_t *cell, int value, long long number)
 
 void cloudep_count(cloudep_metric_e metric, const char *first, const char *second, long long number)
 {
-    add(cell_of("m", metric, first, second), 0, number);
+    add(cell_of(metric, first, second), 0, number);
 }
 
 void cloudep_observe(cloudep_metric_e metric, const char *label, apr_interval_time_t duration)
 {
-    cloudep_cell_t *cell = cell_of("m", metric, label, NULL);
+    cloudep_cell_t *cell = cell_of(metric, label, NULL);
     int bucket = 0;
 
     while (bucket < CLOUDEP_BUCKETS - 1 && duration > cloudep_bucket_bounds[bucket]) {
@@ -78,7 +97,7 @@ void cloudep_observe(cloudep_metric_e metric, const char *label, apr_interval_ti
 
 void cloudep_value_set(cloudep_metric_e metric, const char *first, const char *second, long long number)
 {
-    cloudep_cell_t *cell = cell_of("m", metric, first, second);
+    cloudep_cell_t *cell = cell_of(metric, first, second);
 
     if (cell) {
         atomic_store(&cell->values[0], number);
@@ -87,11 +106,8 @@ void cloudep_value_set(cloudep_metric_e metric, const char *first, const char *s
 
 void cloudep_gauge_add(cloudep_metric_e metric, const char *label, long long number)
 {
-    char prefix[16];
-
     if (own_place >= 0) {
-        (void)snprintf(prefix, sizeof(prefix), "g %d", own_place);
-        add(cell_of(prefix, metric, label, NULL), 0, number);
+        add(cell_of(metric, label, NULL), 0, number);
     }
 }
 
@@ -126,6 +142,9 @@ static void clear(int place)
 void cloudep_gauges_begin(void)
 {
     own_place = -1;
+    for (int i = 0; i < CLOUDEP_METRIC_COUNT; i++) {
+        atomic_store(&unlabelled[i], NULL);
+    }
     for (int place = 0; cloudep_shared_cells() && place < PLACES && own_place < 0; place++) {
         cloudep_cell_t *cell = place_cell(place);
         long long pid = cell ? atomic_load(&cell->values[0]) : 0;
@@ -133,6 +152,7 @@ void cloudep_gauges_begin(void)
         if (cell && !is_alive(pid) && atomic_compare_exchange_strong(&cell->values[0], &pid, (long long)getpid())) {
             clear(place);
             own_place = place;
+            (void)snprintf(own_prefix, sizeof(own_prefix), "g %d", place);
         }
     }
 }

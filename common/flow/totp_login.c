@@ -43,8 +43,7 @@ static cloudep_outcome_t load(cloudep_context_t *ctx, const cloudep_tenant_t *te
 static cloudep_outcome_t compare(cloudep_context_t *ctx, const cloudep_totp_t *totp, const cloudep_guess_t *guess,
                                  const char *code, apr_int64_t *step)
 {
-    const cloudep_outcome_t outcome =
-        totp ? cloudep_totp_check(ctx, totp, totp->secret, code, step) : cloudep_refuse(CLOUDEP_TOTP_WRONG);
+    const cloudep_outcome_t outcome = cloudep_totp_check(ctx, totp, totp->secret, code, step);
 
     return outcome.reason == CLOUDEP_TOTP_WRONG ? cloudep_guess_wrong(ctx, guess, outcome.reason) : outcome;
 }
@@ -103,8 +102,13 @@ cloudep_outcome_t cloudep_login_by_totp(cloudep_context_t *ctx, const cloudep_to
     if (cloudep_failed(outcome = cloudep_guess_begin(ctx, &guess, CLOUDEP_BUDGET_PASSWORD, tenant->id,
                                                      member ? member->uid : NULL, in->email)) ||
         cloudep_failed(outcome = cloudep_guess_count(ctx, &guess)) ||
-        cloudep_failed(outcome = load(ctx, tenant, member, &totp)) ||
-        cloudep_failed(outcome = compare(ctx, totp, &guess, in->code, &step)) ||
+        cloudep_failed(outcome = load(ctx, tenant, member, &totp))) {
+        return outcome;
+    }
+    if (!totp) {
+        return cloudep_guess_wrong(ctx, &guess, CLOUDEP_TOTP_WRONG);
+    }
+    if (cloudep_failed(outcome = compare(ctx, totp, &guess, in->code, &step)) ||
         cloudep_failed(outcome = cloudep_check_login(totp->tenant, totp->member))) {
         return outcome;
     }

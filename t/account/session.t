@@ -187,6 +187,12 @@ totp_rewind($server, \%member);
 replied($alone->post("$root/reauthenticate", { code => totp_code($secret) }), 400, 'fresh_proof_needed', 'of which there is no second');
 replied($alone->post("$root/reauthenticate", { password => $login{password} }), 204, undef, 'but for the password');
 replied($alone->post("$root/logout"), 204, undef, 'out');
+$alone = browser();
+my $loser = totp_enroll(register_member(tenant => $tenant), $server);
+replied($alone->post("$root/login/totp", { email => $loser->{email}, code => totp_code($loser->{totp}) }), 204, undef, 'whoever is in by it');
+$server->ctl(qw(member totp-reset --tenant), $tenant->{slug}, '--email', $loser->{email});
+replied($alone->get("$root/verify"), 401, 'token_invalid', 'is out when the operator resets it');
+ok(live($loser->{uid}), 'and other sessions go on');
 $server->ctl(qw(tenant set --totp-login off --slug), $tenant->{slug});
 replied($asked->get("$root/verify"), 204, undef, 'that lives');
 stale($uid);
@@ -273,6 +279,52 @@ is(join(' ', sort keys %{ $made[0] }), 'id key', 'has id and key');
 isnt($made[0]{key}, $made[1]{key}, 'never the same');
 replied($first->get("$root/options?type=collaboration"), 400, 'field_invalid', 'one that is not configured');
 replied($first->get("$root/options"), 400, 'field_missing', 'none');
+
+# ---- the cookie is safe here, too (t/wire/cookies.t has every case for cookie delivery)
+
+my $safe = entered();
+my $cookie = secret($safe->cookie('cloudep'));
+my $elsewhere = tenant(server => $server);
+my $foreign = register_member(tenant => $elsewhere);
+my $theirs = own_server(values => { CloudEPIssuer => $server->url }, with => [location($elsewhere->{slug})])->start;
+my $guest_there = CloudEP::Browser->new(client => client(server => $theirs));
+$guest_there->get("$root/");
+replied($guest_there->post("$root/login", { email => $foreign->{email}, password => $foreign->{password} }), 204, undef, 'a member of another tenant, at its own mount');
+my $foreign_cookie = $guest_there->cookie('cloudep');
+$theirs->stop;
+my @name = (key => 'Name', name => 'Eve');
+replied($client->get("$root/verify", Authorization => "Bearer $cookie"), 401, 'token_missing', 'the cookie as a bearer token');
+replied($client->get("$root/verify", Cookie => "cloudep=$member->{access}"), 401, 'token_invalid', 'a bearer token in the cookie');
+replied($client->get("$root/verify", Cookie => "cloudep=$cookie; cloudep=$cookie"), 401, undef, 'two cookies of that name');
+replied($client->get("$root/verify", Cookie => "cloudep=x; cloudep=$cookie"), 401, undef, 'or with one that a sibling has planted');
+replied($client->get("$root/verify", Cookie => "cloudep=$foreign_cookie"), 401, 'token_invalid', "another tenant's");
+replied($client->get("$root/verify", Cookie => "cloudep=$cookie", Host => 'localhost'), 401, 'token_invalid', 'on another host');
+replied($safe->patch("$root/user", {@name}, 'X-XSRF-TOKEN' => entered()->cookie('XSRF-TOKEN')), 400, 'xsrf_required', 'the XSRF token of another session');
+for my $case (['a form of another site', Origin => 'https://evil.example', 'Sec-Fetch-Site' => 'cross-site'], ['Origin: null', Origin => 'null', 'Sec-Fetch-Site' => undef],
+    ['a sibling of the site', Origin => 'https://sub.127.0.0.1', 'Sec-Fetch-Site' => 'same-site']) {
+    my ($name, @headers) = @$case;
+    replied($safe->patch("$root/user", {@name}, @headers), 400, 'cross_site', "$name changes nothing");
+    replied($safe->post("$root/logout", undef, @headers), 400, 'cross_site', 'nor ends the session');
+}
+replied($safe->get("$root/user", Origin => 'https://evil.example', 'Sec-Fetch-Site' => 'cross-site'), 401, undef, 'a fetch of another site is told nothing');
+replied($safe->get("$root/user", Upgrade => 'websocket', Connection => 'Upgrade, close'), 401, undef, 'nor a WebSocket without Origin');
+replied($safe->get("$root/$_", 'Sec-Fetch-Site' => 'cross-site'), 400, 'cross_site', "GET $_ does something, so not from another site")
+    for 'refresh_code', "login/sms?phone=$plus", "user/phone_code?phone=$plus", "forget_code?email=$email";
+replied($safe->patch("$root/user", { key => 'Name', name => 'Ada' }, 'Sec-Fetch-Site' => undef, Origin => undef), 204, undef, 'a client that sends neither header has the XSRF token');
+isnt($safe->get("$root/user")->json->{name}, 'Eve', 'none of that did anything');
+psql("UPDATE cloudep.members SET status = 'suspended' WHERE uid = :'uid'", uid => $uid);
+replied($safe->get("$root/verify"), 401, 'token_invalid', 'a suspended member\'s');
+psql("UPDATE cloudep.members SET status = 'active' WHERE uid = :'uid'", uid => $uid);
+$safe = entered();
+my $stale = $safe->copy;
+replied($safe->post("$root/refresh_token", { code => $safe->get("$root/refresh_code")->json->{code} }), 204, undef, 'a new value');
+replied($stale->get("$root/verify"), 204, undef, 'within the grace the one before counts');
+psql("UPDATE cloudep.sessions SET rotated_at = now() - interval '11 seconds' WHERE uid = :'uid' AND refresh_seq > 1", uid => $uid);
+replied($stale->get("$root/verify"), 401, 'token_invalid', 'and not beyond it');
+replied($safe->get("$root/verify"), 204, undef, 'which ends nothing');
+replied($safe->post("$root/logout"), 204, undef, 'a logout');
+replied($client->get("$root/verify", $stale->headers('GET')), 401, 'token_invalid', 'is the end of all of them');
+psql("UPDATE cloudep.sessions SET revoked_at = now() WHERE uid = :'uid' AND revoked_at IS NULL", uid => $uid);    # of the other browsers
 
 # ---- handoff; where it leads to on another host is in t/guard/handoff.t
 

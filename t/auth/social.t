@@ -112,10 +112,10 @@ subtest 'log in' => sub {
 subtest 'state' => sub {
     my $back = $login->visit($ada);
     my ($id, $expires, $kid, $mac) = split /\./, $back->{state};
-    outcome($login->callback($back, state => undef), 400, 10104000, 'no state');
+    outcome($_->callback($back, state => undef), 400, 10104000, "$_->{kind}: no state") for $login, $register;
     is_deeply(outcome($login->callback($back, code => undef), 400, 10104000, 'neither code nor error')->json->{errors},
         [{ field => 'code', rule => 'required', reason => 'is required' }], 'the code is missing');
-    outcome($login->callback($back, code => "a b"), 400, 10101000, 'not a code');
+    outcome($_->callback($back, code => "a b"), 400, 10101000, "$_->{kind}: not a code") for $login, $register;
     my $query = 'code=x&state=y&state=z';
     outcome($client->get("/api/v1/auth/login/social/callback?$query"), 400, 10101000, 'two states');
     for my $state ('x', 'A' x 22, "$id.$expires", join('.', 'A' x 22, $expires, $kid, $mac), join('.', $id, $expires + 60, $kid, $mac),

@@ -126,12 +126,15 @@ outcome($someone->post('/api/v1/auth/password/reset', { tenant_slug => $tenant->
 $ctl->done('and the operator may ask for a link again', qw(member password-reset --tenant), $tenant->{slug}, '--uid', $late->{uid});
 
 # A registration that nobody has confirmed holds no address; one that is being confirmed does.
-my ($pending, $began) = map { fresh_email() } 1, 2;
-register(client => $someone, tenant => $tenant, email => $_) for $pending, $began;
-$pg->psql("UPDATE cloudep.members SET confirming_until = now() + interval '1 minute' WHERE email = :'email'", email => $began);
+my ($pending, $began, $beside) = map { fresh_email() } 1 .. 3;
+register(client => $someone, tenant => $tenant, email => $_) for $pending, $began, $beside;
+$pg->psql("UPDATE cloudep.members SET confirming_until = now() + interval '1 hour' WHERE email = :'email'", email => $began);
 my $stranger = $pg->value("SELECT uid FROM cloudep.members WHERE email = :'email'", email => $pending);
+register(client => $someone, tenant => $other, email => $pending);
 isnt($ctl->json('over a registration', qw(member add --tenant), $tenant->{slug}, '--email', $pending)->{member}{uid}, $stranger, 'is another member');
 ok(wait_until(60, sub { !$pg->value("SELECT count(*) FROM cloudep.members WHERE uid = :'uid' AND status <> 'deleting'", uid => $stranger) }), 'the registration is over');
+is($pg->value("SELECT count(*) FROM cloudep.members WHERE status = 'pending' AND (email = :'beside' OR email = :'pending')", beside => $beside, pending => $pending), 2,
+    'another address, and another tenant, keep theirs');
 $ctl->fails(5, qr/exists already/, 'one that is being confirmed', qw(member add --tenant), $tenant->{slug}, '--email', $began);
 
 $ctl->done('an organization', qw(tenant set --organization 42 --slug), $other->{slug});

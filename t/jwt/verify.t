@@ -6,7 +6,7 @@ use CloudEP::Examples;
 use CloudEP::Httpd;
 use CloudEP::Jwt;
 use CloudEP::Npm;
-use CloudEP::Process qw(capture free_port run slurp spew);
+use CloudEP::Process qw(free_port run slurp spew);
 use CloudEP::Test;
 
 # mod_auth_openidc reads a JWKS by https only.
@@ -21,28 +21,37 @@ my $issuer = $server->url;
 $server->{with} = [
     "LoadModule ssl_module \"$modules/mod_ssl.so\"", "Listen 127.0.0.1:$tls",
     "<VirtualHost 127.0.0.1:$tls>", 'SSLEngine on', "SSLCertificateFile $folder/cert.pem", "SSLCertificateKeyFile $folder/key.pem", '</VirtualHost>',
-    "LoadModule auth_openidc_module \"$modules/mod_auth_openidc.so\"", 'OIDCOAuthSSLValidateServer Off',
+    "LoadModule auth_openidc_module \"$modules/mod_auth_openidc.so\"", 'OIDCOAuthSSLValidateServer Off', 'Header always set X-User "expr=%{REMOTE_USER}"',
     split(/\n/, example_of('verify', 'apache', 'OIDCOAuthVerifyJwksUri https://id.example.com' => "OIDCOAuthVerifyJwksUri https://127.0.0.1:$tls",
             'iss:https://id.example.com' => "iss:$issuer", '/etc/apache2/openidc.secret' => "$folder/secret")),
 ];
 $server->start;
 
-# jose and PyJWT in programs of three lines, which print whom they take it for.
+# jose and PyJWT in programs of a few lines, which print of each token whom they take it for.
 symlink CloudEP::Npm::folder('oidc') . '/node_modules', "$folder/node_modules" or die $!;
 spew("$folder/verify.mjs", example_of('verify', 'js', 'https://id.example.com' => $issuer));
 spew("$folder/jose.mjs", "import { verify } from './verify.mjs';\n"
-        . "verify(process.argv[2]).then(({ sub }) => console.log('accepted', sub), ({ code }) => console.log('refused', code));\n");
+        . "for (const token of process.argv.slice(2))\n"
+        . "    await verify(token).then(({ sub }) => console.log('accepted', sub), ({ code }) => console.log('refused', code));\n");
 spew("$folder/verify.py", example_of('verify', 'python', 'https://id.example.com' => $issuer));
-spew("$folder/pyjwt.py", "import sys\nimport jwt\nfrom verify import verify\n"
-        . "try:\n    print('accepted', verify(sys.argv[1])['sub'])\nexcept jwt.PyJWTError as error:\n    print('refused', type(error).__name__)\n");
-sub jose { my ($token) = @_; return run(undef, 'node', "$folder/jose.mjs", $token) }
-sub pyjwt { my ($token) = @_; return run(undef, 'python3', "$folder/pyjwt.py", $token) }
+spew("$folder/pyjwt.py", <<'PYTHON');
+import sys
+import jwt
+from verify import verify
+
+for token in sys.argv[1:]:
+    try:
+        print('accepted', verify(token)['sub'])
+    except jwt.PyJWTError as error:
+        print('refused', type(error).__name__)
+PYTHON
+sub jose { return split /\n/, run(undef, 'node', "$folder/jose.mjs", @_) }
+sub pyjwt { return split /\n/, run(undef, 'python3', "$folder/pyjwt.py", @_) }
 
 # It is asked for a page that is not there: whoever gets through is told so.
 sub openidc {
-    my ($token) = @_;
-    my $status = client(server => $server, watch => undef, token => $token)->get('/orders/1')->status;
-    return $status == 404 ? 'accepted' : $status =~ /^40[13]$/ ? "refused $status" : "answered $status";
+    my @answers = map { client(server => $server, watch => undef, token => $_)->get('/orders/1') } @_;
+    return map { $_->status == 404 ? 'accepted ' . $_->header('X-User') : ($_->status =~ /^40[13]$/ ? 'refused ' : 'answered ') . $_->status } @answers;
 }
 my %verifiers = (jose => \&jose, PyJWT => \&pyjwt, mod_auth_openidc => \&openidc);
 
@@ -63,14 +72,14 @@ my %wrong = (
 );
 my $signed = $forge->token(header => $forge->header(typ => 'rt+jwt'));
 for my $name (sort keys %verifiers) {
-    my $ask = $verifiers{$name};
-    like($ask->($member->{access}), qr/^accepted/, "$name accepts the access token");
-    like($ask->($forge->token), qr/^accepted/, 'and one that is made as ours are');
-    like($ask->($wrong{$_}), qr/^refused/, "$name refuses $_") for sort keys %wrong;
+    my @wrong = sort keys %wrong;
+    my ($ours, $alike, $of_signed, @refused) = $verifiers{$name}->($member->{access}, $forge->token, $signed, @wrong{@wrong});
+    like($ours, qr/^accepted \Q$member->{uid}\E$/, "$name accepts the access token, and learns the member");
+    like($alike, qr/^accepted/, 'and one that is made as ours are');
+    like($refused[$_] // '', qr/^refused/, "$name refuses $wrong[$_]") for 0 .. $#wrong;
     my $takes = $name eq 'mod_auth_openidc' ? 'accepted' : 'refused';
-    like($ask->($signed), qr/^$takes/, "$name: a refresh token of CloudEPRefreshTokens signed is $takes, as the document says");
+    like($of_signed, qr/^$takes/, "$name: a refresh token of CloudEPRefreshTokens signed is $takes, as the document says");
 }
-like($verifiers{$_}->($member->{access}), qr/^accepted \Q$member->{uid}\E$/, "$_ learns the member") for qw(jose PyJWT);
 
 # ---- what looks for the keys by the metadata
 my $metadata = client(server => $server)->get('/.well-known/oauth-authorization-server')->json;

@@ -55,7 +55,7 @@ sub services {
     push @parts, my $smtp = CloudEP::Smtp->new(%common, mail => "$dir/mail");
     push @parts, $zitadel = CloudEP::OIDC->new(peer => 'zitadel', %common) if $outside;
     $_->start for @parts;
-    my $server = CloudEP::Server->new(dir => "$dir/httpd", pg => $pg, memcached => $memcached, smtp => $smtp, values => {
+    my $server = CloudEP::Server->new(dir => "$dir/httpd", pg => $pg, memcached => $memcached, smtp => $smtp, with => [styles()], values => {
             $shipped ? () : (CloudEPCodeCooldown => 0, CloudEPCodesPerTarget => 0, CloudEPCodesPerAddress => 0, CloudEPCodesPerTenant => 0,
                 CloudEPKnownGuesses => 1_000_000, CloudEPUnknownGuesses => 1_000_000, CloudEPAddressAttempts => 0),
             CloudEPStatementTimeout => 2000, CloudEPReservedLifetime => 12, CloudEPSweepInterval => 2,
@@ -65,6 +65,12 @@ sub services {
     push @parts, $server;
     $server->start;
     return $server;
+}
+
+# The other API styles, for each tenant at a place of its own.
+sub styles {
+    return map { my $slug = $_; map { ('<Location ' . CloudEP::Soak::Actor::mount($slug, $_) . '>', "CloudEPServe $_", "CloudEPTenant $slug", '</Location>') } qw(account session) }
+        'contested', map { "t$_" } 1 .. $option{clients};
 }
 
 sub zitadel_directives {
@@ -136,7 +142,7 @@ my @table = (
     ['seconds', sprintf '%.0f', time - $began], ['clients', $option{clients}], ['requests', $sum->{count}],
     (map { ["  status $_", $sum->{status}{$_}] } sort { $a <=> $b } grep { $_ } keys %{ $sum->{status} }),
     ['  no answer', $sum->{unanswered} // 0],
-    (map { [$_, $sum->{done}{$_} // 0] } 'register of a stranger', 'login of a thief', 'undo'),
+    (map { [$_, $sum->{done}{$_} // 0] } 'register of a stranger', 'login of a thief', 'undo', 'account me', 'account refresh', 'account logout', 'session logout'),
     ['told to wait', $sum->{status}{429} // 0],
     ['members in the ledger', $members], ['sessions in the ledger', $sessions], ['members asked for at the end', $checked],
     (map { ["fault: $_", $faults->count($_)] } @only ? @only : kinds()),

@@ -205,27 +205,33 @@ static inline void flow_invite(const char *slug, const char *code, const char *u
                         slug, code, uses, expires_at, NULL));
 }
 
-/** The code of the last message of a template to a target, unsealed as the delivery does; "": none is due. */
-static inline const char *flow_code(flow_case_t *at, const char *target, const char *template)
+/** A parameter of the last message of a template to a target, unsealed as the delivery does; "": none is due. */
+static inline const char *flow_param(flow_case_t *at, const char *target, const char *template, const char *name)
 {
     static const char sql[] = " FROM cloudep.outbox WHERE target = $1 AND template = $2"
                               " ORDER BY created_at DESC, expires_at DESC LIMIT 1";
     char *params = postgres_value(apr_pstrcat(at->p, "SELECT params", sql, NULL), target, template, NULL);
     char *tenant_id = postgres_value(apr_pstrcat(at->p, "SELECT tenant_id", sql, NULL), target, template, NULL);
     const unsigned char *plain;
-    const char *code = "";
+    const char *value = "";
     apr_size_t length;
     json_t *json;
 
     if (params && cloudep_unseal(&plain, &length, at->p, flow.run.sealing, params,
                                  cloudep_outbox_aad(at->p, tenant_id, target, template)) == APR_SUCCESS) {
         json = json_loadb((const char *)plain, length, 0, NULL);
-        code = apr_pstrdup(at->p, json_string_value(json_object_get(json, "code")));
+        value = apr_pstrdup(at->p, json_string_value(json_object_get(json, name)));
         json_decref(json);
     }
     free(params);
     free(tenant_id);
-    return code;
+    return value;
+}
+
+/** The code of that message. */
+static inline const char *flow_code(flow_case_t *at, const char *target, const char *template)
+{
+    return flow_param(at, target, template, "code");
 }
 
 /** A code that is not the given one. */

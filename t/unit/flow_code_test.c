@@ -235,6 +235,35 @@ static void test_nobody(void)
     flow_end(at);
 }
 
+/* What counts a member's wrong codes, where they are known and where a right one clears them. */
+static void test_right_code(void)
+{
+    flow_case_t *at = in_an_hour_of_its_own();
+    const cloudep_session_t *session;
+    cloudep_forgot_result_t out;
+    cloudep_reset_t elsewhere = {.tenant_slug = "elsewhere", .new_password = "an entirely other phrase"};
+    cloudep_confirmation_t wrong_purpose = {.tenant_slug = SLUG};
+    cloudep_confirmed_t confirmed = {0};
+    const char *code;
+
+    flow_member(at, SLUG, "right@cds.test", &session);
+    (void)forgot_from(at, HOME, "right@cds.test", &out);
+    code = flow_code(at, "right@cds.test", "password_reset");
+    is_str(flow_param(at, "right@cds.test", "password_reset", "minutes"), "10", "the mail says how long it is good");
+    flow_tenant("elsewhere");
+    elsewhere.challenge_id = wrong_purpose.challenge_id = out.challenge_id;
+    elsewhere.code = wrong_purpose.code = code;
+    is_outcome(cloudep_reset_password(at->ctx, &elsewhere), CLOUDEP_CHALLENGE_MISMATCH, "in another tenant it is none");
+    is_outcome(cloudep_confirm_registration(at->ctx, &wrong_purpose, &confirmed), CLOUDEP_CHALLENGE_MISMATCH,
+               "nor for another purpose");
+    is_outcome(reset_from(at, HOME, out.challenge_id, flow_wrong(at, code)), CLOUDEP_CODE_WRONG, "a wrong code");
+    is_value("1", "counts", "SELECT failures FROM cloudep.budgets WHERE kind = 'codes' AND subject = $1", session->uid);
+    is_outcome(reset_from(at, HOME, out.challenge_id, code), CLOUDEP_DONE, "the right one");
+    is_value("0", "clears it", "SELECT count(*) FROM cloudep.budgets WHERE kind = 'codes' AND subject = $1",
+             session->uid);
+    flow_end(at);
+}
+
 /* Whom a code for nobody is of. */
 static const char *decoy_of(flow_case_t *at, const char *email, cloudep_forgot_result_t *out)
 {
@@ -661,6 +690,7 @@ int main(void)
     test_network();
     test_wide_network();
     test_nobody();
+    test_right_code();
     test_decoy();
     test_calls();
     test_counted();

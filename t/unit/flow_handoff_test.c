@@ -88,21 +88,31 @@ static void test_misfits(void)
     flow_end(at);
 }
 
-/* A challenge of another purpose is none, whoever knows its id. */
+/* A code that is like another one, but for what its challenge says. */
+static const char *like(flow_case_t *at, const char *code, const char *purpose, const char *extra)
+{
+    cloudep_challenge_spec_t spec;
+    cloudep_challenge_t *challenge;
+
+    flow_must(cloudep_challenge_load(&challenge, &flow.run.challenges, apr_pstrmemdup(at->p, code, HALF), at->p),
+              "the challenge of a code");
+    spec = challenge->spec;
+    spec.purpose = purpose ? purpose : spec.purpose;
+    spec.extra = extra ? extra : spec.extra;
+    flow_must(cloudep_challenge_open(&challenge, &flow.run.challenges, &spec, 30, at->p), "a challenge");
+    return apr_pstrcat(at->p, challenge->id, code + HALF, NULL);
+}
+
 static void test_purpose(void)
 {
     flow_case_t *at = flow_begin();
-    cloudep_challenge_spec_t spec = {.tenant_id = session->tenant_id, .purpose = "login", .uid = session->uid};
-    cloudep_challenge_t *challenge;
+    const char *code = code_of(at, NULL);
 
-    flow_must(cloudep_challenge_open(&challenge, &flow.run.challenges, &spec, 30, at->p), "a challenge");
-    is_gone(take(at, apr_pstrcat(at->p, challenge->id, challenge->id, NULL), ORIGIN, ENTER), "no code of a handoff",
-            "a challenge of a login");
-    spec.purpose = "handoff";
-    spec.extra = "a\nb\nc";
-    flow_must(cloudep_challenge_open(&challenge, &flow.run.challenges, &spec, 30, at->p), "a challenge");
-    is_gone(take(at, apr_pstrcat(at->p, challenge->id, challenge->id, NULL), ORIGIN, ENTER), "no code of a handoff",
+    is_gone(take(at, like(at, code, "login", NULL), ORIGIN, ENTER), "no code of a handoff",
+            "a challenge of another purpose");
+    is_gone(take(at, like(at, code, NULL, "a\nb\nc"), ORIGIN, ENTER), "no code of a handoff",
             "one that lacks what a handoff has");
+    is_outcome(take(at, like(at, code, NULL, NULL), ORIGIN, ENTER), CLOUDEP_DONE, "one that lacks nothing is taken up");
     flow_end(at);
 }
 

@@ -73,6 +73,7 @@ static void test_origins(void)
                                       "null",
                                       "http://localhost:8080",
                                       "android:apk-key-hash:AAAA",
+                                      "android:apk-key-hash:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-_=",
                                       "android:apk-key-hash:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA+="};
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -104,6 +105,14 @@ static void test_rule(void)
     is_str(run.passkeys->rp_id, "example.com", "for that domain");
     is_str(run.passkeys->origins[0], "https://example.com", "whose pages may use them");
     ok(!run.passkeys->origins[1], "and no others");
+    config.passkey_origins = apr_array_make(flow.pool, 2, sizeof(const char *));
+    APR_ARRAY_PUSH(config.passkey_origins, const char *) = "https://id.example.com";
+    APR_ARRAY_PUSH(config.passkey_origins, const char *) =
+        "android:apk-key-hash:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-_";
+    is_int(cloudep_passkey_domain_prepare(NULL, &config, flow.pool, &error), APR_SUCCESS, "with an app");
+    ok(run.passkeys->origins[1] && !run.passkeys->origins[2], "it may use them");
+    is_str(cloudep_passkey_document(&config), "{\"origins\":[\"https://id.example.com\"]}",
+           "but browsers are told of pages only");
 }
 
 int main(void)

@@ -488,12 +488,15 @@ static void test_alone_refused(void)
 
 static void test_never_second_factor(void)
 {
+    person_t beside = enrol("alone-beside@mfa.test");
     person_t person = enrol("alone-second@mfa.test");
     flow_case_t *at = begin(&person);
-    const cloudep_session_t *session, *other;
+    const cloudep_session_t *session, *other, *of_beside;
     cloudep_principal_t who;
     cloudep_totp_code_t in;
 
+    is_outcome(login_alone(at, beside.email, code_of(at, &beside, 0), &of_beside), CLOUDEP_DONE,
+               "somebody else's login");
     is_outcome(login_alone(at, person.email, code_of(at, &person, 0), &session), CLOUDEP_DONE, "a login by it alone");
     at->ctx->now += STEP;
     who = principal_of(at, session);
@@ -525,6 +528,8 @@ static void test_never_second_factor(void)
     is_value("2", "what it alone has opened has ended",
              "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid AND revoke_reason = 'authenticator removed'",
              person.who.uid);
+    is_value("t", "nothing of another member", "SELECT revoked_at IS NULL FROM cloudep.sessions WHERE id = $1::uuid",
+             of_beside->id);
     is_value("t", "and nothing else", "SELECT revoked_at IS NULL FROM cloudep.sessions WHERE id = $1::uuid",
              person.who.session_id);
     allow_alone("false");

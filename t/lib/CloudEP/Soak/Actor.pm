@@ -8,6 +8,7 @@ package CloudEP::Soak::Actor;
 
 use strict;
 use warnings;
+use CloudEP::Browser;
 use CloudEP::Mail;
 use CloudEP::Process qw(slurp);
 use CloudEP::Totp;
@@ -61,19 +62,41 @@ sub ask_all {
     my @answers = eval {
         $client->parallel(map {
                 my (undef, $method, $path, $data, $token) = @$_;
-                [$method, "/api/v1/$path", $data, defined $token ? (Authorization => "Bearer $token") : ()];
+                [$method, $path =~ m{^/} ? $path : "/api/v1/$path", $data, defined $token ? (Authorization => "Bearer $token") : ()];
         } @requests);
     };
     my $error = $@;
     @answers = map { CloudEP::Client::Response->new($_->[1], $_->[2], '') } @requests if !@answers;
     for my $i (0 .. $#requests) {
         my $answer = $answers[$i];
+        in_words_of_v1($answer) if $requests[$i][2] =~ m{^/};
         $self->note(kind => 'request', from => $began, to => time, operation => $requests[$i][0], status => $answer->status,
             code => $answer->code, $answer->status ? () : (error => $error || 'closed without an answer'));
         $self->violation("$requests[$i][0]: " . $answer->status . " is not our envelope: " . substr $answer->raw, 0, 300)
             if $answer->status && !defined $answer->code;
     }
     return @answers;
+}
+
+# Where the API style "account" serves a tenant, and "session".
+sub mount { my ($slug, $style) = @_; return "/styles/$slug/$style" }
+
+# The same request in the style "account", now and then: it has the same sessions.
+sub either {
+    my ($self, $operation, $method, $path, $data, $token) = @_;
+    my %account = ('members/me' => 'me', 'auth/token/refresh' => 'refresh', 'auth/logout' => 'logout');
+    return ($operation, $method, $path, $data, $token) if rand() < 0.6;
+    return ("account $operation", $method, mount($self->{member}{slug}, 'account') . "/$account{$path}", $data && { refreshToken => $data->{refresh_token} }, $token);
+}
+
+# An answer of that style, as v1 would have said it.
+sub in_words_of_v1 {
+    my ($answer) = @_;
+    my $told = $answer->json;
+    ref $told eq 'HASH' && JSON::PP::is_bool($told->{ok}) or return;
+    my %name = (token => 'access_token', refreshToken => 'refresh_token', id => 'uid', email => 'zitadel_email');
+    my $data = $told->{data} // {};
+    $answer->{json} = { code => $told->{ok} ? 102000 : 0, data => { map { ($name{$_} // $_) => $data->{$_} } keys %$data } };
 }
 
 sub ask { my ($self, @request) = @_; return ($self->ask_all(\@request))[0] }
@@ -139,6 +162,40 @@ sub life {
         last if rand() < 0.3;    # some sessions stay, to be looked for at the end
         $self->logout($session);
     }
+    $self->by_cookie if rand() < 0.5;
+}
+
+# In and out again by the style "session", as a browser.
+sub by_cookie {
+    my ($self) = @_;
+    my $member = $self->{member};
+    my $root = mount($member->{slug}, 'session');
+    my $browser = CloudEP::Browser->new(client => $self->{client});
+    my $told = sub {
+        my ($operation, $method, $path, @data) = @_;
+        while (1) {
+            die "over\n" if time > $self->{until};
+            my $began = time;
+            my $answer = eval { $browser->request($method, "$root/$path", @data) } // CloudEP::Client::Response->new($method, "$root/$path", '');
+            $self->note(kind => 'request', from => $began, to => time, operation => $operation, status => $answer->status, code => '-',
+                $answer->status ? () : (error => $@ || 'closed without an answer'));
+            $self->violation("$operation: " . $answer->status . ' is not in the form of the style: ' . substr $answer->raw, 0, 300)
+                if $answer->status && $answer->status != 204 && ref $answer->json ne 'HASH';
+            return $answer if !unknown($answer);
+            sleep 0.1 + rand 0.3;
+        }
+    };
+    $self->expect($told->('session ping', GET => ''), 'session ping', 200);
+    my $entered = $told->('session login', POST => 'login', { email => $member->{email}, password => $member->{password}[0] });
+    my $enrolled = $member->{enrolled} // 'no';
+    my $refused = $enrolled ne 'no' || @{ $member->{password} } > 1;    # for want of the factor, or another password may be the one
+    $self->expect($entered, 'session login', $enrolled eq 'yes' ? () : 204, $refused ? 400 : ());
+    return if $entered->status != 204;
+    my $user = $told->('session user', GET => 'user');
+    $self->expect($user, 'session user', 200);
+    $self->violation("session: $member->{email} is told of " . $user->body) if $user->json->{email} ne $member->{email};
+    $self->expect($told->('session logout', POST => 'logout'), 'session logout', 204);
+    $self->expect($told->('session verify', GET => 'verify'), 'session verify after a logout', 401);
 }
 
 sub register {
@@ -255,7 +312,7 @@ sub session {
 # $over: the session has ended, so that only a refusal is right.
 sub profile {
     my ($self, $session, $over) = @_;
-    my ($answer) = $self->insist('me', GET => 'members/me', undef, $session->{access});
+    my ($answer) = $self->insist($self->either('me', GET => 'members/me', undef, $session->{access}));
     $self->expect($answer, $over ? 'me after the end of a session' : 'me', $over ? 401 : 200);
     $self->violation("me: $self->{member}{email} is told of " . $answer->body)
         if !$over && ($answer->data->{uid} ne $self->{member}{uid} || $answer->data->{zitadel_email} ne $self->{member}{email});
@@ -265,7 +322,7 @@ sub refresh {
     my ($self, $session) = @_;
     my $began = time;
     my $token = $session->{refresh};
-    my @request = ('refresh', POST => 'auth/token/refresh', { refresh_token => $token });
+    my @request = $self->either('refresh', POST => 'auth/token/refresh', { refresh_token => $token });
     my ($answer, $doubt) = $self->insist(@request);
 
     # Within the grace a repetition gets the successor; after it, a first try that was carried out makes it theft.
@@ -446,11 +503,11 @@ sub reset {
 
 sub logout {
     my ($self, $session) = @_;
-    my ($answer, $doubt) = $self->insist('logout', POST => 'auth/logout', undef, $session->{access});
+    my ($answer, $doubt) = $self->insist($self->either('logout', POST => 'auth/logout', undef, $session->{access}));
     $self->expect($answer, 'logout', 200, $doubt ? 401 : ());
     $session->{state} = 'ended';
     $self->profile($session, 1);
-    my ($refused) = $self->insist('refresh after logout', POST => 'auth/token/refresh', { refresh_token => $session->{refresh} });
+    my ($refused) = $self->insist($self->either('refresh after logout', POST => 'auth/token/refresh', { refresh_token => $session->{refresh} }));
     $self->expect($refused, 'refresh after logout', 401);
 }
 

@@ -38,7 +38,7 @@ sub requests {
         my $cost = $request->{status} == 0 ? 'unanswered' : $request->{status} >= 500 ? 'failed' : 'answered';
         $sum{$cost}++;
         $sum{status}{ $request->{status} }++;
-        $sum{done}{ $request->{operation} }++ if $request->{status} == 200;
+        $sum{done}{ $request->{operation} }++ if $request->{status} == 200 || $request->{status} == 204;
         my $what = sprintf '%s at %.1f: %s after %.1f s', $request->{operation}, $request->{from}, $request->{status}
             ? "$request->{status} $request->{code}" : "no answer ($request->{error})", $took;
         $self->found("too late: $what") if $took > $BOUND;

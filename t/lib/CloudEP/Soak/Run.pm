@@ -30,6 +30,7 @@ sub keeps_promises {
     like($output, qr/^violations +0$/m, 'and the table says so');
     my ($requests) = $output =~ /^requests +(\d+)$/m;
     cmp_ok($requests // 0, '>', 200, 'under load');
+    like($output, qr/^$_ +[1-9]/m, "$_: in another style as well") for 'account me', 'account refresh', 'session logout';
     for my $kind (CloudEP::Soak::Faults::kinds($outside)) {
         like($output, qr/^fault: \Q$kind\E +[1-9]/m, "fault: $kind");
     }
