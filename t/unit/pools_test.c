@@ -59,6 +59,12 @@ static void test_token_keys(apr_pool_t *pool)
     cloudep_token_cache_put(cache, one, &access);
     is_int(cloudep_token_cache_get(cache, other, &access), APR_NOTFOUND, "a token is found by all of its digest");
     is_int(cloudep_token_cache_get(cache, one, &access), APR_SUCCESS, "and so found");
+    for (int i = 0; i < 8; i++) {
+        cloudep_token_cache_put(cache, i < 2 ? other : one, &access);
+    }
+    ok(cloudep_token_cache_get(cache, one, &access) == APR_SUCCESS &&
+           cloudep_token_cache_get(cache, other, &access) == APR_SUCCESS,
+       "one that is used again and again takes no other's place");
 }
 
 /* A few hundred sessions in use at a time is little: none of them may cost another one its place all the time. */
