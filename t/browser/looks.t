@@ -26,7 +26,6 @@ my $language;
 sub look {
     my ($name) = @_;
     $pages->settled->look(@{ $looks{$language}[0] });
-    is_deeply([$pages->spacing_faults], [], "$name, $language: nothing is cut off where a reader spaces text");
     is($pages->run('return document.title'), $pages->run('return document.querySelector("#main h1").innerText') . ' - ' . $pages->text_of('portal.name'), "$name, $language: the title says where one is");
     for my $look (@{ $looks{$language} }) {
         my ($width, $scheme, $shot) = @$look;
@@ -37,6 +36,10 @@ sub look {
         $pages->shot("$name-$here" =~ s/\W+/-/gr) if $shot;
         is_deeply([$pages->complaints], [], "$name, $here: the browser complains of nothing");
     }
+
+    # At the end, as a picture of the page after it lacks lines of text.
+    $pages->look(@{ $looks{$language}[0] });
+    is_deeply([$pages->spacing_faults], [], "$name, $language: nothing is cut off where a reader spaces text");
 }
 
 sub visitor {
