@@ -21,14 +21,19 @@ export const invite = process.env.INVITE || "WELCOME";
 /** Somebody who is not a member yet. */
 export const somebody = () => ({ email: `ada-${randomInt(1e9)}@example.com`, password: "correct horse 9", next: "battery staple 8" });
 
-/** Sends JSON; returns {status, headers, body}. Prints what was asked and what came of it. */
+/** Sends JSON; returns {status, headers, body}. Prints what was asked and what came of it. A server that has too much to do
+ *  (503) did nothing, and says when to come again. */
 export async function send(method, address, { headers = {}, body } = {}) {
     const sent = { method, headers: { ...headers } };
     if (body !== undefined) {
         sent.headers["Content-Type"] = "application/json";
         sent.body = JSON.stringify(body);
     }
-    const response = await fetch(address, sent);
+    let response = await fetch(address, sent);
+    for (let tries = 0; response.status === 503 && tries < 10; tries++) {
+        await wait(1000 * Number(response.headers.get("Retry-After")));
+        response = await fetch(address, sent);
+    }
     const text = await response.text();
     const answer = { status: response.status, headers: response.headers, body: text ? JSON.parse(text) : null };
     console.log(`${method} ${address.slice(url.length)} ${answer.status} ${answer.body?.reason ?? answer.body?.code ?? ""}`);

@@ -23,6 +23,7 @@ my %added = (
     'POST /api/v1/auth/password/reset' => { '409 29309000' => 1 },
     'POST /api/v1/auth/login' => { '404 28301000' => 1 },
     'POST /api/auth/login' => { '400 -' => 1 },
+    'POST /api/auth/totp/verify' => { '409 -' => 1 },
     'POST /api/auth/reauthenticate/start' => { '403 -' => 1 },
     'POST /api/session/reauthenticate/start' => { '400 -' => 1 },
     'POST /api/v1/auth/login challenge_id' => { '500 28201000' => 1 },

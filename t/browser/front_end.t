@@ -138,7 +138,8 @@ for my $name (sort keys %cookie_style) {
     $pages->close_tabs(@tabs);
 }
 
-# ---- what was asked of the server: the log is whole once it has stopped
+# ---- what was asked of the server: the log is whole once it has stopped. The browser ends first: httpd waits for its connections.
+$pages->stop;
 $server->stop;
 my ($said, %asked) = slurp($log);
 push @{ $asked{$1} }, $2 while $said =~ /"(\w+ \S+)" (\d+) /g;

@@ -26,7 +26,6 @@ my $language;
 sub look {
     my ($name) = @_;
     $pages->settled->look(@{ $looks{$language}[0] });
-    is_deeply([$pages->spacing_faults], [], "$name, $language: nothing is cut off where a reader spaces text");
     is($pages->run('return document.title'), $pages->run('return document.querySelector("#main h1").innerText') . ' - ' . $pages->text_of('portal.name'), "$name, $language: the title says where one is");
     for my $look (@{ $looks{$language} }) {
         my ($width, $scheme, $shot) = @$look;
@@ -37,6 +36,10 @@ sub look {
         $pages->shot("$name-$here" =~ s/\W+/-/gr) if $shot;
         is_deeply([$pages->complaints], [], "$name, $here: the browser complains of nothing");
     }
+
+    # At the end, as a picture of the page after it lacks lines of text.
+    $pages->look(@{ $looks{$language}[0] });
+    is_deeply([$pages->spacing_faults], [], "$name, $language: nothing is cut off where a reader spaces text");
 }
 
 sub visitor {
@@ -62,12 +65,19 @@ sub visitor {
 
 sub signed_in {
     my $member = register_member(tenant => $tenant, display_name => 'Ada Lovelace');
-    $server->psql("INSERT INTO cloudep.passkeys (tenant_id, uid, credential_id, spki, algorithm, sign_count, backup_eligible, backed_up, aaguid, name, last_used_at)"
-            . " SELECT tenant_id, uid, uid || name, 'AA', -7, 0, synced, synced, '00000000-0000-0000-0000-000000000000', name, used FROM cloudep.members,"
-            . " (VALUES ('iPhone', true, now()), ('Security key in the drawer', false, NULL)) AS key (name, synced, used) WHERE uid = :'uid'", uid => $member->{uid});
     $pages->visit('#/sign-in');
     $pages->fill(email => $member->{email}, password => $member->{password})->submit;
     $pages->at('profile');
+    $pages->visit('?return_to=/&need=mfa');
+    $pages->at('proof');
+    look('proof-no-factor');
+    $pages->visit('?return_to=/&need=fresh');
+    $pages->at('proof');
+    look('proof-page');
+    $pages->press($pages->text_of('proof.not_now'))->at('profile');
+    $server->psql("INSERT INTO cloudep.passkeys (tenant_id, uid, credential_id, spki, algorithm, sign_count, backup_eligible, backed_up, aaguid, name, last_used_at)"
+            . " SELECT tenant_id, uid, uid || name, 'AA', -7, 0, synced, synced, '00000000-0000-0000-0000-000000000000', name, used FROM cloudep.members,"
+            . " (VALUES ('iPhone', true, now()), ('Security key in the drawer', false, NULL)) AS key (name, synced, used) WHERE uid = :'uid'", uid => $member->{uid});
     for my $page (qw(profile contacts password two-step passkeys email login-phone linked sessions history data)) {
         $pages->run('location.hash = `#/${args[0]}`', $page);
         $pages->at($page);

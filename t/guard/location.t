@@ -23,6 +23,7 @@ my $server = own_server(values => { CloudEPIssuer => server()->url }, with => [
         location('/fresh', 'Require cloudep-fresh 300'),
         location('/usual', 'Require cloudep-fresh'),
         location('/amr', 'Require cloudep-claim amr otp'),
+        location('/part', 'Require cloudep-claim amr ot'),
         location('/optional', 'Require all granted', 'CloudEPTokenOptional On', "ProxyPass $to"),
         location('/app', 'Require valid-user', 'CloudEPIdentityHeaders On', "ProxyPass $to"),
         location('/bare', 'Require valid-user', 'CloudEPIdentityHeaders On', 'CloudEPStripToken On', "ProxyPass $to"),
@@ -30,8 +31,8 @@ my $server = own_server(values => { CloudEPIssuer => server()->url }, with => [
         location('/cors', 'Require valid-user', 'CloudEPPreflight On', "ProxyPass $to"),
         '<Location /open>', "ProxyPass $to", '</Location>',
 ])->start;
-make_path("$server->{dir}/htdocs/$_") for qw(file acme both any mfa fresh usual amr);
-spew("$server->{dir}/htdocs/$_/index.html", "inside $_") for qw(file acme both any mfa fresh usual amr);
+make_path("$server->{dir}/htdocs/$_") for qw(file acme both any mfa fresh usual amr part);
+spew("$server->{dir}/htdocs/$_/index.html", "inside $_") for qw(file acme both any mfa fresh usual amr part);
 
 sub as { my ($who, %more) = @_; return client(server => $server, watch => undef, token => $who ? $who->{access} : undef, %more) }
 sub page { my ($who, $path, @headers) = @_; return as($who)->get($path, @headers) }
@@ -101,6 +102,7 @@ is_page(page(undef, '/fresh/index.html'), 401, 'nobody is fresh');
 
 is_page(page($member, '/amr/index.html'), 200, 'a claim that is there');
 is_page(page({ access => login($member)->data->{access_token} }, '/amr/index.html'), 403, 'a claim that is not');
+is_page(page($member, '/part/index.html'), 403, 'a part of one');
 
 # ---- identity for the backend; copies from outside never arrive
 my %spoof = map { $_ => 'admin' } qw(X-CloudEP-UID x-cloudep-tenant X_CloudEP_Session X-CLOUDEP_AMR X.CloudEP.UID);

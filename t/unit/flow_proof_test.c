@@ -335,6 +335,31 @@ static void test_pages(void)
     flow_end(at);
 }
 
+/* How long a session lives, and how many of them. */
+static void test_sessions(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "many@proof.test");
+    const int before = flow.config.sessions_per_member;
+    cloudep_login_result_t result;
+
+    is_value("0 0 192.0.2.1", "a session has its idle life, its whole life and where it was opened",
+             "SELECT extract(epoch FROM idle_expires_at - created_at)::integer - $2::integer || ' ' ||"
+             " extract(epoch FROM expires_at - created_at)::integer - $3::integer || ' ' || address"
+             " FROM cloudep.sessions WHERE uid = $1::uuid",
+             who.uid, apr_itoa(at->p, flow.config.refresh_idle), apr_itoa(at->p, flow.config.session_lifetime));
+    flow.config.sessions_per_member = 2;
+    for (int i = 0; i < 2; i++) {
+        is_outcome(flow_login(at, SLUG, "many@proof.test", FLOW_PASSWORD, &result), CLOUDEP_DONE, "another session");
+    }
+    is_value("2 0", "of three the oldest is ended where two may be",
+             "SELECT count(*) || ' ' || count(*) FILTER (WHERE id = $2::uuid)"
+             " FROM cloudep.sessions WHERE uid = $1::uuid AND revoked_at IS NULL",
+             who.uid, who.session_id);
+    flow.config.sessions_per_member = before;
+    flow_end(at);
+}
+
 /* ---- renewing a session ---- */
 
 static void test_renewal(void)
@@ -380,6 +405,7 @@ int main(void)
     test_first_password();
     test_pair_and_removal();
     test_pages();
+    test_sessions();
     test_renewal();
     return done_testing();
 }

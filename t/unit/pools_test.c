@@ -48,6 +48,25 @@ static void test_tokens(apr_pool_t *pool)
     ok(hammer("tokens", use_tokens, cache).count > 0, "tokens are found");
 }
 
+/* Two tokens of one place of the table whose digests differ in the last byte alone. */
+static void test_token_keys(apr_pool_t *pool)
+{
+    cloudep_token_cache_t *cache = cloudep_token_cache_create(pool);
+    unsigned char one[CLOUDEP_TOKEN_KEY] = {0}, other[CLOUDEP_TOKEN_KEY] = {0};
+    cloudep_access_t access = {.expires = 1};
+
+    other[CLOUDEP_TOKEN_KEY - 1] = 1;
+    cloudep_token_cache_put(cache, one, &access);
+    is_int(cloudep_token_cache_get(cache, other, &access), APR_NOTFOUND, "a token is found by all of its digest");
+    is_int(cloudep_token_cache_get(cache, one, &access), APR_SUCCESS, "and so found");
+    for (int i = 0; i < 8; i++) {
+        cloudep_token_cache_put(cache, i < 2 ? other : one, &access);
+    }
+    ok(cloudep_token_cache_get(cache, one, &access) == APR_SUCCESS &&
+           cloudep_token_cache_get(cache, other, &access) == APR_SUCCESS,
+       "one that is used again and again takes no other's place");
+}
+
 /* A few hundred sessions in use at a time is little: none of them may cost another one its place all the time. */
 static void test_token_places(apr_pool_t *pool)
 {
@@ -363,6 +382,7 @@ int main(int argc, char **argv)
     }
     apr_pool_create(&pool, NULL);
     test_tokens(pool);
+    test_token_keys(pool);
     test_token_places(pool);
     test_background(pool);
     test_left_behind();

@@ -188,6 +188,14 @@ sub mail_code {
     return CloudEP::Mail::code(($self->mails($address, $count))[-1]);
 }
 
+# The code in the mail of that number among those for an address that have one: notices do not count. The first is 1.
+sub nth_code {
+    my ($self, $address, $nth) = @_;
+    my @codes;
+    wait_until(90, sub { (@codes = map { eval { CloudEP::Mail::code($_) } // () } $self->mails_now($address)) >= $nth }) or die 'only ' . @codes . " codes for $address\n";
+    return $codes[$nth - 1];
+}
+
 # All of the error log, or what came after an earlier log_size().
 sub log {
     my ($self, $from) = @_;
