@@ -57,7 +57,7 @@ like($told[0], qr/CloudEPDatabaseConnections.*synchronous_standby_names/, 'the l
 is(scalar @told, 1, 'once');
 $standby->start;
 ok(wait_until(30, sub { ($client->parallel(change(1)))[0]->status == 200 }), 'with the standby back a change is made');
-is(statuses($client->parallel(change(20))), '20 of 200', 'and 20 at once are');
+ok(wait_until(60, sub { statuses($client->parallel(change(20))) eq '20 of 200' }), 'and 20 at once are');
 
 # ---- failovers
 my $dir = $server->{dir};

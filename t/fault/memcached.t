@@ -32,7 +32,7 @@ my $address = $memcached->address;
 my $client = client(server => $server)->with(watch => undef);
 my @look_up = ('POST', '/api/v1/auth/register/confirm', { tenant_slug => tenant()->{slug}, challenge_id => 'A' x 22, code => '000000' });
 my ($outages, $returns) = (0, 0);
-sub told { my ($id) = @_; return $server->log =~ /(\(?[^\]\n]*CE$id: .*)/g }
+sub lines_of { my ($id) = @_; return $server->log =~ /(\(?[^\]\n]*CE$id: .*)/g }
 
 for my $way (['stop', 'start', qr/CE1244: memcached \Q$address\E \(CloudEPMemcacheServer\) cannot be asked: Connection refused/, 'refuses connections'],
     ['freeze', 'thaw', qr/CE1244: memcached \Q$address\E .*no answer within CloudEPMemcacheTimeout/, 'does not answer']) {
@@ -41,12 +41,12 @@ for my $way (['stop', 'start', qr/CE1244: memcached \Q$address\E \(CloudEPMemcac
     $memcached->$away;
     my @answers = map { $client->parallel((\@look_up) x 10) } 1 .. 3;
     is(scalar(grep { $_->status == 500 } @answers), 30, "while it $name requests are told 500");
-    my @told = told(1244);
+    my @told = lines_of(1244);
     is(scalar @told, ++$outages, "that it $name is told once, not for each request");
     like($told[-1], $said, "that it $name is told with server, directive and cause");
     $memcached->$back;
     ok(wait_until(20, sub { $client->post(@look_up[1, 2])->status == 404 }), "it is found again after it $name");
-    @told = told(1245);
+    @told = lines_of(1245);
     is(scalar @told, ++$returns, "and that is told once");
 }
 

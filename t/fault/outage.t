@@ -8,7 +8,7 @@ use Time::HiRes qw(time);
 my $pg = own_postgres();
 my $memcached = own_memcached();
 my $server = own_server(pg => $pg, memcached => $memcached, values => { CloudEPCodeCooldown => 0, CloudEPAddressAttempts => 0, CloudEPAllowOrigin => 'https://server.example' }, with => [
-        '<Location /api/v1/auth/verify>', 'CloudEPSessionCookie On', 'CloudEPLoginPage /login/', '</Location>',
+        'ServerLimit 2', 'MaxRequestWorkers 64', 'MaxSpareThreads 64', '<Location /api/v1/auth/verify>', 'CloudEPSessionCookie On', 'CloudEPLoginPage /login/', '</Location>',
 ]);
 my $tenant = tenant(server => $server);
 my $slug = $tenant->{slug};

@@ -10,7 +10,7 @@ my $server = own_server(pg => own_postgres(), values => { CloudEPSweepInterval =
 expect_log(qr/CE1461/, qr/CE141/);
 
 # Starts it with a schema that says this version; returns the line that it says about it, or what it says first of others.
-sub told {
+sub start_with {
     my ($version) = @_;
     $server->psql('DELETE FROM cloudep.migrations WHERE version >= :v', v => $version);
     $server->psql("INSERT INTO cloudep.migrations (version, name, checksum) VALUES (:v, 'test', repeat('0', 64))", v => $version);
@@ -22,9 +22,9 @@ sub told {
 }
 
 my $number = sub { sprintf '%04d', $_[0] };
-like(told($newest - 1), qr/cloudep:error.*CE1461: the schema is older than these modules \(migration @{[$number->($newest - 1)]} of @{[$number->($newest)]}\): run cloudepctl migrate/,
+like(start_with($newest - 1), qr/cloudep:error.*CE1461: the schema is older than these modules \(migration @{[$number->($newest - 1)]} of @{[$number->($newest)]}\): run cloudepctl migrate/,
     'one that is older');
-like(told($newest + 1), qr/cloudep:warn.*CE1462: the schema is newer than these modules \(migration @{[$number->($newest + 1)]}, they know @{[$number->($newest)]}\): install the version/,
+like(start_with($newest + 1), qr/cloudep:warn.*CE1462: the schema is newer than these modules \(migration @{[$number->($newest + 1)]}, they know @{[$number->($newest)]}\): install the version/,
     'one that is newer');
 $server->psql('ALTER TABLE cloudep.migrations RENAME TO elsewhere');
 my $from = $server->log_size;

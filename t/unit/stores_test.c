@@ -389,6 +389,8 @@ static void test_renewal(void)
     is_renewed(&session, 1, 0, APR_NOTFOUND, "and without a grace none");
     is_int(cloudep_session_principal(db, p, &live, tenant->id, session.id, uid), APR_SUCCESS, "which ends nothing");
     ok(live.turn.seq == 2 && live.turn.seconds == 0 && live.turn.idle_left > 0, "where it stands is told");
+    postgres_sql("UPDATE cloudep.sessions SET rotated_at = now() + interval '1 second'");
+    is_renewed(&session, 1, 0, APR_NOTFOUND, "nor one for who began before the other turn");
     postgres_sql("UPDATE cloudep.sessions SET rotated_at = now() - interval '10 seconds',"
                  " idle_expires_at = now() - interval '1 second'");
     (void)cloudep_session_principal(db, p, &live, tenant->id, session.id, uid);

@@ -23,8 +23,14 @@ enum { OPEN, AGAIN, PRINCIPAL, ROTATE, RENEW, SLIDE, REAUTHENTICATE, END };
 
 /* clang-format off */
 
-/* Of ROTATE: the generation before the present one, which has been that for a short time. */
-#define IN_GRACE "session.refresh_seq = given.seq + 1 AND session.rotated_at > now() - given.grace"
+/*
+ * Of ROTATE and RENEW: the generation before the present one, which has been that for a short time. now() is when our
+ * transaction began, and the other turn may have begun after that: without a grace the clock says nothing.
+ */
+#define IN_GRACE \
+            "session.refresh_seq = given.seq + 1" \
+            " AND session.rotated_at > now() - given.grace" \
+            " AND given.grace > '0'::interval"
 
 /* Of ROTATE and RENEW: the columns of the next generation, where the present one is turned in. */
 #define NEXT_TURN \
