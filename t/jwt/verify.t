@@ -21,7 +21,7 @@ my $issuer = $server->url;
 $server->{with} = [
     "LoadModule ssl_module \"$modules/mod_ssl.so\"", "Listen 127.0.0.1:$tls",
     "<VirtualHost 127.0.0.1:$tls>", 'SSLEngine on', "SSLCertificateFile $folder/cert.pem", "SSLCertificateKeyFile $folder/key.pem", '</VirtualHost>',
-    "LoadModule auth_openidc_module \"$modules/mod_auth_openidc.so\"", 'OIDCOAuthSSLValidateServer Off', 'Header always set X-User "expr=%{REMOTE_USER}"',
+    "LoadModule auth_openidc_module \"$modules/mod_auth_openidc.so\"", 'OIDCOAuthSSLValidateServer Off', '<Location /orders>', 'Header always set X-User "expr=%{REMOTE_USER}"', '</Location>',
     split(/\n/, example_of('verify', 'apache', 'OIDCOAuthVerifyJwksUri https://id.example.com' => "OIDCOAuthVerifyJwksUri https://127.0.0.1:$tls",
             'iss:https://id.example.com' => "iss:$issuer", '/etc/apache2/openidc.secret' => "$folder/secret")),
 ];
