@@ -19,8 +19,7 @@ int cloudep_asks_for_another(const request_rec *r)
     return other(r) != NULL;
 }
 
-/* One of the two headers may be the client's own, so where both are, both have to say the same. */
-static const char *named_method(const request_rec *r)
+const char *cloudep_named_method(const request_rec *r)
 {
     const char *original = apr_table_get(r->headers_in, "X-Original-Method");
     const char *forwarded = apr_table_get(r->headers_in, "X-Forwarded-Method");
@@ -28,15 +27,17 @@ static const char *named_method(const request_rec *r)
     if (original && forwarded && strcmp(original, forwarded) != 0) {
         return "";
     }
-    return original ? original : forwarded ? forwarded : "";
+    return original ? original : forwarded;
 }
 
 void cloudep_ask_for_another(request_rec *r)
 {
     cloudep_asked_t *asked = apr_palloc(r->pool, sizeof(*asked));
     const char *path = apr_table_get(r->headers_in, "X-Forwarded-Uri");
+    const char *method = cloudep_named_method(r);
 
-    *asked = (cloudep_asked_t){named_method(r), apr_table_get(r->headers_in, "X-Forwarded-Host"), path ? path : "/"};
+    *asked =
+        (cloudep_asked_t){method ? method : "", apr_table_get(r->headers_in, "X-Forwarded-Host"), path ? path : "/"};
     cloudep_request(r)->asked = asked;
 }
 

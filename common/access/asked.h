@@ -11,6 +11,12 @@
 #include <httpd.h>
 #include "base/export.h"
 
+/**
+ * The method that X-Original-Method or X-Forwarded-Method names; NULL: there is neither. One of them may be the
+ * client's own, so where both are, both have to say the same: "" if not.
+ */
+CLOUDEP_DECLARE(const char *) cloudep_named_method(const request_rec *r);
+
 /** Has the functions below speak of the request that the headers of this one name. */
 void cloudep_ask_for_another(request_rec *r);
 

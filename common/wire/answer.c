@@ -84,6 +84,13 @@ int cloudep_send_redirect(request_rec *r, const char *location)
     return OK;
 }
 
+void cloudep_answer_nothing(cloudep_call_t *call)
+{
+    static const cloudep_document_t no_content = {0};
+
+    call->document = &no_content;
+}
+
 int cloudep_send_document(request_rec *r, const cloudep_document_t *document)
 {
     cloudep_answer_headers(r, r->headers_out, HTTP_OK, cloudep_done());

@@ -1,5 +1,5 @@
 /*
- * enter.c - a login where the session cookie says who asks.
+ * enter.c - login and logout where the session cookie says who asks.
  */
 #include "wire/wire.h"
 
@@ -19,4 +19,20 @@ cloudep_outcome_t cloudep_enter_session(cloudep_call_t *call, const cloudep_sess
         (void)cloudep_logout(call->ctx, before);
     }
     return cloudep_done();
+}
+
+cloudep_outcome_t cloudep_leave_session(cloudep_call_t *call)
+{
+    cloudep_outcome_t outcome = cloudep_authenticate(call->r, 1, &call->principal);
+
+    if (!cloudep_failed(outcome)) {
+        outcome = cloudep_logout(call->ctx, call->principal);
+    }
+    else if (outcome.reason == CLOUDEP_TOKEN_MISSING || outcome.reason == CLOUDEP_TOKEN_INVALID) {
+        outcome = cloudep_done();
+    }
+    if (!cloudep_failed(outcome)) {
+        cloudep_take_session(call->r);
+    }
+    return outcome;
 }

@@ -137,7 +137,16 @@ const char *cloudep_field_name(const cloudep_call_t *call, apr_size_t at);
  */
 cloudep_outcome_t cloudep_enter_session(cloudep_call_t *call, const struct cloudep_session_t *session);
 
+/**
+ * Ends the session of a browser and has it forget its cookies. Whoever has no live session is logged out already: DONE,
+ * and the cookies go.
+ */
+CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_leave_session(cloudep_call_t *call);
+
 /* ---- answer.c ---- */
+
+/** Has the call answer 204. */
+CLOUDEP_DECLARE(void) cloudep_answer_nothing(cloudep_call_t *call);
 
 /** Sends an answer with the headers of every answer; the handler's return value. */
 int cloudep_send(request_rec *r, const cloudep_answer_t *answer, cloudep_outcome_t outcome);

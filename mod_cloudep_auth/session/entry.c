@@ -4,13 +4,10 @@
 #include "operations.h"
 
 #include <stddef.h>
-#include "access/authn.h"
-#include "access/delivery.h"
 #include "access/mount.h"
 #include "fields.h"
 #include "flow/code_login.h"
 #include "flow/login_second_factor.h"
-#include "flow/session.h"
 #include "flow/totp_login.h"
 
 const cloudep_field_t session_no_fields[] = {SESSION_FIELDS_END};
@@ -131,19 +128,7 @@ const cloudep_operation_t session_sms_login = {"POST",
 
 /* ---- out ---- */
 
-/* Whoever has no live session is logged out already: their browser only has to forget its cookies. */
 cloudep_outcome_t session_logout(cloudep_call_t *call)
 {
-    cloudep_outcome_t outcome = cloudep_authenticate(call->r, 1, &call->principal);
-
-    if (!cloudep_failed(outcome)) {
-        outcome = cloudep_logout(call->ctx, call->principal);
-    }
-    else if (outcome.reason == CLOUDEP_TOKEN_MISSING || outcome.reason == CLOUDEP_TOKEN_INVALID) {
-        outcome = cloudep_done();
-    }
-    if (!cloudep_failed(outcome)) {
-        cloudep_take_session(call->r);
-    }
-    return cloudep_session_nothing(call, outcome);
+    return cloudep_session_nothing(call, cloudep_leave_session(call));
 }

@@ -3,7 +3,6 @@
  */
 #include "operations.h"
 
-#include "access/authn.h"
 #include "access/delivery.h"
 #include "access/xsrf.h"
 #include "flow/session.h"
@@ -11,13 +10,12 @@
 
 static cloudep_outcome_t run_xsrf(cloudep_call_t *call)
 {
-    static const cloudep_document_t no_content = {0};
     const apr_status_t rv = cloudep_xsrf_offer(call->r);
 
     if (rv != APR_SUCCESS) {
         return cloudep_failure(call->ctx, rv, "making an XSRF token");
     }
-    call->document = &no_content;
+    cloudep_answer_nothing(call);
     return cloudep_done();
 }
 
@@ -36,21 +34,9 @@ static cloudep_outcome_t run_cookie_refresh(cloudep_call_t *call)
     return outcome;
 }
 
-/* Whoever has no live session is logged out already: their browser only has to forget its cookies. */
 static cloudep_outcome_t run_cookie_logout(cloudep_call_t *call)
 {
-    cloudep_outcome_t outcome = cloudep_authenticate(call->r, 1, &call->principal);
-
-    if (!cloudep_failed(outcome)) {
-        outcome = cloudep_logout(call->ctx, call->principal);
-    }
-    else if (outcome.reason == CLOUDEP_TOKEN_MISSING || outcome.reason == CLOUDEP_TOKEN_INVALID) {
-        outcome = cloudep_done();
-    }
-    if (!cloudep_failed(outcome)) {
-        cloudep_take_session(call->r);
-    }
-    return cloudep_v1_ok(call, outcome);
+    return cloudep_v1_ok(call, cloudep_leave_session(call));
 }
 
 #define LIVE (CLOUDEP_NEEDS_DATABASE | CLOUDEP_NEEDS_VERIFYING)

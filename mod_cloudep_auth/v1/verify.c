@@ -28,25 +28,16 @@ const cloudep_field_t verify_fields[] = {
     {.name = NULL},
 };
 
-/* Where a header is, it has to say so. */
-static int says_options(const char *method)
-{
-    return !method || !strcmp(method, "OPTIONS");
-}
-
 /*
  * Whether the request that is asked about is a preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch
- * 3.3.6). Its method is in X-Original-Method (nginx, HAProxy) or X-Forwarded-Method (Traefik), and else ours. One of
- * them may be the client's own, so where both are, both have to say OPTIONS.
+ * 3.3.6). Its method is in X-Original-Method (nginx, HAProxy) or X-Forwarded-Method (Traefik), and else ours.
  */
 static int is_preflight(const request_rec *r)
 {
-    const char *original = apr_table_get(r->headers_in, "X-Original-Method");
-    const char *forwarded = apr_table_get(r->headers_in, "X-Forwarded-Method");
+    const char *named = cloudep_named_method(r);
 
-    return (original || forwarded || r->method_number == M_OPTIONS) && says_options(original) &&
-           says_options(forwarded) && apr_table_get(r->headers_in, "Origin") &&
-           apr_table_get(r->headers_in, "Access-Control-Request-Method");
+    return (named ? !strcmp(named, "OPTIONS") : r->method_number == M_OPTIONS) &&
+           apr_table_get(r->headers_in, "Origin") && apr_table_get(r->headers_in, "Access-Control-Request-Method");
 }
 
 /*
@@ -71,13 +62,12 @@ static cloudep_outcome_t refuse(cloudep_call_t *call, cloudep_outcome_t why, con
 /* The cookies that the application is to get, as ours are none of its business. */
 static void answer_cookies(cloudep_call_t *call)
 {
-    static const cloudep_document_t no_content = {0};
     const char *rest = apr_table_get(call->r->headers_in, "Cookie");
 
     if (rest && cloudep_asks_for_another(call->r)) {
         apr_table_setn(call->r->headers_out, "Cookie", rest);
     }
-    call->document = &no_content;
+    cloudep_answer_nothing(call);
 }
 
 /* What of the demands a session does not meet. */

@@ -103,10 +103,8 @@ const cloudep_style_t cloudep_session_style = {
 
 cloudep_outcome_t cloudep_session_nothing(cloudep_call_t *call, cloudep_outcome_t outcome)
 {
-    static const cloudep_document_t no_content = {0};
-
     if (!cloudep_failed(outcome)) {
-        call->document = &no_content;
+        cloudep_answer_nothing(call);
     }
     return outcome;
 }
