@@ -13,6 +13,6 @@
 CLOUDEP_DECLARE(cloudep_outcome_t) cloudep_give_session(request_rec *r, const cloudep_session_t *session);
 
 /** Removes both. */
-CLOUDEP_DECLARE(void) cloudep_take_session(request_rec *r);
+void cloudep_take_session(request_rec *r);
 
 #endif
