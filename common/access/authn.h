@@ -13,7 +13,8 @@
  * @return TOKEN_MISSING, TOKEN_INVALID, IDENTITY_HEADERS_INVALID, MEMBER_INACTIVE; DATABASE_FAILED, OVERLOADED, ...:
  *         the session could not be looked up, which never means "anonymous"
  */
-cloudep_outcome_t cloudep_authenticate(request_rec *r, int with_member, const cloudep_principal_t **principal);
+CLOUDEP_DECLARE(cloudep_outcome_t)
+cloudep_authenticate(request_rec *r, int with_member, const cloudep_principal_t **principal);
 
 /**
  * The same principal with its attributes, for a place that names some where it was found for a place that does not.
