@@ -107,6 +107,7 @@ $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 # What of the core works without httpd.
 $(BUILD)/unit/pools_test: $(call objects,common/core/background.c common/core/http.c common/core/trace.c common/service/token_cache.c common/core/watchdog.c)
 $(BUILD)/unit/trace_test: $(call objects,common/core/trace.c)
+$(BUILD)/unit/http_test: $(call objects,common/core/http.c common/core/trace.c)
 $(BUILD)/unit/event_tally_test: $(call objects,common/service/event_tally.c)
 $(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/codes.c)
 $(BUILD)/unit/exposition_test: $(call objects,common/operate/exposition.c)
