@@ -379,18 +379,22 @@ static void test_too_late(void)
     const char *uid = member("late@budget.test");
     flow_case_t *home = begin_at(HOME);
     cloudep_guess_t guess_made;
+    cloudep_outcome_t outcome;
 
     (void)fail(home, CLOUDEP_BUDGET_CODES, uid);
     is_outcome(cloudep_guess_begin(home->ctx, &guess_made, CLOUDEP_BUDGET_CODES, tenant_id, uid, NULL), CLOUDEP_DONE,
                "a guess begins");
     postgres_sql("UPDATE cloudep.budgets SET blocked_until = now() + interval '1 minute'");
-    is_outcome(cloudep_guess_passed(home->ctx, &guess_made), CLOUDEP_TOO_MANY_GUESSES,
-               "it is right, but others have begun a wait meanwhile");
+    outcome = cloudep_guess_passed(home->ctx, &guess_made);
+    is_outcome(outcome, CLOUDEP_TOO_MANY_GUESSES, "it is right, but others have begun a wait meanwhile");
+    ok(outcome.retry_after > 30 && outcome.retry_after <= 60, "it says how long that is");
     is_int(failures("codes", uid, HOME), 1, "and forgets nothing");
     is_outcome(cloudep_guess_failed(home->ctx, &guess_made, CLOUDEP_CODE_WRONG), CLOUDEP_TOO_MANY_GUESSES,
                "had it been wrong nobody were told");
     is_int(failures("codes", uid, HOME), 1, "nor is it counted");
-    is_outcome(pass(home, CLOUDEP_BUDGET_CODES, uid), CLOUDEP_TOO_MANY_GUESSES, "a guess in a wait is not compared");
+    outcome = pass(home, CLOUDEP_BUDGET_CODES, uid);
+    is_outcome(outcome, CLOUDEP_TOO_MANY_GUESSES, "a guess in a wait is not compared");
+    ok(outcome.retry_after > 30 && outcome.retry_after <= 60, "it says how long that is, too");
     flow_end(home);
 }
 

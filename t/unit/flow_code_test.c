@@ -231,6 +231,26 @@ static void test_caps(void)
     flow_end(at);
 }
 
+/* Whoever is refused for one cap uses up none of those that are asked after it: network, target, tenant. */
+static void test_order_of_caps(void)
+{
+    flow_case_t *at = in_an_hour_of_its_own();
+    const cloudep_sending_t one = {.tenant_id = "order", .target = "one@cds.test"};
+    const cloudep_sending_t two = {.tenant_id = "order", .target = "two@cds.test"};
+
+    flow.config.codes_per_address = 2;
+    flow.config.codes_per_target = 1;
+    flow.config.codes_per_tenant = 2;
+    move_to(at, "198.51.104.1");
+    is_outcome(cloudep_claim_sending(at->ctx, &one), CLOUDEP_DONE, "a code of a tenant's two");
+    is_outcome(cloudep_claim_sending(at->ctx, &one), CLOUDEP_TOO_MANY_CODES, "none for the same address");
+    is_outcome(cloudep_claim_sending(at->ctx, &two), CLOUDEP_TOO_MANY_CODES, "nor for another by the same network");
+    move_to(at, "198.51.104.2");
+    is_outcome(cloudep_claim_sending(at->ctx, &two), CLOUDEP_DONE,
+               "the refused ones used up neither target nor tenant");
+    flow_end(at);
+}
+
 /* A stranger with an IPv6 /48 takes away what they asked for themselves, and not what another network did. */
 static void test_wide_network(void)
 {
@@ -730,6 +750,7 @@ int main(void)
     test_target();
     test_network();
     test_caps();
+    test_order_of_caps();
     test_wide_network();
     test_nobody();
     test_right_code();
