@@ -49,14 +49,14 @@ static void test_waits(void)
     flow.config.guess_memory = 1000;
     wrong_password(ELSEWHERE);
     is_row("password", "", "1 100", "CloudEPGuessWait is the first wait");
-    later("999");
+    later("900");
     wrong_password(ELSEWHERE);
     is_row("password", "", "2 150", "CloudEPUnknownLongestWait the longest of strangers");
     later("1001");
     wrong_password(ELSEWHERE);
     is_row("password", "", "1 100", "after CloudEPGuessMemory counting starts again");
     wrong_password("192.0.2.1");
-    later("999");
+    later("900");
     wrong_password("192.0.2.1");
     is_row("password", "192.0.2.1", "2 120", "CloudEPKnownLongestWait is the longest at a known network");
     postgres_sql("DELETE FROM cloudep.budgets");
@@ -66,12 +66,12 @@ static void test_network_memory(void)
 {
     flow.config.unknown_guesses = 1000;
     flow.config.address_attempts = 100;
-    flow.config.address_memory = 50;
+    flow.config.address_memory = 500;
     wrong_password(ELSEWHERE);
-    later("49");
+    later("400");
     wrong_password(ELSEWHERE);
     is_row("network", ELSEWHERE, "2 0", "a network's failures count on within CloudEPAddressMemory");
-    later("51");
+    later("501");
     wrong_password(ELSEWHERE);
     is_row("network", ELSEWHERE, "1 0", "and start again after it");
 }
@@ -85,7 +85,7 @@ static void test_network_waits(void)
     flow.config.address_memory = 1000;
     wrong_password(ELSEWHERE);
     is_row("network", ELSEWHERE, "1 100", "CloudEPAddressWait is a network's first wait");
-    later("999");
+    later("900");
     wrong_password(ELSEWHERE);
     is_row("network", ELSEWHERE, "2 150", "CloudEPAddressLongestWait its longest");
 }
