@@ -85,8 +85,8 @@ sub wait_ready {
 
 sub log_tail {
     my ($self) = @_;
-    my @lines = split /\n/, slurp($self->{log});
-    return join "\n", splice @lines, -10;
+    my @lines = reverse split /\n/, slurp($self->{log});
+    return join "\n", reverse grep { defined } @lines[0 .. 9];
 }
 
 # A fast shutdown: connections are cut.
