@@ -274,9 +274,65 @@ static void test_changed_meanwhile(void)
     is_outcome(finish(at, in.challenge_id, code, &session), CLOUDEP_LOGIN_REFUSED,
                "a tenant that was closed after the password");
     postgres_sql("UPDATE cloudep.tenants SET login = true WHERE slug = '" SLUG "'");
+    in.any_tenant = 1;
+    is_outcome(cloudep_login_second_factor(at->ctx, &in, &session), CLOUDEP_TENANT_UNKNOWN,
+               "a challenge of any tenant, which is named as another's");
     is_outcome(cloudep_remove_totp(at->ctx, &person.who), CLOUDEP_DONE, "the authenticator is removed");
     is_outcome(finish(at, in.challenge_id, code, &session), CLOUDEP_CHALLENGE_GONE,
                "a login whose second factor was removed begins again");
+    flow_end(at);
+}
+
+/* The row that says so alone, without what goes with it. */
+static void test_rows_changed_meanwhile(void)
+{
+    person_t person = enrol("rows@mfa.test");
+    flow_case_t *at = begin(&person);
+    const char *challenge = challenge_of(at, &person);
+    const char *code = code_of(at, &person, 0);
+    const cloudep_session_t *session;
+
+    postgres_sql("UPDATE cloudep.members SET generation = generation + 1 WHERE email = 'rows@mfa.test'");
+    is_outcome(finish(at, challenge, flow_wrong(at, code), &session), CLOUDEP_CHALLENGE_GONE,
+               "a login of credentials that changed since is over before a code is compared");
+    postgres_sql("UPDATE cloudep.members SET generation = generation - 1 WHERE email = 'rows@mfa.test'");
+    is_outcome(finish(at, challenge, code, &session), CLOUDEP_CHALLENGE_GONE, "and does not come back");
+    challenge = challenge_of(at, &person);
+    postgres_sql("UPDATE cloudep.totp SET secret = NULL, enrolled_at = NULL FROM cloudep.members m"
+                 " WHERE m.uid = totp.uid AND m.email = 'rows@mfa.test'");
+    is_outcome(finish(at, challenge, code, &session), CLOUDEP_CHALLENGE_GONE,
+               "nor does one go on whose authenticator is gone");
+    flow_end(at);
+}
+
+/* What opens the session, and how many there may be. */
+static void test_session(void)
+{
+    person_t person = enrol("session@mfa.test");
+    flow_case_t *at = begin(&person);
+    const cloudep_first_factor_t first = {.amr = "sms", .opened_with = CLOUDEP_OPENED_LOGIN_PHONE};
+    const int before = flow.config.sessions_per_member;
+    const cloudep_session_t *session;
+    const cloudep_tenant_t *tenant;
+    const cloudep_member_t *member;
+    cloudep_login_result_t begun = {0};
+
+    flow_must(cloudep_member_by_email(flow.run.db, at->p, &tenant, &member, SLUG, person.email), "the member");
+    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &first, &begun), CLOUDEP_DONE,
+               "a first factor that was right");
+    ok(!begun.session && !begun.passkey, "asks for a code only, where there is no passkey");
+    is_int(begun.mfa_expires_in, flow.config.code_lifetime, "for as long as a code lives");
+    flow.config.sessions_per_member = 1;
+    is_outcome(finish(at, begun.mfa_challenge_id, code_of(at, &person, 0), &session), CLOUDEP_DONE, "the second one");
+    is_value("sms otp mfa login_phone totp", "the session has both, and what the first was",
+             "SELECT concat_ws(' ', amr, opened_with, mfa_method) FROM cloudep.sessions WHERE id = $1::uuid",
+             session->id);
+    is_value("1", "where one session may be the others end",
+             "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid AND revoked_at IS NULL", person.who.uid);
+    flow.config.sessions_per_member = before;
+    is_outcome(finish(at, begun.mfa_challenge_id, NULL, &session), CLOUDEP_FIELD_MISSING, "neither code nor passkey");
+    is_outcome(finish(at, "AAAAAAAAAAAAAAAAAAAAAA", NULL, &session), CLOUDEP_FIELD_MISSING,
+               "is told before the challenge is looked at");
     flow_end(at);
 }
 
@@ -566,6 +622,8 @@ int main(void)
     test_backup_codes();
     test_one_code_at_once();
     test_changed_meanwhile();
+    test_rows_changed_meanwhile();
+    test_session();
     test_limits();
     test_restored();
     test_fresh_proof();
