@@ -155,6 +155,23 @@ static void test_restored(void)
     flow_end(at);
 }
 
+/* Another address between the look-up and the new password: the link went to the one before. */
+static void test_address_meanwhile(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    const char *token = linked(at, "moving@link.test", CLOUDEP_LINK_RESET, &session);
+
+    postgres_sql(
+        "CREATE FUNCTION cloudep.move_now() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        "  UPDATE cloudep.members SET email = 'moved@link.test' WHERE email = 'moving@link.test';"
+        "  RETURN NULL; END $$;"
+        "CREATE TRIGGER move_now AFTER UPDATE ON cloudep.links FOR EACH ROW EXECUTE FUNCTION cloudep.move_now()");
+    is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_LINK_GONE, "a member who gets another address meanwhile");
+    postgres_sql("DROP TRIGGER move_now ON cloudep.links; DROP FUNCTION cloudep.move_now()");
+    flow_end(at);
+}
+
 static cloudep_outcome_t use(flow_case_t *at, int number, void *token)
 {
     (void)number;
@@ -202,6 +219,7 @@ int main(void)
     test_of_tenant();
     test_first();
     test_restored();
+    test_address_meanwhile();
     test_at_once();
     test_address();
     return done_testing();
