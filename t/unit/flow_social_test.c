@@ -7,6 +7,7 @@
  */
 #include "base/jose/jwt.h"
 #include "flow.h"
+#include "flow/linked_account.h"
 #include "flow/purpose.h"
 #include "flow/social_login.h"
 #include "oidc/oidc.h"
@@ -222,6 +223,14 @@ static void test_starts(void)
     is_outcome(enter(at, "no such", &start), CLOUDEP_INVITE_UNKNOWN, "a start with an unknown invite");
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a start with a good one");
     ok(strstr(start.oauth_url, "code_challenge_method=S256") != NULL, "the browser is sent there with PKCE");
+    is_invalid(cloudep_social_login_start(
+                   at->ctx,
+                   &(cloudep_social_entry_t){.tenant_slug = SLUG, .provider = "google", .redirect_uri = BACK "/"},
+                   &start),
+               offsetof(cloudep_social_entry_t, redirect_uri), CLOUDEP_RULE_NOT_ALLOWED,
+               "a login that ends elsewhere than is allowed");
+    postgres_sql("UPDATE cloudep.tenants SET redirect_uris = '{https://app.test/first,https://app.test/back}'");
+    is_outcome(go(at, &start), CLOUDEP_DONE, "the second address that is allowed");
     flow.config.social_starts_per_address = 1;
     at->ctx->network = "192.0.2.77";
     is_outcome(go(at, &start), CLOUDEP_DONE, "the first start of a network within its cap");
@@ -231,6 +240,7 @@ static void test_starts(void)
     flow.config.social_starts_per_address = 1000;
     postgres_sql("UPDATE cloudep.tenants SET login = false WHERE slug = '" SLUG "'");
     is_outcome(go(at, &start), CLOUDEP_TENANT_CLOSED, "a login at a tenant that allows none");
+    is_outcome(enter(at, "open", &start), CLOUDEP_TENANT_CLOSED, "nor does a registration start there");
     postgres_sql("UPDATE cloudep.tenants SET login = true WHERE slug = '" SLUG "'");
     flow_end(at);
 }
@@ -277,6 +287,19 @@ static void test_state(void)
     flow_end(at);
 }
 
+static int is_cancelled(flow_case_t *at, const char *error)
+{
+    cloudep_social_start_t start;
+    cloudep_social_callback_t in;
+    const cloudep_session_t *session;
+
+    (void)enter(at, "open", &start);
+    in = back(at, &start);
+    in.code = NULL;
+    in.error = error;
+    return cloudep_social_register_finish(at->ctx, &in, &session).reason == CLOUDEP_LOGIN_CANCELLED;
+}
+
 static void test_account(void)
 {
     flow_case_t *at = flow_begin();
@@ -296,6 +319,8 @@ static void test_account(void)
     in.error = "access_denied";
     is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_LOGIN_CANCELLED,
                "the provider says that the person said no");
+    ok(is_cancelled(at, "user_cancelled_authorize"), "as Apple says it");
+    ok(is_cancelled(at, "ACCESS_DENIED"), "and LINE");
     is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_STATE_INVALID,
                "which uses the state up");
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration that the provider cannot serve");
@@ -332,6 +357,116 @@ static void test_account(void)
     flow_end(at);
 }
 
+#define OPENED_BY                                                                                                      \
+    "SELECT (s.opened_with = 'identity:' || i.id)::text FROM cloudep.sessions s"                                       \
+    " JOIN cloudep.identities i USING (tenant_id, uid) WHERE s.id = $1::uuid"
+
+/* What was asked for at the start, and what the session is of. */
+static void test_kept(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_social_registration_t in = {.tenant_slug = SLUG,
+                                              .invite_code = "open",
+                                              .provider = "google",
+                                              .terms_version = "7",
+                                              .language = "de",
+                                              .marketing_opt_in = 1,
+                                              .redirect_uri = BACK};
+    cloudep_social_start_t start;
+    const cloudep_session_t *session;
+    cloudep_login_result_t result;
+
+    is_outcome(cloudep_social_register_start(at->ctx, &in, &start), CLOUDEP_DONE, "a registration");
+    says(at, &start, "kept", "kept@soc.test", 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_DONE, "comes to its end");
+    is_str(at->ctx->note.uid, session->uid, "the event is about the new member");
+    is_value("de 7 true google", "what was asked for is the member's",
+             "SELECT concat_ws(' ', language, terms_version, marketing_opt_in::text, origin) FROM cloudep.members"
+             " WHERE uid = $1::uuid",
+             session->uid);
+    is_value("true", "the session is of the account at the provider", OPENED_BY, session->id);
+    is_outcome(go(at, &start), CLOUDEP_DONE, "a login");
+    says(at, &start, "kept", "kept@soc.test", 1);
+    is_outcome(go_end(at, &start, &result), CLOUDEP_DONE, "comes to its end as well");
+    is_value("true", "its session is of the account, too", OPENED_BY, result.session->id);
+    flow_end(at);
+}
+
+/* ---- linking ---- */
+
+static cloudep_principal_t who_of(flow_case_t *at, const cloudep_session_t *session)
+{
+    cloudep_principal_t who = {.tenant_id = session->tenant_id, .uid = session->uid, .session_id = session->id};
+    cloudep_live_session_t live = {0};
+
+    flow_must(cloudep_session_principal(flow.run.db, at->p, &live, who.tenant_id, who.session_id, who.uid), "it");
+    who.member = live.member;
+    who.proofs = live.proofs;
+    return who;
+}
+
+static cloudep_outcome_t link_start(flow_case_t *at, const cloudep_principal_t *who, const char *uri,
+                                    cloudep_social_start_t *out)
+{
+    return cloudep_start_link(at->ctx, who, &(cloudep_link_start_t){.provider = "google", .redirect_uri = uri}, out);
+}
+
+static cloudep_outcome_t link_end(flow_case_t *at, const cloudep_principal_t *who, const cloudep_social_start_t *start,
+                                  const char *issuer)
+{
+    const cloudep_link_confirm_t in = {
+        .code = "good", .state = parameter(at, start->oauth_url, "state"), .issuer = issuer};
+
+    return cloudep_confirm_link(at->ctx, who, &in);
+}
+
+static void test_link(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_login_result_t second;
+    cloudep_social_start_t start, stale;
+    cloudep_principal_t who, other, nobody;
+
+    flow_member(at, SLUG, "link@soc.test", &session);
+    who = who_of(at, session);
+    is_outcome(flow_login(at, SLUG, "link@soc.test", FLOW_PASSWORD, &second), CLOUDEP_DONE, "another session");
+    other = who_of(at, second.session);
+    nobody = who;
+    nobody.session_id = NULL;
+    is_outcome(link_start(at, &nobody, BACK, &start), CLOUDEP_TOKEN_MISSING, "whoever has no session links nothing");
+    nobody = who;
+    nobody.member = NULL;
+    is_outcome(link_start(at, &nobody, BACK, &start), CLOUDEP_SUBJECT_GONE, "nor does a member who is gone");
+    is_outcome(link_end(at, &nobody, &(cloudep_social_start_t){.oauth_url = ""}, NULL), CLOUDEP_MEMBER_UNKNOWN,
+               "at the end neither");
+    flow.config.freshness = 900;
+    who.proofs.auth_time -= 900;
+    is_outcome(link_start(at, &who, BACK, &start), CLOUDEP_FRESH_PROOF_NEEDED, "an old proof begins no link");
+    who.proofs.auth_time += 900;
+    is_invalid(link_start(at, &who, BACK "/", &start), offsetof(cloudep_link_start_t, redirect_uri),
+               CLOUDEP_RULE_NOT_ALLOWED, "a link that ends elsewhere than is allowed");
+    is_outcome(link_start(at, &who, BACK, &start), CLOUDEP_DONE, "a link is begun");
+    says(at, &start, "link", "any@soc.test", 1);
+    is_outcome(link_end(at, &other, &start, NULL), CLOUDEP_STATE_INVALID,
+               "another session of the member does not end it");
+    is_outcome(link_end(at, &who, &start, "https://evil.test"), CLOUDEP_STATE_INVALID,
+               "nor does what another provider answers");
+    is_outcome(link_end(at, &who, &start, NULL), CLOUDEP_DONE, "the session that began it does");
+    is_value("1", "the account is the member's",
+             "SELECT count(*) FROM cloudep.identities WHERE subject = 'link' AND uid = $1::uuid", who.uid);
+    is_value("1", "and one mail tells of it",
+             "SELECT count(*) FROM cloudep.outbox WHERE target = 'link@soc.test' AND template = 'account_linked'");
+    is_outcome(link_start(at, &who, BACK, &start), CLOUDEP_DONE, "another link");
+    (void)registered(at, "taken", "taken@soc.test");
+    says(at, &start, "taken", "any@soc.test", 1);
+    is_outcome(link_end(at, &who, &start, NULL), CLOUDEP_ACCOUNT_LINKED, "of an account that is another member's");
+    is_outcome(link_start(at, &who, BACK, &stale), CLOUDEP_DONE, "a link under way");
+    is_outcome(go(at, &start), CLOUDEP_DONE, "and a login");
+    is_outcome(link_end(at, &who, &start, NULL), CLOUDEP_STATE_INVALID, "whose state ends no link");
+    flow_end(at);
+}
+
 /* While somebody is at the provider. */
 static void test_changed_meanwhile(void)
 {
@@ -356,6 +491,11 @@ static void test_changed_meanwhile(void)
     says(at, &start, "closed", "closed@soc.test", 1);
     is_outcome(enter_end(at, &start, &session), CLOUDEP_REGISTRATION_CLOSED, "registration was closed meanwhile");
     postgres_sql("UPDATE cloudep.tenants SET registration = true WHERE slug = '" SLUG "'");
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a start at a tenant that lets members in");
+    postgres_sql("UPDATE cloudep.tenants SET login = false WHERE slug = '" SLUG "'");
+    says(at, &start, "closed", "closed@soc.test", 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_TENANT_CLOSED, "which lets nobody in meanwhile");
+    postgres_sql("UPDATE cloudep.tenants SET login = true WHERE slug = '" SLUG "'");
     is_outcome(go(at, &start), CLOUDEP_DONE, "a login of a member");
     postgres_sql("UPDATE cloudep.members SET status = 'suspended' WHERE email = 'meanwhile@soc.test'");
     says(at, &start, "meanwhile", "meanwhile@soc.test", 1);
@@ -474,6 +614,8 @@ int main(void)
     test_starts();
     test_state();
     test_account();
+    test_kept();
+    test_link();
     test_changed_meanwhile();
     test_form_post();
     test_at_once();
