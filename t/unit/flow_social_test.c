@@ -1,121 +1,32 @@
 /*
  * flow_social_test.c - registration and login with an account at an OpenID provider, from the start to the session:
  * whose state it is, what changed while somebody was away, and who wins.
- *
- * The provider is somebody else's program. Here a thread plays it, which says what the test has it say; t/oidc tests
- * against a real one.
  */
-#include "base/jose/jwt.h"
-#include "flow.h"
 #include "flow/purpose.h"
 #include "flow/social_login.h"
-#include "oidc/oidc.h"
+#include "provider.h"
 
 #define SLUG "soc"
 #define BACK "https://app.test/back"
 
 /* ---- the provider ---- */
 
-static struct {
-    int listener;
-    char issuer[64];
-    const cloudep_jwks_t *keys;
-    pthread_mutex_t mutex;
-    char id_token[4096]; /* what the token endpoint gives for the code "good" */
-} provider = {.mutex = PTHREAD_MUTEX_INITIALIZER};
-
-static const char *answer_of(apr_pool_t *p, const char *request, const char **status)
-{
-    const char *body;
-
-    *status = "200 OK";
-    if (strstr(request, "GET /.well-known/openid-configuration ")) {
-        return apr_psprintf(p,
-                            "{\"issuer\":\"%s\",\"authorization_endpoint\":\"%s/authorize\","
-                            "\"token_endpoint\":\"%s/token\",\"jwks_uri\":\"%s/keys\"}",
-                            provider.issuer, provider.issuer, provider.issuer, provider.issuer);
-    }
-    if (strstr(request, "GET /keys ")) {
-        return cloudep_jwks_public_json(provider.keys, p);
-    }
-    if (strstr(request, "POST /token ") && strstr(request, "code=good")) {
-        (void)pthread_mutex_lock(&provider.mutex);
-        body = apr_psprintf(p, "{\"token_type\":\"Bearer\",\"id_token\":\"%s\"}", provider.id_token);
-        (void)pthread_mutex_unlock(&provider.mutex);
-        return body;
-    }
-    *status = "400 Bad Request";
-    return "{\"error\":\"invalid_grant\"}";
-}
-
-/* Reads one request whole: up to its empty line, and as much as its Content-Length says. */
-static void read_request(int fd, char *request, size_t size)
-{
-    size_t have = 0;
-    ssize_t n;
-
-    *request = '\0';
-    while (have + 1 < size && (n = read(fd, request + have, size - have - 1)) > 0) {
-        const char *end, *length;
-
-        have += (size_t)n;
-        request[have] = '\0';
-        end = strstr(request, "\r\n\r\n");
-        length = end ? strstr(request, "Content-Length: ") : NULL;
-        if (end && strlen(end + 4) >= (length ? strtoul(length + strlen("Content-Length: "), NULL, 10) : 0)) {
-            return;
-        }
-    }
-}
-
-static void *serve(void *unused)
-{
-    char request[16384];
-    int fd;
-
-    (void)unused;
-    while ((fd = accept(provider.listener, NULL, NULL)) >= 0) {
-        flow_case_t *at = flow_begin();
-        const char *status, *body, *text;
-
-        read_request(fd, request, sizeof(request));
-        body = answer_of(at->p, request, &status);
-        text = apr_psprintf(at->p,
-                            "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
-                            "Connection: close\r\n\r\n%s",
-                            status, (int)strlen(body), body);
-        (void)!write(fd, text, strlen(text));
-        close(fd);
-        flow_end(at);
-    }
-    return NULL;
-}
-
 static void start_provider(void)
 {
-    static const char *row[] = {"google", provider.issuer, "client", "none", NULL};
+    static const char *row[] = {"google", provider.peer.url, PROVIDER_CLIENT, "none", NULL};
     static const char *posting[] = {"posting",
-                                    provider.issuer,
-                                    "client",
+                                    provider.peer.url,
+                                    PROVIDER_CLIENT,
                                     "none",
                                     "response_mode=form_post",
                                     "page=https://app.test/page?a=b",
                                     "email=trusted",
                                     NULL};
-    const char *error = NULL;
-    pthread_t thread;
 
-    provider.listener = loopback(0, 1);
-    (void)snprintf(provider.issuer, sizeof(provider.issuer), "http://127.0.0.1:%d", port_of(provider.listener));
-    provider.keys = flow_keys("provider", "ES256");
-    if (pthread_create(&thread, NULL, serve, NULL) != 0 || pthread_detach(thread) != 0) {
-        flow_bail_out("no provider");
-    }
-    flow.config.social_providers = apr_array_make(flow.pool, 2, sizeof(const char *const *));
-    APR_ARRAY_PUSH(flow.config.social_providers, const char *const *) = row;
-    APR_ARRAY_PUSH(flow.config.social_providers, const char *const *) = posting;
-    flow_must(cloudep_oidc_prepare(NULL, &flow.config, flow.pool, &error), error ? error : "the provider's row");
-    flow_must(cloudep_oidc_child_init(NULL, &flow.config, flow.pool), "the provider's client");
+    provider_start();
+    provider_row(row);
+    provider_row(posting);
+    provider_use();
 }
 
 /* One parameter of the address that the browser was sent to. */
@@ -130,18 +41,12 @@ static const char *parameter(flow_case_t *at, const char *url, const char *name)
 static void says(flow_case_t *at, const cloudep_social_start_t *start, const char *subject, const char *email,
                  int verified)
 {
-    json_t *claims =
-        json_pack("{ss,ss,ss,sI,sI,ss,ss,sb}", "iss", provider.issuer, "aud", "client", "sub", subject, "iat",
-                  (json_int_t)apr_time_sec(apr_time_now()), "exp", (json_int_t)apr_time_sec(apr_time_now()) + 300,
-                  "nonce", parameter(at, start->oauth_url, "nonce"), "email", email, "email_verified", verified);
-    const char *token;
+    json_t *claims = provider_with(provider_claims(subject),
+                                   json_pack("{ss,ss,sb}", "nonce", parameter(at, start->oauth_url, "nonce"), "email",
+                                             email, "email_verified", verified));
 
-    flow_must(cloudep_jwt_sign(&token, at->p, cloudep_jwks_active(provider.keys, CLOUDEP_KEY_SIGN), "JWT", claims),
-              "the id_token");
-    json_decref(claims);
-    (void)pthread_mutex_lock(&provider.mutex);
-    apr_cpystrn(provider.id_token, token, sizeof(provider.id_token));
-    (void)pthread_mutex_unlock(&provider.mutex);
+    peer_answers(&provider.peer, PROVIDER_TOKEN, 200,
+                 apr_psprintf(at->p, "{\"token_type\":\"Bearer\",\"id_token\":\"%s\"}", provider_signs(at, claims)));
 }
 
 /* ---- the flows ---- */
@@ -287,7 +192,7 @@ static void test_account(void)
 
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration whose code is not good");
     in = back(at, &start);
-    in.code = "bad";
+    peer_answers(&provider.peer, PROVIDER_TOKEN, 400, "{\"error\":\"invalid_grant\"}");
     is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_AUTHORIZATION_INVALID,
                "a code that the provider does not know");
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration that the person cancels");
