@@ -125,6 +125,7 @@ static void test_values(void)
     const cloudep_oidc_provider_t *provider;
 
     provider = good("p " ISSUER " client none scope=openid auth=post email=trusted prompt=consent hd=a.test");
+    ok(cloudep_oidc_has_social(&config) && !cloudep_oidc_has_exchange(&config), "no provider of token/exchange");
     is_str(provider->scope, "openid", "scope");
     is_str(provider->auth, "post", "auth");
     ok(provider->trusts_email, "email=trusted");
