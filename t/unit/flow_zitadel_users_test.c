@@ -241,11 +241,15 @@ static void test_doubt(void)
     }
     peer_answers(&zitadel.peer, ZITADEL_USERS, 500, "");
     is_status(create(at), CLOUDEP_EPROVIDER, "an error of ZITADEL's: nothing was done");
-    flow.config.zitadel_password_timeout = 100;
+    flow.config.zitadel_timeout = 100;
+    peer_answers(&zitadel.peer, ZITADEL_USERS, PEER_LATE + 201, "{}");
+    is_status(create(at), APR_SUCCESS, "a creation, which hashes, may take longer than other calls");
+    flow.config.zitadel_timeout = 5000;
+    flow.config.zitadel_password_timeout = 300;
     peer_answers(&zitadel.peer, ZITADEL_USERS, PEER_SILENT, "");
     peer_forgets(&zitadel.peer);
     is_status(create(at), APR_INCOMPLETE, "no answer in time");
-    is_int(peer_asked(&zitadel.peer, ZITADEL_USERS), 1, "is not waited for twice");
+    ok(peer_asked(&zitadel.peer, ZITADEL_USERS) <= 1, "is not waited for twice");
     flow.config.zitadel_password_timeout = 12000;
     flow_end(at);
 }
