@@ -11,6 +11,7 @@
 #include "base/store/email_store.h"
 #include "base/store/identity_store.h"
 #include "base/store/link_store.h"
+#include "base/store/liveness_store.h"
 #include "base/store/login_phone_store.h"
 #include "base/store/operator_store.h"
 #include "base/store/own_session_store.h"
@@ -212,6 +213,68 @@ static void test_sessions(void)
     EFFECT("own_sessions_limit", NULL, cloudep_own_sessions_limit(db, p, TENANT, UID, 2));
 }
 
+/* The last digits of the member's sessions that are listed. */
+static const char *listed(const char *kept, int limit)
+{
+    apr_array_header_t *rows = NULL;
+    const char *text = "";
+
+    (void)cloudep_own_sessions(&rows, p, db, TENANT, UID, kept, NULL, limit);
+    for (int i = 0; rows && i < rows->nelts; i++) {
+        text = apr_pstrcat(p, text, " ", APR_ARRAY_IDX(rows, i, cloudep_own_session_t).id + 34, NULL);
+    }
+    return text;
+}
+
+static void test_listed(void)
+{
+    prepare(NULL);
+    is_str(listed(NULL, 9), " 01 11 12 13", "sessions that can do something are listed, the newest first");
+    is_str(listed(OWN("5"), 9), " 01 11 12 13 15", "and the one that asks, even when it is idle");
+    is_str(listed(NULL, 2), " 01 11", "as many as are asked for");
+}
+
+static const char *attributes_of(int wanted)
+{
+    const cloudep_session_key_t key = {TENANT, SESSION, UID, wanted};
+    cloudep_session_state_t state;
+
+    (void)cloudep_sessions_look_up(&state, p, db, &key, 1);
+    return state.attributes;
+}
+
+static void test_attributes(void)
+{
+    prepare(NULL);
+    is_str(attributes_of(1), "{}", "attributes are an object, even if it is empty");
+    set("members", "attributes = '{\"a\":1}'");
+    is_str(attributes_of(1), "{\"a\": 1}", "those of the member");
+    is_str(attributes_of(0), NULL, "which is told whoever asks for them");
+}
+
+/* Twenty old ones of a kind, which all go in one sweep. */
+static void test_sweep(void)
+{
+    fresh();
+    postgres_sql("INSERT INTO cloudep.sessions (tenant_id, id, uid, amr, idle_expires_at, expires_at)"
+                 " SELECT '" TENANT "', gen_random_uuid(), '" UID "', 'old', now(), now() - interval '2 days'"
+                 " FROM generate_series(1, 20);"
+                 "INSERT INTO cloudep.lockouts (tenant_id, kind, subject, last_at)"
+                 " SELECT '" TENANT "', 'old', n, now() - interval '3 days' FROM generate_series(1, 20) AS n;"
+                 "INSERT INTO cloudep.links (tenant_id, digest, uid, kind, expires_at)"
+                 " SELECT '" TENANT "', 'old' || n, '" UID "', 'reset', now() - interval '2 days'"
+                 " FROM generate_series(1, 20) AS n;"
+                 "INSERT INTO cloudep.outbox (tenant_id, channel, target, template, created_at, expires_at, failed_at,"
+                 " delivered_at) SELECT '" TENANT "', 'mail', 'x', 'old', now() - interval '8 days', now(),"
+                 " CASE WHEN n > 10 THEN now() END, CASE WHEN n <= 10 THEN now() END FROM generate_series(1, 20) AS n");
+    is_int(cloudep_sweep_remove_old(db, p), APR_SUCCESS, "a sweep");
+    is_str(value("SELECT concat_ws(' ', (SELECT count(*) FROM cloudep.sessions WHERE amr = 'old'),"
+                 " (SELECT count(*) FROM cloudep.lockouts WHERE kind = 'old'),"
+                 " (SELECT count(*) FROM cloudep.links WHERE digest LIKE 'old%'),"
+                 " (SELECT count(*) FROM cloudep.outbox WHERE template = 'old'))"),
+           "0 0 0 0", "takes whatever is old, delivered or given up");
+}
+
 #define PENDING                                                                                                        \
     "UPDATE cloudep.totp SET secret = NULL, enrolled_at = NULL, pending_secret = 'next', pending_codes = 'p1 p2',"     \
     " pending_codes_of = 'next', pending_expires_at = now() + interval '3 minutes'" OF_MEMBER
@@ -237,6 +300,9 @@ static void test_totp(void)
     EFFECT("totp_begin", "DELETE FROM cloudep.totp" OF_MEMBER, cloudep_totp_begin(db, p, TENANT, UID, "new", "b1 b2"));
     EFFECT("totp_begin again", PENDING, cloudep_totp_begin(db, p, TENANT, UID, "new", NULL));
     EFFECT("totp_confirm", PENDING, cloudep_totp_confirm(db, p, totp(), &right, "n1 n2", "undo", &notice));
+    is_str(value("SELECT (undoes_at = enrolled_at)::text FROM cloudep.links JOIN cloudep.totp USING (tenant_id, uid)"
+                 " WHERE digest = 'undo'"),
+           "true", "its undo is of the very moment");
     EFFECT("totp_renew_codes", NULL, cloudep_totp_renew_codes(db, p, TENANT, UID, "n1", &notice));
     EFFECT("totp_remove", NULL, cloudep_totp_remove(db, p, TENANT, UID, SESSION, &notice));
     EFFECT("totp_remove by nobody's session", NULL, cloudep_totp_remove(db, p, TENANT, UID, NULL, &notice));
@@ -249,6 +315,17 @@ static void test_totp(void)
     opened.mfa_method = CLOUDEP_MFA_TOTP;
     EFFECT("totp_login", NULL, cloudep_totp_login(db, p, &step, &opened, &notice));
     EFFECT("totp_login by a backup code", NULL, cloudep_totp_login(db, p, &code, &opened, &notice));
+    EFFECT("totp_login, the password is of the moment of the enrolment",
+           "UPDATE cloudep.links SET undoes_at = '2026-01-01' WHERE undoes = 'totp';"
+           "UPDATE cloudep.credentials SET updated_at = '2026-01-01'",
+           cloudep_totp_login(db, p, &step, &opened, &notice));
+    opened.opened_with = "identity:" ACCOUNT "1";
+    EFFECT("totp_login by an account", NULL, cloudep_totp_login(db, p, &step, &opened, &notice));
+    EFFECT("totp_login by an account of the moment of the enrolment",
+           "UPDATE cloudep.links SET undoes_at = '2026-01-01' WHERE undoes = 'totp';"
+           "UPDATE cloudep.identities SET created_at = '2026-01-01'",
+           cloudep_totp_login(db, p, &step, &opened, &notice));
+    opened.opened_with = CLOUDEP_OPENED_PASSWORD;
     opened.generation = "2";
     EFFECT("totp_login of an older generation", NULL, cloudep_totp_login(db, p, &step, &opened, &notice));
     opened.generation = "3";
@@ -259,6 +336,24 @@ static void test_totp(void)
 static cloudep_link_t link_of(const char *kind, const char *digest)
 {
     return (cloudep_link_t){.tenant_id = TENANT, .uid = UID, .kind = kind, .digest = digest};
+}
+
+static apr_status_t undo_totp(apr_pool_t *pool)
+{
+    const cloudep_link_t undo = link_of(CLOUDEP_LINK_UNDO, "d1");
+
+    return cloudep_link_undo(db, pool, &undo, &notice);
+}
+
+static void test_undo_meanwhile(void)
+{
+    prepare(NULL);
+    is_int(meanwhile("UPDATE cloudep.members SET generation = generation + 1" OF_MEMBER
+                     "; INSERT INTO cloudep.identities (tenant_id, issuer, subject, uid) VALUES ('" TENANT
+                     "', 'i', 'meanwhile', '" UID "')",
+                     undo_totp),
+           APR_SUCCESS, "an undo waits for what is done to the member");
+    is_str(value("SELECT count(*) FROM cloudep.identities WHERE subject = 'meanwhile'"), "0", "and undoes that, too");
 }
 
 static void test_links(void)
@@ -275,6 +370,9 @@ static void test_links(void)
     EFFECT("link_restore", "UPDATE cloudep.links SET used_at = now()", cloudep_link_restore(db, p, &undo));
     EFFECT("link_undo of an authenticator", NULL, cloudep_link_undo(db, p, &undo, &notice));
     EFFECT("link_undo of an address", NULL, cloudep_link_undo(db, p, &email, &notice));
+    EFFECT("link_undo of an address, a younger one was used",
+           "UPDATE cloudep.links SET used_at = now() - interval '5 minutes' WHERE digest = 'younger'",
+           cloudep_link_undo(db, p, &email, &notice));
     EFFECT("link_undo of a passkey", "UPDATE cloudep.members SET login_phone_at = now() - interval '40 minutes'" HERE,
            cloudep_link_undo(db, p, &passkey, &notice));
     EFFECT(
@@ -923,8 +1021,12 @@ int main(int argc, const char *const *argv)
     owner = postgres_db(p, POSTGRES_OWNER);
     record = postgres_file(p, apr_pstrcat(p, top ? top : ".", "/" RECORD, NULL));
     test_sessions();
+    test_listed();
+    test_attributes();
+    test_sweep();
     test_totp();
     test_links();
+    test_undo_meanwhile();
     test_passkeys();
     test_accounts();
     test_passwords();
