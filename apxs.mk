@@ -114,6 +114,11 @@ $(BUILD)/unit/access_test: $(call objects,$(addprefix common/,$(addprefix access
 	$(addprefix core/,http.c public_url.c request.c runtime.c trace.c)))
 $(BUILD)/unit/event_tally_test: $(call objects,common/service/event_tally.c)
 $(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/codes.c)
+# Of styles and answers only what needs no request is called, and the rest is not linked.
+STYLES := $(wildcard common/wire/v1/style.c common/wire/v1/codes.c common/wire/account/*.c common/wire/session/style.c)
+$(BUILD)/unit/style_test: $(BUILD)/t/unit/style_test.o $(call objects,$(STYLES) common/wire/answer.c common/core/outcome.c) $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 $(BUILD)/unit/exposition_test: $(call objects,common/operate/exposition.c)
 
 # Prints what the tables of the sources declare; tests and documents are held against it.
