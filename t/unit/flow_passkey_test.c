@@ -136,11 +136,17 @@ static void test_add(void)
     const cloudep_principal_t other = member(at, "other@key.test");
     const cloudep_principal_t session = elsewhere(at, &who);
     const cloudep_principal_t gone = {.tenant_id = who.tenant_id, .uid = who.uid, .session_id = who.session_id};
+    const cloudep_principal_t without = {.tenant_id = who.tenant_id, .uid = who.uid, .member = who.member};
+    const cloudep_principal_t others = {.tenant_id = who.tenant_id, .uid = other.uid, .member = other.member};
     authenticator_t key = authenticator(1);
     authenticator_t second = authenticator(2);
-    cloudep_passkey_start_t start = begin(at, &who);
+    cloudep_passkey_start_t start = begin(at, &without);
+    cloudep_principal_t later;
     const char *id = NULL;
 
+    is_outcome(finish(at, &others, &start, &second, NULL, &id), CLOUDEP_CHALLENGE_MISMATCH,
+               "another member does not finish it, where neither has a session");
+    start = begin(at, &who);
     is_outcome(finish(at, &gone, &start, &key, NULL, &id), CLOUDEP_SUBJECT_GONE, "a member who is gone finishes none");
     is_outcome(finish(at, &session, &start, &key, NULL, &id), CLOUDEP_CHALLENGE_MISMATCH,
                "another session of the member does not finish it");
@@ -153,9 +159,12 @@ static void test_add(void)
     is_value("1", "one mail with a link tells of it",
              "SELECT count(*) FROM cloudep.outbox WHERE target = 'add@key.test' AND template = 'passkey_added_undo'");
     is_outcome(finish(at, &who, &start, &second, NULL, &id), CLOUDEP_CHALLENGE_GONE, "one start adds one passkey");
-    start = begin(at, &who);
+    later = again(at, &who);
+    start = begin(at, &later);
     is_int(start.options.passkeys->nelts, 1, "the next start names the one that there is");
-    is_outcome(finish(at, &who, &start, &second, "Laptop", &id), CLOUDEP_CREDENTIALS_CHANGED,
+    set(&who, "generation = generation + 1");
+    later = again(at, &who);
+    is_outcome(finish(at, &later, &start, &second, "Laptop", &id), CLOUDEP_CREDENTIALS_CHANGED,
                "a proof from before the credentials changed adds none");
     flow_end(at);
 }
