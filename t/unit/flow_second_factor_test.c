@@ -150,6 +150,11 @@ static void test_enrolment(void)
              " WHERE uid = $1::uuid",
              person.who.uid, apr_itoa(at->p, (int)start.expires_in));
     is_str(start.account, person.email, "the authenticator shows the login address");
+    is_str(start.issuer, "Tenant " SLUG, "and the tenant's name");
+    postgres_sql("UPDATE cloudep.tenants SET totp_issuer = 'An issuer of its own'");
+    is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_DONE, "it begins anew");
+    is_str(start.issuer, "An issuer of its own", "or what the tenant has for that");
+    postgres_sql("UPDATE cloudep.tenants SET totp_issuer = NULL");
     read_secret(at, &person, "pending_secret");
     first = code_of(at, &person, 0);
     is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_DONE, "it begins again");
@@ -158,6 +163,11 @@ static void test_enrolment(void)
     if (strcmp(first, code) != 0) {
         is_outcome(confirm(at, &person, first, &codes), CLOUDEP_TOTP_WRONG, "the code of the secret before is wrong");
     }
+    at->ctx->network = "198.51.100.50";
+    is_outcome(confirm(at, &person, flow_wrong(at, code), &codes), CLOUDEP_TOTP_WRONG, "a wrong code while enrolling");
+    is_value("1", "counts for an unknown network",
+             "SELECT failures FROM cloudep.budgets WHERE kind = 'network' AND network = $1", at->ctx->network);
+    at->ctx->network = "192.0.2.1";
     postgres_sql("UPDATE cloudep.totp SET pending_expires_at = now() - interval '1 second'");
     is_outcome(confirm(at, &person, code, &codes), CLOUDEP_ENROLMENT_UNKNOWN, "an enrolment whose time is over");
     is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_DONE, "it begins once more");
@@ -226,10 +236,13 @@ static void test_backup_codes(void)
 
     is_outcome(finish(at, challenge_of(at, &person), code, &session), CLOUDEP_DONE, "a backup code logs in");
     is_str(session ? session->amr : NULL, "pwd mfa", "the session says that there was a second factor");
+    is_str(at->ctx->note.method, "backup_code", "the event says which");
+    is_str(session ? session->mfa_method : NULL, CLOUDEP_MFA_BACKUP_CODE, "the session, too");
     is_outcome(finish(at, challenge_of(at, &person), code, &session), CLOUDEP_BACKUP_CODE_WRONG,
                "a backup code serves once");
     is_value("1", "its use is told by mail",
              "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'backup_code_used'", person.email);
+    is_str(flow_param(at, person.email, "backup_code_used", "remaining"), "9", "which says how many are left");
     is_outcome(cloudep_renew_backup_codes(at->ctx, &person.who, &codes), CLOUDEP_DONE, "new backup codes");
     is_value("1", "are told by mail",
              "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'backup_codes_renewed'",
