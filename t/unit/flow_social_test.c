@@ -362,7 +362,8 @@ static void test_link(void)
     flow.config.social_binding = 1;
     is_outcome(link_end(at, &who, &start, "https://evil.test"), CLOUDEP_STATE_INVALID,
                "nor does what another provider answers");
-    is_outcome(link_end(at, &who, &start, NULL), CLOUDEP_DONE, "the session that began it does, whatever the address there");
+    is_outcome(link_end(at, &who, &start, NULL), CLOUDEP_DONE,
+               "the session that began it does, whatever the address there");
     is_outcome(link_end(at, &who, &start, NULL), CLOUDEP_STATE_INVALID, "once");
     is_value("1", "the account is the member's",
              "SELECT count(*) FROM cloudep.identities WHERE subject = 'link' AND uid = $1::uuid", who.uid);
@@ -531,13 +532,10 @@ static void test_browser(void)
         const char *cookie;
         int kept;
     } cases[] = {
-        {"abcdefghijklmnopqrst-_", 1},
-        {"ABCDEFGHIJKLMNOPQRS019", 1},
-        {"abcdefghijklmnopqrst-", 0},
-        {"abcdefghijklmnopqrst-_a", 0},
-        {"abcdefghijklmnopqrst-.", 0},
-        {"abcdefghijklmnopqrst-;", 0},
-        {"", 0},
+        {"abcdefghijklmnopqrst-_", 1},  {"ABCDEFGHIJKLMNOPQRS019", 1},
+        {"abcdefghijklmnopqrst-", 0},   {"abcdefghijklmnopqrst-_a", 0},
+        {"abcdefghijklmnopqrst-.", 0},  {"abcdefghijklmnopqrst-;", 0},
+        {"abcdefghijklmnopqrst-_;", 0}, {"", 0},
     };
     flow_case_t *at = flow_begin();
     cloudep_social_entry_t in = {.tenant_slug = SLUG, .provider = "google", .redirect_uri = BACK};
