@@ -257,22 +257,22 @@ static void test_refusals(void)
 {
     static const struct {
         int status;
-        const char *body;
         apr_status_t want;
+        const char *body;
         const char *log, *name;
     } cases[] = {
-        {400, "{\"error\":\"invalid_grant\"}", CLOUDEP_EFORGED, NULL, "invalid_grant is the code's fault"},
-        {400, "{\"error\":\"invalid_request\"}", CLOUDEP_EFORGED, NULL, "so is invalid_request"},
-        {400, "{\"error\":\"invalid_client\"}", CLOUDEP_EPROVIDER, "does not accept our client id and secret",
+        {400, CLOUDEP_EFORGED, "{\"error\":\"invalid_grant\"}", NULL, "invalid_grant is the code's fault"},
+        {400, CLOUDEP_EFORGED, "{\"error\":\"invalid_request\"}", NULL, "so is invalid_request"},
+        {400, CLOUDEP_EPROVIDER, "{\"error\":\"invalid_client\"}", "does not accept our client id and secret",
          "invalid_client is the configuration's"},
-        {400, "{\"error\":\"unsupported_grant_type\"}", CLOUDEP_EPROVIDER, "answers 400",
+        {400, CLOUDEP_EPROVIDER, "{\"error\":\"unsupported_grant_type\"}", "answers 400",
          "other errors are the provider's"},
-        {401, "{\"error\":\"invalid_grant\"}", CLOUDEP_EPROVIDER, "answers 401", "invalid_grant with another status"},
-        {400, "invalid_grant", CLOUDEP_EPROVIDER, "answers 400", "an error that is not JSON"},
-        {201, "{}", CLOUDEP_EPROVIDER, "answers 201", "another success than 200"},
-        {200, "[]", CLOUDEP_EPROVIDER, "the answer is not a JSON object", "tokens that are no object"},
-        {200, "{\"access_token\":\"a\"}", CLOUDEP_EPROVIDER, "the answer has no id_token", "no id_token"},
-        {200, "{\"id_token\":[\"a\"]}", CLOUDEP_EPROVIDER, "the answer has no id_token", "an id_token that is no text"},
+        {401, CLOUDEP_EPROVIDER, "{\"error\":\"invalid_grant\"}", "answers 401", "invalid_grant with another status"},
+        {400, CLOUDEP_EPROVIDER, "invalid_grant", "answers 400", "an error that is not JSON"},
+        {201, CLOUDEP_EPROVIDER, "{}", "answers 201", "another success than 200"},
+        {200, CLOUDEP_EPROVIDER, "[]", "the answer is not a JSON object", "tokens that are no object"},
+        {200, CLOUDEP_EPROVIDER, "{\"access_token\":\"a\"}", "the answer has no id_token", "no id_token"},
+        {200, CLOUDEP_EPROVIDER, "{\"id_token\":[\"a\"]}", "the answer has no id_token", "an id_token that is no text"},
     };
     flow_case_t *at = flow_begin();
 

@@ -417,6 +417,8 @@ static void test_remove(void)
     is_status(removal(at), APR_SUCCESS, "a user who is removed");
     peer_answers(&zitadel.peer, REMOVE, 404, zitadel_error(ZITADEL_NOT_FOUND, "COMMAND-m9od"));
     is_status(removal(at), APR_SUCCESS, "one who is gone already");
+    peer_answers(&zitadel.peer, REMOVE, 200, "<html>");
+    is_status(removal(at), CLOUDEP_EPROVIDER, "a success that is not ZITADEL's");
     peer_answers(&zitadel.peer, REMOVE, 404, "{}");
     is_status(removal(at), CLOUDEP_EPROVIDER, "a route that is not there");
     peer_answers(&zitadel.peer, REMOVE, 404, zitadel_error(ZITADEL_NOT_FOUND, "AUTH-7fs1e"));
@@ -426,7 +428,7 @@ static void test_remove(void)
     peer_answers(&zitadel.peer, REMOVE, 401, zitadel_error(16, "AUTH-7fs1e"));
     is_status(removal(at), CLOUDEP_EPROVIDER, "a token that is refused");
     is_int(peer_asked(&zitadel.peer, DEACTIVATE), 0, "none of these deactivates anybody");
-    is_int(peer_asked(&zitadel.peer, REMOVE), 6, "and a personal access token is not tried twice");
+    is_int(peer_asked(&zitadel.peer, REMOVE), 7, "and a personal access token is not tried twice");
     flow_end(at);
 }
 

@@ -20,6 +20,7 @@
 
 #define PEER_ROUTES 32
 #define PEER_TURNS 8
+#define PEER_REQUEST 16384 /* bytes */
 
 /* In place of a status. */
 enum {
@@ -119,7 +120,7 @@ static inline int peer_read(int fd, char *request, size_t size)
 static inline void *peer_serve(void *connectionv)
 {
     peer_connection_t connection = *(peer_connection_t *)connectionv;
-    char request[16384];
+    char request[PEER_REQUEST];
     int goes_on = 1;
 
     free(connectionv);
@@ -219,15 +220,17 @@ static inline void peer_forgets(peer_t *peer)
     (void)pthread_mutex_unlock(&peer->mutex);
 }
 
-/* "": there was none. Good until the next request of that kind. */
+/* "": there was none. Good until the next call. */
 static inline const char *peer_request(peer_t *peer, const char *name)
 {
+    static char copy[PEER_REQUEST];
     const char *request;
 
     (void)pthread_mutex_lock(&peer->mutex);
     request = peer_route(peer, name)->request;
+    (void)snprintf(copy, sizeof(copy), "%s", request ? request : "");
     (void)pthread_mutex_unlock(&peer->mutex);
-    return request ? request : "";
+    return copy;
 }
 
 #endif
