@@ -676,6 +676,8 @@ static void test_registration(void)
     EFFECT("registration_renew", WAITS, cloudep_registration_renew(db, p, &attempt, &notice));
     EFFECT("registration_lease", WAITS, lease(OTHER));
     EFFECT("registration_lease of another attempt", WAITS, lease(NOBODY));
+    EFFECT("registration_lease of one that a node of 1.0.0 made",
+           WAITS "UPDATE cloudep.members SET provider_uids = NULL" OF_OTHER, lease(NOBODY));
     EFFECT("registration_lease of one that is held", LEASED("+ interval '1 hour'"), lease(NOBODY));
     EFFECT("registration_lease of one that ran out", LEASED("- interval '1 hour'"), lease(NOBODY));
     EFFECT("registration_lease of who is active", WAITS "UPDATE cloudep.members SET status = 'active'", lease(OTHER));
@@ -690,6 +692,9 @@ static void test_registration(void)
     EFFECT("registration_confirm, the provider has the password", LEASED("+ interval '1 hour'"),
            confirm(NOBODY, LEASE, 0, 0));
     EFFECT("registration_confirm, the password is dropped", LEASED("+ interval '1 hour'"), confirm(OTHER, LEASE, 0, 1));
+    EFFECT("registration_confirm without a password",
+           LEASED("+ interval '1 hour'") ";UPDATE cloudep.registration_attempts SET password = NULL",
+           confirm(OTHER, LEASE, 1, 0));
     EFFECT("registration_confirm without the lease", LEASED("+ interval '1 hour'"), confirm(OTHER, NEW, 1, 0));
     EFFECT("registration_confirm of who is active", WAITS "UPDATE cloudep.members SET status = 'active'",
            confirm(OTHER, NULL, 1, 0));
