@@ -448,6 +448,15 @@ static void test_accounts(void)
            "UPDATE cloudep.members SET status = 'pending', email = 'new@example.com',"
            " confirming_until = now() - interval '1 minute'" HERE " AND uid = '" OTHER "'",
            cloudep_identity_register(db, p, &applicant, &linked, &opened));
+    prepare("UPDATE cloudep.members SET status = 'pending', email = 'new@example.com' WHERE tenant_id = '" ELSEWHERE
+            "'");
+    is_int(cloudep_identity_register(db, p, &applicant, &linked, &opened), APR_SUCCESS, "a registration by an account");
+    is_str(value("SELECT status FROM cloudep.members WHERE tenant_id = '" ELSEWHERE "'"), "pending",
+           "leaves whoever waits in another tenant");
+    EFFECT("identity_register without an invite, in place of who waits",
+           "UPDATE cloudep.invites SET uses = 9; UPDATE cloudep.members SET status = 'pending',"
+           " email = 'new@example.com'" HERE " AND uid = '" OTHER "'",
+           cloudep_identity_register(db, p, &applicant, &linked, &opened));
     EFFECT("identity_link", NULL, cloudep_identity_link(db, p, TENANT, UID, &linked, &notice));
     EFFECT("identity_link of a suspended member", "UPDATE cloudep.members SET status = 'suspended'",
            cloudep_identity_link(db, p, TENANT, UID, &linked, &notice));
@@ -700,6 +709,8 @@ static void test_registration(void)
            confirm(OTHER, NULL, 1, 0));
     EFFECT("registration_take_over", LEASED("- interval '1 minute'"), take_over());
     EFFECT("registration_take_over of one that is held", LEASED("+ interval '1 minute'"), take_over());
+    EFFECT("registration_take_over of who is active",
+           LEASED("- interval '1 minute'") ";UPDATE cloudep.members SET status = 'active'" OF_OTHER, take_over());
     EFFECT("registration_take_over, the oldest",
            LEASED("- interval '1 minute'") ";UPDATE cloudep.members SET status = 'pending', confirming = '" LEASE
                                            "', confirming_until = now() - interval '2 minutes'" OF_MEMBER,
