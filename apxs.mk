@@ -103,12 +103,22 @@ $(FLOW_TESTS): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/t/unit/flow_shim.o 
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
+	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(ARCHIVE) $(LIBS) $(APR_LIBS) -lpthread
 # What of the core works without httpd.
 $(BUILD)/unit/pools_test: $(call objects,common/core/background.c common/core/http.c common/core/trace.c common/service/token_cache.c common/core/watchdog.c)
 $(BUILD)/unit/trace_test: $(call objects,common/core/trace.c)
+$(BUILD)/unit/http_test: $(call objects,common/core/http.c common/core/trace.c)
+$(BUILD)/unit/secret_file_test: $(call objects,common/core/ca_file.c common/core/kept_files.c common/core/secret_file.c)
+$(BUILD)/unit/keys_test: $(call objects,$(addprefix common/core/,account_url.c http.c keys.c kept_files.c public_url.c trace.c))
+$(BUILD)/unit/access_test: $(call objects,$(addprefix common/,$(addprefix access/,asked.c cookie.c entry_cookie.c origin.c session_cookie.c xsrf.c) \
+	$(addprefix core/,http.c public_url.c request.c runtime.c trace.c)))
 $(BUILD)/unit/event_tally_test: $(call objects,common/service/event_tally.c)
 $(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/codes.c)
+# Of styles and answers only what needs no request is called, and the rest is not linked.
+STYLES := $(wildcard common/wire/v1/style.c common/wire/v1/codes.c common/wire/account/*.c common/wire/session/style.c)
+$(BUILD)/unit/style_test: $(BUILD)/t/unit/style_test.o $(call objects,$(STYLES) common/wire/answer.c common/core/outcome.c) $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 $(BUILD)/unit/exposition_test: $(call objects,common/operate/exposition.c)
 
 # Prints what the tables of the sources declare; tests and documents are held against it.

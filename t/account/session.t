@@ -103,6 +103,13 @@ is_deeply($user->{status}, JSON::PP::true, 'the status');
 ok(wait_until(20, sub { scalar grep { $_->{method} eq 'pwd' && $_->{result} eq 'credentials_wrong' } @{ $first->get("$root/user")->json->{history} } }), 'and the last logins, wrong ones too')
     or diag(JSON::PP::encode_json($first->get("$root/user")->json->{history}));
 is(join(' ', sort keys %{ $first->get("$root/user")->json->{history}[0] }), 'address agent method result time', 'with what is told of each');
+psql("INSERT INTO cloudep.events (tenant_id, at, name, outcome, uid, method) SELECT tenant_id, now() + n * interval '1 second', name, '102000', uid, 'm' || n"
+        . " FROM cloudep.members, (VALUES (1, 'auth.token.exchange'), (2, 'session.login.sms'), (3, 'session.login.sms.start'), (4, 'auth.logout'), (5, 'auth.login')) event (n, name)"
+        . " WHERE uid = :'uid' UNION ALL SELECT tenant_id, now() + interval '1 minute' + n * interval '1 second', 'auth.login', '102000', uid, 'n' || n"
+        . " FROM cloudep.members, generate_series(1, 7) n WHERE uid = :'uid'", uid => $uid);
+is_deeply([map { $_->{method} } @{ $first->get("$root/user")->json->{history} }], [(map { "n$_" } reverse 1 .. 7), qw(m5 m2 m1)],
+    'the last ten, the newest first, and nothing but logins');
+psql("DELETE FROM cloudep.events WHERE uid = :'uid' AND at > now()", uid => $uid);
 replied($first->get("$root/user?x=1"), 400, 'request_malformed', 'user with an unknown query');
 replied(browser()->get("$root/user"), 401, 'token_missing', 'user without a session');
 replied($first->patch("$root/user", { key => 'Name', name => 'Ada' }), 204, undef, 'another name');

@@ -13,7 +13,7 @@ my $own = CloudEP::Test::own_folder('session_lark');
 my $peer = CloudEP::Social::peer($own, [$callback]);
 my $tenant = tenant();
 $server->{with} = [
-    CloudEP::Social::directive('lark', $peer, 'web', $own),
+    CloudEP::Social::directive('lark', $peer, 'web', $own), 'CloudEPSocialProvider google https://google.example cloudep none',
     '<Location /api/session>', 'CloudEPServe session', "CloudEPTenant $tenant->{slug}", '</Location>',
 ];
 $server->start;
@@ -50,6 +50,10 @@ is($browser->get("$root/user")->json->{lark}, undef, 'links nothing');
 replied($browser->get("$root/user/lark/callback?$back"), 204, undef, 'the session that began it');
 like(JSON::PP->new->allow_nonref->encode($browser->get("$root/user")->json->{lark}), qr/\Q$account\E/, 'has the account at the provider');
 replied($browser->get("$root/user/lark/callback?$back"), 400, 'state_invalid', 'once');
+$server->psql("INSERT INTO cloudep.identities (tenant_id, issuer, subject, uid, created_at) SELECT tenant_id, 'https://google.example', 'other', uid, '2020-01-01'"
+        . " FROM cloudep.members WHERE uid = :'uid'", uid => $member->{uid});
+is($browser->get("$root/user")->json->{lark}{issuer}, $peer->issuer, 'which no account at another provider is taken for');
 replied($browser->delete("$root/user/lark"), 204, undef, 'lark is unset');
 is($browser->get("$root/user")->json->{lark}, undef, 'and gone');
+is($server->value("SELECT string_agg(subject, ' ') FROM cloudep.identities WHERE uid = :'uid'", uid => $member->{uid}), 'other', 'and the other account is not');
 finish();

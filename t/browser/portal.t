@@ -323,7 +323,14 @@ for my $path (qw(/account/ /account/portal.js /account/pages/sign-in.js /account
     is($answer->header('Cache-Control'), 'no-cache', "$path: asked for anew");
 }
 like($client->get('/account/portal.js')->header('Content-Type'), qr{^text/javascript}, 'scripts are called so');
-like($client->get('/account/custom/logo.svg')->header('Content-Security-Policy'), qr/sandbox/, 'a logo runs nothing');
+for my $path (qw(/account/custom/logo.svg /account/custom/theme.css /account/custom/no-such.svg)) {
+    my $answer = $client->get($path);
+    is($answer->header('Content-Security-Policy'), "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox", "$path: a file of one's own runs nothing");
+    is($answer->header('X-Content-Type-Options'), 'nosniff', "$path: nosniff");
+    is($answer->header('Referrer-Policy'), 'no-referrer', "$path: no referrer");
+    is($answer->header('Cache-Control'), 'no-cache', "$path: asked for anew");
+}
+is($client->get($_)->status, 403, "$_ lists no files") for '/account/pages/', '/account/custom/';
 is($client->get('/account')->status, 308, 'the address without a slash leads on');
 
 # ---- what a visit costs until the form can be used

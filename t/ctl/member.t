@@ -19,6 +19,7 @@ my $page = $ctl->json('member list', qw(member list --limit 2), @tenant);
 is_deeply([[map { $_->{email} } @{ $page->{members} }], $page->{next}], [[@emails[0, 1]], $emails[1]], 'a page by email, and where to go on');
 $page = $ctl->json('the next page', qw(member list --limit 2 --after), $page->{next}, @tenant);
 is_deeply([[map { $_->{email} } @{ $page->{members} }], $page->{next}], [[$emails[2]], undef], 'the rest');
+is($ctl->json('all on one page', qw(member list --limit 3), @tenant)->{next}, undef, 'a page that holds the last leads nowhere');
 is_deeply($ctl->json('by status', qw(member list --status suspended), @tenant), { members => [], next => undef }, 'nobody is suspended');
 is($ctl->done('by status for people', qw(member list --status suspended), @tenant), "no members\n", 'in words');
 my $shown = $ctl->json('member show', qw(member show), @tenant, '--email', uc $ann->{email})->{member};
@@ -114,6 +115,8 @@ is($events->{events}[0]{reason}, 'code_wrong', 'an event has its reason');
 is($events->{events}[0]{count}, 1, 'and how many it stands for');
 is($ctl->json('older ones', qw(event list --limit 1), @tenant, '--uid', $cem->{uid}, '--after', $events->{next})->{events}[0]{name}, 'test.1',
     'and on from there');
+$ctl->fails(2, qr/--after must be an event's id/, "events behind '$_'", qw(event list), @tenant, '--after', $_) for '', 'x', '1x', '-1', '1' x 19;
+is_deeply($ctl->json('those of Ann', qw(event list --name test.1), @tenant, '--uid', $ann->{uid})->{events}, [], "a member's are their own");
 is(scalar @{ $ctl->json('by name', qw(event list --name test.2), @tenant)->{events} }, 1, 'by name');
 
 # ---- delete

@@ -118,6 +118,19 @@ rename "$folder/kept", $file->(0, 'half') or die;
 is($ctl->done('all put right', @migrate), "nothing to do: the database is up to date\n", 'runs again');
 
 # ---- a folder that is wrong
+my @strange = map { "$folder/$_" } qw(0000_zero.sql 900_short.sql 9001-dash.sql 9002_Upper.sql 9003_.sql 9004_x.sql.bak 90055_x.sql);
+spew($_, 'SELECT nonsense') for @strange;
+is($ctl->done('names that are no migration\'s', @migrate), "nothing to do: the database is up to date\n", 'are passed over');
+unlink @strange;
+for my $case ([nul => "SELECT 1;\0 DROP"], [large => '-' x (4 * 1024 * 1024 + 1)]) {
+    my ($name, $content) = @$case;
+    spew($file->(2, $name), $content);
+    $ctl->fails(4, qr/_$name\.sql: not a file of SQL/, "a file that is no SQL: $name", @migrate);
+    unlink $file->(2, $name);
+}
+make_path($file->(2, 'folder'));
+$ctl->fails(4, qr/_folder\.sql: not a file of SQL/, 'a folder of that name', @migrate);
+rmdir $file->(2, 'folder');
 copy($file->(1, 'more'), $file->(1, 'twin')) or die;
 $ctl->fails(4, qr/have one number/, 'two files of one number', @migrate);
 $ctl->fails(4, qr/no migrations/, 'a folder without any', 'migrate', '--sql-dir', $pg->{run});

@@ -62,6 +62,11 @@ $ctl->fails(2, qr/nothing to set/, 'set without anything to set', qw(tenant set 
 $ctl->fails(2, qr/--slug must be/, "the slug $_", qw(tenant add --name x --slug), $_) for 'Upper', 'a_b', 'a b', '', 'ä', 'x' x 64;
 $ctl->fails(2, qr/--slug must be/, 'a slug that begins with -', qw(tenant add --name x), '--slug=-a');
 $ctl->fails(2, qr/--name must be/, 'a name that is no name', qw(tenant add --slug x1 --name), $_) for '', ' ', "a\nb", 'x' x 201;
+$ctl->fails(2, qr/--$_ must be printable/, "--$_ that is no text", qw(tenant set --slug), $slug, "--$_", "a\nb") for qw(name totp-issuer organization);
+$ctl->fails(2, qr/--$_ must be printable text of 1 to 200/, "--$_ that is too long", qw(tenant set --slug), $slug, "--$_", 'x' x 201) for qw(totp-issuer organization);
+my $longest = $ctl->json('a slug and a name as long as they may be', qw(tenant add --slug), substr("$slug-" . 'x' x 63, 0, 63), '--name', "\xc3\xa4" x 200)->{tenant};
+is(length $longest->{name}, 200, 'are taken, in characters');
+$ctl->done('and the tenant goes', qw(tenant delete --yes --slug), $longest->{slug});
 my $listed = sub { return $ctl->json('tenant set --origin', qw(tenant set --slug), $slug, @_)->{tenant}{origins} };
 is_deeply($listed->('--origin', 'https://a.example', '--origin', 'http://localhost:3000', '--origin', 'https://a.example'), ['https://a.example', 'http://localhost:3000'], 'origins, once each');
 is_deeply($listed->('--origin', 'https://b.example', '--remove-origin', 'https://a.example'), ['http://localhost:3000', 'https://b.example'], 'adds, removes, keeps the order');
@@ -81,6 +86,8 @@ do {
     $after = $page->{next};
 } while ($after && $after lt $slugs[-1]);
 is_deeply([grep { /^\Q$slug\E-/ } @seen], \@slugs, 'pages hold each tenant once, by slug');
+is($ctl->json('a page that ends with the last', qw(tenant list --limit 2 --after), $slugs[-3])->{next}, server->value("SELECT count(*) FROM cloudep.tenants WHERE slug > '$slugs[-1]'") ? $slugs[-1] : undef,
+    'leads on only where there is more');
 like($ctl->done('a page for people', qw(tenant list --limit 1 --after), $slug), qr/^SLUG +NAME.*\n\Q$slug\E-1 .*\nmore: --after \Q$slug\E-1\n\z/,
     'names where the next one begins');
 
@@ -95,13 +102,29 @@ is_deeply($ctl->json('--if-absent', qw(invite add --if-absent --code WELCOME --t
 my $other = $ctl->json('invite add without a code', qw(invite add --tenant), $slug)->{invite};
 like($other->{code}, qr/^[A-Za-z0-9_-]{22}$/, 'makes a code that cannot be guessed');
 is_deeply([@{$other}{qw(max_uses expires_at)}], [1, undef], 'for one use and without an end');
+my $lasts = sub {
+    my ($when) = @_;
+    my $id = $ctl->json("--expires $when", qw(invite add --tenant), $slug, '--expires', $when)->{invite}{id};
+    return server->value(q(WITH gone AS (DELETE FROM cloudep.invites WHERE id = :'id' RETURNING *) SELECT round(extract(epoch FROM expires_at - created_at)) FROM gone), id => $id);
+};
+is_deeply([map { $lasts->($_) } qw(1s 90m 12h 3650d 2w 521w)], [1, 90 * 60, 12 * 3600, 3650 * 86400, 14 * 86400, 521 * 7 * 86400], 'seconds, minutes, hours, days and weeks');
+$ctl->fails(2, qr/--expires must be/, "more than ten years: $_", qw(invite add --tenant), $slug, '--expires', $_) for qw(3651d 522w 87601h);
+for my $case (['2099-12-31 23:30:00-00:30', '2100-01-01T00:00:00Z'], ['2096-02-29T01:02:03z', '2096-02-29T01:02:03Z'], ['2099-01-01T00:00:00+23:59', '2098-12-31T00:01:00Z']) {
+    my $at = $ctl->json("a time: $case->[0]", qw(invite add --tenant), $slug, '--code', 'at', '--expires', $case->[0])->{invite};
+    is($at->{expires_at}, $case->[1], "$case->[0] is that in UTC");
+    server->psql(q(DELETE FROM cloudep.invites WHERE id = :'id'), id => $at->{id});
+}
 my $dated = $ctl->json('a date', qw(invite add --code D --expires 2099-12-31T23:30:00+01:00 --tenant), $slug)->{invite};
 is($dated->{expires_at}, '2099-12-31T22:30:00Z', 'is taken with its offset');
 $ctl->fails(2, qr/--expires must be/, "--expires $_", qw(invite add --tenant), $slug, '--expires', $_)
-    for qw(7 d 7y 0d -1d 2099-02-30T00:00:00Z 2099-13-01T00:00:00Z 2099-01-01 2099-01-01T00:00:00 99999999999d), '';
+    for qw(7 d 7y 0d -1d 2099-02-30T00:00:00Z 2099-13-01T00:00:00Z 2099-01-01 2099-01-01T00:00:00 99999999999d 2099-01-01T24:00:00Z 2099-01-01T00:60:00Z 2099-00-01T00:00:00Z
+    2099-01-01T00:00:00+24:00 2099-01-01T00:00:00+01:60 2099-01-01T00:00:00+1:00), '';
 $ctl->fails(2, qr/--expires is in the past/, 'a date in the past', qw(invite add --expires 2020-01-01T00:00:00Z --tenant), $slug);
 $ctl->fails(2, qr/--uses must be/, "--uses $_", qw(invite add --tenant), $slug, '--uses', $_) for qw(0 -1 x 1000001);
 $ctl->fails(2, qr/--code must be/, "the code '$_'", qw(invite add --tenant), $slug, '--code', $_) for '', 'a b', 'x' x 129;
+my $most = $ctl->json('a code and uses as large as they may be', qw(invite add --uses 1000000 --tenant), $slug, '--code', 'x' x 128)->{invite};
+is($most->{max_uses}, 1_000_000, 'are taken');
+server->psql(q(DELETE FROM cloudep.invites WHERE id = :'id'), id => $most->{id});
 is_deeply([map { $_->{code} } @{ $ctl->json('invite list', qw(invite list --tenant), $slug)->{invites} }],
     [sort { $a cmp $b } 'WELCOME', 'D', $other->{code}], 'lists them by code');
 

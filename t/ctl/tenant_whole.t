@@ -22,6 +22,19 @@ is_deeply([$status, JSON::PP::decode_json($printed)->{tenant}{slug}], [0, $tenan
 unlike($printed, qr/argon2|secret|digest/, 'without what is secret');
 $ctl->fails(6, qr/no tenant nobody/, 'an unknown tenant', 'tenant', $_, qw(--slug nobody)) for qw(export delete);
 
+# ---- more than a page
+my $large = tenant();
+server->psql(q(WITH of AS (SELECT id FROM cloudep.tenants WHERE slug = :'slug'),
+    guests AS (INSERT INTO cloudep.invites (tenant_id, id, code, max_uses) SELECT of.id, gen_random_uuid(), 'guest-' || n, 1 FROM of, generate_series(1, 1001) n)
+    INSERT INTO cloudep.members (tenant_id, uid, email, status) SELECT of.id, gen_random_uuid(), 'm' || n || '@example.com', 'active' FROM of, generate_series(1, 1001) n), slug => $large->{slug});
+$whole = $ctl->json('export of many', qw(tenant export --slug), $large->{slug})->{tenant};
+my %once = map { $_->{uid} => 1 } @{ $whole->{members} };
+is_deeply([scalar @{ $whole->{members} }, scalar keys %once, scalar @{ $whole->{invites} }], [1001, 1001, 1002], 'has each of them once');
+is(scalar @{ $ctl->json('a list', qw(member list --tenant), $large->{slug})->{members} }, 100, 'a list has a hundred');
+is(scalar @{ $ctl->json('a longer list', qw(member list --limit 1000 --tenant), $large->{slug})->{members} }, 1000, 'and a thousand at most');
+server->psql(q(DELETE FROM cloudep.members WHERE tenant_id = (SELECT id FROM cloudep.tenants WHERE slug = :'slug')), slug => $large->{slug});
+$whole = $ctl->json('export', qw(tenant export), @slug)->{tenant};
+
 # ---- what would be removed
 ($status, $printed) = $ctl->run(qw(tenant delete --json), @slug);
 my $said = JSON::PP::decode_json($printed)->{tenant};

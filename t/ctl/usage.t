@@ -13,6 +13,8 @@ my $overview = $none->done('--help', '--help');
 my @commands = $overview =~ /^  ((?:migrate|[a-z]+ [a-z]+)) {2,}\S/mg;
 cmp_ok(scalar @commands, '>=', 22, 'lists the commands');
 is($none->done('no arguments', ()), $overview, 'no arguments show the same');
+is($none->done($_, $_), $overview, "$_ shows the same") for qw(-h help);
+like($none->done('-h of a command', qw(tenant add -h)), qr/^usage: cloudepctl tenant add/, '-h is --help');
 for my $command (@commands) {
     my $help = $none->done("$command --help", split(/ /, $command), '--help');
     my @missing = grep { $help !~ $_ } qr/^usage: cloudepctl $command/m, qr/^examples:\n  cloudepctl $command/m,
@@ -36,6 +38,18 @@ $ctl->fails(2, qr/\\u\{1B\}\[31m\\u\{202E\}/, 'control characters come back esca
 
 my ($code, $printed, $line) = $ctl->run(qw(tenant show --slug));
 is("$code $printed$line", "2 cloudepctl: missing argument: --slug\n", 'an option without its argument');
+
+# ---- a table lines up, however wide its characters are
+my $wide = 'w-' . lc substr fresh_email(), 0, 10;
+my %name = ("$wide-1" => 'plain', "$wide-2" => "\xe7\xa4\xba\xe7\xaf\x84", "$wide-3" => "e\xcc\x81t\xc3\xa9");    # two of two columns; a mark of none
+my %columns = ("$wide-1" => 5, "$wide-2" => 4, "$wide-3" => 3);
+$ctl->done("tenant $_", qw(tenant add --slug), $_, '--name', $name{$_}) for sort keys %name;
+my $table = $ctl->done('for people', qw(tenant list --limit 3 --after), $wide);
+for my $slug (sort keys %name) {
+    my ($gap) = $table =~ /^\Q$slug\E +\Q$name{$slug}\E( +)yes/m;
+    is(length($gap // '') + $columns{$slug}, 7, "$slug: the next column begins where the others do");
+}
+$ctl->done('and they go', qw(tenant delete --yes --slug), $_) for sort keys %name;
 
 # ---- no database
 $none->fails(2, qr/give --database or set CLOUDEP_DATABASE/, 'no database named', qw(tenant list));

@@ -40,25 +40,25 @@ $server->psql("INSERT INTO cloudep.events (tenant_id, name, outcome, uid) SELECT
         . " FROM cloudep.members WHERE uid = :'stranger'", uid => $member->{uid}, stranger => $stranger->{uid});
 is_deeply([grep { $_->{event} eq 'of.another.tenant' } @{ events(4) }], [], 'nor what another tenant has of that uid');
 
-# ---- pages: stable while rows come, late ones and ones at the same instant included
+# ---- pages: stable while rows come, late ones and ones at the same instant included. Not too old: events are swept
 
-$server->psql("INSERT INTO cloudep.events (tenant_id, at, name, outcome, uid) SELECT m.tenant_id, timestamptz '2026-01-02"
-        . " 03:04:05.123456+00' + (n / 4) * interval '1 microsecond', 'test.' || n, '102000', m.uid"
+$server->psql("INSERT INTO cloudep.events (tenant_id, at, name, outcome, uid) SELECT m.tenant_id, now() - interval '1 day'"
+        . " + (n / 4) * interval '1 microsecond', 'test.' || n, '102000', m.uid"
         . " FROM cloudep.members m, generate_series(1, 40) n WHERE m.uid = :'uid'", uid => $member->{uid});
 my @names = map { "test.$_" } reverse 1 .. 40;
 my $page = outcome($client->get($path), 200, 102000, 'a page')->data;
 is(scalar @{ $page->{events} }, 20, 'has twenty where nobody asks for another number');
 my @seen = map { $_->{event} } @{ $page->{events} };
-my $late = "INSERT INTO cloudep.events (tenant_id, at, name, outcome, uid) SELECT tenant_id, :'at'::timestamptz, 'late.' || :'at',"
+my $late = "INSERT INTO cloudep.events (tenant_id, at, name, outcome, uid) SELECT tenant_id, now() - :'age'::interval, 'late.' || :'age',"
     . " '102000', uid FROM cloudep.members WHERE uid = :'uid'";
-$server->psql($late, uid => $member->{uid}, at => $_) for 'now', '2026-01-01 00:00:00+00';
+$server->psql($late, uid => $member->{uid}, age => $_) for '0 days', '2 days';
 $server->psql("DELETE FROM cloudep.events WHERE uid = :'uid' AND name IN ('test.40', 'test.1')", uid => $member->{uid});
 while (my $cursor = $page->{next_cursor}) {
     $page = outcome($client->get("$path?limit=7&cursor=$cursor"), 200, 102000, 'the next page')->data;
     push @seen, map { $_->{event} } @{ $page->{events} };
 }
 is_deeply([grep { /^test/ } @seen], [grep { $_ ne 'test.1' } @names], 'all pages have each once, in order');
-is_deeply([grep { /^late/ } @seen], ['late.2026-01-01 00:00:00+00'], 'what came late where nobody has been is there, too');
+is_deeply([grep { /^late/ } @seen], ['late.2 days'], 'what came late where nobody has been is there, too');
 outcome($client->get("$path?limit=$_"), 400, 10101000, "no page of $_") for 0, 101;
 outcome($client->get("$path?cursor=$_"), 400, 10101000, "no cursor: $_")
     for 'x', $client->get('/api/v1/members/me/sessions?limit=1')->data->{next_cursor} // 'MS4y!';

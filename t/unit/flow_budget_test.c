@@ -244,6 +244,38 @@ static void test_networks(void)
     flow_end(away);
 }
 
+/* What failures for an email that nobody has are counted under. */
+static const char *subject_of(flow_case_t *at, const char *tenant, const char *email)
+{
+    cloudep_guess_t made;
+
+    is_outcome(cloudep_guess_begin(at->ctx, &made, CLOUDEP_BUDGET_PASSWORD, tenant, NULL, email), CLOUDEP_DONE,
+               apr_pstrcat(at->p, "a guess at ", email, NULL));
+    return made.budget.subject;
+}
+
+static void test_subject_of_nobody(void)
+{
+    static const char other_tenant[] = "00000000-0000-4000-8000-000000000000";
+    const cloudep_jwks_t *sealing = flow.run.sealing;
+    flow_case_t *at = begin_at(ELSEWHERE);
+    const char *subjects[2];
+
+    for (int with_keys = 1; with_keys >= 0; with_keys--) {
+        flow.run.sealing = with_keys ? sealing : NULL;
+        subjects[with_keys] = subject_of(at, tenant_id, "ghost@budget.test");
+        ok(!strstr(subjects[with_keys], "ghost"), "what is counted under is no address: %s", subjects[with_keys]);
+        is_str(subject_of(at, tenant_id, "ghost@budget.test"), subjects[with_keys], "it is one for an email");
+        ok(strcmp(subject_of(at, tenant_id, "spirit@budget.test"), subjects[with_keys]) != 0,
+           "of which each has its own");
+        ok(strcmp(subject_of(at, other_tenant, "ghost@budget.test"), subjects[with_keys]) != 0,
+           "in another tenant another one");
+    }
+    flow.run.sealing = sealing;
+    ok(strcmp(subjects[0], subjects[1]) != 0, "with sealing keys nobody can make it without them");
+    flow_end(at);
+}
+
 /* ---- many at once ---- */
 
 #define CROWD 256
@@ -347,18 +379,22 @@ static void test_too_late(void)
     const char *uid = member("late@budget.test");
     flow_case_t *home = begin_at(HOME);
     cloudep_guess_t guess_made;
+    cloudep_outcome_t outcome;
 
     (void)fail(home, CLOUDEP_BUDGET_CODES, uid);
     is_outcome(cloudep_guess_begin(home->ctx, &guess_made, CLOUDEP_BUDGET_CODES, tenant_id, uid, NULL), CLOUDEP_DONE,
                "a guess begins");
     postgres_sql("UPDATE cloudep.budgets SET blocked_until = now() + interval '1 minute'");
-    is_outcome(cloudep_guess_passed(home->ctx, &guess_made), CLOUDEP_TOO_MANY_GUESSES,
-               "it is right, but others have begun a wait meanwhile");
+    outcome = cloudep_guess_passed(home->ctx, &guess_made);
+    is_outcome(outcome, CLOUDEP_TOO_MANY_GUESSES, "it is right, but others have begun a wait meanwhile");
+    ok(outcome.retry_after > 30 && outcome.retry_after <= 60, "it says how long that is");
     is_int(failures("codes", uid, HOME), 1, "and forgets nothing");
     is_outcome(cloudep_guess_failed(home->ctx, &guess_made, CLOUDEP_CODE_WRONG), CLOUDEP_TOO_MANY_GUESSES,
                "had it been wrong nobody were told");
     is_int(failures("codes", uid, HOME), 1, "nor is it counted");
-    is_outcome(pass(home, CLOUDEP_BUDGET_CODES, uid), CLOUDEP_TOO_MANY_GUESSES, "a guess in a wait is not compared");
+    outcome = pass(home, CLOUDEP_BUDGET_CODES, uid);
+    is_outcome(outcome, CLOUDEP_TOO_MANY_GUESSES, "a guess in a wait is not compared");
+    ok(outcome.retry_after > 30 && outcome.retry_after <= 60, "it says how long that is, too");
     flow_end(home);
 }
 
@@ -524,6 +560,7 @@ int main(void)
     test_all_unknown();
     test_budgets_are_apart();
     test_networks();
+    test_subject_of_nobody();
     test_races();
     test_too_late();
     test_mail();

@@ -8,6 +8,7 @@
 #include "flow/password_reset.h"
 #include "flow/reauthentication.h"
 #include "outbox/message.h"
+#include "service/throttle.h"
 
 #define SLUG "cds"
 #define HOME "192.0.2.1" /* where members of these tests register, and so are known */
@@ -187,6 +188,66 @@ static void test_network(void)
     (void)forgot_from(at, "198.18.1.1", "nobody4@cds.test", &out);
     is_int(flow_logged("cap reached"), 0, "once");
     flow.config.conceal_accounts = 0;
+    flow_end(at);
+}
+
+/* Caps are of a tenant, of a thing and of an hour of the clock; counting nothing else, in no other tenant. */
+static void test_caps(void)
+{
+    flow_case_t *at = in_an_hour_of_its_own();
+    const apr_int64_t hour = apr_time_sec(at->ctx->now) / 3600;
+    const cloudep_cache_key_t counter =
+        cloudep_cache_key("cap", CLOUDEP_KEY_PARTS("one", "passkey ceremonies", "address", "198.51.103.1",
+                                                   apr_psprintf(at->p, "%" APR_INT64_T_FMT, hour)));
+    cloudep_outcome_t outcome;
+    int life;
+
+    move_to(at, "198.51.103.1");
+    at->ctx->now = apr_time_from_sec(hour * 3600 + 600);
+    flow.config.passkey_starts_per_address = 2;
+    flow.config.social_starts_per_address = 1;
+    for (int i = 0; i < 2; i++) {
+        is_outcome(cloudep_claim_passkey_start(at->ctx, "one"), CLOUDEP_DONE, "a passkey ceremony of two in an hour");
+    }
+    outcome = cloudep_claim_passkey_start(at->ctx, "one");
+    is_outcome(outcome, CLOUDEP_TOO_MANY_STARTS, "there is no third");
+    is_int(outcome.retry_after, 3000, "before the hour of the clock ends");
+    is_outcome(cloudep_claim_passkey_start(at->ctx, "two"), CLOUDEP_DONE, "another tenant has its own");
+    is_outcome(cloudep_claim_social_start(at->ctx, "one"), CLOUDEP_DONE, "social logins are counted apart");
+    is_outcome(cloudep_claim_social_start(at->ctx, "one"), CLOUDEP_TOO_MANY_STARTS, "up to their own number");
+    life = memcached_life(flow.port, counter.text);
+    ok(life >= 3600 && life < 3610, "the counter lives for an hour, whenever in it that begins: %d s", life);
+    at->ctx->now = apr_time_from_sec(hour * 3600 + 3599);
+    outcome = cloudep_claim_passkey_start(at->ctx, "one");
+    is_outcome(outcome, CLOUDEP_TOO_MANY_STARTS, "the cap holds to the hour's last second");
+    is_int(outcome.retry_after, 1, "of which one is left");
+    at->ctx->now = apr_time_from_sec(hour * 3600 + 3600);
+    is_outcome(cloudep_claim_passkey_start(at->ctx, "one"), CLOUDEP_DONE, "the next hour has its own");
+    flow.config.passkey_starts_per_address = 0;
+    for (int i = 0; i < 4; i++) {
+        is_outcome(cloudep_claim_passkey_start(at->ctx, "one"), CLOUDEP_DONE, "0 is no cap");
+    }
+    flow.config.passkey_starts_per_address = flow.config.social_starts_per_address = 1000;
+    flow_end(at);
+}
+
+/* Whoever is refused for one cap uses up none of those that are asked after it: network, target, tenant. */
+static void test_order_of_caps(void)
+{
+    flow_case_t *at = in_an_hour_of_its_own();
+    const cloudep_sending_t one = {.tenant_id = "order", .target = "one@cds.test"};
+    const cloudep_sending_t two = {.tenant_id = "order", .target = "two@cds.test"};
+
+    flow.config.codes_per_address = 2;
+    flow.config.codes_per_target = 1;
+    flow.config.codes_per_tenant = 2;
+    move_to(at, "198.51.104.1");
+    is_outcome(cloudep_claim_sending(at->ctx, &one), CLOUDEP_DONE, "a code of a tenant's two");
+    is_outcome(cloudep_claim_sending(at->ctx, &one), CLOUDEP_TOO_MANY_CODES, "none for the same address");
+    is_outcome(cloudep_claim_sending(at->ctx, &two), CLOUDEP_TOO_MANY_CODES, "nor for another by the same network");
+    move_to(at, "198.51.104.2");
+    is_outcome(cloudep_claim_sending(at->ctx, &two), CLOUDEP_DONE,
+               "the refused ones used up neither target nor tenant");
     flow_end(at);
 }
 
@@ -688,6 +749,8 @@ int main(void)
     test_cooldown();
     test_target();
     test_network();
+    test_caps();
+    test_order_of_caps();
     test_wide_network();
     test_nobody();
     test_right_code();

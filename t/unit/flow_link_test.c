@@ -38,12 +38,24 @@ static void test_reset(void)
     const cloudep_session_t *session;
     const char *token = linked(at, "reset@link.test", CLOUDEP_LINK_RESET, &session);
     cloudep_login_result_t result;
+    cloudep_forgot_result_t code;
 
     is_invalid(reset(at, token, "reset@link.test"), offsetof(cloudep_link_reset_t, new_password), CLOUDEP_RULE_PASSWORD,
                "a password that the rules refuse");
     is_outcome(flow_login(at, SLUG, "reset@link.test", FLOW_PASSWORD, &result), CLOUDEP_DONE,
                "until a link is used the password stays");
+    is_outcome(
+        cloudep_forgot_password(at->ctx, &(cloudep_forgot_t){.tenant_slug = SLUG, .email = "reset@link.test"}, &code),
+        CLOUDEP_DONE, "a code is under way");
     is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_DONE, "a link sets the password, also after a refused one");
+    is_outcome(
+        cloudep_reset_password(at->ctx, &(cloudep_reset_t){.tenant_slug = SLUG,
+                                                           .challenge_id = code.challenge_id,
+                                                           .code = flow_code(at, "reset@link.test", "password_reset"),
+                                                           .new_password = FLOW_PASSWORD}),
+        CLOUDEP_CHALLENGE_GONE, "which ends the code");
+    is_value("password_reset", "the sessions say why they ended",
+             "SELECT string_agg(DISTINCT revoke_reason, ' ') FROM cloudep.sessions WHERE uid = $1::uuid", session->uid);
     is_value("0", "no session goes on",
              "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid AND revoked_at IS NULL", session->uid);
     is_outcome(flow_login(at, SLUG, "reset@link.test", FLOW_PASSWORD, &result), CLOUDEP_CREDENTIALS_WRONG,
@@ -91,6 +103,29 @@ static void test_gone(void)
     flow_end(at);
 }
 
+/* Where links of one tenant only are taken, others count as guesses. */
+static void test_of_tenant(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_link_reset_t in = {.token = linked(at, "tenant@link.test", CLOUDEP_LINK_RESET, &session),
+                               .tenant_slug = "other",
+                               .new_password = NEW_PASSWORD};
+
+    postgres_sql("DELETE FROM cloudep.budgets");
+    is_outcome(cloudep_reset_by_link(at->ctx, &in), CLOUDEP_LINK_GONE, "a link of another tenant");
+    is_value("1", "counts for the network",
+             "SELECT sum(failures)::text FROM cloudep.budgets WHERE kind = 'network' AND subject = 'challenge'");
+    in.tenant_slug = "there-is-none";
+    is_outcome(cloudep_reset_by_link(at->ctx, &in), CLOUDEP_TENANT_UNKNOWN, "a tenant that is none");
+    in.tenant_slug = SLUG;
+    is_outcome(cloudep_reset_by_link(at->ctx, &in), CLOUDEP_DONE, "its own tenant");
+    is_value("1", "which counts no more",
+             "SELECT sum(failures)::text FROM cloudep.budgets WHERE kind = 'network' AND subject = 'challenge'");
+    postgres_sql("DELETE FROM cloudep.budgets");
+    flow_end(at);
+}
+
 /* A first password is for one who came by a social provider, too. */
 static void test_first(void)
 {
@@ -98,9 +133,12 @@ static void test_first(void)
     const cloudep_session_t *session;
     const char *token = linked(at, "first@link.test", CLOUDEP_LINK_FIRST_PASSWORD, &session);
 
-    free(postgres_value("UPDATE cloudep.members SET origin = 'google', has_password = false WHERE uid = $1::uuid",
+    free(postgres_value("UPDATE cloudep.members SET origin = 'google', has_password = false, status = 'suspended'"
+                        " WHERE uid = $1::uuid",
                         session->uid, NULL));
-    is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_DONE, "a link for a first password");
+    is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_SUSPENDED, "a link for a first password of a suspended member");
+    free(postgres_value("UPDATE cloudep.members SET status = 'active' WHERE uid = $1::uuid", session->uid, NULL));
+    is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_DONE, "of an active one");
     flow_end(at);
 }
 
@@ -114,6 +152,23 @@ static void test_restored(void)
     is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_DATABASE_FAILED, "a reset that the database cannot finish");
     flow_grant("INSERT ON cloudep.outbox");
     is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_DONE, "the same link serves once the database can");
+    flow_end(at);
+}
+
+/* Another address between the look-up and the new password: the link went to the one before. */
+static void test_address_meanwhile(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    const char *token = linked(at, "moving@link.test", CLOUDEP_LINK_RESET, &session);
+
+    postgres_sql(
+        "CREATE FUNCTION cloudep.move_now() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        "  UPDATE cloudep.members SET email = 'moved@link.test' WHERE email = 'moving@link.test';"
+        "  RETURN NULL; END $$;"
+        "CREATE TRIGGER move_now AFTER UPDATE ON cloudep.links FOR EACH ROW EXECUTE FUNCTION cloudep.move_now()");
+    is_outcome(reset(at, token, NEW_PASSWORD), CLOUDEP_LINK_GONE, "a member who gets another address meanwhile");
+    postgres_sql("DROP TRIGGER move_now ON cloudep.links; DROP FUNCTION cloudep.move_now()");
     flow_end(at);
 }
 
@@ -158,10 +213,13 @@ int main(void)
 {
     flow_start();
     flow_tenant(SLUG);
+    flow_tenant("other");
     test_reset();
     test_gone();
+    test_of_tenant();
     test_first();
     test_restored();
+    test_address_meanwhile();
     test_at_once();
     test_address();
     return done_testing();

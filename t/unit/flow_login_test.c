@@ -4,6 +4,7 @@
 #include "flow.h"
 
 #include "base/crypto/password.h"
+#include "hashes.h"
 #include "idp/hasher.h"
 
 #define SLUG "login"
@@ -30,6 +31,8 @@ static void test_right(void)
     is_str(result.session->uid, session->uid, "the session is the member's");
     ok(strcmp(result.session->id, session->id) != 0, "the session of a login is a new one");
     is_str(result.session->amr, "pwd", "the session says that a password opened it");
+    is_value("password", "and by which credential", "SELECT opened_with FROM cloudep.sessions WHERE id = $1::uuid",
+             result.session->id);
     is_value("192.0.2.1", "the session's row has the client's address",
              "SELECT address FROM cloudep.sessions WHERE id = $1::uuid", result.session->id);
     is_outcome(cloudep_issue_tokens(at->ctx, result.session, &tokens), CLOUDEP_DONE, "the session gives tokens");
@@ -123,6 +126,69 @@ static void test_forms(void)
     flow_end(at);
 }
 
+/* A hash of other parameters than the server's is made anew at the first right login. */
+static void test_parameters(void)
+{
+    static const char email[] = "parameters@login.test";
+    static const char cost[] = "SELECT split_part(c.phc, '$', 4) FROM cloudep.credentials c"
+                               " JOIN cloudep.members m USING (tenant_id, uid) WHERE m.email = $1";
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_login_result_t result;
+
+    flow_member(at, SLUG, email, &session);
+    is_value("m=7168,t=5,p=1", "a new hash has the server's parameters", cost, email);
+    flow.config.password_passes = 6;
+    is_outcome(flow_login(at, SLUG, email, "a wrong pass phrase", &result), CLOUDEP_CREDENTIALS_WRONG,
+               "a wrong password against a hash of other parameters");
+    is_value("m=7168,t=5,p=1", "leaves it", cost, email);
+    is_outcome(flow_login(at, SLUG, email, FLOW_PASSWORD, &result), CLOUDEP_DONE, "the right one");
+    is_value("m=7168,t=6,p=1", "is hashed with the server's then", cost, email);
+    hashes.made = 0;
+    is_outcome(flow_login(at, SLUG, email, FLOW_PASSWORD, &result), CLOUDEP_DONE, "it is right afterwards");
+    is_int(hashes.made, 0, "and not hashed again");
+    flow.config.password_passes = 5;
+    flow_end(at);
+}
+
+static void is_one_hash(flow_case_t *at, const char *email, const char *name)
+{
+    cloudep_login_result_t result;
+
+    hashes.made = hashes.compared = 0;
+    hashes.memory = hashes.passes = hashes.lanes = 0;
+    is_outcome(flow_login(at, SLUG, email, "a wrong pass phrase", &result), CLOUDEP_CREDENTIALS_WRONG, name);
+    ok(hashes.compared == 1 && hashes.made == 0, "%s: costs one hash, not %d and %d", name, hashes.compared,
+       hashes.made);
+    ok(hashes.memory == 7168 && hashes.passes == 5 && hashes.lanes == 1, "%s: of the server's parameters", name);
+    postgres_sql("DELETE FROM cloudep.budgets");
+}
+
+/* Whoever has no password here, or is nobody, costs as much as a wrong password does. */
+static void test_equal_work(void)
+{
+    static const char email[] = "equal@login.test";
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+
+    flow_member(at, SLUG, email, &session);
+    is_one_hash(at, email, "a wrong password");
+    is_one_hash(at, "nobody@login.test", "an email that nobody has");
+    set_status(email, "reserved");
+    is_one_hash(at, email, "a reserved address");
+    set_status(email, "deleting");
+    is_one_hash(at, email, "a member who is being deleted");
+    set_status(email, "pending");
+    flow.config.conceal_accounts = 1;
+    is_one_hash(at, email, "a concealed member");
+    flow.config.conceal_accounts = 0;
+    set_status(email, "active");
+    postgres_sql("DELETE FROM cloudep.credentials c USING cloudep.members m"
+                 " WHERE c.uid = m.uid AND m.email = 'equal@login.test'");
+    is_one_hash(at, email, "a member without a password");
+    flow_end(at);
+}
+
 /* What a state of the account answers to the right password, and to a wrong one. */
 static void test_states(void)
 {
@@ -195,6 +261,34 @@ static void test_changed_meanwhile(void)
     ok(!result.session, "no session is told of");
     is_value("1", "no session was opened but the registration's",
              "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid", member->uid);
+    flow_end(at);
+}
+
+/* A proof that names its session, as the answer to an exchanged token that got lost. */
+static void test_named_session(void)
+{
+    static const cloudep_first_factor_t first = {
+        .amr = "fed", .opened_with = CLOUDEP_OPENED_PASSWORD, .session_id = "3f7c1e90-5a52-4b7e-9d7a-1c2b3d4e5f60"};
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    const cloudep_tenant_t *tenant;
+    const cloudep_member_t *member;
+    cloudep_login_result_t result = {0};
+
+    flow_member(at, SLUG, "named@login.test", &session);
+    flow_must(cloudep_member_by_email(flow.run.db, at->p, &tenant, &member, SLUG, "named@login.test"), "the member");
+    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &first, &result), CLOUDEP_DONE, "a named session");
+    is_str(result.session ? result.session->id : NULL, first.session_id, "has its name");
+    result = (cloudep_login_result_t){0};
+    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &first, &result), CLOUDEP_DONE, "the same proof again");
+    is_str(result.session ? result.session->id : NULL, first.session_id, "is answered with the same session");
+    postgres_sql("UPDATE cloudep.sessions SET refresh_seq = 2, rotated_at = now() WHERE amr = 'fed'");
+    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &first, &result), CLOUDEP_ID_TOKEN_INVALID,
+               "not once the session went on");
+    postgres_sql(
+        "UPDATE cloudep.sessions SET refresh_seq = 1, rotated_at = NULL, revoked_at = now() WHERE amr = 'fed'");
+    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &first, &result), CLOUDEP_ID_TOKEN_INVALID,
+               "nor once it has ended");
     flow_end(at);
 }
 
@@ -276,9 +370,12 @@ int main(void)
     test_right();
     test_wrong();
     test_forms();
+    test_parameters();
+    test_equal_work();
     test_states();
     test_concealed();
     test_changed_meanwhile();
+    test_named_session();
     test_failures();
     test_guesses_at_once();
     test_database();

@@ -3,6 +3,7 @@
  * factor that is removed; the pages of one's sessions and codes that renew a session cookie.
  */
 #include "base/crypto/totp.h"
+#include "core/needs.h"
 #include "flow.h"
 #include "flow/code_login.h"
 #include "flow/own_sessions.h"
@@ -94,18 +95,32 @@ static void test_code_login(void)
     is_outcome(log_in(at, "x", NULL, "123456"), CLOUDEP_CODE_LOGIN_CLOSED, "takes no code either");
     set_tenant("code_login = true");
     is_outcome(ask(at, "code@proof.test", PHONE, &id), CLOUDEP_FIELD_INVALID, "email and phone at once");
+    is_outcome(ask(at, NULL, NULL, &id), CLOUDEP_FIELD_MISSING, "neither of them");
     is_outcome(ask(at, "nobody@proof.test", NULL, &id), CLOUDEP_ACCOUNT_UNKNOWN, "an email that nobody has");
-    is_outcome(ask(at, "code@proof.test", NULL, &id), CLOUDEP_DONE, "a code is asked for");
+    set_member(&who, "status = 'pending'");
+    is_outcome(ask(at, "code@proof.test", NULL, &id), CLOUDEP_ACCOUNT_UNKNOWN, "whoever has not confirmed it");
+    set_member(&who, "status = 'active'");
+    flow.config.off = CLOUDEP_NEEDS_MAIL;
+    is_outcome(ask(at, "code@proof.test", NULL, &id), CLOUDEP_NOT_CONFIGURED, "a server without mail");
+    flow.config.off = CLOUDEP_NEEDS_SMS;
+    is_outcome(ask(at, "code@proof.test", NULL, &id), CLOUDEP_DONE, "a code is asked for, where there is mail");
+    flow.config.off = 0;
     code = flow_code(at, "code@proof.test", "login_code");
     is_outcome(log_in(at, id, PHONE, code), CLOUDEP_CODE_LOGIN_CLOSED, "none is taken for a number without texts");
     is_outcome(log_in(at, id, NULL, flow_wrong(at, code)), CLOUDEP_CODE_WRONG, "a wrong one");
     set_tenant("code_login = false");
     is_outcome(log_in(at, id, NULL, code), CLOUDEP_CODE_LOGIN_CLOSED, "a tenant that has closed meanwhile");
-    set_tenant("code_login = true");
+    set_tenant("sms_login = true");
+    is_outcome(log_in(at, id, NULL, code), CLOUDEP_CODE_LOGIN_CLOSED, "also where texts log in");
+    set_tenant("code_login = true, sms_login = false");
     flow_revoke("INSERT ON cloudep.sessions");
     ok(cloudep_is_fault(log_in(at, id, NULL, code)), "a failure of ours");
     flow_grant("INSERT ON cloudep.sessions");
     is_outcome(log_in(at, id, NULL, code), CLOUDEP_DONE, "leaves the code good");
+    is_value("otp otp", "the session says that it was a code, and which credential",
+             "SELECT amr || ' ' || opened_with FROM cloudep.sessions WHERE uid = $1::uuid"
+             " ORDER BY created_at DESC LIMIT 1",
+             who.uid);
     is_outcome(log_in(at, id, NULL, code), CLOUDEP_CHALLENGE_GONE, "which lets in once");
     (void)ask(at, "code@proof.test", NULL, &id);
     code = flow_code(at, "code@proof.test", "login_code");
@@ -113,6 +128,26 @@ static void test_code_login(void)
     is_outcome(log_in(at, id, NULL, code), CLOUDEP_CHALLENGE_GONE, "a code to an address that the member had before");
     set_member(&who, "status = 'suspended'");
     is_outcome(ask(at, "moved@proof.test", NULL, &id), CLOUDEP_SUSPENDED, "a suspended member is told so");
+    flow_end(at);
+}
+
+/* Nobody learns whose email it is; and whoever guesses at challenges has to wait. */
+static void test_code_login_concealed(void)
+{
+    flow_case_t *at = flow_begin();
+    const char *id = NULL;
+
+    set_tenant("code_login = true");
+    flow.config.conceal_accounts = 1;
+    is_outcome(ask(at, "nobody@proof.test", NULL, &id), CLOUDEP_DONE, "concealed: an email that nobody has");
+    is_outcome(log_in(at, id, NULL, "123456"), CLOUDEP_CODE_WRONG, "has a code that is always wrong");
+    is_str(flow_code(at, "nobody@proof.test", "login_code"), "", "and is mailed to nobody");
+    flow.config.conceal_accounts = 0;
+    postgres_sql("DELETE FROM cloudep.budgets");
+    is_outcome(log_in(at, NULL, NULL, "123456"), CLOUDEP_CHALLENGE_GONE, "a code without a challenge");
+    is_value("1", "counts for the network", "SELECT sum(failures)::text FROM cloudep.budgets WHERE kind = 'network'");
+    postgres_sql("DELETE FROM cloudep.budgets");
+    set_tenant("code_login = false");
     flow_end(at);
 }
 
@@ -125,7 +160,12 @@ static void test_texted_login(void)
     set_member(&who, "login_phone = '" PHONE "'");
     is_outcome(ask(at, NULL, PHONE, &id), CLOUDEP_CODE_LOGIN_CLOSED, "a tenant of codes by mail has none by text");
     set_tenant("sms_login = true");
-    is_outcome(ask(at, NULL, PHONE, &id), CLOUDEP_DONE, "a text is asked for");
+    is_outcome(ask(at, NULL, "+886203123456", &id), CLOUDEP_FIELD_INVALID, "what is no number of a person's");
+    flow.config.off = CLOUDEP_NEEDS_SMS;
+    is_outcome(ask(at, NULL, PHONE, &id), CLOUDEP_NOT_CONFIGURED, "a server without a gateway");
+    flow.config.off = CLOUDEP_NEEDS_MAIL;
+    is_outcome(ask(at, NULL, PHONE, &id), CLOUDEP_DONE, "a text is asked for, where there is one");
+    flow.config.off = 0;
     is_outcome(ask(at, NULL, OTHER_PHONE, &none), CLOUDEP_DONE, "a number that nobody has is told nothing");
     code = flow_code(at, PHONE, "login_sms");
     is_outcome(log_in(at, id, OTHER_PHONE, code), CLOUDEP_CHALLENGE_MISMATCH, "a code is good for its number only");
@@ -134,6 +174,14 @@ static void test_texted_login(void)
     set_member(&who, "login_phone = '" PHONE "'");
     (void)ask(at, NULL, PHONE, &id);
     is_outcome(log_in(at, id, PHONE, flow_code(at, PHONE, "login_sms")), CLOUDEP_DONE, "the owner of the number");
+    is_value("sms login_phone", "the session says that it was a text, and which credential",
+             "SELECT amr || ' ' || opened_with FROM cloudep.sessions WHERE uid = $1::uuid"
+             " ORDER BY created_at DESC LIMIT 1",
+             who.uid);
+    (void)ask(at, NULL, PHONE, &id);
+    set_tenant("sms_login = false");
+    is_outcome(log_in(at, id, NULL, flow_code(at, PHONE, "login_sms")), CLOUDEP_CODE_LOGIN_CLOSED,
+               "a code by text where texts log nobody in any more");
     set_tenant("sms_login = false, code_login = false");
     flow_end(at);
 }
@@ -158,7 +206,27 @@ static void test_proof_by_password(void)
     is_outcome(cloudep_require_fresh(at->ctx, &who), CLOUDEP_FRESH_PROOF_NEEDED, "an hour later nothing is fresh");
     is_outcome(prove(at, &nobody, &(cloudep_reauthentication_t){.password = FLOW_PASSWORD}), CLOUDEP_TOKEN_MISSING,
                "whoever has no session proves nothing");
+    is_outcome(prove(at,
+                     &(cloudep_principal_t){.tenant_id = who.tenant_id, .uid = who.uid, .session_id = who.session_id},
+                     &(cloudep_reauthentication_t){.password = FLOW_PASSWORD}),
+               CLOUDEP_SUBJECT_GONE, "a member who is gone");
     is_outcome(prove(at, &who, &(cloudep_reauthentication_t){0}), CLOUDEP_FIELD_MISSING, "no proof");
+    is_outcome(prove(at, &who, &(cloudep_reauthentication_t){.challenge_id = "x"}), CLOUDEP_FIELD_MISSING,
+               "a challenge without its answer");
+    is_outcome(prove(at, &who, &(cloudep_reauthentication_t){.mailed_code = "123456"}), CLOUDEP_FIELD_MISSING,
+               "an answer without its challenge");
+    is_outcome(prove(at, &who, &(cloudep_reauthentication_t){.password = FLOW_PASSWORD, .challenge_id = "x"}),
+               CLOUDEP_FIELD_INVALID, "a password beside a challenge");
+    is_outcome(prove(at, &who,
+                     &(cloudep_reauthentication_t){
+                         .challenge_id = "x",
+                         .mailed_code = "123456",
+                         .credential = {.id = "x", .client_data = "x", .authenticator_data = "x", .signature = "x"}}),
+               CLOUDEP_FIELD_INVALID, "a mailed code beside a passkey");
+    flow.config.off = CLOUDEP_NEEDS_PROVIDER;
+    is_outcome(prove(at, &who, &(cloudep_reauthentication_t){.password = FLOW_PASSWORD}), CLOUDEP_NOT_CONFIGURED,
+               "a password where none is compared");
+    flow.config.off = 0;
     is_outcome(prove(at, &who, &(cloudep_reauthentication_t){.password = FLOW_PASSWORD, .code = "123456"}),
                CLOUDEP_FIELD_INVALID, "two proofs");
     is_outcome(prove(at, &who, &(cloudep_reauthentication_t){.password = "not the password of anybody"}),
@@ -180,19 +248,39 @@ static void test_proof_by_code(void)
     cloudep_reauthentication_challenge_t challenge;
     cloudep_reauthentication_t in = {0};
 
-    set_member(&who, "has_password = false");
+    set_member(&who, "has_password = false, language = 'de'");
     set_member(&other, "has_password = false");
     grow_stale(&who);
     who = again(at, &who);
     other = again(at, &other);
+    flow.config.off = CLOUDEP_NEEDS_MAIL;
+    is_outcome(cloudep_start_reauthentication(at->ctx, &who, &by_code, &challenge), CLOUDEP_NOT_CONFIGURED,
+               "a code where there is no mail");
+    flow.config.off = 0;
     is_outcome(cloudep_start_reauthentication(at->ctx, &who, &by_code, &challenge), CLOUDEP_DONE, "a code is mailed");
     in.challenge_id = challenge.challenge_id;
     in.mailed_code = flow_code(at, "mailed@proof.test", "reauthentication");
+    is_value("de", "in the member's language",
+             "SELECT language FROM cloudep.outbox WHERE template = 'reauthentication'");
     is_outcome(prove(at, &other, &in), CLOUDEP_CHALLENGE_MISMATCH, "another member's code");
+    set_member(&who, "has_password = true");
+    who = again(at, &who);
+    is_outcome(prove(at, &who, &in), CLOUDEP_MAILED_CODE_REFUSED, "whoever has a password by now proves by that");
+    set_member(&who, "has_password = false");
+    who = again(at, &who);
+    flow_revoke("UPDATE ON cloudep.sessions");
+    is_outcome(prove(at, &who, &in), CLOUDEP_DATABASE_FAILED, "a proof that cannot be stored");
+    flow_grant("UPDATE ON cloudep.sessions");
     is_outcome(prove(at, &who, &in), CLOUDEP_DONE, "one's own");
     is_outcome(prove(at, &who, &in), CLOUDEP_CHALLENGE_GONE, "proves once");
     who = again(at, &who);
     is_outcome(cloudep_require_fresh(at->ctx, &who), CLOUDEP_DONE, "and is fresh");
+    free(postgres_value("INSERT INTO cloudep.totp (tenant_id, uid, secret, enrolled_at)"
+                        " VALUES ($1::uuid, $2::uuid, 's', now())",
+                        who.tenant_id, who.uid, NULL));
+    who = again(at, &who);
+    is_outcome(cloudep_start_reauthentication(at->ctx, &who, &by_code, &challenge), CLOUDEP_MAILED_CODE_REFUSED,
+               "whoever has a second factor gets no code");
     flow_end(at);
 }
 
@@ -212,16 +300,19 @@ static void test_own_password(void)
     cloudep_login_result_t result;
     const char *id;
 
+    is_outcome(flow_login(at, SLUG, "own@proof.test", FLOW_PASSWORD, &result), CLOUDEP_DONE, "another session");
     is_outcome(change(at, &who, NULL, NEW_PASSWORD), CLOUDEP_FIELD_MISSING, "without the present one");
     is_outcome(change(at, &who, "not the password of anybody", NEW_PASSWORD), CLOUDEP_PASSWORD_WRONG, "a wrong one");
-    is_outcome(change(at, &who, FLOW_PASSWORD, "somebody"), CLOUDEP_FIELD_INVALID, "one's own name is no password");
-    is_outcome(change(at, &who, FLOW_PASSWORD, "own@proof.test"), CLOUDEP_FIELD_INVALID, "nor is one's email");
     set_tenant("code_login = true");
     (void)ask(at, "own@proof.test", NULL, &id);
     is_outcome(change(at, &who, FLOW_PASSWORD, NEW_PASSWORD), CLOUDEP_DONE, "a new password");
     is_outcome(log_in(at, id, NULL, flow_code(at, "own@proof.test", "login_code")), CLOUDEP_CHALLENGE_GONE,
                "ends codes that are under way");
     set_tenant("code_login = false");
+    is_value("1 password_changed", "the session that changed it goes on, the other one says why not",
+             "SELECT count(*) FILTER (WHERE revoked_at IS NULL AND id = $2::uuid) || ' ' ||"
+             " string_agg(revoke_reason, ' ') FROM cloudep.sessions WHERE uid = $1::uuid",
+             who.uid, who.session_id);
     is_outcome(flow_login(at, SLUG, "own@proof.test", FLOW_PASSWORD, &result), CLOUDEP_CREDENTIALS_WRONG, "the old");
     is_outcome(flow_login(at, SLUG, "own@proof.test", NEW_PASSWORD, &result), CLOUDEP_DONE, "the new");
     flow_end(at);
@@ -238,7 +329,47 @@ static void test_first_password(void)
     is_outcome(change(at, &who, NULL, NEW_PASSWORD), CLOUDEP_FRESH_PROOF_NEEDED, "a first password without a proof");
     free(postgres_value("UPDATE cloudep.sessions SET auth_time = now() WHERE uid = $1::uuid", who.uid, NULL));
     who = again(at, &who);
-    is_outcome(change(at, &who, NULL, NEW_PASSWORD), CLOUDEP_DONE, "with one");
+    set_member(&who, "origin = 'google'");
+    is_outcome(change(at, &who, NULL, NEW_PASSWORD), CLOUDEP_DONE, "with one, also after a social registration");
+    flow_end(at);
+}
+
+/* Whose company logs them in has no password here, unless the tenant wants one. */
+static void test_password_elsewhere(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "company@proof.test");
+
+    flow.config.exchange_issuer = "https://company.test";
+    set_member(&who, "has_password = false");
+    free(postgres_value("INSERT INTO cloudep.identities (tenant_id, uid, issuer, subject)"
+                        " VALUES ($1::uuid, $2::uuid, 'https://company.test', 's')",
+                        who.tenant_id, who.uid, NULL));
+    set_tenant("exchange_password = false");
+    is_outcome(change(at, &who, NULL, NEW_PASSWORD), CLOUDEP_PASSWORD_ELSEWHERE,
+               "whoever logs in elsewhere gets no password here");
+    set_tenant("exchange_password = true");
+    is_outcome(change(at, &who, NULL, NEW_PASSWORD), CLOUDEP_DONE, "where the tenant wants one they do");
+    flow.config.exchange_issuer = NULL;
+    flow_end(at);
+}
+
+/* Somebody resets the password while the present one is compared: the reset has the last word. */
+static void test_reset_meanwhile(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "overtaken@proof.test");
+
+    is_outcome(change(at, &who, "not the password of anybody", NEW_PASSWORD), CLOUDEP_PASSWORD_WRONG,
+               "a wrong one, which the right one forgets");
+    postgres_sql("CREATE FUNCTION cloudep.reset_now() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                 "  UPDATE cloudep.members SET generation = generation + 1, sessions_from = generation + 1"
+                 "  WHERE email = 'overtaken@proof.test'; RETURN NULL; END $$;"
+                 "CREATE TRIGGER reset_now AFTER UPDATE OR DELETE ON cloudep.budgets"
+                 "  FOR EACH ROW EXECUTE FUNCTION cloudep.reset_now()");
+    is_outcome(change(at, &who, FLOW_PASSWORD, NEW_PASSWORD), CLOUDEP_CREDENTIALS_CHANGED,
+               "a password that was reset since it was compared is not changed");
+    postgres_sql("DROP TRIGGER reset_now ON cloudep.budgets; DROP FUNCTION cloudep.reset_now()");
     flow_end(at);
 }
 
@@ -398,11 +529,14 @@ int main(void)
     flow_tenant(SLUG);
     flow.config.freshness = 900;
     test_code_login();
+    test_code_login_concealed();
     test_texted_login();
     test_proof_by_password();
     test_proof_by_code();
     test_own_password();
     test_first_password();
+    test_password_elsewhere();
+    test_reset_meanwhile();
     test_pair_and_removal();
     test_pages();
     test_sessions();

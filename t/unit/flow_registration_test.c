@@ -3,6 +3,7 @@
  * and concealed accounts.
  */
 #include "flow.h"
+#include "hashes.h"
 
 #define SLUG "reg"
 
@@ -38,8 +39,14 @@ static void test_straight(void)
     cloudep_challenge_answer_t answer;
     cloudep_confirmed_t confirmed = {0};
     cloudep_confirmation_t in = {.tenant_slug = SLUG};
+    cloudep_registration_t typed = form("straight@reg.test", "open");
 
-    is_outcome(enter(at, "straight@reg.test", "open", &answer), CLOUDEP_DONE, "a registration with a good invite");
+    typed.language = "de";
+    typed.marketing_opt_in = 1;
+    is_outcome(cloudep_register(at->ctx, &typed, &answer), CLOUDEP_DONE, "a registration with a good invite");
+    is_str(at->ctx->note.uid, answer.uid, "the event of it is about the member");
+    is_value("de", "its mail is in the language that was asked for",
+             "SELECT language FROM cloudep.outbox WHERE target = 'straight@reg.test'");
     ok(answer.expires_in > 0 && answer.expires_in <= flow.config.code_lifetime, "its code has a lifetime");
     is_value("pending", "the member is pending until the code is there",
              "SELECT status FROM cloudep.members WHERE uid = $1::uuid", answer.uid);
@@ -53,6 +60,11 @@ static void test_straight(void)
     is_str(confirmed.session ? confirmed.session->uid : NULL, answer.uid,
            "a session is open, of the uid that the registration told");
     ok(!confirmed.password_required && !confirmed.terms_required, "nothing is missing of what was typed");
+    is_value("Somebody de 1 true platform_native otp", "and all of it is there",
+             "SELECT concat_ws(' ', m.display_name, m.language, m.terms_version, m.marketing_opt_in::text, m.origin,"
+             " s.opened_with) FROM cloudep.members m JOIN cloudep.sessions s USING (tenant_id, uid)"
+             " WHERE m.uid = $1::uuid",
+             answer.uid);
     is_str(confirmed.session ? confirmed.session->amr : NULL, "otp", "the session says that a code opened it");
     is_outcome(confirm(at, in.challenge_id, in.code), CLOUDEP_CHALLENGE_GONE, "the same code a second time");
     is_str(at->ctx->note.uid, answer.uid, "the event is about the member");
@@ -77,6 +89,8 @@ static void test_order(void)
     is_outcome(cloudep_register(at->ctx, &in, &answer), CLOUDEP_TENANT_UNKNOWN, "a tenant that does not exist");
     is_outcome(enter(at, "order@reg.test", "no such", &answer), CLOUDEP_INVITE_UNKNOWN,
                "a taken email with an unknown invite is told of the invite only");
+    is_value("1", "which counts for the network",
+             "SELECT sum(failures)::text FROM cloudep.budgets WHERE kind = 'network' AND subject = 'invite'");
     is_outcome(enter(at, "order@reg.test", "revoked", &answer), CLOUDEP_INVITE_UNKNOWN,
                "a taken email with a revoked invite is told of the invite only");
     is_outcome(enter(at, "order@reg.test", "expired", &answer), CLOUDEP_INVITE_EXPIRED,
@@ -162,6 +176,22 @@ static void test_invite_locked(void)
     PQfinish(holder);
     is_outcome(enter(at, "held@reg.test", "held", &answer), CLOUDEP_DONE, "the same registration afterwards");
     is_value("1", "the invite was used once", "SELECT uses::text FROM cloudep.invites WHERE code = 'held'");
+    flow_end(at);
+}
+
+/* A tenant where nobody logs in: the code stays good for when it opens. */
+static void test_closed_tenant(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_challenge_answer_t answer;
+    const char *code;
+
+    is_outcome(enter(at, "closed@reg.test", "open", &answer), CLOUDEP_DONE, "a registration");
+    code = flow_code(at, "closed@reg.test", "registration");
+    postgres_sql("UPDATE cloudep.tenants SET login = false WHERE slug = '" SLUG "'");
+    is_outcome(confirm(at, answer.challenge_id, code), CLOUDEP_TENANT_CLOSED, "whose tenant closes");
+    postgres_sql("UPDATE cloudep.tenants SET login = true WHERE slug = '" SLUG "'");
+    is_outcome(confirm(at, answer.challenge_id, code), CLOUDEP_DONE, "is confirmed by the same code afterwards");
     flow_end(at);
 }
 
@@ -324,6 +354,72 @@ static void test_resend(void)
     is_outcome(confirm(at, third.challenge_id, next), CLOUDEP_DONE, "the code of the resumption confirms");
     is_outcome(cloudep_resume_registration(at->ctx, &resume, &third), CLOUDEP_ALREADY_CONFIRMED,
                "a registration that is confirmed cannot be resumed");
+    postgres_sql("UPDATE cloudep.members SET status = 'suspended' WHERE email = 'resend@reg.test'");
+    is_outcome(cloudep_resume_registration(at->ctx, &resume, &third), CLOUDEP_ALREADY_CONFIRMED,
+               "nor that of a member who was suspended since");
+    is_outcome(cloudep_resend_registration(at->ctx, &resend, &third), CLOUDEP_REGISTRATION_NOT_PENDING,
+               "nor is a code sent again for it");
+    flow_end(at);
+}
+
+/* A challenge that is over does not take what was typed with it; a code is sent again once in a minute. */
+static void test_resend_late(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_challenge_answer_t first = pending(at, "late@reg.test");
+    cloudep_resend_t resend = {.tenant_slug = SLUG, .challenge_id = first.challenge_id};
+    cloudep_challenge_t *challenge;
+    cloudep_challenge_answer_t second = {0};
+
+    flow_must(cloudep_challenge_load(&challenge, cloudep_challenges(at->ctx), first.challenge_id, at->p), "it");
+    flow_must(cloudep_challenge_consume(challenge, cloudep_challenges(at->ctx), at->p), "its end");
+    flow.config.code_cooldown = 60;
+    flow_revoke("INSERT ON cloudep.outbox");
+    is_outcome(cloudep_resend_registration(at->ctx, &resend, &second), CLOUDEP_DATABASE_FAILED,
+               "a code that cannot be mailed");
+    flow_grant("INSERT ON cloudep.outbox");
+    is_outcome(cloudep_resend_registration(at->ctx, &resend, &second), CLOUDEP_DONE,
+               "leaves no cooldown; a registration whose challenge is over gets a new one");
+    is_str(second.uid, first.uid, "for what was typed");
+    resend.challenge_id = second.challenge_id;
+    is_outcome(cloudep_resend_registration(at->ctx, &resend, &second), CLOUDEP_CODE_COOLDOWN, "not twice in a minute");
+    flow.config.code_cooldown = 0;
+    is_outcome(confirm(at, second.challenge_id, flow_code(at, "late@reg.test", "registration")), CLOUDEP_DONE,
+               "the new code confirms");
+    postgres_sql("DELETE FROM cloudep.budgets");
+    resend.challenge_id = "AAAAAAAAAAAAAAAAAAAAAA";
+    is_outcome(cloudep_resend_registration(at->ctx, &resend, &second), CLOUDEP_CHALLENGE_GONE,
+               "a challenge that was never made");
+    is_value("1", "counts for the network",
+             "SELECT sum(failures)::text FROM cloudep.budgets WHERE kind = 'network' OR kind = 'challenge'");
+    postgres_sql("DELETE FROM cloudep.budgets");
+    flow_end(at);
+}
+
+/* What whoever resumes types is the member's. */
+static void test_resume_typed(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_challenge_answer_t first = pending(at, "typed@reg.test");
+    const cloudep_resume_t resume = {
+        .tenant_slug = SLUG, .email = "typed@reg.test", .password = "a phrase of the owner", .terms_version = "2"};
+    cloudep_confirmation_t in = {.tenant_slug = SLUG};
+    cloudep_challenge_answer_t answer = {0};
+    cloudep_confirmed_t confirmed = {0};
+    cloudep_login_result_t result;
+
+    ok(first.uid != NULL, "somebody registers");
+    postgres_sql("UPDATE cloudep.members SET language = 'de' WHERE email = 'typed@reg.test'");
+    is_outcome(cloudep_resume_registration(at->ctx, &resume, &answer), CLOUDEP_DONE, "resumed with a password");
+    is_value("de", "its mail is in the member's language",
+             "SELECT language FROM cloudep.outbox WHERE target = 'typed@reg.test' ORDER BY created_at DESC LIMIT 1");
+    in.challenge_id = answer.challenge_id;
+    in.code = flow_code(at, "typed@reg.test", "registration");
+    is_outcome(cloudep_confirm_registration(at->ctx, &in, &confirmed), CLOUDEP_DONE, "and confirmed");
+    ok(!confirmed.password_required && !confirmed.terms_required, "nothing is missing of what was typed then");
+    is_value("2", "those are the terms", "SELECT terms_version FROM cloudep.members WHERE email = 'typed@reg.test'");
+    is_outcome(flow_login(at, SLUG, "typed@reg.test", "a phrase of the owner", &result), CLOUDEP_DONE,
+               "and that is the password");
     flow_end(at);
 }
 
@@ -364,8 +460,11 @@ static void test_resume_refused(void)
     cloudep_challenge_answer_t answer;
     cloudep_outcome_t outcome;
 
+    postgres_sql("DELETE FROM cloudep.budgets");
     is_outcome(cloudep_resume_registration(at->ctx, &in, &answer), CLOUDEP_REGISTRATION_UNKNOWN,
                "an email that nobody registers with cannot be resumed");
+    is_value("1", "which counts for the network",
+             "SELECT sum(failures)::text FROM cloudep.budgets WHERE kind IN ('network', 'account')");
     in.email = "cool@reg.test";
     flow.config.code_cooldown = 60;
     is_outcome(cloudep_resume_registration(at->ctx, &in, &answer), CLOUDEP_DONE, "resumed once");
@@ -391,8 +490,11 @@ static void test_concealed(void)
     flow_member(at, SLUG, "owner@reg.test", &session);
     flow_invite(SLUG, "hidden", "9", "infinity");
     flow.config.conceal_accounts = 1;
+    hashes.made = 0;
     is_outcome(enter(at, "free@reg.test", "hidden", &real), CLOUDEP_DONE, "concealed: a free email");
+    is_int(hashes.made, 1, "costs one hash");
     is_outcome(enter(at, "owner@reg.test", "hidden", &decoy), CLOUDEP_DONE, "concealed: a taken email");
+    is_int(hashes.made, 2, "costs one as well");
     ok(decoy.challenge_id && strlen(decoy.challenge_id) == strlen(real.challenge_id) &&
            decoy.expires_in == real.expires_in && strlen(decoy.uid) == strlen(real.uid),
        "both are answered alike");
@@ -405,6 +507,7 @@ static void test_concealed(void)
              "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'registration'", "owner@reg.test");
     is_outcome(confirm(at, decoy.challenge_id, "123456"), CLOUDEP_CODE_WRONG, "a guess at a decoy's code is wrong");
     is_outcome(enter(at, "owner@reg.test", "hidden", &same), CLOUDEP_DONE, "concealed: the taken email again");
+    is_int(hashes.made, 3, "costs one again");
     ok(strcmp(same.uid, decoy.uid) != 0, "each answer has a uid of its own, as attempts of a pending member have");
     is_value("2", "a registration that is pending takes no second use",
              "SELECT uses::text FROM cloudep.invites WHERE code = 'hidden'");
@@ -434,6 +537,45 @@ static void test_concealed_resume(void)
     flow_end(at);
 }
 
+/* A code for a pending member, and who is told of a try at a taken address. */
+static void test_concealed_mail(void)
+{
+    static const struct {
+        const char *status, *told;
+    } owners[] = {{"suspended", "1"}, {"deleting", "0"}, {"active", "1"}};
+    flow_case_t *at = flow_begin();
+    const cloudep_challenge_answer_t first = pending(at, "hidden@reg.test");
+    const cloudep_resume_t resume = {.tenant_slug = SLUG, .email = "hidden@reg.test"};
+    const cloudep_session_t *session;
+    cloudep_challenge_answer_t answer = {0};
+    cloudep_resend_t resend = {.tenant_slug = SLUG};
+
+    flow_member(at, SLUG, "tried@reg.test", &session);
+    flow.config.conceal_accounts = 1;
+    is_outcome(cloudep_resume_registration(at->ctx, &resume, &answer), CLOUDEP_DONE, "concealed: a pending member");
+    is_outcome(enter(at, "hidden@reg.test", "open", &answer), CLOUDEP_DONE, "concealed: who registers again");
+    ok(strcmp(answer.uid, first.uid) != 0, "makes another attempt");
+    is_value("3", "concealed: each of these is mailed a code",
+             "SELECT count(*) FROM cloudep.outbox WHERE target = 'hidden@reg.test' AND template = 'registration'");
+    is_outcome(confirm(at, answer.challenge_id, flow_code(at, "hidden@reg.test", "registration")), CLOUDEP_DONE,
+               "concealed: which is right");
+    for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++) {
+        free(postgres_value("UPDATE cloudep.members SET status = $1 WHERE email = 'tried@reg.test'", owners[i].status,
+                            NULL));
+        postgres_sql("DELETE FROM cloudep.outbox WHERE target = 'tried@reg.test'");
+        is_outcome(enter(at, "tried@reg.test", "open", &answer), CLOUDEP_DONE,
+                   apr_psprintf(at->p, "concealed: the address of a member who is %s", owners[i].status));
+        is_value(owners[i].told, "concealed: is told if that can be",
+                 "SELECT count(*) FROM cloudep.outbox WHERE target = 'tried@reg.test'");
+    }
+    resend.challenge_id = answer.challenge_id;
+    is_outcome(cloudep_resend_registration(at->ctx, &resend, &answer), CLOUDEP_DONE,
+               "concealed: a code is sent again to nobody");
+    is_outcome(confirm(at, answer.challenge_id, "123456"), CLOUDEP_CODE_WRONG, "concealed: which is wrong");
+    flow.config.conceal_accounts = 0;
+    flow_end(at);
+}
+
 /* ---- when memcached is away ---- */
 
 static void test_without_memcached(void)
@@ -458,6 +600,7 @@ int main(void)
     test_invite_at_once();
     test_email_at_once();
     test_invite_locked();
+    test_closed_tenant();
     test_undone();
     test_swept_meanwhile();
     test_guesses();
@@ -465,10 +608,13 @@ int main(void)
     test_confirm_at_once();
     test_confirm_restored();
     test_resend();
+    test_resend_late();
+    test_resume_typed();
     test_stranger();
     test_resume_refused();
     test_concealed();
     test_concealed_resume();
+    test_concealed_mail();
     test_without_memcached();
     return done_testing();
 }

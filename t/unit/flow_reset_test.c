@@ -58,6 +58,9 @@ static void test_who(void)
     postgres_sql(
         "UPDATE cloudep.members SET origin = 'platform_native', has_password = true WHERE email = 'who@rst.test'");
     is_str(flow_code(at, "who@rst.test", "password_reset"), "", "none of them was mailed a code");
+    postgres_sql("UPDATE cloudep.members SET has_password = false, password_due = true WHERE email = 'who@rst.test'");
+    is_outcome(forgot(at, "who@rst.test", &challenge), CLOUDEP_DONE, "whose password an undo took away gets one");
+    postgres_sql("UPDATE cloudep.members SET has_password = true, password_due = false WHERE email = 'who@rst.test'");
     is_outcome(forgot(at, "who@rst.test", &challenge), CLOUDEP_DONE, "an active member gets one");
     flow_end(at);
 }
@@ -68,6 +71,7 @@ static void test_reset(void)
     const cloudep_session_t *session;
     const char *code;
     const char *challenge = asked(at, "reset@rst.test", &session, &code);
+    const cloudep_session_t *next;
     cloudep_login_result_t result;
     cloudep_tokens_t tokens;
 
@@ -77,8 +81,11 @@ static void test_reset(void)
     is_outcome(flow_login(at, SLUG, "reset@rst.test", FLOW_PASSWORD, &result), CLOUDEP_CREDENTIALS_WRONG,
                "the old password is dead");
     is_outcome(flow_login(at, SLUG, "reset@rst.test", NEW_PASSWORD, &result), CLOUDEP_DONE, "the new one logs in");
-    is_outcome(cloudep_refresh(at->ctx, tokens.refresh, &session), CLOUDEP_REFRESH_TOKEN_INVALID,
+    is_outcome(cloudep_refresh(at->ctx, tokens.refresh, &next), CLOUDEP_REFRESH_TOKEN_INVALID,
                "the session from before has ended");
+    is_value("password_reset", "which says why",
+             "SELECT revoke_reason FROM cloudep.sessions WHERE uid = $1::uuid ORDER BY created_at LIMIT 1",
+             session->uid);
     is_outcome(reset(at, challenge, code, NEW_PASSWORD), CLOUDEP_CHALLENGE_GONE, "the same code a second time");
     is_value("1", "the member is told by mail",
              "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'password_changed'",
@@ -114,6 +121,8 @@ static void test_rules(void)
     const apr_size_t field = offsetof(cloudep_reset_t, new_password);
 
     is_invalid(reset(at, challenge, code, "password"), field, CLOUDEP_RULE_PASSWORD, "a common password");
+    is_invalid(reset(at, challenge, flow_wrong(at, code), "password"), field, CLOUDEP_RULE_PASSWORD,
+               "which is told before a code is compared");
     is_invalid(reset(at, challenge, code, "rules@rst.test"), field, CLOUDEP_RULE_PASSWORD, "the own email");
     postgres_sql("UPDATE cloudep.members SET display_name = 'Nebukadnezar Zweifel' WHERE email = 'rules@rst.test'");
     is_outcome(reset(at, challenge, flow_wrong(at, code), "nebukadnezar zweifel"), CLOUDEP_CODE_WRONG,
@@ -136,7 +145,56 @@ static void test_changed_meanwhile(void)
     postgres_sql("UPDATE cloudep.members SET status = 'deleting' WHERE email = 'meanwhile@rst.test'");
     is_outcome(reset(at, challenge, code, NEW_PASSWORD), CLOUDEP_ACCOUNT_UNKNOWN, "a member who is being removed");
     postgres_sql("UPDATE cloudep.members SET status = 'active' WHERE email = 'meanwhile@rst.test'");
+    postgres_sql("UPDATE cloudep.members SET status = 'active', email = 'moved@rst.test'"
+                 " WHERE email = 'meanwhile@rst.test'");
+    is_outcome(reset(at, challenge, code, NEW_PASSWORD), CLOUDEP_ACCOUNT_UNKNOWN,
+               "a member who has another address by now");
+    postgres_sql("UPDATE cloudep.members SET email = 'meanwhile@rst.test' WHERE email = 'moved@rst.test'");
     is_outcome(reset(at, challenge, code, NEW_PASSWORD), CLOUDEP_DONE, "the code still serves when they are back");
+    flow_end(at);
+}
+
+/* A login under way by the old password, and a second code. */
+static void test_under_way(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    const char *code, *second;
+    const char *challenge = asked(at, "under-way@rst.test", &session, &code);
+    cloudep_forgot_result_t other;
+
+    is_outcome(forgot(at, "under-way@rst.test", &other), CLOUDEP_DONE, "a second code");
+    second = flow_code(at, "under-way@rst.test", "password_reset");
+    is_outcome(reset(at, challenge, code, NEW_PASSWORD), CLOUDEP_DONE, "the first one resets");
+    is_outcome(reset(at, other.challenge_id, second, FLOW_PASSWORD), CLOUDEP_CHALLENGE_GONE,
+               "which ends the second one");
+    flow_end(at);
+}
+
+/* A code without the name of its challenge: the newest that the client's network asked for. */
+static void test_newest(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    const char *code;
+    const char *challenge = asked(at, "newest@rst.test", &session, &code);
+    cloudep_reset_t in = {.tenant_slug = SLUG, .email = "newest@rst.test", .code = code, .new_password = NEW_PASSWORD};
+
+    postgres_sql("DELETE FROM cloudep.budgets");
+    at->ctx->network = at->ctx->address = "192.0.2.9";
+    is_outcome(cloudep_reset_password(at->ctx, &in), CLOUDEP_CHALLENGE_GONE, "another network has asked for none");
+    is_value("1", "which counts for it",
+             "SELECT sum(failures)::text FROM cloudep.budgets WHERE kind = 'network' AND subject = 'challenge'");
+    at->ctx->network = at->ctx->address = "192.0.2.1";
+    in.email = "nobody@rst.test";
+    is_outcome(cloudep_reset_password(at->ctx, &in), CLOUDEP_CHALLENGE_GONE, "nobody has asked for one either");
+    in.challenge_id = challenge;
+    is_outcome(cloudep_reset_password(at->ctx, &in), CLOUDEP_CHALLENGE_MISMATCH,
+               "a challenge that is of another address");
+    in.challenge_id = NULL;
+    in.email = "newest@rst.test";
+    is_outcome(cloudep_reset_password(at->ctx, &in), CLOUDEP_DONE, "the network that asked");
+    postgres_sql("DELETE FROM cloudep.budgets");
     flow_end(at);
 }
 
@@ -219,6 +277,10 @@ static void test_concealed(void)
                "concealed: a guess at nobody's code is wrong");
     is_str(flow_code(at, "unheard-of@rst.test", "password_reset"), "", "concealed: nothing is mailed to that address");
     flow.config.conceal_accounts = 0;
+    is_outcome(cloudep_forgot_password(
+                   at->ctx, &(cloudep_forgot_t){.tenant_slug = SLUG, .email = "unheard-of@rst.test", .conceals = 1},
+                   &challenge),
+               CLOUDEP_DONE, "a client that conceals is told nothing either");
     flow_end(at);
 }
 
@@ -231,6 +293,8 @@ int main(void)
     test_lockout_goes();
     test_rules();
     test_changed_meanwhile();
+    test_under_way();
+    test_newest();
     test_locked();
     test_restored();
     test_at_once();

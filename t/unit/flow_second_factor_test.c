@@ -3,6 +3,7 @@
  * proof, and logins by the authenticator alone. Time is moved, not waited for.
  */
 #include "base/crypto/totp.h"
+#include "core/needs.h"
 #include "flow.h"
 #include "flow/login_second_factor.h"
 #include "flow/reauthentication.h"
@@ -134,8 +135,26 @@ static void test_enrolment(void)
                               .session_id = session->id,
                               .proofs = {.auth_time = apr_time_sec(at->ctx->now), .now = apr_time_sec(at->ctx->now)}};
     is_outcome(confirm(at, &person, "123456", &codes), CLOUDEP_ENROLMENT_UNKNOWN, "nothing to confirm yet");
+    is_outcome(cloudep_pending_totp_url(at->ctx, &person.who, &first), CLOUDEP_ENROLMENT_UNKNOWN, "nor to be shown");
+    flow.config.freshness = 300;
+    person.who.proofs.now += 300;
+    is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_FRESH_PROOF_NEEDED,
+               "an old proof begins no enrolment");
+    person.who.proofs.now -= 300;
+    flow.config.freshness = 900;
     is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_DONE, "an enrolment begins");
+    is_outcome(cloudep_pending_totp_url(at->ctx, &person.who, &first), CLOUDEP_DONE, "what is shown of it");
+    is_str(first, start.url, "is what it began with");
+    is_value("true", "it is good for as long as it says",
+             "SELECT (abs(extract(epoch FROM pending_expires_at - now()) - $2::integer) < 60)::text FROM cloudep.totp"
+             " WHERE uid = $1::uuid",
+             person.who.uid, apr_itoa(at->p, (int)start.expires_in));
     is_str(start.account, person.email, "the authenticator shows the login address");
+    is_str(start.issuer, "Tenant " SLUG, "and the tenant's name");
+    postgres_sql("UPDATE cloudep.tenants SET totp_issuer = 'An issuer of its own'");
+    is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_DONE, "it begins anew");
+    is_str(start.issuer, "An issuer of its own", "or what the tenant has for that");
+    postgres_sql("UPDATE cloudep.tenants SET totp_issuer = NULL");
     read_secret(at, &person, "pending_secret");
     first = code_of(at, &person, 0);
     is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_DONE, "it begins again");
@@ -144,6 +163,11 @@ static void test_enrolment(void)
     if (strcmp(first, code) != 0) {
         is_outcome(confirm(at, &person, first, &codes), CLOUDEP_TOTP_WRONG, "the code of the secret before is wrong");
     }
+    at->ctx->network = "198.51.100.50";
+    is_outcome(confirm(at, &person, flow_wrong(at, code), &codes), CLOUDEP_TOTP_WRONG, "a wrong code while enrolling");
+    is_value("1", "counts for an unknown network",
+             "SELECT failures FROM cloudep.budgets WHERE kind = 'network' AND network = $1", at->ctx->network);
+    at->ctx->network = "192.0.2.1";
     postgres_sql("UPDATE cloudep.totp SET pending_expires_at = now() - interval '1 second'");
     is_outcome(confirm(at, &person, code, &codes), CLOUDEP_ENROLMENT_UNKNOWN, "an enrolment whose time is over");
     is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_DONE, "it begins once more");
@@ -152,10 +176,23 @@ static void test_enrolment(void)
                "a clock that is one step ahead is forgiven");
     is_int(codes ? codes->nelts : 0, 10, "ten backup codes are shown");
     is_outcome(confirm(at, &person, code_of(at, &person, 0), &codes), CLOUDEP_TOTP_ENROLLED, "it is enrolled already");
+    is_outcome(cloudep_start_totp(at->ctx, &person.who, &start), CLOUDEP_TOTP_ENROLLED, "and does not begin again");
     is_outcome(cloudep_get_totp(at->ctx, &person.who, &status), CLOUDEP_DONE, "its status can be read");
     ok(status.enrolled && status.backup_codes_remaining == 10, "it is enrolled, with ten backup codes");
     is_value("1", "the member is told by mail",
              "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'totp_enabled'", person.email);
+    is_outcome(cloudep_remove_totp(at->ctx, &person.who), CLOUDEP_DONE, "it is removed");
+    is_outcome(cloudep_renew_backup_codes(at->ctx, &person.who, &codes), CLOUDEP_TOTP_NOT_ENROLLED,
+               "and has no backup codes to renew");
+    flow.config.account_url = "https://id.test/account/";
+    (void)enrol("undone@mfa.test");
+    is_value(
+        "1 1", "where there are pages the mail has a link, which is kept",
+        "SELECT (SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'totp_enabled_undo') || ' ' ||"
+        " (SELECT count(*) FROM cloudep.links JOIN cloudep.members USING (tenant_id, uid)"
+        "  WHERE email = $1 AND kind = 'undo' AND undoes = 'totp')",
+        "undone@mfa.test");
+    flow.config.account_url = NULL;
     flow_end(at);
 }
 
@@ -199,11 +236,17 @@ static void test_backup_codes(void)
 
     is_outcome(finish(at, challenge_of(at, &person), code, &session), CLOUDEP_DONE, "a backup code logs in");
     is_str(session ? session->amr : NULL, "pwd mfa", "the session says that there was a second factor");
+    is_str(at->ctx->note.method, "backup_code", "the event says which");
+    is_str(session ? session->mfa_method : NULL, CLOUDEP_MFA_BACKUP_CODE, "the session, too");
     is_outcome(finish(at, challenge_of(at, &person), code, &session), CLOUDEP_BACKUP_CODE_WRONG,
                "a backup code serves once");
     is_value("1", "its use is told by mail",
              "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'backup_code_used'", person.email);
+    is_str(flow_param(at, person.email, "backup_code_used", "remaining"), "9", "which says how many are left");
     is_outcome(cloudep_renew_backup_codes(at->ctx, &person.who, &codes), CLOUDEP_DONE, "new backup codes");
+    is_value("1", "are told by mail",
+             "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'backup_codes_renewed'",
+             person.email);
     is_outcome(finish(at, challenge_of(at, &person), APR_ARRAY_IDX(person.codes, 4, const char *), &session),
                CLOUDEP_BACKUP_CODE_WRONG, "the old ones are dead");
     is_outcome(finish(at, challenge_of(at, &person), APR_ARRAY_IDX(codes, 0, const char *), &session), CLOUDEP_DONE,
@@ -274,9 +317,65 @@ static void test_changed_meanwhile(void)
     is_outcome(finish(at, in.challenge_id, code, &session), CLOUDEP_LOGIN_REFUSED,
                "a tenant that was closed after the password");
     postgres_sql("UPDATE cloudep.tenants SET login = true WHERE slug = '" SLUG "'");
+    in.any_tenant = 1;
+    is_outcome(cloudep_login_second_factor(at->ctx, &in, &session), CLOUDEP_TENANT_UNKNOWN,
+               "a challenge of any tenant, which is named as another's");
     is_outcome(cloudep_remove_totp(at->ctx, &person.who), CLOUDEP_DONE, "the authenticator is removed");
     is_outcome(finish(at, in.challenge_id, code, &session), CLOUDEP_CHALLENGE_GONE,
                "a login whose second factor was removed begins again");
+    flow_end(at);
+}
+
+/* The row that says so alone, without what goes with it. */
+static void test_rows_changed_meanwhile(void)
+{
+    person_t person = enrol("rows@mfa.test");
+    flow_case_t *at = begin(&person);
+    const char *challenge = challenge_of(at, &person);
+    const char *code = code_of(at, &person, 0);
+    const cloudep_session_t *session;
+
+    postgres_sql("UPDATE cloudep.members SET generation = generation + 1 WHERE email = 'rows@mfa.test'");
+    is_outcome(finish(at, challenge, flow_wrong(at, code), &session), CLOUDEP_CHALLENGE_GONE,
+               "a login of credentials that changed since is over before a code is compared");
+    postgres_sql("UPDATE cloudep.members SET generation = generation - 1 WHERE email = 'rows@mfa.test'");
+    is_outcome(finish(at, challenge, code, &session), CLOUDEP_CHALLENGE_GONE, "and does not come back");
+    challenge = challenge_of(at, &person);
+    postgres_sql("UPDATE cloudep.totp SET secret = NULL, enrolled_at = NULL FROM cloudep.members m"
+                 " WHERE m.uid = totp.uid AND m.email = 'rows@mfa.test'");
+    is_outcome(finish(at, challenge, code, &session), CLOUDEP_CHALLENGE_GONE,
+               "nor does one go on whose authenticator is gone");
+    flow_end(at);
+}
+
+/* What opens the session, and how many there may be. */
+static void test_session(void)
+{
+    person_t person = enrol("session@mfa.test");
+    flow_case_t *at = begin(&person);
+    const cloudep_first_factor_t first = {.amr = "sms", .opened_with = CLOUDEP_OPENED_LOGIN_PHONE};
+    const int before = flow.config.sessions_per_member;
+    const cloudep_session_t *session;
+    const cloudep_tenant_t *tenant;
+    const cloudep_member_t *member;
+    cloudep_login_result_t begun = {0};
+
+    flow_must(cloudep_member_by_email(flow.run.db, at->p, &tenant, &member, SLUG, person.email), "the member");
+    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &first, &begun), CLOUDEP_DONE,
+               "a first factor that was right");
+    ok(!begun.session && !begun.passkey, "asks for a code only, where there is no passkey");
+    is_int(begun.mfa_expires_in, flow.config.code_lifetime, "for as long as a code lives");
+    flow.config.sessions_per_member = 1;
+    is_outcome(finish(at, begun.mfa_challenge_id, code_of(at, &person, 0), &session), CLOUDEP_DONE, "the second one");
+    is_value("sms otp mfa login_phone totp", "the session has both, and what the first was",
+             "SELECT concat_ws(' ', amr, opened_with, mfa_method) FROM cloudep.sessions WHERE id = $1::uuid",
+             session->id);
+    is_value("1", "where one session may be the others end",
+             "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid AND revoked_at IS NULL", person.who.uid);
+    flow.config.sessions_per_member = before;
+    is_outcome(finish(at, begun.mfa_challenge_id, NULL, &session), CLOUDEP_FIELD_MISSING, "neither code nor passkey");
+    is_outcome(finish(at, "AAAAAAAAAAAAAAAAAAAAAA", NULL, &session), CLOUDEP_FIELD_MISSING,
+               "is told before the challenge is looked at");
     flow_end(at);
 }
 
@@ -360,6 +459,68 @@ static void test_fresh_proof(void)
     is_outcome(cloudep_verify_totp(at->ctx, &person.who, &in), CLOUDEP_TOTP_NOT_ENROLLED, "nothing is left to prove");
     is_value("1", "one mail told that TOTP is off",
              "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'totp_disabled'", person.email);
+    flow_end(at);
+}
+
+/* ---- removal by password, code or both ---- */
+
+static cloudep_outcome_t disable(flow_case_t *at, const cloudep_principal_t *who, const char *password,
+                                 const char *code)
+{
+    return cloudep_disable_totp(at->ctx, who, &(cloudep_totp_removal_t){.password = password, .code = code});
+}
+
+static void test_removal(void)
+{
+    person_t person = enrol("removal@mfa.test");
+    flow_case_t *at = begin(&person);
+    const char *code = code_of(at, &person, 0);
+    const char *wrong = flow_wrong(at, code);
+    cloudep_principal_t who = person.who;
+
+    flow_must(cloudep_member_by_uid(flow.run.db, at->p, &who.member, who.tenant_id, who.uid), "the member");
+    flow.config.freshness = 300;
+    who.proofs.second_factor = 1;
+    is_outcome(disable(at, &who, NULL, NULL), CLOUDEP_FIELD_MISSING, "neither password nor code");
+    is_invalid(disable(at, &who, NULL, "1234567"), offsetof(cloudep_totp_removal_t, code), CLOUDEP_RULE_LENGTH,
+               "seven digits");
+    is_outcome(disable(at, &who, FLOW_PASSWORD, NULL), CLOUDEP_FRESH_PROOF_NEEDED,
+               "the password in a session without the factor");
+    is_outcome(disable(at, &who, FLOW_PASSWORD, wrong), CLOUDEP_TOTP_WRONG, "nor beside a wrong code");
+    who.proofs.mfa_at = who.proofs.now;
+    flow.config.off = CLOUDEP_NEEDS_PROVIDER;
+    is_outcome(disable(at, &who, FLOW_PASSWORD, NULL), CLOUDEP_NOT_CONFIGURED, "where no password is compared");
+    flow.config.off = 0;
+    is_outcome(disable(at, &who, "not the password", wrong), CLOUDEP_PASSWORD_WRONG, "both wrong");
+    free(postgres_value("UPDATE cloudep.budgets SET blocked_until = now() + interval '1 minute'"
+                        " WHERE kind = 'factor' AND subject = $1 RETURNING subject",
+                        who.uid, NULL));
+    is_outcome(disable(at, &who, FLOW_PASSWORD, code), CLOUDEP_TOO_MANY_FACTORS,
+               "whoever has to wait does not go round by the password");
+    postgres_sql("DELETE FROM cloudep.budgets");
+    is_outcome(disable(at, &who, FLOW_PASSWORD, flow_wrong(at, code)), CLOUDEP_DONE,
+               "the password in a session with the factor, though the code is wrong");
+    is_value("0", "removes it", "SELECT count(*) FROM cloudep.totp WHERE uid = $1::uuid AND secret IS NOT NULL",
+             who.uid);
+    is_outcome(disable(at, &who, "not the password", NULL), CLOUDEP_PASSWORD_WRONG,
+               "where there is none a wrong password is wrong all the same");
+    is_outcome(disable(at, &who, FLOW_PASSWORD, NULL), CLOUDEP_DONE, "and a right one no failure");
+    is_outcome(disable(at, &who, NULL, "123456"), CLOUDEP_DONE, "nor any code");
+    flow.config.freshness = 900;
+    flow_end(at);
+}
+
+static void test_removal_by_code(void)
+{
+    person_t person = enrol("removal-code@mfa.test");
+    flow_case_t *at = begin(&person);
+    cloudep_principal_t who = person.who;
+
+    flow.config.freshness = 300;
+    who.proofs.second_factor = 1;
+    is_outcome(disable(at, &who, "not the password", code_of(at, &person, 0)), CLOUDEP_DONE,
+               "a right code removes the factor, whatever the password");
+    flow.config.freshness = 900;
     flow_end(at);
 }
 
@@ -566,8 +727,12 @@ int main(void)
     test_backup_codes();
     test_one_code_at_once();
     test_changed_meanwhile();
+    test_rows_changed_meanwhile();
+    test_session();
     test_limits();
     test_restored();
+    test_removal();
+    test_removal_by_code();
     test_fresh_proof();
     test_alone();
     test_alone_at_once();

@@ -10,6 +10,7 @@
 #include "flow/linked_account.h"
 #include "flow/login_phone.h"
 #include "flow/passkeys.h"
+#include "flow/password_reset.h"
 #include "flow/undo.h"
 
 #define SLUG "self"
@@ -163,6 +164,27 @@ static cloudep_outcome_t register_at(flow_case_t *at, const char *email)
     return cloudep_register(at->ctx, &in, &challenge);
 }
 
+/* Has a code mailed by which a password is reset. */
+static cloudep_outcome_t forgot(flow_case_t *at, const char *email, const char **challenge_id)
+{
+    const cloudep_forgot_t in = {.tenant_slug = SLUG, .email = email};
+    cloudep_forgot_result_t out = {0};
+    const cloudep_outcome_t outcome = cloudep_forgot_password(at->ctx, &in, &out);
+
+    *challenge_id = out.challenge_id;
+    return outcome;
+}
+
+static cloudep_outcome_t reset_by(flow_case_t *at, const char *challenge_id, const char *code)
+{
+    const cloudep_reset_t in = {.tenant_slug = SLUG,
+                                .challenge_id = challenge_id,
+                                .code = code,
+                                .new_password = "an entirely different phrase"};
+
+    return cloudep_reset_password(at->ctx, &in);
+}
+
 static void test_start(void)
 {
     flow_case_t *at = flow_begin();
@@ -193,17 +215,21 @@ static void test_change(void)
     cloudep_principal_t who = member(at, "a@self.test");
     cloudep_login_result_t second;
     cloudep_contact_challenge_t reset;
-    const char *token;
+    const char *token, *under_way, *code;
 
     is_outcome(flow_login(at, SLUG, "a@self.test", FLOW_PASSWORD, &second), CLOUDEP_DONE, "a second session");
     free(postgres_value("INSERT INTO cloudep.links (tenant_id, uid, digest, kind, expires_at)"
                         " VALUES ($1::uuid, $2::uuid, 'mailed', 'reset', now() + interval '1 hour')",
                         who.tenant_id, who.uid, NULL));
+    is_outcome(forgot(at, "a@self.test", &under_way), CLOUDEP_DONE, "a code goes to the address before");
+    code = flow_code(at, "a@self.test", "password_reset");
     is_outcome(start(at, &who, "b@self.test", &reset), CLOUDEP_DONE, "a change begins");
     is_outcome(confirm(at, &who, &reset, flow_wrong(at, flow_code(at, "b@self.test", "email_change"))),
                CLOUDEP_CODE_WRONG, "a wrong code");
     is_outcome(confirm(at, &who, &reset, flow_code(at, "b@self.test", "email_change")), CLOUDEP_DONE, "the right one");
     is_str(of(at, &who, "email"), "b@self.test", "changes the address");
+    is_outcome(confirm(at, &who, &reset, flow_code(at, "b@self.test", "email_change")), CLOUDEP_CHALLENGE_GONE, "once");
+    is_outcome(reset_by(at, under_way, code), CLOUDEP_CHALLENGE_GONE, "the code to the address before is void");
     is_str(count(at, LIVE_SESSIONS, who.uid), "1", "the other session ends");
     is_int(counted(CLOUDEP_METRIC_SESSIONS_ENDED, "email_changed", ""), 1, "and is counted");
     is_value(who.session_id, "this one goes on",
@@ -218,7 +244,10 @@ static void test_change(void)
     is_outcome(register_at(at, "a@self.test"), CLOUDEP_EMAIL_TAKEN, "the address before stays reserved");
     token = mailed_token(at, "a@self.test");
     ok(token != NULL, "it got a notice with a link");
-    is_outcome(undo(at, token), CLOUDEP_DONE, "which takes the change back");
+    is_outcome(forgot(at, "b@self.test", &under_way), CLOUDEP_DONE, "a code goes to the new one");
+    code = flow_code(at, "b@self.test", "password_reset");
+    is_outcome(undo(at, token), CLOUDEP_DONE, "the link takes the change back");
+    is_outcome(reset_by(at, under_way, code), CLOUDEP_CHALLENGE_GONE, "the code to the new one is void");
     is_str(of(at, &who, "email, has_password, password_due, ways_in"), "a@self.test f t 1", "with the password");
     is_str(count(at, LIVE_SESSIONS, who.uid), "0", "and every session");
     is_str(count(at, "members WHERE reserved_by = $1::uuid", who.uid), "0", "nothing is reserved any more");
@@ -242,6 +271,8 @@ static void test_back(void)
     first = mailed_token(at, "here@self.test");
     is_outcome(start(at, &other, "here@self.test", &challenge), CLOUDEP_DONE, "somebody else wants the address before");
     is_outcome(confirm(at, &other, &challenge, "000000"), CLOUDEP_CODE_WRONG, "and gets no code for it");
+    is_str(count(at, "outbox WHERE template = 'email_change_taken' AND target = $1", "here@self.test"), "0",
+           "nor does the address get a mail");
     who = again(at, &who);
     is_outcome(change(at, &who, "here@self.test"), CLOUDEP_DONE, "and back");
     is_outcome(undo(at, first), CLOUDEP_LINK_GONE, "the link of the first change is void");
@@ -287,6 +318,52 @@ static void test_undo_of_several(void)
     flow_end(at);
 }
 
+/* A link that takes something else back, and the factor that it asks for. */
+static void test_undo_asks(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_principal_t who = member(at, "asks@self.test");
+    cloudep_undo_t in;
+    const char *token;
+
+    is_outcome(change(at, &who, "asks2@self.test"), CLOUDEP_DONE, "a change");
+    token = mailed_token(at, "asks@self.test");
+    free(postgres_value("INSERT INTO cloudep.totp (tenant_id, uid, secret, enrolled_at)"
+                        " SELECT tenant_id, uid, 's', undoes_at - interval '1 day' FROM cloudep.links"
+                        " WHERE uid = $1::uuid AND used_at IS NULL",
+                        who.uid, NULL));
+    in = (cloudep_undo_t){.token = token};
+    is_outcome(cloudep_undo(at->ctx, &in), CLOUDEP_SECOND_FACTOR_NEEDED, "a factor from before it is asked for");
+    in.code = "1234567";
+    is_invalid(cloudep_undo(at->ctx, &in), offsetof(cloudep_undo_t, code), CLOUDEP_RULE_LENGTH, "of its form");
+    in.code = "12345678";
+    is_outcome(cloudep_undo(at->ctx, &in), CLOUDEP_BACKUP_CODE_WRONG, "and it has to be right");
+    is_str(of(at, &who, "email"), "asks2@self.test", "nothing is undone without");
+    free(postgres_value("UPDATE cloudep.totp SET enrolled_at = (SELECT undoes_at FROM cloudep.links"
+                        "  WHERE uid = $1::uuid AND used_at IS NULL) WHERE uid = $1::uuid",
+                        who.uid, NULL));
+    is_outcome(undo(at, token), CLOUDEP_DONE, "one of that very moment is not asked for");
+    is_str(of(at, &who, "email"), "asks@self.test", "and the address is back");
+    flow_end(at);
+}
+
+/* A link that was mailed for a new password undoes nothing. */
+static void test_undo_of_another_kind(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_principal_t who = member(at, "kind@self.test");
+    const char *token;
+
+    is_outcome(change(at, &who, "kind2@self.test"), CLOUDEP_DONE, "a change");
+    token = mailed_token(at, "kind@self.test");
+    free(postgres_value("UPDATE cloudep.links SET kind = 'reset', undoes = NULL, undoes_at = NULL, restores = NULL"
+                        " WHERE uid = $1::uuid",
+                        who.uid, NULL));
+    is_outcome(undo(at, token), CLOUDEP_LINK_GONE, "a link of another kind undoes nothing");
+    is_str(of(at, &who, "email"), "kind2@self.test", "the address stays");
+    flow_end(at);
+}
+
 /* With an older second factor there is nothing to undo, unless its own enrolment is in doubt. */
 static void test_second_factor(void)
 {
@@ -304,6 +381,19 @@ static void test_second_factor(void)
     who.proofs.mfa_at = who.proofs.auth_time;
     is_outcome(change(at, &who, "factor2@self.test"), CLOUDEP_DONE, "a change with a factor that is in doubt");
     ok(mailed_token(at, "factor@self.test") != NULL, "has an undo");
+    free(postgres_value("UPDATE cloudep.links SET used_at = now() WHERE uid = $1::uuid", who.uid, NULL));
+    who = again(at, &who);
+    who.proofs.second_factor = 1;
+    flow.config.freshness = 0;
+    is_outcome(change(at, &who, "factor2b@self.test"), CLOUDEP_DONE, "one that no factor has proved");
+    flow.config.freshness = 300;
+    ok(mailed_token(at, "factor2@self.test") != NULL, "has an undo as well");
+    is_outcome(undo(at, mailed_token(at, "factor2@self.test")), CLOUDEP_SECOND_FACTOR_NEEDED, "which asks for it");
+    postgres_sql("DELETE FROM cloudep.outbox WHERE target = 'factor2@self.test'");
+    who = again(at, &who);
+    who.proofs.second_factor = 1;
+    who.proofs.mfa_at = who.proofs.auth_time;
+    is_outcome(change(at, &who, "factor2@self.test"), CLOUDEP_DONE, "and back");
     free(postgres_value("UPDATE cloudep.links SET used_at = now() WHERE uid = $1::uuid", who.uid, NULL));
     who = again(at, &who);
     who.proofs.second_factor = 1;
@@ -331,6 +421,8 @@ static void test_pending(void)
     (void)member(at, "late@self.test");
     is_outcome(confirm(at, &who, &challenge, flow_code(at, "late@self.test", "email_change")), CLOUDEP_EMAIL_TAKEN,
                "an address that was taken meanwhile is told at the end");
+    is_outcome(confirm(at, &who, &challenge, flow_code(at, "late@self.test", "email_change")), CLOUDEP_EMAIL_TAKEN,
+               "and again, as that used nothing up");
     is_outcome(start(at, &who, "raised@self.test", &challenge), CLOUDEP_DONE, "another change begins");
     flow_revoke("INSERT ON cloudep.outbox");
     is_outcome(confirm(at, &who, &challenge, flow_code(at, "raised@self.test", "email_change")),
@@ -588,6 +680,11 @@ static void test_login_phone(void)
     is_value("phone@self.test", "and they are told",
              "SELECT target FROM cloudep.outbox WHERE uid = $1::uuid AND template = 'login_phone_taken'", who.uid);
     is_str(count(at, LIVE_SESSIONS, other.uid), "1", "the other's session goes on");
+    set(&other, "has_password = false, ways_in = 0");
+    postgres_sql("UPDATE cloudep.tenants SET sms_login = true WHERE slug = '" SLUG "'");
+    is_outcome(cloudep_remove_login_phone(at->ctx, &other), CLOUDEP_LAST_WAY_IN, "the last way in is not removed");
+    postgres_sql("UPDATE cloudep.tenants SET sms_login = false WHERE slug = '" SLUG "'");
+    set(&other, "has_password = true, ways_in = 1");
     is_outcome(cloudep_remove_login_phone(at->ctx, &other), CLOUDEP_DONE, "it is removed");
     is_outcome(cloudep_remove_login_phone(at->ctx, &other), CLOUDEP_DONE, "also where there is none");
     is_str(count(at, "outbox WHERE target = $1 AND template = 'login_phone_removed'", "phone2@self.test"), "1",
@@ -633,6 +730,7 @@ static void test_leaving(void)
     flow_case_t *at = flow_begin();
     cloudep_principal_t who = member(at, "leave@self.test");
     cloudep_exported_t exported;
+    const char *under_way;
 
     is_outcome(change(at, &who, "leave2@self.test"), CLOUDEP_DONE, "a member with an address of before");
     who = again(at, &who);
@@ -641,7 +739,10 @@ static void test_leaving(void)
     who.proofs.auth_time -= flow.config.freshness;
     is_outcome(cloudep_leave(at->ctx, &who), CLOUDEP_FRESH_PROOF_NEEDED, "an old proof ends no account");
     who.proofs.auth_time += flow.config.freshness;
+    is_outcome(forgot(at, "leave2@self.test", &under_way), CLOUDEP_DONE, "a code is under way");
     is_outcome(cloudep_leave(at->ctx, &who), CLOUDEP_DONE, "a member leaves");
+    is_outcome(reset_by(at, under_way, flow_code(at, "leave2@self.test", "password_reset")), CLOUDEP_CHALLENGE_GONE,
+               "which ends the code");
     is_str(of(at, &who, "status"), "deleting", "and is being deleted");
     is_str(count(at, LIVE_SESSIONS, who.uid), "0", "logged out everywhere");
     is_int(counted(CLOUDEP_METRIC_SESSIONS_ENDED, "left", ""), 1, "which is counted");
@@ -651,6 +752,35 @@ static void test_leaving(void)
     is_str(count(at, "members WHERE email IN ($1, 'leave2@self.test')", "leave@self.test"), "0",
            "nothing of either address is left");
     is_outcome(cloudep_export(at->ctx, &who, &exported), CLOUDEP_MEMBER_UNKNOWN, "nor to be exported");
+    flow_end(at);
+}
+
+/* More than an answer takes: it says that it is not all. */
+static void test_export_of_many(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_principal_t who = member(at, "many@self.test");
+    cloudep_exported_t exported;
+
+    free(
+        postgres_value("INSERT INTO cloudep.sessions (tenant_id, id, uid, generation, amr, idle_expires_at, expires_at,"
+                       " revoked_at)"
+                       " SELECT s.tenant_id, gen_random_uuid(), s.uid, s.generation, 'pwd', s.idle_expires_at,"
+                       " s.expires_at, now() FROM cloudep.sessions AS s, generate_series(1, 1500)"
+                       " WHERE s.uid = $1::uuid",
+                       who.uid, NULL));
+    is_outcome(cloudep_export(at->ctx, &who, &exported), CLOUDEP_DONE, "a member of many sessions");
+    is_int(exported.sessions.rows->nelts, 1501, "has all of them exported, those that are over too");
+    ok(exported.complete, "and is told that they are all");
+    free(
+        postgres_value("INSERT INTO cloudep.sessions (tenant_id, id, uid, generation, amr, idle_expires_at, expires_at)"
+                       " SELECT s.tenant_id, gen_random_uuid(), s.uid, s.generation, 'pwd', s.idle_expires_at,"
+                       " s.expires_at FROM cloudep.sessions AS s, generate_series(1, 18500)"
+                       " WHERE s.id = $1::uuid",
+                       who.session_id, NULL));
+    is_outcome(cloudep_export(at->ctx, &who, &exported), CLOUDEP_DONE, "one of too many");
+    is_int(exported.sessions.rows->nelts, 20000, "has as many as an answer takes");
+    ok(!exported.complete, "and is told that it is not all");
     flow_end(at);
 }
 
@@ -668,6 +798,8 @@ int main(void)
     test_change();
     test_back();
     test_undo_of_several();
+    test_undo_asks();
+    test_undo_of_another_kind();
     test_second_factor();
     test_pending();
     test_one_address();
@@ -679,5 +811,6 @@ int main(void)
     test_login_phone();
     test_one_number();
     test_leaving();
+    test_export_of_many();
     return done_testing();
 }

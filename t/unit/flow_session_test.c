@@ -2,6 +2,7 @@
  * flow_session_test.c - refresh and logout: one successor for each refresh token, the grace, reuse, and what ends a
  * session between two requests.
  */
+#include "counted.h"
 #include "flow.h"
 #include "flow/session.h"
 
@@ -61,6 +62,7 @@ static void test_rotation(void)
     is_outcome(cloudep_refresh(at->ctx, second.refresh, &next), CLOUDEP_DONE, "the successor is turned in");
     is_int(next->refresh_seq, 3, "its successor is of the third generation");
     is_refused(at, first.refresh, "the first token, whose grace is over");
+    is_int(counted(CLOUDEP_METRIC_SESSIONS_ENDED, "refresh_token_reused", ""), 1, "is counted");
     is_value("refresh token reused", "ends the session",
              "SELECT revoke_reason FROM cloudep.sessions WHERE id = $1::uuid", session->id);
     is_refused(at, tokens_of(at, next).refresh, "the newest token of a session that a reuse has ended");
@@ -145,6 +147,41 @@ static void test_tokens(void)
     flow_end(at);
 }
 
+/* Generations that no session has. */
+static void test_generations(void)
+{
+    static const int strange[] = {0, -1, APR_INT32_MAX};
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session, *next;
+    const cloudep_tokens_t good = member(at, "generations@ses.test", &session);
+
+    for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
+        cloudep_session_t other = *session;
+
+        other.refresh_seq = strange[i];
+        is_refused(at, tokens_of(at, &other).refresh, apr_psprintf(at->p, "a token of generation %d", strange[i]));
+    }
+    is_outcome(cloudep_refresh(at->ctx, good.refresh, &next), CLOUDEP_DONE, "none of them ends the session");
+    is_str(at->ctx->note.uid, session->uid, "the event of a refresh is about the member");
+    is_str(at->ctx->note.tenant_id, session->tenant_id, "and the tenant");
+    flow_end(at);
+}
+
+/* A tenant that lets nobody in: its sessions go on when it opens again. */
+static void test_closed_tenant(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session, *next;
+    const cloudep_tokens_t tokens = member(at, "closed@ses.test", &session);
+
+    postgres_sql("UPDATE cloudep.tenants SET login = false WHERE slug = '" SLUG "'");
+    is_outcome(cloudep_refresh(at->ctx, tokens.refresh, &next), CLOUDEP_TENANT_CLOSED,
+               "a refresh at a tenant that allows no login");
+    postgres_sql("UPDATE cloudep.tenants SET login = true WHERE slug = '" SLUG "'");
+    is_outcome(cloudep_refresh(at->ctx, tokens.refresh, &next), CLOUDEP_DONE, "goes on when it opens again");
+    flow_end(at);
+}
+
 static void test_logout(void)
 {
     flow_case_t *at = flow_begin();
@@ -159,6 +196,7 @@ static void test_logout(void)
     is_outcome(cloudep_logout(at->ctx, &who), CLOUDEP_DONE, "a logout");
     is_refused(at, tokens.refresh, "a refresh after the logout, within the grace");
     is_outcome(cloudep_logout(at->ctx, &who), CLOUDEP_DONE, "a second logout is no failure");
+    is_int(counted(CLOUDEP_METRIC_SESSIONS_ENDED, "logout", ""), 1, "one session that ended is counted");
     is_value("logout", "the session says what ended it",
              "SELECT revoke_reason FROM cloudep.sessions WHERE id = $1::uuid", session->id);
     flow_end(at);
@@ -181,11 +219,14 @@ static void test_database(void)
 int main(void)
 {
     flow_start();
+    (void)count_in(256);
     flow_tenant(SLUG);
     test_rotation();
     test_at_once();
     test_ended();
     test_tokens();
+    test_generations();
+    test_closed_tenant();
     test_logout();
     test_database();
     return done_testing();

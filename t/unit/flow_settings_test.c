@@ -73,6 +73,20 @@ static void test_network_memory(void)
     is_row("network", ELSEWHERE, "1 0", "and start again after it");
 }
 
+static void test_network_waits(void)
+{
+    postgres_sql("DELETE FROM cloudep.budgets");
+    flow.config.address_attempts = 1;
+    flow.config.address_wait = 100;
+    flow.config.address_longest_wait = 150;
+    flow.config.address_memory = 1000;
+    wrong_password(ELSEWHERE);
+    is_row("network", ELSEWHERE, "1 100", "CloudEPAddressWait is a network's first wait");
+    later("999");
+    wrong_password(ELSEWHERE);
+    is_row("network", ELSEWHERE, "2 150", "CloudEPAddressLongestWait its longest");
+}
+
 static void test_lanes(void)
 {
     flow_case_t *at = flow_begin();
@@ -96,6 +110,7 @@ int main(void)
     flow_member(at, SLUG, EMAIL, &session);
     test_waits();
     test_network_memory();
+    test_network_waits();
     test_lanes();
     flow_end(at);
     return done_testing();

@@ -81,6 +81,23 @@ ap_log_error_(const char *file, int line, int module_index, int level, apr_statu
     va_end(args);
 }
 
+AP_DECLARE(void)
+ap_log_rerror_(const char *file, int line, int module_index, int level, apr_status_t status, const request_rec *r,
+               const char *fmt, ...)
+{
+    va_list args;
+
+    (void)file;
+    (void)line;
+    (void)module_index;
+    (void)level;
+    (void)status;
+    (void)r;
+    va_start(args, fmt);
+    keep(fmt, args);
+    va_end(args);
+}
+
 /* There is no MPM: what depends on the number of threads is set by the test. */
 AP_DECLARE(apr_status_t) ap_mpm_query(int query_code, int *result)
 {

@@ -1,121 +1,35 @@
 /*
  * flow_social_test.c - registration and login with an account at an OpenID provider, from the start to the session:
  * whose state it is, what changed while somebody was away, and who wins.
- *
- * The provider is somebody else's program. Here a thread plays it, which says what the test has it say; t/oidc tests
- * against a real one.
  */
 #include "base/jose/jwt.h"
-#include "flow.h"
+#include "base/jose/oidc_request.h"
+#include "flow/linked_account.h"
 #include "flow/purpose.h"
 #include "flow/social_login.h"
-#include "oidc/oidc.h"
+#include "provider.h"
 
 #define SLUG "soc"
 #define BACK "https://app.test/back"
 
 /* ---- the provider ---- */
 
-static struct {
-    int listener;
-    char issuer[64];
-    const cloudep_jwks_t *keys;
-    pthread_mutex_t mutex;
-    char id_token[4096]; /* what the token endpoint gives for the code "good" */
-} provider = {.mutex = PTHREAD_MUTEX_INITIALIZER};
-
-static const char *answer_of(apr_pool_t *p, const char *request, const char **status)
-{
-    const char *body;
-
-    *status = "200 OK";
-    if (strstr(request, "GET /.well-known/openid-configuration ")) {
-        return apr_psprintf(p,
-                            "{\"issuer\":\"%s\",\"authorization_endpoint\":\"%s/authorize\","
-                            "\"token_endpoint\":\"%s/token\",\"jwks_uri\":\"%s/keys\"}",
-                            provider.issuer, provider.issuer, provider.issuer, provider.issuer);
-    }
-    if (strstr(request, "GET /keys ")) {
-        return cloudep_jwks_public_json(provider.keys, p);
-    }
-    if (strstr(request, "POST /token ") && strstr(request, "code=good")) {
-        (void)pthread_mutex_lock(&provider.mutex);
-        body = apr_psprintf(p, "{\"token_type\":\"Bearer\",\"id_token\":\"%s\"}", provider.id_token);
-        (void)pthread_mutex_unlock(&provider.mutex);
-        return body;
-    }
-    *status = "400 Bad Request";
-    return "{\"error\":\"invalid_grant\"}";
-}
-
-/* Reads one request whole: up to its empty line, and as much as its Content-Length says. */
-static void read_request(int fd, char *request, size_t size)
-{
-    size_t have = 0;
-    ssize_t n;
-
-    *request = '\0';
-    while (have + 1 < size && (n = read(fd, request + have, size - have - 1)) > 0) {
-        const char *end, *length;
-
-        have += (size_t)n;
-        request[have] = '\0';
-        end = strstr(request, "\r\n\r\n");
-        length = end ? strstr(request, "Content-Length: ") : NULL;
-        if (end && strlen(end + 4) >= (length ? strtoul(length + strlen("Content-Length: "), NULL, 10) : 0)) {
-            return;
-        }
-    }
-}
-
-static void *serve(void *unused)
-{
-    char request[16384];
-    int fd;
-
-    (void)unused;
-    while ((fd = accept(provider.listener, NULL, NULL)) >= 0) {
-        flow_case_t *at = flow_begin();
-        const char *status, *body, *text;
-
-        read_request(fd, request, sizeof(request));
-        body = answer_of(at->p, request, &status);
-        text = apr_psprintf(at->p,
-                            "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
-                            "Connection: close\r\n\r\n%s",
-                            status, (int)strlen(body), body);
-        (void)!write(fd, text, strlen(text));
-        close(fd);
-        flow_end(at);
-    }
-    return NULL;
-}
-
 static void start_provider(void)
 {
-    static const char *row[] = {"google", provider.issuer, "client", "none", NULL};
+    static const char *row[] = {"google", provider.peer.url, PROVIDER_CLIENT, "none", "prompt=consent", NULL};
     static const char *posting[] = {"posting",
-                                    provider.issuer,
-                                    "client",
+                                    provider.peer.url,
+                                    PROVIDER_CLIENT,
                                     "none",
                                     "response_mode=form_post",
                                     "page=https://app.test/page?a=b",
                                     "email=trusted",
                                     NULL};
-    const char *error = NULL;
-    pthread_t thread;
 
-    provider.listener = loopback(0, 1);
-    (void)snprintf(provider.issuer, sizeof(provider.issuer), "http://127.0.0.1:%d", port_of(provider.listener));
-    provider.keys = flow_keys("provider", "ES256");
-    if (pthread_create(&thread, NULL, serve, NULL) != 0 || pthread_detach(thread) != 0) {
-        flow_bail_out("no provider");
-    }
-    flow.config.social_providers = apr_array_make(flow.pool, 2, sizeof(const char *const *));
-    APR_ARRAY_PUSH(flow.config.social_providers, const char *const *) = row;
-    APR_ARRAY_PUSH(flow.config.social_providers, const char *const *) = posting;
-    flow_must(cloudep_oidc_prepare(NULL, &flow.config, flow.pool, &error), error ? error : "the provider's row");
-    flow_must(cloudep_oidc_child_init(NULL, &flow.config, flow.pool), "the provider's client");
+    provider_start();
+    provider_row(row);
+    provider_row(posting);
+    provider_use();
 }
 
 /* One parameter of the address that the browser was sent to. */
@@ -130,18 +44,12 @@ static const char *parameter(flow_case_t *at, const char *url, const char *name)
 static void says(flow_case_t *at, const cloudep_social_start_t *start, const char *subject, const char *email,
                  int verified)
 {
-    json_t *claims =
-        json_pack("{ss,ss,ss,sI,sI,ss,ss,sb}", "iss", provider.issuer, "aud", "client", "sub", subject, "iat",
-                  (json_int_t)apr_time_sec(apr_time_now()), "exp", (json_int_t)apr_time_sec(apr_time_now()) + 300,
-                  "nonce", parameter(at, start->oauth_url, "nonce"), "email", email, "email_verified", verified);
-    const char *token;
+    json_t *claims = provider_with(provider_claims(subject),
+                                   json_pack("{ss,ss,sb}", "nonce", parameter(at, start->oauth_url, "nonce"), "email",
+                                             email, "email_verified", verified));
 
-    flow_must(cloudep_jwt_sign(&token, at->p, cloudep_jwks_active(provider.keys, CLOUDEP_KEY_SIGN), "JWT", claims),
-              "the id_token");
-    json_decref(claims);
-    (void)pthread_mutex_lock(&provider.mutex);
-    apr_cpystrn(provider.id_token, token, sizeof(provider.id_token));
-    (void)pthread_mutex_unlock(&provider.mutex);
+    peer_answers(&provider.peer, PROVIDER_TOKEN, 200,
+                 apr_psprintf(at->p, "{\"token_type\":\"Bearer\",\"id_token\":\"%s\"}", provider_signs(at, claims)));
 }
 
 /* ---- the flows ---- */
@@ -222,6 +130,14 @@ static void test_starts(void)
     is_outcome(enter(at, "no such", &start), CLOUDEP_INVITE_UNKNOWN, "a start with an unknown invite");
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a start with a good one");
     ok(strstr(start.oauth_url, "code_challenge_method=S256") != NULL, "the browser is sent there with PKCE");
+    is_invalid(cloudep_social_login_start(
+                   at->ctx,
+                   &(cloudep_social_entry_t){.tenant_slug = SLUG, .provider = "google", .redirect_uri = BACK "/"},
+                   &start),
+               offsetof(cloudep_social_entry_t, redirect_uri), CLOUDEP_RULE_NOT_ALLOWED,
+               "a login that ends elsewhere than is allowed");
+    postgres_sql("UPDATE cloudep.tenants SET redirect_uris = '{https://app.test/first,https://app.test/back}'");
+    is_outcome(go(at, &start), CLOUDEP_DONE, "the second address that is allowed");
     flow.config.social_starts_per_address = 1;
     at->ctx->network = "192.0.2.77";
     is_outcome(go(at, &start), CLOUDEP_DONE, "the first start of a network within its cap");
@@ -231,6 +147,7 @@ static void test_starts(void)
     flow.config.social_starts_per_address = 1000;
     postgres_sql("UPDATE cloudep.tenants SET login = false WHERE slug = '" SLUG "'");
     is_outcome(go(at, &start), CLOUDEP_TENANT_CLOSED, "a login at a tenant that allows none");
+    is_outcome(enter(at, "open", &start), CLOUDEP_TENANT_CLOSED, "nor does a registration start there");
     postgres_sql("UPDATE cloudep.tenants SET login = true WHERE slug = '" SLUG "'");
     flow_end(at);
 }
@@ -277,6 +194,19 @@ static void test_state(void)
     flow_end(at);
 }
 
+static int is_cancelled(flow_case_t *at, const char *error)
+{
+    cloudep_social_start_t start;
+    cloudep_social_callback_t in;
+    const cloudep_session_t *session;
+
+    (void)enter(at, "open", &start);
+    in = back(at, &start);
+    in.code = NULL;
+    in.error = error;
+    return cloudep_social_register_finish(at->ctx, &in, &session).reason == CLOUDEP_LOGIN_CANCELLED;
+}
+
 static void test_account(void)
 {
     flow_case_t *at = flow_begin();
@@ -287,7 +217,7 @@ static void test_account(void)
 
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration whose code is not good");
     in = back(at, &start);
-    in.code = "bad";
+    peer_answers(&provider.peer, PROVIDER_TOKEN, 400, "{\"error\":\"invalid_grant\"}");
     is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_AUTHORIZATION_INVALID,
                "a code that the provider does not know");
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration that the person cancels");
@@ -296,6 +226,8 @@ static void test_account(void)
     in.error = "access_denied";
     is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_LOGIN_CANCELLED,
                "the provider says that the person said no");
+    ok(is_cancelled(at, "user_cancelled_authorize"), "as Apple says it");
+    ok(is_cancelled(at, "ACCESS_DENIED"), "and LINE");
     is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_STATE_INVALID,
                "which uses the state up");
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration that the provider cannot serve");
@@ -332,6 +264,120 @@ static void test_account(void)
     flow_end(at);
 }
 
+#define OPENED_BY                                                                                                      \
+    "SELECT (s.opened_with = 'identity:' || i.id)::text FROM cloudep.sessions s"                                       \
+    " JOIN cloudep.identities i USING (tenant_id, uid) WHERE s.id = $1::uuid"
+
+/* What was asked for at the start, and what the session is of. */
+static void test_kept(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_social_registration_t in = {.tenant_slug = SLUG,
+                                              .invite_code = "open",
+                                              .provider = "google",
+                                              .terms_version = "7",
+                                              .language = "de",
+                                              .marketing_opt_in = 1,
+                                              .redirect_uri = BACK};
+    cloudep_social_start_t start;
+    const cloudep_session_t *session;
+    cloudep_login_result_t result;
+
+    is_outcome(cloudep_social_register_start(at->ctx, &in, &start), CLOUDEP_DONE, "a registration");
+    says(at, &start, "kept", "kept@soc.test", 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_DONE, "comes to its end");
+    is_str(at->ctx->note.uid, session->uid, "the event is about the new member");
+    is_value("de 7 true google", "what was asked for is the member's",
+             "SELECT concat_ws(' ', language, terms_version, marketing_opt_in::text, origin) FROM cloudep.members"
+             " WHERE uid = $1::uuid",
+             session->uid);
+    is_value("true", "the session is of the account at the provider", OPENED_BY, session->id);
+    is_outcome(go(at, &start), CLOUDEP_DONE, "a login");
+    says(at, &start, "kept", "kept@soc.test", 1);
+    is_outcome(go_end(at, &start, &result), CLOUDEP_DONE, "comes to its end as well");
+    is_value("true", "its session is of the account, too", OPENED_BY, result.session->id);
+    flow_end(at);
+}
+
+/* ---- linking ---- */
+
+static cloudep_principal_t who_of(flow_case_t *at, const cloudep_session_t *session)
+{
+    cloudep_principal_t who = {.tenant_id = session->tenant_id, .uid = session->uid, .session_id = session->id};
+    cloudep_live_session_t live = {0};
+
+    flow_must(cloudep_session_principal(flow.run.db, at->p, &live, who.tenant_id, who.session_id, who.uid), "it");
+    who.member = live.member;
+    who.proofs = live.proofs;
+    return who;
+}
+
+static cloudep_outcome_t link_start(flow_case_t *at, const cloudep_principal_t *who, const char *uri,
+                                    cloudep_social_start_t *out)
+{
+    return cloudep_start_link(at->ctx, who, &(cloudep_link_start_t){.provider = "google", .redirect_uri = uri}, out);
+}
+
+static cloudep_outcome_t link_end(flow_case_t *at, const cloudep_principal_t *who, const cloudep_social_start_t *start,
+                                  const char *issuer)
+{
+    const cloudep_link_confirm_t in = {
+        .code = "good", .state = parameter(at, start->oauth_url, "state"), .issuer = issuer};
+
+    return cloudep_confirm_link(at->ctx, who, &in);
+}
+
+static void test_link(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    cloudep_login_result_t second;
+    cloudep_social_start_t start, stale;
+    cloudep_principal_t who, other, nobody;
+
+    flow_member(at, SLUG, "link@soc.test", &session);
+    who = who_of(at, session);
+    is_outcome(flow_login(at, SLUG, "link@soc.test", FLOW_PASSWORD, &second), CLOUDEP_DONE, "another session");
+    other = who_of(at, second.session);
+    nobody = who;
+    nobody.session_id = NULL;
+    is_outcome(link_start(at, &nobody, BACK, &start), CLOUDEP_TOKEN_MISSING, "whoever has no session links nothing");
+    nobody = who;
+    nobody.member = NULL;
+    is_outcome(link_start(at, &nobody, BACK, &start), CLOUDEP_SUBJECT_GONE, "nor does a member who is gone");
+    is_outcome(link_end(at, &nobody, &(cloudep_social_start_t){.oauth_url = ""}, NULL), CLOUDEP_MEMBER_UNKNOWN,
+               "at the end neither");
+    flow.config.freshness = 900;
+    who.proofs.auth_time -= 900;
+    is_outcome(link_start(at, &who, BACK, &start), CLOUDEP_FRESH_PROOF_NEEDED, "an old proof begins no link");
+    who.proofs.auth_time += 900;
+    is_invalid(link_start(at, &who, BACK "/", &start), offsetof(cloudep_link_start_t, redirect_uri),
+               CLOUDEP_RULE_NOT_ALLOWED, "a link that ends elsewhere than is allowed");
+    is_outcome(link_start(at, &who, BACK, &start), CLOUDEP_DONE, "a link is begun");
+    says(at, &start, "link", "any@soc.test", 0);
+    is_outcome(link_end(at, &other, &start, NULL), CLOUDEP_STATE_INVALID,
+               "another session of the member does not end it");
+    flow.config.social_binding = 0;
+    is_outcome(link_end(at, &other, &start, NULL), CLOUDEP_STATE_INVALID, "whatever the settings");
+    flow.config.social_binding = 1;
+    is_outcome(link_end(at, &who, &start, "https://evil.test"), CLOUDEP_STATE_INVALID,
+               "nor does what another provider answers");
+    is_outcome(link_end(at, &who, &start, NULL), CLOUDEP_DONE, "the session that began it does, whatever the address there");
+    is_outcome(link_end(at, &who, &start, NULL), CLOUDEP_STATE_INVALID, "once");
+    is_value("1", "the account is the member's",
+             "SELECT count(*) FROM cloudep.identities WHERE subject = 'link' AND uid = $1::uuid", who.uid);
+    is_value("1", "and one mail tells of it",
+             "SELECT count(*) FROM cloudep.outbox WHERE target = 'link@soc.test' AND template = 'account_linked'");
+    is_outcome(link_start(at, &who, BACK, &start), CLOUDEP_DONE, "another link");
+    (void)registered(at, "taken", "taken@soc.test");
+    says(at, &start, "taken", "any@soc.test", 1);
+    is_outcome(link_end(at, &who, &start, NULL), CLOUDEP_ACCOUNT_LINKED, "of an account that is another member's");
+    is_outcome(link_start(at, &who, BACK, &stale), CLOUDEP_DONE, "a link under way");
+    is_outcome(go(at, &start), CLOUDEP_DONE, "and a login");
+    is_outcome(link_end(at, &who, &start, NULL), CLOUDEP_STATE_INVALID, "whose state ends no link");
+    flow_end(at);
+}
+
 /* While somebody is at the provider. */
 static void test_changed_meanwhile(void)
 {
@@ -356,6 +402,11 @@ static void test_changed_meanwhile(void)
     says(at, &start, "closed", "closed@soc.test", 1);
     is_outcome(enter_end(at, &start, &session), CLOUDEP_REGISTRATION_CLOSED, "registration was closed meanwhile");
     postgres_sql("UPDATE cloudep.tenants SET registration = true WHERE slug = '" SLUG "'");
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a start at a tenant that lets members in");
+    postgres_sql("UPDATE cloudep.tenants SET login = false WHERE slug = '" SLUG "'");
+    says(at, &start, "closed", "closed@soc.test", 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_TENANT_CLOSED, "which lets nobody in meanwhile");
+    postgres_sql("UPDATE cloudep.tenants SET login = true WHERE slug = '" SLUG "'");
     is_outcome(go(at, &start), CLOUDEP_DONE, "a login of a member");
     postgres_sql("UPDATE cloudep.members SET status = 'suspended' WHERE email = 'meanwhile@soc.test'");
     says(at, &start, "meanwhile", "meanwhile@soc.test", 1);
@@ -417,6 +468,201 @@ static void test_form_post(void)
     flow_end(at);
 }
 
+/* ---- where the browser is sent, and which it is ---- */
+
+static void test_address(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_social_start_t start;
+    const cloudep_session_t *session;
+    const char *url, *challenge, *body;
+
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration");
+    url = start.oauth_url;
+    ok(!strncmp(url, provider.peer.url, strlen(provider.peer.url)) &&
+           !strncmp(url + strlen(provider.peer.url), "/authorize?", 11),
+       "begins at the provider");
+    is_str(parameter(at, url, "response_type"), "code", "which is asked for a code");
+    is_str(parameter(at, url, "client_id"), PROVIDER_CLIENT, "by our client");
+    is_str(parameter(at, url, "redirect_uri"), "https%3a%2f%2fapp.test%2fback", "that comes back there");
+    is_str(parameter(at, url, "scope"), "openid+email+profile", "for that scope");
+    is_str(parameter(at, url, "prompt"), "consent", "and with what the row has for it");
+    ok(!strstr(url, "response_mode="), "nobody asked for a post");
+    is_int(start.expires_in, flow.config.social_lifetime, "it says how long there is to log in");
+    says(at, &start, "address", "address@soc.test", 1);
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_DONE, "the registration ends");
+    body = strstr(peer_request(&provider.peer, PROVIDER_TOKEN), "\r\n\r\n");
+    flow_must(cloudep_pkce_challenge(&challenge, at->p, parameter(at, body, "code_verifier")), "the challenge of PKCE");
+    is_str(parameter(at, url, "code_challenge"), challenge, "with the verifier of the challenge that it began with");
+    is_str(parameter(at, body, "redirect_uri"), "https%3a%2f%2fapp.test%2fback", "and the same redirect_uri");
+    flow_end(at);
+}
+
+/* What the provider says of itself is no reason to send a browser into the clear. */
+static void test_clear(void)
+{
+    static const char *const wrong[] = {"http://prov.test/authorize", "http://127.0.0.1.prov.test/authorize"};
+    flow_case_t *at = flow_begin();
+    cloudep_social_start_t start;
+
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        provider_describes(wrong[i], "");
+        provider_use();
+        is_outcome(enter(at, "open", &start), CLOUDEP_PROVIDER_FAILED, wrong[i]);
+    }
+    provider_describes("https://prov.test/authorize?a=b", "");
+    provider_use();
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "an address with TLS");
+    ok(!strncmp(start.oauth_url, "https://prov.test/authorize?a=b&", 32), "keeps the query that it has");
+    peer_answers(
+        &provider.peer, PROVIDER_METADATA, 200,
+        apr_psprintf(at->p, "{\"issuer\":\"%s\",\"jwks_uri\":\"%s/keys\"}", provider.peer.url, provider.peer.url));
+    provider_use();
+    is_outcome(enter(at, "open", &start), CLOUDEP_PROVIDER_FAILED, "a provider that has nowhere to log in");
+    provider_describes(apr_pstrcat(at->p, provider.peer.url, "/authorize", NULL), "");
+    provider_use();
+    flow_end(at);
+}
+
+/* A browser keeps the id that it has, so that logins in several tabs do not shut each other out. */
+static void test_browser(void)
+{
+    static const struct {
+        const char *cookie;
+        int kept;
+    } cases[] = {
+        {"abcdefghijklmnopqrst-_", 1},
+        {"ABCDEFGHIJKLMNOPQRS019", 1},
+        {"abcdefghijklmnopqrst-", 0},
+        {"abcdefghijklmnopqrst-_a", 0},
+        {"abcdefghijklmnopqrst-.", 0},
+        {"abcdefghijklmnopqrst-;", 0},
+        {"", 0},
+    };
+    flow_case_t *at = flow_begin();
+    cloudep_social_entry_t in = {.tenant_slug = SLUG, .provider = "google", .redirect_uri = BACK};
+    cloudep_social_start_t start, other;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        in.browser = cases[i].cookie;
+        is_outcome(cloudep_social_login_start(at->ctx, &in, &start), CLOUDEP_DONE, cases[i].cookie);
+        ok((strcmp(start.browser, cases[i].cookie) == 0) == cases[i].kept, "%s",
+           cases[i].kept ? "is kept" : "is not kept");
+        is_int((int)strlen(start.browser), 22, "an id has 22 characters");
+    }
+    in.browser = NULL;
+    is_outcome(cloudep_social_login_start(at->ctx, &in, &start), CLOUDEP_DONE, "a browser without one");
+    is_outcome(cloudep_social_login_start(at->ctx, &in, &other), CLOUDEP_DONE, "and another");
+    ok(strcmp(start.browser, other.browser) != 0, "get one each");
+    ok(strcmp(start.session_id, other.session_id) != 0, "as do clients without cookies");
+    flow_end(at);
+}
+
+static void test_client_without_cookies(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_social_start_t start, other;
+    cloudep_social_callback_t in;
+    const cloudep_session_t *session;
+
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration by a client without cookies");
+    is_outcome(enter(at, "open", &other), CLOUDEP_DONE, "another");
+    says(at, &start, "cookieless", "cookieless@soc.test", 1);
+    in = back(at, &start);
+    in.browser = NULL;
+    in.session_id = other.session_id;
+    is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_STATE_INVALID,
+               "is not ended by the session_id of the other");
+    in.session_id = start.session_id;
+    is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_DONE, "but by its own");
+    flow.config.social_binding = 0;
+    in = back(at, &other);
+    in.browser = NULL;
+    says(at, &other, "unbound", "unbound@soc.test", 1);
+    is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_DONE,
+               "without CloudEPSocialBinding whoever comes ends it");
+    flow.config.social_binding = 1;
+    flow_end(at);
+}
+
+/* The state says until when it is good: that second is over. */
+static void test_last_second(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_social_start_t start;
+    const cloudep_session_t *session;
+    apr_time_t end;
+
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration that takes as long as it may");
+    end = apr_time_from_sec(apr_atoi64(strchr(parameter(at, start.oauth_url, "state"), '.') + 1));
+    ok(end >= at->ctx->now + apr_time_from_sec((apr_int64_t)flow.config.social_lifetime - 1) &&
+           end <= apr_time_now() + apr_time_from_sec((apr_int64_t)flow.config.social_lifetime + 1),
+       "is good for CloudEPSocialLifetime");
+    says(at, &start, "second", "second@soc.test", 1);
+    at->ctx->now = end;
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_STATE_INVALID, "at its end it is over");
+    at->ctx->now = end - 1;
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_DONE, "a moment before it is not");
+    flow_end(at);
+}
+
+static void test_not_configured(void)
+{
+    apr_array_header_t *rows = flow.config.social_providers;
+    flow_case_t *at = flow_begin();
+    cloudep_social_start_t start, ignored;
+    const cloudep_session_t *session;
+    const cloudep_social_entry_t unknown = {.tenant_slug = SLUG, .provider = "other", .redirect_uri = BACK};
+    cloudep_outcome_t outcome;
+
+    is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration at a provider");
+    says(at, &start, "away", "away@soc.test", 1);
+    flow.config.social_providers = apr_array_make(at->p, 1, sizeof(const char *const *));
+    APR_ARRAY_PUSH(flow.config.social_providers, const char *const *) =
+        APR_ARRAY_IDX(rows, 1, const char *const *); /* "posting" alone */
+    provider_use();
+    is_outcome(enter_end(at, &start, &session), CLOUDEP_PROVIDER_NOT_CONFIGURED, "that is not there any more");
+    is_outcome(go(at, &ignored), CLOUDEP_PROVIDER_NOT_CONFIGURED, "the one that everybody knows is not configured");
+    outcome = cloudep_social_login_start(at->ctx, &unknown, &ignored);
+    is_invalid(outcome, offsetof(cloudep_social_entry_t, provider), CLOUDEP_RULE_CHOICE, "one that nobody knows");
+    is_str(outcome.why, "must be one of: google, posting", "the refusal names those there are");
+    flow.config.social_providers = rows;
+    provider_use();
+    outcome = cloudep_social_login_start(at->ctx, &unknown, &ignored);
+    is_str(outcome.why, "must be one of: google, posting", "each once");
+    flow_end(at);
+}
+
+/* An address that is not believed: the log says what the operator can do. */
+static void test_belief(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_social_start_t start;
+    const cloudep_session_t *session;
+
+    for (int i = 0; i < 3; i++) {
+        static const char *const logged[] = {"email=trusted believes it all the same",
+                                             "it says that the address is not verified",
+                                             "it sends no address that mail gets to"};
+        json_t *claims = provider_claims("belief");
+
+        is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration");
+        (void)provider_with(claims, json_pack("{ss}", "nonce", parameter(at, start.oauth_url, "nonce")));
+        if (i < 2) {
+            (void)provider_with(claims, json_pack("{ss}", "email", "belief@soc.test"));
+        }
+        if (i == 1) {
+            (void)provider_with(claims, json_pack("{sb}", "email_verified", 0));
+        }
+        peer_answers(&provider.peer, PROVIDER_TOKEN, 200,
+                     apr_psprintf(at->p, "{\"id_token\":\"%s\"}", provider_signs(at, claims)));
+        (void)flow_logged("");
+        is_outcome(enter_end(at, &start, &session), CLOUDEP_EMAIL_UNVERIFIED, "by an address that is not believed");
+        ok(flow_logged(logged[i]), "%s", logged[i]);
+    }
+    flow_end(at);
+}
+
 typedef struct return_t {
     const cloudep_social_start_t *start;
 } return_t;
@@ -474,8 +720,17 @@ int main(void)
     test_starts();
     test_state();
     test_account();
+    test_kept();
+    test_link();
     test_changed_meanwhile();
     test_form_post();
+    test_address();
+    test_clear();
+    test_browser();
+    test_client_without_cookies();
+    test_last_second();
+    test_not_configured();
+    test_belief();
     test_at_once();
     test_lost();
     return done_testing();

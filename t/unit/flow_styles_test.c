@@ -161,13 +161,24 @@ static void test_forgot(void)
     flow.config.code_cooldown = 60;
     is_outcome(cloudep_forgot_by_link(at->ctx, &in), CLOUDEP_NOT_CONFIGURED, "without an address of the account pages");
     flow.config.account_url = "https://id.test/account/";
-    is_outcome(cloudep_forgot_by_link(at->ctx, &in), CLOUDEP_DONE, "with one");
+    flow_revoke("INSERT ON cloudep.outbox");
+    is_outcome(cloudep_forgot_by_link(at->ctx, &in), CLOUDEP_DATABASE_FAILED, "a mail that cannot be stored");
+    flow_grant("INSERT ON cloudep.outbox");
+    postgres_sql("UPDATE cloudep.members SET language = 'de' WHERE email = 'forgot@styles.test'");
+    is_outcome(cloudep_forgot_by_link(at->ctx, &in), CLOUDEP_DONE, "can at once when it can be");
     is_value("1", "a mail is due", asked, in.email);
+    is_value("de 3600", "in the member's language, for an hour",
+             "SELECT language || ' ' || extract(epoch FROM expires_at - created_at)::integer FROM cloudep.outbox"
+             " WHERE template = 'password_forgot_link' AND target = $1",
+             in.email);
     is_outcome(cloudep_forgot_by_link(at->ctx, &in), CLOUDEP_CODE_COOLDOWN, "again at once is too soon");
     is_value("1", "and no second mail is due", asked, in.email);
     in.email = "nobody@styles.test";
     is_outcome(cloudep_forgot_by_link(at->ctx, &in), CLOUDEP_DONE, "whoever is no member is answered alike");
     is_value("0", "who gets none", asked, in.email);
+    is_value("0", "and nothing that could be sent is kept",
+             "SELECT count(*) FROM cloudep.outbox WHERE template = 'password_forgot_link' AND expires_at > now()"
+             " AND target <> 'forgot@styles.test'");
     is_outcome(cloudep_forgot_by_link(at->ctx, &in), CLOUDEP_CODE_COOLDOWN, "and is too soon as well");
     in.tenant_slug = "there-is-none";
     is_outcome(cloudep_forgot_by_link(at->ctx, &in), CLOUDEP_TENANT_UNKNOWN, "a tenant that is none");

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "flow.h"
+#include "base/jose/claims.h"
 #include "base/jose/jwt.h"
+#include "base/text/b64.h"
 #include "service/freshness.h"
 
 #define SLUG "tok"
@@ -96,6 +98,122 @@ static void test_claims(const cloudep_session_t *session)
     flow_end(at);
 }
 
+/* What a token says under a name, as JSON. */
+static const char *claim(flow_case_t *at, const char *token, const char *name)
+{
+    const char *encoded = payload(at, token);
+    unsigned char *bytes;
+    apr_size_t length;
+    json_t *claims;
+    char *text;
+    const char *copy;
+
+    flow_must(cloudep_b64_decode(&bytes, &length, at->p, encoded, strlen(encoded)), "a payload");
+    claims = json_loadb((const char *)bytes, length, 0, NULL);
+    text = json_dumps(json_object_get(claims, name), JSON_COMPACT | JSON_ENCODE_ANY);
+    copy = apr_pstrdup(at->p, text ? text : "");
+    free(text);
+    json_decref(claims);
+    return copy;
+}
+
+static int number(flow_case_t *at, const char *token, const char *name)
+{
+    return atoi(claim(at, token, name));
+}
+
+static void test_said(const cloudep_session_t *session)
+{
+    flow_case_t *at = flow_begin();
+    const int now = (int)apr_time_sec(at->ctx->now);
+    cloudep_session_t old = *session;
+    cloudep_tokens_t tokens;
+
+    old.auth_time = now - 300;
+    old.rotated_at = now - 200;
+    old.idle_expires_at = now + 5000;
+    old.refresh_seq = 7;
+    old.amr = "pwd otp mfa";
+    tokens = issue(at, &old);
+    is_int(number(at, tokens.access, "iat"), now, "an access token is of now");
+    is_int(number(at, tokens.access, "nbf"), now, "from now on");
+    is_int(number(at, tokens.access, "exp"), now + 900, "for CloudEPAccessTokenLifetime");
+    is_int(number(at, tokens.access, "auth_time"), now - 300, "it says when its session was opened");
+    is_str(claim(at, tokens.access, "amr"), "[\"pwd\",\"otp\",\"mfa\"]", "and by what");
+    is_str(claim(at, tokens.access, "sub"), apr_psprintf(at->p, "\"%s\"", session->uid), "whose it is");
+    is_str(claim(at, tokens.access, "tid"), apr_psprintf(at->p, "\"%s\"", session->tenant_id), "in which tenant");
+    is_str(claim(at, tokens.access, "sid"), apr_psprintf(at->p, "\"%s\"", session->id), "and session");
+    is_str(claim(at, tokens.access, "iss"), "\"https://id.test\"", "by whom");
+    is_int(number(at, tokens.refresh, "iat"), now - 200, "a refresh token is of its session's turn");
+    is_int(number(at, tokens.refresh, "exp"), now + 5000, "to the end of the session");
+    is_str(claim(at, tokens.refresh, "jti"), apr_psprintf(at->p, "\"%s.7\"", session->id), "and of that generation");
+    flow_end(at);
+}
+
+static void test_read(const cloudep_session_t *session)
+{
+    flow_case_t *at = flow_begin();
+    const apr_time_t end = at->ctx->now + apr_time_from_sec(flow.config.access_lifetime);
+    cloudep_tokens_t tokens = issue(at, session), fresh = issue(at, session);
+    unsigned char key[CLOUDEP_TOKEN_KEY];
+    cloudep_access_t access;
+    const char *reason;
+
+    for (int i = 0; i < 2; i++) {
+        is_int(cloudep_read_access_token(at->ctx, tokens.access, key, &access, &reason), APR_SUCCESS,
+               i ? "a token from the cache" : "a token");
+        is_str(access.uid, session->uid, "is the member's");
+        is_str(access.tenant_id, session->tenant_id, "of the tenant");
+        is_str(access.session_id, session->id, "and of the session");
+    }
+    flow.config.clock_leeway = 5;
+    is_int(read_at(at, fresh.access, end + apr_time_from_sec(4)), APR_SUCCESS,
+           "the leeway counts where a token is verified, too");
+    flow_end(at);
+}
+
+/* A token of one kind is none of the other, and each kind has its keys. */
+static void test_kinds(const cloudep_session_t *session)
+{
+    const cloudep_jwk_t *refresh_key = flow.run.refresh_key;
+    flow_case_t *at = flow_begin();
+    const apr_int64_t now = apr_time_sec(at->ctx->now);
+    apr_array_header_t *amr = apr_array_make(at->p, 1, sizeof(const char *));
+    const cloudep_claims_t claims = {.iss = flow.config.issuer,
+                                     .aud = flow.config.audience,
+                                     .sub = session->uid,
+                                     .tid = session->tenant_id,
+                                     .sid = session->id,
+                                     .jti = "made",
+                                     .iat = now,
+                                     .nbf = now,
+                                     .exp = now + 60,
+                                     .auth_time = now,
+                                     .amr = amr};
+    cloudep_tokens_t tokens = issue(at, session);
+    const cloudep_claims_t *read;
+    const char *token;
+
+    APR_ARRAY_PUSH(amr, const char *) = "pwd";
+    is_int(read_token(at, tokens.refresh), CLOUDEP_EFORGED, "a refresh token is no access token");
+    is_outcome(cloudep_read_refresh_token(at->ctx, tokens.access, &read), CLOUDEP_REFRESH_TOKEN_INVALID,
+               "nor an access token a refresh token");
+    is_outcome(cloudep_read_refresh_token(at->ctx, tokens.refresh, &read), CLOUDEP_DONE, "a refresh token");
+    flow.run.refresh_key = cloudep_jwks_active(flow.run.signing, CLOUDEP_KEY_SIGN);
+    tokens = issue(at, session);
+    flow.run.refresh_key = refresh_key;
+    is_outcome(cloudep_read_refresh_token(at->ctx, tokens.refresh, &read), CLOUDEP_DONE,
+               "one as 1.0 signed it, and CloudEPRefreshTokens signed does, is taken as well");
+    is_int(read_token(at, tokens.refresh), CLOUDEP_EFORGED, "but is no access token either");
+    flow_must(cloudep_claims_sign(&token, at->p, cloudep_jwks_active(flow.run.signing, CLOUDEP_KEY_SIGN),
+                                  CLOUDEP_TOKEN_ACCESS, &claims),
+              "a token");
+    is_int(read_token(at, token), APR_SUCCESS, "an access token under a signing key");
+    flow_must(cloudep_claims_sign(&token, at->p, refresh_key, CLOUDEP_TOKEN_ACCESS, &claims), "a token");
+    is_int(read_token(at, token), CLOUDEP_EFORGED, "under the key of refresh tokens is none");
+    flow_end(at);
+}
+
 /* ---- freshness */
 
 #define NOW 1000000 /* when the proofs were read, by the database's clock */
@@ -127,9 +245,27 @@ static void test_freshness(void)
        "nor does a proof without it");
     ok(fresh((cloudep_proofs_t){.mfa_at = NOW - 299, .second_factor = 1}, 300), "but the factor does");
     ok(!fresh((cloudep_proofs_t){0}, 300), "no proof is not fresh");
+    ok(cloudep_is_fresh(&(cloudep_principal_t){.proofs = {.now = NOW}}, 300),
+       "whoever has no session was proved by this very request");
     ok(recent(NOW - 300, 300), "a second factor is recent for so many seconds");
     ok(!recent(NOW - 301, 300), "and no longer");
     ok(!recent(0, APR_INT32_MAX), "none is not recent, however long that is");
+}
+
+static void test_required(void)
+{
+    const cloudep_principal_t stale = {.session_id = "s", .proofs = {.auth_time = NOW - 300, .now = NOW}};
+    const int usual = flow.config.freshness;
+    flow_case_t *at = flow_begin();
+
+    flow.config.freshness = 300;
+    is_outcome(cloudep_require_fresh(at->ctx, &stale), CLOUDEP_FRESH_PROOF_NEEDED, "CloudEPFreshness asks for a proof");
+    flow.config.freshness = 301;
+    is_outcome(cloudep_require_fresh(at->ctx, &stale), CLOUDEP_DONE, "no older than that");
+    flow.config.freshness = 0;
+    is_outcome(cloudep_require_fresh(at->ctx, &stale), CLOUDEP_DONE, "0 asks for none");
+    flow.config.freshness = usual;
+    flow_end(at);
 }
 
 int main(void)
@@ -143,7 +279,11 @@ int main(void)
     flow_member(at, SLUG, "a@tok.test", &session);
     test_expiry(session);
     test_claims(session);
+    test_said(session);
+    test_read(session);
+    test_kinds(session);
     test_freshness();
+    test_required();
     flow_end(at);
     return done_testing();
 }

@@ -166,6 +166,23 @@ static inline int memcached_calls(int port)
     return calls;
 }
 
+/* How many seconds a key has to live; -1: for ever, -2: it is not there. */
+static inline int memcached_life(int port, const char *key)
+{
+    char text[256];
+    const int fd = loopback(port, 0);
+    const int length = snprintf(text, sizeof(text), "mg %s t\r\n", key);
+    ssize_t got = 0;
+
+    if (fd < 0 || write(fd, text, (size_t)length) != length || (got = read(fd, text, sizeof(text) - 1)) <= 0) {
+        printf("Bail out! memcached was asked for a key's life in vain\n");
+        exit(1);
+    }
+    close(fd);
+    text[got] = '\0';
+    return strncmp(text, "HD t", 4) ? -2 : atoi(text + 4);
+}
+
 /* Run @a body in @a count (at most TEST_MOST_THREADS) threads at once, each with its number, and wait for all. */
 struct thread_start {
     void (*body)(int number, void *baton);

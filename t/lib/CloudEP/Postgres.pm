@@ -4,7 +4,7 @@ package CloudEP::Postgres;
 
 use strict;
 use warnings;
-use CloudEP::Process qw(spawn finish signal_all alive mine wait_until run slurp socket_folder);
+use CloudEP::Process qw(spawn finish signal_all children alive mine wait_until run slurp socket_folder);
 use File::Path qw(make_path remove_tree);
 use POSIX ();
 
@@ -85,8 +85,8 @@ sub wait_ready {
 
 sub log_tail {
     my ($self) = @_;
-    my @lines = split /\n/, slurp($self->{log});
-    return join "\n", splice @lines, -10;
+    my @lines = reverse split /\n/, slurp($self->{log});
+    return join "\n", reverse grep { defined } @lines[0 .. 9];
 }
 
 # A fast shutdown: connections are cut.
@@ -106,15 +106,12 @@ sub restart {
 sub kill9 {
     my ($self) = @_;
     my $pid = delete $self->{pid} or die 'PostgreSQL does not run';
+    my @backends = children($pid);
     signal_all(KILL => $pid);
     waitpid $pid, 0;
 
-    # The children leave their shared memory a moment later; a start before that is refused.
-    wait_until(10, sub { !grep { /\bpostgres\b/ && /\Q$self->{data}\E/ } processes() });
-}
-
-sub processes {
-    return map { (eval { slurp("$_/cmdline") } // '') =~ tr/\0/ /r } glob '/proc/[0-9]*';
+    # They leave their shared memory a moment later; a start before that is refused. A zombie has left it.
+    wait_until(10, sub { !grep { (eval { slurp("/proc/$_/cmdline") } // '') ne '' } @backends });
 }
 
 # From standby to primary, which waits for no standby of its own: what a cluster manager does. Returns when it takes writes.

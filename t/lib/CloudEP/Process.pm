@@ -12,7 +12,7 @@ use POSIX qw(WNOHANG);
 use Socket qw(SO_REUSEADDR);
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(spawn finish signal_all alive mine end_leftover wait_until free_port run capture slurp spew
+our @EXPORT_OK = qw(spawn finish signal_all children alive mine end_leftover wait_until free_port run capture slurp spew
     socket_folder);
 
 # Starts a command with its output appended to $log. It is told SIGTERM when this process dies in any way, and is

@@ -323,14 +323,13 @@ sub refresh {
     my $began = time;
     my $token = $session->{refresh};
     my @request = $self->either('refresh', POST => 'auth/token/refresh', { refresh_token => $token });
+    $session->{state} = 'unknown';    # until the answer: the time may be over before it comes
     my ($answer, $doubt) = $self->insist(@request);
 
     # Within the grace a repetition gets the successor; after it, a first try that was carried out makes it theft.
     $self->expect($answer, 'refresh', 200, $doubt && time - $began > 9 ? 401 : ());
-    if ($answer->status == 401) {
-        $session->{state} = 'unknown';
-        return $self->login;
-    }
+    return $self->login if $answer->status == 401;
+    $session->{state} = 'live';
     my $successor = claims($answer->data->{refresh_token});
     if (rand() < 0.3 && time - $began < 5) {
         for my $again ($self->ask_all((\@request) x 3)) {
@@ -403,12 +402,9 @@ sub undo {
         $member->{password} = [(@{ $member->{password} }) x 2];    # it may be gone
         die "next\n";
     }
-    for my $session (values %{ $member->{sessions} }) {
-        $session->{state} = 'ended';
-        $self->profile($session, 1);
-    }
-    $self->refused('login after an undo', $member->{password}[0]);
     $member->{password} = [(@{ $member->{password} }) x 2];    # until a reset sets the next
+    $self->ended;
+    $self->refused('login after an undo', $member->{password}[0]);
     $self->reset;
     die "next\n" if @{ $member->{password} } != 1;
 }
@@ -486,6 +482,11 @@ sub reset {
     my @thief = map { ['login of a thief', POST => 'auth/login', { tenant_slug => $member->{slug}, email => $member->{email}, password => $_ }] }
         ($member->{password}[0]) x (rand() < 0.5 ? 4 : 0);
     $self->{beside} = [];
+
+    # Until the answer nobody knows: the time may be over before it comes.
+    my @live = grep { $_->{state} eq 'live' } values %{ $member->{sessions} };
+    $_->{state} = 'unknown' for @live;
+    push @{ $member->{password} }, $password;
     my ($answer, $doubt) = $self->redeem($RESET, undef, sub {
             my ($asked) = $self->insist('forgot', POST => 'auth/password/forgot', { tenant_slug => $member->{slug}, email => $member->{email} });
             $self->expect($asked, 'forgot', 200);
@@ -494,15 +495,24 @@ sub reset {
                     new_password => $password }) }, sub { @thief });
     my $done = $answer && $answer->status == 200;
     $self->session($_) for grep { $_->status == 200 && $_->data->{access_token} } @{ $self->{beside} };
-    $member->{password} = $done ? [$password] : [@{ $member->{password} }, $password];
-    for my $session (values %{ $member->{sessions} }) {
-        $session->{state} = $done ? 'ended' : 'unknown' if $done || $doubt && $session->{state} eq 'live';
-        $self->profile($session, 1) if $done;
+    if ($done) {
+        $member->{password} = [$password];
+        return $self->ended;
     }
+    $_->{state} = $doubt ? 'unknown' : 'live' for @live, grep { $_->{state} eq 'live' } values %{ $member->{sessions} };
+}
+
+# All sessions have ended. Written down before any is looked at: the time may be over in between.
+sub ended {
+    my ($self) = @_;
+    my @sessions = values %{ $self->{member}{sessions} };
+    $_->{state} = 'ended' for @sessions;
+    $self->profile($_, 1) for @sessions;
 }
 
 sub logout {
     my ($self, $session) = @_;
+    $session->{state} = 'unknown';    # until the answer: the time may be over before it comes
     my ($answer, $doubt) = $self->insist($self->either('logout', POST => 'auth/logout', undef, $session->{access}));
     $self->expect($answer, 'logout', 200, $doubt ? 401 : ());
     $session->{state} = 'ended';

@@ -81,6 +81,10 @@ sub own_server {
         dir => own_folder('httpd'), %options,
     );
     push @own, $server;
+
+    # What it writes for the shared database's outbox others could not unseal, or would send with templates of theirs.
+    my $alone = $server->{pg} == server()->{pg} && (exists $options{keys} || $options{values}{CloudEPTemplateDir});
+    $server->{values}{CloudEPOutbox} //= "own-$$-" . @own if $alone;
     return $server;
 }
 

@@ -1,0 +1,577 @@
+/*
+ * flow_passkey_test.c - passkeys from the first to the last: added, named and removed, a login by one, one as second
+ * factor, and as a proof anew; whose they are, what uses a challenge up and what gives it back.
+ */
+#include "authenticator.h"
+#include "core/needs.h"
+#include "core/passkey_domain.h"
+#include "counted.h"
+#include "flow.h"
+#include "flow/login_second_factor.h"
+#include "flow/passkey_login.h"
+#include "flow/passkeys.h"
+#include "flow/reauthentication.h"
+#include "flow/undo.h"
+#include "service/freshness.h"
+
+#define SLUG "key"
+
+/* Whoever is in a session, as an operation finds them. */
+static cloudep_principal_t who_of(flow_case_t *at, const char *tenant_id, const char *session_id, const char *uid)
+{
+    cloudep_principal_t who = {.tenant_id = tenant_id, .uid = uid, .session_id = session_id};
+    cloudep_live_session_t live = {0};
+
+    flow_must(cloudep_session_principal(flow.run.db, at->p, &live, tenant_id, session_id, uid), "a session");
+    who.member = live.member;
+    who.proofs = live.proofs;
+    return who;
+}
+
+static cloudep_principal_t again(flow_case_t *at, const cloudep_principal_t *who)
+{
+    return who_of(at, who->tenant_id, who->session_id, who->uid);
+}
+
+static cloudep_principal_t member(flow_case_t *at, const char *email)
+{
+    const cloudep_session_t *session;
+
+    flow_member(at, SLUG, email, &session);
+    return who_of(at, session->tenant_id, session->id, session->uid);
+}
+
+/* The member in another session, opened by the password. */
+static cloudep_principal_t elsewhere(flow_case_t *at, const cloudep_principal_t *who)
+{
+    cloudep_login_result_t result;
+
+    if (cloudep_failed(flow_login(at, SLUG, who->member->email, FLOW_PASSWORD, &result)) || !result.session) {
+        flow_bail_out("no other session");
+    }
+    return who_of(at, who->tenant_id, result.session->id, who->uid);
+}
+
+/* Moves what the member proved an hour back. */
+static cloudep_principal_t stale(flow_case_t *at, const cloudep_principal_t *who)
+{
+    free(postgres_value("UPDATE cloudep.sessions SET auth_time = now() - interval '1 hour', fresh_at = NULL,"
+                        " mfa_at = NULL WHERE uid = $1::uuid",
+                        who->uid, NULL));
+    return again(at, who);
+}
+
+static void set(const cloudep_principal_t *who, const char *change)
+{
+    free(postgres_value(apr_pstrcat(flow.pool, "UPDATE cloudep.members SET ", change, " WHERE uid = $1::uuid", NULL),
+                        who->uid, NULL));
+}
+
+static cloudep_passkey_start_t begin(flow_case_t *at, const cloudep_principal_t *who)
+{
+    cloudep_passkey_start_t start = {0};
+
+    if (cloudep_failed(cloudep_start_passkey(at->ctx, who, &start))) {
+        flow_bail_out("a passkey was not begun");
+    }
+    return start;
+}
+
+static cloudep_outcome_t finish(flow_case_t *at, const cloudep_principal_t *who, const cloudep_passkey_start_t *start,
+                                authenticator_t *with, const char *name, const char **id)
+{
+    const cloudep_passkey_finish_t in = {.challenge_id = start->options.challenge_id,
+                                         .name = name,
+                                         .credential = authenticator_create(at->p, with, &start->options)};
+
+    with->user_handle = start->user_handle;
+    return cloudep_finish_passkey(at->ctx, who, &in, id);
+}
+
+/* A passkey of the member. Returns its id. */
+static const char *added(flow_case_t *at, const cloudep_principal_t *who, authenticator_t *with)
+{
+    const cloudep_passkey_start_t start = begin(at, who);
+    const char *id = NULL;
+
+    if (cloudep_failed(finish(at, who, &start, with, NULL, &id))) {
+        flow_bail_out("a passkey was not added");
+    }
+    return id;
+}
+
+/* ---- adding ---- */
+
+static void test_start(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_principal_t who = member(at, "start@key.test");
+    const cloudep_principal_t gone = {.tenant_id = who.tenant_id, .uid = who.uid, .session_id = who.session_id};
+    cloudep_passkey_start_t start = {0};
+    const char *handle;
+
+    is_outcome(cloudep_start_passkey(at->ctx, &gone, &start), CLOUDEP_SUBJECT_GONE, "a member who is gone adds none");
+    is_outcome(cloudep_start_passkey(at->ctx, &who, &start), CLOUDEP_DONE, "a passkey is begun");
+    is_str(start.rp_name, "Tenant key", "of the tenant's name");
+    is_str(start.user_name, "start@key.test (Tenant key)", "of the address and the tenant");
+    is_str(start.display_name, "Somebody", "and the member's name");
+    is_str(start.options.rp_id, AUTHENTICATOR_RP, "for the domain");
+    is_int(start.options.expires_in, flow.config.code_lifetime, "for as long as a code lives");
+    is_int(strlen(start.user_handle), 43, "the handle has 256 bits");
+    handle = start.user_handle;
+    set(&who, "display_name = NULL");
+    who = again(at, &who);
+    is_outcome(cloudep_start_passkey(at->ctx, &who, &start), CLOUDEP_DONE, "and another");
+    is_str(start.user_handle, handle, "the handle stays");
+    is_str(start.display_name, "start@key.test", "who has no name is called by the address");
+    who = stale(at, &who);
+    is_outcome(cloudep_start_passkey(at->ctx, &who, &start), CLOUDEP_FRESH_PROOF_NEEDED, "an old proof begins none");
+    flow_end(at);
+}
+
+static void test_add(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "add@key.test");
+    const cloudep_principal_t other = member(at, "other@key.test");
+    const cloudep_principal_t session = elsewhere(at, &who);
+    const cloudep_principal_t gone = {.tenant_id = who.tenant_id, .uid = who.uid, .session_id = who.session_id};
+    authenticator_t key = authenticator(1);
+    authenticator_t second = authenticator(2);
+    cloudep_passkey_start_t start = begin(at, &who);
+    const char *id = NULL;
+
+    is_outcome(finish(at, &gone, &start, &key, NULL, &id), CLOUDEP_SUBJECT_GONE, "a member who is gone finishes none");
+    is_outcome(finish(at, &session, &start, &key, NULL, &id), CLOUDEP_CHALLENGE_MISMATCH,
+               "another session of the member does not finish it");
+    is_outcome(finish(at, &other, &start, &key, NULL, &id), CLOUDEP_CHALLENGE_MISMATCH, "nor does another member");
+    is_outcome(finish(at, &who, &start, &key, NULL, &id), CLOUDEP_DONE, "the session that began it does");
+    is_value("Passkey 2 1", "the passkey has the usual name, is a way in and a change of credentials",
+             "SELECT concat_ws(' ', k.name, m.ways_in, m.generation) FROM cloudep.passkeys k"
+             " JOIN cloudep.members m USING (tenant_id, uid) WHERE k.id = $1::uuid",
+             id);
+    is_value("1", "one mail with a link tells of it",
+             "SELECT count(*) FROM cloudep.outbox WHERE target = 'add@key.test' AND template = 'passkey_added_undo'");
+    is_outcome(finish(at, &who, &start, &second, NULL, &id), CLOUDEP_CHALLENGE_GONE, "one start adds one passkey");
+    start = begin(at, &who);
+    is_int(start.options.passkeys->nelts, 1, "the next start names the one that there is");
+    is_outcome(finish(at, &who, &start, &second, "Laptop", &id), CLOUDEP_CREDENTIALS_CHANGED,
+               "a proof from before the credentials changed adds none");
+    flow_end(at);
+}
+
+static void test_add_refused(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "refused@key.test");
+    cloudep_principal_t other = member(at, "taker@key.test");
+    authenticator_t key = authenticator(3);
+    authenticator_t second = authenticator(4);
+    cloudep_passkey_start_t start, another;
+    const char *id = added(at, &who, &key);
+
+    start = begin(at, &other);
+    is_outcome(finish(at, &other, &start, &key, NULL, &id), CLOUDEP_PASSKEY_TAKEN, "a passkey is one member's only");
+    start = begin(at, &other);
+    another = begin(at, &other);
+    another.options.challenge_id = start.options.challenge_id;
+    is_outcome(finish(at, &other, &another, &second, NULL, &id), CLOUDEP_PASSKEY_REFUSED,
+               "what was made for another challenge");
+    is_outcome(finish(at, &other, &start, &second, NULL, &id), CLOUDEP_CHALLENGE_GONE, "uses this one up");
+    start = begin(at, &other);
+    flow_revoke("INSERT ON cloudep.passkeys");
+    is_outcome(finish(at, &other, &start, &second, NULL, &id), CLOUDEP_DATABASE_FAILED,
+               "one that the database cannot store");
+    flow_grant("INSERT ON cloudep.passkeys");
+    is_outcome(finish(at, &other, &start, &second, "Laptop", &id), CLOUDEP_DONE, "is finished once the database can");
+    is_value("Laptop", "and has the name that it was given", "SELECT name FROM cloudep.passkeys WHERE id = $1::uuid",
+             id);
+    flow_end(at);
+}
+
+static void test_most(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_principal_t who = member(at, "most@key.test");
+    cloudep_passkey_start_t start = {0};
+
+    free(postgres_value("INSERT INTO cloudep.passkeys (tenant_id, uid, credential_id, spki, algorithm, sign_count,"
+                        " backup_eligible, backed_up, aaguid, name)"
+                        " SELECT $1::uuid, $2::uuid, gen_random_uuid(), 'AA', -7, 0, false, false,"
+                        " '00000000-0000-0000-0000-000000000000', 'Key' FROM generate_series(1, 19)",
+                        who.tenant_id, who.uid, NULL));
+    is_outcome(cloudep_start_passkey(at->ctx, &who, &start), CLOUDEP_DONE, "a twentieth passkey may be begun");
+    free(postgres_value("INSERT INTO cloudep.passkeys (tenant_id, uid, credential_id, spki, algorithm, sign_count,"
+                        " backup_eligible, backed_up, aaguid, name)"
+                        " VALUES ($1::uuid, $2::uuid, gen_random_uuid(), 'AA', -7, 0, false, false,"
+                        " '00000000-0000-0000-0000-000000000000', 'Key')",
+                        who.tenant_id, who.uid, NULL));
+    is_outcome(cloudep_start_passkey(at->ctx, &who, &start), CLOUDEP_TOO_MANY_PASSKEYS, "a twenty-first may not");
+    flow_end(at);
+}
+
+/* ---- those that are there ---- */
+
+static cloudep_outcome_t rename_to(flow_case_t *at, const cloudep_principal_t *who, const char *id, const char *name)
+{
+    return cloudep_rename_passkey(at->ctx, who, &(cloudep_passkey_name_t){.id = id, .name = name});
+}
+
+static cloudep_outcome_t take_off(flow_case_t *at, const cloudep_principal_t *who, const char *id)
+{
+    return cloudep_remove_passkey(at->ctx, who, &(cloudep_passkey_id_t){.id = id});
+}
+
+static void test_list(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_principal_t who = member(at, "list@key.test");
+    const cloudep_principal_t other = member(at, "neighbour@key.test");
+    const cloudep_principal_t gone = {.tenant_id = who.tenant_id, .uid = who.uid, .session_id = who.session_id};
+    authenticator_t key = authenticator(5);
+    cloudep_passkey_list_t list = {0};
+    const char *id = added(at, &who, &key);
+
+    who = again(at, &who);
+    is_outcome(cloudep_list_passkeys(at->ctx, &who, &list), CLOUDEP_DONE, "passkeys are listed");
+    is_int(list.passkeys->nelts, 1, "all of them");
+    is_str(list.rp_id, AUTHENTICATOR_RP, "with the domain");
+    is_str(list.user_handle, key.user_handle, "and the member's handle");
+    is_outcome(cloudep_list_passkeys(at->ctx, &other, &list), CLOUDEP_DONE, "those of the neighbour");
+    is_int(list.passkeys->nelts, 0, "are none");
+    is_outcome(rename_to(at, &other, id, "Mine"), CLOUDEP_PASSKEY_UNKNOWN, "another member's passkey is not named");
+    is_outcome(rename_to(at, &who, "no id", "Mine"), CLOUDEP_PASSKEY_UNKNOWN, "nor is what is no id");
+    is_outcome(rename_to(at, &who, id, "Mine"), CLOUDEP_DONE, "one's own is named");
+    is_value("Mine", "as was asked", "SELECT name FROM cloudep.passkeys WHERE id = $1::uuid", id);
+    is_outcome(take_off(at, &other, id), CLOUDEP_PASSKEY_UNKNOWN, "another member's passkey is not removed");
+    is_outcome(take_off(at, &gone, id), CLOUDEP_SUBJECT_GONE, "a member who is gone removes none");
+    who = stale(at, &who);
+    is_outcome(take_off(at, &who, id), CLOUDEP_FRESH_PROOF_NEEDED, "nor does an old proof");
+    free(postgres_value("UPDATE cloudep.sessions SET auth_time = now() WHERE uid = $1::uuid", who.uid, NULL));
+    who = again(at, &who);
+    is_outcome(take_off(at, &who, id), CLOUDEP_DONE, "a fresh one does");
+    is_str(flow_param(at, "list@key.test", "passkey_removed", "name"), "Mine", "and a mail tells which");
+    flow_end(at);
+}
+
+/* The link that undoes the adding. */
+static void test_undo(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "undo@key.test");
+    authenticator_t key = authenticator(6);
+    const char *id = added(at, &who, &key);
+    const char *url = flow_param(at, "undo@key.test", "passkey_added_undo", "link");
+    const char *token = strstr(url, "undo=") ? strstr(url, "undo=") + strlen("undo=") : "";
+
+    is_outcome(cloudep_undo(at->ctx, &(cloudep_undo_t){.token = token}), CLOUDEP_DONE, "the mailed link");
+    is_value("0", "takes the passkey away", "SELECT count(*) FROM cloudep.passkeys WHERE id = $1::uuid", id);
+    is_value("1", "and a mail tells that it was a passkey",
+             "SELECT count(*) FROM cloudep.outbox WHERE target = 'undo@key.test' AND template = 'passkey_undone'");
+    flow_end(at);
+}
+
+/* ---- a login ---- */
+
+static cloudep_passkey_options_t asked(flow_case_t *at)
+{
+    cloudep_passkey_options_t options = {0};
+
+    if (cloudep_failed(
+            cloudep_start_passkey_login(at->ctx, &(cloudep_passkey_entry_t){.tenant_slug = SLUG}, &options))) {
+        flow_bail_out("no login was begun");
+    }
+    return options;
+}
+
+static cloudep_outcome_t log_in(flow_case_t *at, const char *slug, const char *challenge_id,
+                                const cloudep_passkey_assertion_t *credential, const cloudep_session_t **session)
+{
+    const cloudep_passkey_login_t in = {.tenant_slug = slug, .challenge_id = challenge_id, .credential = *credential};
+
+    *session = NULL;
+    return cloudep_passkey_log_in(at->ctx, &in, session);
+}
+
+/* From start to end. */
+static cloudep_outcome_t logged_in(flow_case_t *at, authenticator_t *with, const cloudep_session_t **session)
+{
+    const cloudep_passkey_options_t options = asked(at);
+    const cloudep_passkey_assertion_t answer = authenticator_get(at->p, with, &options);
+
+    return log_in(at, SLUG, options.challenge_id, &answer, session);
+}
+
+static void test_login(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "login@key.test");
+    authenticator_t key = authenticator(7);
+    const char *id = added(at, &who, &key);
+    cloudep_passkey_options_t options = asked(at);
+    cloudep_passkey_assertion_t answer = authenticator_get(at->p, &key, &options);
+    const cloudep_session_t *session;
+    const int before = flow.config.sessions_per_member;
+
+    ok(!options.passkeys, "a login names no passkeys");
+    is_outcome(log_in(at, "elsewhere", options.challenge_id, &answer, &session), CLOUDEP_CHALLENGE_MISMATCH,
+               "a challenge of another tenant");
+    is_outcome(log_in(at, SLUG, options.challenge_id, &answer, &session), CLOUDEP_DONE, "a passkey logs in");
+    is_str(session ? session->uid : NULL, who.uid, "whose it is");
+    is_value(apr_pstrcat(at->p, "pop user mfa passkey passkey:", id, " true", NULL),
+             "the session has what it was, which factor and which credential",
+             "SELECT concat_ws(' ', amr, mfa_method, opened_with, (mfa_at IS NOT NULL)::text) FROM cloudep.sessions"
+             " WHERE id = $1::uuid",
+             session->id);
+    is_value("1 true", "the use is written down",
+             "SELECT sign_count || ' ' || (last_used_at IS NOT NULL) FROM cloudep.passkeys WHERE id = $1::uuid", id);
+    is_outcome(log_in(at, SLUG, options.challenge_id, &answer, &session), CLOUDEP_CHALLENGE_GONE, "once");
+    flow.config.sessions_per_member = 1;
+    is_outcome(logged_in(at, &key, &session), CLOUDEP_DONE, "where one session may be");
+    is_value("1", "the others end", "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid AND revoked_at IS NULL",
+             who.uid);
+    flow.config.sessions_per_member = before;
+    is_outcome(
+        take_off(at, &(cloudep_principal_t){.tenant_id = who.tenant_id, .uid = who.uid, .member = who.member}, id),
+        CLOUDEP_DONE, "the passkey is removed");
+    is_value("0", "with the session that it has opened",
+             "SELECT count(*) FROM cloudep.sessions WHERE id = $1::uuid AND revoked_at IS NULL", session->id);
+    is_outcome(logged_in(at, &key, &session), CLOUDEP_PASSKEY_UNKNOWN, "and logs nobody in any more");
+    flow_end(at);
+}
+
+static void test_login_refused(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "denied@key.test");
+    authenticator_t key = authenticator(8);
+    cloudep_passkey_options_t options, other;
+    cloudep_passkey_assertion_t answer;
+    const cloudep_session_t *session;
+
+    (void)added(at, &who, &key);
+    options = asked(at);
+    other = asked(at);
+    answer = authenticator_get(at->p, &key, &other);
+    is_outcome(log_in(at, SLUG, options.challenge_id, &answer, &session), CLOUDEP_PASSKEY_REFUSED,
+               "what was signed for another challenge");
+    ok(!session, "opens nothing");
+    answer = authenticator_get(at->p, &key, &options);
+    is_outcome(log_in(at, SLUG, options.challenge_id, &answer, &session), CLOUDEP_CHALLENGE_GONE,
+               "and uses this one up");
+    options = asked(at);
+    answer = authenticator_get(at->p, &key, &options);
+    flow_revoke("INSERT ON cloudep.sessions");
+    is_outcome(log_in(at, SLUG, options.challenge_id, &answer, &session), CLOUDEP_DATABASE_FAILED,
+               "a login that the database cannot store");
+    flow_grant("INSERT ON cloudep.sessions");
+    is_outcome(log_in(at, SLUG, options.challenge_id, &answer, &session), CLOUDEP_DONE, "is one once it can");
+    set(&who, "status = 'suspended'");
+    is_outcome(logged_in(at, &key, &session), CLOUDEP_SUSPENDED, "a suspended member");
+    set(&who, "status = 'active'");
+    options = asked(at);
+    answer = authenticator_get(at->p, &key, &options);
+    postgres_sql("UPDATE cloudep.tenants SET login = false WHERE slug = '" SLUG "'");
+    is_outcome(log_in(at, SLUG, options.challenge_id, &answer, &session), CLOUDEP_TENANT_CLOSED,
+               "a tenant that has closed meanwhile");
+    is_outcome(cloudep_start_passkey_login(at->ctx, &(cloudep_passkey_entry_t){.tenant_slug = SLUG}, &options),
+               CLOUDEP_TENANT_CLOSED, "where no login is begun either");
+    postgres_sql("UPDATE cloudep.tenants SET login = true WHERE slug = '" SLUG "'");
+    flow_end(at);
+}
+
+/* A counter that went back: somebody else has the key. */
+static void test_copied(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "copied@key.test");
+    authenticator_t key = authenticator(9);
+    const cloudep_session_t *session;
+
+    (void)added(at, &who, &key);
+    key.count = 41;
+    is_outcome(logged_in(at, &key, &session), CLOUDEP_DONE, "a counter that goes on");
+    key.count = 41;
+    is_outcome(logged_in(at, &key, &session), CLOUDEP_PASSKEY_COPIED, "one that stands still");
+    ok(!session, "opens nothing");
+    is_value("1", "and is told by mail",
+             "SELECT count(*) FROM cloudep.outbox WHERE target = 'copied@key.test' AND template = 'passkey_copied'");
+    flow_end(at);
+}
+
+/* ---- as second factor ---- */
+
+static cloudep_login_result_t first_factor(flow_case_t *at, const char *email)
+{
+    cloudep_login_result_t result;
+
+    if (cloudep_failed(flow_login(at, SLUG, email, FLOW_PASSWORD, &result)) || !result.mfa_challenge_id) {
+        flow_bail_out("a login did not ask for the second factor");
+    }
+    return result;
+}
+
+static void enrol_totp(const cloudep_principal_t *who)
+{
+    free(postgres_value("INSERT INTO cloudep.totp (tenant_id, uid, secret, enrolled_at)"
+                        " VALUES ($1::uuid, $2::uuid, 's', now() - interval '1 day')",
+                        who->tenant_id, who->uid, NULL));
+}
+
+static cloudep_outcome_t second_factor(flow_case_t *at, const char *challenge_id, const char *code,
+                                       const cloudep_passkey_assertion_t *credential, const cloudep_session_t **session)
+{
+    const cloudep_login_factor_t in = {
+        .tenant_slug = SLUG, .challenge_id = challenge_id, .code = code, .credential = *credential};
+
+    *session = NULL;
+    return cloudep_login_second_factor(at->ctx, &in, session);
+}
+
+static void test_second_factor(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "mfa@key.test");
+    const cloudep_principal_t other = member(at, "friend@key.test");
+    authenticator_t key = authenticator(10);
+    authenticator_t friends = authenticator(11);
+    cloudep_login_result_t begun;
+    cloudep_passkey_assertion_t answer;
+    const cloudep_session_t *session;
+
+    (void)added(at, &other, &friends);
+    enrol_totp(&who);
+    ok(!first_factor(at, "mfa@key.test").passkey, "whoever has no passkey is not asked for one");
+    (void)added(at, &who, &key);
+    begun = first_factor(at, "mfa@key.test");
+    if (!begun.passkey) {
+        flow_bail_out("no passkey was asked for");
+    }
+    is_int(begun.passkey->passkeys->nelts, 1, "whoever has one is");
+    answer = authenticator_get(at->p, &friends, begun.passkey);
+    is_outcome(second_factor(at, begun.mfa_challenge_id, NULL, &answer, &session), CLOUDEP_PASSKEY_UNKNOWN,
+               "another member's passkey");
+    answer = authenticator_get(at->p, &key, begun.passkey);
+    is_outcome(second_factor(at, begun.mfa_challenge_id, "123456", &answer, &session), CLOUDEP_FIELD_INVALID,
+               "a code beside it");
+    flow.config.off |= CLOUDEP_NEEDS_PASSKEYS;
+    is_outcome(second_factor(at, begun.mfa_challenge_id, NULL, &answer, &session), CLOUDEP_NOT_CONFIGURED,
+               "where there are no passkeys");
+    ok(!first_factor(at, "mfa@key.test").passkey, "none is asked for there");
+    flow.config.off &= ~(unsigned)CLOUDEP_NEEDS_PASSKEYS;
+    answer.signature = NULL;
+    is_outcome(second_factor(at, begun.mfa_challenge_id, NULL, &answer, &session), CLOUDEP_FIELD_MISSING,
+               "a part of it alone");
+    answer = authenticator_get(at->p, &key, first_factor(at, "mfa@key.test").passkey);
+    is_outcome(second_factor(at, begun.mfa_challenge_id, NULL, &answer, &session), CLOUDEP_PASSKEY_REFUSED,
+               "one that was signed for another login");
+    answer = authenticator_get(at->p, &key, begun.passkey);
+    answer.user_handle = NULL;
+    flow_revoke("INSERT ON cloudep.sessions");
+    is_outcome(second_factor(at, begun.mfa_challenge_id, NULL, &answer, &session), CLOUDEP_DATABASE_FAILED,
+               "a session that cannot be stored");
+    flow_grant("INSERT ON cloudep.sessions");
+    is_outcome(second_factor(at, begun.mfa_challenge_id, NULL, &answer, &session), CLOUDEP_DONE,
+               "after all of these the passkey, which need not say whose it is");
+    is_value("pwd pop user mfa passkey password", "the session has both factors and what opened it",
+             "SELECT concat_ws(' ', amr, mfa_method, opened_with) FROM cloudep.sessions WHERE id = $1::uuid",
+             session->id);
+    is_outcome(second_factor(at, begun.mfa_challenge_id, NULL, &answer, &session), CLOUDEP_CHALLENGE_GONE, "once");
+    flow_end(at);
+}
+
+/* ---- as a proof anew ---- */
+
+static const cloudep_reauthentication_start_t by_passkey = {.method = CLOUDEP_REAUTHENTICATE_BY_PASSKEY};
+static const cloudep_reauthentication_start_t by_code = {.method = CLOUDEP_REAUTHENTICATE_BY_CODE};
+
+static cloudep_outcome_t prove(flow_case_t *at, const cloudep_principal_t *who, authenticator_t *with,
+                               const cloudep_reauthentication_challenge_t *challenge, const char *challenge_id)
+{
+    const cloudep_reauthentication_t in = {.challenge_id = challenge_id,
+                                           .credential = authenticator_get(at->p, with, challenge->passkey)};
+
+    return cloudep_reauthenticate(at->ctx, who, &in);
+}
+
+static void test_proof(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_principal_t who = member(at, "proof@key.test");
+    cloudep_principal_t session = elsewhere(at, &who);
+    const cloudep_principal_t other = member(at, "stranger@key.test");
+    authenticator_t key = authenticator(12);
+    cloudep_reauthentication_challenge_t challenge = {0};
+    cloudep_reauthentication_challenge_t another = {0};
+
+    is_outcome(cloudep_start_reauthentication(at->ctx, &who, &by_passkey, &challenge), CLOUDEP_PASSKEY_UNKNOWN,
+               "whoever has no passkey is not asked for one");
+    (void)added(at, &who, &key);
+    set(&who, "has_password = false");
+    who = stale(at, &who);
+    session = again(at, &session);
+    is_outcome(cloudep_require_fresh(at->ctx, &who), CLOUDEP_FRESH_PROOF_NEEDED, "an hour later nothing is fresh");
+    is_outcome(cloudep_start_reauthentication(at->ctx, &who, &by_code, &challenge), CLOUDEP_MAILED_CODE_REFUSED,
+               "whoever has a passkey gets no code");
+    flow.config.off |= CLOUDEP_NEEDS_PASSKEYS;
+    is_outcome(cloudep_start_reauthentication(at->ctx, &who, &by_code, &challenge), CLOUDEP_DONE,
+               "but where there are no passkeys");
+    is_outcome(cloudep_start_reauthentication(at->ctx, &who, &by_passkey, &challenge), CLOUDEP_NOT_CONFIGURED,
+               "where none is asked for");
+    flow.config.off &= ~(unsigned)CLOUDEP_NEEDS_PASSKEYS;
+    is_outcome(cloudep_start_reauthentication(at->ctx, &who, &by_passkey, &challenge), CLOUDEP_DONE, "it is asked for");
+    (void)cloudep_start_reauthentication(at->ctx, &who, &by_passkey, &another);
+    is_int(challenge.passkey ? challenge.passkey->passkeys->nelts : 0, 1, "by its name");
+    is_outcome(prove(at, &session, &key, &challenge, challenge.challenge_id), CLOUDEP_CHALLENGE_MISMATCH,
+               "it proves no other session of the member");
+    is_outcome(prove(at, &other, &key, &challenge, challenge.challenge_id), CLOUDEP_CHALLENGE_MISMATCH,
+               "nor another member");
+    flow_revoke("UPDATE ON cloudep.sessions");
+    is_outcome(prove(at, &who, &key, &challenge, challenge.challenge_id), CLOUDEP_DATABASE_FAILED,
+               "what cannot be stored");
+    flow_grant("UPDATE ON cloudep.sessions");
+    is_outcome(prove(at, &who, &key, &challenge, challenge.challenge_id), CLOUDEP_DONE, "is proved once it can");
+    is_outcome(prove(at, &who, &key, &challenge, challenge.challenge_id), CLOUDEP_CHALLENGE_GONE, "once");
+    who = again(at, &who);
+    is_outcome(cloudep_require_fresh(at->ctx, &who), CLOUDEP_DONE, "and is fresh");
+    is_value("passkey", "by a second factor", "SELECT mfa_method FROM cloudep.sessions WHERE id = $1::uuid",
+             who.session_id);
+    is_value("true", "but the other session is not",
+             "SELECT (mfa_at IS NULL AND fresh_at IS NULL)::text FROM cloudep.sessions WHERE id = $1::uuid",
+             session.session_id);
+    (void)cloudep_start_reauthentication(at->ctx, &who, &by_passkey, &challenge);
+    is_outcome(prove(at, &who, &key, &another, challenge.challenge_id), CLOUDEP_PASSKEY_REFUSED,
+               "one that was signed for another proof");
+    is_outcome(prove(at, &who, &key, &challenge, challenge.challenge_id), CLOUDEP_CHALLENGE_GONE,
+               "uses this challenge up");
+    free(postgres_value("UPDATE cloudep.sessions SET revoked_at = now() WHERE id = $1::uuid", who.session_id, NULL));
+    is_outcome(prove(at, &who, &key, &another, another.challenge_id), CLOUDEP_TOKEN_INVALID,
+               "a session that has ended meanwhile");
+    flow_end(at);
+}
+
+int main(void)
+{
+    const char *error = NULL;
+
+    flow_start();
+    (void)count_in(256);
+    flow_tenant(SLUG);
+    flow_tenant("elsewhere");
+    flow.config.freshness = 900;
+    flow.config.account_url = "https://id.test/account/";
+    flow.config.passkey_domain = AUTHENTICATOR_RP;
+    flow_must(cloudep_passkey_domain_prepare(NULL, &flow.config, flow.pool, &error), error ? error : "the domain");
+    test_start();
+    test_add();
+    test_add_refused();
+    test_most();
+    test_list();
+    test_undo();
+    test_login();
+    test_login_refused();
+    test_copied();
+    test_second_factor();
+    test_proof();
+    return done_testing();
+}
