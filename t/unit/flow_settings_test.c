@@ -3,6 +3,9 @@
  * wrong passwords make wait and are remembered, and what a hash costs.
  */
 #include "flow.h"
+#include "core/needs.h"
+#include "outbox/message.h"
+#include "service/notice.h"
 
 #define SLUG "set"
 #define EMAIL "a@set.test"
@@ -46,14 +49,14 @@ static void test_waits(void)
     flow.config.guess_memory = 1000;
     wrong_password(ELSEWHERE);
     is_row("password", "", "1 100", "CloudEPGuessWait is the first wait");
-    later("999");
+    later("900");
     wrong_password(ELSEWHERE);
     is_row("password", "", "2 150", "CloudEPUnknownLongestWait the longest of strangers");
     later("1001");
     wrong_password(ELSEWHERE);
     is_row("password", "", "1 100", "after CloudEPGuessMemory counting starts again");
     wrong_password("192.0.2.1");
-    later("999");
+    later("900");
     wrong_password("192.0.2.1");
     is_row("password", "192.0.2.1", "2 120", "CloudEPKnownLongestWait is the longest at a known network");
     postgres_sql("DELETE FROM cloudep.budgets");
@@ -63,12 +66,12 @@ static void test_network_memory(void)
 {
     flow.config.unknown_guesses = 1000;
     flow.config.address_attempts = 100;
-    flow.config.address_memory = 50;
+    flow.config.address_memory = 500;
     wrong_password(ELSEWHERE);
-    later("49");
+    later("400");
     wrong_password(ELSEWHERE);
     is_row("network", ELSEWHERE, "2 0", "a network's failures count on within CloudEPAddressMemory");
-    later("51");
+    later("501");
     wrong_password(ELSEWHERE);
     is_row("network", ELSEWHERE, "1 0", "and start again after it");
 }
@@ -82,7 +85,7 @@ static void test_network_waits(void)
     flow.config.address_memory = 1000;
     wrong_password(ELSEWHERE);
     is_row("network", ELSEWHERE, "1 100", "CloudEPAddressWait is a network's first wait");
-    later("999");
+    later("900");
     wrong_password(ELSEWHERE);
     is_row("network", ELSEWHERE, "2 150", "CloudEPAddressLongestWait its longest");
 }
@@ -99,6 +102,28 @@ static void test_lanes(void)
     flow_end(at);
 }
 
+/* Where nothing can be mailed the change itself goes on. */
+static void test_without_mail(void)
+{
+    static const unsigned lacking[] = {CLOUDEP_NEEDS_MAIL, CLOUDEP_NEEDS_SEALING};
+    const cloudep_tenant_t tenant = {.id = "00000000-0000-4000-8000-000000000000", .name = "Set"};
+    const cloudep_member_t member = {.uid = "00000000-0000-4000-8000-000000000001", .email = EMAIL};
+    flow_case_t *at = flow_begin();
+    const cloudep_message_t *message;
+
+    is_outcome(cloudep_notice_new(at->ctx, &message, &tenant, &member, "password_changed", 0), CLOUDEP_DONE,
+               "a notice");
+    ok(message->channel != NULL, "is written");
+    for (size_t i = 0; i < sizeof(lacking) / sizeof(lacking[0]); i++) {
+        flow.config.off = lacking[i];
+        is_outcome(cloudep_notice_new(at->ctx, &message, &tenant, &member, "password_changed", 0), CLOUDEP_DONE,
+                   i ? "without sealing keys" : "without mail");
+        ok(!message->channel, "there is none");
+    }
+    flow.config.off = 0;
+    flow_end(at);
+}
+
 int main(void)
 {
     flow_case_t *at;
@@ -112,6 +137,7 @@ int main(void)
     test_network_memory();
     test_network_waits();
     test_lanes();
+    test_without_mail();
     flow_end(at);
     return done_testing();
 }

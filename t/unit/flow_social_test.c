@@ -362,7 +362,8 @@ static void test_link(void)
     flow.config.social_binding = 1;
     is_outcome(link_end(at, &who, &start, "https://evil.test"), CLOUDEP_STATE_INVALID,
                "nor does what another provider answers");
-    is_outcome(link_end(at, &who, &start, NULL), CLOUDEP_DONE, "the session that began it does, whatever the address there");
+    is_outcome(link_end(at, &who, &start, NULL), CLOUDEP_DONE,
+               "the session that began it does, whatever the address there");
     is_outcome(link_end(at, &who, &start, NULL), CLOUDEP_STATE_INVALID, "once");
     is_value("1", "the account is the member's",
              "SELECT count(*) FROM cloudep.identities WHERE subject = 'link' AND uid = $1::uuid", who.uid);

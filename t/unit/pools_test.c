@@ -73,8 +73,10 @@ static void test_token_places(apr_pool_t *pool)
     cloudep_token_cache_t *cache = cloudep_token_cache_create(pool);
     unsigned char key[CLOUDEP_TOKEN_KEY];
     cloudep_access_t access = {.expires = 1};
+    const unsigned char zeros[CLOUDEP_TOKEN_KEY] = {0};
     int found = 0;
 
+    is_int(cloudep_token_cache_get(cache, zeros, &access), APR_NOTFOUND, "an empty place is no token");
     for (int n = 0; n < 400; n++) {
         (void)cloudep_token_key(key, cache, apr_itoa(pool, n % 200));
         found += cloudep_token_cache_get(cache, key, &access) == APR_SUCCESS;
