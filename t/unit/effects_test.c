@@ -448,6 +448,15 @@ static void test_accounts(void)
            "UPDATE cloudep.members SET status = 'pending', email = 'new@example.com',"
            " confirming_until = now() - interval '1 minute'" HERE " AND uid = '" OTHER "'",
            cloudep_identity_register(db, p, &applicant, &linked, &opened));
+    prepare("UPDATE cloudep.members SET status = 'pending', email = 'new@example.com' WHERE tenant_id = '" ELSEWHERE
+            "'");
+    is_int(cloudep_identity_register(db, p, &applicant, &linked, &opened), APR_SUCCESS, "a registration by an account");
+    is_str(value("SELECT status FROM cloudep.members WHERE tenant_id = '" ELSEWHERE "'"), "pending",
+           "leaves whoever waits in another tenant");
+    EFFECT("identity_register without an invite, in place of who waits",
+           "UPDATE cloudep.invites SET uses = 9; UPDATE cloudep.members SET status = 'pending',"
+           " email = 'new@example.com'" HERE " AND uid = '" OTHER "'",
+           cloudep_identity_register(db, p, &applicant, &linked, &opened));
     EFFECT("identity_link", NULL, cloudep_identity_link(db, p, TENANT, UID, &linked, &notice));
     EFFECT("identity_link of a suspended member", "UPDATE cloudep.members SET status = 'suspended'",
            cloudep_identity_link(db, p, TENANT, UID, &linked, &notice));
@@ -676,6 +685,8 @@ static void test_registration(void)
     EFFECT("registration_renew", WAITS, cloudep_registration_renew(db, p, &attempt, &notice));
     EFFECT("registration_lease", WAITS, lease(OTHER));
     EFFECT("registration_lease of another attempt", WAITS, lease(NOBODY));
+    EFFECT("registration_lease of one that a node of 1.0.0 made",
+           WAITS "UPDATE cloudep.members SET provider_uids = NULL" OF_OTHER, lease(NOBODY));
     EFFECT("registration_lease of one that is held", LEASED("+ interval '1 hour'"), lease(NOBODY));
     EFFECT("registration_lease of one that ran out", LEASED("- interval '1 hour'"), lease(NOBODY));
     EFFECT("registration_lease of who is active", WAITS "UPDATE cloudep.members SET status = 'active'", lease(OTHER));
@@ -690,11 +701,16 @@ static void test_registration(void)
     EFFECT("registration_confirm, the provider has the password", LEASED("+ interval '1 hour'"),
            confirm(NOBODY, LEASE, 0, 0));
     EFFECT("registration_confirm, the password is dropped", LEASED("+ interval '1 hour'"), confirm(OTHER, LEASE, 0, 1));
+    EFFECT("registration_confirm without a password",
+           LEASED("+ interval '1 hour'") ";UPDATE cloudep.registration_attempts SET password = NULL",
+           confirm(OTHER, LEASE, 1, 0));
     EFFECT("registration_confirm without the lease", LEASED("+ interval '1 hour'"), confirm(OTHER, NEW, 1, 0));
     EFFECT("registration_confirm of who is active", WAITS "UPDATE cloudep.members SET status = 'active'",
            confirm(OTHER, NULL, 1, 0));
     EFFECT("registration_take_over", LEASED("- interval '1 minute'"), take_over());
     EFFECT("registration_take_over of one that is held", LEASED("+ interval '1 minute'"), take_over());
+    EFFECT("registration_take_over of who is active",
+           LEASED("- interval '1 minute'") ";UPDATE cloudep.members SET status = 'active'" OF_OTHER, take_over());
     EFFECT("registration_take_over, the oldest",
            LEASED("- interval '1 minute'") ";UPDATE cloudep.members SET status = 'pending', confirming = '" LEASE
                                            "', confirming_until = now() - interval '2 minutes'" OF_MEMBER,
@@ -705,6 +721,194 @@ static void test_registration(void)
            cloudep_registration_cleared(db, p, &(cloudep_stale_t){.tenant_id = TENANT, .uid = OTHER}, NEW));
     EFFECT("registration_remove_old", WAITS, cloudep_registration_remove_old(db, p, 3660));
     EFFECT("registration_remove_old, older", WAITS, cloudep_registration_remove_old(db, p, 3540));
+}
+
+/* ---- beside what another transaction does to the same rows */
+
+static apr_status_t open_meanwhile(apr_pool_t *pool)
+{
+    cloudep_session_t opened = opening(1200, 7200);
+
+    return cloudep_session_open(db, pool, &opened);
+}
+
+static apr_status_t unlink_meanwhile(apr_pool_t *pool)
+{
+    cloudep_identity_t gone = {.id = ACCOUNT "1"};
+
+    return cloudep_identity_unlink(db, pool, TENANT, UID, &gone, &notice);
+}
+
+static apr_status_t lease_meanwhile(apr_pool_t *pool)
+{
+    cloudep_leased_t leased;
+
+    return cloudep_registration_lease(db, pool, &leased, TENANT, OTHER, NEW, 300);
+}
+
+static void test_meanwhile(void)
+{
+    prepare(NULL);
+    is_int(meanwhile("UPDATE cloudep.members SET status = 'suspended'" OF_MEMBER, open_meanwhile), CLOUDEP_EREFUSED,
+           "a member who is suspended meanwhile gets no session");
+    prepare(NULL);
+    is_int(meanwhile("UPDATE cloudep.members SET ways_in = 1" OF_MEMBER, unlink_meanwhile), CLOUDEP_EREFUSED,
+           "what became the last way in meanwhile stays");
+    prepare(WAITS);
+    is_int(meanwhile("UPDATE cloudep.members SET confirming = '" LEASE
+                     "', confirming_until = now() + interval '1 hour'" OF_OTHER,
+                     lease_meanwhile),
+           APR_NOTFOUND, "a lease that was taken meanwhile is held");
+    prepare(NULL);
+    postgres_sql("BEGIN; UPDATE cloudep.sessions SET address = address" OF_MEMBER);
+    is_int(slide(), APR_SUCCESS, "a session that another statement changes is not waited for");
+    postgres_sql("COMMIT");
+    prepare(LEASED("- interval '1 minute'"));
+    postgres_sql("BEGIN; SELECT FROM cloudep.members" OF_OTHER " FOR UPDATE");
+    is_int(take_over(), APR_SUCCESS, "nor is a lease that another node takes over");
+    postgres_sql("COMMIT");
+}
+
+/* ---- what is read */
+
+static int is_elsewhere(const char *issuer)
+{
+    cloudep_password_state_t state = {0};
+
+    (void)cloudep_password_load(db, p, &state, TENANT, UID, issuer);
+    return state.elsewhere;
+}
+
+static void test_passwords_elsewhere(void)
+{
+    prepare(NULL);
+    is_int(is_elsewhere("i"), 1, "a member whose company logs them in has the password there");
+    is_int(is_elsewhere("j"), 0, "another issuer is not the company");
+    is_int(is_elsewhere(NULL), 0, "nor is none");
+    postgres_sql("UPDATE cloudep.tenants SET exchange_password = true");
+    is_int(is_elsewhere("i"), 0, "a tenant may allow a password here, too");
+    postgres_sql("UPDATE cloudep.tenants SET exchange_password = false");
+}
+
+/* The attempt with the challenge "id" as a case finds it: whether it can be confirmed, and its language. */
+static const char *attempt_of(const char *tenant_id)
+{
+    cloudep_registration_state_t state = {0};
+
+    if (cloudep_registration_by_challenge(db, p, &state, tenant_id, "id", 7200) != APR_SUCCESS) {
+        return "none";
+    }
+    return apr_pstrcat(p, state.pending ? "pending " : "void ", state.language ? state.language : "-", NULL);
+}
+
+static void test_attempts(void)
+{
+    const cloudep_registration_attempt_t attempt = {.tenant_id = TENANT, .uid = OTHER, .challenge_id = "id"};
+
+    prepare(WAITS "UPDATE cloudep.members SET email = 'o', language = 'en'" OF_OTHER);
+    (void)cloudep_registration_renew(db, p, &attempt, CLOUDEP_NO_MESSAGE);
+    is_str(attempt_of(TENANT), "pending en", "an attempt is found, in the member's language");
+    is_str(attempt_of(NOWHERE), "none", "not in another tenant");
+    postgres_sql("UPDATE cloudep.registration_attempts SET language = 'de'");
+    is_str(attempt_of(TENANT), "pending de", "its own language goes first");
+    postgres_sql("UPDATE cloudep.members SET status = 'active'" OF_OTHER);
+    is_str(attempt_of(TENANT), "void de", "it is void once its member is active");
+    postgres_sql("UPDATE cloudep.members SET status = 'pending', email = 'another'" OF_OTHER);
+    is_str(attempt_of(TENANT), "void de", "and once its member has another address");
+}
+
+/* Who has the address, and whether the member's factors are in doubt. */
+static const char *owner_of(const char *sql, const char *email)
+{
+    cloudep_email_state_t state = {0};
+
+    prepare(sql);
+    (void)cloudep_email_load(db, p, &state, TENANT, UID, email);
+    return apr_pstrcat(p, state.owner ? state.owner->uid + 35 : "nobody", state.enrolment_in_doubt ? " doubt" : "",
+                       NULL);
+}
+
+#define ONLY(which) "DELETE FROM cloudep.links WHERE uid = '" UID "' AND undoes IS DISTINCT FROM " which
+#define THEIRS OTHER "@example.com"
+
+static void test_owners(void)
+{
+    is_str(owner_of(NULL, THEIRS), "2 doubt", "an address of another member is taken");
+    is_str(owner_of(ONLY("'passkey'"), THEIRS), "2 doubt", "a passkey that can be undone is in doubt");
+    is_str(owner_of(ONLY("'totp'"), THEIRS), "2 doubt", "so is an authenticator");
+    is_str(owner_of(ONLY("'email'"), THEIRS), "2", "another address is no factor");
+    is_str(owner_of(ONLY("'none'"), THEIRS), "2", "another member's factors do not count");
+    is_str(owner_of("UPDATE cloudep.links SET expires_at = now()", THEIRS), "2", "nor do links that are over");
+    is_str(owner_of("UPDATE cloudep.links SET used_at = now()", THEIRS), "2", "or that were used");
+    is_str(owner_of("UPDATE cloudep.members SET status = 'suspended'" OF_OTHER, THEIRS), "2 doubt",
+           "a suspended member's address is taken");
+    is_str(owner_of("UPDATE cloudep.members SET status = 'pending'" OF_OTHER, THEIRS), "nobody doubt",
+           "that of one who waits for a code is free");
+    is_str(owner_of(NULL, UID "@example.com"), "nobody doubt", "one's own is free");
+    is_str(owner_of(NULL, "former@example.com"), "nobody doubt", "so is the one before");
+    is_str(owner_of(NULL, "kept@example.com"), "8 doubt", "that of before of another member is not");
+    is_str(owner_of("UPDATE cloudep.members SET email = 'there@example.com' WHERE tenant_id = '" ELSEWHERE "'",
+                    "there@example.com"),
+           "nobody doubt", "an address of another tenant is free");
+}
+
+/* What admits somebody: "known", "expired", "used"; "taken", "pending". */
+static const char *admission_of(const char *sql, const char *code, const char *email)
+{
+    cloudep_admission_t admission;
+
+    prepare(sql);
+    (void)cloudep_tenant_admission(db, p, &admission, "here", code, email);
+    return apr_pstrcat(p, admission.invite_known ? "known" : "", admission.invite_expired ? " expired" : "",
+                       admission.invite_used_up ? " used" : "", admission.email_taken ? " taken" : "",
+                       admission.email_pending ? " pending" : "", NULL);
+}
+
+static void test_admissions(void)
+{
+    is_str(admission_of(NULL, "CODE", "x"), "known", "an invite that never ends is good");
+    is_str(admission_of("UPDATE cloudep.invites SET expires_at = now() + interval '1 hour'", "CODE", "x"), "known",
+           "so is one that ends later");
+    is_str(admission_of("UPDATE cloudep.invites SET expires_at = now()", "CODE", "x"), "known expired", "at its end");
+    is_str(admission_of("UPDATE cloudep.invites SET uses = 8", "CODE", "x"), "known", "with a use left");
+    is_str(admission_of("UPDATE cloudep.invites SET uses = 9", "CODE", "x"), "known used", "without one");
+    is_str(admission_of("UPDATE cloudep.invites SET tenant_id = '" ELSEWHERE "'", "CODE", "x"), "",
+           "one of another tenant is none");
+    is_str(admission_of(NULL, NULL, THEIRS), " taken", "a member's address is taken");
+    is_str(admission_of("UPDATE cloudep.members SET status = 'pending'" OF_OTHER, NULL, THEIRS), " taken pending",
+           "that of one who waits for a code may be tried again");
+    is_str(admission_of(NULL, NULL, "kept@example.com"), " taken", "one that is kept may not");
+    is_str(admission_of("UPDATE cloudep.members SET email = 'there@example.com' WHERE tenant_id = '" ELSEWHERE "'",
+                        NULL, "there@example.com"),
+           "", "one of another tenant is free");
+}
+
+static void test_reads(void)
+{
+    const cloudep_member_t *member = NULL;
+    const cloudep_tenant_t *tenant;
+    cloudep_passkey_owner_t found;
+    apr_array_header_t *list = NULL;
+    int any = -1;
+
+    prepare(NULL);
+    is_int(cloudep_member_by_login_phone(db, p, &member, TENANT, "+886911000111"), APR_SUCCESS, "a login phone");
+    is_int(cloudep_member_by_login_phone(db, p, &member, NOWHERE, "+886911000111"), APR_NOTFOUND, "is its tenant's");
+    (void)cloudep_member_by_email(db, p, &tenant, &member, "nowhere", UID "@example.com");
+    ok(!member, "an address is its tenant's");
+    is_int(cloudep_passkey_find(db, p, &found, TENANT, "k"), APR_SUCCESS, "a passkey");
+    is_int(cloudep_passkey_find(db, p, &found, NOWHERE, "k"), APR_NOTFOUND, "is its tenant's");
+    is_int(cloudep_passkey_any(db, p, &any, TENANT, UID), APR_SUCCESS, "a member's passkeys");
+    is_int(any, 1, "are counted");
+    (void)cloudep_passkey_any(db, p, &any, TENANT, OTHER);
+    is_int(any, 0, "and nobody else's");
+    (void)cloudep_passkeys_of(db, p, &list, TENANT, OTHER);
+    is_int(list ? list->nelts : -1, 0, "or listed");
+    (void)cloudep_identity_list(db, p, &list, TENANT, UID);
+    ok(list->nelts == 2 && !strcmp(APR_ARRAY_IDX(list, 0, cloudep_linked_t).id, ACCOUNT "1"),
+       "linked accounts are listed, the oldest first");
+    (void)cloudep_identity_list(db, p, &list, TENANT, OTHER);
+    is_int(list->nelts, 0, "of the member alone");
 }
 
 /* ---- the outbox */
@@ -1034,6 +1238,12 @@ int main(int argc, const char *const *argv)
     test_members();
     test_unfinished();
     test_registration();
+    test_meanwhile();
+    test_passwords_elsewhere();
+    test_attempts();
+    test_owners();
+    test_admissions();
+    test_reads();
     test_outbox();
     test_waiting();
     test_budgets();

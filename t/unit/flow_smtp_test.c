@@ -156,6 +156,7 @@ static void test_sent(void)
 
     is_str(SENT("RCPT", "250 good"), "sent", "a mail is sent");
     ok(!strncmp(seen, conversation, strlen(conversation)), "the server sees who sends it, and to whom");
+    is_str(SENT("EHLO", "250 mx.test"), "sent", "nobody has to log in where no login is set");
     connections = 0;
     is_str(send_by(mailer, 1), "sent", "one of two mails");
     is_str(send_by(mailer, 0), "sent", "and the other one");
