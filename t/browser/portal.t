@@ -15,7 +15,6 @@ use MIME::Base64 qw(decode_base64);
 my $tenant = tenant();
 my $server = own_server(portal => $tenant->{slug});
 $server->{values}{CloudEPSMSTransport} = "\"spool:$server->{dir}/spool/sms\"";
-$server->{values}{CloudEPOutbox} = "portal-$$";    # its mails lead to its own pages, whoever else works on the same database
 $server->start;
 $tenant->{server} = $server;
 spew("$server->{dir}/htdocs/wanted.html", "<!DOCTYPE html><title>Wanted</title><h1>Wanted</h1>\n");

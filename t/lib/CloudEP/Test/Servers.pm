@@ -82,8 +82,9 @@ sub own_server {
     );
     push @own, $server;
 
-    # What it writes for the shared database's outbox others could not unseal, or would send with templates of theirs.
-    my $alone = $server->{pg} == server()->{pg} && (exists $options{keys} || $options{values}{CloudEPTemplateDir});
+    # What it writes for the shared database's outbox others could not unseal, or would send with other templates and links.
+    my $alone = $server->{pg} == server()->{pg}
+        && (exists $options{keys} || $options{portal} || grep { $options{values}{$_} } qw(CloudEPTemplateDir CloudEPAccountURL));
     $server->{values}{CloudEPOutbox} //= "own-$$-" . @own if $alone;
     return $server;
 }
