@@ -106,12 +106,13 @@ sub restart {
 sub kill9 {
     my ($self) = @_;
     my $pid = delete $self->{pid} or die 'PostgreSQL does not run';
+    kill STOP => $pid;    # it makes no more backends
     my @backends = children($pid);
     signal_all(KILL => $pid);
     waitpid $pid, 0;
 
     # They leave their shared memory a moment later; a start before that is refused. A zombie has left it.
-    wait_until(10, sub { !grep { (eval { slurp("/proc/$_/cmdline") } // '') ne '' } @backends });
+    wait_until(10, sub { !grep { (eval { slurp("/proc/$_/stat") } // '') =~ /\) [^ZX] / } @backends });
 }
 
 # From standby to primary, which waits for no standby of its own: what a cluster manager does. Returns when it takes writes.
