@@ -158,7 +158,7 @@ static void test_wiped(void)
     (void)line_of(&line, pconf, path);
     cloudep_kept_commit(pconf, p);
     file = apr_hash_get(kept.files, path, APR_HASH_KEY_STRING);
-    bytes = file ? file->text : "";
+    bytes = file ? file->text : "no secret at all";
     ok(!strncmp(bytes, "to be wiped", 11), "a secret is kept");
     holds = kept.pool;
     kept.pool = NULL; /* this test destroys it, once it has looked */
