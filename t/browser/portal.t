@@ -136,7 +136,7 @@ sub forgotten {
 sub invited {
     my $email = fresh_email();
     CloudEP::Ctl->new(database => $server->pg->dsn('cloudep_owner'))->done("$language: a member is added",
-        qw(member add --tenant), $tenant->{slug}, '--email', $email, '--language', $language, '--outbox', "portal-$$");
+        qw(member add --tenant), $tenant->{slug}, '--email', $email, '--language', $language, '--outbox', $server->{values}{CloudEPOutbox});
     my ($link) = ($server->mails($email))[0]{text} =~ /(#first_password=[\w-]+)/;
     $pages->visit($link);
     $pages->sees(t('first.title'))->fill(new_password => 'another horse 10')->submit->sees(t('first.done'));
