@@ -20,7 +20,9 @@
 #include "base/crypto/mac.h"
 #include "base/crypto/seal.h"
 #include "base/jose/keyfile.h"
+#include "base/store/session_store.h"
 #include "core/http.h"
+#include "core/principal.h"
 #include "core/settings.h"
 #include "flow/login.h"
 #include "flow/registration.h"
@@ -275,6 +277,20 @@ static inline cloudep_outcome_t flow_login(flow_case_t *at, const char *slug, co
 
     *out = (cloudep_login_result_t){0};
     return cloudep_login(at->ctx, &in, out);
+}
+
+/** Whoever is in a session, as the look-up of its next request finds them. */
+static inline cloudep_principal_t flow_principal(flow_case_t *at, const char *tenant_id, const char *session_id,
+                                                 const char *uid)
+{
+    cloudep_principal_t who = {.tenant_id = tenant_id, .uid = uid, .session_id = session_id};
+    cloudep_live_session_t live = {0};
+
+    flow_must(cloudep_session_principal(flow.run.db, at->p, &live, tenant_id, session_id, uid), "a session");
+    who.member = live.member;
+    who.proofs = live.proofs;
+    who.amr = live.amr;
+    return who;
 }
 
 /** Has httpd's role refused what the privilege is for, so that the next statement which needs it fails; and gives it

@@ -16,21 +16,9 @@
 
 #define SLUG "key"
 
-/* Whoever is in a session, as an operation finds them. */
-static cloudep_principal_t who_of(flow_case_t *at, const char *tenant_id, const char *session_id, const char *uid)
-{
-    cloudep_principal_t who = {.tenant_id = tenant_id, .uid = uid, .session_id = session_id};
-    cloudep_live_session_t live = {0};
-
-    flow_must(cloudep_session_principal(flow.run.db, at->p, &live, tenant_id, session_id, uid), "a session");
-    who.member = live.member;
-    who.proofs = live.proofs;
-    return who;
-}
-
 static cloudep_principal_t again(flow_case_t *at, const cloudep_principal_t *who)
 {
-    return who_of(at, who->tenant_id, who->session_id, who->uid);
+    return flow_principal(at, who->tenant_id, who->session_id, who->uid);
 }
 
 static cloudep_principal_t member(flow_case_t *at, const char *email)
@@ -38,7 +26,7 @@ static cloudep_principal_t member(flow_case_t *at, const char *email)
     const cloudep_session_t *session;
 
     flow_member(at, SLUG, email, &session);
-    return who_of(at, session->tenant_id, session->id, session->uid);
+    return flow_principal(at, session->tenant_id, session->id, session->uid);
 }
 
 /* The member in another session, opened by the password. */
@@ -49,7 +37,7 @@ static cloudep_principal_t elsewhere(flow_case_t *at, const cloudep_principal_t 
     if (cloudep_failed(flow_login(at, SLUG, who->member->email, FLOW_PASSWORD, &result)) || !result.session) {
         flow_bail_out("no other session");
     }
-    return who_of(at, who->tenant_id, result.session->id, who->uid);
+    return flow_principal(at, who->tenant_id, result.session->id, who->uid);
 }
 
 /* Moves what the member proved an hour back. */

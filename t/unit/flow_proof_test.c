@@ -20,22 +20,9 @@
 #define OTHER_PHONE "+886987654321"
 #define NEW_PASSWORD "another rather long pass phrase"
 
-/* Whoever is in a session, as an operation finds them. */
-static cloudep_principal_t who_of(flow_case_t *at, const char *tenant_id, const char *session_id, const char *uid)
-{
-    cloudep_principal_t who = {.tenant_id = tenant_id, .uid = uid, .session_id = session_id};
-    cloudep_live_session_t live = {0};
-
-    flow_must(cloudep_session_principal(flow.run.db, at->p, &live, tenant_id, session_id, uid), "a session");
-    who.member = live.member;
-    who.proofs = live.proofs;
-    who.amr = live.amr;
-    return who;
-}
-
 static cloudep_principal_t again(flow_case_t *at, const cloudep_principal_t *who)
 {
-    return who_of(at, who->tenant_id, who->session_id, who->uid);
+    return flow_principal(at, who->tenant_id, who->session_id, who->uid);
 }
 
 static cloudep_principal_t member(flow_case_t *at, const char *email)
@@ -43,7 +30,7 @@ static cloudep_principal_t member(flow_case_t *at, const char *email)
     const cloudep_session_t *session;
 
     flow_member(at, SLUG, email, &session);
-    return who_of(at, session->tenant_id, session->id, session->uid);
+    return flow_principal(at, session->tenant_id, session->id, session->uid);
 }
 
 /* Moves what the member proved an hour back. */
@@ -507,7 +494,7 @@ static void test_renewal(void)
     who.cookie_seq = 1;
     is_outcome(cloudep_new_renewal_code(at->ctx, &who, &code), CLOUDEP_DONE, "a code that renews the cookie");
     is_outcome(flow_login(at, SLUG, "renewal@proof.test", FLOW_PASSWORD, &second), CLOUDEP_DONE, "another session");
-    other = who_of(at, who.tenant_id, second.session->id, who.uid);
+    other = flow_principal(at, who.tenant_id, second.session->id, who.uid);
     other.cookie_seq = 1;
     is_outcome(cloudep_renew_by_code(at->ctx, &other, code, &session), CLOUDEP_CHALLENGE_MISMATCH,
                "is of no use in another session of the member");

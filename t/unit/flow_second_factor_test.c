@@ -540,22 +540,6 @@ static void allow_alone(const char *allowed)
     free(postgres_value("UPDATE cloudep.tenants SET totp_login = $1::boolean WHERE slug = '" SLUG "'", allowed, NULL));
 }
 
-/* Whom a session speaks for, as the look-up of its next request has it. */
-static cloudep_principal_t principal_of(flow_case_t *at, const cloudep_session_t *session)
-{
-    cloudep_principal_t who = {.tenant_id = session->tenant_id, .uid = session->uid, .session_id = session->id};
-    cloudep_live_session_t live = {0};
-
-    if (cloudep_session_principal(cloudep_database(at->ctx), at->p, &live, who.tenant_id, who.session_id, who.uid) !=
-        APR_SUCCESS) {
-        flow_bail_out("no session");
-    }
-    who.amr = live.amr;
-    who.proofs = live.proofs;
-    who.member = live.member;
-    return who;
-}
-
 static void test_alone(void)
 {
     person_t person = enrol("alone@mfa.test");
@@ -656,19 +640,16 @@ static void test_never_second_factor(void)
     person_t person = enrol("alone-second@mfa.test");
     flow_case_t *at = begin(&person);
     const cloudep_session_t *session, *other, *of_beside;
-    cloudep_principal_t who;
+    cloudep_principal_t who, enrolled;
     cloudep_totp_code_t in;
 
     is_outcome(login_alone(at, beside.email, code_of(at, &beside, 0), &of_beside), CLOUDEP_DONE,
                "somebody else's login");
     is_outcome(login_alone(at, person.email, code_of(at, &person, 0), &session), CLOUDEP_DONE, "a login by it alone");
     at->ctx->now += STEP;
-    who = principal_of(at, session);
-    ok(who.proofs.by_totp && !principal_of(at, &(cloudep_session_t){.tenant_id = person.who.tenant_id,
-                                                                    .uid = person.who.uid,
-                                                                    .id = person.who.session_id})
-                                  .proofs.by_totp,
-       "that session is told from others");
+    who = flow_principal(at, session->tenant_id, session->id, session->uid);
+    enrolled = flow_principal(at, person.who.tenant_id, person.who.session_id, person.who.uid);
+    ok(who.proofs.by_totp && !enrolled.proofs.by_totp, "that session is told from others");
     in.code = code_of(at, &person, 0);
     is_outcome(cloudep_verify_totp(at->ctx, &who, &in), CLOUDEP_FRESH_PROOF_NEEDED,
                "the next code is no second factor of that session");
@@ -678,11 +659,9 @@ static void test_never_second_factor(void)
              session->id);
     is_outcome(cloudep_reauthenticate(at->ctx, &who, &(const cloudep_reauthentication_t){.password = FLOW_PASSWORD}),
                CLOUDEP_DONE, "the password is");
-    is_outcome(cloudep_require_fresh(at->ctx, &(const cloudep_principal_t){.session_id = session->id,
-                                                                           .proofs = principal_of(at, session).proofs}),
-               CLOUDEP_DONE, "and a fresh proof");
-    who = principal_of(at, &(cloudep_session_t){
-                               .tenant_id = person.who.tenant_id, .uid = person.who.uid, .id = person.who.session_id});
+    who = flow_principal(at, session->tenant_id, session->id, session->uid);
+    is_outcome(cloudep_require_fresh(at->ctx, &who), CLOUDEP_DONE, "and a fresh proof");
+    who = flow_principal(at, person.who.tenant_id, person.who.session_id, person.who.uid);
     is_outcome(cloudep_reauthenticate(at->ctx, &who, &(const cloudep_reauthentication_t){.password = FLOW_PASSWORD}),
                CLOUDEP_FRESH_PROOF_NEEDED, "in a session that another credential opened it is not");
     at->ctx->now += STEP;

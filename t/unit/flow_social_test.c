@@ -301,17 +301,6 @@ static void test_kept(void)
 
 /* ---- linking ---- */
 
-static cloudep_principal_t who_of(flow_case_t *at, const cloudep_session_t *session)
-{
-    cloudep_principal_t who = {.tenant_id = session->tenant_id, .uid = session->uid, .session_id = session->id};
-    cloudep_live_session_t live = {0};
-
-    flow_must(cloudep_session_principal(flow.run.db, at->p, &live, who.tenant_id, who.session_id, who.uid), "it");
-    who.member = live.member;
-    who.proofs = live.proofs;
-    return who;
-}
-
 static cloudep_outcome_t link_start(flow_case_t *at, const cloudep_principal_t *who, const char *uri,
                                     cloudep_social_start_t *out)
 {
@@ -336,9 +325,9 @@ static void test_link(void)
     cloudep_principal_t who, other, nobody;
 
     flow_member(at, SLUG, "link@soc.test", &session);
-    who = who_of(at, session);
+    who = flow_principal(at, session->tenant_id, session->id, session->uid);
     is_outcome(flow_login(at, SLUG, "link@soc.test", FLOW_PASSWORD, &second), CLOUDEP_DONE, "another session");
-    other = who_of(at, second.session);
+    other = flow_principal(at, who.tenant_id, second.session->id, who.uid);
     nobody = who;
     nobody.session_id = NULL;
     is_outcome(link_start(at, &nobody, BACK, &start), CLOUDEP_TOKEN_MISSING, "whoever has no session links nothing");
