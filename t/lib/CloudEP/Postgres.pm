@@ -85,8 +85,8 @@ sub wait_ready {
 
 sub log_tail {
     my ($self) = @_;
-    my @lines = reverse split /\n/, slurp($self->{log});
-    return join "\n", reverse grep { defined } @lines[0 .. 9];
+    my @lines = split /\n/, slurp($self->{log});
+    return join "\n", @lines > 10 ? @lines[-10 .. -1] : @lines;
 }
 
 # A fast shutdown: connections are cut.
