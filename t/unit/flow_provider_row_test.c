@@ -4,8 +4,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "folder.h"
 #include "oidc/oidc.h"
 #include "tap.h"
 
@@ -60,20 +59,6 @@ static void refused(const char *row, const char *why)
     const char *error = read_row(row);
 
     ok(error && strstr(error, why) && !run.oidc, "%s: %s", row, error ? error : "taken");
-}
-
-/* A file with that text, of that mode. */
-static const char *file_of(const char *text, int mode)
-{
-    char *path = apr_pstrdup(pool, "/tmp/cloudep-row-XXXXXX");
-    const int fd = mkstemp(path);
-
-    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || fchmod(fd, (mode_t)mode) != 0) {
-        printf("Bail out! no file\n");
-        exit(1); /* NOLINT(concurrency-mt-unsafe) */
-    }
-    close(fd);
-    return path;
 }
 
 static void test_defaults(void)
@@ -160,8 +145,8 @@ static void test_algorithms(void)
     static const char *const names[] = {"RS256", "RS384", "RS512", "PS256", "PS384",
                                         "PS512", "ES256", "ES384", "ES512", "EdDSA"};
     const cloudep_oidc_provider_t *provider;
-    const char *shortest = file_of("0123456789012345678901234567890", 0600);
-    const char *enough = file_of("01234567890123456789012345678901\n", 0600);
+    const char *shortest = folder_file("shortest", "0123456789012345678901234567890", 0600);
+    const char *enough = folder_file("enough", "01234567890123456789012345678901\n", 0600);
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         provider = good(apr_pstrcat(pool, "p " ISSUER " client none alg=", names[i], NULL));
@@ -204,9 +189,9 @@ static void test_form_post(void)
 
 static void test_secrets(void)
 {
-    const char *word = file_of("a word\n", 0600);
-    const char *open = file_of("a word\n", 0644);
-    const char *pem = file_of("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", 0600);
+    const char *word = folder_file("word", "a word\n", 0600);
+    const char *open = folder_file("open", "a word\n", 0644);
+    const char *pem = folder_file("pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", 0600);
 
     is_str(good(apr_pstrcat(pool, "p " ISSUER " client ", word, NULL))->secret, "a word", "the line in the file");
     refused(apr_pstrcat(pool, "p " ISSUER " client ", open, NULL), "chmod 600");
@@ -255,6 +240,7 @@ int main(void)
     if (apr_initialize() != APR_SUCCESS || apr_pool_create(&pool, NULL) != APR_SUCCESS) {
         return 1;
     }
+    folder_make(pool);
     test_defaults();
     test_words();
     test_values();
@@ -263,6 +249,7 @@ int main(void)
     test_form_post();
     test_secrets();
     test_exchange();
+    folder_remove();
     apr_terminate();
     return done_testing();
 }

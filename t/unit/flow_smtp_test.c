@@ -7,6 +7,7 @@
 #include <httpd.h>
 #include <pthread.h>
 
+#include "folder.h"
 #include "memcached.h"
 #include "outbox/mail.h"
 #include "tap.h"
@@ -203,15 +204,8 @@ static void test_down(void)
 
 static void set_login(void)
 {
-    static char path[] = "/tmp/cloudep-unit-XXXXXX";
-    const int fd = mkstemp(path);
-
-    if (fd < 0 || write(fd, "secret\n", 7) != 7 || close(fd) != 0) {
-        printf("Bail out! no file\n");
-        exit(1); /* NOLINT(concurrency-mt-unsafe) */
-    }
     config.mail_user = "user";
-    config.mail_password_file = path;
+    config.mail_password_file = folder_file("password", "secret\n", 0600);
 }
 
 static void test_login(void)
@@ -342,11 +336,13 @@ int main(void)
     config.mail_transport = apr_psprintf(p, "smtp://127.0.0.1:%d", port_of(listening));
     config.mail_from = "CloudEP <no-reply@example.com>";
     config.mail_starttls = CLOUDEP_UNSET;
+    folder_make(p);
     test_sent();
     test_refused();
     test_down();
     test_check();
     test_setup();
     test_login();
+    folder_remove();
     return done_testing();
 }

@@ -445,7 +445,7 @@ static void use_key(void)
     pem = apr_pstrmemdup(flow.pool, pem, (apr_size_t)length);
     file = json_pack("{ss,ss,ss,ss}", "type", "serviceaccount", "keyId", "key-1", "key", pem, "userId", "user-1");
     text = json_dumps(file, 0);
-    path = zitadel_file(text);
+    path = folder_file("key", text, 0600);
     flow_must(cloudep_jwk_of_pem(&jwk, flow.pool, pem, "key-1", "RS256"), "the key");
     set = json_pack("{s[O]}", "keys", jwk);
     flow_must(cloudep_jwks_from_json(&account, flow.pool, set, CLOUDEP_JWKS_OWN, &error), "its set");
@@ -643,12 +643,11 @@ static void test_start(void)
     ok(zitadel.idp->is_issuer(&flow.config, zitadel.peer.url), "its URL, without the slash, is its issuer");
     ok(!zitadel.idp->is_issuer(&flow.config, "https://zitadel.test"), "another is not");
     flow.config.zitadel_key_file = NULL;
-    flow.config.zitadel_token_file = zitadel_file("token\n");
+    flow.config.zitadel_token_file = folder_file("token", "token\n", 0600);
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         flow.config.zitadel_url = urls[i].url;
         is_status(zitadel_prepare(&error), urls[i].want, urls[i].url);
     }
-    (void)unlink(flow.config.zitadel_token_file);
 }
 
 int main(void)
@@ -676,5 +675,6 @@ int main(void)
     test_together();
     zitadel_child_ends();
     test_start();
+    folder_remove();
     return done_testing();
 }

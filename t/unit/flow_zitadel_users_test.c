@@ -476,5 +476,6 @@ int main(void)
     test_remove();
     test_deactivate();
     zitadel_child_ends();
+    folder_remove();
     return done_testing();
 }

@@ -10,9 +10,9 @@
 #ifndef CLOUDEP_TEST_ZITADEL_PEER_H
 #define CLOUDEP_TEST_ZITADEL_PEER_H
 
-#include <sys/stat.h>
 #include "base/text/b64.h"
 #include "flow.h"
+#include "folder.h"
 #include "idp/zitadel/zitadel.h"
 #include "peer.h"
 
@@ -30,19 +30,6 @@ static struct {
 
 static const cloudep_tenant_t zitadel_tenant = {
     .id = "7d0c2d4e-1f5e-4a57-8e38-3d9b1c1f0a01", .slug = "zit", .organization = "an-organization"};
-
-/** A file that only its owner reads; gone with the program's pool. */
-static inline const char *zitadel_file(const char *text)
-{
-    char *path = apr_pstrdup(flow.pool, "/tmp/cloudep-zitadel-XXXXXX");
-    const int fd = mkstemp(path);
-
-    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || fchmod(fd, 0600) != 0) {
-        flow_bail_out("no file");
-    }
-    close(fd);
-    return path;
-}
 
 static inline apr_status_t zitadel_prepare(const char **error)
 {
@@ -87,7 +74,8 @@ static inline void zitadel_begin(void)
     zitadel_sealing_keys();
     flow_must(cloudep_http_startup(flow.pool), "libcurl");
     peer_start(&zitadel.peer);
-    token = zitadel_file(ZITADEL_PAT "\n");
+    folder_make(flow.pool);
+    token = folder_file("token", ZITADEL_PAT "\n", 0600);
     flow.run.idp = zitadel.idp;
     flow.config.provider = "zitadel";
     flow.config.zitadel_url = apr_pstrcat(flow.pool, zitadel.peer.url, "/", NULL);
