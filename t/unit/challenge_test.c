@@ -3,6 +3,8 @@
  */
 #include <apr_general.h>
 #include <apr_strings.h>
+#include <poll.h>
+#include <stdatomic.h>
 
 #include "base/cache/challenge.h"
 #include "tap.h"
@@ -380,6 +382,84 @@ static void test_invalidate(const cloudep_challenges_t *in, apr_pool_t *pool)
            "ending the challenges of a member without any");
 }
 
+/* Between a client and memcached: what a get asks for is deleted just before it, as often as losses says. */
+typedef struct relay_t {
+    int listener;
+    int port; /* memcached's */
+    atomic_int losses;
+} relay_t;
+
+/* Writes all of it; 0 when the other side is gone. */
+static int pass(int to, const char *text, ssize_t length)
+{
+    return length > 0 && write(to, text, (size_t)length) == length;
+}
+
+static int lose(const relay_t *relay, const char *get)
+{
+    char text[512];
+    const int length = snprintf(text, sizeof(text), "delete %.*s\r\n", (int)strcspn(get + 4, "\r "), get + 4);
+    const int fd = loopback(relay->port, 0);
+    const int good = pass(fd, text, length) && read(fd, text, sizeof(text)) > 0;
+
+    close(fd);
+    return good;
+}
+
+/* One connection, until either side ends it. */
+static void *relay_run(void *relay_)
+{
+    relay_t *relay = relay_;
+    struct pollfd ends[] = {{accept(relay->listener, NULL, NULL), POLLIN, 0}, {loopback(relay->port, 0), POLLIN, 0}};
+    char text[65536];
+    int good = 1;
+
+    while (good && poll(ends, 2, -1) > 0) {
+        const int from = ends[0].revents ? 0 : 1;
+        const ssize_t length = read(ends[from].fd, text, sizeof(text) - 1);
+
+        text[length > 0 ? length : 0] = '\0';
+        if (from == 0 && !strncmp(text, "get ", 4) && atomic_load(&relay->losses) > 0) {
+            atomic_fetch_sub(&relay->losses, 1);
+            good = lose(relay, text);
+        }
+        good = good && pass(ends[1 - from].fd, text, length);
+    }
+    close(ends[0].fd);
+    close(ends[1].fd);
+    return NULL;
+}
+
+/* The member's challenges are ended between the two calls that a stamp takes. */
+static void test_ended_meanwhile(const cloudep_challenges_t *in, int port, apr_pool_t *parent)
+{
+    const cloudep_challenge_spec_t spec = spec_of("meanwhile");
+    relay_t relay = {.listener = loopback(0, 1), .port = port};
+    cloudep_challenges_t relayed = {NULL, in->keys};
+    cloudep_challenge_t *made;
+    const char *code;
+    apr_pool_t *pool;
+    pthread_t thread;
+    const int at = port_of(relay.listener);
+
+    pthread_create(&thread, NULL, relay_run, &relay);
+    apr_pool_create(&pool, parent);
+    make_cache(&relayed.cache, pool, &at, 1);
+    for (int losses = 1; losses <= 2; losses++) {
+        atomic_store(&relay.losses, losses);
+        is_int(start(&made, &code, &relayed, &spec, 600, pool), APR_SUCCESS,
+               "a challenge is made while the member's are ended");
+        is_int(guess(&relayed, made->id, code, pool), APR_SUCCESS, "and its code is right");
+    }
+    atomic_store(&relay.losses, 3);
+    is_int(start(&made, &code, &relayed, &spec, 600, pool), CLOUDEP_ECACHE,
+           "a memcached that keeps nothing is an outage");
+    is_int(atomic_load(&relay.losses), 0, "which is found out after three tries");
+    apr_pool_destroy(pool);
+    pthread_join(thread, NULL);
+    close(relay.listener);
+}
+
 /* Whatever single key memcached drops, nothing becomes easier. */
 static void test_loss(const cloudep_challenges_t *in, apr_pool_t *pool)
 {
@@ -621,6 +701,7 @@ int main(void)
     test_restore(&in, pool);
     test_open(&in, pool);
     test_invalidate(&in, pool);
+    test_ended_meanwhile(&in, port, pool);
     test_loss(&in, pool);
     test_forged(&in, pool);
     test_cooldown(&in, pool);

@@ -32,6 +32,7 @@
 #define GUESSES_TTL 86400
 #define STAMP_PERIOD (15 * 86400)
 #define STAMP_TTL (2 * STAMP_PERIOD)
+#define STAMP_TRIES 3
 #define CLOCK_SKEW 60
 
 /* ---- keys ---- */
@@ -100,7 +101,7 @@ static cloudep_challenge_t *describe(const cloudep_challenge_spec_t *spec, apr_u
 /* ---- the member's stamp ---- */
 
 /* The stamp that a challenge of this member made now has to carry. Always two calls: their number tells nobody whether
- * the member has been here before. */
+ * the member has been here before. More only when the member's challenges are ended between them, hardly thrice. */
 static apr_status_t stamp_take(cloudep_challenge_t *c, const cloudep_challenges_t *in, apr_pool_t *pool)
 {
     const cloudep_cache_key_t key = stamp_key(c->spec.tenant_id, c->spec.uid, stamp_period(c->created));
@@ -111,13 +112,18 @@ static apr_status_t stamp_take(cloudep_challenge_t *c, const cloudep_challenges_
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = cloudep_cache_add(in->cache, key, fresh, strlen(fresh), STAMP_TTL);
-    if (rv != APR_SUCCESS && rv != APR_EEXIST) {
-        return rv;
+    for (int tries = 0; tries < STAMP_TRIES; tries++) {
+        rv = cloudep_cache_add(in->cache, key, fresh, strlen(fresh), STAMP_TTL);
+        if (rv != APR_SUCCESS && rv != APR_EEXIST) {
+            return rv;
+        }
+        rv = cloudep_cache_get(&found, NULL, in->cache, key, pool);
+        if (rv != APR_NOTFOUND) {
+            c->stamp = found;
+            return rv;
+        }
     }
-    rv = cloudep_cache_get(&found, NULL, in->cache, key, pool);
-    c->stamp = found;
-    return rv == APR_NOTFOUND ? CLOUDEP_ECACHE : rv;
+    return CLOUDEP_ECACHE;
 }
 
 static apr_status_t stamp_check(const cloudep_challenge_t *c, const cloudep_challenges_t *in, apr_pool_t *pool)
