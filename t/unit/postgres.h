@@ -7,14 +7,17 @@
  *     postgres_sql("INSERT INTO cloudep.tenants ..."); as the superuser
  *     name = postgres_value("SELECT name FROM cloudep.tenants WHERE slug = $1", "acme", NULL);
  *
+ * Where CLOUDEP_BUILD names the build, the first test keeps the empty cluster there, and the others copy it.
  * Whatever cannot be done ends the program ("Bail out!"), so nothing here returns a failure. Run it in the project's
  * top folder, or name that in CLOUDEP_TOP. As root, the server runs as nobody: initdb refuses root.
  */
 #ifndef CLOUDEP_TEST_POSTGRES_H
 #define CLOUDEP_TEST_POSTGRES_H
 
+#include <apr_escape.h>
 #include <apr_file_info.h>
 #include <apr_file_io.h>
+#include <apr_sha1.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <fcntl.h>
@@ -300,10 +303,26 @@ static inline void postgres_stop(void)
     }
 }
 
+/* Runs a program of the system; its exit status. */
+static inline int postgres_command(const char *const *argv)
+{
+    const pid_t pid = fork();
+    int status = -1;
+
+    if (pid == 0) {
+        (void)execvp(argv[0], (char *const *)(intptr_t)argv);
+        _exit(127);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+static inline void postgres_remove(const char *path)
+{
+    (void)postgres_command((const char *const[]){"rm", "-rf", path, NULL});
+}
+
 static inline void postgres_at_exit(void)
 {
-    pid_t pid;
-
     if (postgres.owner != getpid()) {
         return; /* a child of the test */
     }
@@ -311,20 +330,12 @@ static inline void postgres_at_exit(void)
         (void)kill(postgres.pid, SIGQUIT); /* at once: its data goes as well */
         (void)waitpid(postgres.pid, NULL, 0);
     }
-    pid = fork();
-    if (pid == 0) {
-        (void)execlp("rm", "rm", "-rf", postgres.dir, (char *)NULL);
-        _exit(127);
-    }
-    (void)waitpid(pid, NULL, 0);
+    postgres_remove(postgres.dir);
 }
 
-/* The folder, and an empty cluster in it. */
+/* The folder of the test's own. */
 static inline void postgres_make(void)
 {
-    const char *const initdb[] = {"-D",        "data", "-U",   "postgres",          "-A",
-                                  "trust",     "-E",   "UTF8", "--no-instructions", "--locale=C.UTF-8",
-                                  "--no-sync", NULL};
     const char *tmp = getenv("TMPDIR");
 
     /* The path of a Unix socket ends at 107 bytes. */
@@ -336,6 +347,24 @@ static inline void postgres_make(void)
     }
     postgres.owner = getpid();
     (void)atexit(postgres_at_exit);
+}
+
+static inline void postgres_initdb(void)
+{
+    const char *const initdb[] = {"-D",
+                                  "data",
+                                  "-U",
+                                  "postgres",
+                                  "-A",
+                                  "trust",
+                                  "-E",
+                                  "UTF8",
+                                  "--no-instructions",
+                                  "--locale=C.UTF-8",
+                                  "--no-sync",
+                                  "--wal-segsize=1",
+                                  NULL};
+
     postgres_wait(postgres_spawn("initdb", SIGKILL, initdb), "initdb");
 }
 
@@ -386,54 +415,168 @@ static inline const char *postgres_file(apr_pool_t *p, const char *path)
     return text;
 }
 
-/* What a database administrator does, and then "cloudepctl migrate". */
-static inline void postgres_schema(void)
+/* The path of one of the project's files. */
+static inline const char *postgres_path(apr_pool_t *p, const char *name)
 {
     const char *top = getenv("CLOUDEP_TOP");
-    PGconn *pg = postgres_connect("postgres", POSTGRES_SUPERUSER);
+
+    return apr_pstrcat(p, top ? top : ".", "/", name, NULL);
+}
+
+/* A file of sql/: its name and text. */
+typedef struct postgres_script_t {
+    const char *name;
+    const char *text;
+} postgres_script_t;
+
+/* setup.sql and then the migrations, in their order. */
+static inline apr_array_header_t *postgres_scripts(apr_pool_t *p)
+{
+    apr_array_header_t *scripts = apr_array_make(p, 32, sizeof(postgres_script_t));
     glob_t found = {0};
-    apr_pool_t *p;
+
+    APR_ARRAY_PUSH(scripts, postgres_script_t) =
+        (postgres_script_t){"setup.sql", postgres_file(p, postgres_path(p, "sql/setup.sql"))};
+    if (glob(postgres_path(p, "sql/[0-9]*.sql"), 0, NULL, &found) != 0) {
+        postgres_bail_out("no migrations: is this the project's top folder?");
+    }
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        APR_ARRAY_PUSH(scripts, postgres_script_t) = (postgres_script_t){
+            apr_pstrdup(p, strrchr(found.gl_pathv[i], '/') + 1), postgres_file(p, found.gl_pathv[i])};
+    }
+    globfree(&found);
+    return scripts;
+}
+
+/* What a database administrator does, and then "cloudepctl migrate". */
+static inline void postgres_schema(const apr_array_header_t *scripts, apr_pool_t *p)
+{
+    PGconn *pg = postgres_connect("postgres", POSTGRES_SUPERUSER);
     cloudep_db_t *db;
 
-    if (!pg || apr_pool_create(&p, NULL) != APR_SUCCESS) {
+    if (!pg) {
         postgres_bail_out("no connection");
     }
     postgres_exec(pg, "CREATE DATABASE cloudep");
     PQfinish(pg);
-    top = top ? top : ".";
-    postgres_sql(postgres_file(p, apr_pstrcat(p, top, "/sql/setup.sql", NULL)));
+    postgres_sql(APR_ARRAY_IDX(scripts, 0, postgres_script_t).text);
     db = postgres_db(p, POSTGRES_OWNER);
-    if (glob(apr_pstrcat(p, top, "/sql/[0-9]*.sql", NULL), 0, NULL, &found) != 0 ||
-        cloudep_operator_migration_table(db, p) != APR_SUCCESS) {
-        postgres_bail_out("no migrations in %s/sql", top);
+    if (cloudep_operator_migration_table(db, p) != APR_SUCCESS) {
+        postgres_bail_out("no table of migrations");
     }
-    for (size_t i = 0; i < found.gl_pathc; i++) {
-        const char *name = strrchr(found.gl_pathv[i], '/') + 1;
-        const char *sql = postgres_file(p, found.gl_pathv[i]);
+    for (int i = 1; i < scripts->nelts; i++) {
+        const postgres_script_t *at = &APR_ARRAY_IDX(scripts, i, const postgres_script_t);
 
-        if (cloudep_operator_migration_apply(db, p, (int)apr_atoi64(name),
-                                             apr_pstrndup(p, name + 5, strcspn(name + 5, ".")), "0",
-                                             sql) != APR_SUCCESS) {
-            postgres_bail_out("the migration %s failed", name);
+        if (cloudep_operator_migration_apply(db, p, (int)apr_atoi64(at->name),
+                                             apr_pstrndup(p, at->name + 5, strcspn(at->name + 5, ".")), "0",
+                                             at->text) != APR_SUCCESS) {
+            postgres_bail_out("the migration %s failed", at->name);
+        }
+    }
+}
+
+/* ---- The cluster that is kept: without rows, named after all that makes it ----------------------------------- */
+
+/* A text that is in what it is named after. */
+static inline void postgres_hash(apr_sha1_ctx_t *sha1, const char *text)
+{
+    apr_sha1_update(sha1, text, (unsigned)strlen(text) + 1);
+}
+
+/* Its path, whether it is there or not; NULL: none is kept. As root, whose servers are nobody's, none is. */
+static inline const char *postgres_kept(const apr_array_header_t *scripts, apr_pool_t *p)
+{
+    const char *build = getenv("CLOUDEP_BUILD");
+    unsigned char digest[APR_SHA1_DIGESTSIZE];
+    char server[POSTGRES_PATH];
+    apr_sha1_ctx_t sha1;
+
+    if (!build || geteuid() == 0) {
+        return NULL;
+    }
+    postgres_program(server, "postgres");
+    apr_sha1_init(&sha1);
+    postgres_hash(&sha1, server);
+    postgres_hash(&sha1, postgres_file(p, postgres_path(p, "common/base/store/db.c")));
+    postgres_hash(&sha1, postgres_file(p, postgres_path(p, "common/base/store/operator_store.c")));
+    for (int i = 0; i < scripts->nelts; i++) {
+        postgres_hash(&sha1, APR_ARRAY_IDX(scripts, i, postgres_script_t).name);
+        postgres_hash(&sha1, APR_ARRAY_IDX(scripts, i, postgres_script_t).text);
+    }
+    apr_sha1_final(digest, &sha1);
+    return apr_pstrcat(p, build, "/unit/cluster-", apr_pescape_hex(p, digest, sizeof(digest), 0), NULL);
+}
+
+static inline int postgres_copy(const char *from, const char *to)
+{
+    return postgres_command((const char *const[]){"cp", "-R", from, to, NULL}) == 0;
+}
+
+/* Those of another state than the one kept. */
+static inline void postgres_remove_others(const char *kept)
+{
+    const size_t end = (size_t)(strrchr(kept, '-') - kept);
+    char pattern[2 * POSTGRES_PATH];
+    glob_t found = {0};
+
+    (void)snprintf(pattern, sizeof(pattern), "%.*s-*", (int)end, kept);
+    (void)glob(pattern, 0, NULL, &found);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        if (strncmp(found.gl_pathv[i], kept, strlen(kept)) != 0) {
+            postgres_remove(found.gl_pathv[i]);
         }
     }
     globfree(&found);
-    apr_pool_destroy(p);
+}
+
+/* Keeps the server's data; of several tests at once the first does. What cannot be kept is made again. */
+static inline void postgres_keep(const char *kept, const char *data, apr_pool_t *p)
+{
+    const char *copy = apr_psprintf(p, "%s.%ld", kept, (long)getpid());
+
+    postgres_stop();
+    postgres_remove_others(kept);
+    if (!postgres_copy(data, copy) || rename(copy, kept) != 0) {
+        postgres_remove(copy);
+    }
+    postgres_run();
 }
 
 /** Starts the server, the first time with an empty database of the present schema. Before any thread is started: the
  * server dies with the thread that began it. apr_initialize() must have been called. */
 static inline void postgres_start(void)
 {
-    const int fresh = !*postgres.dir;
+    const apr_array_header_t *scripts;
+    const char *kept;
+    const char *data;
+    apr_pool_t *p;
 
-    if (fresh) {
-        postgres_make();
+    if (*postgres.dir) {
+        postgres_run();
+        return;
     }
-    postgres_run();
-    if (fresh) {
-        postgres_schema();
+    postgres_make();
+    if (apr_pool_create(&p, NULL) != APR_SUCCESS) {
+        postgres_bail_out("no memory");
     }
+    scripts = postgres_scripts(p);
+    kept = postgres_kept(scripts, p);
+    data = apr_pstrcat(p, postgres.dir, "/data", NULL);
+    if (kept && access(kept, F_OK) == 0) {
+        if (!postgres_copy(kept, data)) {
+            postgres_bail_out("%s cannot be copied", kept);
+        }
+        postgres_run();
+    }
+    else {
+        postgres_initdb();
+        postgres_run();
+        postgres_schema(scripts, p);
+        if (kept) {
+            postgres_keep(kept, data, p);
+        }
+    }
+    apr_pool_destroy(p);
 }
 
 #endif
