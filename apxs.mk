@@ -60,12 +60,14 @@ TESTS   := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT))
 FLOW_TESTS := $(filter $(BUILD)/unit/flow_%,$(TESTS))
 REPLAYS := $(patsubst t/fuzz/%.c,$(BUILD)/replay/%,$(FUZZ))
 
-.PHONY: all modules install uninstall unit asan tsan fuzz tidy fmt fmt-check clean
+.PHONY: all modules install uninstall unit helpers asan tsan fuzz tidy fmt fmt-check clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(MODULES) $(BUILD)/cloudepctl reference
 modules: $(MODULES)
-unit: $(TESTS) $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so $(BUILD)/no_shared_memory.so
+unit: $(TESTS) helpers
+# What tests of the modules need beside them.
+helpers: $(REPLAYS) $(BUILD)/describe $(BUILD)/mod_second_style.so $(BUILD)/no_shared_memory.so
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

@@ -160,7 +160,7 @@ sub run_test {
     my ($place, $test) = @_;
     my $build = "$place->{var}/build";
     my $program = $test =~ m{^t/unit/(\w+)\.c$} ? "$build/unit/$1" : undef;
-    my @make = ('make', '-s', '-f', 'apxs.mk', "BUILD=$build", ($ENV{APXS} ? "APXS=$ENV{APXS}" : ()), $program // ('all', 'unit'));
+    my @make = ('make', '-s', '-f', 'apxs.mk', "BUILD=$build", ($ENV{APXS} ? "APXS=$ENV{APXS}" : ()), $program // ('all', 'helpers'));
     return 'unbuilt' if in_place($place, @make) != 0;
     return in_place($place, 'timeout', '-k', 10, $HANG, $program // ('./dev', 'test', $test)) == 0 ? 'passed' : 'failed';
 }
