@@ -170,7 +170,7 @@ static void test_refused(apr_pool_t *pool)
         "alice.wonder@example.com", "ALICE.WONDER@EXAMPLE.COM", "alice.wonder", "4l1ce.w0nder",
         "Alice Wonderland-Smith", "wonderland", "AliceWonderland", "WonderlandAlice", "alicealice", "acme-corp",
         "acme-corp1", "acmecorp", "Smith1990", "a-very-long-address-of-more-than-32-bytes@example.org",
-        "a-very-long-address-of-more-than-32-bytes", NULL};
+        "a-very-long-address-of-more-than-32-bytes", "A-VERY-LONG-ADDRESS-OF-MORE-THAN-32-BYTES", NULL};
     const char *reason;
 
     for (const char *const *text = texts; *text; text++) {
@@ -201,6 +201,8 @@ static void test_accepted(apr_pool_t *pool)
         "a-b.c d'e\"f\\g$h`i|j",
         "%s%s%s%n%n%n%x%d",
         "v7#Qz!pL v7#Qz!pL ",
+        "kX9$mq2!kX9$mq2!",
+        "meadow42otter", /* 20 to 40 bits */
         "Alice likes 7 purple llamas",
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa kX9$mq2!Lw",
         NULL};
@@ -220,6 +222,8 @@ static void test_reasons(apr_pool_t *pool)
         {"princess", "must not be a common password or a single word"},
         {"acme-corp", "must not be your name, email address or organisation"},
         {"abababab", "must not repeat a short text"},
+        {"\xe7\xb6\xa0\xe8\x89\xb2\xe7\x9a\x84\xe7\xb6\xa0\xe8\x89\xb2\xe7\x9a\x84", "must not repeat a short text"},
+        {"a-very-long-address-of-more-than-32-bytes", "must not be your name, email address or organisation"},
         {"bcdefghijk", "must not be a sequence of letters or digits"},
         {"zxcvbnm,./", "must not be a keyboard pattern"},
         {"01/02/1990", "must not be a date"},

@@ -377,7 +377,7 @@ static inline void postgres_run(void)
                                   "-c", "full_page_writes=off",
                                   "-c", "synchronous_commit=off",
                                   "-c", "shared_buffers=16MB",
-                                  "-c", "max_connections=100",
+                                  "-c", "max_connections=300",
                                   NULL};
     PGconn *pg = NULL;
 

@@ -159,6 +159,7 @@ static void test_url(apr_pool_t *pool)
                                "https://u:p@example.com/",
                                "https://@example.com/",
                                "https://example.com\\@evil.example/",
+                               "https://example.com/a\\b",
                                "https://exa mple.com/",
                                "https://example.com/\r\nX: y",
                                "https://example.com/\t",
