@@ -133,6 +133,23 @@ static void test_cooldown(void)
     flow_end(at);
 }
 
+/* A code that could not be stored holds nobody up. */
+static void test_not_stored(void)
+{
+    flow_case_t *at = in_an_hour_of_its_own();
+    const cloudep_session_t *session;
+    cloudep_forgot_result_t out;
+
+    flow_member(at, SLUG, "stored@cds.test", &session);
+    flow.config.code_cooldown = 60;
+    flow_revoke("INSERT ON cloudep.outbox");
+    is_outcome(forgot_from(at, HOME, "stored@cds.test", &out), CLOUDEP_DATABASE_FAILED, "a code that cannot be stored");
+    flow_grant("INSERT ON cloudep.outbox");
+    is_outcome(forgot_from(at, HOME, "stored@cds.test", &out), CLOUDEP_DONE, "may be asked for again at once");
+    is_outcome(forgot_from(at, HOME, "stored@cds.test", &out), CLOUDEP_CODE_COOLDOWN, "and then not");
+    flow_end(at);
+}
+
 static void test_target(void)
 {
     flow_case_t *at = in_an_hour_of_its_own();
@@ -681,6 +698,7 @@ static void test_day(void)
     flow_case_t *at = in_an_hour_of_its_own();
     const person_t one = person(at, "day@cds.test");
     const person_t two = person(at, "day2@cds.test");
+    cloudep_outcome_t outcome;
 
     if (apr_time_sec(apr_time_now()) % 86400 > 86400 - 60) {
         apr_sleep(apr_time_from_sec(61));
@@ -708,14 +726,17 @@ static void test_day(void)
     for (int i = 0; i < 12; i++) {
         (void)start_from(at, "198.51.100.1", &one, CLOUDEP_CONTACT_EMAIL, "d3@cds.test");
     }
-    is_outcome(start_from(at, "198.51.100.1", &one, CLOUDEP_CONTACT_EMAIL, "d3@cds.test"), CLOUDEP_CODES_USED_UP,
-               "a dozen get none, as five are alive that were asked for at home");
+    outcome = start_from(at, "198.51.100.1", &one, CLOUDEP_CONTACT_EMAIL, "d3@cds.test");
+    is_outcome(outcome, CLOUDEP_CODES_USED_UP, "a dozen get none, as five are alive that were asked for at home");
+    ok(outcome.retry_after > 60 && outcome.retry_after <= flow.config.code_lifetime + 1,
+       "until the first of them ends");
     for (int i = 0; i < 3; i++) {
         is_outcome(start_from(at, HOME, &one, CLOUDEP_CONTACT_EMAIL, "d4@cds.test"), CLOUDEP_DONE,
                    "all of them have cost nothing: three are left");
     }
-    is_outcome(start_from(at, HOME, &one, CLOUDEP_CONTACT_EMAIL, "d4@cds.test"), CLOUDEP_DAILY_CODES_USED_UP,
-               "and no more than those");
+    outcome = start_from(at, HOME, &one, CLOUDEP_CONTACT_EMAIL, "d4@cds.test");
+    is_outcome(outcome, CLOUDEP_DAILY_CODES_USED_UP, "and no more than those");
+    ok(outcome.retry_after > 1 && outcome.retry_after <= 86400, "until tomorrow");
     flow.config.codes_per_target = 1;
     (void)start_from(at, HOME, &one, CLOUDEP_CONTACT_EMAIL, "d5@cds.test");
     is_outcome(start_from(at, HOME, &two, CLOUDEP_CONTACT_EMAIL, "d5@cds.test"), CLOUDEP_DONE,
@@ -751,6 +772,7 @@ int main(void)
     test_stranger();
     test_used_up();
     test_cooldown();
+    test_not_stored();
     test_target();
     test_network();
     test_caps();

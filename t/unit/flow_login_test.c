@@ -21,6 +21,7 @@ static void test_right(void)
     cloudep_login_result_t result;
     cloudep_tokens_t tokens;
 
+    at->ctx->user_agent = "Browser/1.0";
     flow_member(at, SLUG, "right@login.test", &session);
     is_outcome(flow_login(at, SLUG, "right@login.test", FLOW_PASSWORD, &result), CLOUDEP_DONE,
                "the right password logs in");
@@ -35,6 +36,8 @@ static void test_right(void)
              result.session->id);
     is_value("192.0.2.1", "the session's row has the client's address",
              "SELECT address FROM cloudep.sessions WHERE id = $1::uuid", result.session->id);
+    is_value("Browser/1.0", "and what the client calls itself",
+             "SELECT user_agent FROM cloudep.sessions WHERE id = $1::uuid", result.session->id);
     is_outcome(cloudep_issue_tokens(at->ctx, result.session, &tokens), CLOUDEP_DONE, "the session gives tokens");
     flow_end(at);
 }

@@ -75,6 +75,7 @@ static void test_reset(void)
     cloudep_login_result_t result;
     cloudep_tokens_t tokens;
 
+    postgres_sql("UPDATE cloudep.members SET language = 'en' WHERE email = 'reset@rst.test'");
     is_outcome(cloudep_issue_tokens(at->ctx, session, &tokens), CLOUDEP_DONE, "a session is open before");
     is_outcome(reset(at, challenge, flow_wrong(at, code), NEW_PASSWORD), CLOUDEP_CODE_WRONG, "a wrong code");
     is_outcome(reset(at, challenge, code, NEW_PASSWORD), CLOUDEP_DONE, "the code that was mailed");
@@ -90,6 +91,11 @@ static void test_reset(void)
     is_value("1", "the member is told by mail",
              "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'password_changed'",
              "reset@rst.test");
+    is_value("en 3 days", "in their language, within three days",
+             "SELECT concat_ws(' ', language, expires_at - created_at) FROM cloudep.outbox"
+             " WHERE target = $1 AND template = 'password_changed'",
+             "reset@rst.test");
+    is_str(flow_param(at, "reset@rst.test", "password_changed", "display_name"), "Somebody", "and by their name");
     flow_end(at);
 }
 
