@@ -354,6 +354,8 @@ static void test_session(void)
     person_t person = enrol("session@mfa.test");
     flow_case_t *at = begin(&person);
     const cloudep_first_factor_t first = {.amr = "sms", .opened_with = CLOUDEP_OPENED_LOGIN_PHONE};
+    const cloudep_first_factor_t mailed = {.amr = "otp", .opened_with = CLOUDEP_OPENED_OTP};
+    cloudep_login_factor_t both = {.tenant_slug = SLUG, .code = "123456", .credential = {.id = "AA"}};
     const int before = flow.config.sessions_per_member;
     const cloudep_session_t *session;
     const cloudep_tenant_t *tenant;
@@ -373,7 +375,13 @@ static void test_session(void)
     is_value("1", "where one session may be the others end",
              "SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid AND revoked_at IS NULL", person.who.uid);
     flow.config.sessions_per_member = before;
+    is_outcome(cloudep_complete_login(at->ctx, tenant, member, &mailed, &begun), CLOUDEP_DONE, "a mailed code");
+    is_outcome(finish(at, begun.mfa_challenge_id, code_of(at, &person, 1), &session), CLOUDEP_DONE, "and the second");
+    is_str(session ? session->amr : NULL, "otp mfa", "are one-time codes both, which is said once");
     is_outcome(finish(at, begun.mfa_challenge_id, NULL, &session), CLOUDEP_FIELD_MISSING, "neither code nor passkey");
+    both.challenge_id = begun.mfa_challenge_id;
+    is_invalid(cloudep_login_second_factor(at->ctx, &both, &session), offsetof(cloudep_login_factor_t, code),
+               CLOUDEP_RULE_NOT_ALLOWED, "both at once");
     is_outcome(finish(at, "AAAAAAAAAAAAAAAAAAAAAA", NULL, &session), CLOUDEP_FIELD_MISSING,
                "is told before the challenge is looked at");
     flow_end(at);

@@ -42,6 +42,31 @@ static void after_the_grace(void)
     postgres_sql("UPDATE cloudep.sessions SET rotated_at = rotated_at - interval '1 minute'");
 }
 
+/* A cookie that says who it is of is renewed as a refresh token is, but ends nothing when it is too old. */
+static void test_cookie(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_session_t *session;
+    const cloudep_session_t *next = NULL;
+    cloudep_principal_t who;
+
+    flow_member(at, SLUG, "cookie@ses.test", &session);
+    who = flow_principal(at, session->tenant_id, session->id, session->uid);
+    who.cookie_seq = session->refresh_seq;
+    is_outcome(cloudep_renew_session(at->ctx, &who, &next), CLOUDEP_DONE, "a cookie is renewed");
+    is_int(next ? next->refresh_seq : 0, session->refresh_seq + 1, "and gets the next number");
+    is_outcome(cloudep_renew_session(at->ctx, &who, &next), CLOUDEP_DONE, "the same cookie within the grace");
+    is_int(next ? next->refresh_seq : 0, session->refresh_seq + 1, "gets the same one");
+    after_the_grace();
+    is_outcome(cloudep_renew_session(at->ctx, &who, &next), CLOUDEP_REFRESH_TOKEN_INVALID, "and not after it");
+    is_value(NULL, "which ends no session", "SELECT revoke_reason FROM cloudep.sessions WHERE id = $1::uuid",
+             session->id);
+    postgres_sql("UPDATE cloudep.tenants SET login = false WHERE slug = '" SLUG "'");
+    is_outcome(cloudep_renew_session(at->ctx, &who, &next), CLOUDEP_TENANT_CLOSED, "a tenant that is closed says so");
+    postgres_sql("UPDATE cloudep.tenants SET login = true WHERE slug = '" SLUG "'");
+    flow_end(at);
+}
+
 static void test_rotation(void)
 {
     flow_case_t *at = flow_begin();
@@ -221,6 +246,7 @@ int main(void)
     flow_start();
     (void)count_in(256);
     flow_tenant(SLUG);
+    test_cookie();
     test_rotation();
     test_at_once();
     test_ended();
