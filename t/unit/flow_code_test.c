@@ -692,6 +692,22 @@ static void test_countries(void)
     flow_end(at);
 }
 
+/* Nor does one for another address. */
+static void test_contact_not_stored(void)
+{
+    flow_case_t *at = in_an_hour_of_its_own();
+    const person_t one = person(at, "contact@cds.test");
+
+    flow.config.code_cooldown = 60;
+    flow_revoke("INSERT ON cloudep.outbox");
+    is_outcome(start_from(at, HOME, &one, CLOUDEP_CONTACT_EMAIL, "c@cds.test"), CLOUDEP_DATABASE_FAILED,
+               "a code for a contact that cannot be stored");
+    flow_grant("INSERT ON cloudep.outbox");
+    is_outcome(start_from(at, HOME, &one, CLOUDEP_CONTACT_EMAIL, "c@cds.test"), CLOUDEP_DONE,
+               "may be asked for again at once, too");
+    flow_end(at);
+}
+
 /* What is refused costs none of a day's ten codes; tomorrow has ten of its own, so this stays clear of midnight. */
 static void test_day(void)
 {
@@ -788,6 +804,7 @@ int main(void)
     test_texts();
     test_tenants_texts();
     test_countries();
+    test_contact_not_stored();
     test_day();
     test_day_at_once();
     return done_testing();

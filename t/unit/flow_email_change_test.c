@@ -48,6 +48,7 @@ static void test_start(void)
     flow_case_t *at = flow_begin();
     cloudep_principal_t who = member(at, "start@self.test");
     cloudep_principal_t other = member(at, "owner@self.test");
+    cloudep_contact_confirm_t another = {.target = "another@self.test"};
     cloudep_contact_challenge_t challenge;
 
     is_invalid(start(at, &who, "start@self.test", &challenge), offsetof(cloudep_email_start_t, email),
@@ -62,6 +63,10 @@ static void test_start(void)
     is_str(count(at, "outbox WHERE target = $1 AND template = 'email_change'", "owner@self.test"), "0", "and no code");
     is_outcome(confirm(at, &who, &challenge, "000000"), CLOUDEP_CODE_WRONG, "and no code is right");
     is_outcome(start(at, &who, "free@self.test", &challenge), CLOUDEP_DONE, "a free one");
+    another.challenge_id = challenge.challenge_id;
+    another.code = flow_code(at, "free@self.test", "email_change");
+    is_outcome(cloudep_confirm_email_change(at->ctx, &who, &another), CLOUDEP_CHALLENGE_MISMATCH,
+               "a challenge is its address's");
     is_outcome(confirm(at, &other, &challenge, flow_code(at, "free@self.test", "email_change")),
                CLOUDEP_CHALLENGE_MISMATCH, "a challenge is its member's");
     flow_end(at);

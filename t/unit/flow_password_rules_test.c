@@ -16,7 +16,7 @@
 #define LOCAL "qzjxkvwpth"
 #define NAME "Jxqvkz Wzpqxv"
 #define LEAKED "kwpzqjxvthd"
-#define GOOD "vjqkzxwptm"
+#define GOOD "vjqkzxwp" /* no longer than it must be */
 #define EMAIL(flow) LOCAL "@" flow ".test"
 
 /* One flow on its way to a password. */
@@ -85,6 +85,7 @@ static void check(flow_case_t *at, const setter_t *setter)
     refuses(at, setter, SLUG, CLOUDEP_RULE_PASSWORD, "the tenant's name");
     refuses(at, setter, LEAKED, CLOUDEP_RULE_PASSWORD, "what is known from a breach");
     refuses(at, setter, "qzjxkvw", CLOUDEP_RULE_LENGTH, "what is too short");
+    refuses(at, setter, "qzjxkve\xcc\x81", CLOUDEP_RULE_LENGTH, "what is too short once it is composed");
     if (setter->has_name) {
         refuses(at, setter, NAME, CLOUDEP_RULE_PASSWORD, "one's own name");
     }

@@ -20,7 +20,7 @@ use File::Path qw(make_path);
 use IO::Handle;
 
 # A test that takes longer hangs, which is noticed too.
-my $HANG = 600;
+my $HANG = 300;
 
 # The entries of the files given, or of all lists.
 sub entries {
