@@ -146,6 +146,7 @@ static void test_add(void)
              id);
     is_value("1", "one mail with a link tells of it",
              "SELECT count(*) FROM cloudep.outbox WHERE target = 'add@key.test' AND template = 'passkey_added_undo'");
+    is_str(flow_param(at, "add@key.test", "passkey_added_undo", "name"), "Passkey", "by the passkey's name");
     is_outcome(finish(at, &who, &start, &second, NULL, &id), CLOUDEP_CHALLENGE_GONE, "one start adds one passkey");
     later = again(at, &who);
     start = begin(at, &later);

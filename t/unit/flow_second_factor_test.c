@@ -387,6 +387,24 @@ static void test_session(void)
     flow_end(at);
 }
 
+/* A network that the member was never let in from has guesses of its own. */
+static void test_network(void)
+{
+    person_t person = enrol("network@mfa.test");
+    flow_case_t *at = begin(&person);
+    const char *challenge = challenge_of(at, &person);
+    const cloudep_session_t *session;
+
+    at->ctx->address = at->ctx->network = "198.51.100.77";
+    is_outcome(finish(at, challenge, flow_wrong(at, code_of(at, &person, 0)), &session), CLOUDEP_TOTP_WRONG,
+               "a wrong code from an unknown network");
+    is_outcome(finish(at, challenge, "12345678", &session), CLOUDEP_BACKUP_CODE_WRONG, "a wrong backup code");
+    is_value("2", "both count for the network",
+             "SELECT failures FROM cloudep.budgets WHERE kind = 'network' AND subject = 'guesses' AND network = $1",
+             "198.51.100.77");
+    flow_end(at);
+}
+
 static void test_limits(void)
 {
     person_t person = enrol("limits@mfa.test");
@@ -716,6 +734,7 @@ int main(void)
     test_changed_meanwhile();
     test_rows_changed_meanwhile();
     test_session();
+    test_network();
     test_limits();
     test_restored();
     test_removal();
