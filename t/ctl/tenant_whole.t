@@ -46,6 +46,8 @@ is(server->value(q(SELECT login FROM cloudep.tenants WHERE slug = :'slug'), slug
 ($status, $printed) = $ctl->run(qw(tenant delete --yes), @slug);
 is($status, 7, 'with --yes it waits for the members');
 like($printed, qr/it is closed, and a running server removes the members; then run this again/, 'and says so');
+is(server->value(q(SELECT concat_ws(' ', registration, login) FROM cloudep.tenants WHERE slug = :'slug'), slug => $tenant->{slug}),
+    'f f', 'nobody registers or logs in meanwhile');
 is($members[0]{client}->get('/api/v1/members/me')->status, 401, 'nobody is in any more');
 ok(wait_until(90, sub { !server->value(q(SELECT count(*) FROM cloudep.members WHERE tenant_id = :'id'), id => $whole->{id}) }), 'the server removes them');
 is($ctl->done('once more', qw(tenant delete --yes), @slug), "tenant $tenant->{slug} removed\n", 'removes the tenant');
