@@ -118,7 +118,7 @@ rename "$folder/kept", $file->(0, 'half') or die;
 is($ctl->done('all put right', @migrate), "nothing to do: the database is up to date\n", 'runs again');
 
 # ---- a folder that is wrong
-my @strange = map { "$folder/$_" } qw(0000_zero.sql 900_short.sql 9001-dash.sql 9002_Upper.sql 9003_.sql 9004_x.sql.bak 90055_x.sql);
+my @strange = map { "$folder/$_" } qw(0000_zero.sql 900_short.sql 9001-dash.sql 9002_Upper.sql 9003_.sql 9004_x.sql.bak 90055_x.sql 900a_x.sql);
 spew($_, 'SELECT nonsense') for @strange;
 is($ctl->done('names that are no migration\'s', @migrate), "nothing to do: the database is up to date\n", 'are passed over');
 unlink @strange;
