@@ -16,6 +16,11 @@ my $client = $member->{client};
 my @refreshes = $client->parallel((['POST', '/api/v1/auth/token/refresh', { refresh_token => $member->{refresh} }]) x 8);
 is(scalar(grep { $_->status == 200 } @refreshes), 8, 'of 8 parallel refreshes under a role with repeatable read all succeed');
 
+# ---- connections that ended while they were idle
+$pg->psql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'cloudep_app'");
+@refreshes = $client->parallel((['POST', '/api/v1/auth/token/refresh', { refresh_token => $member->{refresh} }]) x 8);
+is(scalar(grep { $_->status == 200 } @refreshes), 8, 'no request is given a connection that the server has ended');
+
 # ---- a server that is closed to writes, and no other
 sub read_only { $pg->psql("ALTER SYSTEM SET default_transaction_read_only = $_[0]"); $pg->psql('SELECT pg_reload_conf()') }
 sub change { return $client->patch('/api/v1/members/me', { display_name => 'A name' }) }
