@@ -1204,12 +1204,10 @@ static void test_operator_rest(void)
 
 static int write_record(void)
 {
-    const char *top = getenv("CLOUDEP_TOP");
     apr_file_t *file;
 
-    if (apr_file_open(&file, apr_pstrcat(p, top ? top : ".", "/" RECORD, NULL),
-                      APR_FOPEN_WRITE | APR_FOPEN_CREATE | APR_FOPEN_TRUNCATE, APR_FPROT_OS_DEFAULT,
-                      p) != APR_SUCCESS) {
+    if (apr_file_open(&file, postgres_path(p, RECORD), APR_FOPEN_WRITE | APR_FOPEN_CREATE | APR_FOPEN_TRUNCATE,
+                      APR_FPROT_OS_DEFAULT, p) != APR_SUCCESS) {
         return 1;
     }
     return apr_file_puts(written, file) != APR_SUCCESS || apr_file_close(file) != APR_SUCCESS;
@@ -1217,13 +1215,11 @@ static int write_record(void)
 
 int main(int argc, const char *const *argv)
 {
-    const char *top = getenv("CLOUDEP_TOP");
-
     start();
     postgres_sql(functions);
     postgres_sql("SET jit = off");
     owner = postgres_db(p, POSTGRES_OWNER);
-    record = postgres_file(p, apr_pstrcat(p, top ? top : ".", "/" RECORD, NULL));
+    record = postgres_file(p, postgres_path(p, RECORD));
     test_sessions();
     test_listed();
     test_attributes();

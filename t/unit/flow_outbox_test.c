@@ -106,8 +106,7 @@ static void is_refused_in_the_clear(void)
 static void setup(void)
 {
     static cloudep_outbox_setup_t outbox;
-    const char *top = getenv("CLOUDEP_TOP"); /* NOLINT(concurrency-mt-unsafe) */
-    const char *templates = apr_pstrcat(flow.pool, top ? top : ".", "/common/templates", NULL);
+    const char *templates = postgres_path(flow.pool, "common/templates");
     const cloudep_session_t *session;
     const char *error = "";
     flow_case_t *at = flow_begin();

@@ -303,7 +303,7 @@ static inline void postgres_stop(void)
     }
 }
 
-/* Runs a program of the system; its exit status. */
+/* Runs a program of the system. 0: it has done what it should. */
 static inline int postgres_command(const char *const *argv)
 {
     const pid_t pid = fork();

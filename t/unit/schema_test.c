@@ -79,13 +79,6 @@ static const char lines_sql[] =
 
 static apr_pool_t *p;
 
-static const char *top(void)
-{
-    const char *named = getenv("CLOUDEP_TOP");
-
-    return named ? named : ".";
-}
-
 static const char *value(const char *sql)
 {
     char *got = postgres_value(sql, NULL);
@@ -126,7 +119,7 @@ static void has_lines(const char *wanted, const char *text, const char *name)
 static void test_record(void)
 {
     const char *made = value(lines_sql);
-    const char *record = postgres_file(p, apr_pstrcat(p, top(), "/" RECORD, NULL));
+    const char *record = postgres_file(p, postgres_path(p, RECORD));
 
     has_lines(record, made, "in the schema");
     has_lines(made, record, "and in " RECORD);
@@ -136,9 +129,8 @@ static int write_record(void)
 {
     apr_file_t *file;
 
-    if (apr_file_open(&file, apr_pstrcat(p, top(), "/" RECORD, NULL),
-                      APR_FOPEN_WRITE | APR_FOPEN_CREATE | APR_FOPEN_TRUNCATE, APR_FPROT_OS_DEFAULT,
-                      p) != APR_SUCCESS) {
+    if (apr_file_open(&file, postgres_path(p, RECORD), APR_FOPEN_WRITE | APR_FOPEN_CREATE | APR_FOPEN_TRUNCATE,
+                      APR_FPROT_OS_DEFAULT, p) != APR_SUCCESS) {
         return 1;
     }
     return apr_file_puts(value(lines_sql), file) != APR_SUCCESS || apr_file_close(file) != APR_SUCCESS;
@@ -206,16 +198,16 @@ static void write_sessions(void)
 static void test_rows(void)
 {
     cloudep_db_t *db = postgres_db(p, POSTGRES_OWNER);
-    glob_t found = {0};
+    const apr_array_header_t *scripts = postgres_scripts(p);
 
     postgres_sql("SET client_min_messages = warning; DROP SCHEMA cloudep CASCADE; CREATE SCHEMA cloudep AUTHORIZATION "
                  "cloudep_owner");
-    if (glob(apr_pstrcat(p, top(), "/sql/[0-9]*.sql", NULL), 0, NULL, &found) != 0 ||
-        cloudep_operator_migration_table(db, p) != APR_SUCCESS) {
-        postgres_bail_out("no migrations");
+    if (cloudep_operator_migration_table(db, p) != APR_SUCCESS) {
+        postgres_bail_out("no table of migrations");
     }
-    for (size_t i = 0; i < found.gl_pathc; i++) {
-        const int number = (int)apr_atoi64(strrchr(found.gl_pathv[i], '/') + 1);
+    for (int i = 1; i < scripts->nelts; i++) {
+        const postgres_script_t *at = &APR_ARRAY_IDX(scripts, i, const postgres_script_t);
+        const int number = (int)apr_atoi64(at->name);
 
         if (number == 6) {
             write_members();
@@ -223,10 +215,9 @@ static void test_rows(void)
         if (number == 13) {
             write_sessions();
         }
-        is_int(cloudep_operator_migration_apply(db, p, number, "n", "0", postgres_file(p, found.gl_pathv[i])),
-               APR_SUCCESS, apr_psprintf(p, "migration %d", number));
+        is_int(cloudep_operator_migration_apply(db, p, number, "n", "0", at->text), APR_SUCCESS,
+               apr_psprintf(p, "migration %d", number));
     }
-    globfree(&found);
     is_value("SELECT string_agg(ways_in::text, ' ' ORDER BY uid) FROM cloudep.members", "1 3 1 2",
              "migration 6 counts a password and each account as a way in");
     is_value("SELECT string_agg(network, ' ' ORDER BY network) FROM cloudep.known_networks",

@@ -22,12 +22,11 @@ static const struct {
 /* A store that is not in the list would not be looked at. */
 static void test_all_stores(apr_pool_t *p)
 {
-    const char *top = getenv("CLOUDEP_TOP");
     apr_finfo_t entry;
     apr_dir_t *dir;
     size_t found = 0;
 
-    if (apr_dir_open(&dir, apr_pstrcat(p, top ? top : ".", "/common/base/store", NULL), p) != APR_SUCCESS) {
+    if (apr_dir_open(&dir, postgres_path(p, "common/base/store"), p) != APR_SUCCESS) {
         ok(0, "the folder of the stores can be read");
         return;
     }
