@@ -35,6 +35,20 @@ static void test_leaving(void)
     flow_end(at);
 }
 
+/* So many sessions more, like the member's own; over: of SQL, whether and when they ended. */
+static void more_sessions(flow_case_t *at, const cloudep_principal_t *who, int count, const char *over)
+{
+    free(postgres_value(
+        apr_psprintf(at->p,
+                     "INSERT INTO cloudep.sessions (tenant_id, id, uid, generation, amr, idle_expires_at, expires_at,"
+                     " revoked_at)"
+                     " SELECT s.tenant_id, gen_random_uuid(), s.uid, s.generation, 'pwd', s.idle_expires_at,"
+                     " s.expires_at, %s FROM cloudep.sessions AS s, generate_series(1, %d)"
+                     " WHERE s.id = $1::uuid",
+                     over, count),
+        who->session_id, NULL));
+}
+
 /* More than an answer takes: it says that it is not all. */
 static void test_export_of_many(void)
 {
@@ -42,22 +56,11 @@ static void test_export_of_many(void)
     cloudep_principal_t who = member(at, "many@self.test");
     cloudep_exported_t exported;
 
-    free(
-        postgres_value("INSERT INTO cloudep.sessions (tenant_id, id, uid, generation, amr, idle_expires_at, expires_at,"
-                       " revoked_at)"
-                       " SELECT s.tenant_id, gen_random_uuid(), s.uid, s.generation, 'pwd', s.idle_expires_at,"
-                       " s.expires_at, now() FROM cloudep.sessions AS s, generate_series(1, 1500)"
-                       " WHERE s.uid = $1::uuid",
-                       who.uid, NULL));
+    more_sessions(at, &who, 1500, "now()");
     is_outcome(cloudep_export(at->ctx, &who, &exported), CLOUDEP_DONE, "a member of many sessions");
     is_int(exported.sessions.rows->nelts, 1501, "has all of them exported, those that are over too");
     ok(exported.complete, "and is told that they are all");
-    free(
-        postgres_value("INSERT INTO cloudep.sessions (tenant_id, id, uid, generation, amr, idle_expires_at, expires_at)"
-                       " SELECT s.tenant_id, gen_random_uuid(), s.uid, s.generation, 'pwd', s.idle_expires_at,"
-                       " s.expires_at FROM cloudep.sessions AS s, generate_series(1, 18500)"
-                       " WHERE s.id = $1::uuid",
-                       who.session_id, NULL));
+    more_sessions(at, &who, 18500, "NULL");
     is_outcome(cloudep_export(at->ctx, &who, &exported), CLOUDEP_DONE, "one of too many");
     is_int(exported.sessions.rows->nelts, 20000, "has as many as an answer takes");
     ok(!exported.complete, "and is told that it is not all");
