@@ -390,7 +390,7 @@ typedef struct relay_t {
 } relay_t;
 
 /* Writes all of it; 0 when the other side is gone. */
-static int pass(int to, const char *text, ssize_t length)
+static int forward(int to, const char *text, ssize_t length)
 {
     return length > 0 && write(to, text, (size_t)length) == length;
 }
@@ -400,7 +400,7 @@ static int lose(const relay_t *relay, const char *get)
     char text[512];
     const int length = snprintf(text, sizeof(text), "delete %.*s\r\n", (int)strcspn(get + 4, "\r "), get + 4);
     const int fd = loopback(relay->port, 0);
-    const int good = pass(fd, text, length) && read(fd, text, sizeof(text)) > 0;
+    const int good = forward(fd, text, length) && read(fd, text, sizeof(text)) > 0;
 
     close(fd);
     return good;
@@ -423,7 +423,7 @@ static void *relay_run(void *relay_)
             atomic_fetch_sub(&relay->losses, 1);
             good = lose(relay, text);
         }
-        good = good && pass(ends[1 - from].fd, text, length);
+        good = good && forward(ends[1 - from].fd, text, length);
     }
     close(ends[0].fd);
     close(ends[1].fd);
