@@ -149,15 +149,16 @@ subtest 'a slow gateway' => sub {
     is((row($number, 'attempts'))[0], 1, 'at the first attempt');
     is(scalar($gateway->taken($number)), 1, 'once');
 
-    expect_log(qr/CE14[01]:/, qr/CE1\d\d:/, qr/\bdbd\b/);
+    expect_log(qr/CE14[01]:/, qr/CE1\d\d:/, qr/CE1240:/, qr/\bdbd\b/);
     $gateway->behave('slow 2');
     $number = send_code($server);
     ok(row_becomes($number, 'attempts > 0'), 'another one is on its way');
-    $pg->stop;
     my $log = $server->log_size;
+    my $id = row($number, 'id');
+    $pg->stop;
     taken($gateway, $number);
     $gateway->behave('ok');
-    ok(wait_until(30, sub { $server->log($log) =~ /CE14[01]:/ }), 'the child that delivered it cannot say so to the database');
+    ok(wait_until(30, sub { $server->log($log) =~ /CE703: sms $id / }), 'the child that delivered it has tried to say so to the database');
     $pg->start;
     hurry($number);
     ok(row_becomes($number, 'delivered_at IS NOT NULL'), 'a database that goes in between learns of it later');
