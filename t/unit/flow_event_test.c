@@ -63,6 +63,7 @@ static void test_success(void)
 {
     begin();
     at->ctx->note.method = "pwd";
+    at->ctx->network = "192.0.2.0/24";
     at->ctx->traceparent = "00-" TRACE "-00f067aa0ba902b7-01";
     (void)flow_logged("");
     succeed("test.success");

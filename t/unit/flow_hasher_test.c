@@ -1,6 +1,7 @@
 /*
  * flow_hasher_test.c - how many passwords are hashed at once, who waits for a turn, and the memory to hash in.
  */
+#include <apr_atomic.h>
 #include <apr_thread_proc.h>
 
 #include "counted.h"
@@ -74,46 +75,80 @@ static void test_memory(void)
     is_int(gauge(CLOUDEP_METRIC_HASHING), 0, "in the end nobody hashes");
 }
 
-/* One who waits for a turn. */
-static void *APR_THREAD_FUNC wait_for_turn(apr_thread_t *thread, void *of)
-{
-    const cloudep_password_memory_t *memory;
-    const apr_status_t rv = cloudep_hasher_enter(&memory, of);
+/* One who asks for a turn, in a thread. */
+typedef struct asker_t {
+    cloudep_hasher_t *of;
+    apr_thread_t *thread;
+    apr_uint32_t ended; /* atomic */
+    apr_status_t rv;
+} asker_t;
 
-    if (rv == APR_SUCCESS) {
-        cloudep_hasher_leave(of, memory);
+static void *APR_THREAD_FUNC ask(apr_thread_t *thread, void *askerv)
+{
+    asker_t *asker = askerv;
+    const cloudep_password_memory_t *memory;
+
+    asker->rv = cloudep_hasher_enter(&memory, asker->of);
+    apr_atomic_set32(&asker->ended, 1);
+    if (asker->rv == APR_SUCCESS) {
+        cloudep_hasher_leave(asker->of, memory);
     }
-    apr_thread_exit(thread, rv);
+    apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
+}
+
+/* Whether whoever asks, while all turns are taken, waits in line. */
+static int waits(asker_t *asker, cloudep_hasher_t *of)
+{
+    *asker = (asker_t){.of = of};
+    flow_must(apr_thread_create(&asker->thread, NULL, ask, asker, pool), "a thread");
+    for (int i = 0; i < 5000 && gauge(CLOUDEP_METRIC_HASHES_AWAITED) < 1 && !apr_atomic_read32(&asker->ended); i++) {
+        (void)usleep(2000);
+    }
+    return gauge(CLOUDEP_METRIC_HASHES_AWAITED) == 1 && !apr_atomic_read32(&asker->ended);
+}
+
+static apr_status_t outcome_of(asker_t *asker)
+{
+    apr_status_t rv;
+
+    (void)apr_thread_join(&rv, asker->thread);
+    return asker->rv;
 }
 
 static void test_queue(void)
 {
-    cloudep_hasher_t *of;
     const cloudep_password_memory_t *memory, *none;
-    apr_thread_t *thread;
-    apr_status_t rv;
+    cloudep_hasher_t *of;
+    asker_t asker;
 
     flow_mpm_threads = 7;
     of = hasher(1, 0, 60000);
     is_int(cloudep_hasher_enter(&memory, of), APR_SUCCESS, "in a child of seven threads one hashes");
-    flow_must(apr_thread_create(&thread, NULL, wait_for_turn, of, pool), "a thread");
-    for (int i = 0; i < 5000 && gauge(CLOUDEP_METRIC_HASHES_AWAITED) < 1; i++) {
-        (void)usleep(2000);
-    }
-    is_int(gauge(CLOUDEP_METRIC_HASHES_AWAITED), 1, "and one waits");
+    ok(waits(&asker, of), "and one waits");
     is_int(cloudep_hasher_enter(&none, of), CLOUDEP_EOVERLOAD, "but no other, so that the rest can answer");
     cloudep_hasher_leave(of, memory);
-    (void)apr_thread_join(&rv, thread);
-    is_int(rv, APR_SUCCESS, "whoever waits gets the turn that is given back");
+    is_int(outcome_of(&asker), APR_SUCCESS, "whoever waits gets the turn that is given back");
     flow_mpm_threads = 3;
     of = hasher(1, 0, 60000);
     is_int(cloudep_hasher_enter(&memory, of), APR_SUCCESS, "of three threads one hashes");
-    flow_must(apr_thread_create(&thread, NULL, wait_for_turn, of, pool), "a thread");
+    ok(waits(&asker, of), "and one may wait, however few threads there are");
     cloudep_hasher_leave(of, memory);
-    (void)apr_thread_join(&rv, thread);
-    is_int(rv, APR_SUCCESS, "and one may wait, however few threads there are");
+    is_int(outcome_of(&asker), APR_SUCCESS, "for that turn");
     flow_mpm_threads = 0;
+}
+
+/* Milliseconds, not seconds: far longer than any machine takes. */
+static void test_wait(void)
+{
+    cloudep_hasher_t *of = hasher(1, 1, 70);
+    const cloudep_password_memory_t *memory, *none;
+    const apr_time_t began = apr_time_now();
+
+    is_int(cloudep_hasher_enter(&memory, of), APR_SUCCESS, "a turn that is not given back in time");
+    is_int(cloudep_hasher_enter(&none, of), CLOUDEP_EOVERLOAD, "is not waited for");
+    ok(apr_time_now() - began < apr_time_from_sec(60), "longer than CloudEPPasswordWait says");
+    cloudep_hasher_leave(of, memory);
 }
 
 static void test_permits(void)
@@ -148,6 +183,7 @@ int main(void)
     (void)count_in(256);
     test_memory();
     test_queue();
+    test_wait();
     test_permits();
     test_prepare();
     return done_testing();

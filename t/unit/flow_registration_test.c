@@ -48,8 +48,10 @@ static void test_straight(void)
     is_value("de", "its mail is in the language that was asked for",
              "SELECT language FROM cloudep.outbox WHERE target = 'straight@reg.test'");
     ok(answer.expires_in > 0 && answer.expires_in <= flow.config.code_lifetime, "its code has a lifetime");
-    is_value("pending", "the member is pending until the code is there",
-             "SELECT status FROM cloudep.members WHERE uid = $1::uuid", answer.uid);
+    is_value("pending de Somebody 1 true platform_native", "the member is pending until the code is there",
+             "SELECT concat_ws(' ', status, language, display_name, terms_version, marketing_opt_in::text, origin)"
+             " FROM cloudep.members WHERE uid = $1::uuid",
+             answer.uid);
     ok(at->ctx->message_committed, "the delivery will be woken");
     in.challenge_id = answer.challenge_id;
     in.code = flow_code(at, "straight@reg.test", "registration");
@@ -164,9 +166,12 @@ static void test_invite_locked(void)
 {
     PGconn *holder = postgres_connect("cloudep", POSTGRES_SUPERUSER);
     flow_case_t *at = flow_begin();
+    cloudep_db_t *before = flow.run.db;
     cloudep_challenge_answer_t answer;
     cloudep_outcome_t outcome;
 
+    flow.run.db = postgres_db(flow.pool, POSTGRES_APP); /* the crowds' connections wait longer for a lock */
+    flow.run.db->lock_timeout = 300;
     flow_invite(SLUG, "held", "5", "infinity");
     postgres_exec(holder, "BEGIN; SELECT FROM cloudep.invites WHERE code = 'held' FOR UPDATE");
     outcome = enter(at, "held@reg.test", "held", &answer);
@@ -176,6 +181,7 @@ static void test_invite_locked(void)
     PQfinish(holder);
     is_outcome(enter(at, "held@reg.test", "held", &answer), CLOUDEP_DONE, "the same registration afterwards");
     is_value("1", "the invite was used once", "SELECT uses::text FROM cloudep.invites WHERE code = 'held'");
+    flow.run.db = before;
     flow_end(at);
 }
 
@@ -220,6 +226,16 @@ static void test_undone(void)
     flow_grant("INSERT ON cloudep.credentials");
     is_value("2", "the invite has that use back as well",
              "SELECT uses::text FROM cloudep.invites WHERE code = 'undone'");
+    flow_revoke("INSERT ON cloudep.credentials");
+    flow_revoke("UPDATE ON cloudep.members");
+    (void)flow_logged("");
+    is_outcome(enter(at, "undone4@reg.test", "undone", &answer), CLOUDEP_DATABASE_FAILED,
+               "one that cannot be undone either");
+    ok(flow_logged("CE150: registration of "), "is told");
+    flow_grant("UPDATE ON cloudep.members");
+    flow_grant("INSERT ON cloudep.credentials");
+    is_value("reserved", "and left to the sweep",
+             "SELECT status FROM cloudep.members WHERE email = 'undone4@reg.test'");
     flow_end(at);
 }
 
@@ -503,6 +519,8 @@ static void test_concealed(void)
     is_value("1", "the owner is told by mail",
              "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'registration_exists'",
              "owner@reg.test");
+    is_value(decoy.uid, "in a message that goes with the decoy",
+             "SELECT uid FROM cloudep.outbox WHERE target = $1 AND template = 'registration_exists'", "owner@reg.test");
     is_value("1", "no code is mailed to the owner, but the one of their own registration",
              "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'registration'", "owner@reg.test");
     is_outcome(confirm(at, decoy.challenge_id, "123456"), CLOUDEP_CODE_WRONG, "a guess at a decoy's code is wrong");

@@ -77,21 +77,27 @@ static int is_there(const char *digits)
 /* Members who are left behind: which of them go, and where first. */
 static void test_unfinished(void)
 {
-    insert("01", "deleting", "1 hour", ", provider_uids = '{" UID "02," UID "01}'");
+    insert("01", "deleting", "1 hour", ", provider_uids = '{" UID "02," UID "01," UID "0a}'");
     insert("03", "reserved", "3 minutes", "");
     insert("04", "reserved", "1 minute", "");
     insert("05", "pending", "8 days", "");
     insert("06", "pending", "6 days", "");
     insert("e7", "deleting", "1 hour", ", provider_uids = '{" UID "08}'");
-    insert("09", "deleting", "1 hour", ", provider_uids = '{" UID "e9}'");
+    insert("09", "deleting", "1 hour", ", provider_uids = '{" UID "e9," UID "0b}'");
+    postgres_sql("INSERT INTO cloudep.events (tenant_id, name, outcome, uid, address)"
+                 " SELECT tenant_id, 'test', '1', uid, '192.0.2.1' FROM cloudep.members");
     *removed = '\0';
     begin();
     (void)flow_logged("");
     ok(swept(), "members are swept");
     child_end();
-    ok(strstr(removed, "org:02 org:01 ") != NULL, "at the provider those go whom nobody knows, then the member");
+    ok(strstr(removed, "org:02 org:0a org:01 ") != NULL, "at the provider those go whom nobody knows, then the member");
     ok(strstr(removed, "org:08 org:e7 ") != NULL, "one whom it does not remove is tried");
-    ok(strstr(removed, "org:e9 ") && !strstr(removed, "org:09 "), "and where the others stay, the member does as well");
+    ok(strstr(removed, "org:e9 ") && !strstr(removed, "org:0b ") && !strstr(removed, "org:09 "),
+       "and where one of the others stays, the next and the member do as well");
+    is_value("3 4", "events name those who stay, and whoever has gone no more",
+             "SELECT concat_ws(' ', count(*) FILTER (WHERE name = 'member.erased'), count(DISTINCT uid))"
+             " FROM cloudep.events");
     ok(!is_there("01") && !is_there("03") && !is_there("05"), "members go who left or never arrived");
     ok(is_there("04") && is_there("06"), "but not those who may arrive yet");
     ok(is_there("e7") && is_there("09"), "nor those who are at the provider");
@@ -103,7 +109,7 @@ static void test_unfinished(void)
     ok(swept(), "they are swept again");
     child_end();
     ok(flow_logged("CE160: member " UID "e7 of tenant"), "that one could not go is told");
-    postgres_sql("DELETE FROM cloudep.members");
+    postgres_sql("DELETE FROM cloudep.members; DELETE FROM cloudep.events");
     flow_end(at);
 }
 
