@@ -217,8 +217,8 @@ static void test_kept(void)
     authenticator_t key = authenticator(20);
     const char *id = NULL;
 
-    for (unsigned char i = 0; i < sizeof(key.aaguid); i++) {
-        key.aaguid[i] = i;
+    for (size_t i = 0; i < sizeof(key.aaguid); i++) {
+        key.aaguid[i] = (unsigned char)i;
     }
     key.flags |= AUTHENTICATOR_BE | AUTHENTICATOR_BS;
     key.transports = "usb nfc";

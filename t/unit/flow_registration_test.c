@@ -258,6 +258,164 @@ static void test_swept_meanwhile(void)
     flow_end(at);
 }
 
+/* ---- a provider that answers as it is told, and what happens meanwhile ---- */
+
+static struct {
+    apr_status_t keep, create;
+    const char *meanwhile; /* SQL, while it keeps the password: the registration has been admitted */
+    int pretended, removed;
+} standin;
+
+static apr_status_t standin_keep(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                                 const char **kept, const char **reason)
+{
+    (void)user;
+    if (standin.meanwhile) {
+        postgres_sql(standin.meanwhile);
+    }
+    *kept = apr_pstrcat(ctx->p, "kept ", password, NULL);
+    *reason = "must be liked by the provider";
+    return standin.keep;
+}
+
+static apr_status_t standin_create(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *kept,
+                                   const char **reason)
+{
+    (void)ctx;
+    *reason = "must be liked by the provider";
+    return strcmp(kept, "kept " FLOW_PASSWORD) || !strstr(user->email, "@reg.test") ? APR_SUCCESS : standin.create;
+}
+
+static void standin_pretend(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password)
+{
+    (void)ctx;
+    standin.pretended += user->uid && !strcmp(password, FLOW_PASSWORD);
+}
+
+static apr_status_t standin_remove(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user)
+{
+    (void)ctx;
+    standin.removed += user->uid != NULL;
+    return APR_SUCCESS;
+}
+
+/* The provider of the tests from here on. */
+static void use_standin(void)
+{
+    static cloudep_idp_t provider;
+
+    provider = cloudep_idp_local;
+    provider.name = "standin";
+    provider.stored_here = 0;
+    provider.keep = standin_keep;
+    provider.create = standin_create;
+    provider.pretend = standin_pretend;
+    provider.remove = standin_remove;
+    memset(&standin, 0, sizeof(standin));
+    flow.run.idp = &provider;
+}
+
+static void test_provider(void)
+{
+    static const struct {
+        apr_status_t rv;
+        cloudep_reason_e reason;
+        int removed;
+        const char *left;
+    } cases[] = {
+        {CLOUDEP_EREFUSED, CLOUDEP_FIELD_INVALID, 1, "0"},
+        {CLOUDEP_ECONFLICT, CLOUDEP_EMAIL_TAKEN, 1, "0"},
+        {CLOUDEP_EPROVIDER, CLOUDEP_PROVIDER_FAILED, 1, "0"},
+        {APR_INCOMPLETE, CLOUDEP_PROVIDER_FAILED, 0, "1"},
+    };
+    flow_case_t *at = flow_begin();
+    cloudep_challenge_answer_t answer;
+    const cloudep_resume_t resume = {.tenant_slug = SLUG, .email = "made@reg.test", .password = FLOW_PASSWORD};
+    cloudep_outcome_t outcome;
+
+    use_standin();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *email = apr_psprintf(at->p, "provider%d@reg.test", (int)i);
+
+        standin.create = cases[i].rv;
+        standin.removed = 0;
+        outcome = enter(at, email, "open", &answer);
+        is_outcome(outcome, cases[i].reason,
+                   apr_psprintf(at->p, "a provider says %s", cloudep_status_name(cases[i].rv)));
+        is_int(standin.removed, cases[i].removed, "what it may have begun is undone there, unless it does not know");
+        is_value(cases[i].left, "and here", "SELECT count(*) FROM cloudep.members WHERE email = $1", email);
+        is_str(flow_code(at, email, "registration"), "", "and no code is mailed");
+        if (i == 0) {
+            is_invalid(outcome, offsetof(cloudep_registration_t, password), CLOUDEP_RULE_PASSWORD,
+                       "a password that it refuses");
+            is_str(outcome.why, "must be liked by the provider", "for its reason");
+        }
+    }
+    standin.create = APR_SUCCESS;
+    standin.keep = CLOUDEP_EREFUSED;
+    is_invalid(enter(at, "made@reg.test", "open", &answer), offsetof(cloudep_registration_t, password),
+               CLOUDEP_RULE_PASSWORD, "a password that it does not keep");
+    standin.keep = APR_SUCCESS;
+    is_outcome(enter(at, "made@reg.test", "open", &answer), CLOUDEP_DONE, "one that it takes");
+    is_value("standin 0 kept " FLOW_PASSWORD, "is its own: a member's row names it, and has no password",
+             "SELECT concat_ws(' ', m.provider, (SELECT count(*) FROM cloudep.credentials c WHERE c.uid = m.uid),"
+             " a.password) FROM cloudep.members m JOIN cloudep.registration_attempts a ON a.member_uid = m.uid"
+             " WHERE m.email = 'made@reg.test'");
+    standin.keep = CLOUDEP_EREFUSED;
+    is_invalid(cloudep_resume_registration(at->ctx, &resume, &answer), offsetof(cloudep_resume_t, password),
+               CLOUDEP_RULE_PASSWORD, "nor does who resumes get a password that it does not keep");
+    flow.run.idp = &cloudep_idp_local;
+    flow_end(at);
+}
+
+/* What another request has taken since the registration was admitted. */
+static void test_taken_meanwhile(void)
+{
+    static const char member[] = "INSERT INTO cloudep.members (tenant_id, uid, email, status, origin)"
+                                 " SELECT id, gen_random_uuid(), 'raced@reg.test', '%s', 'platform_native'"
+                                 " FROM cloudep.tenants WHERE slug = '" SLUG "'";
+    flow_case_t *at = flow_begin();
+    cloudep_challenge_answer_t answer;
+
+    use_standin();
+    standin.meanwhile = apr_psprintf(at->p, member, "active");
+    is_outcome(enter(at, "raced@reg.test", "open", &answer), CLOUDEP_EMAIL_TAKEN, "an email that is a member's by now");
+    standin.meanwhile = apr_psprintf(at->p, member, "pending");
+    postgres_sql("DELETE FROM cloudep.members WHERE email = 'raced@reg.test'");
+    is_outcome(enter(at, "raced@reg.test", "open", &answer), CLOUDEP_REGISTRATION_PENDING,
+               "an email that somebody registers with by now");
+    flow_invite(SLUG, "raced", "9", "infinity");
+    standin.meanwhile = "UPDATE cloudep.invites SET uses = 9 WHERE code = 'raced'";
+    is_outcome(enter(at, "raced2@reg.test", "raced", &answer), CLOUDEP_INVITE_USED_UP,
+               "an invite that is used up by now");
+    flow.run.idp = &cloudep_idp_local;
+    flow_end(at);
+}
+
+/* With concealed accounts nobody is told that the provider has the user already. */
+static void test_provider_concealed(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_challenge_answer_t answer;
+
+    use_standin();
+    flow.config.conceal_accounts = 1;
+    standin.create = CLOUDEP_ECONFLICT;
+    is_outcome(enter(at, "there@reg.test", "open", &answer), CLOUDEP_DONE,
+               "concealed: an email that the provider has is answered as any other");
+    is_str(flow_code(at, "there@reg.test", "registration"), "", "concealed: and no code is mailed");
+    is_value("0 1", "concealed: a decoy stands for it",
+             "SELECT concat_ws(' ', count(*) FILTER (WHERE email = 'there@reg.test'),"
+             " count(*) FILTER (WHERE uid = $1::uuid)) FROM cloudep.members",
+             answer.uid);
+    is_int(standin.pretended, 0, "concealed: which the provider has created");
+    is_outcome(enter(at, "there@reg.test", "open", &answer), CLOUDEP_DONE, "concealed: again");
+    is_int(standin.pretended, 1, "concealed: the provider is as busy as with a new one");
+    flow.config.conceal_accounts = 0;
+    flow.run.idp = &cloudep_idp_local;
+    flow_end(at);
+}
+
 /* ---- codes ---- */
 
 static cloudep_challenge_answer_t pending(flow_case_t *at, const char *email)
@@ -514,6 +672,7 @@ static void test_concealed(void)
     ok(decoy.challenge_id && strlen(decoy.challenge_id) == strlen(real.challenge_id) &&
            decoy.expires_in == real.expires_in && strlen(decoy.uid) == strlen(real.uid),
        "both are answered alike");
+    ok(!at->ctx->note.uid || strcmp(at->ctx->note.uid, decoy.uid) != 0, "the event is not about the decoy");
     ok(strcmp(decoy.uid, session->uid) != 0, "the answer for a taken email does not tell its owner's uid");
     is_value("2", "both took a use of the invite", "SELECT uses::text FROM cloudep.invites WHERE code = 'hidden'");
     is_value("1", "the owner is told by mail",
@@ -529,6 +688,11 @@ static void test_concealed(void)
     ok(strcmp(same.uid, decoy.uid) != 0, "each answer has a uid of its own, as attempts of a pending member have");
     is_value("2", "a registration that is pending takes no second use",
              "SELECT uses::text FROM cloudep.invites WHERE code = 'hidden'");
+    is_outcome(cloudep_resume_registration(at->ctx, &(cloudep_resume_t){.tenant_slug = SLUG, .email = "owner@reg.test"},
+                                           &same),
+               CLOUDEP_DONE, "concealed: and is resumed");
+    is_value("3", "each of these is an attempt of the decoy",
+             "SELECT count(*) FROM cloudep.registration_attempts WHERE member_uid = $1::uuid", decoy.uid);
     flow.config.conceal_accounts = 0;
     flow_end(at);
 }
@@ -621,6 +785,9 @@ int main(void)
     test_closed_tenant();
     test_undone();
     test_swept_meanwhile();
+    test_provider();
+    test_taken_meanwhile();
+    test_provider_concealed();
     test_guesses();
     test_foreign_challenges();
     test_confirm_at_once();
