@@ -1,10 +1,11 @@
 /*
- * flow_leaving_test.c - leaving, the history, and the export of all that is kept.
+ * flow_leaving_test.c - what a member reads of all that is kept: profile, history and export; and leaving.
  */
 #include "self_service.h"
 #include "flow/export.h"
 #include "flow/history.h"
 #include "flow/leaving.h"
+#include "flow/profile.h"
 
 static void test_leaving(void)
 {
@@ -102,6 +103,38 @@ static void test_export_of_all(void)
     flow_end(at);
 }
 
+/* ---- the profile ---- */
+
+static void test_profile(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_principal_t who = member(at, "profile@self.test");
+    const cloudep_principal_t gone = {.tenant_id = who.tenant_id, .uid = who.uid};
+    const cloudep_session_t session = {.tenant_id = who.tenant_id, .uid = who.uid};
+    const cloudep_profile_t change = {.display_name = "Another"};
+    const cloudep_member_t *found = NULL;
+
+    is_outcome(cloudep_get_profile(at->ctx, &who, &found), CLOUDEP_DONE, "a member's profile");
+    ok(found == who.member, "is that of whoever asks");
+    is_outcome(cloudep_get_profile(at->ctx, &gone, &found), CLOUDEP_MEMBER_UNKNOWN, "of a member who is gone");
+    is_outcome(cloudep_update_profile(at->ctx, &who, &change, &found), CLOUDEP_DONE, "it is changed");
+    is_str(found->display_name, "Another", "and told as it is then");
+    is_outcome(cloudep_profile_of_session(at->ctx, &session, &found), CLOUDEP_DONE, "that of a session's member");
+    is_str(found->display_name, "Another", "is the same");
+    flow_revoke("UPDATE ON cloudep.members");
+    is_outcome(cloudep_update_profile(at->ctx, &who, &change, &found), CLOUDEP_DATABASE_FAILED,
+               "one that cannot be changed");
+    flow_grant("UPDATE ON cloudep.members");
+    flow_revoke("SELECT ON cloudep.members");
+    is_outcome(cloudep_profile_of_session(at->ctx, &session, &found), CLOUDEP_DATABASE_FAILED, "or read");
+    flow_grant("SELECT ON cloudep.members");
+    postgres_sql("DELETE FROM cloudep.members WHERE email = 'profile@self.test'");
+    is_outcome(cloudep_update_profile(at->ctx, &who, &change, &found), CLOUDEP_MEMBER_UNKNOWN,
+               "is another thing than a member who has gone meanwhile");
+    is_outcome(cloudep_profile_of_session(at->ctx, &session, &found), CLOUDEP_MEMBER_UNKNOWN, "for a session, too");
+    flow_end(at);
+}
+
 /* ---- the history, page by page ---- */
 
 static void test_history(void)
@@ -149,6 +182,7 @@ int main(void)
     test_leaving();
     test_export_of_all();
     test_history();
+    test_profile();
     test_export_of_many();
     return done_testing();
 }
