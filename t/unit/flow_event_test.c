@@ -108,6 +108,8 @@ static void test_apart(void)
                                                CLOUDEP_TOTP_WRONG, CLOUDEP_BACKUP_CODE_WRONG};
 
     begin();
+    wake();
+    (void)child_until(child_any(ROWS("test.wake")));
     child_hold("events", wake); /* nothing is told meanwhile */
     ok(fail("test.a", CLOUDEP_TOKEN_INVALID, "1"), "the first failure is written at once");
     ok(!fail("test.a", CLOUDEP_TOKEN_INVALID, "1"), "the next one is counted");

@@ -160,11 +160,16 @@ static void test_rows(void)
                  " SELECT tenant_id, kind, minutes::text, '', 1, now() - minutes * interval '1 minute'"
                  " FROM cloudep.members, unnest('{network,account}'::text[]) AS kind,"
                  " unnest('{9,11,43000,44000}'::int[]) AS minutes WHERE uid = '" UID "21'");
+    postgres_sql("INSERT INTO cloudep.budgets (tenant_id, kind, subject, network, failures, notice)"
+                 " SELECT tenant_id, 'password', uid::text, '', 1, 'due' FROM cloudep.members WHERE uid = '" UID "21'");
     begin();
     ok(swept(), "rows are swept");
     end();
     is_value("6@swp.test", "attempts older than CloudEPPendingLifetime go",
              "SELECT string_agg(email, ' ') FROM cloudep.registration_attempts");
+    is_value("1", "whoever is to be told of guesses is told, once",
+             "SELECT count(*) FROM cloudep.outbox WHERE template = 'guesses_used_up' AND target = '21@swp.test'");
+    postgres_sql("DELETE FROM cloudep.budgets WHERE kind = 'password'");
     is_value("account 11 43000 9, network 9", "guesses older than what they are remembered for go",
              "SELECT string_agg(kept, ', ' ORDER BY kept) FROM (SELECT kind || ' ' || string_agg(subject, ' ' ORDER BY"
              " subject) AS kept FROM cloudep.budgets GROUP BY kind) AS kinds");
