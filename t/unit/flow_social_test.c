@@ -127,6 +127,10 @@ static void test_starts(void)
     is_invalid(cloudep_social_register_start(at->ctx, &in, &start),
                offsetof(cloudep_social_registration_t, redirect_uri), CLOUDEP_RULE_NOT_ALLOWED,
                "an address that the tenant allows but for its last character");
+    in.redirect_uri = "https://app.test/bac";
+    is_invalid(cloudep_social_register_start(at->ctx, &in, &start),
+               offsetof(cloudep_social_registration_t, redirect_uri), CLOUDEP_RULE_NOT_ALLOWED,
+               "the beginning of an address that it allows");
     is_outcome(enter(at, "no such", &start), CLOUDEP_INVITE_UNKNOWN, "a start with an unknown invite");
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a start with a good one");
     ok(strstr(start.oauth_url, "code_challenge_method=S256") != NULL, "the browser is sent there with PKCE");
