@@ -246,9 +246,11 @@ static void test_account(void)
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration that the provider cannot serve");
     in = back(at, &start);
     in.code = NULL;
-    in.error = "server_error";
+    in.error = "words_of_the_provider";
+    (void)flow_logged("");
     is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_PROVIDER_FAILED,
                "another error is the provider's");
+    ok(!flow_logged("words_of_the_provider"), "and is not in the log");
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration whose address is not verified");
     says(at, &start, "account", "account@soc.test", 0);
     is_outcome(enter_end(at, &start, &session), CLOUDEP_EMAIL_UNVERIFIED, "an address that is not verified there");
