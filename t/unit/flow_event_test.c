@@ -204,6 +204,7 @@ static void test_of_no_tenant(void)
 static void test_goes_on(void)
 {
     begin();
+    ok(child_waits(apr_time_from_msec(500)), "events are written twice a second");
     flow_tenant("old");
     flow.config.sweep_interval = 3600;
     postgres_sql("INSERT INTO cloudep.events (tenant_id, name, outcome, at)"

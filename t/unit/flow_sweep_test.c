@@ -201,6 +201,7 @@ static void test_servers(void)
     config.sweep_interval = FOREVER;
     insert("32", "deleting", "1 hour", "");
     child_begin(cloudep_sweep_start);
+    ok(child_waits(apr_time_from_sec(FOREVER)), "between two sweeps are the seconds of CloudEPSweepInterval");
     child_end();
     ok(is_there("32"), "a child that ends sweeps no more");
     config.sweep_interval = 0;
