@@ -549,6 +549,7 @@ static void test_parts(void)
     const cloudep_principal_t who = member(at, "parts@key.test");
     const apr_size_t field = offsetof(cloudep_passkey_login_t, credential);
     authenticator_t key = authenticator(24);
+    cloudep_passkey_options_t other;
     cloudep_outcome_t outcome;
 
     (void)added(at, &who, &key);
@@ -569,6 +570,9 @@ static void test_parts(void)
         is_invalid(log_in_with(at, &key, parts[i], "a+b="), field + parts[i], CLOUDEP_RULE_FORMAT,
                    "one that is no base64url");
     }
+    other = asked(at);
+    is_outcome(log_in_with(at, &key, PART(signature), authenticator_get(at->p, &key, &other).signature),
+               CLOUDEP_PASSKEY_REFUSED, "a signature of something else");
     outcome = log_in_with(at, &key, PART(user_handle), NULL);
     ok(outcome.reason == CLOUDEP_FIELD_MISSING && outcome.field == field + PART(user_handle),
        "a login has to say whose the passkey is");
