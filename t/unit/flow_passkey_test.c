@@ -492,6 +492,7 @@ static void test_counters(void)
     id = added(at, &who, &copied);
     copied.flags |= AUTHENTICATOR_BS;
     copied.count = 41;
+    at->ctx->note.uid = at->ctx->note.method = NULL;
     is_outcome(logged_in(at, &copied, &session), CLOUDEP_DONE, "a key that may be copied logs in");
     is_str(at->ctx->note.uid, who.uid, "the event is about its member");
     is_str(at->ctx->note.method, "passkey", "by a passkey");
