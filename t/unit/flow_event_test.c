@@ -203,10 +203,10 @@ static void test_of_no_tenant(void)
 /* While the child goes on. */
 static void test_goes_on(void)
 {
+    flow.config.sweep_interval = 3600;
     begin();
     ok(child_waits(apr_time_from_msec(500)), "events are written twice a second");
     flow_tenant("old");
-    flow.config.sweep_interval = 3600;
     postgres_sql("INSERT INTO cloudep.events (tenant_id, name, outcome, at)"
                  " SELECT t.id, 'test.old', '1', now() - interval '91 days' FROM cloudep.tenants AS t,"
                  " generate_series(1, 10001);"
