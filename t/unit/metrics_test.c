@@ -195,6 +195,8 @@ static void foreign(void)
            !cloudep_series_read(&series, &cells->cells[CELLS - 2]),
        "a free cell is no series");
     ok(!cloudep_series_read(&series, cloudep_cells_at(cells, "outbox\na:80")), "nor is what is not of a metric");
+    ok(!cloudep_series_read(&series, cloudep_cells_at(cells, "n cloudep_password_hashes_refused\n\n")),
+       "nor is what is of something else with the name of one");
     ok(!cloudep_series_read(&series, cloudep_cells_at(cells, "m cloudep_of_another_build\na\n")),
        "nor one that this build does not know");
     ok(!cloudep_series_read(&series, cloudep_cells_at(cells, "m cloudep_password_hashes_running\n\n")),
