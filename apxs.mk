@@ -105,11 +105,12 @@ $(FLOW_TESTS): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/t/unit/flow_shim.o 
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
-	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(ARCHIVE) $(LIBS) $(APR_LIBS) -lpthread
+	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(ARCHIVE) $(LDLIBS) $(LIBS) $(APR_LIBS) -lpthread
 # What of the core works without httpd.
 $(BUILD)/unit/pools_test: $(call objects,common/core/background.c common/core/http.c common/core/trace.c common/service/token_cache.c common/core/watchdog.c)
 $(BUILD)/unit/trace_test: $(call objects,common/core/trace.c)
-$(BUILD)/unit/http_test: $(call objects,common/core/http.c common/core/trace.c)
+$(BUILD)/unit/http_test $(BUILD)/unit/tls_test: $(call objects,common/core/http.c common/core/trace.c)
+$(BUILD)/unit/tls_test: LDLIBS := -lssl
 $(BUILD)/unit/secret_file_test: $(call objects,common/core/ca_file.c common/core/kept_files.c common/core/secret_file.c)
 $(BUILD)/unit/keys_test: $(call objects,$(addprefix common/core/,account_url.c http.c keys.c kept_files.c public_url.c trace.c))
 $(BUILD)/unit/access_test: $(call objects,$(addprefix common/,$(addprefix access/,asked.c cookie.c entry_cookie.c origin.c session_cookie.c xsrf.c) \
