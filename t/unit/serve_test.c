@@ -271,6 +271,7 @@ static const cloudep_operation_t operations[] = {
      .run = run_operation},
     {"GET", "/list/mine", "t.mine", 0, QUIET, .run = run_operation},
     {"DELETE", "/list/{id}", "t.delete", 0, MEMBER, .size = sizeof(input_t), .id_at = AT(id), .run = run_operation},
+    {"GET", "/list/{id}", "t.show", 0, QUIET, .size = sizeof(input_t), .id_at = AT(id), .run = run_operation},
     {"GET", "/list/{id}/more", "t.more", 0, QUIET, .size = sizeof(input_t), .id_at = AT(id), .run = run_operation},
     {"POST", "/own", "t.own", 0, MEMBER | CLOUDEP_OPERATION_RENEWS, INPUT(fields), .run = run_operation},
     {"POST", "/speak", "t.speak", 0, MEMBER, INPUT(language_fields), .run = run_operation},
@@ -426,7 +427,8 @@ static void test_paths(void)
         {"GET", "/api/list//more", NULL, 404},
         {"GET", "/api/list/a/more/x", NULL, 404},
         {"GET", "/api/lists/a/more", NULL, 404},
-        {"GET", "/api/list/a", NULL, 405},
+        {"GET", "/api/list/a", "t.show: - - - a 0", 200},
+        {"POST", "/api/list/a", NULL, 405},
         {"OPTIONS", "/api/thing", NULL, 200},
         {"OPTIONS", "/api/nothing", NULL, 404},
     };
@@ -444,7 +446,7 @@ static void test_paths(void)
     (void)ask("HEAD", "/api/act");
     is_str(header("Allow"), "OPTIONS, GET", "but not for a GET that does something");
     (void)ask("OPTIONS", "/api/list/a");
-    is_str(header("Allow"), "OPTIONS, DELETE", "OPTIONS tells them too");
+    is_str(header("Allow"), "OPTIONS, DELETE, GET, HEAD", "OPTIONS tells them too");
     ok(!header("Access-Control-Allow-Methods"), "which is no answer to a preflight that was none");
     (void)ask("GET", "/api/nothing");
     ok(!header("Allow"), "an unknown path has none");
