@@ -121,10 +121,12 @@ STYLES := $(wildcard common/wire/v1/style.c common/wire/v1/codes.c common/wire/a
 $(BUILD)/unit/style_test: $(BUILD)/t/unit/style_test.o $(call objects,$(STYLES) common/wire/answer.c common/core/outcome.c) $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
-SERVED := $(addprefix common/,$(addprefix wire/,answer.c body.c dispatch.c fields.c v1/codes.c v1/style.c) \
-	$(addprefix access/,asked.c cookie.c cors.c mount.c origin.c place.c session_cookie.c tls.c xsrf.c) \
-	$(addprefix core/,context.c http.c outcome.c public_url.c request.c runtime.c trace.c) guard/attributes.c)
-$(BUILD)/unit/serve_test $(BUILD)/unit/place_test: $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(call objects,$(SERVED)) $(ARCHIVE)
+# What of a request needs no server. The rest is not linked.
+SERVED := $(addprefix common/,$(addprefix wire/,answer.c body.c dispatch.c fields.c) \
+	$(addprefix access/,asked.c cookie.c cors.c entry_cookie.c mount.c origin.c place.c session_cookie.c tls.c xsrf.c) \
+	$(addprefix core/,context.c http.c outcome.c passkey_domain.c public_url.c request.c runtime.c trace.c) \
+	$(addprefix guard/,attributes.c enter.c error.c guard.c) service/token.c) mod_cloudep_auth/public_document.c $(STYLES)
+$(addprefix $(BUILD)/unit/,page_test place_test serve_test): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(call objects,$(SERVED)) $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 $(BUILD)/unit/exposition_test: $(call objects,common/operate/exposition.c)

@@ -13,6 +13,7 @@
 #include "core/request.h"
 #include "request.h"
 #include "service/event.h"
+#include "service/tenant_origins.h"
 #include "wire/v1/v1.h"
 
 /* ---- of httpd ---- */
@@ -171,6 +172,17 @@ void cloudep_event(const cloudep_context_t *ctx, const char *name, cloudep_outco
                          proven ? " proven" : "");
 }
 
+/* ---- which pages a tenant lists, of which the tests of tenants' origins are ---- */
+
+static const char *tenant_asked; /* id and slug of it */
+
+int cloudep_tenant_lists_origin(cloudep_context_t *ctx, const char *origin, const char *tenant_id, const char *slug)
+{
+    (void)ctx;
+    tenant_asked = apr_psprintf(p, "%s %s", tenant_id ? tenant_id : "-", slug ? slug : "-");
+    return !strcmp(origin, "https://page.test");
+}
+
 /* ---- the API ---- */
 
 typedef struct {
@@ -198,6 +210,14 @@ static cloudep_outcome_t run_operation(cloudep_call_t *call)
         call->data = json_pack("{ss}", "a", "b");
     }
     return outcome_of_run;
+}
+
+static cloudep_outcome_t run_other(cloudep_call_t *call)
+{
+    const cloudep_outcome_t outcome = run_operation(call);
+
+    ran = apr_pstrcat(p, "other ", ran, NULL);
+    return outcome;
 }
 
 static cloudep_outcome_t run_verify(cloudep_call_t *call)
@@ -254,8 +274,8 @@ static const cloudep_field_t language_fields[] = {
 #define MEMBER CLOUDEP_OPERATION_MEMBER
 #define QUERY CLOUDEP_OPERATION_QUERY
 
-static const cloudep_operation_t other_shape = {"POST", "/shapes",           "t.other",           CLOUDEP_NEEDS_SMS,
-                                                0,      INPUT(other_fields), .run = run_operation};
+static const cloudep_operation_t other_shape = {"POST", "/shapes",           "t.other",       CLOUDEP_NEEDS_SMS,
+                                                0,      INPUT(other_fields), .run = run_other};
 
 static const cloudep_operation_t operations[] = {
     {"GET", "/thing", "t.thing", 0, QUIET, .run = run_operation},
@@ -647,6 +667,7 @@ static void test_bodies(void)
     is_int(ask_with(last, "POST", "/api/body", GOOD), 415, "no type");
     is_int(post("/api/body", "{\"name\":\"" GOOD), 400, "no JSON");
     is_str(said("reason"), "request_malformed", "says so");
+    ok(strcmp(said("message"), "the request is not well formed") != 0, "and what is wrong with it");
     is_int(post("/api/body", ""), 400, "nothing");
     client.piece = 3;
     is_int(post("/api/body", GOOD), 200, "one that comes in pieces");
@@ -712,7 +733,7 @@ static void test_tenant_of_location(void)
     is_str(said("reason"), "tenant_unknown", "as it does not exist here");
     is_str(ran, NULL, "and nothing is done");
     is_int(post("/api/shapes", "{\"code\":\"123456\"}"), 200, "also in the second shape");
-    is_str(ran, "t.other: acme - 123456 - 0", "that one is meant");
+    is_str(ran, "other t.other: acme - 123456 - 0", "that one is meant");
     memset(&place, 0, sizeof(place));
     is_int(post("/api/body", "{}"), 400, "elsewhere it has to be named");
 }
@@ -722,7 +743,7 @@ static void test_shapes(void)
     is_int(post("/api/shapes", GOOD), 200, "the first shape");
     is_str(ran, "t.one: acme - - - 1", "is served by the first operation");
     is_int(post("/api/shapes", "{\"code\":\"123456\"}"), 200, "the second one");
-    is_str(ran, "t.other: - - 123456 - 0", "by the other");
+    is_str(ran, "other t.other: - - 123456 - 0", "by the other");
     is_str(event, "t.other done 102000 - -", "which is what the event says");
     is_int(post("/api/shapes", "{\"tenant_slug\":\"acme\",\"code\":\"\"}"), 200, "an empty field");
     is_str(ran, "t.one: acme - - - 1", "makes no second shape");
@@ -928,6 +949,27 @@ static void test_cors(void)
     ok(!header("Access-Control-Allow-Origin"), "null has none");
     is_str(header("Vary"), "Origin", "which varies as well");
 
+    (void)browse("GET", "/api/thing", "Origin", "https://evil.test");
+    ok(!header("Access-Control-Allow-Origin"), "a page that nobody lists may not read it");
+    is_str(tenant_asked, "- -", "where it is for no tenant, any tenant's list counts");
+    (void)browse("GET", "/api/thing", "Origin", "https://page.test");
+    is_str(header("Access-Control-Allow-Origin"), "https://page.test", "a page that a tenant lists may");
+    last = with(request("Origin", "https://page.test"), "Authorization", "me");
+    cloudep_request(last)->principal = &somebody;
+    (void)ask_with(last, "DELETE", "/api/list/x", NULL);
+    is_str(tenant_asked, "t1 -", "that of whoever asks");
+    place.tenant = "acme";
+    (void)browse("GET", "/api/thing", "Origin", "https://page.test");
+    is_str(tenant_asked, "- acme", "or of the Location");
+    place.tenant = NULL;
+    last = request("Origin", "https://page.test");
+    cloudep_request_context(last)->note.tenant_id = "t2";
+    (void)ask_with(last, "GET", "/api/thing", NULL);
+    is_str(tenant_asked, "t2 -", "or the one that was asked for");
+    last = with(request("Origin", "https://app.test"), "Sec-Fetch-Site", "same-site");
+    (void)ask_with(last, "GET", "/api/thing", NULL);
+    ok(!header("Access-Control-Allow-Credentials"), "where tokens count not even one of the same site brings cookies");
+
     is_int(preflight("https://app.test", "POST"), 200, "a preflight");
     is_str(header("Access-Control-Allow-Methods"), "OPTIONS, GET, HEAD, POST", "is told the methods");
     is_str(header("Access-Control-Allow-Headers"),
@@ -948,6 +990,10 @@ static void test_cors(void)
     ok(!header("Access-Control-Allow-Credentials"), "one of another site does not");
     (void)browse("GET", "/api/thing", "Origin", "https://app.test");
     ok(!header("Access-Control-Allow-Credentials"), "nor one that does not say");
+    last = with(request("Origin", "https://page.test"), "Sec-Fetch-Site", "same-site");
+    (void)ask_with(last, "GET", "/api/thing", NULL);
+    is_str(header("Access-Control-Allow-Origin"), "https://page.test", "a page that a tenant lists reads the answer");
+    ok(!header("Access-Control-Allow-Credentials"), "but brings no cookies");
     memset(&place, 0, sizeof(place));
     config.allow_origins = NULL;
 }
