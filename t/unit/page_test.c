@@ -13,54 +13,21 @@
 #include "access/mount.h"
 #include "access/place.h"
 #include "access/session_cookie.h"
+#include "answer.h"
 #include "core/needs.h"
 #include "core/passkey_domain.h"
 #include "core/request.h"
 #include "flow/handoff.h"
 #include "guard/guard.h"
-#include "request.h"
 
 /* ---- of httpd ---- */
 
-static struct {
-    char text[8192];
-    apr_size_t length;
-    const char *type;
-    apr_off_t told; /* the length that was told before; -1: none */
-    int allowed;    /* the methods are told */
-} sent;
-
-static void forget(void)
-{
-    memset(&sent, 0, sizeof(sent));
-    sent.told = -1;
-}
-
-AP_DECLARE(int) ap_rwrite(const void *buf, int nbyte, request_rec *r)
-{
-    (void)r;
-    if (sent.length + (apr_size_t)nbyte < sizeof(sent.text)) {
-        memcpy(sent.text + sent.length, buf, (apr_size_t)nbyte);
-        sent.length += (apr_size_t)nbyte;
-    }
-    return nbyte;
-}
-
-AP_DECLARE(void) ap_set_content_type(request_rec *r, const char *ct)
-{
-    r->content_type = sent.type = ct;
-}
-
-AP_DECLARE(void) ap_set_content_length(request_rec *r, apr_off_t length)
-{
-    (void)r;
-    sent.told = length;
-}
+static int allowed; /* whether the methods were told */
 
 AP_DECLARE(void) ap_allow_standard_methods(request_rec *r, int reset, ...)
 {
     (void)r;
-    sent.allowed = reset == REPLACE_ALLOW;
+    allowed = reset == REPLACE_ALLOW;
 }
 
 /* RFC 9110 13.1.2, as far as it matters here. */
@@ -78,14 +45,6 @@ AP_DECLARE(const char *) ap_auth_type(request_rec *r)
 {
     (void)r;
     return auth_type;
-}
-
-AP_DECLARE(const char *) ap_auth_name(request_rec *r);
-
-AP_DECLARE(const char *) ap_auth_name(request_rec *r)
-{
-    (void)r;
-    return "files";
 }
 
 static const char *error_document; /* an ErrorDocument of the administrator's */
@@ -107,25 +66,6 @@ AP_DECLARE(int) ap_index_of_response(int status)
 AP_DECLARE(const char *) ap_get_status_line(int status)
 {
     return status == HTTP_EXPECTATION_FAILED ? "417 Expectation Failed" : "400 Bad Request";
-}
-
-AP_DECLARE(const char *) ap_run_http_scheme(const request_rec *r)
-{
-    (void)r;
-    return "https";
-}
-
-AP_DECLARE(void)
-ap_log_rerror_(const char *file, int line, int module_index, int level, apr_status_t status, const request_rec *r,
-               const char *fmt, ...)
-{
-    (void)file;
-    (void)line;
-    (void)module_index;
-    (void)level;
-    (void)status;
-    (void)r;
-    (void)fmt;
 }
 
 static ap_HOOK_quick_handler_t *enter;
@@ -206,7 +146,8 @@ static request_rec *get(const char *uri, const char *name, const char *value)
     r->uri = apr_pstrdup(p, uri);
     r->method_number = M_GET;
     r->status = HTTP_OK;
-    forget();
+    forget_answer();
+    allowed = 0;
     return r;
 }
 
@@ -247,7 +188,7 @@ static void test_webauthn(void)
     is_int((int)sent.length, 0, "and gets it no more");
     r->method_number = M_POST;
     is_int(webauthn_handler(r), HTTP_METHOD_NOT_ALLOWED, "it is only read");
-    is_int(sent.allowed, 1, "as is told");
+    is_int(allowed, 1, "as is told");
     run.passkeys = NULL;
 }
 
@@ -351,7 +292,7 @@ static void test_enter_is_asked(void)
     r = come_back("code=x");
     r->method_number = M_POST;
     is_int(enter(r, 0), HTTP_METHOD_NOT_ALLOWED, "a POST is not for it");
-    is_int(sent.allowed, 1, "as is told");
+    is_int(allowed, 1, "as is told");
     r = come_back("code=x");
     r->header_only = 1;
     is_int(enter(r, 0), HTTP_METHOD_NOT_ALLOWED, "nor a HEAD, which would use the code up");
@@ -584,15 +525,15 @@ static void test_challenges(void)
     request_rec *r = get("/x", NULL, NULL);
 
     (void)told(r, 401);
-    is_str(header(r, "WWW-Authenticate"), "Bearer realm=\"files\"", "whoever brought no token is told what to bring");
+    is_str(header(r, "WWW-Authenticate"), "Bearer realm=\"CloudEP\"", "whoever brought no token is told what to bring");
     r = get("/x", NULL, NULL);
     cloudep_request(r)->refused = cloudep_refuse(CLOUDEP_TOKEN_INVALID);
     has(told(r, 401), "{\"code\":10501000,\"reason\":\"token_invalid\"", "a bad token is told");
-    is_str(header(r, "WWW-Authenticate"), "Bearer realm=\"files\", error=\"invalid_token\"", "as such");
+    is_str(header(r, "WWW-Authenticate"), "Bearer realm=\"CloudEP\", error=\"invalid_token\"", "as such");
     r = get("/x", NULL, NULL);
     cloudep_request(r)->principal = &somebody;
     has(told(r, 403), "\"reason\":\"access_refused\"", "whoever is known");
-    is_str(header(r, "WWW-Authenticate"), "Bearer realm=\"files\", error=\"insufficient_scope\"",
+    is_str(header(r, "WWW-Authenticate"), "Bearer realm=\"CloudEP\", error=\"insufficient_scope\"",
            "is told that it is not enough");
     r = get("/x", NULL, NULL);
     cloudep_request(r)->principal = &somebody;

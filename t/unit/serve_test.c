@@ -1,164 +1,17 @@
 /*
  * serve_test.c - from a request to its operation and back, without a server: a table of operations of this test is
- * served, in the style v1 but for who asks. What of httpd reads bodies and writes answers is below.
+ * served, in the style v1 but for who asks.
  */
 #include "wire/wire.h"
 
 #include <stddef.h>
-#include <http_core.h>
-#include <util_filter.h>
 #include "access/mount.h"
-#include "access/place.h"
 #include "core/config.h"
 #include "core/request.h"
-#include "request.h"
 #include "service/event.h"
 #include "service/tenant_origins.h"
+#include "served.h"
 #include "wire/v1/v1.h"
-
-/* ---- of httpd ---- */
-
-static struct {
-    const char *body;    /* what the client sends */
-    apr_size_t length;   /* bytes of it */
-    apr_size_t piece;    /* the most that are read at once */
-    apr_status_t status; /* of reading it */
-    int reads;
-} client;
-
-static struct {
-    char text[8192];
-    apr_size_t length;
-    const char *type;
-    apr_off_t told; /* the length that was told before; -1: none */
-} sent;
-
-AP_DECLARE(apr_status_t)
-ap_get_brigade(ap_filter_t *filter, apr_bucket_brigade *bucket, ap_input_mode_t mode, apr_read_type_e block,
-               apr_off_t readbytes)
-{
-    apr_bucket_alloc_t *alloc = bucket->bucket_alloc;
-    const apr_size_t n = client.length > client.piece ? client.piece : client.length;
-
-    (void)filter;
-    (void)mode;
-    (void)block;
-    (void)readbytes;
-    client.reads++;
-    if (client.status != APR_SUCCESS) {
-        return client.status;
-    }
-    APR_BRIGADE_INSERT_TAIL(bucket, apr_bucket_flush_create(alloc));
-    if (n) {
-        APR_BRIGADE_INSERT_TAIL(bucket, apr_bucket_immortal_create(client.body, n, alloc));
-    }
-    client.body += n;
-    client.length -= n;
-    if (!client.length) {
-        APR_BRIGADE_INSERT_TAIL(bucket, apr_bucket_eos_create(alloc));
-    }
-    return APR_SUCCESS;
-}
-
-AP_DECLARE(int) ap_map_http_request_error(apr_status_t rv, int status)
-{
-    return rv == AP_FILTER_ERROR ? AP_FILTER_ERROR : status;
-}
-
-AP_DECLARE(int) ap_rwrite(const void *buf, int nbyte, request_rec *r)
-{
-    (void)r;
-    if (sent.length + (apr_size_t)nbyte < sizeof(sent.text)) {
-        memcpy(sent.text + sent.length, buf, (apr_size_t)nbyte);
-        sent.length += (apr_size_t)nbyte;
-    }
-    return nbyte;
-}
-
-AP_DECLARE(void) ap_set_content_type(request_rec *r, const char *ct)
-{
-    r->content_type = sent.type = ct;
-}
-
-AP_DECLARE(void) ap_set_content_length(request_rec *r, apr_off_t length)
-{
-    (void)r;
-    sent.told = length;
-}
-
-AP_DECLARE(const char *) ap_auth_name(request_rec *r)
-{
-    (void)r;
-    return NULL;
-}
-
-AP_DECLARE(int) ap_parse_strict_length(apr_off_t *len, const char *str)
-{
-    char *end;
-
-    return *str >= '0' && *str <= '9' && apr_strtoff(len, str, &end, 10) == APR_SUCCESS && !*end;
-}
-
-AP_DECLARE(char *) ap_getword(apr_pool_t *pool, const char **line, char stop)
-{
-    const char *end = strchr(*line, stop);
-    const apr_size_t length = end ? (apr_size_t)(end - *line) : strlen(*line);
-    char *word = apr_pstrmemdup(pool, *line, length);
-
-    *line += length + (end != NULL);
-    return word;
-}
-
-/* As httpd's: a NUL is no part of any text, and neither is half an escape. */
-AP_DECLARE(int) ap_unescape_urlencoded(char *query)
-{
-    char *out = query;
-
-    for (const char *c = query; *c; c++) {
-        if (*c == '%') {
-            const char digits[] = {c[1], c[1] ? c[2] : '\0', '\0'};
-            char *end;
-            const long byte = strtol(digits, &end, 16);
-
-            if (end != digits + 2 || !byte) {
-                return HTTP_BAD_REQUEST;
-            }
-            *out++ = (char)byte;
-            c += 2;
-        }
-        else {
-            *out++ = *c == '+' ? ' ' : *c;
-        }
-    }
-    *out = '\0';
-    return OK;
-}
-
-static const char *scheme = "https";
-
-static const char *scheme_of(const request_rec *r)
-{
-    (void)r;
-    return scheme;
-}
-
-AP_DECLARE(const char *) ap_run_http_scheme(const request_rec *r)
-{
-    return scheme_of(r);
-}
-
-AP_DECLARE(void)
-ap_log_rerror_(const char *file, int line, int module_index, int level, apr_status_t status, const request_rec *r,
-               const char *fmt, ...)
-{
-    (void)file;
-    (void)line;
-    (void)module_index;
-    (void)level;
-    (void)status;
-    (void)r;
-    (void)fmt;
-}
 
 /* ---- what is written down of an operation ---- */
 
@@ -336,44 +189,10 @@ static const cloudep_api_t api = {"t-handler", "/api", &style, operations, cooki
 
 /* ---- asking ---- */
 
-static cloudep_place_t place;
-static core_dir_config core;
-
-/* A request, which is served; the status of the answer, or what the handler left to httpd. */
 static int ask_with(request_rec *r, const char *method, const char *address, const char *body)
 {
-    static void *vector[2];
-    static conn_rec connection;
-    const char *query = strchr(address, '?');
-
-    vector[0] = &core;
-    vector[1] = &place;
-    r->per_dir_config = (struct ap_conf_vector_t *)vector;
-    connection.bucket_alloc = apr_bucket_alloc_create(p);
-    r->connection = &connection;
-    r->handler = r->handler ? r->handler : "t-handler";
-    r->header_only = !strcmp(method, "HEAD");
-    r->method = method;
-    r->method_number = !strcmp(method, "GET") || r->header_only ? M_GET
-                       : !strcmp(method, "POST")                ? M_POST
-                       : !strcmp(method, "OPTIONS")             ? M_OPTIONS
-                                                                : M_DELETE;
-    r->uri = apr_pstrmemdup(p, address, query ? (apr_size_t)(query - address) : strlen(address));
-    r->args = query ? apr_pstrdup(p, query + 1) : NULL;
-    r->status = HTTP_OK;
-    if (body) {
-        client.body = body;
-        client.length = client.length ? client.length : strlen(body);
-    }
-    client.piece = client.piece ? client.piece : 8192;
-    client.reads = 0;
-    memset(&sent, 0, sizeof(sent));
-    sent.told = -1;
     ran = event = NULL;
-    const int rc = cloudep_serve(r, &api);
-
-    client.length = 0;
-    return rc == OK ? r->status : rc;
+    return serve(r, &api, method, address, body);
 }
 
 static request_rec *last;
@@ -388,17 +207,6 @@ static int post(const char *address, const char *body)
 {
     last = request("Content-Type", "application/json");
     return ask_with(last, "POST", address, body);
-}
-
-/* What a member of the last answer says; "": it has none. */
-static const char *said(const char *member)
-{
-    json_t *json = json_loads(sent.text, 0, NULL);
-    const char *text = json_string_value(json_object_get(json, member));
-
-    text = text ? apr_pstrdup(p, text) : "";
-    json_decref(json);
-    return text;
 }
 
 /* "field rule, field rule" of the last answer. */
