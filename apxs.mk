@@ -129,6 +129,11 @@ SERVED := $(addprefix common/,$(addprefix wire/,answer.c body.c dispatch.c field
 $(addprefix $(BUILD)/unit/,page_test place_test serve_test): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(call objects,$(SERVED)) $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
+# The operations with real flows.
+$(BUILD)/unit/api_test: $(BUILD)/t/unit/api_test.o $(BUILD)/t/unit/flow_shim.o $(call objects,$(foreach room,access wire guard,$(call tree,common/$(room),c)) \
+	$(filter-out %/mod_cloudep_auth.c %/mod_cloudep_member.c,$(AUTH) $(MEMBER))) $(FLOWS) $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 $(BUILD)/unit/exposition_test: $(call objects,common/operate/exposition.c)
 
 # Prints what the tables of the sources declare; tests and documents are held against it.

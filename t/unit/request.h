@@ -20,7 +20,9 @@
 #include "folder.h"
 #include "tap.h"
 
+#ifndef CLOUDEP_TEST_FLOW_H /* flow_shim.c has it */
 module AP_MODULE_DECLARE_DATA cloudep_module;
+#endif
 
 AP_DECLARE(void) ap_str_tolower(char *s)
 {
@@ -78,16 +80,23 @@ static inline apr_array_header_t *list(const char *only)
     return one;
 }
 
-/* A server for https://id.test with keys of its own, in the test's folder. */
-static void start_server(void)
+/* A server of that configuration. */
+static void start_server_with(cloudep_config_t *its)
 {
     static void *vector[2];
+
+    cloudep_module.module_index = 1; /* 0 is the core's */
+    vector[1] = its;
+    server.module_config = (struct ap_conf_vector_t *)vector;
+}
+
+/* A server for https://id.test with keys of its own, in the test's folder. */
+static inline void start_server(void)
+{
     const cloudep_jwks_t *sealing;
     const char *kid, *error;
 
-    cloudep_module.module_index = 1; /* 0 is the core's */
-    vector[1] = &config;
-    server.module_config = (struct ap_conf_vector_t *)vector;
+    start_server_with(&config);
     config.issuer = "https://id.test";
     config.session_lifetime = 5000;
     config.xsrf_cookie = "XSRF-TOKEN";
