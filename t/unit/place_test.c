@@ -215,6 +215,7 @@ static void test_options(void)
             "one that is not there");
     answers(cloudep_add_option(in_location("/x"), place, "c", folder_file("c", "{\"x\":1}", 0600)), NULL, "another");
     is_str(apr_table_get(place->options, "c"), "{\"x\":1}", "is its text");
+    ok(apr_table_get(place->options, "a") != NULL, "and the first one stays");
     ok(!apr_table_get(place->options, "b"), "a refused one is none");
 }
 
