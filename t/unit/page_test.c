@@ -224,7 +224,7 @@ static void test_metadata(void)
        "and the keys where they are");
     is_int(metadata_at("/.well-known/oauth-authorization-server/a/b/"), HTTP_NOT_FOUND, "without a slash at its end");
     is_int(metadata_at("/.well-known/oauth-authorization-server/a/c"), HTTP_NOT_FOUND, "no other");
-    is_int(metadata_at("/.well-known/oauth-authorization-serverx/a/"), HTTP_NOT_FOUND, "nor elsewhere");
+    is_int(metadata_at("/.well-known/oauth-authorization-serves/a/b"), HTTP_NOT_FOUND, "nor elsewhere");
     config.issuer = "https://id.test";
     run.signing = NULL;
 }
