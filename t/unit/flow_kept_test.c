@@ -214,7 +214,7 @@ static void test_together(void)
     waiting = &crowd;
     acquire = flow.run.db->acquire;
     flow.run.db->acquire = acquire_later;
-    (void)alarm(60); /* whom nobody answers waits for good */
+    (void)alarm(30); /* whom nobody answers waits for good */
     in_threads(TEST_THREADS, ask_numbered, &crowd);
     (void)alarm(0);
     flow.run.db->acquire = acquire;
