@@ -217,9 +217,8 @@ static void test_together(void)
 
         waiting = &crowd;
         apr_atomic_set32(&statements, 0);
-        (void)alarm(30); /* whom nobody answers waits for good */
+        (void)alarm(30);
         in_threads(TEST_THREADS, ask_numbered, &crowd);
-        (void)alarm(0);
         for (int i = 0; i < TEST_THREADS; i++) {
             wrong += crowd.wrong[i];
         }
@@ -245,7 +244,9 @@ int main(void)
     checker = cloudep_checker_create(flow.run.db, at->p);
     test_slugs();
     test_origins();
+    (void)alarm(30); /* whom nobody answers waits for good */
     test_alone();
     test_together();
+    (void)alarm(0);
     return done_testing();
 }
