@@ -445,6 +445,9 @@ static void test_passkeys(void)
     const char *text;
 
     EFFECT("passkey_add", NULL, cloudep_passkey_add(db, p, &text, TENANT, UID, "3", &passkey, "undo", &notice));
+    is_str(value("SELECT (undoes_at = passkey.created_at)::text FROM cloudep.links JOIN cloudep.passkeys AS passkey"
+                 " USING (tenant_id, uid) WHERE digest = 'undo' AND credential_id = 'added'"),
+           "true", "its undo is of the very moment");
     EFFECT("passkey_add without an undo", NULL,
            cloudep_passkey_add(db, p, &text, TENANT, UID, "3", &passkey, NULL, CLOUDEP_NO_MESSAGE));
     EFFECT("passkey_add of a suspended member", "UPDATE cloudep.members SET status = 'suspended'",
@@ -459,6 +462,8 @@ static void test_passkeys(void)
            cloudep_passkey_new_handle(db, p, &text, TENANT, UID, "given"));
     EFFECT("passkey_remove", NULL, cloudep_passkey_remove(db, p, TENANT, UID, PASSKEY, &notice));
     EFFECT("passkey_remove, one of two", ANOTHER_PASSKEY, cloudep_passkey_remove(db, p, TENANT, UID, PASSKEY, &notice));
+    EFFECT("passkey_remove, the second of two", ANOTHER_PASSKEY,
+           cloudep_passkey_remove(db, p, TENANT, UID, LEASE, &notice));
     EFFECT("passkey_remove, one of two ways in", "UPDATE cloudep.members SET ways_in = 2" HERE,
            cloudep_passkey_remove(db, p, TENANT, UID, PASSKEY, &notice));
     EFFECT("passkey_remove of who left", "UPDATE cloudep.members SET status = 'deleting'",
@@ -479,7 +484,7 @@ static void test_passkeys(void)
     (void)cloudep_member_by_uid(db, p, &member, TENANT, UID);
     EFFECT("passkey_step_up by one of two", ANOTHER_PASSKEY,
            cloudep_passkey_step_up(db, p, &use, member, SESSION, &notice));
-    EFFECT("passkey_step_up of another's session", NULL,
+    EFFECT("passkey_step_up of another's session", "UPDATE cloudep.sessions SET generation = 3",
            cloudep_passkey_step_up(db, p, &use, member, OTHERS_SESSION, &notice));
     EFFECT("passkey_step_up beside a change", "UPDATE cloudep.members SET generation = 4",
            cloudep_passkey_step_up(db, p, &use, member, SESSION, &notice));
@@ -574,7 +579,8 @@ static void test_passwords(void)
 
 #define ON_PHONE "UPDATE cloudep.sessions SET opened_with = 'login_phone' WHERE id = '" OTHERS_SESSION "';"
 #define OTHER_HAS                                                                                                      \
-    "UPDATE cloudep.members SET login_phone = '+886911000222', login_phone_at = now()" HERE " AND uid = '" OTHER "'"
+    "UPDATE cloudep.members SET login_phone = '+886911000222', login_phone_at = now(), language = 'en'" HERE           \
+    " AND uid = '" OTHER "'"
 
 static void test_addresses(void)
 {
@@ -602,6 +608,9 @@ static void test_addresses(void)
            cloudep_email_change(db, p, &change, &notice));
     EFFECT("email_change beside one who waits for a code",
            "UPDATE cloudep.members SET status = 'pending'" HERE " AND uid = '" OTHER "'",
+           cloudep_email_change(db, p, &change, &notice));
+    EFFECT("email_change beside another's links",
+           "UPDATE cloudep.links SET uid = '" OTHER "' WHERE digest IN ('reset', 'email') AND tenant_id = '" TENANT "'",
            cloudep_email_change(db, p, &change, &notice));
     EFFECT("email_change, links were used", "UPDATE cloudep.links SET used_at = now() - interval '1 hour'",
            cloudep_email_change(db, p, &change, &notice));
