@@ -229,7 +229,7 @@ static void test_invites(void)
 
     fresh();
     postgres_sql("INSERT INTO cloudep.invites (tenant_id, code, max_uses, uses, expires_at, revoked_at) VALUES"
-                 " ('" TENANT "', 'a', 2, 1, now() + interval '1 hour', NULL), ('" TENANT "', 'c', 2, 2, NULL, NULL),"
+                 " ('" TENANT "', 'a', 9, 8, now() + interval '1 hour', NULL), ('" TENANT "', 'c', 2, 2, NULL, NULL),"
                  " ('" TENANT "', 'b', 2, 2, now(), NULL), ('" TENANT "', 'd', 2, 2, now(), now()),"
                  " ('" ELSEWHERE "', 'aa', 2, 0, NULL, NULL)");
     is_str(LISTED(cloudep_operator_invite_list, cloudep_operator_invite_t, code, .tenant_id = TENANT), "a b c d",
