@@ -1272,6 +1272,7 @@ static apr_status_t attributes(const char *add, const char *remove)
 static void test_operator_members(void)
 {
     cloudep_operator_reset_t reset;
+    cloudep_operator_step_t done = {0};
     static const char suspended[] = "UPDATE cloudep.members SET status = 'suspended'";
 
     EFFECT("operator_member_suspend", NULL, step(CLOUDEP_OPERATOR_SUSPEND));
@@ -1280,8 +1281,23 @@ static void test_operator_members(void)
            step(CLOUDEP_OPERATOR_SUSPEND));
     EFFECT("operator_member_resume", suspended, step(CLOUDEP_OPERATOR_RESUME));
     EFFECT("operator_member_resume of who is active", NULL, step(CLOUDEP_OPERATOR_RESUME));
+    EFFECT("operator_member_resume of who waits", "UPDATE cloudep.members SET status = 'pending'",
+           step(CLOUDEP_OPERATOR_RESUME));
     EFFECT("operator_member_delete", NULL, step(CLOUDEP_OPERATOR_DELETE));
+    EFFECT("operator_member_delete again", "UPDATE cloudep.members SET status = 'deleting'",
+           step(CLOUDEP_OPERATOR_DELETE));
+    EFFECT("operator_member_delete of a suspended one", suspended, step(CLOUDEP_OPERATOR_DELETE));
+    EFFECT("operator_member_delete of who waits", "UPDATE cloudep.members SET status = 'pending'",
+           step(CLOUDEP_OPERATOR_DELETE));
+    EFFECT("operator_member_delete of one that is reserved", "UPDATE cloudep.members SET status = 'reserved'",
+           step(CLOUDEP_OPERATOR_DELETE));
+    EFFECT("operator_member_suspend by email", NULL,
+           cloudep_operator_member_step(owner, p, &done, &by_email, CLOUDEP_OPERATOR_SUSPEND));
+    is_int(done.sessions_ended, 6, "as many sessions have ended as are told");
     EFFECT("operator_totp_reset", NULL, cloudep_operator_totp_reset(owner, p, &reset, &who, "box"));
+    EFFECT("operator_totp_reset beside another's session",
+           "UPDATE cloudep.sessions SET opened_with = 'totp' WHERE id = '" OTHERS_SESSION "'",
+           cloudep_operator_totp_reset(owner, p, &reset, &who, "box"));
     EFFECT("operator_totp_reset of an enrolment under way", PENDING,
            cloudep_operator_totp_reset(owner, p, &reset, &by_email, "box"));
     EFFECT("operator_password_reset", NULL, cloudep_operator_password_reset(owner, p, &reset, &who, "box"));
