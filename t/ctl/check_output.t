@@ -54,7 +54,7 @@ is(of('exit 0'), "1\nhttpd, configuration, bad: no server in it uses CloudEP: Lo
     'a configuration without CloudEP is told');
 like(of('echo cloudep-check nonsense', q(echo 'cloudep-check {"server": "s"}')), qr/\A1\nhttpd, configuration, bad: no server/,
     'a finding that is none is passed over');
-my ($long) = of(finding(), '/usr/bin/head -c 300000 /dev/zero | /usr/bin/tr "\\0" x') =~ /: (x+)$/m;
+my ($long) = of(finding(), '/usr/bin/head -c 400000 /dev/zero | /usr/bin/tr "\\0" x', 'echo end') =~ /\A0\n.*: (x+)$/m;
 ok(length $long > 250_000 && length $long < 262_144, 'of an output without end a part is read') or diag(length $long);
 
 # ---- how it is run

@@ -864,6 +864,11 @@ static void test_meanwhile(void)
     is_int(meanwhile("UPDATE cloudep.members SET login_phone = '+886911000222'" OF_MEMBER, take_phone_meanwhile),
            APR_SUCCESS, "a login phone that was set meanwhile");
     is_str(value("SELECT generation::text FROM cloudep.members" OF_MEMBER), "3", "is not set again");
+    prepare(OTHER_HAS);
+    asked = "SELECT count(*) FROM (SELECT FROM cloudep.members" OF_OTHER " FOR UPDATE SKIP LOCKED) AS free";
+    is_int(meanwhile("UPDATE cloudep.members SET updated_at = now()" OF_MEMBER, take_phone_meanwhile), APR_SUCCESS,
+           "who wants a number waits for the members concerned");
+    is_str(answered, "1", "in the order of their uids");
     prepare(NULL);
     postgres_sql("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('login phone " TENANT " +886911000222', 0))");
     is_int(take_phone_meanwhile(p), CLOUDEP_ELOCKED, "who wants a number waits for others who want it");
