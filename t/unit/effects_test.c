@@ -1347,8 +1347,13 @@ static void test_operator_rest(void)
                  " WHERE target = 'added@example.com'"),
            "box mail added@example.com en member_invitation 7", "which is told, for a week");
     prepare("UPDATE cloudep.tenants SET organization = 'org';"
-            "UPDATE cloudep.members SET status = 'pending', email = 'wait@example.com'" OF_OTHER);
+            "UPDATE cloudep.members SET status = 'pending', email = 'wait@example.com'" OF_OTHER ";"
+            "UPDATE cloudep.members SET status = 'pending', email = 'wait@example.com' WHERE tenant_id = '" ELSEWHERE
+            "';"
+            "UPDATE cloudep.members SET status = 'pending'" OF_MEMBER);
     is_int(cloudep_operator_member_add(owner, p, &waits), APR_SUCCESS, "in place of one who waits for a code");
+    is_str(value("SELECT string_agg(status, ' ') FROM cloudep.members WHERE uid = '" UID "'"), "pending pending",
+           "and of nobody else who does");
     is_str(value("SELECT string_agg(status || ' ' || provider, ', ' ORDER BY status) FROM cloudep.members" HERE
                  " AND (email = 'wait@example.com' OR uid = '" OTHER "')"),
            "active zitadel, deleting local", "who goes; with an organization the password is at ZITADEL");
