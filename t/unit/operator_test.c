@@ -372,7 +372,11 @@ static void test_ended(void)
     is_int(ended((cloudep_operator_selection_t){.tenant_id = NOWHERE, .own = OTHERS_SESSION}), 0,
            "not one of another tenant");
     fresh();
-    is_int(ended((cloudep_operator_selection_t){.uid = UID}), 1, "those of a member are ended");
+    postgres_sql(
+        "INSERT INTO cloudep.sessions (tenant_id, id, uid, generation, amr, idle_expires_at, expires_at)"
+        " SELECT tenant_id, '" ID("3") "', uid, generation, amr, idle_expires_at, expires_at FROM cloudep.sessions"
+                                       " WHERE tenant_id = '" TENANT "' AND uid = '" UID "'");
+    is_int(ended((cloudep_operator_selection_t){.uid = UID}), 2, "those of a member are ended");
     is_int(ended((cloudep_operator_selection_t){.all = 1}), 1, "and those of all, who had one left");
     is_str(value("SELECT count(*) FROM cloudep.sessions WHERE revoked_at IS NULL"), "1", "not those of another tenant");
 }
