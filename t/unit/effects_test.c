@@ -17,6 +17,7 @@
 #include "base/store/own_session_store.h"
 #include "base/store/passkey_store.h"
 #include "base/store/password_store.h"
+#include "base/store/record_json.h"
 #include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
 #include "base/store/totp_store.h"
@@ -1018,6 +1019,21 @@ static void test_admissions(void)
            "", "one of another tenant is free");
 }
 
+/* The names in a JSON object, which goes. */
+static const char *names_of(json_t *object)
+{
+    const char *names = "";
+    const char *name;
+    json_t *cell;
+
+    json_object_foreach(object, name, cell)
+    {
+        names = apr_pstrcat(p, names, " ", name, NULL);
+    }
+    json_decref(object);
+    return names;
+}
+
 static void test_reads(void)
 {
     const cloudep_member_t *member = NULL;
@@ -1048,6 +1064,9 @@ static void test_reads(void)
     (void)cloudep_passkeys_of(db, p, &list, TENANT, UID);
     ok(list->nelts == 2 && !strcmp(APR_ARRAY_IDX(list, 0, cloudep_passkey_t).id, PASSKEY),
        "passkeys are listed, the oldest first");
+    is_str(names_of(cloudep_record_json(&cloudep_passkey_told_record, list->elts)),
+           " id name aaguid transports backup_eligible backed_up created_at last_used_at",
+           "their member is told neither key nor counter");
     is_int(cloudep_passkey_find(db, p, &found, TENANT, "k2"), APR_SUCCESS, "each is found");
     is_str(found.passkey.id, LEASE, "by its own id of the authenticator");
     postgres_sql("UPDATE cloudep.members SET user_handle = right(uid::text, 1) || right(tenant_id::text, 1)");
