@@ -7,6 +7,22 @@ use CloudEP::Test;
 
 my $none = CloudEP::Ctl->new;
 
+# ---- help
+my $overview = $none->done('--help', '--help');
+my @commands = $overview =~ /^  ((?:migrate|[a-z]+ [a-z]+)) {2,}\S/mg;
+cmp_ok(scalar @commands, '>=', 22, 'lists the commands');
+is($none->done('no arguments', ()), $overview, 'no arguments show the same');
+is($none->done($_, $_), $overview, "$_ shows the same") for qw(-h help);
+like($none->done('-h of a command', qw(tenant add -h)), qr/^usage: cloudepctl tenant add/, '-h is --help');
+for my $command (@commands) {
+    my $help = $none->done("$command --help", split(/ /, $command), '--help');
+    my @missing = grep { $help !~ $_ } qr/^usage: cloudepctl $command/m, qr/^examples:\n  cloudepctl $command/m,
+        qr/^exit codes: 0 done, .*6 not found/m, qr/^  --json /m, qr/^  --database CONNINFO /m;
+    ok(!@missing, "$command --help has usage, options, examples and exit codes") or diag("no @missing in\n$help");
+}
+is($none->done('--version', '--version'), 'cloudepctl ' . (described('version'))[0] . "\n", 'cloudepctl prints the version of the build');
+like($none->done('help of a noun', qw(tenant --help)), qr/tenant add.*tenant list/s, 'lists its verbs');
+
 # ---- which command is meant
 my $verbs = $none->done('help of a noun', qw(tenant --help));
 my @listed = $verbs =~ /^  ([a-z]+ [a-z]*) {2,}\S/mg;
@@ -24,22 +40,6 @@ $none->fails(2, qr/burn is not an option/, 'a word behind a command', qw(tenant 
 $none->fails(2, qr/burn is not an option/, 'a word behind a command without a verb', qw(check burn));
 
 my $ctl = CloudEP::Ctl->new(database => server->pg->dsn('cloudep_owner'));
-
-# ---- help
-my $overview = $none->done('--help', '--help');
-my @commands = $overview =~ /^  ((?:migrate|[a-z]+ [a-z]+)) {2,}\S/mg;
-cmp_ok(scalar @commands, '>=', 22, 'lists the commands');
-is($none->done('no arguments', ()), $overview, 'no arguments show the same');
-is($none->done($_, $_), $overview, "$_ shows the same") for qw(-h help);
-like($none->done('-h of a command', qw(tenant add -h)), qr/^usage: cloudepctl tenant add/, '-h is --help');
-for my $command (@commands) {
-    my $help = $none->done("$command --help", split(/ /, $command), '--help');
-    my @missing = grep { $help !~ $_ } qr/^usage: cloudepctl $command/m, qr/^examples:\n  cloudepctl $command/m,
-        qr/^exit codes: 0 done, .*6 not found/m, qr/^  --json /m, qr/^  --database CONNINFO /m;
-    ok(!@missing, "$command --help has usage, options, examples and exit codes") or diag("no @missing in\n$help");
-}
-is($none->done('--version', '--version'), 'cloudepctl ' . (described('version'))[0] . "\n", 'cloudepctl prints the version of the build');
-like($none->done('help of a noun', qw(tenant --help)), qr/tenant add.*tenant list/s, 'lists its verbs');
 
 # ---- wrong usage
 $ctl->fails(2, qr/no command nonsense/, 'an unknown command', 'nonsense');
