@@ -5,7 +5,7 @@
 #include <apr_general.h>
 
 #include "folder.h"
-#include "cloudepctl.h"
+#include "../../support/cloudepctl.h"
 #include "tap.h"
 
 #define LARGEST (256 * 1024)
