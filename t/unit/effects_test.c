@@ -440,9 +440,6 @@ static void test_passkeys(void)
                                        .transports = apr_array_make(p, 1, sizeof(const char *)),
                                        .aaguid = LEASE,
                                        .name = "Added"};
-    const cloudep_passkey_use_t use = {PASSKEY, 5, 1};
-    const cloudep_member_t *member = NULL;
-    cloudep_session_t opened = opening(1200, 7200);
     const char *text;
 
     EFFECT("passkey_add", NULL, cloudep_passkey_add(db, p, &text, TENANT, UID, "3", &passkey, "undo", &notice));
@@ -475,6 +472,14 @@ static void test_passkeys(void)
     EFFECT("passkey_remove beside a login phone",
            "UPDATE cloudep.members SET ways_in = 1" HERE "; UPDATE cloudep.tenants SET sms_login = true",
            cloudep_passkey_remove(db, p, TENANT, UID, PASSKEY, &notice));
+}
+
+static void test_passkey_use(void)
+{
+    const cloudep_passkey_use_t use = {PASSKEY, 5, 1};
+    const cloudep_member_t *member = NULL;
+    cloudep_session_t opened = opening(1200, 7200);
+
     EFFECT("passkey_login", NULL, cloudep_passkey_login(db, p, &use, &opened, &notice));
     EFFECT("passkey_login by one of two", ANOTHER_PASSKEY, cloudep_passkey_login(db, p, &use, &opened, &notice));
     opened.generation = "2";
@@ -1421,6 +1426,7 @@ int main(int argc, const char *const *argv)
     test_links();
     test_undo_meanwhile();
     test_passkeys();
+    test_passkey_use();
     test_accounts();
     test_passwords();
     test_addresses();

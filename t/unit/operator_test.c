@@ -551,6 +551,10 @@ static void test_warnings(void)
               APP " IN DATABASE postgres RESET ALL; ALTER DATABASE postgres RESET ALL;"
                   "ALTER ROLE " POSTGRES_OWNER " RESET ALL; " APP " RESET ALL",
               "");
+}
+
+static void test_rights(void)
+{
 #define HAS "the role cloudep_app has attributes of an administrator: ALTER ROLE takes them"
     is_warned(APP " SUPERUSER", APP " NOSUPERUSER",
               HAS " the role cloudep_app may delete events: migrate, or REVOKE DELETE ON cloudep.events"
@@ -633,6 +637,7 @@ int main(void)
     test_events();
     test_outbox();
     test_warnings();
+    test_rights();
     test_migrations();
     return done_testing();
 }
