@@ -62,6 +62,15 @@ static int asked(server_t *server)
     return number_of(server, &server->asked);
 }
 
+/* Waits until it has read so many commands: one that it does not answer may be read later than it is given up. */
+static int asked_at_least(server_t *server, int times)
+{
+    for (int i = 0; i < 1000 && asked(server) < times; i++) {
+        apr_sleep(SECOND / 100);
+    }
+    return asked(server);
+}
+
 static void release(server_t *server)
 {
     (void)pthread_mutex_lock(&server->mutex);
@@ -345,7 +354,7 @@ static void rests(server_t *server, cloudep_cache_t *cache, int before, apr_time
 {
     int wrong = 0;
 
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 20; i++) {
         wrong += get(cache, "word", pool) != CLOUDEP_ECACHE;
         apr_sleep(SECOND / 100);
     }
@@ -407,14 +416,15 @@ static void test_told(apr_pool_t *pool)
     GIVE(mute, silent);
     is_int(get(crowd.cache, "word", pool), CLOUDEP_ECACHE, "a server that says nothing");
     ok(mute_told.times == 1 && APR_STATUS_IS_EAGAIN(mute_told.cause), "that it says nothing is told once");
-    is_int(asked(mute), 1, "who has waited for an answer in vain does not ask again");
+    is_int(asked_at_least(mute, 1), 1, "who has waited for an answer in vain does not ask again");
 
     rests(broken, broken_cache, asked(broken), start_time, pool);
     apr_sleep(SECOND);
     trial_time = apr_time_now();
     in_threads(32, do_delete, &crowd);
     is_int(count_of(crowd.rv, 32, CLOUDEP_ECACHE), 32, "32 at once find a server that still says nothing");
-    ok(asked(mute) <= 1 + since(start_time) / 1000, "and only one of them asks it (asked %d times)", asked(mute));
+    ok(asked_at_least(mute, 2) <= 1 + since(start_time) / 1000, "and only one of them asks it (asked %d times)",
+       asked(mute));
     is_int(mute_told.times, 1, "that it still says nothing is not told again");
     rests(mute, crowd.cache, asked(mute), trial_time, pool);
 
