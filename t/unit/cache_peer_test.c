@@ -402,6 +402,7 @@ static void test_told(apr_pool_t *pool)
     crowd_t crowd = {.cache = cache_of(pool, mute, 32, 100, &mute_told), .key = key("word")};
     apr_uint32_t number;
     apr_time_t start_time, trial_time;
+    int tried;
 
     is_int(get(broken_cache, "word", pool), APR_NOTFOUND, "a server that answers");
     is_int(broken_told.times, 0, "that a server answers from the first on is not told");
@@ -423,8 +424,8 @@ static void test_told(apr_pool_t *pool)
     trial_time = apr_time_now();
     in_threads(32, do_delete, &crowd);
     is_int(count_of(crowd.rv, 32, CLOUDEP_ECACHE), 32, "32 at once find a server that still says nothing");
-    ok(asked_at_least(mute, 2) <= 1 + since(start_time) / 1000, "and only one of them asks it (asked %d times)",
-       asked(mute));
+    tried = asked_at_least(mute, 2);
+    ok(tried >= 2 && tried <= 1 + since(start_time) / 1000, "and one of them asks it, a second later (%d)", tried);
     is_int(mute_told.times, 1, "that it still says nothing is not told again");
     rests(mute, crowd.cache, asked(mute), trial_time, pool);
 
