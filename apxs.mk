@@ -130,7 +130,7 @@ $(addprefix $(BUILD)/unit/,page_test place_test serve_test): $(BUILD)/unit/%: $(
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 # The operations with real flows.
-$(BUILD)/unit/api_test: $(BUILD)/t/unit/api_test.o $(BUILD)/t/unit/flow_shim.o $(call objects,$(foreach room,access wire guard,$(call tree,common/$(room),c)) \
+$(addprefix $(BUILD)/unit/,v1_api_test styles_api_test): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/t/unit/flow_shim.o $(call objects,$(foreach room,access wire guard,$(call tree,common/$(room),c)) \
 	$(filter-out %/mod_cloudep_auth.c %/mod_cloudep_member.c,$(AUTH) $(MEMBER))) $(FLOWS) $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
