@@ -314,12 +314,46 @@ static void test_codes(void)
     memset(&place, 0, sizeof(place));
 }
 
+/* The pending cookie has all that a browser has under way. */
+static void test_pending(void)
+{
+    const char *challenge;
+
+    newcomer("two@x.test");
+    sql_of("UPDATE cloudep.members SET login_phone = '+886944444444', ways_in = 2 WHERE uid = $1::uuid");
+    token = NULL;
+    place.serve = CLOUDEP_SESSION_HANDLER;
+    place.mount = "/session";
+    place.tenant = "acme";
+    jar = apr_table_make(p, 4);
+    (void)ask(&session, "GET", "/session/", NULL);
+    (void)ask(&session, "POST", "/session/login/sms", body("{'phone':'+886944444444'}"));
+    (void)ask(&session, "POST", "/session/forget_code", body("{'email':'two@x.test'}"));
+    challenge = apr_table_get(jar, "__Host-cloudep-pending");
+    ok(!strncmp(challenge, "sms:", 4) && strstr(challenge, ".reset:") != NULL && strlen(challenge) == 4 + 22 + 7 + 22,
+       "two things may be under way: %s", challenge);
+    apr_table_set(jar, "__Host-cloudep-pending", apr_pstrcat(p, challenge, ".email:a b.phone", NULL));
+    (void)ask(&session, "POST", "/session/login/sms", body("{'phone':'+886944444444'}"));
+    challenge = apr_table_get(jar, "__Host-cloudep-pending");
+    is_int((int)strlen(challenge), 4 + 22 + 7 + 22, "and nothing that cannot be ours");
+    is_int(ask(&session, "POST", "/session/login/sms",
+               body("{'phone':'+886944444444','code':'%s'}", flow_code(at, "+886944444444", "login_sms"))),
+           204, "of which each");
+    is_int(ask(&session, "POST", "/session/forget_reset",
+               body("{'email':'two@x.test','code':'%s','password':'" FLOW_PASSWORD "'}",
+                    flow_code(at, "two@x.test", "password_reset"))),
+           204, "comes to its end");
+    jar = NULL;
+    memset(&place, 0, sizeof(place));
+}
+
 int main(void)
 {
     start_api();
     test_account();
     test_session();
     test_codes();
+    test_pending();
     json_decref(answer);
     return done_testing();
 }

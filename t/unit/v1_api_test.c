@@ -617,6 +617,59 @@ static void test_login_page(void)
     memset(&place, 0, sizeof(place));
 }
 
+/* ---- the same by cookie ---- */
+
+static const char *live_sessions(void)
+{
+    return value("SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid AND revoked_at IS NULL", uid);
+}
+
+static void test_cookie(void)
+{
+    const char *login = body("{'tenant_slug':'acme','email':'cookie@x.test','password':'" FLOW_PASSWORD "'}");
+    const char *before;
+
+    newcomer("cookie@x.test");
+    (void)ask(&auth, "POST", "/auth/logout", NULL);
+    token = NULL;
+    place.serve = "cloudep-auth";
+    place.mount = "/auth";
+    place.delivery = "cookie";
+    jar = apr_table_make(p, 4);
+    is_int(ask(&auth, "GET", "/auth/xsrf", NULL), 204, "by cookie: a visitor gets an XSRF token");
+    is_int(ask(&auth, "POST", "/auth/login", login), 200, "a login");
+    is_str(text("data"), apr_pstrcat(p, "{\"uid\":\"", uid, "\"}", NULL), "has no tokens");
+    is_str(live_sessions(), "1", "it is a session");
+    before = apr_pstrdup(p, apr_table_get(jar, "__Host-cloudep"));
+    is_int(ask(&auth, "POST", "/auth/token/refresh", NULL), 200, "a refresh");
+    is_str(text("data.uid"), uid, "tells whose it is");
+    ok(strcmp(apr_table_get(jar, "__Host-cloudep"), before) != 0, "and gives a new value");
+    before = apr_pstrdup(p, apr_table_get(jar, "__Host-cloudep"));
+    is_int(ask(&auth, "POST", "/auth/reauthenticate", body("{'password':'" FLOW_PASSWORD "'}")), 200, "a fresh proof");
+    ok(strcmp(apr_table_get(jar, "__Host-cloudep"), before) != 0, "gives one as well");
+    before = apr_pstrdup(p, apr_table_get(jar, "__Host-cloudep"));
+    is_int(ask(&auth, "GET", "/auth/mfa/status", NULL), 200, "what only reads");
+    is_str(apr_table_get(jar, "__Host-cloudep"), before, "does not");
+    is_int(ask(&auth, "POST", "/auth/handoff", body("{'return_to':'/page?x=y'}")), 200, "a way back on this host");
+    is_str(text("data.url"), "https://id.test/page?x=y", "is the page");
+    is_int(ask(&auth, "POST", "/auth/handoff", body("{'return_to':'https://evil.test/'}")), 400,
+           "one to a host that nobody lists");
+    is_str(text("errors.0.field"), "return_to", "is told");
+    is_int(ask(&auth, "POST", "/auth/login", login), 200, "another login in the same browser");
+    is_str(live_sessions(), "1", "ends the session before");
+    is_int(ask(&auth, "POST", "/auth/logout", NULL), 200, "a logout");
+    is_json("data", "{'ok':true}", "is said");
+    is_str(live_sessions(), "0", "and is one");
+    is_str(apr_table_get(jar, "__Host-cloudep"), "", "the browser forgets the session");
+    is_str(apr_table_get(jar, "XSRF-TOKEN"), "", "and its token");
+    is_int(ask(&auth, "GET", "/auth/xsrf", NULL), 204, "a visitor again");
+    is_int(ask(&auth, "POST", "/auth/logout", NULL), 200, "is logged out already");
+    (void)ask(&auth, "GET", "/auth/xsrf", NULL);
+    is_int(ask(&auth, "POST", "/auth/token/refresh", NULL), 401, "and refreshes nothing");
+    jar = NULL;
+    memset(&place, 0, sizeof(place));
+}
+
 int main(void)
 {
     start_api();
@@ -633,6 +686,7 @@ int main(void)
     test_contacts();
     test_passwords();
     test_code_login();
+    test_cookie();
     test_verify();
     test_preflight();
     test_login_page();
