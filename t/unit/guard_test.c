@@ -182,6 +182,20 @@ ap_set_config_vectors(server_rec *s, ap_conf_vector_t *section_vector, const cha
     return place_vector[1];
 }
 
+static unsigned wanted;    /* the proofs without which "Require" does not let in; ~0: nothing helps */
+static int refusal = 401;  /* what it says then */
+static int tries, told;    /* of "Require", and those of which the log has lines */
+static int tried_in_tries; /* whether it was tried while it is tried */
+
+AP_DECLARE(int) ap_run_auth_checker(request_rec *r)
+{
+    tries++;
+    told += !r->log || r->log->level > APLOG_EMERG;
+    tried_in_tries |= step_up(r) != DECLINED;
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate", "of this try");
+    return wanted & ~cloudep_request(r)->taken_as_proved ? refusal : OK;
+}
+
 /* ---- who asks ---- */
 
 static cloudep_outcome_t outcome_of_check;
@@ -613,6 +627,79 @@ static void test_require(void)
     fresh_place();
 }
 
+/* ---- a page that wants more of whoever is known ---- */
+
+/* A known person in front of a page, with the session cookie. */
+static request_rec *person(void)
+{
+    request_rec *r = with(known(), "Sec-Fetch-Mode", "navigate");
+
+    place.session_cookie = 1;
+    place.login_page = "/login/";
+    tries = told = tried_in_tries = 0;
+    return r;
+}
+
+static const char *sent_to(request_rec *r)
+{
+    const char *location = apr_table_get(r->headers_out, "Location");
+
+    location = location ? location : apr_table_get(r->err_headers_out, "Location");
+    return location ? location : "nowhere";
+}
+
+static void test_step_up(void)
+{
+    request_rec *r = person();
+
+    wanted = 0;
+    is_int(step_up(r), OK, "what is let in passes");
+    is_int(tries, 1, "at the first try");
+    is_int(told, 0, "of which the log says nothing");
+    is_str(apr_table_get(r->err_headers_out, "WWW-Authenticate"), NULL, "nor the answer");
+    is_int(tried_in_tries, 0, "and which tries nothing itself");
+    wanted = CLOUDEP_PROOF_FRESH;
+    r = person();
+    is_int(step_up(r), HTTP_SEE_OTHER, "whoever lacks a fresh proof is sent to the login page");
+    is_str(sent_to(r), "/login/?return_to=https%3A%2F%2Fid.test%2Fpage&need=fresh", "for that");
+    is_int(cloudep_is_taken_as_proved(r, CLOUDEP_PROOF_FRESH | CLOUDEP_PROOF_MFA), 0,
+           "nothing is taken as proved then");
+    wanted = CLOUDEP_PROOF_MFA;
+    r = person();
+    is_int(step_up(r), HTTP_SEE_OTHER, "whoever lacks a second factor as well");
+    is_str(sent_to(r), "/login/?return_to=https%3A%2F%2Fid.test%2Fpage&need=mfa", "for that");
+    wanted = CLOUDEP_PROOF_MFA | CLOUDEP_PROOF_FRESH;
+    r = person();
+    (void)step_up(r);
+    is_str(sent_to(r), "/login/?return_to=https%3A%2F%2Fid.test%2Fpage&need=mfa",
+           "whoever lacks both gives the second factor");
+    wanted = ~0U;
+    r = person();
+    is_int(step_up(r), 403, "whoever lacks what no proof gives is refused, as another login would not help");
+    is_int(told, 1, "which the log tells, once");
+    refusal = 500;
+    is_int(step_up(person()), 500, "a failure is one");
+    refusal = 401;
+    wanted = CLOUDEP_PROOF_MFA;
+    r = person();
+    apr_table_unset(r->headers_in, "Sec-Fetch-Mode");
+    is_int(step_up(r), 403, "a program is sent nowhere");
+    r = person();
+    place.login_page = NULL;
+    is_int(step_up(r), 403, "nor is anybody without a login page");
+    r = person();
+    place.session_cookie = 0;
+    is_int(step_up(r), DECLINED, "without a session cookie httpd asks by itself");
+    r = person();
+    cloudep_request(r)->principal = NULL;
+    is_int(step_up(r), DECLINED, "as for whoever is not known");
+    r = person();
+    auth_type = "Basic";
+    is_int(step_up(r), DECLINED, "or is guarded against by another one");
+    wanted = 0;
+    fresh_place();
+}
+
 /* ---- caches ---- */
 
 static request_rec *kept(const char *name, const char *value)
@@ -747,6 +834,7 @@ int main(void)
     test_scrub();
     test_trace();
     test_require();
+    test_step_up();
     test_caches();
     test_methods();
     folder_remove();
