@@ -60,12 +60,14 @@ static int send_cookie(void *r, const char *name, const char *value)
     return 1;
 }
 
-/* A request, and its answer. */
+/* A request, and its answer. A body that does not begin with "{" is a form. */
 static int ask(const cloudep_api_t *api, const char *method, const char *address, const char *body)
 {
     int status;
 
-    last = with(request("Content-Type", "application/json"), "User-Agent", "Browser/1");
+    last =
+        with(request("Content-Type", body && *body != '{' ? "application/x-www-form-urlencoded" : "application/json"),
+             "User-Agent", "Browser/1");
     last->request_time = at->ctx->now;
     if (token) {
         with(last, "Authorization", apr_pstrcat(p, "Bearer ", token, NULL));

@@ -391,7 +391,7 @@ static const char *challenge_of(request_rec *r, int status)
 
 static void test_challenges(void)
 {
-    request_rec *r = get(NULL, NULL);
+    request_rec *r;
 
     is_str(challenge_of(known(), 403), "Bearer realm=\"CloudEP\", error=\"insufficient_scope\"",
            "whoever is known is told that it is not enough");

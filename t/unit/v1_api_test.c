@@ -1,6 +1,8 @@
 /*
  * v1_api_test.c - v1's operations: what each field of a request is for, and each member of an answer.
  */
+#include "provider.h" /* first, as api.h has short names of its own */
+
 #include "api.h"
 
 /* ---- registration ---- */
@@ -617,6 +619,154 @@ static void test_login_page(void)
     memset(&place, 0, sizeof(place));
 }
 
+/* ---- accounts at other providers ---- */
+
+#define BACK "https://app.test/back"
+
+static void start_provider(void)
+{
+    static const char *google[] = {"google", provider.peer.url, PROVIDER_CLIENT, "none", NULL};
+    static const char *posting[] = {"posting", provider.peer.url,         PROVIDER_CLIENT,
+                                    "none",    "response_mode=form_post", "page=https://app.test/page",
+                                    NULL};
+
+    provider_start();
+    provider_row(google);
+    provider_row(posting);
+    provider_use();
+}
+
+/* One parameter of the address that the browser was sent to. */
+static const char *parameter(const char *name)
+{
+    const char *url = text("data.oauth_url");
+    const char *found = url ? strstr(url, apr_pstrcat(p, name, "=", NULL)) : NULL;
+
+    return found ? apr_pstrndup(p, found + strlen(name) + 1, strcspn(found + strlen(name) + 1, "&")) : "";
+}
+
+/* Has the provider say who came, at the start that was answered last. */
+static void says(const char *subject, const char *email)
+{
+    json_t *claims = provider_with(provider_claims(subject), json_pack("{ss,ss,sb}", "nonce", parameter("nonce"),
+                                                                       "email", email, "email_verified", 1));
+
+    peer_answers(&provider.peer, PROVIDER_TOKEN, 200,
+                 apr_psprintf(p, "{\"token_type\":\"Bearer\",\"id_token\":\"%s\"}", provider_signs(at, claims)));
+}
+
+static void test_social_register(void)
+{
+    const char *state;
+
+    token = NULL;
+    jar = apr_table_make(p, 4);
+    is_int(ask(&auth, "POST", "/auth/register/social/start",
+               body("{'tenant_slug':'acme','invite_code':'open','provider':'google','accept_terms_version':'7','"
+                    "language':'zh-tw','redirect_uri':'" BACK "',"
+                    "'marketing_opt_in':true}")),
+           200, "a registration by another account");
+    is_json("data.expires_in", "600", "is to be done within ten minutes");
+    is_int((int)strlen(text("data.session_id")), 22, "and has an id for clients without cookies");
+    ok(strstr(apr_table_get(last->err_headers_out, "Set-Cookie"), "__Host-cloudep-browser=") != NULL &&
+           strstr(apr_table_get(last->err_headers_out, "Set-Cookie"), "; Max-Age=600;") != NULL,
+       "others have a cookie");
+    says("sub1", "social@x.test");
+    state = parameter("state");
+    is_int(ask(&auth, "GET", apr_pstrcat(p, "/auth/register/social/callback?code=good&state=", state, NULL), NULL), 200,
+           "back from there");
+    uid = text("data.uid");
+    is_str(text("data.token_type"), "Bearer", "there are tokens");
+    is_str(value("SELECT concat_ws(' ', email, language, terms_version, marketing_opt_in, origin) FROM cloudep.members "
+                 "WHERE uid = $1::uuid",
+                 uid),
+           "social@x.test zh-TW 7 t google", "each field is where it belongs");
+    is_int(ask(&auth, "GET", apr_pstrcat(p, "/auth/register/social/callback?code=good&state=", state, NULL), NULL), 400,
+           "once");
+    is_int(ask(&auth, "GET", apr_pstrcat(p, "/auth/register/social/callback?state=", state, NULL), NULL), 400,
+           "a callback with neither code nor error");
+    is_str(text("errors.0.field"), "code", "is told that it lacks the code");
+    jar = NULL;
+}
+
+static void begin_login(void)
+{
+    token = NULL;
+    is_int(ask(&auth, "POST", "/auth/login/social/start",
+               body("{'tenant_slug':'acme','provider':'google','redirect_uri':'" BACK "'}")),
+           200, "a login by another account");
+    is_json("data.expires_in", "600", "is to be done within ten minutes");
+    says("sub1", "social@x.test");
+}
+
+static const char *callback(const char *more)
+{
+    return apr_pstrcat(p, "/auth/login/social/callback?state=", parameter("state"), more, NULL);
+}
+
+static void test_social_login(void)
+{
+    begin_login();
+    is_int(ask(&auth, "GET", apr_pstrcat(p, callback("&code=good&session_id="), text("data.session_id"), NULL), NULL),
+           200, "by the id, without a cookie");
+    is_str(text("data.uid"), uid, "it is the member's");
+    jar = apr_table_make(p, 4);
+    begin_login();
+    is_int(ask(&auth, "GET", apr_pstrcat(p, callback("&code=good&iss="), provider.peer.url, NULL), NULL), 200,
+           "by the cookie");
+    begin_login();
+    is_int(ask(&auth, "GET", callback("&code=good&iss=https://other.test"), NULL), 400,
+           "what another provider sends is none of this one's");
+    begin_login();
+    is_int(ask(&auth, "GET", callback("&error=access_denied"), NULL), 403, "whoever does not want to");
+    is_str(text("reason"), "login_cancelled", "has cancelled it");
+    begin_login();
+    apr_table_clear(jar);
+    is_int(ask(&auth, "GET", callback("&code=good"), NULL), 400, "in another browser it is nobody's");
+    jar = NULL;
+}
+
+static void test_social_form(void)
+{
+    is_int(ask(&auth, "POST", "/auth/login/social/start",
+               body("{'tenant_slug':'acme','provider':'posting','redirect_uri':'" BACK "'}")),
+           200, "a provider that posts");
+    is_int(
+        ask(&auth, "POST", "/auth/login/social/callback", apr_pstrcat(p, "code=good&state=", parameter("state"), NULL)),
+        303, "goes on");
+    ok(strstr(apr_table_get(last->headers_out, "Location"), "https://app.test/page?") ==
+               apr_table_get(last->headers_out, "Location") &&
+           strstr(apr_table_get(last->headers_out, "Location"), "code=good") != NULL,
+       "to its page, with what it said: %s", apr_table_get(last->headers_out, "Location"));
+    (void)ask(&auth, "POST", "/auth/login/social/start",
+              body("{'tenant_slug':'acme','provider':'posting','redirect_uri':'" BACK "'}"));
+    is_int(ask(&auth, "POST", "/auth/register/social/callback",
+               apr_pstrcat(p, "code=good&state=", parameter("state"), NULL)),
+           400, "a login is no registration");
+    (void)ask(&auth, "POST", "/auth/login/social/start",
+              body("{'tenant_slug':'acme','provider':'posting','redirect_uri':'" BACK "'}"));
+    is_int(ask(&auth, "POST", "/auth/login/social/callback", apr_pstrcat(p, "state=", parameter("state"), NULL)), 400,
+           "nothing");
+    is_str(text("errors.0.field"), "code", "lacks the code");
+}
+
+static void test_link(void)
+{
+    newcomer("link@x.test");
+    is_int(
+        ask(&members, "POST", "/members/me/identities/start", body("{'provider':'google','redirect_uri':'" BACK "'}")),
+        200, "another account is linked");
+    is_json("data.expires_in", "600", "within ten minutes");
+    says("sub2", "other@x.test");
+    is_int(ask(&members, "POST", "/members/me/identities/confirm",
+               body("{'code':'good','state':'%s'}", parameter("state"))),
+           200, "by what the provider says");
+    is_int(ask(&members, "GET", "/members/me/identities", NULL), 200, "it is there");
+    is_str(text("data.identities.0.provider"), "google", "by its name");
+    is_str(text("data.identities.0.subject"), "sub2", "and subject");
+    token = NULL;
+}
+
 /* ---- the same by cookie ---- */
 
 static const char *live_sessions(void)
@@ -684,6 +834,11 @@ int main(void)
     test_passkey_start();
     test_identities();
     test_contacts();
+    start_provider();
+    test_social_register();
+    test_social_login();
+    test_social_form();
+    test_link();
     test_passwords();
     test_code_login();
     test_cookie();
