@@ -528,6 +528,8 @@ static void test_verify(void)
     is_int(ask(&auth, "GET", "/auth/verify?tenant=acme", NULL), 204, "of the tenant that is wanted");
     is_int(ask(&auth, "GET", "/auth/verify?tenant=acm", NULL), 403, "or of another one");
     is_str(text("reason"), "tenant_mismatch", "as is said");
+    is_str(apr_table_get(last->headers_out, "WWW-Authenticate"), "Bearer realm=\"CloudEP\", error=\"insufficient_scope\"",
+           "also in the words of RFC 6750");
     ok(!apr_table_get(last->headers_out, "X-CloudEP-UID"), "without telling who it is");
     is_int(ask(&auth, "GET", "/auth/verify?mfa=300", NULL), 403, "a second factor is wanted");
     is_str(text("reason"), "second_factor_too_old", "which there is none of");
