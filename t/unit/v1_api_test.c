@@ -277,9 +277,13 @@ static void test_mfa(void)
     token = NULL;
     (void)ask(&auth, "POST", "/auth/login",
               body("{'tenant_slug':'acme','email':'mfa@x.test','password':'" FLOW_PASSWORD "'}"));
+    mfa = text("data.mfa_challenge_id");
     is_int(ask(&auth, "POST", "/auth/login",
-               body("{'challenge_id':'%s','mfa_code':'%s'}", text("data.mfa_challenge_id"), next_code())),
-           200, "or by the other shape of a login, which needs no tenant");
+               body("{'tenant_slug':'globex','challenge_id':'%s','mfa_code':'123456'}", mfa)),
+           404, "a login of another tenant");
+    is_str(text("reason"), "tenant_unknown", "is told that it is");
+    is_int(ask(&auth, "POST", "/auth/login", body("{'challenge_id':'%s','mfa_code':'%s'}", mfa, next_code())), 200,
+           "or by the other shape of a login, which needs no tenant");
     token = text("data.access_token");
     is_int(ask(&auth, "POST", "/auth/mfa/disable", body("{'password':'" FLOW_PASSWORD "','code':'%s'}", next_code())),
            200, "it is disabled by password and code");
@@ -528,8 +532,8 @@ static void test_verify(void)
     is_int(ask(&auth, "GET", "/auth/verify?tenant=acme", NULL), 204, "of the tenant that is wanted");
     is_int(ask(&auth, "GET", "/auth/verify?tenant=acm", NULL), 403, "or of another one");
     is_str(text("reason"), "tenant_mismatch", "as is said");
-    is_str(apr_table_get(last->headers_out, "WWW-Authenticate"), "Bearer realm=\"CloudEP\", error=\"insufficient_scope\"",
-           "also in the words of RFC 6750");
+    is_str(apr_table_get(last->headers_out, "WWW-Authenticate"),
+           "Bearer realm=\"CloudEP\", error=\"insufficient_scope\"", "also in the words of RFC 6750");
     ok(!apr_table_get(last->headers_out, "X-CloudEP-UID"), "without telling who it is");
     is_int(ask(&auth, "GET", "/auth/verify?mfa=300", NULL), 403, "a second factor is wanted");
     is_str(text("reason"), "second_factor_too_old", "which there is none of");
@@ -825,6 +829,7 @@ static void test_cookie(void)
 int main(void)
 {
     start_api();
+    flow_tenant("globex");
     test_register();
     test_resume();
     test_profile();
