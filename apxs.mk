@@ -97,7 +97,7 @@ $(BUILD)/cloudepctl: $(call objects,$(CTL)) $(ARCHIVE)
 	@$(CC) -pie $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS)
 # Flows with all that they need, and without httpd: whatever of it they came to need would be missing here.
 FLOWS := $(BUILD)/libcloudep_flow.a
-$(FLOWS): $(call objects,$(foreach room,flow service idp oidc outbox core,$(call tree,common/$(room),c)))
+$(FLOWS): $(call objects,$(foreach room,flow service idp oidc outbox core,$(call tree,common/$(room),c)) common/operate/health_checks.c)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 $(FLOW_TESTS): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/t/unit/flow_shim.o $(FLOWS) $(ARCHIVE)
@@ -105,20 +105,25 @@ $(FLOW_TESTS): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/t/unit/flow_shim.o 
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
-	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(ARCHIVE) $(LIBS) $(APR_LIBS) -lpthread
+	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(ARCHIVE) $(LDLIBS) $(LIBS) $(APR_LIBS) -lpthread
 # What of the core works without httpd.
 $(BUILD)/unit/pools_test: $(call objects,common/core/background.c common/core/http.c common/core/trace.c common/service/token_cache.c common/core/watchdog.c)
 $(BUILD)/unit/trace_test: $(call objects,common/core/trace.c)
-$(BUILD)/unit/http_test: $(call objects,common/core/http.c common/core/trace.c)
+$(BUILD)/unit/http_test $(BUILD)/unit/tls_test: $(call objects,common/core/http.c common/core/trace.c)
+$(BUILD)/unit/tls_test: LDLIBS := -lssl
 $(BUILD)/unit/secret_file_test: $(call objects,common/core/ca_file.c common/core/kept_files.c common/core/secret_file.c)
 $(BUILD)/unit/keys_test: $(call objects,$(addprefix common/core/,account_url.c http.c keys.c kept_files.c public_url.c trace.c))
 $(BUILD)/unit/access_test: $(call objects,$(addprefix common/,$(addprefix access/,asked.c cookie.c entry_cookie.c origin.c session_cookie.c xsrf.c) \
 	$(addprefix core/,http.c public_url.c request.c runtime.c trace.c)))
 $(BUILD)/unit/event_tally_test: $(call objects,common/service/event_tally.c)
+$(BUILD)/unit/dbd_test: $(call objects,$(addprefix common/core/,dbd.c dbd_check.c tree.c))
+$(BUILD)/unit/messages_test: $(call objects,common/core/kept_files.c common/outbox/messages.c)
 $(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/codes.c)
-# Of styles and answers only what needs no request is called, and the rest is not linked.
+# Of styles, answers and directives only what needs no httpd is called, and the rest is not linked.
 STYLES := $(wildcard common/wire/v1/style.c common/wire/v1/codes.c common/wire/account/*.c common/wire/session/style.c)
 $(BUILD)/unit/style_test: $(BUILD)/t/unit/style_test.o $(call objects,$(STYLES) common/wire/answer.c common/core/outcome.c) $(ARCHIVE)
+$(BUILD)/unit/config_test: $(BUILD)/t/unit/config_test.o $(call objects,common/core/config.c)
+$(BUILD)/unit/style_test $(BUILD)/unit/config_test:
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 # What of a request needs no server. The rest is not linked.

@@ -84,7 +84,8 @@ static void note_reply(cloudep_smtp_t *smtp, const char *line)
         return;
     }
     smtp->reply = (int)apr_atoi64(line);
-    if (smtp->stage == HELLO && (!strncasecmp(text, "AUTH ", 5) || !strncasecmp(text, "AUTH=", 5))) {
+    /* In no other form does libcurl take it for an offer. */
+    if (smtp->stage == HELLO && !strncmp(text, "AUTH ", 5)) {
         note_mechanisms(smtp, text);
     }
     if (smtp->stage == DATA && smtp->reply == 354) {

@@ -44,12 +44,16 @@ sub serves {
 
 is(restart(), '', 'a restart with good files says nothing');
 
-# ---- the mode of a key file, as scp leaves it
+# ---- the mode of a key file, as scp leaves it, and beside it a template that has changed
+my $template = slurp("$dir/templates/registration.en.txt");
+spew("$dir/templates/registration.en.txt", $template =~ s/^Subject: /Subject: newer /r);
 chmod 0644, "$dir/keys/signing.jwks";
 refuses(qr/CE1: signing key: CloudEPSigningKeys \S+ mode 0644/, 'a key file that others may read');
 like(restart(), qr/cloudep:crit.*CE1300: signing key: CloudEPSigningKeys \S+: mode 0644 .*chmod it to 0600\. httpd goes on with what it had before/,
     'a graceful restart says it');
 serves('a key file of a wrong mode');
+my $meanwhile = register_member(server => $server);
+like(($server->mails($meanwhile->{email}))[0]{headers}{subject}, qr/^newer /, 'what is good beside it is used');
 like(restart(), qr/CE1300: signing key/, 'and the next one again');
 serves('the second restart');
 
@@ -69,7 +73,7 @@ unlike($mail->{headers}{subject}, qr/broken/, 'mails are as they were');
 # ---- mended
 chmod 0600, "$dir/keys/signing.jwks";
 rename "$dir/keys/away", "$dir/keys/sealing.jwks" or die;
-spew("$dir/templates/registration.en.txt", slurp(CloudEP::Httpd::top() . '/common/templates/registration.en.txt') =~ s/^Subject: /Subject: mended /r);
+spew("$dir/templates/registration.en.txt", $template =~ s/^Subject: /Subject: mended /r);
 spew($password, "another\n");
 chmod 0600, $password;
 is(restart(), '', 'once they are mended nothing is said');

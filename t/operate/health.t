@@ -39,6 +39,7 @@ sub becomes {
 my $answer = $client->get('/health/live');
 is($answer->status . $answer->body, '200{"status":"pass"}', 'it lives');
 is($answer->header('Cache-Control'), 'no-store', 'which nobody keeps');
+is($answer->header('X-Content-Type-Options'), 'nosniff', 'and is what it says');
 becomes('200; pass', 'it is ready');
 $answer = $client->get('/health/ready');
 is($answer->header('Content-Type'), 'application/health+json', 'and says so in JSON');
@@ -46,7 +47,12 @@ is_deeply([sort keys %{ $answer->{json}{checks} }], [qw(clock database files key
     'by part');
 like($answer->{json}{checks}{database}[0]{since}, qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\z/, 'and since when');
 is($client->get("/health$_")->status, 404, "/health$_ is not there") for '', '/', '/x', '/ready/', '/live/x';
-is($client->request($_, '/health/ready')->status, 405, "$_ is not allowed") for qw(POST DELETE);
+for my $method (qw(POST DELETE)) {
+    my $refused = $client->request($method, '/health/ready');
+    is($refused->status, 405, "$method is not allowed");
+    like($refused->header('Allow'), qr/^GET/, 'GET is');
+}
+my $unchanged = $answer->{json}{checks}{files}[0]{since};
 
 subtest 'PostgreSQL' => sub {
     my $since = $client->get('/health/ready')->{json}{checks}{database}[0]{since};
@@ -58,7 +64,9 @@ subtest 'PostgreSQL' => sub {
         $way eq 'freeze' ? $pg->thaw : $pg->start;
         becomes('200; pass', 'it is back');
     }
-    isnt($client->get('/health/ready')->{json}{checks}{database}[0]{since}, $since, 'since a moment ago');
+    my $checks = $client->get('/health/ready')->{json}{checks};
+    isnt($checks->{database}[0]{since}, $since, 'since a moment ago');
+    is($checks->{files}[0]{since}, $unchanged, 'what was good all the time is since the beginning');
     $pg->psql('ALTER SYSTEM SET default_transaction_read_only = on');
     $pg->restart;
     becomes('503; fail; database fail: takes no writes', 'closed to writes');

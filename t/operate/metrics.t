@@ -49,17 +49,34 @@ sub adds {
 my $tenant = tenant(server => $server);
 my $member = register_member(tenant => $tenant);
 
+# The first page asks the database: a text message that has waited for an hour, of no server.
+my $WAITS = "tenant_id = '$tenant->{id}' AND channel = 'sms'";
+$server->psql("INSERT INTO cloudep.outbox (tenant_id, channel, target, template, outbox, created_at, next_attempt_at, expires_at)
+    VALUES ('$tenant->{id}', 'sms', '+886900000000', 'login_sms', 'nobody', now() - interval '1 hour', now() + interval '1 hour', now() + interval '2 hours')");
+my $first = metrics(Accept => $OPEN);
+my %sms = (server => '127.0.0.1:' . $server->port, channel => 'sms');
+cmp_ok(value($first, 'cloudep_outbox_waiting', %sms), '>=', 1, 'messages that wait are counted by channel');
+cmp_ok(value($first, 'cloudep_outbox_oldest_seconds', %sms), '>=', 3600, 'and how long the oldest has waited');
+$server->psql("DELETE FROM cloudep.outbox WHERE $WAITS");
+
 subtest 'formats' => sub {
     is($client->get('/metrics')->header('Content-Type'), 'text/plain; version=0.0.4; charset=utf-8', 'text unless Accept says otherwise');
     is($client->get('/metrics', Accept => $OPEN)->header('Content-Type'), "$OPEN; charset=utf-8", 'OpenMetrics');
-    like($client->get('/metrics', Accept => $OPEN)->body, qr/^# EOF\n\z/m, 'which ends');
+    my $page = $client->get('/metrics', Accept => $OPEN);
+    like($page->body, qr/^# EOF\n\z/m, 'which ends');
+    like($page->body, qr/^cloudep_build_info\{version="\d+\.\d+\.\d+[^"]*",httpd="Apache[^"]*"\} 1$/m, 'the versions of CloudEP and of httpd');
+    is($page->header('Cache-Control'), 'no-store', 'nobody keeps it');
+    is($page->header('Vary'), 'Accept', 'it depends on what is accepted');
+    is($page->header('X-Content-Type-Options'), 'nosniff', 'and is what it says');
     my ($open, $text) = (metrics(Accept => $OPEN), metrics());
     cmp_ok(scalar keys %$open, '>', 20, 'the library reads all families');
     is_deeply([sort keys %$open], [sort keys %$text], 'the same in both formats');
     is($open->{cloudep_operation_duration_seconds}{unit}, 'seconds', 'units');
     like(value($open, 'cloudep_build_info'), qr/^1/, 'the version');
     is($client->get("/metrics$_")->status, 404, "/metrics$_ is not there") for '/', '/x';
-    is($client->request('POST', '/metrics')->status, 405, 'POST is not allowed');
+    my $post = $client->request('POST', '/metrics');
+    is($post->status, 405, 'POST is not allowed');
+    like($post->header('Allow'), qr/^GET/, 'GET is');
     unlike($client->get('/metrics')->body, qr/\Q$member->{uid}\E|\Q$tenant->{slug}\E|\@/, 'nobody is named');
 };
 

@@ -3,11 +3,17 @@
  * that go to a folder. What a mail server or gateway answers is for t/auth/mail.t and t/member/sms.t.
  */
 #include <apr_file_io.h>
+#include <apr_lib.h>
 #include <httpd.h>
 
 #include "flow.h"
+#include "base/store/link_store.h"
+#include "base/text/json.h"
+#include "core/module.h"
 #include "outbox/message.h"
+#include "outbox/outbox.h"
 #include "outbox/outbox_private.h"
+#include "outbox/request.h"
 
 #define SLUG "outbox"
 #define BATCH 16
@@ -30,6 +36,13 @@ ap_regexec(const ap_regex_t *preg, const char *string, apr_size_t nmatch, ap_reg
     (void)pmatch;
     (void)flags;
     return AP_REG_NOMATCH;
+}
+
+AP_DECLARE(void) ap_str_tolower(char *s)
+{
+    for (; *s; s++) {
+        *s = (char)apr_tolower(*s);
+    }
 }
 
 AP_DECLARE(char *) ap_strcasestr(const char *s1, const char *s2)
@@ -341,6 +354,280 @@ static void test_unmarked(void)
     is_int((long long)worker.db_wait, 0, "the worker goes on as before");
 }
 
+/* ---- Messages as they are written ---------------------------------------------------------------------------------
+ */
+
+static const char trace[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+static void test_written(void)
+{
+    flow_case_t *at = flow_begin();
+    apr_table_t *params = apr_table_make(at->p, 3);
+    const cloudep_message_t *message;
+    cloudep_draft_t draft = {.tenant_id = tenant_id,
+                             .uid = uid,
+                             .channel = CLOUDEP_CHANNEL_MAIL,
+                             .target = "ann@outbox.test",
+                             .template = "registration",
+                             .params = params,
+                             .lifetime = 600};
+
+    at->ctx->traceparent = trace;
+    apr_table_setn(params, "code", "123456");
+    apr_table_setn(params, "minutes", "10");
+    is_outcome(cloudep_message_new(at->ctx, &message, &draft), CLOUDEP_INTERNAL_ERROR,
+               "a message that lacks what it shows is not written");
+    ok(flow_logged("message registration: tenant_name"), "the log says what it lacks");
+    apr_table_setn(params, "tenant_name", "Tenant");
+    is_outcome(cloudep_message_new(at->ctx, &message, &draft), CLOUDEP_DONE, "a message");
+    is_str(message->lifetime, "600", "has its lifetime in seconds");
+    is_str(message->traceparent, trace, "and the trace of the request");
+    is_str(message->uid, uid, "its member");
+    ok(!strstr(message->params, "123456"), "and its code under seal");
+    is_str(message->language, NULL, "without a language where nobody asked for one");
+    at->ctx->languages = "fr, zh-TW;q=0.9, en;q=0.8";
+    (void)cloudep_message_new(at->ctx, &message, &draft);
+    is_str(message->language, "zh-TW", "else in the one that whoever asks reads best");
+    draft.language = "fr";
+    (void)cloudep_message_new(at->ctx, &message, &draft);
+    is_str(message->language, "fr", "unless one is named");
+    draft.language = NULL;
+    draft.channel = CLOUDEP_CHANNEL_SMS;
+    draft.template = "login_sms";
+    is_outcome(cloudep_message_new(at->ctx, &message, &draft), CLOUDEP_DONE, "a text message");
+    is_str(message->language, NULL, "is in none of the languages of mails");
+    draft.params = NULL;
+    (void)cloudep_message_new(at->ctx, &message, &draft);
+    is_str(message->params, NULL, "one whose text is made later has no params");
+    flow_end(at);
+}
+
+/* ---- Messages that the operator's tool asks for -------------------------------------------------------------------
+ */
+
+/* What such a message shows, as text; NULL: it cannot be made. */
+static const char *fulfilled(flow_case_t *at, const char *template, const char *name)
+{
+    cloudep_outbox_row_t row = {.tenant_id = tenant_id, .template = template};
+    json_t *params = NULL;
+    const char *error;
+    apr_status_t rv;
+
+    row.id = postgres_value("SELECT id FROM cloudep.outbox", NULL);
+    rv = cloudep_outbox_fulfil(&params, at->p, &flow.config, &row, &error);
+    ok(rv == APR_SUCCESS || rv == CLOUDEP_EDATA, "%s: %d %s", name, rv, error);
+    free((char *)(intptr_t)row.id);
+    return rv == APR_SUCCESS ? cloudep_json_text(params, at->p) : NULL;
+}
+
+#define LINK                                                                                                           \
+    "SELECT count(*) FROM cloudep.links AS link JOIN cloudep.outbox AS message USING (tenant_id, uid) WHERE kind ="
+
+static void test_fulfilled(void)
+{
+    flow_case_t *at = flow_begin();
+    const char *params;
+
+    begin();
+    write_messages(1);
+    postgres_sql("DELETE FROM cloudep.links");
+    flow.config.account_url = NULL;
+    is_str(fulfilled(at, CLOUDEP_TEMPLATE_TOTP_RESET, "a notice"),
+           "{\"tenant_name\":\"Tenant outbox\",\"display_name\":\"Somebody\"}", "shows names and no link");
+    ok(!fulfilled(at, CLOUDEP_TEMPLATE_RESET_LINK, "without account pages"), "no link is made");
+    flow.config.account_url = "https://id.test/account/";
+    params = fulfilled(at, CLOUDEP_TEMPLATE_INVITATION, "an invitation");
+    ok(params && strstr(params, "\"link\":\"https://id.test/account/#first_password="),
+       "shows a link to a first password");
+    is_value("1", "which is the member's", LINK " 'first_password'");
+    params = fulfilled(at, CLOUDEP_TEMPLATE_RESET_LINK, "the link of a reset");
+    ok(params && strstr(params, "\"link\":\"https://id.test/account/#reset="), "leads to a reset");
+    params = fulfilled(at, CLOUDEP_TEMPLATE_FORGOT_LINK, "one that a member asked for");
+    ok(params && strstr(params, "#reset="), "does as well");
+    is_value("2", "both are the member's", LINK " 'reset'");
+    postgres_sql("UPDATE cloudep.members SET status = 'deleting'");
+    ok(!fulfilled(at, CLOUDEP_TEMPLATE_TOTP_RESET, "a message to a member who has gone"), "cannot be made");
+    postgres_sql("UPDATE cloudep.members SET status = 'active'");
+    flow_end(at);
+}
+
+/* ---- Servers ------------------------------------------------------------------------------------------------------
+ */
+
+/* A server with settings of its own, behind another one. */
+typedef struct host_t {
+    server_rec server;
+    cloudep_config_t config;
+    cloudep_runtime_t run;
+    void *configs[1];
+} host_t;
+
+static host_t *host(const char *name, host_t *before)
+{
+    host_t *made = apr_pcalloc(flow.pool, sizeof(*made));
+
+    made->config = flow.config;
+    made->run = flow.run;
+    made->config.run = &made->run;
+    made->config.template_dir = postgres_path(flow.pool, "common/templates");
+    made->configs[0] = &made->config;
+    made->server.module_config = (ap_conf_vector_t *)made->configs;
+    made->server.server_hostname = apr_pstrdup(flow.pool, name);
+    made->server.is_virtual = before != NULL;
+    if (before) {
+        before->server.next = &made->server;
+    }
+    return made;
+}
+
+static const char *prepare_error;
+
+static apr_status_t prepare_outbox(host_t *at)
+{
+    prepare_error = "";
+    return cloudep_outbox_prepare(&at->server, &at->config, flow.pool, &prepare_error);
+}
+
+static void test_names(void)
+{
+    host_t *main_host = host("Main.test", NULL);
+    host_t *other = host("Other.Test", main_host);
+    char *longest = apr_pcalloc(flow.pool, CLOUDEP_OUTBOX_NAME_MAX + 2);
+
+    is_int(prepare_outbox(main_host), APR_SUCCESS, "the main server's outbox");
+    is_str(main_host->run.outbox_setup->name, NULL, "has no name");
+    is_int(prepare_outbox(other), APR_SUCCESS, "that of a virtual host");
+    is_str(other->run.outbox_setup->name, "other.test", "has its ServerName, in small letters");
+    ok(cloudep_outbox_has_mail(&other->config) && !cloudep_outbox_has_sms(&other->config), "it sends mails alone");
+    memset(longest, 'x', CLOUDEP_OUTBOX_NAME_MAX);
+    other->config.outbox = longest;
+    is_int(prepare_outbox(other), APR_SUCCESS, "CloudEPOutbox may be long");
+    is_str(other->run.outbox_setup->name, longest, "and goes before ServerName");
+    longest[CLOUDEP_OUTBOX_NAME_MAX] = 'x';
+    is_int(prepare_outbox(other), CLOUDEP_EMALFORMED, "but not longer than a name may be");
+    other->config.outbox = "a\nb";
+    is_int(prepare_outbox(other), CLOUDEP_EMALFORMED, "nor of two lines");
+    other->config.outbox = NULL;
+    other->config.default_language = "ZH-tw";
+    is_int(prepare_outbox(other), APR_SUCCESS, "CloudEPDefaultLanguage in other letters");
+    is_str(other->config.default_language, "zh-TW", "is taken as it is written otherwise");
+    other->config.default_language = "deutsch!";
+    is_int(prepare_outbox(other), CLOUDEP_EMALFORMED, "one that is no language is refused");
+    other->config.default_language = "en";
+    other->config.mail_from = NULL;
+    is_int(prepare_outbox(other), CLOUDEP_EMALFORMED, "so are mails that nobody sends");
+    other->config.mail_transport = NULL;
+    is_int(prepare_outbox(other), APR_SUCCESS, "without mails and text messages");
+    ok(!other->run.outbox_setup && !cloudep_outbox_has_mail(&other->config), "there is no outbox");
+}
+
+static void test_one_outbox(void)
+{
+    static const struct {
+        const char *what;
+        size_t offset;
+    } cases[] = {{"transport", offsetof(cloudep_config_t, mail_transport)},
+                 {"sender", offsetof(cloudep_config_t, mail_from)},
+                 {"user", offsetof(cloudep_config_t, mail_user)},
+                 {"gateway", offsetof(cloudep_config_t, sms_transport)},
+                 {"gateway's body", offsetof(cloudep_config_t, sms_body)},
+                 {"gateway's user", offsetof(cloudep_config_t, sms_user)},
+                 {"templates", offsetof(cloudep_config_t, template_dir)},
+                 {"language", offsetof(cloudep_config_t, default_language)}};
+    host_t *main_host = host("main.test", NULL);
+    host_t *one = host("one.test", main_host), *two = host("two.test", one);
+    const char *error = "";
+
+    one->config.outbox = two->config.outbox = "shared";
+    (void)prepare_outbox(main_host);
+    (void)prepare_outbox(one);
+    (void)prepare_outbox(two);
+    is_int(cloudep_outbox_check_names(flow.pool, &main_host->server, &error), APR_SUCCESS,
+           "servers that send alike may have one outbox");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char **value = (const char **)((char *)&two->config + cases[i].offset);
+        const char *before = *value;
+
+        *value = "another";
+        is_int(cloudep_outbox_check_names(flow.pool, &main_host->server, &error), CLOUDEP_ECONFLICT,
+               apr_pstrcat(flow.pool, "not with another ", cases[i].what, NULL));
+        is_str(error,
+               "one.test and two.test have one outbox, shared, but send mail or SMS differently: give each a "
+               "CloudEPOutbox of its own",
+               "which is told");
+        *value = before;
+    }
+    two->config.mail_from = "Another <another@outbox.test>";
+    two->config.outbox = NULL;
+    (void)prepare_outbox(two);
+    is_int(cloudep_outbox_check_names(flow.pool, &main_host->server, &error), APR_SUCCESS,
+           "each with an outbox of its own may differ");
+}
+
+/* ---- The threads of a child ---------------------------------------------------------------------------------------
+ */
+
+/* A host whose mails go to a folder of its own. */
+static host_t *sender(const char *name, host_t *before)
+{
+    host_t *made = host(name, before);
+    const char *own = apr_pstrcat(flow.pool, postgres.dir, "/", name, NULL);
+
+    (void)apr_dir_make(own, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, flow.pool);
+    made->config.mail_transport = apr_pstrcat(flow.pool, "spool:", own, NULL);
+    if (prepare_outbox(made) != APR_SUCCESS) {
+        flow_bail_out(prepare_error);
+    }
+    return made;
+}
+
+/* Who of them has sent a mail, within a minute; the mail goes. */
+static const char *who_sent(host_t *const *hosts)
+{
+    const char *usual = folder;
+    const char *who = NULL;
+
+    for (int tries = 0; !who && tries < 60000; tries++) {
+        for (int i = 0; hosts[i] && !who; i++) {
+            folder = apr_pstrcat(flow.pool, postgres.dir, "/", hosts[i]->server.server_hostname, NULL);
+            who = mails() ? hosts[i]->server.server_hostname : NULL;
+        }
+        apr_sleep(1000);
+    }
+    folder = usual;
+    return who;
+}
+
+static void is_sent_by(host_t *main_host, host_t *const *hosts, const char *outbox, const char *want, const char *name)
+{
+    apr_pool_t *child;
+
+    begin();
+    write_messages(1);
+    postgres_sql(apr_pstrcat(flow.pool, "UPDATE cloudep.outbox SET outbox = ", outbox, NULL));
+    (void)apr_pool_create(&child, flow.pool);
+    flow_must(cloudep_outbox_child_init(&main_host->server, child), "the threads of a child");
+    is_str(who_sent(hosts), want, name);
+    apr_pool_destroy(child);
+    is_value("1", "once", COUNT "delivered_at IS NOT NULL");
+}
+
+static void test_child(void)
+{
+    host_t *main_host = host("main.test", NULL);
+    host_t *last = sender("last.test", main_host), *first = sender("first.test", last);
+    host_t *const hosts[] = {last, first, NULL};
+
+    main_host->run.outbox_setup = NULL;
+    is_sent_by(main_host, hosts, "'last.test'", "last.test", "a virtual host sends what it wrote");
+    is_sent_by(main_host, hosts, "'first.test'", "first.test", "as does another");
+    is_sent_by(main_host, hosts, "NULL", "first.test",
+               "where the main server sends no mails, its are sent by the virtual host that comes first");
+    main_host = sender("main.test", NULL);
+    main_host->server.next = &last->server;
+    is_sent_by(main_host, (host_t *const[]){main_host, last, first, NULL}, "NULL", "main.test", "else by itself");
+}
+
 int main(void)
 {
     flow_start();
@@ -353,6 +640,11 @@ int main(void)
     test_bad_messages();
     test_stopped();
     test_unmarked();
+    test_written();
+    test_fulfilled();
+    test_names();
+    test_one_outbox();
+    test_child();
     is_int(readable, 0, "no mail may be read by others");
     return done_testing();
 }

@@ -157,6 +157,9 @@ static void test_sent(void)
 
     is_str(SENT("RCPT", "250 good"), "sent", "a mail is sent");
     ok(!strncmp(seen, conversation, strlen(conversation)), "the server sees who sends it, and to whom");
+    (void)setenv("ALL_PROXY", "http://127.0.0.1:1", 1); /* NOLINT(concurrency-mt-unsafe): no other thread asks */
+    is_str(SENT("RCPT", "250 good"), "sent", "a mail goes through no proxy");
+    (void)unsetenv("ALL_PROXY"); /* NOLINT(concurrency-mt-unsafe) */
     is_str(SENT("EHLO", "250 mx.test"), "sent", "nobody has to log in where no login is set");
     connections = 0;
     is_str(send_by(mailer, 1), "sent", "one of two mails");
@@ -192,6 +195,24 @@ static void test_refused(void)
     is_str(SENT("RCPT", "501 syntax"), "recipient refused", "a 501 is none of those");
 }
 
+/* Answers of several lines. */
+static void test_lines(void)
+{
+    is_str(SENT("RCPT", "550-no such\r\n550 5.1.1 user"), "recipient refused", "a 5xx of two lines");
+    says("RCPT TO was answered 550 5.1.1", "is told with the code of the second");
+    is_str(SENT("RCPT", "550-5.1.2 no such\r\n550 user"), "recipient refused", "one whose second line has no code");
+    says("RCPT TO was answered 550 5.1.2", "is told with that of the first");
+    is_str(SENT("RCPT", "450-4.7.1 wait\r\n450 <id.test>: HELO Command Rejected"), "server down",
+           "a second line that is about the name in EHLO");
+    says("refuses the EHLO name id.test", "counts");
+    is_str(SENT("MAIL", "250-5.0.0 helo command rejected\r\n250 good", "RCPT", "550 no"), "recipient refused",
+           "what was said of a command before");
+    says("RCPT TO was answered 550", "counts no more");
+    ok(!strstr(error, "5.0.0"), "nor does its code");
+    is_str(SENT("RCPT", "550 5.1.1.1.1.1.1.1.1.1.1.1 what"), "recipient refused", "a code that is none");
+    ok(!strstr(error, "5.1.1"), "is not told");
+}
+
 static void test_down(void)
 {
     is_str(SENT("", "554 no service"), "server down", "a server that wants nobody");
@@ -210,8 +231,10 @@ static void set_login(void)
 
 static void test_login(void)
 {
+    char many[300];
     apr_array_header_t *mechanisms = apr_array_make(p, 1, sizeof(const char *));
 
+    memset(many, 'X', sizeof(many));
     set_login();
     is_str(SENT("RCPT", "250 good"), "sent", "a mail is sent behind a login");
     ok(strstr(seen, "AUTH PLAIN") != NULL, "by the first mechanism that both have");
@@ -223,6 +246,15 @@ static void test_login(void)
     is_str(SENT("EHLO", "250-mx.test\r\n250 AUTH GSSAPI"), "server down", "where none of our mechanisms is offered");
     says("offers AUTH GSSAPI, none of which is one of CloudEPMailAuth: PLAIN LOGIN CRAM-MD5 DIGEST-MD5",
          "both lists are told");
+    is_str(SENT("EHLO", "250-mx.test\r\n250 AUTH=PLAIN LOGIN"), "server down", "where a login is offered as none is");
+    ok(!strstr(seen, "MAIL"), "the server sees no mail");
+    is_str(SENT("EHLO", "250-mx.test\r\n250 auth PLAIN"), "server down", "or in other letters than libcurl knows");
+    ok(!strstr(seen, "MAIL"), "the server sees no mail");
+    is_str(SENT("EHLO", "250-mx.test\r\n250 AUTH \33[1mGSS_API-X"), "server down", "what a terminal would act on");
+    says("offers AUTH 1mGSS_API-X, none", "is not told");
+    is_str(SENT("EHLO", apr_pstrcat(p, "250-mx.test\r\n250 AUTH ", apr_pstrmemdup(p, many, sizeof(many) - 1), NULL)),
+           "server down", "more mechanisms than there is room for");
+    ok(strstr(error, "XXX, none") != NULL, "are cut");
     APR_ARRAY_PUSH(mechanisms, const char *) = "LOGIN";
     config.mail_auth = mechanisms;
     is_str(SENT("AUTH LOGIN", "334 VXNlcm5hbWU6", "dX", "334 UGFzc3dvcmQ6", "c2", "235 in"), "sent",
@@ -339,6 +371,7 @@ int main(void)
     folder_make(p);
     test_sent();
     test_refused();
+    test_lines();
     test_down();
     test_check();
     test_setup();

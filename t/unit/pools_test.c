@@ -4,6 +4,7 @@
  * ThreadSanitizer.
  */
 #include <apr_atomic.h>
+#include <apr_file_info.h>
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <signal.h>
@@ -91,7 +92,9 @@ typedef struct work_t {
     cloudep_background_t *background;
     apr_uint32_t turns; /* all but the last */
     apr_uint32_t last;
+    apr_uint32_t cleaned;     /* turns whose pool was cleared */
     apr_interval_time_t next; /* not 0: what a turn asks for */
+    int once;                 /* only the first one does */
     int hangs;                /* turns end when the child does */
     int masked;               /* no turn was open to a signal for the process */
 } work_t;
@@ -104,13 +107,19 @@ static int signals_are_blocked(void)
            sigismember(&mask, SIGUSR1) == 1 && sigismember(&mask, SIGHUP) == 1;
 }
 
+static apr_status_t count_cleaned(void *workv)
+{
+    (void)apr_atomic_inc32(&((work_t *)workv)->cleaned);
+    return APR_SUCCESS;
+}
+
 static void take_turn(void *workv, apr_pool_t *p, int last)
 {
     work_t *work = workv;
 
-    (void)apr_pstrdup(p, "scratch");
+    apr_pool_cleanup_register(p, work, count_cleaned, apr_pool_cleanup_null);
     work->masked &= signals_are_blocked();
-    if (work->next && !last) {
+    if (work->next && !last && !(work->once && apr_atomic_read32(&work->turns))) {
         cloudep_background_next(work->background, work->next);
     }
     (void)apr_atomic_inc32(last ? &work->last : &work->turns);
@@ -148,12 +157,15 @@ static void test_background(apr_pool_t *parent)
     work_t often = {.turns = 0};
     work_t seldom = {.turns = 0};
     work_t asking = {.next = 1000};
+    work_t once = {.next = 1000, .once = 1};
     work_t hanging = {.hangs = 1};
+    apr_uint32_t turns;
 
     apr_pool_create(&pool, parent);
     start_work(&often, pool, 1000, "a thread that has a turn every millisecond");
     start_work(&seldom, pool, apr_time_from_sec(3600), "one that has one every hour");
     start_work(&asking, pool, apr_time_from_sec(3600), "one whose turns ask for the next one");
+    start_work(&once, pool, apr_time_from_sec(3600), "one whose first turn does");
     start_work(&hanging, pool, 1000, "one whose turn goes on until the child ends");
     ok(had(&often, 3), "turns come by themselves");
     is_int((int)apr_atomic_read32(&seldom.turns), 0, "no turn comes before its time");
@@ -161,6 +173,13 @@ static void test_background(apr_pool_t *parent)
     ok(had(&seldom, 1), "a wake brings a turn before its time");
     cloudep_background_wake(asking.background);
     ok(had(&asking, 3), "a turn brings the next one before its time");
+    cloudep_background_wake(once.background);
+    ok(had(&once, 2), "the next one after the first");
+    turns = apr_atomic_read32(&seldom.turns);
+    ok(had(&often, apr_atomic_read32(&often.turns) + 50), "while others go on");
+    is_int((int)apr_atomic_read32(&once.turns), 2, "the turn after that comes in its own time");
+    is_int((int)apr_atomic_read32(&seldom.turns), (int)turns, "one wake brings one turn");
+    ok(apr_atomic_read32(&often.cleaned) >= 50, "what a turn took of its pool goes with it");
     ok(had(&hanging, 1), "a turn is under way");
     apr_pool_destroy(pool);
     is_int((int)often.last, 1, "at the end of the child there is one last turn");
@@ -247,16 +266,35 @@ static void use_watchdog(hammer_t *h, void *watchdogv)
     close(pair[1]);
 }
 
+static int count_open_files(apr_pool_t *pool)
+{
+    apr_dir_t *dir;
+    apr_finfo_t entry;
+    int count = 0;
+
+    if (apr_dir_open(&dir, "/proc/self/fd", pool) != APR_SUCCESS) {
+        return -1;
+    }
+    while (apr_dir_read(&entry, APR_FINFO_NAME, dir) == APR_SUCCESS) {
+        count++;
+    }
+    (void)apr_dir_close(dir);
+    return count;
+}
+
 static void test_watchdog(apr_pool_t *parent)
 {
+    int files;
     cloudep_watchdog_t *watchdog = NULL;
     apr_pool_t *pool;
     hammered_t all;
 
     apr_pool_create(&pool, parent);
+    files = count_open_files(pool);
     is_int(cloudep_watchdog_create(&watchdog, pool, HAMMER_THREADS, 100), APR_SUCCESS, "a watchdog");
     all = hammer("watched sockets", use_watchdog, watchdog);
     ok(all.count > 0 && all.count < all.rounds, "%d of %d were cut off", all.count, all.rounds);
+    is_int(count_open_files(pool), files, "no descriptor is left open");
     apr_pool_destroy(pool);
 }
 
