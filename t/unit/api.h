@@ -7,6 +7,7 @@
 
 #include "flow.h"
 #include "served.h"
+#include "take_cookies.h"
 
 #include "../../mod_cloudep_auth/v1/operations.h"
 #include "../../mod_cloudep_member/v1/operations.h"
@@ -22,18 +23,6 @@
 
 static const cloudep_api_t auth = {"cloudep-auth", "/auth", &cloudep_v1, auth_operations, auth_cookie_operations};
 static const cloudep_api_t members = {"cloudep-member", "/members", &cloudep_v1, member_operations, NULL};
-
-static ap_HOOK_post_read_request_t *take_cookies;
-
-AP_DECLARE(void)
-ap_hook_post_read_request(ap_HOOK_post_read_request_t *hook, const char *const *before, const char *const *after,
-                          int order)
-{
-    (void)before;
-    (void)after;
-    (void)order;
-    take_cookies = hook;
-}
 
 /* ---- asking ---- */
 
