@@ -2,7 +2,7 @@
  * styles_api_test.c - the operations of the styles "account" and "session": what each field of a request is for, and
  * each member of an answer.
  */
-#include "api.h"
+#include "api_provider.h"
 
 #include "../../mod_cloudep_auth/account/operations.h"
 #include "../../mod_cloudep_auth/session/operations.h"
@@ -347,6 +347,55 @@ static void test_pending(void)
     memset(&place, 0, sizeof(place));
 }
 
+/* An account at lark. */
+static void test_lark(void)
+{
+    static const char *lark[] = {"lark", provider.peer.url, PROVIDER_CLIENT, "none", NULL};
+
+    provider_start();
+    provider_row(lark);
+    provider_use();
+    newcomer("lark@x.test");
+    token = NULL;
+    place.serve = CLOUDEP_SESSION_HANDLER;
+    place.mount = "/session";
+    place.tenant = "acme";
+    jar = apr_table_make(p, 4);
+    (void)ask(&session, "GET", "/session/", NULL);
+    (void)ask(&session, "POST", "/session/login", body("{'email':'lark@x.test','password':'" FLOW_PASSWORD "'}"));
+    flow.config.off = CLOUDEP_NEEDS_SOCIAL;
+    is_int(ask(&session, "GET", "/session/user/lark", NULL), 400, "lark is not configured");
+    flow.config.off = 0;
+    is_int(ask(&session, "GET", "/session/user/lark?redirect_uri=https://evil.test/", NULL), 400,
+           "a way back that nobody allows");
+    postgres_sql("UPDATE cloudep.tenants SET redirect_uris = "
+                 "'{https://id.test/session/user/lark/callback,https://app.test/back}'");
+    is_int(ask(&session, "GET", "/session/user/lark?redirect_uri=https://app.test/back", NULL), 200,
+           "one to a page of the tenant");
+    is_str(parameter("oauth_url", "redirect_uri"), "https%3a%2f%2fapp.test%2fback", "leads there");
+    is_int(ask(&session, "GET", "/session/user/lark", NULL), 200, "without one");
+    is_str(parameter("oauth_url", "redirect_uri"), "https%3a%2f%2fid.test%2fsession%2fuser%2flark%2fcallback",
+           "it leads here");
+    provider_says("oauth_url", "sub3", "lark@x.test");
+    is_int(ask(&session, "GET",
+               apr_pstrcat(p, "/session/user/lark/callback?code=good&state=", parameter("oauth_url", "state"), NULL),
+               NULL),
+           204, "back from there");
+    sql_of("UPDATE cloudep.identities SET created_at = to_timestamp(1000) WHERE uid = $1::uuid");
+    (void)ask(&session, "GET", "/session/user", NULL);
+    is_str(text("lark"),
+           apr_pstrcat(p, "{\"create_time\":\"1970-01-01T00:16:40.000Z\",\"id\":\"",
+                       value("SELECT id FROM cloudep.identities WHERE uid = $1::uuid", uid), "\",\"issuer\":\"",
+                       provider.peer.url, "\",\"subject\":\"sub3\"}", NULL),
+           "it is the member's");
+    is_int(ask(&session, "DELETE", "/session/user/lark", NULL), 204, "it is unset");
+    (void)ask(&session, "GET", "/session/user", NULL);
+    is_str(text("lark"), "null", "and gone");
+    is_int(ask(&session, "DELETE", "/session/user/other", NULL), 400, "nothing else can be");
+    jar = NULL;
+    memset(&place, 0, sizeof(place));
+}
+
 int main(void)
 {
     start_api();
@@ -354,6 +403,7 @@ int main(void)
     test_session();
     test_codes();
     test_pending();
+    test_lark();
     json_decref(answer);
     return done_testing();
 }

@@ -1,9 +1,7 @@
 /*
  * v1_api_test.c - v1's operations: what each field of a request is for, and each member of an answer.
  */
-#include "provider.h" /* first, as api.h has short names of its own */
-
-#include "api.h"
+#include "api_provider.h"
 
 /* ---- registration ---- */
 
@@ -642,25 +640,6 @@ static void start_provider(void)
     provider_use();
 }
 
-/* One parameter of the address that the browser was sent to. */
-static const char *parameter(const char *name)
-{
-    const char *url = text("data.oauth_url");
-    const char *found = url ? strstr(url, apr_pstrcat(p, name, "=", NULL)) : NULL;
-
-    return found ? apr_pstrndup(p, found + strlen(name) + 1, strcspn(found + strlen(name) + 1, "&")) : "";
-}
-
-/* Has the provider say who came, at the start that was answered last. */
-static void says(const char *subject, const char *email)
-{
-    json_t *claims = provider_with(provider_claims(subject), json_pack("{ss,ss,sb}", "nonce", parameter("nonce"),
-                                                                       "email", email, "email_verified", 1));
-
-    peer_answers(&provider.peer, PROVIDER_TOKEN, 200,
-                 apr_psprintf(p, "{\"token_type\":\"Bearer\",\"id_token\":\"%s\"}", provider_signs(at, claims)));
-}
-
 static void test_social_register(void)
 {
     const char *state;
@@ -677,8 +656,8 @@ static void test_social_register(void)
     ok(strstr(apr_table_get(last->err_headers_out, "Set-Cookie"), "__Host-cloudep-browser=") != NULL &&
            strstr(apr_table_get(last->err_headers_out, "Set-Cookie"), "; Max-Age=600;") != NULL,
        "others have a cookie");
-    says("sub1", "social@x.test");
-    state = parameter("state");
+    provider_says("data.oauth_url", "sub1", "social@x.test");
+    state = parameter("data.oauth_url", "state");
     is_int(ask(&auth, "GET", apr_pstrcat(p, "/auth/register/social/callback?code=good&state=", state, NULL), NULL), 200,
            "back from there");
     uid = text("data.uid");
@@ -702,12 +681,12 @@ static void begin_login(void)
                body("{'tenant_slug':'acme','provider':'google','redirect_uri':'" BACK "'}")),
            200, "a login by another account");
     is_json("data.expires_in", "600", "is to be done within ten minutes");
-    says("sub1", "social@x.test");
+    provider_says("data.oauth_url", "sub1", "social@x.test");
 }
 
 static const char *callback(const char *more)
 {
-    return apr_pstrcat(p, "/auth/login/social/callback?state=", parameter("state"), more, NULL);
+    return apr_pstrcat(p, "/auth/login/social/callback?state=", parameter("data.oauth_url", "state"), more, NULL);
 }
 
 static void test_social_login(void)
@@ -737,9 +716,9 @@ static void test_social_form(void)
     is_int(ask(&auth, "POST", "/auth/login/social/start",
                body("{'tenant_slug':'acme','provider':'posting','redirect_uri':'" BACK "'}")),
            200, "a provider that posts");
-    is_int(
-        ask(&auth, "POST", "/auth/login/social/callback", apr_pstrcat(p, "code=good&state=", parameter("state"), NULL)),
-        303, "goes on");
+    is_int(ask(&auth, "POST", "/auth/login/social/callback",
+               apr_pstrcat(p, "code=good&state=", parameter("data.oauth_url", "state"), NULL)),
+           303, "goes on");
     ok(strstr(apr_table_get(last->headers_out, "Location"), "https://app.test/page?") ==
                apr_table_get(last->headers_out, "Location") &&
            strstr(apr_table_get(last->headers_out, "Location"), "code=good") != NULL,
@@ -747,12 +726,13 @@ static void test_social_form(void)
     (void)ask(&auth, "POST", "/auth/login/social/start",
               body("{'tenant_slug':'acme','provider':'posting','redirect_uri':'" BACK "'}"));
     is_int(ask(&auth, "POST", "/auth/register/social/callback",
-               apr_pstrcat(p, "code=good&state=", parameter("state"), NULL)),
+               apr_pstrcat(p, "code=good&state=", parameter("data.oauth_url", "state"), NULL)),
            400, "a login is no registration");
     (void)ask(&auth, "POST", "/auth/login/social/start",
               body("{'tenant_slug':'acme','provider':'posting','redirect_uri':'" BACK "'}"));
-    is_int(ask(&auth, "POST", "/auth/login/social/callback", apr_pstrcat(p, "state=", parameter("state"), NULL)), 400,
-           "nothing");
+    is_int(ask(&auth, "POST", "/auth/login/social/callback",
+               apr_pstrcat(p, "state=", parameter("data.oauth_url", "state"), NULL)),
+           400, "nothing");
     is_str(text("errors.0.field"), "code", "lacks the code");
 }
 
@@ -763,9 +743,9 @@ static void test_link(void)
         ask(&members, "POST", "/members/me/identities/start", body("{'provider':'google','redirect_uri':'" BACK "'}")),
         200, "another account is linked");
     is_json("data.expires_in", "600", "within ten minutes");
-    says("sub2", "other@x.test");
+    provider_says("data.oauth_url", "sub2", "other@x.test");
     is_int(ask(&members, "POST", "/members/me/identities/confirm",
-               body("{'code':'good','state':'%s'}", parameter("state"))),
+               body("{'code':'good','state':'%s'}", parameter("data.oauth_url", "state"))),
            200, "by what the provider says");
     is_int(ask(&members, "GET", "/members/me/identities", NULL), 200, "it is there");
     is_str(text("data.identities.0.provider"), "google", "by its name");
