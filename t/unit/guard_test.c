@@ -603,7 +603,7 @@ static void test_require(void)
         is_str(verdict(get(NULL, NULL), all[i][0], all[i][1]), "nobody",
                apr_pstrcat(p, "nobody passes ", all[i][0], NULL));
     }
-    config.freshness = 299;
+    config.freshness = 99;
     is_str(verdict(known(), "cloudep-fresh", ""), "denied", "without a number CloudEPFreshness counts");
     is_int(place.attributes, 1, "what Require names of attributes is read");
     other.tenant_slug = NULL;
