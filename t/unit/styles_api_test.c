@@ -363,13 +363,13 @@ static void test_lark(void)
     jar = apr_table_make(p, 4);
     (void)ask(&session, "GET", "/session/", NULL);
     (void)ask(&session, "POST", "/session/login", body("{'email':'lark@x.test','password':'" FLOW_PASSWORD "'}"));
+    postgres_sql("UPDATE cloudep.tenants SET redirect_uris = "
+                 "'{https://id.test/session/user/lark/callback,https://app.test/back}'");
     flow.config.off = CLOUDEP_NEEDS_SOCIAL;
     is_int(ask(&session, "GET", "/session/user/lark", NULL), 400, "lark is not configured");
     flow.config.off = 0;
     is_int(ask(&session, "GET", "/session/user/lark?redirect_uri=https://evil.test/", NULL), 400,
            "a way back that nobody allows");
-    postgres_sql("UPDATE cloudep.tenants SET redirect_uris = "
-                 "'{https://id.test/session/user/lark/callback,https://app.test/back}'");
     is_int(ask(&session, "GET", "/session/user/lark?redirect_uri=https://app.test/back", NULL), 200,
            "one to a page of the tenant");
     is_str(parameter("oauth_url", "redirect_uri"), "https%3a%2f%2fapp.test%2fback", "leads there");
