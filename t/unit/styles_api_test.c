@@ -170,6 +170,8 @@ static void test_session(void)
     is_int(
         ask(&session, "PATCH", "/session/user", body("{'key':'Name','name':'Adam','avatar':'https://x.test/x.png'}")),
         204, "a new name");
+    (void)ask(&session, "GET", "/session/user", NULL);
+    is_str(text("avatar"), "https://x.test/e.png", "leaves the avatar");
     is_int(ask(&session, "PATCH", "/session/user", body("{'key':'Avatar','name':'x','avatar':'https://x.test/y.png'}")),
            204, "a new avatar");
     (void)ask(&session, "GET", "/session/user", NULL);
