@@ -100,7 +100,7 @@ static void test_account(void)
 
 static void test_session(void)
 {
-    const char *code;
+    const char *code, *before;
 
     newcomer("eve@x.test");
     token = NULL;
@@ -214,7 +214,9 @@ static void test_session(void)
 
     is_int(ask(&session, "GET", "/session/refresh_code", NULL), 200, "a code for a new value of the cookie");
     code = text("code");
+    before = apr_pstrdup(p, apr_table_get(jar, "__Host-cloudep"));
     is_int(ask(&session, "POST", "/session/refresh_token", body("{'code':'%s'}", code)), 204, "gives one");
+    ok(strcmp(apr_table_get(jar, "__Host-cloudep"), before) != 0, "which is another one");
     is_int(ask(&session, "GET", "/session/refresh_token", NULL), 400, "no code");
     is_str(text("message"), "code is required", "is told");
     (void)ask(&session, "GET", "/session/refresh_code", NULL);
