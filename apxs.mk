@@ -116,6 +116,7 @@ $(BUILD)/unit/keys_test: $(call objects,$(addprefix common/core/,account_url.c h
 $(BUILD)/unit/access_test: $(call objects,$(addprefix common/,$(addprefix access/,asked.c cookie.c entry_cookie.c origin.c session_cookie.c xsrf.c) \
 	$(addprefix core/,http.c public_url.c request.c runtime.c trace.c)))
 $(BUILD)/unit/event_tally_test: $(call objects,common/service/event_tally.c)
+$(BUILD)/unit/portal_files_test: $(call objects,support/portal_files.c)
 $(BUILD)/unit/dbd_test: $(call objects,$(addprefix common/core/,dbd.c dbd_check.c tree.c))
 $(BUILD)/unit/messages_test: $(call objects,common/core/kept_files.c common/outbox/messages.c)
 $(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/codes.c)
