@@ -139,6 +139,8 @@ static void setup(void)
     (void)apr_file_perms_set(folder, 0x700);
     if (cloudep_mail_prepare(&outbox.mail, flow.pool, &server, &flow.config, &error) != APR_SUCCESS ||
         cloudep_messages_load(&outbox.mail_messages, flow.pool, templates, templates, CLOUDEP_CHANNEL_MAIL, "zh-TW",
+                              &error) != APR_SUCCESS ||
+        cloudep_messages_load(&outbox.sms_messages, flow.pool, templates, templates, CLOUDEP_CHANNEL_SMS, "en",
                               &error) != APR_SUCCESS) {
         flow_bail_out(error);
     }
@@ -395,7 +397,7 @@ static void test_written(void)
     draft.channel = CLOUDEP_CHANNEL_SMS;
     draft.template = "login_sms";
     is_outcome(cloudep_message_new(at->ctx, &message, &draft), CLOUDEP_DONE, "a text message");
-    is_str(message->language, NULL, "is in none of the languages of mails");
+    is_str(message->language, "zh-TW", "is in one of its own languages");
     draft.params = NULL;
     (void)cloudep_message_new(at->ctx, &message, &draft);
     is_str(message->params, NULL, "one whose text is made later has no params");

@@ -386,6 +386,22 @@ static void use_stopped_http(hammer_t *h, void *clientv)
     h->count += rv == APR_EINTR;
 }
 
+/* The server answers three times on a connection. */
+static void test_kept_handle(apr_pool_t *pool, server_t *server, const char *url)
+{
+    const cloudep_http_request_t request = {.url = url};
+    const apr_uint32_t before = apr_atomic_read32(&server->connections);
+    cloudep_http_response_t *response;
+    cloudep_http_t *http = NULL;
+
+    is_int(cloudep_http_create(&http, pool), APR_SUCCESS, "a store of handles");
+    for (int i = 0; i < 3; i++) {
+        is_int(cloudep_http_exchange(&response, http, pool, &request), APR_SUCCESS, "an exchange");
+    }
+    is_int((int)(apr_atomic_read32(&server->connections) - before), 1,
+           "exchanges one after the other take one connection");
+}
+
 static void test_http(apr_pool_t *parent)
 {
     server_t server = {.listener = loopback(0, 1)};
@@ -399,6 +415,7 @@ static void test_http(apr_pool_t *parent)
     pthread_create(&thread, NULL, accept_all, &server);
     is_int(cloudep_http_startup(pool), APR_SUCCESS, "libcurl");
     is_int(cloudep_http_create(&client.http, pool), APR_SUCCESS, "a store of handles");
+    test_kept_handle(pool, &server, client.url);
     all = hammer("exchanges", use_http, &client);
     ok((int)apr_atomic_read32(&server.connections) < all.rounds, "%u connections for %d exchanges",
        apr_atomic_read32(&server.connections), all.rounds);
