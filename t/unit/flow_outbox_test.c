@@ -7,6 +7,7 @@
 #include <httpd.h>
 
 #include "flow.h"
+#include "base/crypto/link_token.h"
 #include "base/store/link_store.h"
 #include "base/text/json.h"
 #include "core/module.h"
@@ -425,6 +426,18 @@ static const char *fulfilled(flow_case_t *at, const char *template, const char *
 #define LINK                                                                                                           \
     "SELECT count(*) FROM cloudep.links AS link JOIN cloudep.outbox AS message USING (tenant_id, uid) WHERE kind ="
 
+/* The token of a link is found by the digest that is kept of it. */
+static void is_kept(flow_case_t *at, const char *params)
+{
+    const char *text = params ? strstr(params, "#first_password=") : NULL;
+    cloudep_link_token_t token = {0};
+
+    text = text ? text + strlen("#first_password=") : "";
+    is_int(cloudep_link_token_read(&token, at->p, apr_pstrmemdup(at->p, text, strcspn(text, "\""))), APR_SUCCESS,
+           "its token");
+    is_value("1", "is kept by its digest", "SELECT count(*) FROM cloudep.links WHERE digest = $1", token.digest);
+}
+
 static void test_fulfilled(void)
 {
     flow_case_t *at = flow_begin();
@@ -442,6 +455,7 @@ static void test_fulfilled(void)
     ok(params && strstr(params, "\"link\":\"https://id.test/account/#first_password="),
        "shows a link to a first password");
     is_value("1", "which is the member's", LINK " 'first_password'");
+    is_kept(at, params);
     params = fulfilled(at, CLOUDEP_TEMPLATE_RESET_LINK, "the link of a reset");
     ok(params && strstr(params, "\"link\":\"https://id.test/account/#reset="), "leads to a reset");
     params = fulfilled(at, CLOUDEP_TEMPLATE_FORGOT_LINK, "one that a member asked for");
