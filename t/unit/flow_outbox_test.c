@@ -333,6 +333,20 @@ static void test_stopped(void)
              COUNT "attempts = 0 AND next_attempt_at <= now() AND failed_at IS NULL");
 }
 
+/* From now on a mail that was sent cannot be marked. */
+static void let_marks_fail(void)
+{
+    postgres_sql("CREATE OR REPLACE FUNCTION public.gone() RETURNS trigger LANGUAGE plpgsql AS"
+                 " $$ BEGIN RAISE EXCEPTION 'gone' USING ERRCODE = '57P01'; END $$;"
+                 "CREATE TRIGGER gone BEFORE UPDATE ON cloudep.outbox FOR EACH ROW"
+                 " WHEN (NEW.delivered_at IS NOT NULL) EXECUTE FUNCTION public.gone()");
+}
+
+static void let_marks_work(void)
+{
+    postgres_sql("DROP TRIGGER gone ON cloudep.outbox");
+}
+
 /* The database goes between a mail and its mark. */
 static void test_unmarked(void)
 {
@@ -340,15 +354,12 @@ static void test_unmarked(void)
 
     begin();
     write_messages(1);
-    postgres_sql("CREATE FUNCTION public.gone() RETURNS trigger LANGUAGE plpgsql AS"
-                 " $$ BEGIN RAISE EXCEPTION 'gone' USING ERRCODE = '57P01'; END $$;"
-                 "CREATE TRIGGER gone BEFORE UPDATE ON cloudep.outbox FOR EACH ROW"
-                 " WHEN (NEW.delivered_at IS NOT NULL) EXECUTE FUNCTION public.gone()");
+    let_marks_fail();
     ok(!take_round(), "a mail that cannot be marked");
     is_int(mails(), 1, "was sent");
     is_int(worker.unmarked->nelts, 1, "and is remembered");
     ok(worker.db_wait > 0 && worker.not_before > before, "the database is asked again in a moment");
-    postgres_sql("DROP TRIGGER gone ON cloudep.outbox");
+    let_marks_work();
     hurry();
     (void)take_round();
     is_int(mails(), 0, "it is not sent again");
@@ -490,6 +501,7 @@ static host_t *host(const char *name, host_t *before)
     made->server.module_config = (ap_conf_vector_t *)made->configs;
     made->server.server_hostname = apr_pstrdup(flow.pool, name);
     made->server.is_virtual = before != NULL;
+    made->server.log.level = APLOG_INFO;
     if (before) {
         before->server.next = &made->server;
     }
@@ -644,6 +656,27 @@ static void test_child(void)
     is_sent_by(main_host, (host_t *const[]){main_host, last, first, NULL}, "NULL", "main.test", "else by itself");
 }
 
+/* A child ends while the database does not know of a mail yet. */
+static void test_end_of_child(void)
+{
+    host_t *main_host = sender("main.test", NULL);
+    apr_pool_t *child;
+
+    begin();
+    write_messages(1);
+    let_marks_fail();
+    (void)flow_logged("");
+    (void)apr_pool_create(&child, flow.pool);
+    flow_must(cloudep_outbox_child_init(&main_host->server, child), "the threads of a child");
+    for (int tries = 0; tries < 60000 && !flow_logged("delivered, attempt 1"); tries++) {
+        apr_sleep(1000);
+    }
+    let_marks_work();
+    apr_pool_destroy(child);
+    is_value("1", "a child that ends marks what it has sent", COUNT "delivered_at IS NOT NULL");
+    is_str(who_sent((host_t *const[]){main_host, NULL}), "main.test", "which went out");
+}
+
 int main(void)
 {
     flow_start();
@@ -661,6 +694,7 @@ int main(void)
     test_names();
     test_one_outbox();
     test_child();
+    test_end_of_child();
     is_int(readable, 0, "no mail may be read by others");
     return done_testing();
 }
