@@ -549,6 +549,26 @@ static void test_names(void)
     ok(!other->run.outbox_setup && !cloudep_outbox_has_mail(&other->config), "there is no outbox");
 }
 
+static void test_told(void)
+{
+    host_t *main_host = host("main.test", NULL);
+    host_t *other = host("other.test", main_host);
+
+    main_host->config.mail_transport = other->config.mail_transport = "smtp://127.0.0.1";
+    main_host->config.mail_hello = "name";
+    (void)prepare_outbox(main_host);
+    (void)prepare_outbox(other);
+    (void)flow_logged("");
+    cloudep_outbox_tell(&main_host->server);
+    ok(flow_logged("the main server: mail servers are greeted with EHLO name, which is not fully qualified"),
+       "a name in EHLO that some refuse is told at start");
+    cloudep_outbox_tell(&other->server);
+    ok(flow_logged("other.test: mail servers are greeted with EHLO other.test\n"), "another is told without that");
+    other->run.outbox_setup = NULL;
+    cloudep_outbox_tell(&other->server);
+    ok(!flow_logged("EHLO"), "nothing is of a server without mails");
+}
+
 static void test_one_outbox(void)
 {
     static const struct {
@@ -693,6 +713,7 @@ int main(void)
     test_fulfilled();
     test_names();
     test_one_outbox();
+    test_told();
     test_child();
     test_end_of_child();
     is_int(readable, 0, "no mail may be read by others");
