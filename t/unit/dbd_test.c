@@ -95,6 +95,11 @@ static void test_each(void)
     text = "";
     cloudep_tree_each(ap_conftree, "<VirtualHost", p, collect, &text);
     is_str(text, "*:1 *:2 ", "and each section, by its argument alone");
+    text = "";
+    ap_conftree = tree_of(p, "SetHandler a>\n<Files a >\n</Files>\n");
+    cloudep_tree_each(ap_conftree, "SetHandler", p, collect, &text);
+    cloudep_tree_each(ap_conftree, "<Files", p, collect, &text);
+    is_str(text, "a> a ", "of a directive's word, and of one that does not end a section, all is taken");
 }
 
 /* ---- DBDParams and DBDMax -----------------------------------------------------------------------------------------
@@ -116,6 +121,10 @@ static void test_read(void)
     is_str(dbd.target, "host=h,i hostaddr=127.0.0.1 port=5,6 dbname=d user=u target_session_attrs=read-write",
            "messages say where they lead, without the password");
     is_str(dbd.passfile, "/of/environment", "the passfile may be the environment's");
+    ap_conftree = tree_of(p, "DBDParams \"host='' passfile='' dbname=d\"\n");
+    cloudep_dbd_read(&dbd, &server, p);
+    is_str(dbd.target, "dbname=d", "what is empty is not told");
+    is_str(dbd.passfile, "/of/environment", "and names no passfile");
     ap_conftree = tree_of(p, "DBDParams \"passfile=/of/params\"\n");
     cloudep_dbd_read(&dbd, &server, p);
     is_str(dbd.passfile, "/of/params", "and that of DBDParams goes before it");
