@@ -399,6 +399,23 @@ static void test_probe(void)
     give(&two);
 }
 
+/* A lease of before the outage that fails as well says nothing of the one that tries. */
+static void test_probe_goes_on(void)
+{
+    cloudep_db_lease_t before, one;
+
+    begin(3, 20);
+    is_int(lease(&before), APR_SUCCESS, "a lease of before an outage");
+    refuse(2);
+    (void)lease(&one);
+    is_int(lease(&one), APR_SUCCESS, "one that tries whether PostgreSQL is back");
+    break_off(&before);
+    give(&before);
+    is_int(lease(&(cloudep_db_lease_t){0}), CLOUDEP_EDATABASE,
+           "is the only one that does, though the other has failed");
+    give(&one);
+}
+
 /* Whoever waits for a connection is told of the end of the outage, and of its beginning. */
 static void test_all_are_woken(void)
 {
@@ -531,6 +548,7 @@ int main(void)
     test_outage();
     test_slow_outage();
     test_probe();
+    test_probe_goes_on();
     test_all_are_woken();
     test_idle();
     test_hung();
