@@ -3,6 +3,7 @@
  * message goes out, and with which values.
  */
 #include <apr_general.h>
+#include <errno.h>
 
 #include "base/status.h"
 #include "base/store/outbox_store.h"
@@ -150,6 +151,16 @@ static void test_content(void)
     (void)unlink(folder_path("registration.en.txt"));
     is_file("business_phone.en.txt", "no code", CLOUDEP_EMALFORMED, "business_phone.en.txt: has no {{code}} in it",
             "a text message without its code is refused");
+}
+
+static void test_unreadable(void)
+{
+    const char *path = folder_path("registration.en.txt");
+
+    (void)mkdir(path, 0700);
+    (void)load(APR_FROM_OS_ERROR(EISDIR), folder.path, CLOUDEP_CHANNEL_MAIL, "en", "a folder in a file's place");
+    is_fault("registration.en.txt: Is a directory", "is told");
+    (void)rmdir(path);
 }
 
 static void test_subject(void)
@@ -315,6 +326,7 @@ int main(void)
     test_own();
     test_other_files();
     test_content();
+    test_unreadable();
     test_subject();
     test_sms();
     test_languages();
