@@ -184,6 +184,7 @@ static void test_refused(void)
     is_str(SENT("MAIL", "550 5.7.1 not you"), "later", "a 5xx to the sender is the operator's");
     is_str(SENT("MAIL", "451 later"), "later", "a 4xx to the sender");
     is_str(SENT("DATA", "554 no"), "message refused", "a 5xx to the mail");
+    says(": DATA was answered 554", "is told as that");
     is_str(SENT("DATA", "451 later"), "later", "a 4xx to the mail");
     is_str(SENT(".", "554 5.6.0 no"), "message refused", "a 5xx at its end");
     says("the end of the mail was answered 554 5.6.0", "is told as that");
@@ -209,6 +210,8 @@ static void test_lines(void)
            "what was said of a command before");
     says("RCPT TO was answered 550", "counts no more");
     ok(!strstr(error, "5.0.0"), "nor does its code");
+    is_str(SENT("RCPT", "550 192.0.2.1 is listed"), "recipient refused", "an address in an answer");
+    ok(!strstr(error, "192"), "is no code, and not told");
     is_str(SENT("RCPT", "550 5.1.1.1.1.1.1.1.1.1.1.1 what"), "recipient refused", "a code that is none");
     ok(!strstr(error, "5.1.1"), "is not told");
 }
