@@ -125,6 +125,19 @@ STYLES := $(wildcard common/wire/v1/style.c common/wire/v1/codes.c common/wire/a
 $(BUILD)/unit/style_test: $(BUILD)/t/unit/style_test.o $(call objects,$(STYLES) common/wire/answer.c common/core/outcome.c) $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
+# What of a request needs no server. The rest is not linked.
+SERVED := $(addprefix common/,$(addprefix wire/,answer.c body.c dispatch.c fields.c) \
+	$(addprefix access/,asked.c cookie.c cors.c entry_cookie.c mount.c origin.c place.c session_cookie.c tls.c xsrf.c) \
+	$(addprefix core/,context.c http.c outcome.c passkey_domain.c public_url.c request.c runtime.c trace.c) \
+	$(addprefix guard/,attributes.c enter.c error.c guard.c) service/token.c) mod_cloudep_auth/public_document.c $(STYLES)
+$(addprefix $(BUILD)/unit/,page_test place_test serve_test): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(call objects,$(SERVED)) $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
+# The operations with real flows.
+$(BUILD)/unit/api_test: $(BUILD)/t/unit/api_test.o $(BUILD)/t/unit/flow_shim.o $(call objects,$(foreach room,access wire guard,$(call tree,common/$(room),c)) \
+	$(filter-out %/mod_cloudep_auth.c %/mod_cloudep_member.c,$(AUTH) $(MEMBER))) $(FLOWS) $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 $(BUILD)/unit/exposition_test: $(call objects,common/operate/exposition.c)
 
 # Prints what the tables of the sources declare; tests and documents are held against it.

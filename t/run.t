@@ -34,6 +34,7 @@ sub left_running {
 my $ready = qr{^CloudEP ready: http://127\.0\.0\.1:$port$}m;
 my ($pid, $said) = serve($port, $ready);
 like($said, $ready, 'it gets ready');
+like($said, qr/tenant demo and its invite.*starting httpd/s, 'whoever is answered finds the invite');
 
 # ---- the first request, as it is printed
 my ($request) = $said =~ /^ {4}(curl .*?)\n\n/ms;

@@ -15,7 +15,6 @@
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 #include <libpq-fe.h>
-#include <poll.h>
 #include <string.h>
 #include "base/metrics.h"
 #include "base/status.h"
@@ -137,29 +136,11 @@ static int return_slot(db_pool_t *pool, slot_t *slot, int failed)
     return reached;
 }
 
-/* Whether the server has ended it while it was idle, which libpq notices when it reads. */
-static int is_closed(const ap_dbd_t *dbd)
-{
-    PGconn *pg = apr_dbd_native_handle(dbd->driver, dbd->handle);
-    struct pollfd at = {.fd = PQsocket(pg), .events = POLLIN};
-
-    while (poll(&at, 1, 0) > 0) {
-        if (!PQconsumeInput(pg)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static ap_dbd_t *open_connection(db_pool_t *pool, apr_pool_t *p)
 {
     apr_time_t began = apr_time_now();
     ap_dbd_t *dbd = pool->open(p, pool->s);
 
-    if (dbd && is_closed(dbd)) {
-        pool->close(pool->s, dbd);
-        dbd = pool->open(p, pool->s); /* mod_dbd connects again where libpq knows */
-    }
     /* After one broken connection mod_dbd gives up without trying another. */
     return dbd || apr_time_now() - began > SLOW_FAILURE ? dbd : pool->open(p, pool->s);
 }

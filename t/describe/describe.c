@@ -4,6 +4,8 @@
  *
  *     directives  [{name, kind, default, min, max, context, help}]  default: null where there is none
  *     messages    [{id, levels}]
+ *     served      [{table, method, path, name, when, needs: [word], flags: [word],
+ *                  fields: [{name, type, flags: [word], min, max, choices: [word]}]}]
  *     operations  [{name, method, prefix, path, member, query, form, quiet, codes: {reason: {status, code, message}},
  *                  fields: [{name, type, required, clear, min, max}],
  *                  when, instead: the fields of a body that has the field "when"; null and [] where there is one
@@ -117,6 +119,7 @@ static const struct {
     {"operations", describe_operations},
     {"account operations", describe_account_operations},
     {"session operations", describe_session_operations},
+    {"served", describe_served},
     {"reasons", describe_reasons},
     {"rules", rules},
     {"version", version},

@@ -15,6 +15,9 @@ json_t *describe_account_operations(void);
 /** Those of the style "session". */
 json_t *describe_session_operations(void);
 
+/** The operations of all tables, also of those with cookies: what each needs, how it is served, what it takes. */
+json_t *describe_served(void);
+
 /** The reasons in their order. */
 json_t *describe_reasons(void);
 

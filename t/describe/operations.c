@@ -9,7 +9,8 @@
 #include <string.h>
 #include "wire/v1/v1.h"
 
-extern const cloudep_operation_t auth_operations[], member_operations[], account_operations[], session_operations[];
+extern const cloudep_operation_t auth_operations[], member_operations[], account_operations[], session_operations[],
+    auth_cookie_operations[];
 
 static const struct {
     const char *style;
@@ -101,6 +102,102 @@ json_t *describe_account_operations(void)
 json_t *describe_session_operations(void)
 {
     return operations_of("session");
+}
+
+/* ---- how each is served ---- */
+
+typedef struct {
+    unsigned bit;
+    const char *word;
+} word_t;
+
+static const word_t needs[] = {
+    {CLOUDEP_NEEDS_DATABASE, "database"},   {CLOUDEP_NEEDS_CACHE, "cache"},
+    {CLOUDEP_NEEDS_SIGNING, "signing"},     {CLOUDEP_NEEDS_VERIFYING, "verifying"},
+    {CLOUDEP_NEEDS_SEALING, "sealing"},     {CLOUDEP_NEEDS_PROVIDER, "provider"},
+    {CLOUDEP_NEEDS_MAIL, "mail"},           {CLOUDEP_NEEDS_SMS, "sms"},
+    {CLOUDEP_NEEDS_SOCIAL, "social"},       {CLOUDEP_NEEDS_EXCHANGE, "exchange"},
+    {CLOUDEP_NEEDS_SESSION_KEYS, "cookie"}, {CLOUDEP_NEEDS_PASSKEYS, "passkeys"},
+    {CLOUDEP_NEEDS_TENANT, "tenant"},       {0, NULL},
+};
+static const word_t flags[] = {
+    {CLOUDEP_OPERATION_MEMBER, "member"},
+    {CLOUDEP_OPERATION_QUERY, "query"},
+    {CLOUDEP_OPERATION_STRICT_QUERY, "strict"},
+    {CLOUDEP_OPERATION_QUIET, "quiet"},
+    {CLOUDEP_OPERATION_FORWARD_AUTH, "forward_auth"},
+    {CLOUDEP_OPERATION_RENEWS, "renews"},
+    {CLOUDEP_OPERATION_FORM, "form"},
+    {CLOUDEP_OPERATION_FROM_ELSEWHERE, "from_elsewhere"},
+    {0, NULL},
+};
+static const word_t field_flags[] = {
+    {CLOUDEP_FIELD_REQUIRED, "required"},
+    {CLOUDEP_FIELD_TENANT, "tenant"},
+    {CLOUDEP_FIELD_ALLOW_EMPTY, "clear"},
+    {CLOUDEP_FIELD_DEFAULT_TRUE, "true"},
+    {0, NULL},
+};
+
+static json_t *words_of(unsigned bits, const word_t *words)
+{
+    json_t *list = json_array();
+
+    for (; words->word; words++) {
+        if (bits & words->bit) {
+            append(list, json_string(words->word));
+        }
+    }
+    return list;
+}
+
+static json_t *whole_fields_of(const cloudep_operation_t *operation)
+{
+    json_t *list = json_array();
+
+    for (const cloudep_field_t *field = operation->fields; field && field->name; field++) {
+        json_t *choices = json_array();
+
+        for (int i = 0; field->choices && field->choices[i]; i++) {
+            append(choices, json_string(field->choices[i]));
+        }
+        append(list, json_pack("{ss,ss,so,si,si,so}", "name", field->name, "type", types[field->type], "flags",
+                               words_of(field->flags, field_flags), "min", field->min, "max", field->max, "choices",
+                               choices));
+    }
+    return list;
+}
+
+/* And the second shape of a body as an operation of its own. */
+static void append_served(json_t *list, const char *table, const cloudep_operation_t *operation, const char *when)
+{
+    append(list,
+           json_pack("{ss,ss,ss,ss,ss?,so,so,so}", "table", table, "method", operation->method, "path", operation->path,
+                     "name", operation->name, "when", when, "needs", words_of(operation->needs, needs), "flags",
+                     words_of(operation->flags, flags), "fields", whole_fields_of(operation)));
+    if (operation->instead) {
+        append_served(list, table, operation->instead, operation->when);
+    }
+}
+
+json_t *describe_served(void)
+{
+    static const struct {
+        const char *name;
+        const cloudep_operation_t *operations;
+    } tables[] = {{"auth", auth_operations},
+                  {"auth by cookie", auth_cookie_operations},
+                  {"members", member_operations},
+                  {"account", account_operations},
+                  {"session", session_operations}};
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        for (const cloudep_operation_t *at = tables[i].operations; at->method; at++) {
+            append_served(list, tables[i].name, at, NULL);
+        }
+    }
+    return list;
 }
 
 json_t *describe_reasons(void)

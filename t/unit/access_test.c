@@ -1,13 +1,11 @@
 /*
  * access_test.c - requests without a server: which site sent one, the cookies that it brings and gets, the token that
- * proves a page of ours, and what is noted of its client. Of httpd there are the headers' structures; the three
- * functions of httpd that these files call are below.
+ * proves a page of ours, and what is noted of its client.
  */
 #include "access/origin.h"
 
 #include <apr_general.h>
 #include <apr_strings.h>
-#include <ctype.h>
 #include <http_config.h>
 #include <http_protocol.h>
 #include <string.h>
@@ -16,30 +14,8 @@
 #include "access/entry_cookie.h"
 #include "access/session_cookie.h"
 #include "access/xsrf.h"
-#include "base/crypto/mac.h"
-#include "base/jose/keyfile.h"
 #include "core/request.h"
-#include "core/settings.h"
-#include "folder.h"
-#include "tap.h"
-
-module AP_MODULE_DECLARE_DATA cloudep_module;
-
-AP_DECLARE(void) ap_str_tolower(char *s)
-{
-    for (; *s; s++) {
-        *s = (char)tolower((unsigned char)*s);
-    }
-}
-
-AP_DECLARE(char *) ap_getword_white(apr_pool_t *pool, const char **line)
-{
-    const apr_size_t length = strcspn(*line, " \t\r\n");
-    char *word = apr_pstrmemdup(pool, *line, length);
-
-    *line += length + strspn(*line + length, " \t\r\n");
-    return word;
-}
+#include "request.h"
 
 static ap_HOOK_post_read_request_t *take_cookies; /* what is called for each request that was read */
 
@@ -51,46 +27,6 @@ ap_hook_post_read_request(ap_HOOK_post_read_request_t *hook, const char *const *
     (void)after;
     (void)order;
     take_cookies = hook;
-}
-
-static apr_pool_t *p;
-static cloudep_config_t config;
-static cloudep_runtime_t run;
-static server_rec server;
-
-/* A request for https://id.test with one header, or with none (NULL). */
-static request_rec *request(const char *name, const char *value)
-{
-    request_rec *r = apr_pcalloc(p, sizeof(*r));
-
-    r->pool = p;
-    r->server = &server;
-    r->method = "GET";
-    r->hostname = "id.test";
-    r->headers_in = apr_table_make(p, 4);
-    r->headers_out = apr_table_make(p, 4);
-    r->err_headers_out = apr_table_make(p, 4);
-    r->request_config = apr_pcalloc(p, sizeof(void *));
-    r->useragent_ip = (char *)apr_pstrdup(p, "192.0.2.1");
-    apr_table_setn(r->headers_in, "Host", "id.test");
-    if (name) {
-        apr_table_setn(r->headers_in, name, value);
-    }
-    return r;
-}
-
-static request_rec *with(request_rec *r, const char *name, const char *value)
-{
-    apr_table_setn(r->headers_in, name, value);
-    return r;
-}
-
-static apr_array_header_t *list(const char *only)
-{
-    apr_array_header_t *one = apr_array_make(p, 1, sizeof(const char *));
-
-    APR_ARRAY_PUSH(one, const char *) = only;
-    return one;
 }
 
 /* ---- origins ---- */
@@ -480,34 +416,13 @@ static void test_client(void)
     is_str(cloudep_request_context(request("traceparent", "00-x"))->traceparent, NULL, "one that is none is not");
 }
 
-static void start(void)
-{
-    static void *vector[1];
-    const cloudep_jwks_t *sealing;
-    const char *kid, *error;
-
-    vector[0] = &config;
-    server.module_config = (struct ap_conf_vector_t *)vector;
-    config.issuer = "https://id.test";
-    config.session_lifetime = 5000;
-    config.xsrf_cookie = "XSRF-TOKEN";
-    config.xsrf_header = "X-XSRF-TOKEN";
-    config.run = &run;
-    if (cloudep_keyfile_add(&kid, p, folder_path("keys"), "A256GCM", &error) != APR_SUCCESS ||
-        cloudep_keyfile_load(&sealing, p, folder_path("keys"), &error) != APR_SUCCESS ||
-        cloudep_derive_jwks(&run.cookie_keys, p, sealing, CLOUDEP_KEY_SEAL, "session cookie") != APR_SUCCESS ||
-        cloudep_derive_jwks(&run.xsrf_keys, p, sealing, CLOUDEP_KEY_SEAL, "xsrf") != APR_SUCCESS) {
-        folder_bail_out("no keys");
-    }
-    cloudep_cookie_register_hooks();
-}
-
 int main(void)
 {
     (void)apr_initialize();
     (void)apr_pool_create(&p, NULL);
     folder_make(p);
-    start();
+    start_server();
+    cloudep_cookie_register_hooks();
     test_same_origin();
     test_cross_site();
     test_may_use_cookie();

@@ -18,12 +18,22 @@
 #define AUTHENTICATOR_RP "example.com"
 #define AUTHENTICATOR_ORIGIN "https://example.com"
 #define AUTHENTICATOR_ID_LEN 16
+#define AUTHENTICATOR_AAGUID_LEN 16
+
+/* Flags of authenticator data (6.1). */
+#define AUTHENTICATOR_UP 0x01 /* somebody was there */
+#define AUTHENTICATOR_UV 0x04 /* and was verified */
+#define AUTHENTICATOR_BE 0x08 /* the key may be copied */
+#define AUTHENTICATOR_BS 0x10 /* and was */
 
 typedef struct authenticator_t {
     EVP_PKEY *key;
     unsigned char id[AUTHENTICATOR_ID_LEN];
+    unsigned char aaguid[AUTHENTICATOR_AAGUID_LEN];
+    unsigned char flags;    /* that it sets in each answer */
+    const char *transports; /* as the browser tells them; NULL: it does not */
     const char *user_handle;
-    unsigned int count; /* of the last assertion */
+    unsigned int count; /* of the last answer */
 } authenticator_t;
 
 static inline void authenticator_check(int good)
@@ -37,7 +47,7 @@ static inline void authenticator_check(int good)
 /** A key of its own for each number. */
 static inline authenticator_t authenticator(unsigned char number)
 {
-    authenticator_t made = {.key = EVP_EC_gen("P-256")};
+    authenticator_t made = {.key = EVP_EC_gen("P-256"), .flags = AUTHENTICATOR_UP | AUTHENTICATOR_UV};
 
     authenticator_check(made.key != NULL);
     memset(made.id, number, sizeof(made.id));
@@ -53,13 +63,13 @@ static inline const char *authenticator_client_data(apr_pool_t *p, const char *t
                         type, options->challenge);
 }
 
-/* The first 37 bytes of authenticator data; flags: UP and UV, with others. Returns how many they are. */
+/* The first 37 bytes of authenticator data. Returns how many they are. */
 static inline size_t authenticator_head(unsigned char *data, unsigned char flags, unsigned int count)
 {
     unsigned char *at = data + 32;
 
     authenticator_check(EVP_Digest(AUTHENTICATOR_RP, strlen(AUTHENTICATOR_RP), data, NULL, EVP_sha256(), NULL) == 1);
-    *at++ = (unsigned char)(flags | 0x05);
+    *at++ = flags;
     *at++ = (unsigned char)(count >> 24);
     *at++ = (unsigned char)(count >> 16);
     *at++ = (unsigned char)(count >> 8);
@@ -80,15 +90,16 @@ static inline cloudep_passkey_attestation_t authenticator_create(apr_pool_t *p, 
     unsigned char object[512], point[65];
     unsigned char *length = object + sizeof(format) - 1;
     unsigned char *data = length + 1;
-    unsigned char *at = data + authenticator_head(data, 0x40, 0);
+    unsigned char *at = data + authenticator_head(data, from->flags | 0x40, from->count);
     const char *client_data = authenticator_client_data(p, "create", options);
     size_t size;
 
     authenticator_check(
         EVP_PKEY_get_octet_string_param(from->key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &size) == 1);
     memcpy(object, format, sizeof(format) - 1);
-    memset(at, 0, 17); /* the AAGUID, and the first byte of the id's length */
-    at += 17;
+    memcpy(at, from->aaguid, AUTHENTICATOR_AAGUID_LEN);
+    at += AUTHENTICATOR_AAGUID_LEN;
+    *at++ = 0;
     *at++ = AUTHENTICATOR_ID_LEN;
     memcpy(at, from->id, AUTHENTICATOR_ID_LEN);
     at += AUTHENTICATOR_ID_LEN;
@@ -103,7 +114,8 @@ static inline cloudep_passkey_attestation_t authenticator_create(apr_pool_t *p, 
     *length = (unsigned char)(at - data);
     return (cloudep_passkey_attestation_t){
         .client_data = cloudep_b64_encode(p, (const unsigned char *)client_data, strlen(client_data)),
-        .attestation_object = cloudep_b64_encode(p, object, (apr_size_t)(at - object))};
+        .attestation_object = cloudep_b64_encode(p, object, (apr_size_t)(at - object)),
+        .transports = from->transports};
 }
 
 /** What the browser answers when a passkey is asked for. */
@@ -112,7 +124,7 @@ static inline cloudep_passkey_assertion_t authenticator_get(apr_pool_t *p, authe
 {
     const char *client_data = authenticator_client_data(p, "get", options);
     unsigned char signature[128], message[37 + 32];
-    const size_t head = authenticator_head(message, 0, ++from->count);
+    const size_t head = authenticator_head(message, from->flags, ++from->count);
     size_t size = sizeof(signature);
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
 

@@ -3,8 +3,10 @@
  * Unix socket. What happens when one is not well is in cache_outage_test.c.
  */
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "cache.h"
+#include "counted.h"
 
 static void test_keys(apr_pool_t *pool)
 {
@@ -12,8 +14,8 @@ static void test_keys(apr_pool_t *pool)
     const char *const joined[] = {"ab"};
     const char *const empty[] = {"ab", ""};
     const char *const absent[] = {"ab", NULL};
-    const char *keys[6];
-    cloudep_cache_server_t server;
+    const char *const last[] = {"b"};
+    const char *keys[7];
     int i;
     int j;
     int same = 0;
@@ -24,28 +26,84 @@ static void test_keys(apr_pool_t *pool)
     keys[3] = apr_pstrdup(pool, cloudep_cache_key("s", absent, 2).text);
     keys[4] = apr_pstrdup(pool, cloudep_cache_key("sa", joined + 0, 1).text);
     keys[5] = apr_pstrdup(pool, cloudep_cache_key("s", both, 0).text);
-    for (i = 0; i < 6; i++) {
+    keys[6] = apr_pstrdup(pool, cloudep_cache_key("sa", last, 1).text);
+    for (i = 0; i < 7; i++) {
         for (j = 0; j < i; j++) {
             same += strcmp(keys[i], keys[j]) == 0;
         }
     }
     is_int(same, 0, "different parts never give the same key");
     is_str(cloudep_cache_key("s", both, 2).text, keys[0], "the same parts give the same key");
-    ok(strncmp(keys[0], "cloudep:", 8) == 0 && strlen(keys[0]) == 72, "a key is a prefix and a hash");
+    /* Of coreutils' sha256sum; other nodes, and processes of another version, have the same values there. */
+    is_str(keys[0], "cloudep:dd4bcdda775b6bb5b3d4c0e5dba1e23c6763efd23eafeb7e1866fcf823d835cd",
+           "a key is a prefix and a hash");
+    ok(cloudep_cache_key_near(NULL, "s", both, 2).place == cloudep_cache_key("s", both, 2).place,
+       "without a tag a key is where its hash leads");
+}
 
-    ok(cloudep_cache_parse_server(&server, "cache.example:1234", pool) == APR_SUCCESS && server.port == 1234 &&
-           strcmp(server.host, "cache.example") == 0,
-       "host and port are read");
-    ok(cloudep_cache_parse_server(&server, "127.0.0.1", pool) == APR_SUCCESS && server.port == 11211,
-       "the port may be left out");
-    ok(cloudep_cache_parse_server(&server, "[::1]:99", pool) == APR_SUCCESS && server.port == 99 &&
-           strcmp(server.host, "::1") == 0,
-       "an IPv6 address is read");
-    ok(cloudep_cache_parse_server(&server, "/run/memcached.sock", pool) == APR_SUCCESS && server.port == 0,
-       "the path of a socket is read");
-    is_int(cloudep_cache_parse_server(&server, "11211", pool), CLOUDEP_EMALFORMED, "a port alone is refused");
-    is_int(cloudep_cache_parse_server(&server, "a:99999", pool), CLOUDEP_EMALFORMED, "a port too high is refused");
-    is_int(cloudep_cache_parse_server(&server, "", pool), CLOUDEP_EMALFORMED, "an empty server is refused");
+static void test_servers(apr_pool_t *pool)
+{
+    static const struct {
+        const char *text, *host; /* NULL: it is refused */
+        int port;
+    } cases[] = {
+        {"cache.example:1234", "cache.example", 1234},
+        {"127.0.0.1", "127.0.0.1", 11211},
+        {"my_cache-1:1", "my_cache-1", 1},
+        {"a:65535", "a", 65535},
+        {"[::1]:99", "::1", 99},
+        {"[2001:db8::1]", "2001:db8::1", 11211},
+        {"/run/memcached.sock", "/run/memcached.sock", 0},
+        {"11211", NULL, 0},
+        {"", NULL, 0},
+        {":11211", NULL, 0},
+        {"a:0", NULL, 0},
+        {"a:99999", NULL, 0},
+        {"a:65536", NULL, 0},
+        {"a:", NULL, 0},
+        {"127.0.0.1:abc", NULL, 0},
+        {"a b", NULL, 0},
+        {"a,b", NULL, 0},
+        {"memcached://localhost", NULL, 0},
+        {"::1", NULL, 0},
+        {"[name]:1", NULL, 0},
+        {"[fe80::1%lo]:1", NULL, 0},
+    };
+    const apr_size_t most = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+    cloudep_cache_server_t server;
+    char *path = apr_palloc(pool, most + 2);
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const apr_status_t rv = cloudep_cache_parse_server(&server, cases[i].text, pool);
+
+        is_int(rv, cases[i].host ? APR_SUCCESS : CLOUDEP_EMALFORMED,
+               apr_psprintf(pool, "'%s' is %s server", cases[i].text, cases[i].host ? "a" : "no"));
+        is_str(server.host, cases[i].host, "with its host");
+        is_int(server.port, cases[i].port, "and its port");
+    }
+    memset(path, 'x', most + 1);
+    path[0] = '/';
+    path[most + 1] = '\0';
+    is_int(cloudep_cache_parse_server(&server, path, pool), CLOUDEP_EMALFORMED, "a path too long for a socket");
+    path[most] = '\0';
+    is_int(cloudep_cache_parse_server(&server, path, pool), APR_SUCCESS, "the longest path of a socket");
+}
+
+static void test_limits(apr_pool_t *pool)
+{
+    const cloudep_cache_server_t server = {"127.0.0.1", 11211};
+    apr_array_header_t *servers = apr_array_make(pool, 65, sizeof(cloudep_cache_server_t));
+    cloudep_cache_t *cache = NULL;
+
+    for (int i = 0; i < 64; i++) {
+        APR_ARRAY_PUSH(servers, cloudep_cache_server_t) = server;
+    }
+    is_int(cloudep_cache_create(&cache, pool, servers, 1, SECOND / 1000), APR_SUCCESS,
+           "64 servers, one connection and a millisecond");
+    is_int(cloudep_cache_create(&cache, pool, servers, 1, SECOND / 1000 - 1), APR_EINVAL, "less than a millisecond");
+    ok(cache == NULL, "is no cache");
+    APR_ARRAY_PUSH(servers, cloudep_cache_server_t) = server;
+    is_int(cloudep_cache_create(&cache, pool, servers, 1, SECOND), APR_EINVAL, "65 servers are too many");
 }
 
 static void test_values(cloudep_cache_t *cache, apr_pool_t *pool)
@@ -76,6 +134,9 @@ static void test_values(cloudep_cache_t *cache, apr_pool_t *pool)
     is_int(cloudep_cache_set(cache, key("x"), "x", 1, 0), CLOUDEP_ECACHE, "a lifetime of 0 is refused");
     is_int(cloudep_cache_set(cache, key("x"), "x", 1, CLOUDEP_CACHE_MAX_TTL + 1), CLOUDEP_ECACHE,
            "a lifetime over 30 days is refused");
+    is_int(cloudep_cache_set(cache, key("x"), "x", 1, CLOUDEP_CACHE_MAX_TTL), APR_SUCCESS, "a lifetime of 30 days");
+    is_int(get(cache, "x", pool), APR_SUCCESS, "is no date in the past");
+    is_int(CLOUDEP_CACHE_MAX_TTL, 2592000, "and is in seconds");
 
     memset(big, 'k', 300);
     big[300] = '\0';
@@ -98,6 +159,42 @@ static void test_values(cloudep_cache_t *cache, apr_pool_t *pool)
     is_int(get(cache, "short", pool), APR_NOTFOUND, "a value for one second is gone after two");
     is_int(cloudep_cache_incr(&number, cache, key("counter"), 0), APR_NOTFOUND,
            "a counter for one second is gone after two");
+}
+
+/* Each operation is counted by what came of it. */
+static void test_counted(cloudep_cache_t *cache, apr_pool_t *pool)
+{
+    static const struct {
+        const char *verb, *result;
+        int times;
+    } cases[] = {
+        {"get", "miss", 2},  {"get", "done", 1},    {"get", "failed", 1},  {"set", "done", 1},
+        {"add", "done", 2},  {"add", "exists", 1},  {"incr", "failed", 1}, {"incr", "miss", 2},
+        {"incr", "done", 1}, {"delete", "done", 1}, {"delete", "miss", 1},
+    };
+    cloudep_cache_key_t none = key("none");
+    apr_uint32_t number;
+    char *value;
+
+    (void)count_in(64);
+    none.text[0] = '\0';
+    (void)get(cache, "counted", pool);
+    (void)set(cache, "counted", "x");
+    (void)get(cache, "counted", pool);
+    (void)cloudep_cache_add(cache, key("counted"), "x", 1, 60);
+    (void)cloudep_cache_incr(&number, cache, key("counted"), 60);
+    (void)cloudep_cache_delete(cache, key("counted"));
+    (void)cloudep_cache_delete(cache, key("counted"));
+    (void)cloudep_cache_add(cache, key("counted"), "x", 1, 60);
+    (void)cloudep_cache_incr(&number, cache, key("number"), 0);
+    (void)cloudep_cache_incr(&number, cache, key("number"), 60);
+    (void)get(cache, "none", pool);
+    is_int(cloudep_cache_get(&value, NULL, cache, none, pool), CLOUDEP_ECACHE, "an empty key is refused");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        is_int(counted(CLOUDEP_METRIC_CACHE, cases[i].verb, cases[i].result), cases[i].times,
+               apr_psprintf(pool, "%s: %s is counted", cases[i].verb, cases[i].result));
+    }
+    cloudep_share_cells(NULL);
 }
 
 static void test_races(cloudep_cache_t *cache)
@@ -162,8 +259,11 @@ int main(void)
     pid = memcached_start(port);
 
     test_keys(pool);
+    test_servers(pool);
+    test_limits(pool);
     cache = make(pool, port, 0, SECOND);
     test_values(cache, pool);
+    test_counted(cache, pool);
     test_races(cache);
     test_socket(pool);
 

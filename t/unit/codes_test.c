@@ -117,6 +117,42 @@ static void test_codes(void)
         {"auth.register", CLOUDEP_TENANT_UNKNOWN, 404, 29301000},
         {"auth.register", CLOUDEP_INVITE_UNKNOWN, 404, 28301000},
         {"auth.register", CLOUDEP_INVITE_BUSY, 423, 28313000},
+        {"members.me.password", CLOUDEP_PASSWORD_ELSEWHERE, 403, 29505000},
+        {"auth.password.reset", CLOUDEP_PASSWORD_ELSEWHERE, 403, 28505000},
+        {"members.me.password", CLOUDEP_LOGIN_REFUSED, 403, 29505000},
+        {"auth.login", CLOUDEP_LOGIN_REFUSED, 403, 28505000},
+        {"members.me.email.confirm", CLOUDEP_EMAIL_TAKEN, 409, 29303000},
+        {"auth.register", CLOUDEP_EMAIL_TAKEN, 409, 28303000},
+        {"members.me.identities.start", CLOUDEP_PROVIDER_NOT_CONFIGURED, 501, 29605000},
+        {"members.me.identities.start", CLOUDEP_TOO_MANY_STARTS, 429, 29604000},
+        {"members.me.identities.confirm", CLOUDEP_STATE_INVALID, 400, 29101000},
+        {"members.me.identities.confirm", CLOUDEP_AUTHORIZATION_INVALID, 400, 29101000},
+        {"members.me.identities.confirm", CLOUDEP_LOGIN_LOST, 404, 29301000},
+        {"auth.login.social.callback", CLOUDEP_LOGIN_LOST, 404, 28301000},
+        {"auth.login", CLOUDEP_CREDENTIALS_CHANGED, 401, 28501000},
+        {"auth.token.exchange", CLOUDEP_CREDENTIALS_CHANGED, 403, 28505000},
+        {"auth.login.social.callback", CLOUDEP_CREDENTIALS_CHANGED, 403, 28505000},
+        {"auth.login.code", CLOUDEP_CREDENTIALS_CHANGED, 403, 28505000},
+        {"auth.login.passkey", CLOUDEP_CREDENTIALS_CHANGED, 401, 28501000},
+        {"auth.reauthenticate", CLOUDEP_CREDENTIALS_CHANGED, 409, 28309000},
+        {"auth.login.passkey", CLOUDEP_PASSKEY_UNKNOWN, 401, 28501000},
+        {"auth.login.passkey", CLOUDEP_PASSKEY_REFUSED, 401, 28501000},
+        {"auth.login.passkey", CLOUDEP_PASSKEY_COPIED, 401, 28501000},
+        {"auth.reauthenticate", CLOUDEP_PASSKEY_COPIED, 403, 28505000},
+        {"members.me.passkeys.patch", CLOUDEP_PASSKEY_UNKNOWN, 404, 29301000},
+        {"auth.login.passkey", CLOUDEP_CHALLENGE_GONE, 404, 28301000},
+        {"members.me.passkeys.start", CLOUDEP_TOO_MANY_STARTS, 429, 29604000},
+        {"auth.login.passkey.start", CLOUDEP_TOO_MANY_STARTS, 429, 28604000},
+        {"auth.password.forgot", CLOUDEP_TOO_MANY_GUESSES, 429, 29604000},
+        {"auth.register", CLOUDEP_XSRF_REQUIRED, 400, 10101001},
+        {"auth.register", CLOUDEP_CROSS_SITE, 403, 10505001},
+        {"auth.register", CLOUDEP_TLS_REQUIRED, 403, 10505002},
+        {"members.me", CLOUDEP_OVERLOADED, 503, 29603000},
+        {"members.me.password", CLOUDEP_PROVIDER_FAILED, 502, 29802000},
+        {"auth.register", CLOUDEP_BODY_TOO_LARGE, 413, 10103000},
+        {"auth.register", CLOUDEP_INVITE_EXPIRED, 400, 28101000},
+        {"auth.register", CLOUDEP_INVITE_USED_UP, 429, 28310000},
+        {"authx", CLOUDEP_NOT_CONFIGURED, 501, 10605000},
         {"auth.login", CLOUDEP_DONE, 200, 102000},
     };
 
@@ -135,6 +171,15 @@ static void test_messages(void)
            "a login's challenge that is gone has a message of its own");
     is_str(at("auth.password.forgot", CLOUDEP_DATABASE_FAILED, NULL).message, "internal error",
            "a failed database is an internal error where the contract has no code for it");
+    is_str(at("auth.login", CLOUDEP_CREDENTIALS_CHANGED, "zh-TW").message, "帳號的登入憑證剛剛已變更:請重新登入",
+           "the exceptions speak Chinese as well");
+    is_str(at("auth.mfa.verify", CLOUDEP_TOTP_WRONG, NULL).message, "the TOTP code is wrong or used",
+           "where a reason is answered as another one its own message may stay");
+    is_str(at("auth.login", CLOUDEP_TENANT_UNKNOWN, "ZH-hant").message, "沒有這個租戶",
+           "any Chinese is that of Taiwan");
+    ok(at("auth.login", CLOUDEP_TENANT_UNKNOWN, NULL).english &&
+           !at("auth.login", CLOUDEP_TENANT_UNKNOWN, "zh").english,
+       "it is told whether a message is in English");
     is_str(at("auth.login", CLOUDEP_TENANT_UNKNOWN, "zh-TW").message,
            at("auth.login", CLOUDEP_TENANT_UNKNOWN, "zh").message, "zh gets the messages in Chinese");
     is_str(at("auth.login", CLOUDEP_TENANT_UNKNOWN, "zho").message, "no such tenant",

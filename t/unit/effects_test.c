@@ -33,6 +33,24 @@
 
 /* clang-format off */
 static const char functions[] =
+    "CREATE FUNCTION public.tables() RETURNS SETOF text LANGUAGE sql AS $$"
+    " SELECT relname::text FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'tenant_id'"
+    " WHERE relnamespace = 'cloudep'::regnamespace AND relkind = 'r' AND relname <> 'events' ORDER BY relname $$;"
+    "CREATE FUNCTION public.make_twin() RETURNS void LANGUAGE plpgsql AS $$ DECLARE name text; BEGIN"
+    " PERFORM set_config('session_replication_role', 'replica', true);"
+    " FOR name IN SELECT public.tables() LOOP"
+    "  EXECUTE format('DELETE FROM cloudep.%I WHERE tenant_id = ''" ELSEWHERE "''', name);"
+    "  EXECUTE format('INSERT INTO cloudep.%1$I SELECT (jsonb_populate_record(t, %2$L)).* FROM cloudep.%1$I AS t"
+    "   WHERE tenant_id = ''" TENANT "''', name, '{\"tenant_id\":\"" ELSEWHERE "\"}');"
+    " END LOOP;"
+    " UPDATE cloudep.tenants AS other SET code_login = NOT this.code_login, sms_login = NOT this.sms_login"
+    " FROM cloudep.tenants AS this WHERE this.id = '" TENANT "' AND other.id <> this.id; END $$;"
+    "CREATE FUNCTION public.elsewhere() RETURNS text LANGUAGE plpgsql AS $$ DECLARE name text; one text; rows text := ''; BEGIN"
+    " FOR name IN SELECT public.tables() LOOP"
+    "  EXECUTE format('SELECT string_agg(t::text, '','' ORDER BY t::text) FROM cloudep.%I AS t"
+    "   WHERE tenant_id = ''" ELSEWHERE "''', name) INTO one;"
+    "  rows := rows || coalesce(one, '-');"
+    " END LOOP; RETURN md5(rows); END $$;"
     "CREATE FUNCTION public.all_rows() RETURNS TABLE (label text, cells jsonb) LANGUAGE sql AS $$"
     " SELECT 'member ' || right(uid::text, 1), to_jsonb(t) FROM cloudep.members AS t" HERE
     " UNION ALL SELECT 'credential ' || right(uid::text, 1), to_jsonb(t) FROM cloudep.credentials AS t" HERE
@@ -49,7 +67,8 @@ static const char functions[] =
     " UNION ALL SELECT 'invite ' || code, to_jsonb(t) FROM cloudep.invites AS t" HERE
     " UNION ALL SELECT 'event ' || name, to_jsonb(t) FROM cloudep.events AS t" HERE
     " UNION ALL SELECT 'token ' || digest, to_jsonb(t) FROM cloudep.used_id_tokens AS t" HERE
-    " UNION ALL SELECT 'tenant', to_jsonb(t) FROM cloudep.tenants AS t WHERE id = '" TENANT "' $$;"
+    " UNION ALL SELECT 'tenant', to_jsonb(t) FROM cloudep.tenants AS t WHERE id = '" TENANT "'"
+    " UNION ALL SELECT 'elsewhere', jsonb_build_object('rows', public.elsewhere()) $$;"
     "CREATE TABLE public.rows_before (label text, cells jsonb);"
     "CREATE FUNCTION public.remember() RETURNS void LANGUAGE sql AS"
     " $$ DELETE FROM public.rows_before; INSERT INTO public.rows_before SELECT * FROM public.all_rows() $$;"
@@ -132,7 +151,6 @@ static void prepare(const char *sql)
     if (sql) {
         postgres_sql(sql);
     }
-    postgres_sql("SELECT public.remember()");
 }
 
 /* Compares what a statement has done with the record. */
@@ -146,10 +164,20 @@ static void is_effect(const char *name, apr_status_t rv)
     }
 }
 
-/* A statement on the member as it is after that SQL (NULL: as prepare() makes it). */
+/* A statement on the member as it is after that SQL (NULL: as prepare() makes it). Another tenant has the very same,
+ * but other settings. */
 #define EFFECT(name, sql, call)                                                                                        \
     do {                                                                                                               \
         prepare(sql);                                                                                                  \
+        postgres_sql("SELECT public.make_twin(); SELECT public.remember()");                                           \
+        is_effect(name, call);                                                                                         \
+    } while (0)
+
+/* A statement that goes over all tenants: the other one has nothing that it looks for. */
+#define EFFECT_EVERYWHERE(name, sql, call)                                                                             \
+    do {                                                                                                               \
+        prepare(sql);                                                                                                  \
+        postgres_sql("DELETE FROM cloudep.outbox WHERE tenant_id = '" ELSEWHERE "'; SELECT public.remember()");        \
         is_effect(name, call);                                                                                         \
     } while (0)
 
@@ -384,6 +412,23 @@ static void test_links(void)
         cloudep_link_undo(db, p, &email, &notice));
 }
 
+/* A second passkey of the member, which has opened a session. The first one has opened a session of another member,
+ * too, and one that is over. An authenticator was enrolled in the same moment, and there is the undo of another
+ * passkey. */
+#define ANOTHER_PASSKEY                                                                                                \
+    "INSERT INTO cloudep.passkeys (tenant_id, id, uid, credential_id, spki, algorithm, sign_count, backup_eligible,"   \
+    " backed_up, aaguid, name, created_at) SELECT tenant_id, '" LEASE "', uid, 'k2', spki, algorithm, 1, true, false," \
+    " aaguid, 'Second', now() - interval '10 minutes' FROM cloudep.passkeys;"                                          \
+    "UPDATE cloudep.sessions SET opened_with = 'passkey:" LEASE "' WHERE id = '" OWN(                                  \
+        "1") "';"                                                                                                      \
+             "UPDATE cloudep.sessions SET opened_with = 'passkey:" PASSKEY "' WHERE id IN ('" OWN(                     \
+                 "6") "', '" OTHERS_SESSION "');"                                                                      \
+                      "UPDATE cloudep.links SET undoes_at = (SELECT min(created_at) FROM cloudep.passkeys) WHERE "     \
+                      "digest = 'd1';"                                                                                 \
+                      "INSERT INTO cloudep.links (tenant_id, uid, digest, kind, undoes, undoes_at, expires_at) VALUES" \
+                      " ('" TENANT "', '" UID "', 'second', 'undo', 'passkey', now() - interval '10 minutes',"         \
+                      " now() + interval '1 hour')"
+
 static void test_passkeys(void)
 {
     const cloudep_passkey_t passkey = {.credential_id = "added",
@@ -402,14 +447,22 @@ static void test_passkeys(void)
     EFFECT("passkey_add", NULL, cloudep_passkey_add(db, p, &text, TENANT, UID, "3", &passkey, "undo", &notice));
     EFFECT("passkey_add without an undo", NULL,
            cloudep_passkey_add(db, p, &text, TENANT, UID, "3", &passkey, NULL, CLOUDEP_NO_MESSAGE));
+    EFFECT("passkey_add of a suspended member", "UPDATE cloudep.members SET status = 'suspended'",
+           cloudep_passkey_add(db, p, &text, TENANT, UID, "3", &passkey, NULL, CLOUDEP_NO_MESSAGE));
     EFFECT("passkey_add beside a change", NULL,
            cloudep_passkey_add(db, p, &text, TENANT, UID, "2", &passkey, NULL, CLOUDEP_NO_MESSAGE));
     EFFECT("passkey_rename", NULL, cloudep_passkey_rename(db, p, TENANT, UID, PASSKEY, "Name"));
+    EFFECT("passkey_rename, one of two", ANOTHER_PASSKEY, cloudep_passkey_rename(db, p, TENANT, UID, PASSKEY, "Name"));
     EFFECT("passkey_rename of another's", NULL, cloudep_passkey_rename(db, p, TENANT, OTHER, PASSKEY, "Name"));
     EFFECT("passkey_new_handle", NULL, cloudep_passkey_new_handle(db, p, &text, TENANT, UID, "given"));
     EFFECT("passkey_new_handle again", "UPDATE cloudep.members SET user_handle = 'first'" OF_MEMBER,
            cloudep_passkey_new_handle(db, p, &text, TENANT, UID, "given"));
     EFFECT("passkey_remove", NULL, cloudep_passkey_remove(db, p, TENANT, UID, PASSKEY, &notice));
+    EFFECT("passkey_remove, one of two", ANOTHER_PASSKEY, cloudep_passkey_remove(db, p, TENANT, UID, PASSKEY, &notice));
+    EFFECT("passkey_remove, one of two ways in", "UPDATE cloudep.members SET ways_in = 2" HERE,
+           cloudep_passkey_remove(db, p, TENANT, UID, PASSKEY, &notice));
+    EFFECT("passkey_remove of who left", "UPDATE cloudep.members SET status = 'deleting'",
+           cloudep_passkey_remove(db, p, TENANT, UID, PASSKEY, &notice));
     EFFECT("passkey_remove of another's", NULL, cloudep_passkey_remove(db, p, TENANT, OTHER, PASSKEY, &notice));
     EFFECT("passkey_remove of the last way in", "UPDATE cloudep.members SET ways_in = 1" HERE,
            cloudep_passkey_remove(db, p, TENANT, UID, PASSKEY, &notice));
@@ -417,7 +470,19 @@ static void test_passkeys(void)
            "UPDATE cloudep.members SET ways_in = 1" HERE "; UPDATE cloudep.tenants SET sms_login = true",
            cloudep_passkey_remove(db, p, TENANT, UID, PASSKEY, &notice));
     EFFECT("passkey_login", NULL, cloudep_passkey_login(db, p, &use, &opened, &notice));
+    EFFECT("passkey_login by one of two", ANOTHER_PASSKEY, cloudep_passkey_login(db, p, &use, &opened, &notice));
+    opened.generation = "2";
+    EFFECT("passkey_login beside a change", NULL, cloudep_passkey_login(db, p, &use, &opened, &notice));
+    opened.uid = OTHER;
+    opened.generation = "0";
+    EFFECT("passkey_login by another's", NULL, cloudep_passkey_login(db, p, &use, &opened, &notice));
     (void)cloudep_member_by_uid(db, p, &member, TENANT, UID);
+    EFFECT("passkey_step_up by one of two", ANOTHER_PASSKEY,
+           cloudep_passkey_step_up(db, p, &use, member, SESSION, &notice));
+    EFFECT("passkey_step_up of another's session", NULL,
+           cloudep_passkey_step_up(db, p, &use, member, OTHERS_SESSION, &notice));
+    EFFECT("passkey_step_up beside a change", "UPDATE cloudep.members SET generation = 4",
+           cloudep_passkey_step_up(db, p, &use, member, SESSION, &notice));
     EFFECT("passkey_step_up", NULL, cloudep_passkey_step_up(db, p, &use, member, SESSION, &notice));
     EFFECT("passkey_step_up of an older session", NULL,
            cloudep_passkey_step_up(db, p, &use, member, OWN("4"), &notice));
@@ -535,6 +600,13 @@ static void test_addresses(void)
     EFFECT("email_change to what waits for a code",
            "UPDATE cloudep.members SET status = 'pending', email = 'wait@example.com'" HERE " AND uid = '" OTHER "'",
            cloudep_email_change(db, p, &change, &notice));
+    EFFECT("email_change beside one who waits for a code",
+           "UPDATE cloudep.members SET status = 'pending'" HERE " AND uid = '" OTHER "'",
+           cloudep_email_change(db, p, &change, &notice));
+    EFFECT("email_change, links were used", "UPDATE cloudep.links SET used_at = now() - interval '1 hour'",
+           cloudep_email_change(db, p, &change, &notice));
+    EFFECT("email_change of a suspended member", "UPDATE cloudep.members SET status = 'suspended'",
+           cloudep_email_change(db, p, &change, &notice));
     EFFECT("login_phone_set", NULL, cloudep_login_phone_set(db, p, TENANT, UID, "+886911000222", "box", &notice));
     EFFECT("login_phone_set, the same", NULL,
            cloudep_login_phone_set(db, p, TENANT, UID, "+886911000111", "box", &notice));
@@ -543,9 +615,15 @@ static void test_addresses(void)
     EFFECT("login_phone_set, another's last way in",
            OTHER_HAS "; UPDATE cloudep.members SET ways_in = 0, has_password = false" HERE " AND uid = '" OTHER "'",
            cloudep_login_phone_set(db, p, TENANT, UID, "+886911000222", "box", &notice));
+    EFFECT("login_phone_set, another's who is due a password",
+           OTHER_HAS "; UPDATE cloudep.members SET password_due = true" HERE " AND uid = '" OTHER "'",
+           cloudep_login_phone_set(db, p, TENANT, UID, "+886911000222", "box", &notice));
     EFFECT("login_phone_set of a suspended member", "UPDATE cloudep.members SET status = 'suspended'",
            cloudep_login_phone_set(db, p, TENANT, UID, "+886911000222", "box", &notice));
     EFFECT("login_phone_remove", NULL, cloudep_login_phone_remove(db, p, TENANT, UID, &notice));
+    EFFECT("login_phone_remove beside another's",
+           ON_PHONE OTHER_HAS "; UPDATE cloudep.sessions SET opened_with = 'login_phone' WHERE id = '" OWN("6") "'",
+           cloudep_login_phone_remove(db, p, TENANT, UID, &notice));
     EFFECT("login_phone_remove of the last way in",
            "UPDATE cloudep.members SET ways_in = 0; UPDATE cloudep.tenants SET sms_login = true",
            cloudep_login_phone_remove(db, p, TENANT, UID, &notice));
@@ -604,24 +682,27 @@ static apr_status_t claim(int limit)
 
 static void test_unfinished(void)
 {
-    EFFECT("member_claim_unfinished, reserved", AGED("reserved", "interval '31 minutes'"), claim(9));
-    EFFECT("member_claim_unfinished, reserved of late", AGED("reserved", "interval '29 minutes'"), claim(9));
-    EFFECT("member_claim_unfinished, pending", AGED("pending", "interval '61 minutes'"), claim(9));
-    EFFECT("member_claim_unfinished, pending of late", AGED("pending", "interval '59 minutes'"), claim(9));
-    EFFECT("member_claim_unfinished, being confirmed",
-           AGED("pending",
-                "interval '61 minutes'") "; UPDATE cloudep.members SET confirming_until = now() + interval '1 h'",
-           claim(9));
-    EFFECT("member_claim_unfinished, confirmed by nobody",
-           AGED("pending",
-                "interval '61 minutes'") "; UPDATE cloudep.members SET confirming_until = now() - interval '1 h'",
-           claim(9));
-    EFFECT("member_claim_unfinished, deleting", AGED("deleting", "interval '5 minutes'"), claim(9));
-    EFFECT("member_claim_unfinished, no more than asked for",
-           AGED("reserved",
-                "interval '31 minutes'") "; UPDATE cloudep.members SET updated_at = now() - interval '40 minutes'" HERE
-                                         " AND uid = '" OTHER "'",
-           claim(1));
+    EFFECT_EVERYWHERE("member_claim_unfinished, reserved", AGED("reserved", "interval '31 minutes'"), claim(9));
+    EFFECT_EVERYWHERE("member_claim_unfinished, reserved of late", AGED("reserved", "interval '29 minutes'"), claim(9));
+    EFFECT_EVERYWHERE("member_claim_unfinished, pending", AGED("pending", "interval '61 minutes'"), claim(9));
+    EFFECT_EVERYWHERE("member_claim_unfinished, pending of late", AGED("pending", "interval '59 minutes'"), claim(9));
+    EFFECT_EVERYWHERE(
+        "member_claim_unfinished, being confirmed",
+        AGED("pending",
+             "interval '61 minutes'") "; UPDATE cloudep.members SET confirming_until = now() + interval '1 h'",
+        claim(9));
+    EFFECT_EVERYWHERE(
+        "member_claim_unfinished, confirmed by nobody",
+        AGED("pending",
+             "interval '61 minutes'") "; UPDATE cloudep.members SET confirming_until = now() - interval '1 h'",
+        claim(9));
+    EFFECT_EVERYWHERE("member_claim_unfinished, deleting", AGED("deleting", "interval '5 minutes'"), claim(9));
+    EFFECT_EVERYWHERE(
+        "member_claim_unfinished, no more than asked for",
+        AGED("reserved",
+             "interval '31 minutes'") "; UPDATE cloudep.members SET updated_at = now() - interval '40 minutes'" HERE
+                                      " AND uid = '" OTHER "'",
+        claim(1));
 }
 
 /* ---- registrations: OTHER waits for a code, with an attempt of its own uid and one of NOBODY's */
@@ -707,20 +788,22 @@ static void test_registration(void)
     EFFECT("registration_confirm without the lease", LEASED("+ interval '1 hour'"), confirm(OTHER, NEW, 1, 0));
     EFFECT("registration_confirm of who is active", WAITS "UPDATE cloudep.members SET status = 'active'",
            confirm(OTHER, NULL, 1, 0));
-    EFFECT("registration_take_over", LEASED("- interval '1 minute'"), take_over());
-    EFFECT("registration_take_over of one that is held", LEASED("+ interval '1 minute'"), take_over());
-    EFFECT("registration_take_over of who is active",
-           LEASED("- interval '1 minute'") ";UPDATE cloudep.members SET status = 'active'" OF_OTHER, take_over());
-    EFFECT("registration_take_over, the oldest",
-           LEASED("- interval '1 minute'") ";UPDATE cloudep.members SET status = 'pending', confirming = '" LEASE
-                                           "', confirming_until = now() - interval '2 minutes'" OF_MEMBER,
-           take_over());
+    EFFECT_EVERYWHERE("registration_take_over", LEASED("- interval '1 minute'"), take_over());
+    EFFECT_EVERYWHERE("registration_take_over of one that is held", LEASED("+ interval '1 minute'"), take_over());
+    EFFECT_EVERYWHERE("registration_take_over of who is active",
+                      LEASED("- interval '1 minute'") ";UPDATE cloudep.members SET status = 'active'" OF_OTHER,
+                      take_over());
+    EFFECT_EVERYWHERE(
+        "registration_take_over, the oldest",
+        LEASED("- interval '1 minute'") ";UPDATE cloudep.members SET status = 'pending', confirming = '" LEASE
+                                        "', confirming_until = now() - interval '2 minutes'" OF_MEMBER,
+        take_over());
     EFFECT("registration_cleared", LEASED("+ interval '1 hour'"),
            cloudep_registration_cleared(db, p, &(cloudep_stale_t){.tenant_id = TENANT, .uid = OTHER}, LEASE));
     EFFECT("registration_cleared by another", LEASED("+ interval '1 hour'"),
            cloudep_registration_cleared(db, p, &(cloudep_stale_t){.tenant_id = TENANT, .uid = OTHER}, NEW));
-    EFFECT("registration_remove_old", WAITS, cloudep_registration_remove_old(db, p, 3660));
-    EFFECT("registration_remove_old, older", WAITS, cloudep_registration_remove_old(db, p, 3540));
+    EFFECT_EVERYWHERE("registration_remove_old", WAITS, cloudep_registration_remove_old(db, p, 3660));
+    EFFECT_EVERYWHERE("registration_remove_old, older", WAITS, cloudep_registration_remove_old(db, p, 3540));
 }
 
 /* ---- beside what another transaction does to the same rows */
@@ -746,8 +829,43 @@ static apr_status_t lease_meanwhile(apr_pool_t *pool)
     return cloudep_registration_lease(db, pool, &leased, TENANT, OTHER, NEW, 300);
 }
 
+static apr_status_t change_email_meanwhile(apr_pool_t *pool)
+{
+    const cloudep_email_change_t change = {
+        .tenant_id = TENANT, .uid = UID, .email = "new@example.com", .generation = "3"};
+
+    return cloudep_email_change(db, pool, &change, CLOUDEP_NO_MESSAGE);
+}
+
+static apr_status_t take_phone_meanwhile(apr_pool_t *pool)
+{
+    return cloudep_login_phone_set(db, pool, TENANT, UID, "+886911000222", "box", CLOUDEP_NO_MESSAGE);
+}
+
 static void test_meanwhile(void)
 {
+    prepare(NULL);
+    is_int(meanwhile("UPDATE cloudep.members SET generation = 4" OF_MEMBER, change_email_meanwhile), CLOUDEP_ECHANGED,
+           "an address is not changed beside another change of a credential");
+    prepare(OTHER_HAS);
+    is_int(meanwhile("UPDATE cloudep.members SET ways_in = 0" OF_OTHER, take_phone_meanwhile), APR_SUCCESS,
+           "a login phone is taken from who lost the other ways in meanwhile");
+    is_str(value("SELECT password_due::text FROM cloudep.members" OF_OTHER), "true", "which has a password due");
+    prepare(NULL);
+    is_int(meanwhile("UPDATE cloudep.members SET login_phone = '+886911000222'" OF_MEMBER, take_phone_meanwhile),
+           APR_SUCCESS, "a login phone that was set meanwhile");
+    is_str(value("SELECT generation::text FROM cloudep.members" OF_MEMBER), "3", "is not set again");
+    prepare(NULL);
+    postgres_sql("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('login phone " TENANT " +886911000222', 0))");
+    is_int(take_phone_meanwhile(p), CLOUDEP_ELOCKED, "who wants a number waits for others who want it");
+    postgres_sql("COMMIT");
+    postgres_sql("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('login phone " ELSEWHERE " +886911000222', 0))");
+    is_int(take_phone_meanwhile(p), APR_SUCCESS, "and not for those of another tenant");
+    postgres_sql("COMMIT");
+    prepare("UPDATE cloudep.members SET login_phone = '+886911000222' WHERE tenant_id = '" ELSEWHERE "'");
+    postgres_sql("BEGIN; SELECT FROM cloudep.members WHERE tenant_id = '" ELSEWHERE "' FOR UPDATE");
+    is_int(take_phone_meanwhile(p), APR_SUCCESS, "nor for the members of another tenant");
+    postgres_sql("COMMIT");
     prepare(NULL);
     is_int(meanwhile("UPDATE cloudep.members SET status = 'suspended'" OF_MEMBER, open_meanwhile), CLOUDEP_EREFUSED,
            "a member who is suspended meanwhile gets no session");
@@ -838,7 +956,9 @@ static void test_owners(void)
     is_str(owner_of(ONLY("'totp'"), THEIRS), "2 doubt", "so is an authenticator");
     is_str(owner_of(ONLY("'email'"), THEIRS), "2", "another address is no factor");
     is_str(owner_of(ONLY("'none'"), THEIRS), "2", "another member's factors do not count");
-    is_str(owner_of("UPDATE cloudep.links SET expires_at = now()", THEIRS), "2", "nor do links that are over");
+    is_str(owner_of("DELETE FROM cloudep.links WHERE tenant_id = '" TENANT "'", THEIRS), "2",
+           "nor do those of another tenant");
+    is_str(owner_of("UPDATE cloudep.links SET expires_at = now()", THEIRS), "2", "or links that are over");
     is_str(owner_of("UPDATE cloudep.links SET used_at = now()", THEIRS), "2", "or that were used");
     is_str(owner_of("UPDATE cloudep.members SET status = 'suspended'" OF_OTHER, THEIRS), "2 doubt",
            "a suspended member's address is taken");
@@ -847,7 +967,8 @@ static void test_owners(void)
     is_str(owner_of(NULL, UID "@example.com"), "nobody doubt", "one's own is free");
     is_str(owner_of(NULL, "former@example.com"), "nobody doubt", "so is the one before");
     is_str(owner_of(NULL, "kept@example.com"), "8 doubt", "that of before of another member is not");
-    is_str(owner_of("UPDATE cloudep.members SET email = 'there@example.com' WHERE tenant_id = '" ELSEWHERE "'",
+    is_str(owner_of("INSERT INTO cloudep.members (tenant_id, uid, email, status) VALUES ('" ELSEWHERE "', '" NOBODY
+                    "', 'there@example.com', 'active')",
                     "there@example.com"),
            "nobody doubt", "an address of another tenant is free");
 }
@@ -888,6 +1009,7 @@ static void test_reads(void)
     const cloudep_member_t *member = NULL;
     const cloudep_tenant_t *tenant;
     cloudep_passkey_owner_t found;
+    const char *handle = NULL;
     apr_array_header_t *list = NULL;
     int any = -1;
 
@@ -902,8 +1024,23 @@ static void test_reads(void)
     is_int(any, 1, "are counted");
     (void)cloudep_passkey_any(db, p, &any, TENANT, OTHER);
     is_int(any, 0, "and nobody else's");
+    (void)cloudep_passkey_any(db, p, &any, NOWHERE, UID);
+    is_int(any, 0, "not even in another tenant");
     (void)cloudep_passkeys_of(db, p, &list, TENANT, OTHER);
     is_int(list ? list->nelts : -1, 0, "or listed");
+    (void)cloudep_passkeys_of(db, p, &list, NOWHERE, UID);
+    is_int(list->nelts, 0, "in another tenant neither");
+    postgres_sql(ANOTHER_PASSKEY);
+    (void)cloudep_passkeys_of(db, p, &list, TENANT, UID);
+    ok(list->nelts == 2 && !strcmp(APR_ARRAY_IDX(list, 0, cloudep_passkey_t).id, PASSKEY),
+       "passkeys are listed, the oldest first");
+    is_int(cloudep_passkey_find(db, p, &found, TENANT, "k2"), APR_SUCCESS, "each is found");
+    is_str(found.passkey.id, LEASE, "by its own id of the authenticator");
+    postgres_sql("UPDATE cloudep.members SET user_handle = right(uid::text, 1) || right(tenant_id::text, 1)");
+    (void)cloudep_passkey_handle(db, p, &handle, TENANT, UID);
+    is_str(handle, "1a", "a member has one handle");
+    is_int(cloudep_passkey_handle(db, p, &handle, NOWHERE, UID), APR_NOTFOUND, "in another tenant none");
+    is_str(handle, NULL, "none at all");
     (void)cloudep_identity_list(db, p, &list, TENANT, UID);
     ok(list->nelts == 2 && !strcmp(APR_ARRAY_IDX(list, 0, cloudep_linked_t).id, ACCOUNT "1"),
        "linked accounts are listed, the oldest first");
@@ -941,19 +1078,20 @@ static apr_status_t outbox_claim(int is_main, const char *channel)
 
 static void test_outbox(void)
 {
-    EFFECT("outbox_claim", NULL, outbox_claim(1, "mail"));
-    EFFECT("outbox_claim by a virtual host", NULL, outbox_claim(0, "mail"));
-    EFFECT("outbox_claim by the other channel", NULL, outbox_claim(1, "sms"));
-    EFFECT("outbox_claim of what is late", "UPDATE cloudep.outbox SET expires_at = now(), last_error = 'why'",
-           outbox_claim(0, "sms"));
-    EFFECT("outbox_claim of another's", NAMED("4 minutes"), outbox_claim(1, "mail"));
-    EFFECT("outbox_claim of one's who has gone", NAMED("6 minutes"), outbox_claim(1, "mail"));
-    EFFECT("outbox_claim of one's who was there",
-           NAMED("6 minutes") "; INSERT INTO cloudep.outbox_workers VALUES ('gone', now() - interval '4 minutes')",
-           outbox_claim(1, "mail"));
-    EFFECT("outbox_claim of one's who was there long ago",
-           NAMED("6 minutes") "; UPDATE cloudep.outbox_workers SET seen_at = now() - interval '6 minutes'",
-           outbox_claim(1, "mail"));
+    EFFECT_EVERYWHERE("outbox_claim", NULL, outbox_claim(1, "mail"));
+    EFFECT_EVERYWHERE("outbox_claim by a virtual host", NULL, outbox_claim(0, "mail"));
+    EFFECT_EVERYWHERE("outbox_claim by the other channel", NULL, outbox_claim(1, "sms"));
+    EFFECT_EVERYWHERE("outbox_claim of what is late",
+                      "UPDATE cloudep.outbox SET expires_at = now(), last_error = 'why'", outbox_claim(0, "sms"));
+    EFFECT_EVERYWHERE("outbox_claim of another's", NAMED("4 minutes"), outbox_claim(1, "mail"));
+    EFFECT_EVERYWHERE("outbox_claim of one's who has gone", NAMED("6 minutes"), outbox_claim(1, "mail"));
+    EFFECT_EVERYWHERE(
+        "outbox_claim of one's who was there",
+        NAMED("6 minutes") "; INSERT INTO cloudep.outbox_workers VALUES ('gone', now() - interval '4 minutes')",
+        outbox_claim(1, "mail"));
+    EFFECT_EVERYWHERE("outbox_claim of one's who was there long ago",
+                      NAMED("6 minutes") "; UPDATE cloudep.outbox_workers SET seen_at = now() - interval '6 minutes'",
+                      outbox_claim(1, "mail"));
     EFFECT("outbox_retry at the end", "UPDATE cloudep.outbox SET expires_at = now() + interval '2 s', attempts = 20",
            cloudep_outbox_retry(db, p, TENANT, MESSAGE, "why"));
     EFFECT("outbox_release", "UPDATE cloudep.outbox SET attempts = 3, next_attempt_at = now() + interval '1 hour'",
@@ -1192,14 +1330,15 @@ static void test_operator_rest(void)
     EFFECT("operator_invite_revoke", NULL, cloudep_operator_invite_revoke(owner, p, &invite, TENANT, "CODE"));
     EFFECT("operator_invite_revoke again", "UPDATE cloudep.invites SET revoked_at = now() - interval '1 hour'",
            cloudep_operator_invite_revoke(owner, p, &invite, TENANT, "CODE"));
-    EFFECT("operator_outbox_retry", "UPDATE cloudep.outbox SET next_attempt_at = now() + interval '10 minutes'",
-           cloudep_operator_outbox_retry(owner, p, &count, MESSAGE, 0, NULL));
-    EFFECT("operator_outbox_retry of what is in hand",
-           "UPDATE cloudep.outbox SET next_attempt_at = now() + interval '50 s'",
-           cloudep_operator_outbox_retry(owner, p, &count, NULL, 1, NULL));
-    EFFECT("operator_outbox_retry of what was given up",
-           "UPDATE cloudep.outbox SET failed_at = now(), next_attempt_at = now() + interval '10 minutes'",
-           cloudep_operator_outbox_retry(owner, p, &count, NULL, 1, NULL));
+    EFFECT_EVERYWHERE("operator_outbox_retry",
+                      "UPDATE cloudep.outbox SET next_attempt_at = now() + interval '10 minutes'",
+                      cloudep_operator_outbox_retry(owner, p, &count, MESSAGE, 0, NULL));
+    EFFECT_EVERYWHERE("operator_outbox_retry of what is in hand",
+                      "UPDATE cloudep.outbox SET next_attempt_at = now() + interval '50 s'",
+                      cloudep_operator_outbox_retry(owner, p, &count, NULL, 1, NULL));
+    EFFECT_EVERYWHERE("operator_outbox_retry of what was given up",
+                      "UPDATE cloudep.outbox SET failed_at = now(), next_attempt_at = now() + interval '10 minutes'",
+                      cloudep_operator_outbox_retry(owner, p, &count, NULL, 1, NULL));
 }
 
 static int write_record(void)

@@ -446,20 +446,6 @@ static void end_sessions(void)
                         POSTGRES_APP, NULL));
 }
 
-static void test_idle(void)
-{
-    cloudep_db_lease_t one;
-
-    begin(1, 20);
-    (void)lease(&one);
-    give(&one);
-    end_sessions();
-    is_int(lease(&one), APR_SUCCESS, "where the server has ended an idle connection");
-    ok(answers(&one), "there is a new one");
-    give(&one);
-    is_int(dbd.out, 0, "and mod_dbd has the old one back");
-}
-
 /* ---- Commits that hang --------------------------------------------------------------------------------------------
  */
 
@@ -550,7 +536,6 @@ int main(void)
     test_probe();
     test_probe_goes_on();
     test_all_are_woken();
-    test_idle();
     test_hung();
     test_report();
     return done_testing();

@@ -208,6 +208,63 @@ static void test_most(void)
     flow_end(at);
 }
 
+/* What the authenticator says of a new key. */
+static void test_kept(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "kept@key.test");
+    const cloudep_passkey_start_t start = begin(at, &who);
+    authenticator_t key = authenticator(20);
+    const char *id = NULL;
+
+    for (size_t i = 0; i < sizeof(key.aaguid); i++) {
+        key.aaguid[i] = (unsigned char)i;
+    }
+    key.flags |= AUTHENTICATOR_BE | AUTHENTICATOR_BS;
+    key.transports = "usb nfc";
+    key.count = 7;
+    is_outcome(finish(at, &who, &start, &key, NULL, &id), CLOUDEP_DONE, "a key that was copied already is added");
+    is_str(at->ctx->note.method, "passkey", "the event says that it was a passkey");
+    is_value("FBQUFBQUFBQUFBQUFBQUFA -7 00010203-0405-0607-0809-0a0b0c0d0e0f usb,nfc 7 true true",
+             "what it is, how it is reached and what it has counted is kept",
+             "SELECT concat_ws(' ', credential_id, algorithm, aaguid, array_to_string(transports, ','), sign_count,"
+             " backup_eligible::text, backed_up::text) FROM cloudep.passkeys WHERE id = $1::uuid",
+             id);
+    flow_end(at);
+}
+
+/* What is no answer, or none of a key that somebody held. */
+static void test_made_wrong(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "wrong@key.test");
+    cloudep_passkey_start_t start = begin(at, &who);
+    authenticator_t key = authenticator(21);
+    cloudep_passkey_finish_t in = {.challenge_id = start.options.challenge_id};
+    const char *id = NULL;
+
+    in.credential = authenticator_create(at->p, &key, &start.options);
+    in.credential.client_data = "a+b=";
+    is_invalid(cloudep_finish_passkey(at->ctx, &who, &in, &id),
+               offsetof(cloudep_passkey_finish_t, credential) + offsetof(cloudep_passkey_attestation_t, client_data),
+               CLOUDEP_RULE_FORMAT, "client data that is no base64url");
+    start = begin(at, &who);
+    in.challenge_id = start.options.challenge_id;
+    in.credential = authenticator_create(at->p, &key, &start.options);
+    in.credential.attestation_object = "a+b=";
+    is_invalid(cloudep_finish_passkey(at->ctx, &who, &in, &id),
+               offsetof(cloudep_passkey_finish_t, credential) +
+                   offsetof(cloudep_passkey_attestation_t, attestation_object),
+               CLOUDEP_RULE_FORMAT, "an attestation that is no base64url");
+    start = begin(at, &who);
+    key.flags = AUTHENTICATOR_UP;
+    (void)flow_logged("");
+    is_outcome(finish(at, &who, &start, &key, NULL, &id), CLOUDEP_PASSKEY_REFUSED,
+               "a key whose authenticator has verified nobody");
+    ok(flow_logged("CE1410: a new passkey refused: "), "the log says that it was refused");
+    flow_end(at);
+}
+
 /* ---- those that are there ---- */
 
 static cloudep_outcome_t rename_to(flow_case_t *at, const cloudep_principal_t *who, const char *id, const char *name)
@@ -400,6 +457,152 @@ static void test_copied(void)
     flow_end(at);
 }
 
+/* Of a key that may be copied a counter that stands still means nothing, and one that went back is told. */
+static void test_counters(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_principal_t who = member(at, "counter@key.test");
+    authenticator_t copied = authenticator(22);
+    authenticator_t one = authenticator(23);
+    const cloudep_session_t *session;
+    const char *id;
+
+    copied.flags |= AUTHENTICATOR_BE;
+    id = added(at, &who, &copied);
+    copied.flags |= AUTHENTICATOR_BS;
+    copied.count = 41;
+    is_outcome(logged_in(at, &copied, &session), CLOUDEP_DONE, "a key that may be copied logs in");
+    is_str(at->ctx->note.uid, who.uid, "the event is about its member");
+    is_str(at->ctx->note.method, "passkey", "by a passkey");
+    is_value("42 true", "how often it was used, and that it is copied, is written down",
+             "SELECT sign_count || ' ' || backed_up FROM cloudep.passkeys WHERE id = $1::uuid", id);
+    copied.count = 41;
+    (void)flow_logged("");
+    is_outcome(logged_in(at, &copied, &session), CLOUDEP_DONE, "as it does with a counter that stands still");
+    ok(!flow_logged("CE1412"), "which is not told");
+    is_value("0", "to nobody",
+             "SELECT count(*) FROM cloudep.outbox WHERE target = 'counter@key.test'"
+             " AND template = 'passkey_copied'");
+    copied.count = 11;
+    (void)flow_logged("");
+    is_outcome(logged_in(at, &copied, &session), CLOUDEP_DONE, "and with one that went back");
+    ok(flow_logged("{\"event\":\"passkey.counter\",\"result\":\"success\",\"outcome\":\"went back\""),
+       "which is an event");
+    is_str(flow_param(at, "counter@key.test", "passkey_copied", "name"), "Passkey", "and is told by mail, by its name");
+    who = again(at, &who);
+    (void)added(at, &who, &one);
+    one.count = 41;
+    is_outcome(logged_in(at, &one, &session), CLOUDEP_DONE, "a key that cannot be copied");
+    one.count = 11;
+    (void)flow_logged("");
+    is_outcome(logged_in(at, &one, &session), CLOUDEP_PASSKEY_COPIED, "logs in no more when its counter went back");
+    ok(flow_logged("\"event\":\"passkey.counter\",\"result\":\"failure\",\"outcome\":\"went back\","
+                   "\"reason\":\"passkey_copied\""),
+       "which is an event, too");
+    one.count = 42;
+    (void)flow_logged("");
+    is_outcome(logged_in(at, &one, &session), CLOUDEP_DONE, "it does when it goes on");
+    ok(!flow_logged("passkey.counter"), "without an event of that");
+    flow_end(at);
+}
+
+/* ---- whose it is, and what is no answer ---- */
+
+static cloudep_outcome_t log_in_with(flow_case_t *at, authenticator_t *with, apr_size_t part, const char *value)
+{
+    const cloudep_passkey_options_t options = asked(at);
+    cloudep_passkey_assertion_t answer = authenticator_get(at->p, with, &options);
+    const cloudep_session_t *session;
+
+    *(const char **)((char *)&answer + part) = value;
+    return log_in(at, SLUG, options.challenge_id, &answer, &session);
+}
+
+#define PART(member) offsetof(cloudep_passkey_assertion_t, member)
+
+static void test_parts(void)
+{
+    static const apr_size_t parts[] = {PART(id), PART(client_data), PART(authenticator_data), PART(signature),
+                                       PART(user_handle)};
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "parts@key.test");
+    const apr_size_t field = offsetof(cloudep_passkey_login_t, credential);
+    authenticator_t key = authenticator(24);
+    cloudep_outcome_t outcome;
+
+    (void)added(at, &who, &key);
+    for (size_t i = 0; i < 5; i++) {
+        const cloudep_passkey_assertion_t none = {0};
+        cloudep_passkey_assertion_t all = {.id = "a", .client_data = "a", .authenticator_data = "a", .signature = "a"};
+        cloudep_passkey_assertion_t alone = {0};
+
+        *(const char **)((char *)&alone + parts[i]) = "a";
+        *(const char **)((char *)&all + parts[i]) = NULL;
+        ok(!cloudep_passkey_is_given(&none) && cloudep_passkey_is_given(&alone), "part %d is an answer begun", (int)i);
+        outcome = cloudep_passkey_check_parts(&all, field);
+        ok(i == 4 ? !cloudep_failed(outcome)
+                  : outcome.reason == CLOUDEP_FIELD_MISSING && outcome.field == field + parts[i],
+           "and %s", i == 4 ? "may be left out" : "is required");
+    }
+    for (size_t i = 1; i < 4; i++) {
+        is_invalid(log_in_with(at, &key, parts[i], "a+b="), field + parts[i], CLOUDEP_RULE_FORMAT,
+                   "one that is no base64url");
+    }
+    outcome = log_in_with(at, &key, PART(user_handle), NULL);
+    ok(outcome.reason == CLOUDEP_FIELD_MISSING && outcome.field == field + PART(user_handle),
+       "a login has to say whose the passkey is");
+    key.flags = AUTHENTICATOR_UP;
+    (void)flow_logged("");
+    is_outcome(log_in_with(at, &key, PART(user_handle), key.user_handle), CLOUDEP_PASSKEY_REFUSED,
+               "nobody gets in whom the authenticator has not verified");
+    ok(flow_logged("CE1410: a passkey refused: "), "the log says that it was refused");
+    key.flags |= AUTHENTICATOR_UV;
+    free(postgres_value("UPDATE cloudep.passkeys SET spki = 'a+b=' WHERE uid = $1::uuid", who.uid, NULL));
+    is_outcome(log_in_with(at, &key, PART(user_handle), key.user_handle), CLOUDEP_INTERNAL_ERROR,
+               "a stored key that is none is no fault of the member");
+    flow_end(at);
+}
+
+static void test_whose(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "whose@key.test");
+    const cloudep_principal_t other = member(at, "whose-not@key.test");
+    authenticator_t key = authenticator(25);
+    authenticator_t others = authenticator(26);
+    cloudep_passkey_options_t options;
+    cloudep_passkey_assertion_t answer;
+    const cloudep_session_t *session;
+
+    (void)added(at, &who, &key);
+    (void)added(at, &other, &others);
+    at->ctx->note.uid = NULL;
+    (void)flow_logged("");
+    is_outcome(log_in_with(at, &key, PART(user_handle), others.user_handle), CLOUDEP_PASSKEY_UNKNOWN,
+               "a passkey with the handle of another member");
+    ok(flow_logged("CE1411"), "which the log tells");
+    ok(!at->ctx->note.uid, "and which is about nobody");
+    is_outcome(log_in_with(at, &key, PART(id), "AAAA"), CLOUDEP_PASSKEY_UNKNOWN, "a passkey that nobody has");
+    if (cloudep_failed(
+            cloudep_start_passkey_login(at->ctx, &(cloudep_passkey_entry_t){.tenant_slug = "elsewhere"}, &options))) {
+        flow_bail_out("no login was begun");
+    }
+    answer = authenticator_get(at->p, &key, &options);
+    is_outcome(log_in(at, "elsewhere", options.challenge_id, &answer, &session), CLOUDEP_PASSKEY_UNKNOWN,
+               "a passkey of another tenant");
+    flow.config.passkey_starts_per_address = 1;
+    at->ctx->network = "192.0.2.99";
+    (void)asked(at);
+    is_outcome(cloudep_start_passkey_login(at->ctx, &(cloudep_passkey_entry_t){.tenant_slug = SLUG}, &options),
+               CLOUDEP_TOO_MANY_STARTS, "more logins are begun by a network than CloudEPPasskeyStartsPerAddress");
+    flow.config.passkey_starts_per_address = 1000;
+    flow_revoke("SELECT ON cloudep.passkeys");
+    is_outcome(log_in_with(at, &key, PART(user_handle), key.user_handle), CLOUDEP_DATABASE_FAILED,
+               "a passkey that cannot be looked up is not unknown");
+    flow_grant("SELECT ON cloudep.passkeys");
+    flow_end(at);
+}
+
 /* ---- as second factor ---- */
 
 static cloudep_login_result_t first_factor(flow_case_t *at, const char *email)
@@ -453,6 +656,10 @@ static void test_second_factor(void)
     answer = authenticator_get(at->p, &friends, begun.passkey);
     is_outcome(second_factor(at, begun.mfa_challenge_id, NULL, &answer, &session), CLOUDEP_PASSKEY_UNKNOWN,
                "another member's passkey");
+    answer = authenticator_get(at->p, &key, begun.passkey);
+    answer.user_handle = friends.user_handle;
+    is_outcome(second_factor(at, begun.mfa_challenge_id, NULL, &answer, &session), CLOUDEP_PASSKEY_UNKNOWN,
+               "one's own that says it is another member's");
     answer = authenticator_get(at->p, &key, begun.passkey);
     is_outcome(second_factor(at, begun.mfa_challenge_id, "123456", &answer, &session), CLOUDEP_FIELD_INVALID,
                "a code beside it");
@@ -571,11 +778,16 @@ int main(void)
     test_add();
     test_add_refused();
     test_most();
+    test_kept();
+    test_made_wrong();
     test_list();
     test_undo();
     test_login();
     test_login_refused();
     test_copied();
+    test_counters();
+    test_parts();
+    test_whose();
     test_second_factor();
     test_proof();
     return done_testing();

@@ -48,8 +48,10 @@ static void test_straight(void)
     is_value("de", "its mail is in the language that was asked for",
              "SELECT language FROM cloudep.outbox WHERE target = 'straight@reg.test'");
     ok(answer.expires_in > 0 && answer.expires_in <= flow.config.code_lifetime, "its code has a lifetime");
-    is_value("pending", "the member is pending until the code is there",
-             "SELECT status FROM cloudep.members WHERE uid = $1::uuid", answer.uid);
+    is_value("pending de Somebody 1 true platform_native", "the member is pending until the code is there",
+             "SELECT concat_ws(' ', status, language, display_name, terms_version, marketing_opt_in::text, origin)"
+             " FROM cloudep.members WHERE uid = $1::uuid",
+             answer.uid);
     ok(at->ctx->message_committed, "the delivery will be woken");
     in.challenge_id = answer.challenge_id;
     in.code = flow_code(at, "straight@reg.test", "registration");
@@ -164,9 +166,12 @@ static void test_invite_locked(void)
 {
     PGconn *holder = postgres_connect("cloudep", POSTGRES_SUPERUSER);
     flow_case_t *at = flow_begin();
+    cloudep_db_t *before = flow.run.db;
     cloudep_challenge_answer_t answer;
     cloudep_outcome_t outcome;
 
+    flow.run.db = postgres_db(flow.pool, POSTGRES_APP); /* the crowds' connections wait longer for a lock */
+    flow.run.db->lock_timeout = 300;
     flow_invite(SLUG, "held", "5", "infinity");
     postgres_exec(holder, "BEGIN; SELECT FROM cloudep.invites WHERE code = 'held' FOR UPDATE");
     outcome = enter(at, "held@reg.test", "held", &answer);
@@ -176,6 +181,7 @@ static void test_invite_locked(void)
     PQfinish(holder);
     is_outcome(enter(at, "held@reg.test", "held", &answer), CLOUDEP_DONE, "the same registration afterwards");
     is_value("1", "the invite was used once", "SELECT uses::text FROM cloudep.invites WHERE code = 'held'");
+    flow.run.db = before;
     flow_end(at);
 }
 
@@ -220,6 +226,16 @@ static void test_undone(void)
     flow_grant("INSERT ON cloudep.credentials");
     is_value("2", "the invite has that use back as well",
              "SELECT uses::text FROM cloudep.invites WHERE code = 'undone'");
+    flow_revoke("INSERT ON cloudep.credentials");
+    flow_revoke("UPDATE ON cloudep.members");
+    (void)flow_logged("");
+    is_outcome(enter(at, "undone4@reg.test", "undone", &answer), CLOUDEP_DATABASE_FAILED,
+               "one that cannot be undone either");
+    ok(flow_logged("CE150: registration of "), "is told");
+    flow_grant("UPDATE ON cloudep.members");
+    flow_grant("INSERT ON cloudep.credentials");
+    is_value("reserved", "and left to the sweep",
+             "SELECT status FROM cloudep.members WHERE email = 'undone4@reg.test'");
     flow_end(at);
 }
 
@@ -239,6 +255,164 @@ static void test_swept_meanwhile(void)
     postgres_sql("DROP TRIGGER sweep_now ON cloudep.members; DROP FUNCTION cloudep.sweep_now()");
     is_str(flow_code(at, "swept@reg.test", "registration"), "", "no code was mailed for it");
     is_value("0", "and the invite has its use back", "SELECT uses::text FROM cloudep.invites WHERE code = 'swept'");
+    flow_end(at);
+}
+
+/* ---- a provider that answers as it is told, and what happens meanwhile ---- */
+
+static struct {
+    apr_status_t keep, create;
+    const char *meanwhile; /* SQL, while it keeps the password: the registration has been admitted */
+    int pretended, removed;
+} standin;
+
+static apr_status_t standin_keep(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password,
+                                 const char **kept, const char **reason)
+{
+    (void)user;
+    if (standin.meanwhile) {
+        postgres_sql(standin.meanwhile);
+    }
+    *kept = apr_pstrcat(ctx->p, "kept ", password, NULL);
+    *reason = "must be liked by the provider";
+    return standin.keep;
+}
+
+static apr_status_t standin_create(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *kept,
+                                   const char **reason)
+{
+    (void)ctx;
+    *reason = "must be liked by the provider";
+    return strcmp(kept, "kept " FLOW_PASSWORD) || !strstr(user->email, "@reg.test") ? APR_SUCCESS : standin.create;
+}
+
+static void standin_pretend(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user, const char *password)
+{
+    (void)ctx;
+    standin.pretended += user->uid && !strcmp(password, FLOW_PASSWORD);
+}
+
+static apr_status_t standin_remove(const cloudep_idp_context_t *ctx, const cloudep_idp_user_t *user)
+{
+    (void)ctx;
+    standin.removed += user->uid != NULL;
+    return APR_SUCCESS;
+}
+
+/* The provider of the tests from here on. */
+static void use_standin(void)
+{
+    static cloudep_idp_t provider;
+
+    provider = cloudep_idp_local;
+    provider.name = "standin";
+    provider.stored_here = 0;
+    provider.keep = standin_keep;
+    provider.create = standin_create;
+    provider.pretend = standin_pretend;
+    provider.remove = standin_remove;
+    memset(&standin, 0, sizeof(standin));
+    flow.run.idp = &provider;
+}
+
+static void test_provider(void)
+{
+    static const struct {
+        apr_status_t rv;
+        cloudep_reason_e reason;
+        int removed;
+        const char *left;
+    } cases[] = {
+        {CLOUDEP_EREFUSED, CLOUDEP_FIELD_INVALID, 1, "0"},
+        {CLOUDEP_ECONFLICT, CLOUDEP_EMAIL_TAKEN, 1, "0"},
+        {CLOUDEP_EPROVIDER, CLOUDEP_PROVIDER_FAILED, 1, "0"},
+        {APR_INCOMPLETE, CLOUDEP_PROVIDER_FAILED, 0, "1"},
+    };
+    flow_case_t *at = flow_begin();
+    cloudep_challenge_answer_t answer;
+    const cloudep_resume_t resume = {.tenant_slug = SLUG, .email = "made@reg.test", .password = FLOW_PASSWORD};
+    cloudep_outcome_t outcome;
+
+    use_standin();
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *email = apr_psprintf(at->p, "provider%d@reg.test", (int)i);
+
+        standin.create = cases[i].rv;
+        standin.removed = 0;
+        outcome = enter(at, email, "open", &answer);
+        is_outcome(outcome, cases[i].reason,
+                   apr_psprintf(at->p, "a provider says %s", cloudep_status_name(cases[i].rv)));
+        is_int(standin.removed, cases[i].removed, "what it may have begun is undone there, unless it does not know");
+        is_value(cases[i].left, "and here", "SELECT count(*) FROM cloudep.members WHERE email = $1", email);
+        is_str(flow_code(at, email, "registration"), "", "and no code is mailed");
+        if (i == 0) {
+            is_invalid(outcome, offsetof(cloudep_registration_t, password), CLOUDEP_RULE_PASSWORD,
+                       "a password that it refuses");
+            is_str(outcome.why, "must be liked by the provider", "for its reason");
+        }
+    }
+    standin.create = APR_SUCCESS;
+    standin.keep = CLOUDEP_EREFUSED;
+    is_invalid(enter(at, "made@reg.test", "open", &answer), offsetof(cloudep_registration_t, password),
+               CLOUDEP_RULE_PASSWORD, "a password that it does not keep");
+    standin.keep = APR_SUCCESS;
+    is_outcome(enter(at, "made@reg.test", "open", &answer), CLOUDEP_DONE, "one that it takes");
+    is_value("standin 0 kept " FLOW_PASSWORD, "is its own: a member's row names it, and has no password",
+             "SELECT concat_ws(' ', m.provider, (SELECT count(*) FROM cloudep.credentials c WHERE c.uid = m.uid),"
+             " a.password) FROM cloudep.members m JOIN cloudep.registration_attempts a ON a.member_uid = m.uid"
+             " WHERE m.email = 'made@reg.test'");
+    standin.keep = CLOUDEP_EREFUSED;
+    is_invalid(cloudep_resume_registration(at->ctx, &resume, &answer), offsetof(cloudep_resume_t, password),
+               CLOUDEP_RULE_PASSWORD, "nor does who resumes get a password that it does not keep");
+    flow.run.idp = &cloudep_idp_local;
+    flow_end(at);
+}
+
+/* What another request has taken since the registration was admitted. */
+static void test_taken_meanwhile(void)
+{
+    static const char member[] = "INSERT INTO cloudep.members (tenant_id, uid, email, status, origin)"
+                                 " SELECT id, gen_random_uuid(), 'raced@reg.test', '%s', 'platform_native'"
+                                 " FROM cloudep.tenants WHERE slug = '" SLUG "'";
+    flow_case_t *at = flow_begin();
+    cloudep_challenge_answer_t answer;
+
+    use_standin();
+    standin.meanwhile = apr_psprintf(at->p, member, "active");
+    is_outcome(enter(at, "raced@reg.test", "open", &answer), CLOUDEP_EMAIL_TAKEN, "an email that is a member's by now");
+    standin.meanwhile = apr_psprintf(at->p, member, "pending");
+    postgres_sql("DELETE FROM cloudep.members WHERE email = 'raced@reg.test'");
+    is_outcome(enter(at, "raced@reg.test", "open", &answer), CLOUDEP_REGISTRATION_PENDING,
+               "an email that somebody registers with by now");
+    flow_invite(SLUG, "raced", "9", "infinity");
+    standin.meanwhile = "UPDATE cloudep.invites SET uses = 9 WHERE code = 'raced'";
+    is_outcome(enter(at, "raced2@reg.test", "raced", &answer), CLOUDEP_INVITE_USED_UP,
+               "an invite that is used up by now");
+    flow.run.idp = &cloudep_idp_local;
+    flow_end(at);
+}
+
+/* With concealed accounts nobody is told that the provider has the user already. */
+static void test_provider_concealed(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_challenge_answer_t answer;
+
+    use_standin();
+    flow.config.conceal_accounts = 1;
+    standin.create = CLOUDEP_ECONFLICT;
+    is_outcome(enter(at, "there@reg.test", "open", &answer), CLOUDEP_DONE,
+               "concealed: an email that the provider has is answered as any other");
+    is_str(flow_code(at, "there@reg.test", "registration"), "", "concealed: and no code is mailed");
+    is_value("0 1", "concealed: a decoy stands for it",
+             "SELECT concat_ws(' ', count(*) FILTER (WHERE email = 'there@reg.test'),"
+             " count(*) FILTER (WHERE uid = $1::uuid)) FROM cloudep.members",
+             answer.uid);
+    is_int(standin.pretended, 0, "concealed: which the provider has created");
+    is_outcome(enter(at, "there@reg.test", "open", &answer), CLOUDEP_DONE, "concealed: again");
+    is_int(standin.pretended, 1, "concealed: the provider is as busy as with a new one");
+    flow.config.conceal_accounts = 0;
+    flow.run.idp = &cloudep_idp_local;
     flow_end(at);
 }
 
@@ -498,11 +672,14 @@ static void test_concealed(void)
     ok(decoy.challenge_id && strlen(decoy.challenge_id) == strlen(real.challenge_id) &&
            decoy.expires_in == real.expires_in && strlen(decoy.uid) == strlen(real.uid),
        "both are answered alike");
+    ok(!at->ctx->note.uid || strcmp(at->ctx->note.uid, decoy.uid) != 0, "the event is not about the decoy");
     ok(strcmp(decoy.uid, session->uid) != 0, "the answer for a taken email does not tell its owner's uid");
     is_value("2", "both took a use of the invite", "SELECT uses::text FROM cloudep.invites WHERE code = 'hidden'");
     is_value("1", "the owner is told by mail",
              "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'registration_exists'",
              "owner@reg.test");
+    is_value(decoy.uid, "in a message that goes with the decoy",
+             "SELECT uid FROM cloudep.outbox WHERE target = $1 AND template = 'registration_exists'", "owner@reg.test");
     is_value("1", "no code is mailed to the owner, but the one of their own registration",
              "SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'registration'", "owner@reg.test");
     is_outcome(confirm(at, decoy.challenge_id, "123456"), CLOUDEP_CODE_WRONG, "a guess at a decoy's code is wrong");
@@ -511,6 +688,11 @@ static void test_concealed(void)
     ok(strcmp(same.uid, decoy.uid) != 0, "each answer has a uid of its own, as attempts of a pending member have");
     is_value("2", "a registration that is pending takes no second use",
              "SELECT uses::text FROM cloudep.invites WHERE code = 'hidden'");
+    is_outcome(cloudep_resume_registration(at->ctx, &(cloudep_resume_t){.tenant_slug = SLUG, .email = "owner@reg.test"},
+                                           &same),
+               CLOUDEP_DONE, "concealed: and is resumed");
+    is_value("3", "each of these is an attempt of the decoy",
+             "SELECT count(*) FROM cloudep.registration_attempts WHERE member_uid = $1::uuid", decoy.uid);
     flow.config.conceal_accounts = 0;
     flow_end(at);
 }
@@ -603,6 +785,9 @@ int main(void)
     test_closed_tenant();
     test_undone();
     test_swept_meanwhile();
+    test_provider();
+    test_taken_meanwhile();
+    test_provider_concealed();
     test_guesses();
     test_foreign_challenges();
     test_confirm_at_once();

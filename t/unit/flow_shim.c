@@ -17,6 +17,7 @@
 #include "core/log.h"
 
 int flow_logged(const char *text);
+extern int flow_mpm_threads;
 
 module AP_MODULE_DECLARE_DATA cloudep_module;
 
@@ -98,12 +99,16 @@ ap_log_rerror_(const char *file, int line, int module_index, int level, apr_stat
     va_end(args);
 }
 
-/* There is no MPM: what depends on the number of threads is set by the test. */
+/* There is no MPM, unless the test says how many threads its children have. */
+int flow_mpm_threads;
+
 AP_DECLARE(apr_status_t) ap_mpm_query(int query_code, int *result)
 {
-    (void)query_code;
-    (void)result;
-    return APR_ENOTIMPL;
+    if (query_code != AP_MPMQ_MAX_THREADS || !flow_mpm_threads) {
+        return APR_ENOTIMPL;
+    }
+    *result = flow_mpm_threads;
+    return APR_SUCCESS;
 }
 
 /* Paths are absolute. */

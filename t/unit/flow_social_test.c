@@ -136,6 +136,15 @@ static void test_starts(void)
                    &start),
                offsetof(cloudep_social_entry_t, redirect_uri), CLOUDEP_RULE_NOT_ALLOWED,
                "a login that ends elsewhere than is allowed");
+    in.redirect_uri = BACK;
+    in.tenant_slug = "nowhere";
+    is_outcome(cloudep_social_register_start(at->ctx, &in, &start), CLOUDEP_TENANT_UNKNOWN,
+               "a registration at a tenant that does not exist");
+    is_outcome(cloudep_social_login_start(
+                   at->ctx,
+                   &(cloudep_social_entry_t){.tenant_slug = "nowhere", .provider = "google", .redirect_uri = BACK},
+                   &start),
+               CLOUDEP_TENANT_UNKNOWN, "nor does a login start there");
     postgres_sql("UPDATE cloudep.tenants SET redirect_uris = '{https://app.test/first,https://app.test/back}'");
     is_outcome(go(at, &start), CLOUDEP_DONE, "the second address that is allowed");
     flow.config.social_starts_per_address = 1;
@@ -287,14 +296,17 @@ static void test_kept(void)
     says(at, &start, "kept", "kept@soc.test", 1);
     is_outcome(enter_end(at, &start, &session), CLOUDEP_DONE, "comes to its end");
     is_str(at->ctx->note.uid, session->uid, "the event is about the new member");
-    is_value("de 7 true google", "what was asked for is the member's",
-             "SELECT concat_ws(' ', language, terms_version, marketing_opt_in::text, origin) FROM cloudep.members"
+    is_value("de 7 true google google", "what was asked for is the member's",
+             "SELECT concat_ws(' ', language, terms_version, marketing_opt_in::text, origin, provider)"
+             " FROM cloudep.members"
              " WHERE uid = $1::uuid",
              session->uid);
     is_value("true", "the session is of the account at the provider", OPENED_BY, session->id);
     is_outcome(go(at, &start), CLOUDEP_DONE, "a login");
     says(at, &start, "kept", "kept@soc.test", 1);
+    at->ctx->note.uid = NULL;
     is_outcome(go_end(at, &start, &result), CLOUDEP_DONE, "comes to its end as well");
+    is_str(at->ctx->note.uid, session->uid, "the event is about the member");
     is_value("true", "its session is of the account, too", OPENED_BY, result.session->id);
     flow_end(at);
 }
@@ -375,6 +387,8 @@ static void test_changed_meanwhile(void)
     cloudep_social_start_t start;
     const cloudep_session_t *session;
     cloudep_login_result_t result;
+    cloudep_outcome_t outcome;
+    PGconn *holder;
 
     (void)registered(at, "meanwhile", "meanwhile@soc.test");
     flow_invite(SLUG, "soon", "1", "infinity");
@@ -387,6 +401,16 @@ static void test_changed_meanwhile(void)
     postgres_sql("UPDATE cloudep.invites SET uses = 1 WHERE code = 'soon'");
     says(at, &start, "soon", "soon@soc.test", 1);
     is_outcome(enter_end(at, &start, &session), CLOUDEP_INVITE_USED_UP, "an invite that was used up meanwhile");
+    postgres_sql("UPDATE cloudep.invites SET uses = 0 WHERE code = 'soon'");
+    is_outcome(enter(at, "soon", &start), CLOUDEP_DONE, "a start with an invite that somebody else uses");
+    says(at, &start, "soon", "soon@soc.test", 1);
+    holder = postgres_connect("cloudep", POSTGRES_SUPERUSER);
+    postgres_exec(holder, "BEGIN; SELECT FROM cloudep.invites WHERE code = 'soon' FOR UPDATE");
+    outcome = enter_end(at, &start, &session);
+    postgres_exec(holder, "ROLLBACK");
+    PQfinish(holder);
+    is_outcome(outcome, CLOUDEP_INVITE_BUSY, "an invite whose row stays locked");
+    ok(outcome.retry_after > 0, "it says when to come back");
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a start at a tenant that takes registrations");
     postgres_sql("UPDATE cloudep.tenants SET registration = false WHERE slug = '" SLUG "'");
     says(at, &start, "closed", "closed@soc.test", 1);

@@ -266,6 +266,18 @@ static int makes_key(apr_pool_t *pool, EVP_PKEY *pkey, const char *alg)
            !strcmp(cloudep_jwk_kid(key), "AB12");
 }
 
+static EVP_PKEY *pss_key(void)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+    EVP_PKEY *pkey = NULL;
+
+    (void)EVP_PKEY_keygen_init(ctx);
+    (void)EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 2048);
+    (void)EVP_PKEY_generate(ctx, &pkey);
+    EVP_PKEY_CTX_free(ctx);
+    return pkey;
+}
+
 static void test_pem(apr_pool_t *pool)
 {
     json_t *jwk;
@@ -277,7 +289,62 @@ static void test_pem(apr_pool_t *pool)
     ok(!makes_key(pool, EVP_RSA_gen(2048), "ES256"), "nor an RSA key");
     ok(!makes_key(pool, EVP_EC_gen("P-256"), "RS256"), "nor is an EC key one for RS256");
     ok(!makes_key(pool, EVP_EC_gen("P-256"), "HS256"), "nor a secret");
+    ok(!makes_key(pool, pss_key(), "RS256"), "nor is a key that is for RSA-PSS alone");
     is_int(cloudep_jwk_of_pem(&jwk, pool, "secret", "AB12", "ES256"), CLOUDEP_EMALFORMED, "what is no PEM is no key");
+    ok(!jwk, "nor is there one");
+    is_int((long long)ERR_peek_error(), 0, "what OpenSSL says of it is not left for others");
+}
+
+/* The private keys 379 and 43 of P-256: the one's x, the other's y and both of d begin with zeros. */
+static void test_pem_zeros(apr_pool_t *pool)
+{
+    static const struct {
+        const char *pem, *x, *y, *d;
+    } cases[] = {
+        {"-----BEGIN EC PRIVATE KEY-----\n"
+         "MHcCAQEEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAF7oAoGCCqGSM49\n"
+         "AwEHoUQDQgAEAFVDiUrz0A7X10Cr29dclrBod7eH219w7qeLkKjXwAq7TIWj2Oop\n"
+         "76r6JEBpEt2E1bFNwyv2Vu9sa9WKXZQ/kg==\n"
+         "-----END EC PRIVATE KEY-----\n",
+         "AFVDiUrz0A7X10Cr29dclrBod7eH219w7qeLkKjXwAo", "u0yFo9jqKe-q-iRAaRLdhNWxTcMr9lbvbGvVil2UP5I",
+         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAXs"},
+        {"-----BEGIN EC PRIVATE KEY-----\n"
+         "MHcCAQEEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAroAoGCCqGSM49\n"
+         "AwEHoUQDQgAEmGriUG8f8QTQQjCGHY9LSY9LxMbQCbMPdUTcEpuC0o0APMzApkYO\n"
+         "CuMopNl9PHth2G/GKJwYnyUlEQxEG7B+lw==\n"
+         "-----END EC PRIVATE KEY-----\n",
+         "mGriUG8f8QTQQjCGHY9LSY9LxMbQCbMPdUTcEpuC0o0", "ADzMwKZGDgrjKKTZfTx7YdhvxiicGJ8lJREMRBuwfpc",
+         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACs"},
+    };
+    json_t *jwk;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        is_int(cloudep_jwk_of_pem(&jwk, pool, cases[i].pem, "AB12", "ES256"), APR_SUCCESS, "a key with leading zeros");
+        is_str(json_string_value(json_object_get(jwk, "x")), cases[i].x, "keeps them in x");
+        is_str(json_string_value(json_object_get(jwk, "y")), cases[i].y, "keeps them in y");
+        is_str(json_string_value(json_object_get(jwk, "d")), cases[i].d, "keeps them in d");
+        is_str(json_string_value(json_object_get(jwk, "kty")), "EC", "says its type");
+        is_str(json_string_value(json_object_get(jwk, "alg")), "ES256", "says its algorithm");
+        is_str(json_string_value(json_object_get(jwk, "use")), "sig", "says its use");
+    }
+}
+
+static void test_pem_encrypted(apr_pool_t *pool)
+{
+    EVP_PKEY *pkey = EVP_EC_gen("P-256");
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    json_t *jwk;
+
+    (void)PEM_write_bio_PKCS8PrivateKey(bio, pkey, EVP_aes_256_cbc(), "secret", 6, NULL, NULL);
+    (void)BIO_write(bio, "", 1);
+    (void)BIO_get_mem_data(bio, &text);
+    is_int(cloudep_jwk_of_pem(&jwk, pool, text, "AB12", "ES256"), CLOUDEP_EMALFORMED,
+           "a key behind a passphrase is none, and nobody is asked for it");
+    ok(!jwk, "and nothing is made of it");
+    is_int((long long)ERR_peek_error(), 0, "nor is anything left in OpenSSL's error queue");
+    BIO_free(bio);
+    EVP_PKEY_free(pkey);
 }
 
 static void test_limit(apr_pool_t *pool)
@@ -409,6 +476,12 @@ static void test_generate(apr_pool_t *pool)
         free(text);
         is_str(key ? cloudep_jwk_alg(key) : error, algorithms[i], "can be loaded");
         ok(key && cloudep_jwk_is_private(key), "with its private part");
+        is_str(json_string_value(json_object_get(jwk, "alg")), algorithms[i], "it says its algorithm");
+        is_str(json_string_value(json_object_get(jwk, "use")), strcmp(algorithms[i], "A256GCM") ? "sig" : "enc",
+               "it says its use");
+        if (json_object_get(jwk, "n")) {
+            is_int((long long)strlen(json_string_value(json_object_get(jwk, "n"))), 342, "RSA has 2048 bits");
+        }
         (void)cloudep_jwk_thumbprint(&thumbprint, pool, jwk);
         if (json_object_get(jwk, "k")) {
             ok(strlen(kid) == 22 && strcmp(kid, thumbprint) != 0, "a secret's kid does not come from the secret");
@@ -436,6 +509,8 @@ int main(void)
     test_foreign(pool);
     test_unsaid_alg(pool);
     test_pem(pool);
+    test_pem_zeros(pool);
+    test_pem_encrypted(pool);
     test_limit(pool);
     test_bounds(pool);
     test_public(pool);

@@ -2,6 +2,7 @@
  * metrics_test.c - what is counted can be read again: by labels, by bucket, and of children only while they live.
  */
 #include <apr_general.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -42,6 +43,19 @@ static void counters(void)
     longest[sizeof(longest) - 1] = '\0';
     cloudep_count(CLOUDEP_METRIC_GUARD, longest, NULL, 1);
     ok(counted(CLOUDEP_METRIC_GUARD, longest, "") == -1, "labels that do not fit are not cut: there is no series");
+}
+
+/* Prometheus keeps series by their bounds: others would be other series. */
+static void bounds(void)
+{
+    static const double seconds[CLOUDEP_BUCKETS - 1] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                                        0.1,   0.25,   0.5,   1,    2.5,   5};
+    int wrong = 0;
+
+    for (int i = 0; i < CLOUDEP_BUCKETS - 1; i++) {
+        wrong += cloudep_bucket_bounds[i] != (apr_interval_time_t)(seconds[i] * 1000000 + 0.5);
+    }
+    ok(!wrong, "the bounds of buckets are those that they always were");
 }
 
 static void histograms(void)
@@ -119,6 +133,58 @@ static void taken_over(void)
     ok(counted(CLOUDEP_METRIC_HASHING, "", "") == 0, "whoever takes its place begins at 0");
 }
 
+/* Sets who has a place. */
+static void occupy(cloudep_cells_t *cells, int place, long long pid)
+{
+    char key[16];
+
+    (void)snprintf(key, sizeof(key), "p %d", place);
+    atomic_store(&cloudep_cells_at(cells, key)->values[0], pid);
+}
+
+/* Places of processes that live: init is one, and may be another account's. */
+static void places_in_use(void)
+{
+    cloudep_cells_t *cells = count_in(128);
+    cloudep_series_t series;
+
+    occupy(cells, 0, 1);
+    atomic_store(&cloudep_cells_at(cells, "g 0 cloudep_password_hashes_running\n\n")->values[0], 5);
+    ok(counted(CLOUDEP_METRIC_HASHING, "", "") == 5, "a gauge of a process of another account is read");
+    cloudep_gauges_begin();
+    cloudep_gauge_add(CLOUDEP_METRIC_HASHING, NULL, 1);
+    ok(counted(CLOUDEP_METRIC_HASHING, "", "") == -1, "its place is left to it: there are two gauges");
+    occupy(cells, 10, 1);
+    occupy(cells, 1, 0);
+    atomic_store(&cloudep_cells_at(cells, "g 10 cloudep_password_hashes_running\n\n")->values[0], 7);
+    cloudep_gauges_begin();
+    ok(cloudep_series_read(&series, cloudep_cells_at(cells, "g 10 cloudep_password_hashes_running\n\n")) &&
+           series.values[0] == 7,
+       "whoever takes place 1 leaves those of place 10 alone");
+    ok(cloudep_series_read(&series, cloudep_cells_at(cells, "g 1 cloudep_password_hashes_running\n\n")) &&
+           series.values[0] == 0,
+       "and begins at 0");
+}
+
+/* There are 64 places. */
+static void no_place(void)
+{
+    cloudep_cells_t *cells = count_in(128);
+
+    for (int place = 0; place < 63; place++) {
+        occupy(cells, place, 1);
+    }
+    cloudep_gauges_begin();
+    cloudep_gauge_add(CLOUDEP_METRIC_HASHING, NULL, 2);
+    ok(counted(CLOUDEP_METRIC_HASHING, "", "") == 2, "the last of 64 places is given");
+    occupy(cells, 63, 1);
+    cloudep_gauges_begin();
+    cloudep_gauge_add(CLOUDEP_METRIC_HASHING, NULL, 3);
+    ok(counted(CLOUDEP_METRIC_HASHING, "", "") == 2, "a child without a place counts nothing");
+    cloudep_count(CLOUDEP_METRIC_SESSIONS_OPENED, NULL, NULL, 3);
+    ok(counted(CLOUDEP_METRIC_SESSIONS_OPENED, "", "") == 3, "but for what goes up only");
+}
+
 /* What another build, or something else, left in the cells. */
 static void foreign(void)
 {
@@ -129,6 +195,8 @@ static void foreign(void)
            !cloudep_series_read(&series, &cells->cells[CELLS - 2]),
        "a free cell is no series");
     ok(!cloudep_series_read(&series, cloudep_cells_at(cells, "outbox\na:80")), "nor is what is not of a metric");
+    ok(!cloudep_series_read(&series, cloudep_cells_at(cells, "n cloudep_password_hashes_refused\n\n")),
+       "nor is what is of something else with the name of one");
     ok(!cloudep_series_read(&series, cloudep_cells_at(cells, "m cloudep_of_another_build\na\n")),
        "nor one that this build does not know");
     ok(!cloudep_series_read(&series, cloudep_cells_at(cells, "m cloudep_password_hashes_running\n\n")),
@@ -141,9 +209,12 @@ int main(void)
     (void)atexit(apr_terminate);
     nowhere();
     counters();
+    bounds();
     histograms();
     gauges();
     taken_over();
+    places_in_use();
+    no_place();
     foreign();
     return done_testing();
 }

@@ -310,6 +310,58 @@ static void test_countries(void)
        "and what is none");
 }
 
+/* The area codes of +1 that the Canadian Numbering Administrator has given out, and those of no country. */
+static void test_north_america(void)
+{
+    static const char canada[] = "204 226 236 249 250 257 263 273 289 306 343 354 365 367 368 382 403 416 418 428 431 "
+                                 "437 438 450 468 474 506 514 519 548 579 581 584 587 604 613 639 647 672 683 705 709 "
+                                 "742 753 778 780 782 807 819 825 867 873 879 902 905 942";
+    static const char nobody[] = "500 521 522 523 524 525 526 527 528 529 532 533 544 566 577 588 800 833 844 855 866 "
+                                 "877 888 900";
+    char number[] = "+10005551234";
+    int wrong = 0;
+
+    for (const char *code = canada; strlen(code) >= 3; code += code[3] ? 4 : 3) {
+        memcpy(number + 2, code, 3);
+        if (!cloudep_phone_in_country(number, "CA") || cloudep_phone_in_country(number, "US")) {
+            printf("# %s\n", number);
+            wrong++;
+        }
+    }
+    is_int(wrong, 0, "every area code of Canada is Canada's alone");
+    for (const char *code = nobody; strlen(code) >= 3; code += code[3] ? 4 : 3) {
+        memcpy(number + 2, code, 3);
+        if (cloudep_phone_in_country(number, "CA") || cloudep_phone_in_country(number, "US") ||
+            cloudep_phone_kind(number) == CLOUDEP_PHONE_ORDINARY) {
+            printf("# %s\n", number);
+            wrong++;
+        }
+    }
+    is_int(wrong, 0, "the area codes of services are no country's, and their numbers not ordinary");
+}
+
+/* Ranges that the plans of some countries keep for services which the caller pays. */
+static void test_premium(void)
+{
+    static const char *const ranges[] = {
+        "27862",  "30901",  "31900",  "31906",  "31909",  "32902",  "33892",  "34803", "34806",  "358600",
+        "39899",  "41900",  "41901",  "41906",  "420900", "421900", "43900",  "43930", "44871",  "4490",
+        "46900",  "46939",  "47820",  "48700",  "49137",  "49900",  "61190",  "81990", "90900",  "972190",
+        "852900", "380900", "386892", "351760", "35651",  "370900", "372900", "40900", "381900", "38560",
+    };
+    int wrong = 0;
+    char number[24];
+
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        (void)snprintf(number, sizeof(number), "+%s123456", ranges[i]);
+        if (cloudep_phone_kind(number) != CLOUDEP_PHONE_PREMIUM) {
+            printf("# %s\n", number);
+            wrong++;
+        }
+    }
+    is_int(wrong, 0, "what the plans of many countries keep for premium services is premium");
+}
+
 static void test_kinds(void)
 {
     static const struct {
@@ -355,6 +407,8 @@ int main(void)
     test_form();
     test_mobiles(pool);
     test_countries();
+    test_north_america();
+    test_premium();
     test_kinds();
     apr_terminate();
     return done_testing();

@@ -498,7 +498,7 @@ static inline const char *postgres_kept(const apr_array_header_t *scripts, apr_p
     apr_sha1_init(&sha1);
     postgres_hash(&sha1, server);
     postgres_hash(&sha1, postgres_file(p, postgres_path(p, "common/base/store/db.c")));
-    postgres_hash(&sha1, postgres_file(p, postgres_path(p, "common/base/store/operator_store.c")));
+    postgres_hash(&sha1, postgres_file(p, postgres_path(p, "common/base/store/operator_migration_store.c")));
     for (int i = 0; i < scripts->nelts; i++) {
         postgres_hash(&sha1, APR_ARRAY_IDX(scripts, i, postgres_script_t).name);
         postgres_hash(&sha1, APR_ARRAY_IDX(scripts, i, postgres_script_t).text);

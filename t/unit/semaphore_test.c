@@ -4,11 +4,14 @@
 #include <apr_atomic.h>
 #include <apr_general.h>
 #include <apr_thread_proc.h>
+#include <stdlib.h>
+#include <time.h>
 
 #include "base/semaphore.h"
 #include "tap.h"
 
 #define LONG apr_time_from_sec(60) /* far longer than any machine takes for what ends a wait here */
+#define SOON apr_time_from_sec(15) /* so is this; what has not ended by then hangs */
 
 static apr_pool_t *pool;
 
@@ -23,20 +26,24 @@ static cloudep_semaphore_t *make(int permits, int queue, apr_interval_time_t wai
 
 static void test_bound(void)
 {
-    cloudep_semaphore_t *semaphore = make(2, 1, apr_time_from_msec(30));
+    const apr_interval_time_t wait = apr_time_from_msec(200);
+    cloudep_semaphore_t *semaphore = make(2, 1, wait);
     apr_time_t began;
 
     is_int(cloudep_semaphore_acquire(semaphore), APR_SUCCESS, "the first of two permits is given");
     is_int(cloudep_semaphore_acquire(semaphore), APR_SUCCESS, "the second of two permits is given");
     began = cloudep_monotonic_now();
     is_int(cloudep_semaphore_acquire(semaphore), CLOUDEP_EOVERLOAD, "a third one is not");
-    ok(cloudep_monotonic_now() - began >= apr_time_from_msec(30), "and that is said when the wait is over");
+    ok(cloudep_monotonic_now() - began >= wait, "and that is said when the wait is over");
+    ok(cloudep_monotonic_now() - began < 10 * wait, "not long after that");
     cloudep_semaphore_release(semaphore);
     is_int(cloudep_semaphore_acquire(semaphore), APR_SUCCESS, "a permit that came back is given again");
 
     semaphore = make(1, 0, LONG);
     is_int(cloudep_semaphore_acquire(semaphore), APR_SUCCESS, "without a line the permit is given");
-    is_int(cloudep_semaphore_acquire(semaphore), CLOUDEP_EOVERLOAD, "without a line nobody waits");
+    began = cloudep_monotonic_now();
+    is_int(cloudep_semaphore_acquire(semaphore), CLOUDEP_EOVERLOAD, "without a line there is no second permit");
+    ok(cloudep_monotonic_now() - began < SOON, "without a line nobody waits");
 }
 
 /* One thread that waits in line. */
@@ -68,6 +75,19 @@ static void start(waiter_t *waiter, cloudep_semaphore_t *semaphore)
     }
 }
 
+/* It must come to an end long before its wait is over; where it does not there is nothing more to see. */
+static void ends(waiter_t *waiter, const char *name)
+{
+    const apr_time_t until = cloudep_monotonic_now() + SOON;
+
+    while (!apr_atomic_read32(&waiter->ended) && cloudep_monotonic_now() < until) {
+        apr_sleep(1000);
+    }
+    if (!ok(apr_atomic_read32(&waiter->ended), "%s", name)) {
+        exit(done_testing()); /* NOLINT(concurrency-mt-unsafe) */
+    }
+}
+
 static void test_line(void)
 {
     cloudep_semaphore_t *semaphore = make(1, 1, LONG);
@@ -77,19 +97,96 @@ static void test_line(void)
     (void)cloudep_semaphore_acquire(semaphore);
     start(&waiter, semaphore);
     cloudep_semaphore_release(semaphore);
+    ends(&waiter, "a permit that comes back ends a wait");
     (void)apr_thread_join(&rv, waiter.thread);
-    is_int(waiter.result, APR_SUCCESS, "a permit that comes back ends a wait");
+    is_int(waiter.result, APR_SUCCESS, "and is given to whoever waited");
 
     start(&waiter, semaphore);
     /* Until it is in line, a dismissal finds nobody. */
-    while (!apr_atomic_read32(&waiter.ended)) {
+    for (int i = 0; i < 10000 && !apr_atomic_read32(&waiter.ended); i++) {
         cloudep_semaphore_dismiss(semaphore);
         apr_sleep(1000);
     }
+    ends(&waiter, "a dismissal ends a wait");
+    cloudep_semaphore_release(semaphore);
     (void)apr_thread_join(&rv, waiter.thread);
     is_int(waiter.result, CLOUDEP_EOVERLOAD, "who is dismissed gets no permit");
-    cloudep_semaphore_release(semaphore);
     is_int(cloudep_semaphore_acquire(semaphore), APR_SUCCESS, "a dismissal concerns nobody who comes later");
+    start(&waiter, semaphore);
+    cloudep_semaphore_release(semaphore);
+    ends(&waiter, "nor does it concern who waits later");
+    (void)apr_thread_join(&rv, waiter.thread);
+    is_int(waiter.result, APR_SUCCESS, "and gets a permit");
+}
+
+/* The one of three that is sent away, as the line has two places; the others are in line then. */
+static int find_ended(waiter_t *waiters)
+{
+    const apr_time_t until = cloudep_monotonic_now() + SOON;
+
+    while (cloudep_monotonic_now() < until) {
+        for (int i = 0; i < 3; i++) {
+            if (apr_atomic_read32(&waiters[i].ended)) {
+                return i;
+            }
+        }
+        apr_sleep(1000);
+    }
+    return -1;
+}
+
+static void start_three(waiter_t *waiters, cloudep_semaphore_t *semaphore)
+{
+    int sent_away;
+
+    for (int i = 0; i < 3; i++) {
+        start(&waiters[i], semaphore);
+    }
+    sent_away = find_ended(waiters);
+    if (!ok(sent_away >= 0, "of three one is sent away where two may wait")) {
+        exit(done_testing()); /* NOLINT(concurrency-mt-unsafe) */
+    }
+    is_int(waiters[sent_away].result, CLOUDEP_EOVERLOAD, "at once, without a permit");
+}
+
+static void end_three(waiter_t *waiters, int permits)
+{
+    apr_status_t rv;
+    int given = 0;
+
+    for (int i = 0; i < 3; i++) {
+        ends(&waiters[i], "one of three comes to an end");
+        (void)apr_thread_join(&rv, waiters[i].thread);
+        given += waiters[i].result == APR_SUCCESS;
+    }
+    is_int(given, permits, "with as many permits as came back");
+}
+
+static void test_full_line(void)
+{
+    cloudep_semaphore_t *semaphore = make(1, 2, LONG);
+    waiter_t waiters[3];
+
+    (void)cloudep_semaphore_acquire(semaphore);
+    start_three(waiters, semaphore);
+    cloudep_semaphore_dismiss(semaphore);
+    end_three(waiters, 0);
+    start_three(waiters, semaphore);
+    cloudep_semaphore_release(semaphore);
+    cloudep_semaphore_release(semaphore);
+    end_three(waiters, 2);
+}
+
+static void test_clock(void)
+{
+    struct timespec before, after;
+    apr_time_t now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &before);
+    now = cloudep_monotonic_now();
+    (void)clock_gettime(CLOCK_MONOTONIC, &after);
+    ok(now >= before.tv_sec * 1000000 + before.tv_nsec / 1000 && now <= after.tv_sec * 1000000 + after.tv_nsec / 1000,
+       "time is of the clock that nobody sets, in microseconds");
 }
 
 typedef struct crowd_t {
@@ -142,6 +239,8 @@ int main(void)
     apr_pool_create(&pool, NULL);
     test_bound();
     test_line();
+    test_full_line();
+    test_clock();
     test_crowd();
     apr_pool_destroy(pool);
     apr_terminate();

@@ -955,6 +955,73 @@ static void test_sweep(void)
              "x");
 }
 
+/* One column of each kind. */
+#define SAMPLE_COLUMNS(FIRST, NEXT, t)                                                                                 \
+    FIRST(TEXT, text, t ".a")                                                                                          \
+    NEXT(INTEGER, integer, t ".b")                                                                                     \
+    NEXT(NUMBER, number, t ".c")                                                                                       \
+    NEXT(BOOLEAN, boolean, t ".d")                                                                                     \
+    NEXT(JSON, json, t ".e")                                                                                           \
+    NEXT(LIST, list, t ".f")
+
+typedef struct sample_t {
+    SAMPLE_COLUMNS(CLOUDEP_COLUMN_MEMBER, CLOUDEP_COLUMN_MEMBER, "")
+    int other;
+} sample_t;
+
+#define SAMPLE(kind, name, sql) CLOUDEP_COLUMN(sample_t, kind, name)
+static const cloudep_column_t sample_columns[] = {SAMPLE_COLUMNS(SAMPLE, SAMPLE, "")};
+static const cloudep_record_t sample_record = CLOUDEP_RECORD(sample_t, sample_columns);
+
+static void is_sample(const sample_t *sample, const char *text, apr_int64_t number, int more, const char *name)
+{
+    ok(sample->text && !strcmp(sample->text, text), "%s: the text", name);
+    is_int(sample->integer, more, "the integer of the same row");
+    ok(sample->number == number, "the number of the same row, of 64 bits");
+    is_int(sample->boolean, more, "the truth of the same row");
+    is_str(sample->json, more ? "{}" : NULL, "the JSON of the same row");
+    is_int(sample->list->nelts, more, "the list of the same row");
+}
+
+/* Rows become structs, column by column, whatever the struct had before. */
+static void test_records(void)
+{
+    static const cloudep_statement_t two = {
+        .label = "test_records",
+        .sql = "SELECT " SAMPLE_COLUMNS(
+            CLOUDEP_COLUMN_SQL, CLOUDEP_COLUMN_NEXT_SQL,
+            "t") " FROM (VALUES (%s, 1, 5000000000, true, '{}'::json, '{x}'::text[]),"
+                 "              ('none', NULL, NULL, NULL, NULL, NULL)) AS t (a, b, c, d, e, f)"};
+    static const cloudep_statement_t wide = {
+        .label = "test_records_wide", .sql = "SELECT false, 'f', %s, 1, 5000000000, true, '{}'::json, '{x}'::text[]"};
+    static const cloudep_statement_t bad = {.label = "test_records_bad", .sql = "SELECT 1 / length(%s)"};
+    static const cloudep_statement_t none = {.label = "test_records_none", .sql = "SELECT %s WHERE false"};
+    sample_t used = {"used", 7, 7, 7, "7", NULL, 7};
+    apr_array_header_t *list = NULL;
+    cloudep_rows_t *rows = NULL;
+
+    is_int(cloudep_record_list(&list, p, db, &sample_record, &two, CLOUDEP_ARGS("all")), APR_SUCCESS, "two rows");
+    is_int(list->nelts, 2, "are two structs");
+    is_sample(&APR_ARRAY_IDX(list, 0, sample_t), "all", 5000000000, 1, "the first row");
+    is_sample(&APR_ARRAY_IDX(list, 1, sample_t), "none", 0, 0, "a row of NULLs");
+    is_int(cloudep_db_run_one(db, p, &rows, &two, CLOUDEP_ARGS("all")), APR_SUCCESS, "the same rows");
+    cloudep_record_read(&used, p, &sample_record, rows, 1, 0);
+    is_sample(&used, "none", 0, 0, "NULLs in place of what was there");
+    is_int(used.other, 7, "a member without a column stays");
+    is_int(cloudep_db_run_one(db, p, &rows, &wide, CLOUDEP_ARGS("late")), APR_SUCCESS, "a row with columns before");
+    cloudep_record_read(&used, p, &sample_record, rows, 0, 2);
+    is_sample(&used, "late", 5000000000, 1, "a record that begins further right");
+    used.text = "kept";
+    is_int(cloudep_record_one(&used, p, db, &sample_record, &none, CLOUDEP_ARGS("x")), APR_NOTFOUND, "no row");
+    is_str(used.text, "kept", "changes nothing");
+    list = NULL;
+    is_int(cloudep_record_list(&list, p, db, &sample_record, &bad, CLOUDEP_ARGS("")), CLOUDEP_EDATABASE,
+           "a statement that fails");
+    ok(!list, "gives no list");
+    is_int(cloudep_record_list(&list, p, db, &sample_record, &none, CLOUDEP_ARGS("x")), APR_SUCCESS, "no rows");
+    is_int(list ? list->nelts : -1, 0, "are an empty list");
+}
+
 /* Texts that PostgreSQL writes with quotes and backslashes come back as they were. */
 static void test_lists(void)
 {
@@ -1494,6 +1561,7 @@ int main(void)
     test_passkey_spends_undo();
     test_undo_takes_passkeys();
     test_sweep();
+    test_records();
     test_lists();
     return done_testing();
 }

@@ -85,13 +85,14 @@ static apr_status_t status_of(const char *sqlstate)
     return CLOUDEP_EDATABASE;
 }
 
-/* An idle connection with something to read was closed by the server (or told so): ask before sending. */
+/* An idle connection with something to read was closed by the server: ask before sending. Its last words come first,
+ * and libpq notices the end when it reads on. */
 static void notice_closed(PGconn *pg)
 {
     struct pollfd fd = {.fd = PQsocket(pg), .events = POLLIN};
 
-    if (fd.fd >= 0 && poll(&fd, 1, 0) > 0) {
-        (void)PQconsumeInput(pg);
+    while (fd.fd >= 0 && poll(&fd, 1, 0) > 0 && PQconsumeInput(pg)) {
+        /* there may be more */
     }
 }
 

@@ -97,10 +97,11 @@ sub start {
     spew("$dir/htdocs/demo/index.html", demo());
     $go_on->('bringing the schema up to date');
     $server->migrate;
+    $go_on->("looking for the tenant $TENANT and its invite");
+    welcome($server);
     $go_on->('starting httpd');
     $parts->{server} = $server;
     $server->start;
-    welcome($server);
     wait_until(10, sub { $server->client->get('/api/v1/members/me')->status == 401 })
         or die "httpd runs, but does not answer as it should: see $dir/logs/error_log\n";
 }
