@@ -117,14 +117,13 @@ $(BUILD)/unit/access_test: $(call objects,$(addprefix common/,$(addprefix access
 	$(addprefix core/,http.c public_url.c request.c runtime.c trace.c)))
 $(BUILD)/unit/event_tally_test: $(call objects,common/service/event_tally.c)
 $(BUILD)/unit/portal_files_test: $(call objects,support/portal_files.c)
+$(BUILD)/unit/config_test: $(call objects,common/core/config.c)
 $(BUILD)/unit/dbd_test: $(call objects,$(addprefix common/core/,dbd.c dbd_check.c tree.c))
 $(BUILD)/unit/messages_test: $(call objects,common/core/kept_files.c common/outbox/messages.c)
 $(BUILD)/unit/codes_test: $(call objects,common/core/outcome.c common/wire/v1/codes.c)
-# Of styles, answers and directives only what needs no httpd is called, and the rest is not linked.
+# Of styles and answers only what needs no request is called, and the rest is not linked.
 STYLES := $(wildcard common/wire/v1/style.c common/wire/v1/codes.c common/wire/account/*.c common/wire/session/style.c)
 $(BUILD)/unit/style_test: $(BUILD)/t/unit/style_test.o $(call objects,$(STYLES) common/wire/answer.c common/core/outcome.c) $(ARCHIVE)
-$(BUILD)/unit/config_test: $(BUILD)/t/unit/config_test.o $(call objects,common/core/config.c)
-$(BUILD)/unit/style_test $(BUILD)/unit/config_test:
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
 # What of a request needs no server. The rest is not linked.

@@ -13,6 +13,31 @@
 
 module AP_MODULE_DECLARE_DATA cloudep_module;
 
+/* As httpd's: a number and a unit, or that of the caller. */
+AP_DECLARE(apr_status_t)
+ap_timeout_parameter_parse(const char *text, apr_interval_time_t *timeout, const char *usual)
+{
+    static const struct {
+        const char *name;
+        apr_interval_time_t unit;
+    } units[] = {{"ms", 1000}, {"s", APR_USEC_PER_SEC}, {"min", 60 * APR_USEC_PER_SEC}, {"h", 3600 * APR_USEC_PER_SEC}};
+    char *end;
+    const apr_int64_t number = apr_strtoi64(text, &end, 10);
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (!strcmp(*end ? end : usual, units[i].name)) {
+            *timeout = number * units[i].unit;
+            return APR_SUCCESS;
+        }
+    }
+    return APR_EGENERAL;
+}
+
+AP_DECLARE(char *) ap_server_root_relative(apr_pool_t *pool, const char *file)
+{
+    return !strcmp(file, "//") ? NULL : apr_pstrcat(pool, *file == '/' ? "" : "/root/", file, NULL);
+}
+
 static const command_rec commands[] = {CLOUDEP_SERVER_COMMANDS{NULL}};
 
 static apr_pool_t *p;
@@ -124,6 +149,38 @@ static void test_days(void)
     is_str(set(at, "CloudEPSessionLifetime", "d"),
            "CloudEPSessionLifetime must be a time such as 90, 15min, 24h or 30d", "a unit alone is no time");
     is_int(at->config->session_lifetime, 3660 * 86400, "what is refused is not stored");
+}
+
+static void test_times(void)
+{
+    static const char range[] = "CloudEPCodeLifetime must be between 30 and 3600 seconds";
+    static const char form[] = "CloudEPCodeLifetime must be a time such as 90, 15min, 24h or 30d";
+    host_t *at = host();
+
+    is_str(set(at, "CloudEPCodeLifetime", "90"), "", "a number is one of seconds");
+    is_int(at->config->code_lifetime, 90, "and stored as those");
+    is_str(set(at, "CloudEPCodeLifetime", "15min"), "", "minutes are taken");
+    is_int(at->config->code_lifetime, 900, "as seconds");
+    is_str(set(at, "CloudEPCodeLifetime", "1h"), "", "an hour, the most");
+    is_int(at->config->code_lifetime, 3600, "as seconds");
+    is_str(set(at, "CloudEPCodeLifetime", "2h"), range, "two are too many");
+    is_str(set(at, "CloudEPCodeLifetime", "29"), range, "less than the least is refused");
+    is_str(set(at, "CloudEPCodeLifetime", "15m"), form, "a unit that there is not");
+    is_str(set(at, "CloudEPCodeLifetime", "s"), form, "a unit alone");
+    is_str(set(at, "CloudEPCodeLifetime", ""), form, "nothing");
+    is_int(at->config->code_lifetime, 3600, "what is refused is not stored");
+}
+
+static void test_files(void)
+{
+    host_t *at = host();
+
+    is_str(set(at, "CloudEPCAFile", "conf/ca.pem"), "", "a file is taken");
+    is_str(at->config->ca_file, "/root/conf/ca.pem", "below ServerRoot");
+    is_str(set(at, "CloudEPCAFile", "/etc/ca.pem"), "", "an absolute one");
+    is_str(at->config->ca_file, "/etc/ca.pem", "as it is");
+    is_str(set(at, "CloudEPCAFile", "//"), "CloudEPCAFile: not a path: //", "what is no path is refused");
+    is_str(at->config->ca_file, "/etc/ca.pem", "and not stored");
 }
 
 /* ---- Flags, texts, lists ------------------------------------------------------------------------------------------
@@ -264,6 +321,8 @@ int main(void)
     }
     test_bounds();
     test_days();
+    test_times();
+    test_files();
     test_texts();
     test_lists();
     test_rows();

@@ -95,6 +95,11 @@ static void test_each(void)
     text = "";
     cloudep_tree_each(ap_conftree, "<VirtualHost", p, collect, &text);
     is_str(text, "*:1 *:2 ", "and each section, by its argument alone");
+    text = "";
+    ap_conftree = tree_of(p, "SetHandler a>\n<Files a >\n</Files>\n");
+    cloudep_tree_each(ap_conftree, "SetHandler", p, collect, &text);
+    cloudep_tree_each(ap_conftree, "<Files", p, collect, &text);
+    is_str(text, "a> a ", "of a directive's word, and of one that does not end a section, all is taken");
 }
 
 /* ---- DBDParams and DBDMax -----------------------------------------------------------------------------------------
@@ -116,6 +121,10 @@ static void test_read(void)
     is_str(dbd.target, "host=h,i hostaddr=127.0.0.1 port=5,6 dbname=d user=u target_session_attrs=read-write",
            "messages say where they lead, without the password");
     is_str(dbd.passfile, "/of/environment", "the passfile may be the environment's");
+    ap_conftree = tree_of(p, "DBDParams \"host='' passfile='' dbname=d\"\n");
+    cloudep_dbd_read(&dbd, &server, p);
+    is_str(dbd.target, "dbname=d", "what is empty is not told");
+    is_str(dbd.passfile, "/of/environment", "and names no passfile");
     ap_conftree = tree_of(p, "DBDParams \"passfile=/of/params\"\n");
     cloudep_dbd_read(&dbd, &server, p);
     is_str(dbd.passfile, "/of/params", "and that of DBDParams goes before it");
@@ -160,6 +169,8 @@ static void test_passfile(void)
     ok(strstr(fault_of(path), "may be read by others (mode 0640)") != NULL, "one that its group may read is");
     (void)chmod(path, 0602);
     ok(strstr(fault_of(path), "may be read by others (mode 0602)") != NULL, "one that others may write, too");
+    (void)chmod(path, 0);
+    ok(geteuid() == 0 || strstr(fault_of(path), "(Permission denied)"), "one that httpd may not read is told");
     ok(strstr(fault_of(folder.path), "is not a file") != NULL, "a folder is no passfile");
     ok(strstr(fault_of("/nowhere/pgpass"), "/nowhere/pgpass cannot be read by the user id ") != NULL &&
            strstr(fault_of("/nowhere/pgpass"), "(No such file or directory)") != NULL,
@@ -249,6 +260,16 @@ static void test_check_tenants(void)
            "Require cloudep-tenant three: there is no such tenant, so that nobody passes", "it is told");
 }
 
+static void test_check_unknown_tenants(void)
+{
+    const char *said;
+
+    postgres_sql("REVOKE SELECT ON cloudep.tenants FROM " POSTGRES_APP);
+    said = checked(CLOUDEP_EDATABASE, "Require cloudep-tenant one\n", "a table of tenants that the role may not read");
+    ok(strstr(said, "run cloudepctl migrate") != NULL, "is the schema's fault, and no tenant's");
+    postgres_sql("GRANT SELECT ON cloudep.tenants TO " POSTGRES_APP);
+}
+
 static void test_check_clock(void)
 {
     const char *said;
@@ -314,6 +335,7 @@ int main(void)
     postgres_start();
     test_check();
     test_check_tenants();
+    test_check_unknown_tenants();
     test_check_clock();
     test_check_schema();
     folder_remove();

@@ -131,6 +131,21 @@ static void histogram(void)
                                            "cloudep_operation_duration_seconds_sum{operation=\"a\"} 9.043000\n",
            "buckets add up, bounds are canonical, the sum is in seconds");
     is_str(lines_of(&to, "cloudep_statement_duration_seconds"), "", "one that nobody has observed has no buckets");
+    ok(strstr(text(&to), "# UNIT cloudep_statement_duration_seconds seconds\n") != NULL, "a time has its unit");
+    ok(!strstr(text(&to), "# UNIT cloudep_guard_decisions"), "what is no time has none");
+}
+
+static void histogram_without_labels(void)
+{
+    cloudep_cells_t *cells = count_in(CELLS);
+    cloudep_exposition_t to = begin(1);
+    const char *lines;
+
+    cloudep_observe(CLOUDEP_METRIC_STATEMENT_TIME, NULL, 500);
+    cloudep_expose_cells(&to, cells, pool);
+    lines = lines_of(&to, "cloudep_statement_duration_seconds");
+    ok(strstr(lines, "_bucket{le=\"0.001\"} 1\n") != NULL, "its buckets have bounds alone");
+    ok(strstr(lines, "_count 1\n") && strstr(lines, "_sum 0.000500\n"), "its count and sum have no labels");
 }
 
 int main(void)
@@ -142,5 +157,6 @@ int main(void)
     labels();
     cells();
     histogram();
+    histogram_without_labels();
     return done_testing();
 }

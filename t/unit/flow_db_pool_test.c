@@ -211,13 +211,16 @@ static void health_finds(cloudep_health_e standby, const char *name)
 static void test_bound(void)
 {
     cloudep_db_lease_t one, two, three;
+    apr_time_t before;
 
     begin(2, 20);
     is_int(lease(&one), APR_SUCCESS, "a connection");
     is_int(lease(&two), APR_SUCCESS, "and as many as CloudEPDatabaseConnections");
     ok(answers(&one) && answers(&two) && one.handle != two.handle, "are leased");
     is_int(counted(CLOUDEP_METRIC_CONNECTIONS_USED, "", ""), 2, "which metrics count");
+    before = apr_time_now();
     is_int(lease(&three), CLOUDEP_EOVERLOAD, "there is not one more");
+    ok(apr_time_now() - before < HANG / 2, "which a request learns in CloudEPDatabaseWait, given in milliseconds");
     is_int(dbd.asked, 2, "mod_dbd, where a thread would wait for ever, is not asked for it");
     ok(flow_logged("no database connection was free in time"), "which the log tells");
     is_int(counted(CLOUDEP_METRIC_CONNECTIONS_REFUSED, "overload", ""), 1, "and metrics");
@@ -396,6 +399,23 @@ static void test_probe(void)
     give(&two);
 }
 
+/* A lease of before the outage that fails as well says nothing of the one that tries. */
+static void test_probe_goes_on(void)
+{
+    cloudep_db_lease_t before, one;
+
+    begin(3, 20);
+    is_int(lease(&before), APR_SUCCESS, "a lease of before an outage");
+    refuse(2);
+    (void)lease(&one);
+    is_int(lease(&one), APR_SUCCESS, "one that tries whether PostgreSQL is back");
+    break_off(&before);
+    give(&before);
+    is_int(lease(&(cloudep_db_lease_t){0}), CLOUDEP_EDATABASE,
+           "is the only one that does, though the other has failed");
+    give(&one);
+}
+
 /* Whoever waits for a connection is told of the end of the outage, and of its beginning. */
 static void test_all_are_woken(void)
 {
@@ -514,6 +534,7 @@ int main(void)
     test_outage();
     test_slow_outage();
     test_probe();
+    test_probe_goes_on();
     test_all_are_woken();
     test_hung();
     test_report();

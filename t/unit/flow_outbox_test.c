@@ -7,6 +7,7 @@
 #include <httpd.h>
 
 #include "flow.h"
+#include "base/crypto/link_token.h"
 #include "base/store/link_store.h"
 #include "base/text/json.h"
 #include "core/module.h"
@@ -139,6 +140,8 @@ static void setup(void)
     (void)apr_file_perms_set(folder, 0x700);
     if (cloudep_mail_prepare(&outbox.mail, flow.pool, &server, &flow.config, &error) != APR_SUCCESS ||
         cloudep_messages_load(&outbox.mail_messages, flow.pool, templates, templates, CLOUDEP_CHANNEL_MAIL, "zh-TW",
+                              &error) != APR_SUCCESS ||
+        cloudep_messages_load(&outbox.sms_messages, flow.pool, templates, templates, CLOUDEP_CHANNEL_SMS, "en",
                               &error) != APR_SUCCESS) {
         flow_bail_out(error);
     }
@@ -330,6 +333,20 @@ static void test_stopped(void)
              COUNT "attempts = 0 AND next_attempt_at <= now() AND failed_at IS NULL");
 }
 
+/* From now on a mail that was sent cannot be marked. */
+static void let_marks_fail(void)
+{
+    postgres_sql("CREATE OR REPLACE FUNCTION public.gone() RETURNS trigger LANGUAGE plpgsql AS"
+                 " $$ BEGIN RAISE EXCEPTION 'gone' USING ERRCODE = '57P01'; END $$;"
+                 "CREATE TRIGGER gone BEFORE UPDATE ON cloudep.outbox FOR EACH ROW"
+                 " WHEN (NEW.delivered_at IS NOT NULL) EXECUTE FUNCTION public.gone()");
+}
+
+static void let_marks_work(void)
+{
+    postgres_sql("DROP TRIGGER gone ON cloudep.outbox");
+}
+
 /* The database goes between a mail and its mark. */
 static void test_unmarked(void)
 {
@@ -337,15 +354,12 @@ static void test_unmarked(void)
 
     begin();
     write_messages(1);
-    postgres_sql("CREATE FUNCTION public.gone() RETURNS trigger LANGUAGE plpgsql AS"
-                 " $$ BEGIN RAISE EXCEPTION 'gone' USING ERRCODE = '57P01'; END $$;"
-                 "CREATE TRIGGER gone BEFORE UPDATE ON cloudep.outbox FOR EACH ROW"
-                 " WHEN (NEW.delivered_at IS NOT NULL) EXECUTE FUNCTION public.gone()");
+    let_marks_fail();
     ok(!take_round(), "a mail that cannot be marked");
     is_int(mails(), 1, "was sent");
     is_int(worker.unmarked->nelts, 1, "and is remembered");
     ok(worker.db_wait > 0 && worker.not_before > before, "the database is asked again in a moment");
-    postgres_sql("DROP TRIGGER gone ON cloudep.outbox");
+    let_marks_work();
     hurry();
     (void)take_round();
     is_int(mails(), 0, "it is not sent again");
@@ -395,7 +409,7 @@ static void test_written(void)
     draft.channel = CLOUDEP_CHANNEL_SMS;
     draft.template = "login_sms";
     is_outcome(cloudep_message_new(at->ctx, &message, &draft), CLOUDEP_DONE, "a text message");
-    is_str(message->language, NULL, "is in none of the languages of mails");
+    is_str(message->language, "zh-TW", "is in one of its own languages");
     draft.params = NULL;
     (void)cloudep_message_new(at->ctx, &message, &draft);
     is_str(message->params, NULL, "one whose text is made later has no params");
@@ -423,6 +437,18 @@ static const char *fulfilled(flow_case_t *at, const char *template, const char *
 #define LINK                                                                                                           \
     "SELECT count(*) FROM cloudep.links AS link JOIN cloudep.outbox AS message USING (tenant_id, uid) WHERE kind ="
 
+/* The token of a link is found by the digest that is kept of it. */
+static void is_kept(flow_case_t *at, const char *params)
+{
+    const char *text = params ? strstr(params, "#first_password=") : NULL;
+    cloudep_link_token_t token = {0};
+
+    text = text ? text + strlen("#first_password=") : "";
+    is_int(cloudep_link_token_read(&token, at->p, apr_pstrmemdup(at->p, text, strcspn(text, "\""))), APR_SUCCESS,
+           "its token");
+    is_value("1", "is kept by its digest", "SELECT count(*) FROM cloudep.links WHERE digest = $1", token.digest);
+}
+
 static void test_fulfilled(void)
 {
     flow_case_t *at = flow_begin();
@@ -440,6 +466,7 @@ static void test_fulfilled(void)
     ok(params && strstr(params, "\"link\":\"https://id.test/account/#first_password="),
        "shows a link to a first password");
     is_value("1", "which is the member's", LINK " 'first_password'");
+    is_kept(at, params);
     params = fulfilled(at, CLOUDEP_TEMPLATE_RESET_LINK, "the link of a reset");
     ok(params && strstr(params, "\"link\":\"https://id.test/account/#reset="), "leads to a reset");
     params = fulfilled(at, CLOUDEP_TEMPLATE_FORGOT_LINK, "one that a member asked for");
@@ -474,6 +501,7 @@ static host_t *host(const char *name, host_t *before)
     made->server.module_config = (ap_conf_vector_t *)made->configs;
     made->server.server_hostname = apr_pstrdup(flow.pool, name);
     made->server.is_virtual = before != NULL;
+    made->server.log.level = APLOG_INFO;
     if (before) {
         before->server.next = &made->server;
     }
@@ -519,6 +547,26 @@ static void test_names(void)
     other->config.mail_transport = NULL;
     is_int(prepare_outbox(other), APR_SUCCESS, "without mails and text messages");
     ok(!other->run.outbox_setup && !cloudep_outbox_has_mail(&other->config), "there is no outbox");
+}
+
+static void test_told(void)
+{
+    host_t *main_host = host("main.test", NULL);
+    host_t *other = host("other.test", main_host);
+
+    main_host->config.mail_transport = other->config.mail_transport = "smtp://127.0.0.1";
+    main_host->config.mail_hello = "name";
+    (void)prepare_outbox(main_host);
+    (void)prepare_outbox(other);
+    (void)flow_logged("");
+    cloudep_outbox_tell(&main_host->server);
+    ok(flow_logged("the main server: mail servers are greeted with EHLO name, which is not fully qualified"),
+       "a name in EHLO that some refuse is told at start");
+    cloudep_outbox_tell(&other->server);
+    ok(flow_logged("other.test: mail servers are greeted with EHLO other.test\n"), "another is told without that");
+    other->run.outbox_setup = NULL;
+    cloudep_outbox_tell(&other->server);
+    ok(!flow_logged("EHLO"), "nothing is of a server without mails");
 }
 
 static void test_one_outbox(void)
@@ -628,6 +676,27 @@ static void test_child(void)
     is_sent_by(main_host, (host_t *const[]){main_host, last, first, NULL}, "NULL", "main.test", "else by itself");
 }
 
+/* A child ends while the database does not know of a mail yet. */
+static void test_end_of_child(void)
+{
+    host_t *main_host = sender("main.test", NULL);
+    apr_pool_t *child;
+
+    begin();
+    write_messages(1);
+    let_marks_fail();
+    (void)flow_logged("");
+    (void)apr_pool_create(&child, flow.pool);
+    flow_must(cloudep_outbox_child_init(&main_host->server, child), "the threads of a child");
+    for (int tries = 0; tries < 60000 && !flow_logged("delivered, attempt 1"); tries++) {
+        apr_sleep(1000);
+    }
+    let_marks_work();
+    apr_pool_destroy(child);
+    is_value("1", "a child that ends marks what it has sent", COUNT "delivered_at IS NOT NULL");
+    is_str(who_sent((host_t *const[]){main_host, NULL}), "main.test", "which went out");
+}
+
 int main(void)
 {
     flow_start();
@@ -644,7 +713,9 @@ int main(void)
     test_fulfilled();
     test_names();
     test_one_outbox();
+    test_told();
     test_child();
+    test_end_of_child();
     is_int(readable, 0, "no mail may be read by others");
     return done_testing();
 }

@@ -184,6 +184,7 @@ static void test_refused(void)
     is_str(SENT("MAIL", "550 5.7.1 not you"), "later", "a 5xx to the sender is the operator's");
     is_str(SENT("MAIL", "451 later"), "later", "a 4xx to the sender");
     is_str(SENT("DATA", "554 no"), "message refused", "a 5xx to the mail");
+    says(": DATA was answered 554", "is told as that");
     is_str(SENT("DATA", "451 later"), "later", "a 4xx to the mail");
     is_str(SENT(".", "554 5.6.0 no"), "message refused", "a 5xx at its end");
     says("the end of the mail was answered 554 5.6.0", "is told as that");
@@ -209,6 +210,8 @@ static void test_lines(void)
            "what was said of a command before");
     says("RCPT TO was answered 550", "counts no more");
     ok(!strstr(error, "5.0.0"), "nor does its code");
+    is_str(SENT("RCPT", "550 192.0.2.1 is listed"), "recipient refused", "an address in an answer");
+    ok(!strstr(error, "192"), "is no code, and not told");
     is_str(SENT("RCPT", "550 5.1.1.1.1.1.1.1.1.1.1.1 what"), "recipient refused", "a code that is none");
     ok(!strstr(error, "5.1.1"), "is not told");
 }
@@ -223,10 +226,44 @@ static void test_down(void)
     says("refuses the EHLO name id.test (CloudEPMailHello)", "the operator is told what to set");
 }
 
+static void answer_by(const char *const *answers)
+{
+    (void)pthread_mutex_lock(&mutex);
+    script = answers;
+    (void)pthread_mutex_unlock(&mutex);
+}
+
+/* What the server said of one mail says nothing of the next. */
+static void test_next_mail(void)
+{
+    cloudep_mailer_t *mailer = mailer_of();
+
+    answer_by((const char *const[]){"RCPT", "550 5.1.1 no such", NULL});
+    is_str(send_by(mailer, 1), "recipient refused", "a recipient that is refused");
+    answer_by((const char *const[]){"", "554 no service", NULL});
+    is_str(send_by(mailer, 1), "server down", "a server that wants nobody at the next mail");
+    answer_by(NULL);
+    cloudep_mailer_disconnect(mailer);
+}
+
 static void set_login(void)
 {
     config.mail_user = "user";
     config.mail_password_file = folder_file("password", "secret\n", 0600);
+}
+
+/* A server that offers a login at one connection and none at the next. */
+static void test_next_login(void)
+{
+    cloudep_mailer_t *mailer = mailer_of();
+
+    answer_by(NULL);
+    is_str(send_by(mailer, 0), "sent", "a mail behind a login");
+    answer_by((const char *const[]){"EHLO", "250 mx.test", NULL});
+    is_str(send_by(mailer, 0), "server down", "is not followed by one without");
+    says("offers no AUTH", "which is told");
+    answer_by(NULL);
+    cloudep_mailer_disconnect(mailer);
 }
 
 static void test_login(void)
@@ -236,6 +273,7 @@ static void test_login(void)
 
     memset(many, 'X', sizeof(many));
     set_login();
+    test_next_login();
     is_str(SENT("RCPT", "250 good"), "sent", "a mail is sent behind a login");
     ok(strstr(seen, "AUTH PLAIN") != NULL, "by the first mechanism that both have");
     is_str(SENT("AUTH", "535 5.7.8 wrong"), "server down", "a wrong password keeps all mails back");
@@ -373,6 +411,7 @@ int main(void)
     test_refused();
     test_lines();
     test_down();
+    test_next_mail();
     test_check();
     test_setup();
     test_login();

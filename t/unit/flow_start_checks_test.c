@@ -108,7 +108,7 @@ static void test_tenants(void)
 
 /* Servers, each with settings of its own. */
 static server_rec servers[3];
-static cloudep_config_t configs[3];
+static cloudep_config_t *configs[3];
 static cloudep_runtime_t runs[3];
 static void *vectors[3][1];
 
@@ -117,11 +117,11 @@ static void make_servers(void)
     static const char *const names[] = {"main.test", "one.test", "two.test"};
 
     for (int i = 0; i < 3; i++) {
-        configs[i] = flow.config;
-        configs[i].is_set = 1;
-        configs[i].run = &runs[i];
+        configs[i] = apr_pmemdup(flow.pool, &flow.config, sizeof(flow.config));
+        configs[i]->is_set = 1;
+        configs[i]->run = &runs[i];
         runs[i].signing = flow.run.signing;
-        vectors[i][0] = &configs[i];
+        vectors[i][0] = configs[i];
         servers[i] = (server_rec){.server_hostname = apr_pstrdup(flow.pool, names[i]),
                                   .is_virtual = i > 0,
                                   .module_config = (ap_conf_vector_t *)vectors[i],
@@ -149,7 +149,7 @@ static void test_issuers(void)
 {
     make_servers();
     tells(TWO_HOSTS, NULL, "nothing is said of servers of one issuer");
-    configs[2].issuer = "https://two.test";
+    configs[2]->issuer = "https://two.test";
     tells(TWO_HOSTS,
           "CE1302: one.test and two.test have one database (DBDParams) and different issuers (CloudEPIssuer "
           "https://id.test and https://two.test)",
@@ -160,10 +160,10 @@ static void test_issuers(void)
     runs[2].signing = NULL;
     tells(TWO_HOSTS, NULL, "nor the other");
     runs[2].signing = flow.run.signing;
-    configs[1].database = 0;
+    configs[1]->database = 0;
     tells(TWO_HOSTS, NULL, "nor where one has no database");
-    configs[1].database = 1;
-    configs[1].issuer = "https://two.test";
+    configs[1]->database = 1;
+    configs[1]->issuer = "https://two.test";
     tells(TWO_HOSTS, NULL, "nor of two databases");
     tells("DBDParams dbname=a\n", "CE1302: the main server and one.test have one database",
           "the main server's is one of them");
@@ -172,13 +172,13 @@ static void test_issuers(void)
 static void test_slash(void)
 {
     make_servers();
-    configs[1].issuer = configs[2].issuer = configs[0].issuer = "https://id.test/";
+    configs[1]->issuer = configs[2]->issuer = configs[0]->issuer = "https://id.test/";
     tells("", "CE1303: CloudEPIssuer https://id.test/ ends with /", "an issuer that ends with / is told");
-    configs[0].is_set = configs[1].is_set = configs[2].is_set = 0;
+    configs[0]->is_set = configs[1]->is_set = configs[2]->is_set = 0;
     tells("", NULL, "but not of servers without a directive of ours");
-    configs[0].issuer = configs[1].issuer = configs[2].issuer = NULL;
-    configs[0].is_set = 1;
-    configs[0].database = configs[1].database = configs[2].database = 0;
+    configs[0]->issuer = configs[1]->issuer = configs[2]->issuer = NULL;
+    configs[0]->is_set = 1;
+    configs[0]->database = configs[1]->database = configs[2]->database = 0;
     tells("", NULL, "nor where there is none");
 }
 

@@ -64,6 +64,14 @@ static void send_all(int fd, const char *text, size_t length)
     }
 }
 
+/* A body in which no two parts are alike. */
+static void fill(char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        bytes[i] = (char)('!' + i % 89);
+    }
+}
+
 static void answer(int fd, const char *more, const char *body, size_t length)
 {
     char head[512];
@@ -109,6 +117,7 @@ static void serve(int fd)
             }
         }
         else {
+            fill(bytes, sizeof(bytes));
             answer(fd, "Connection: close\r\n", bytes, strtoul(path + 1, NULL, 10));
         }
         return;
@@ -231,8 +240,25 @@ static void test_sent(void)
     ok(!strncmp(head, "POST ", 5) && !strstr(head, "Expect:"), "a large one does not wait to be asked for");
 }
 
+/* In memory that was used before. */
+static void is_ended(void)
+{
+    const cloudep_http_request_t request = {.url = url("20")};
+    cloudep_http_response_t *response = NULL;
+    apr_pool_t *used;
+
+    (void)apr_pool_create(&used, p);
+    memset(apr_palloc(used, 65536), 'x', 65536);
+    memset(apr_palloc(used, 4096), 'x', 4096);
+    apr_pool_clear(used);
+    is_int(cloudep_http_exchange(&response, http, used, &request), APR_SUCCESS, "a short body");
+    is_int((long long)strlen(response->body), 20, "has its end");
+    apr_pool_destroy(used);
+}
+
 static void test_answers(void)
 {
+    static char whole[MIB];
     cloudep_http_response_t *response;
 
     is_int(ask(&(cloudep_http_request_t){.url = url("echo")}, &response), APR_SUCCESS, "an answer");
@@ -246,6 +272,9 @@ static void test_answers(void)
     is_int(ask(&(cloudep_http_request_t){.url = url("101"), .max_bytes = 100}, &response), CLOUDEP_EMALFORMED,
            "one more is too many");
     is_int(ask(&(cloudep_http_request_t){.url = url("1048576")}, &response), APR_SUCCESS, "1 MiB is usual");
+    fill(whole, MIB);
+    ok(response->len == MIB && !memcmp(response->body, whole, MIB), "all of it is there, in its order");
+    is_ended();
     is_int(ask(&(cloudep_http_request_t){.url = url("1048577")}, &response), CLOUDEP_EMALFORMED, "and no more");
     is_int(ask(&(cloudep_http_request_t){.url = url("strange")}, &response), CLOUDEP_EMALFORMED, "what is not HTTP");
     is_int(ask(&(cloudep_http_request_t){.url = url("slow"), .total_timeout = 300}, &response), APR_TIMEUP,

@@ -3,6 +3,7 @@
  * message goes out, and with which values.
  */
 #include <apr_general.h>
+#include <errno.h>
 
 #include "base/status.h"
 #include "base/store/outbox_store.h"
@@ -152,6 +153,16 @@ static void test_content(void)
             "a text message without its code is refused");
 }
 
+static void test_unreadable(void)
+{
+    const char *path = folder_path("registration.en.txt");
+
+    (void)mkdir(path, 0700);
+    (void)load(APR_FROM_OS_ERROR(EISDIR), folder.path, CLOUDEP_CHANNEL_MAIL, "en", "a folder in a file's place");
+    is_fault("registration.en.txt: Is a directory", "is told");
+    (void)rmdir(path);
+}
+
 static void test_subject(void)
 {
     const char *path = folder_file("registration.en.txt",
@@ -246,6 +257,48 @@ static void test_check(void)
     ok(!cloudep_messages_needs_nothing(mail, "nothing"), "one that there is not is no such mail");
 }
 
+#define NAMES "\"tenant_name\":\"T\""
+
+/* What each message needs beside the tenant's name; "": no more. */
+static void test_needs(void)
+{
+    static const struct {
+        const char *needs; /* a member of params */
+        const char *messages;
+    } kinds[] = {
+        {"\"code\":\"1\",\"minutes\":1",
+         "registration password_reset reauthentication login_code business_email business_phone email_change "
+         "login_phone login_sms"},
+        {"", "registration_exists password_changed totp_enabled totp_disabled totp_undone totp_reset guesses_used_up "
+             "backup_codes_renewed business_email_changed business_phone_changed passkey_undone email_change_taken "
+             "email_changed email_undone login_phone_changed login_phone_removed login_phone_taken account_linked "
+             "account_unlinked member_left"},
+        {"\"link\":\"L\"", "totp_enabled_undo password_reset_link password_forgot_link member_invitation "
+                           "email_changed_undo"},
+        {"\"name\":\"N\"", "passkey_added passkey_removed passkey_copied"},
+        {"\"name\":\"N\",\"link\":\"L\"", "passkey_added_undo"},
+        {"\"remaining\":1", "backup_code_used"}};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        const char *needs = kinds[i].needs;
+        const char *params = apr_pstrcat(p, "{" NAMES, *needs ? "," : "", needs, "}", NULL);
+        char *rest = apr_pstrdup(p, kinds[i].messages);
+
+        for (char *name = apr_strtok(rest, " ", &rest); name; name = apr_strtok(NULL, " ", &rest)) {
+            const char *channel =
+                !strncmp(name, "login_sms", 9) || !strcmp(name, "login_phone") || !strcmp(name, "business_phone")
+                    ? CLOUDEP_CHANNEL_SMS
+                    : CLOUDEP_CHANNEL_MAIL;
+            const char *first = apr_pstrmemdup(p, needs + (*needs != 0), strcspn(needs + (*needs != 0), "\""));
+
+            is_checked(channel, name, params, APR_SUCCESS, "", name);
+            if (*needs) {
+                is_checked(channel, name, "{" NAMES "}", CLOUDEP_EDATA, first, "and no less");
+            }
+        }
+    }
+}
+
 static void test_not_rendered(void)
 {
     const cloudep_messages_t *messages = load(APR_SUCCESS, installed, CLOUDEP_CHANNEL_MAIL, "en", "mails");
@@ -273,11 +326,13 @@ int main(void)
     test_own();
     test_other_files();
     test_content();
+    test_unreadable();
     test_subject();
     test_sms();
     test_languages();
     test_values();
     test_check();
+    test_needs();
     test_not_rendered();
     folder_remove();
     return done_testing();

@@ -95,6 +95,7 @@ typedef struct work_t {
     apr_uint32_t cleaned;     /* turns whose pool was cleared */
     apr_interval_time_t next; /* not 0: what a turn asks for */
     int once;                 /* only the first one does */
+    int slow;                 /* the last turn takes a moment */
     int hangs;                /* turns end when the child does */
     int masked;               /* no turn was open to a signal for the process */
 } work_t;
@@ -121,6 +122,9 @@ static void take_turn(void *workv, apr_pool_t *p, int last)
     work->masked &= signals_are_blocked();
     if (work->next && !last && !(work->once && apr_atomic_read32(&work->turns))) {
         cloudep_background_next(work->background, work->next);
+    }
+    if (work->slow && last) {
+        apr_sleep(apr_time_from_msec(100));
     }
     (void)apr_atomic_inc32(last ? &work->last : &work->turns);
     while (work->hangs && !last && !apr_atomic_read32(cloudep_background_stop(work->background))) {
@@ -215,7 +219,7 @@ static int leave_behind(void)
     static stuck_t stuck;
     cloudep_background_t *background;
     apr_pool_t *pool;
-    work_t other = {.turns = 0};
+    work_t other = {.slow = 1};
 
     apr_pool_create(&pool, NULL);
     start_work(&other, pool, apr_time_from_sec(3600), "a thread");
@@ -266,6 +270,46 @@ static void use_watchdog(hammer_t *h, void *watchdogv)
     close(pair[1]);
 }
 
+/* Begins a wait for an answer that does not come. */
+static void begin_wait(cloudep_watchdog_t *watchdog, int number, int pair[2])
+{
+    const struct timeval most = {.tv_sec = 30};
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0 ||
+        setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most)) != 0) {
+        printf("Bail out! no sockets\n");
+        exit(1); /* NOLINT(concurrency-mt-unsafe) */
+    }
+    is_int(cloudep_watchdog_begin(watchdog, number, pair[0]), APR_SUCCESS, "a wait");
+}
+
+static void close_both(const int pair[2])
+{
+    close(pair[0]);
+    close(pair[1]);
+}
+
+/* Each slot is watched, and none is cut off before its time. */
+static void test_limits(apr_pool_t *pool)
+{
+    cloudep_watchdog_t *soon = NULL, *late = NULL;
+    int patient[2], pair[2];
+    char byte;
+
+    (void)cloudep_watchdog_create(&soon, pool, 3, 100);
+    (void)cloudep_watchdog_create(&late, pool, 1, apr_time_from_sec(3600));
+    begin_wait(late, 0, patient);
+    for (int i = 2; i >= 0; i--) {
+        begin_wait(soon, i, pair);
+        is_int(recv(pair[1], &byte, 1, 0), 0, "that takes too long is cut off");
+        is_int(cloudep_watchdog_end(soon, i), 1, "which whoever waits hears of");
+        close_both(pair);
+    }
+    is_int(cloudep_watchdog_end(late, 0), 0, "meanwhile one that may take an hour is not");
+    ok(recv(patient[1], &byte, 1, MSG_DONTWAIT) == -1, "and its socket is as it was");
+    close_both(patient);
+}
+
 static int count_open_files(apr_pool_t *pool)
 {
     apr_dir_t *dir;
@@ -294,6 +338,7 @@ static void test_watchdog(apr_pool_t *parent)
     is_int(cloudep_watchdog_create(&watchdog, pool, HAMMER_THREADS, 100), APR_SUCCESS, "a watchdog");
     all = hammer("watched sockets", use_watchdog, watchdog);
     ok(all.count > 0 && all.count < all.rounds, "%d of %d were cut off", all.count, all.rounds);
+    test_limits(pool);
     is_int(count_open_files(pool), files, "no descriptor is left open");
     apr_pool_destroy(pool);
 }
@@ -386,6 +431,22 @@ static void use_stopped_http(hammer_t *h, void *clientv)
     h->count += rv == APR_EINTR;
 }
 
+/* The server answers three times on a connection. */
+static void test_kept_handle(apr_pool_t *pool, server_t *server, const char *url)
+{
+    const cloudep_http_request_t request = {.url = url};
+    const apr_uint32_t before = apr_atomic_read32(&server->connections);
+    cloudep_http_response_t *response;
+    cloudep_http_t *http = NULL;
+
+    is_int(cloudep_http_create(&http, pool), APR_SUCCESS, "a store of handles");
+    for (int i = 0; i < 3; i++) {
+        is_int(cloudep_http_exchange(&response, http, pool, &request), APR_SUCCESS, "an exchange");
+    }
+    is_int((int)(apr_atomic_read32(&server->connections) - before), 1,
+           "exchanges one after the other take one connection");
+}
+
 static void test_http(apr_pool_t *parent)
 {
     server_t server = {.listener = loopback(0, 1)};
@@ -399,6 +460,7 @@ static void test_http(apr_pool_t *parent)
     pthread_create(&thread, NULL, accept_all, &server);
     is_int(cloudep_http_startup(pool), APR_SUCCESS, "libcurl");
     is_int(cloudep_http_create(&client.http, pool), APR_SUCCESS, "a store of handles");
+    test_kept_handle(pool, &server, client.url);
     all = hammer("exchanges", use_http, &client);
     ok((int)apr_atomic_read32(&server.connections) < all.rounds, "%u connections for %d exchanges",
        apr_atomic_read32(&server.connections), all.rounds);

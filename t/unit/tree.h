@@ -42,7 +42,7 @@ static inline ap_directive_t *tree_of(apr_pool_t *p, const char *text)
         number++;
         if (!strncmp(line, "</", 2)) {
             last = parent;
-            parent = parent->parent;
+            parent = parent ? parent->parent : NULL;
             continue;
         }
         node = apr_pcalloc(p, sizeof(*node));
