@@ -7,7 +7,6 @@
 #include "flow/registration_steps.h"
 
 #include <stddef.h>
-#include <apr_strings.h>
 #include "base/status.h"
 #include "flow/admission.h"
 #include "flow/purpose.h"
@@ -76,24 +75,6 @@ static cloudep_outcome_t create_at_provider(cloudep_context_t *ctx, const cloude
     }
 }
 
-/* For a decoy, in place of the code: a notice to the owner of the address that somebody tried. */
-static cloudep_outcome_t tell_owner(cloudep_context_t *ctx, const cloudep_registrant_t *who,
-                                    const cloudep_message_t **message)
-{
-    const cloudep_message_t *notice;
-    cloudep_message_t *copy;
-    cloudep_outcome_t outcome =
-        cloudep_notice_new(ctx, &notice, who->receiver.tenant, who->owner, "registration_exists", 0);
-
-    if (cloudep_failed(outcome)) {
-        return outcome;
-    }
-    copy = apr_pmemdup(ctx->p, notice, sizeof(*notice));
-    copy->uid = who->receiver.uid; /* it goes out with the decoy's row */
-    *message = copy;
-    return cloudep_done();
-}
-
 cloudep_outcome_t cloudep_new_attempt(cloudep_context_t *ctx, cloudep_registrant_t *who, apr_size_t field,
                                       const char *password)
 {
@@ -139,7 +120,9 @@ static cloudep_outcome_t start(cloudep_context_t *ctx, cloudep_registrant_t *who
         return outcome;
     }
     who->attempt.challenge_id = (*challenge)->id;
-    return who->owner ? tell_owner(ctx, who, message) : outcome;
+    /* For a decoy, in place of the code: a notice to the owner of the address that somebody tried. */
+    return who->owner ? cloudep_notice_new(ctx, message, who->receiver.tenant, who->owner, "registration_exists", 0)
+                      : outcome;
 }
 
 /* rv: of the statement that stored attempt and message. */

@@ -98,6 +98,8 @@ my $keys = sub { [sort grep { /^test/ } map { $_->{key} } @{ $ctl->json('lockout
 is_deeply($keys->(), [sort 'test/guesses/2001:db8::/64', "test/$cem->{uid}/", "test/$cem->{uid}/192.0.2.7"], 'those that block');
 is_deeply($keys->('--all'), [sort 'test/guesses/2001:db8::/64', "test/$cem->{uid}/", "test/$cem->{uid}/192.0.2.7", 'test/over/'], 'all');
 is_deeply($keys->('--after', "test/$cem->{uid}/"), [sort grep { $_ gt "test/$cem->{uid}/" } @{ $keys->() }], 'those behind one');
+my $first = $ctl->json('a page', qw(lockout list --limit 1), @tenant);
+is($first->{next}, $first->{lockouts}[0]{key}, 'leads on by its last key');
 is($ctl->json('clear', qw(lockout clear --key), "test/$cem->{uid}/192.0.2.7", @tenant)->{cleared}{lockouts_cleared}, 1, 'of a network alone');
 is($ctl->json('clear', qw(lockout clear), @tenant, '--uid', uc $cem->{uid})->{cleared}{lockouts_cleared}, 1, 'of a member');
 is($ctl->json('clear', qw(lockout clear --key test/guesses/2001:db8::/64), @tenant)->{cleared}{lockouts_cleared}, 1, 'of a key');
@@ -115,6 +117,8 @@ is($events->{events}[0]{reason}, 'code_wrong', 'an event has its reason');
 is($events->{events}[0]{count}, 1, 'and how many it stands for');
 is($ctl->json('older ones', qw(event list --limit 1), @tenant, '--uid', $cem->{uid}, '--after', $events->{next})->{events}[0]{name}, 'test.1',
     'and on from there');
+is(scalar @{ $ctl->json('an id of as many digits as there are', qw(event list --limit 2), @tenant, '--uid', $cem->{uid}, '--after', '9' x 18)->{events} }, 2,
+    'is one');
 $ctl->fails(2, qr/--after must be an event's id/, "events behind '$_'", qw(event list), @tenant, '--after', $_) for '', 'x', '1x', '-1', '1' x 19;
 is_deeply($ctl->json('those of Ann', qw(event list --name test.1), @tenant, '--uid', $ann->{uid})->{events}, [], "a member's are their own");
 is(scalar @{ $ctl->json('by name', qw(event list --name test.2), @tenant)->{events} }, 1, 'by name');

@@ -6,7 +6,6 @@ use CloudEP::Source qw(described);
 use CloudEP::Test;
 
 my $none = CloudEP::Ctl->new;
-my $ctl = CloudEP::Ctl->new(database => server->pg->dsn('cloudep_owner'));
 
 # ---- help
 my $overview = $none->done('--help', '--help');
@@ -23,6 +22,24 @@ for my $command (@commands) {
 }
 is($none->done('--version', '--version'), 'cloudepctl ' . (described('version'))[0] . "\n", 'cloudepctl prints the version of the build');
 like($none->done('help of a noun', qw(tenant --help)), qr/tenant add.*tenant list/s, 'lists its verbs');
+
+# ---- which command is meant
+my $verbs = $none->done('help of a noun', qw(tenant --help));
+my @listed = $verbs =~ /^  ([a-z]+ [a-z]*) {2,}\S/mg;
+cmp_ok(scalar @listed, '>=', 5, 'help of a noun lists its verbs');
+is_deeply([grep { !/^tenant / } @listed], [], 'and no other noun');
+is($none->done('-h', qw(tenant -h)), $verbs, '-h of a noun is the same');
+is($none->done('a verb that there is not', qw(tenant burn --help)), $verbs, 'so is help of a verb that there is not');
+like($none->done('help of a command', qw(tenant list --json --help)), qr/^usage: cloudepctl tenant list /, 'help of a command is its own, wherever it is asked for');
+like($none->done('help of a command without a verb', qw(check --help)), qr/^usage: cloudepctl check /, 'also of one without a verb');
+$none->fails(2, qr/no command burn; see cloudepctl --help/, 'a command that there is not', qw(burn list));
+$none->fails(2, qr/no command burn; see cloudepctl --help/, 'has no help', qw(burn --help));
+$none->fails(2, qr/tenant needs a verb; see cloudepctl tenant --help/, 'a noun without its verb', 'tenant');
+$none->fails(2, qr/tenant has no verb burn; see cloudepctl tenant --help/, 'a verb that there is not', qw(tenant burn));
+$none->fails(2, qr/burn is not an option/, 'a word behind a command', qw(tenant list burn));
+$none->fails(2, qr/burn is not an option/, 'a word behind a command without a verb', qw(check burn));
+
+my $ctl = CloudEP::Ctl->new(database => server->pg->dsn('cloudep_owner'));
 
 # ---- wrong usage
 $ctl->fails(2, qr/no command nonsense/, 'an unknown command', 'nonsense');

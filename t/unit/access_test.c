@@ -16,18 +16,7 @@
 #include "access/xsrf.h"
 #include "core/request.h"
 #include "request.h"
-
-static ap_HOOK_post_read_request_t *take_cookies; /* what is called for each request that was read */
-
-AP_DECLARE(void)
-ap_hook_post_read_request(ap_HOOK_post_read_request_t *hook, const char *const *before, const char *const *after,
-                          int order)
-{
-    (void)before;
-    (void)after;
-    (void)order;
-    take_cookies = hook;
-}
+#include "take_cookies.h"
 
 /* ---- origins ---- */
 

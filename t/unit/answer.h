@@ -15,7 +15,7 @@ static struct {
     apr_off_t told; /* the length that was told before; -1: none */
 } sent;
 
-static void forget_answer(void)
+static inline void forget_answer(void)
 {
     memset(&sent, 0, sizeof(sent));
     sent.told = -1;

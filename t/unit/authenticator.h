@@ -1,6 +1,6 @@
 /*
- * authenticator.h - an authenticator in software, with the browser before it: one ES256 key, and what
- * navigator.credentials.create() and get() answer with it (WebAuthn Level 3 sections 6.1, 6.5).
+ * authenticator.h - an authenticator in software, with the browser before it: one key, of ES256, EdDSA or RS256, and
+ * what navigator.credentials.create() and get() answer with it (WebAuthn Level 3 sections 6.1, 6.5).
  */
 #ifndef CLOUDEP_TEST_AUTHENTICATOR_H
 #define CLOUDEP_TEST_AUTHENTICATOR_H
@@ -9,6 +9,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,14 +45,19 @@ static inline void authenticator_check(int good)
     }
 }
 
-/** A key of its own for each number. */
-static inline authenticator_t authenticator(unsigned char number)
+static inline authenticator_t authenticator_with(unsigned char number, EVP_PKEY *key)
 {
-    authenticator_t made = {.key = EVP_EC_gen("P-256"), .flags = AUTHENTICATOR_UP | AUTHENTICATOR_UV};
+    authenticator_t made = {.key = key, .flags = AUTHENTICATOR_UP | AUTHENTICATOR_UV};
 
     authenticator_check(made.key != NULL);
     memset(made.id, number, sizeof(made.id));
     return made;
+}
+
+/** A key of its own for each number, of ES256. */
+static inline authenticator_t authenticator(unsigned char number)
+{
+    return authenticator_with(number, EVP_EC_gen("P-256"));
 }
 
 static inline const char *authenticator_client_data(apr_pool_t *p, const char *type,
@@ -77,41 +83,69 @@ static inline size_t authenticator_head(unsigned char *data, unsigned char flags
     return (size_t)(at - data);
 }
 
+static inline unsigned char *authenticator_put(unsigned char *at, const void *bytes, size_t length)
+{
+    memcpy(at, bytes, length);
+    return at + length;
+}
+
+/* The public key as COSE_Key (RFC 9053). Returns its end. */
+static inline unsigned char *authenticator_public(unsigned char *at, EVP_PKEY *key)
+{
+    unsigned char bytes[300];
+    size_t size = sizeof(bytes);
+    BIGNUM *modulus = NULL;
+
+    if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA) {
+        authenticator_check(EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &modulus) == 1 &&
+                            BN_bn2binpad(modulus, bytes, 256) == 256);
+        BN_free(modulus);
+        at = authenticator_put(at, "\xa4\x01\x03\x03\x39\x01\x00\x20\x59\x01\x00", 11);
+        at = authenticator_put(at, bytes, 256);
+        return authenticator_put(at, "\x21\x43\x01\x00\x01", 5);
+    }
+    if (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519) {
+        authenticator_check(EVP_PKEY_get_raw_public_key(key, bytes, &size) == 1);
+        at = authenticator_put(at, "\xa4\x01\x01\x03\x27\x20\x06\x21\x58\x20", 10);
+        return authenticator_put(at, bytes, 32);
+    }
+    authenticator_check(EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, bytes, sizeof(bytes), &size) ==
+                        1);
+    at = authenticator_put(at, "\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20", 10);
+    at = authenticator_put(at, bytes + 1, 32);
+    at = authenticator_put(at, "\x22\x58\x20", 3);
+    return authenticator_put(at, bytes + 33, 32);
+}
+
 /** What the browser answers at a registration. */
 static inline cloudep_passkey_attestation_t authenticator_create(apr_pool_t *p, const authenticator_t *from,
                                                                  const cloudep_passkey_options_t *options)
 {
-    static const unsigned char format[] = "\xa3\x63"
-                                          "fmt\x64none\x67"
-                                          "attStmt\xa0\x68"
-                                          "authData\x58";
-    static const unsigned char before_x[] = "\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20";
-    static const unsigned char before_y[] = "\x22\x58\x20";
-    unsigned char object[512], point[65];
-    unsigned char *length = object + sizeof(format) - 1;
-    unsigned char *data = length + 1;
-    unsigned char *at = data + authenticator_head(data, from->flags | 0x40, from->count);
+    static const unsigned char length_of_id[] = {0, AUTHENTICATOR_ID_LEN};
     const char *client_data = authenticator_client_data(p, "create", options);
-    size_t size;
+    unsigned char object[800], data[700];
+    unsigned char *end = data + authenticator_head(data, from->flags | 0x40, from->count);
+    unsigned char *at;
 
-    authenticator_check(
-        EVP_PKEY_get_octet_string_param(from->key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &size) == 1);
-    memcpy(object, format, sizeof(format) - 1);
-    memcpy(at, from->aaguid, AUTHENTICATOR_AAGUID_LEN);
-    at += AUTHENTICATOR_AAGUID_LEN;
-    *at++ = 0;
-    *at++ = AUTHENTICATOR_ID_LEN;
-    memcpy(at, from->id, AUTHENTICATOR_ID_LEN);
-    at += AUTHENTICATOR_ID_LEN;
-    memcpy(at, before_x, sizeof(before_x) - 1);
-    at += sizeof(before_x) - 1;
-    memcpy(at, point + 1, 32);
-    at += 32;
-    memcpy(at, before_y, sizeof(before_y) - 1);
-    at += sizeof(before_y) - 1;
-    memcpy(at, point + 33, 32);
-    at += 32;
-    *length = (unsigned char)(at - data);
+    end = authenticator_put(end, from->aaguid, AUTHENTICATOR_AAGUID_LEN);
+    end = authenticator_put(end, length_of_id, sizeof(length_of_id));
+    end = authenticator_put(end, from->id, AUTHENTICATOR_ID_LEN);
+    end = authenticator_public(end, from->key);
+    at = authenticator_put(object,
+                           "\xa3\x63"
+                           "fmt\x64none\x67"
+                           "attStmt\xa0\x68"
+                           "authData",
+                           28);
+    if (end - data > 255) {
+        *at++ = 0x59;
+        *at++ = (unsigned char)((end - data) >> 8);
+    }
+    else {
+        *at++ = 0x58;
+    }
+    *at++ = (unsigned char)(end - data);
+    at = authenticator_put(at, data, (size_t)(end - data));
     return (cloudep_passkey_attestation_t){
         .client_data = cloudep_b64_encode(p, (const unsigned char *)client_data, strlen(client_data)),
         .attestation_object = cloudep_b64_encode(p, object, (apr_size_t)(at - object)),
@@ -123,15 +157,16 @@ static inline cloudep_passkey_assertion_t authenticator_get(apr_pool_t *p, authe
                                                             const cloudep_passkey_options_t *options)
 {
     const char *client_data = authenticator_client_data(p, "get", options);
-    unsigned char signature[128], message[37 + 32];
+    unsigned char signature[256], message[37 + 32];
     const size_t head = authenticator_head(message, from->flags, ++from->count);
     size_t size = sizeof(signature);
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
 
-    authenticator_check(digest &&
-                        EVP_Digest(client_data, strlen(client_data), message + head, NULL, EVP_sha256(), NULL) == 1 &&
-                        EVP_DigestSignInit(digest, NULL, EVP_sha256(), NULL, from->key) == 1 &&
-                        EVP_DigestSign(digest, signature, &size, message, sizeof(message)) == 1);
+    authenticator_check(
+        digest && EVP_Digest(client_data, strlen(client_data), message + head, NULL, EVP_sha256(), NULL) == 1 &&
+        EVP_DigestSignInit(digest, NULL, EVP_PKEY_get_base_id(from->key) == EVP_PKEY_ED25519 ? NULL : EVP_sha256(),
+                           NULL, from->key) == 1 &&
+        EVP_DigestSign(digest, signature, &size, message, sizeof(message)) == 1);
     EVP_MD_CTX_free(digest);
     return (cloudep_passkey_assertion_t){
         .id = cloudep_b64_encode(p, from->id, sizeof(from->id)),

@@ -138,12 +138,12 @@ static const char *numbers(int from, int to)
     return text;
 }
 
-/* Sets of every size up to a few dozen: the search misses none and finds no other. */
+/* Sets of every small size: the search misses none and finds no other. */
 static void test_search(void)
 {
     int missed = 0, wrong = 0;
 
-    for (int count = 1; count <= 40; count++) {
+    for (int count = 1; count <= 10; count++) {
         const cloudep_breached_t *set = NULL;
         const char *error = NULL;
 
@@ -151,14 +151,14 @@ static void test_search(void)
             missed++;
             continue;
         }
-        for (int i = 0; i < 80; i++) {
+        for (int i = 0; i < 40; i++) {
             const int found = cloudep_breached_has(set, apr_itoa(p, i));
 
             missed += i < count && !found;
             wrong += i >= count && found;
         }
     }
-    is_int(missed, 0, "in sets of 1 to 40 each password is found");
+    is_int(missed, 0, "in sets of 1 to 10 each password is found");
     is_int(wrong, 0, "and no other");
 }
 

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <sched.h>
 
 #include "cache.h"
 
@@ -59,6 +60,15 @@ static int number_of(server_t *server, const int *number)
 static int asked(server_t *server)
 {
     return number_of(server, &server->asked);
+}
+
+/* Waits until it has read so many commands: one that it does not answer may be read later than it is given up. */
+static int asked_at_least(server_t *server, int times)
+{
+    for (int i = 0; i < 1000 && asked(server) < times; i++) {
+        apr_sleep(SECOND / 100);
+    }
+    return asked(server);
 }
 
 static void release(server_t *server)
@@ -296,6 +306,18 @@ static void test_answers(apr_pool_t *parent)
     apr_pool_destroy(pool);
 }
 
+static void test_empty_key(apr_pool_t *pool)
+{
+    server_t *server = start();
+    cloudep_cache_t *cache = cache_of(pool, server, 2, 5000, NULL);
+    cloudep_cache_key_t none = key("word");
+    char *value;
+
+    none.text[0] = '\0';
+    is_int(cloudep_cache_get(&value, NULL, cache, none, pool), CLOUDEP_ECACHE, "an empty key is refused");
+    is_int(asked(server), 0, "and no server is asked for it");
+}
+
 /* A counter that is away again and again between the two commands that make it. */
 static void test_counter(apr_pool_t *pool)
 {
@@ -332,7 +354,7 @@ static void rests(server_t *server, cloudep_cache_t *cache, int before, apr_time
 {
     int wrong = 0;
 
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 20; i++) {
         wrong += get(cache, "word", pool) != CLOUDEP_ECACHE;
         apr_sleep(SECOND / 100);
     }
@@ -379,7 +401,8 @@ static void test_told(apr_pool_t *pool)
     cloudep_cache_t *wrong_cache = cache_of(pool, wrong, 2, 5000, &wrong_told);
     crowd_t crowd = {.cache = cache_of(pool, mute, 32, 100, &mute_told), .key = key("word")};
     apr_uint32_t number;
-    apr_time_t start_time;
+    apr_time_t start_time, trial_time;
+    int tried;
 
     is_int(get(broken_cache, "word", pool), APR_NOTFOUND, "a server that answers");
     is_int(broken_told.times, 0, "that a server answers from the first on is not told");
@@ -394,14 +417,17 @@ static void test_told(apr_pool_t *pool)
     GIVE(mute, silent);
     is_int(get(crowd.cache, "word", pool), CLOUDEP_ECACHE, "a server that says nothing");
     ok(mute_told.times == 1 && APR_STATUS_IS_EAGAIN(mute_told.cause), "that it says nothing is told once");
-    is_int(asked(mute), 1, "who has waited for an answer in vain does not ask again");
+    is_int(asked_at_least(mute, 1), 1, "who has waited for an answer in vain does not ask again");
 
     rests(broken, broken_cache, asked(broken), start_time, pool);
     apr_sleep(SECOND);
+    trial_time = apr_time_now();
     in_threads(32, do_delete, &crowd);
     is_int(count_of(crowd.rv, 32, CLOUDEP_ECACHE), 32, "32 at once find a server that still says nothing");
-    ok(asked(mute) <= 1 + since(start_time) / 1000, "and only one of them asks it (asked %d times)", asked(mute));
+    tried = asked_at_least(mute, 2);
+    ok(tried >= 2 && tried <= 1 + since(start_time) / 1000, "and one of them asks it, a second later (%d)", tried);
     is_int(mute_told.times, 1, "that it still says nothing is not told again");
+    rests(mute, crowd.cache, asked(mute), trial_time, pool);
 
     GIVE(wrong, "CLIENT_ERROR cannot increment or decrement non-numeric value\r\n");
     is_int(cloudep_cache_incr(&number, wrong_cache, key("word"), 60), CLOUDEP_ECACHE,
@@ -409,10 +435,10 @@ static void test_told(apr_pool_t *pool)
     is_told(&wrong_told, 1, ECONNRESET, "nonsense does not say that it answers again");
 
     GIVE(broken, MISS);
-    while (get(broken_cache, "word", pool) != APR_NOTFOUND && since(start_time) < 20000) {
+    while (get(broken_cache, "word", pool) != APR_NOTFOUND && since(start_time) < 8000) {
         apr_sleep(SECOND / 100);
     }
-    is_told(&broken_told, 2, APR_SUCCESS, "that it answers again is told once");
+    is_told(&broken_told, 2, APR_SUCCESS, "that it answers again is told once, and soon");
     is_int(get(broken_cache, "word", pool), APR_NOTFOUND, "and so it does");
     is_int(broken_told.times, 2, "of a server that answers nothing is told");
 }
@@ -421,24 +447,27 @@ static void test_told(apr_pool_t *pool)
 
 static void test_next(apr_pool_t *pool)
 {
-    server_t *both[] = {start(), start()};
-    server_t *own = both[key("word").place % 2], *other = both[(key("word").place + 1) % 2];
+    server_t *other = start(), *own = start();
     told_t told = {0};
-    cloudep_cache_t *cache = make(pool, port_of(both[0]->listener), port_of(both[1]->listener), SECOND / 10);
+    cloudep_cache_t *cache = make(pool, port_of(other->listener), port_of(own->listener), SECOND / 10);
+    const char *name = "word";
     apr_status_t rv = CLOUDEP_ECACHE;
 
+    while (key(name).place % 2 == 0) {
+        name = apr_pstrcat(pool, name, "s", NULL);
+    }
     cloudep_cache_tell(cache, tell, &told);
     GIVE(own, hangs_up, MISS);
-    is_int(get(cache, "word", pool), APR_NOTFOUND, "a server that was restarted is asked again");
+    is_int(get(cache, name, pool), APR_NOTFOUND, "a server that was restarted is asked again");
     is_int(asked(own), 2, "before the next one");
     is_int(asked(other), 0, "which does not have the key");
     is_int(told.times, 0, "that it was restarted is not told");
     GIVE(own, silent);
-    is_int(get(cache, "word", pool), CLOUDEP_ECACHE, "who has waited for one server does not wait for the next");
+    is_int(get(cache, name, pool), CLOUDEP_ECACHE, "who has waited for one server does not wait for the next");
     is_int(asked(other), 0, "nor ask it");
     is_str(told.server, apr_psprintf(pool, "127.0.0.1:%d", port_of(own->listener)), "the one that is away is named");
     for (int i = 0; i < 20 && rv == CLOUDEP_ECACHE; i++) {
-        rv = get(cache, "word", pool);
+        rv = get(cache, name, pool);
     }
     is_int(rv, APR_NOTFOUND, "the next operation has the other server");
     is_int(asked(other), 1, "which is asked once");
@@ -464,6 +493,8 @@ static void test_health(apr_pool_t *pool)
     health(cache, 2, 2, "servers that were restarted answer", pool);
     GIVE(both[1], hangs_up);
     health(cache, 2, 1, "a server that hangs up does not", pool);
+    GIVE(both[1], resets);
+    health(cache, 2, 1, "nor does one that resets connections", pool);
     health(cache, 2, 1, "nor does it while it rests", pool);
     GIVE(both[0], "VALUE key 0 1\r\nx\r\nEND\r\n");
     health(cache, 2, 1, "a value is an answer as well", pool);
@@ -545,6 +576,46 @@ static void test_limit(apr_pool_t *pool)
     close(beside);
 }
 
+/* In a process of its own, as behind ChrootDir: 0: it works, and waits no longer than the limit. */
+static int behind_chroot(const server_t *server, const char *folder)
+{
+    struct timeval in = {0}, out = {0};
+    apr_pool_t *pool;
+
+    if ((chroot(folder) != 0 && (unshare(CLONE_NEWUSER) != 0 || chroot(folder) != 0)) || chdir("/") != 0) {
+        return 2;
+    }
+    apr_pool_create(&pool, NULL);
+    return get(cache_of(pool, server, 2, 1500, NULL), "word", pool) != APR_NOTFOUND ||
+           connections_to(INADDR_LOOPBACK, port_of(server->listener), &in, &out) != 1 || in.tv_sec != 1 ||
+           in.tv_usec != 500000 || out.tv_sec != 1;
+}
+
+/* There is no list of descriptors then. */
+static void test_chroot(void)
+{
+    const server_t *server = start();
+    char folder[] = "/tmp/cloudep-chroot-XXXXXX";
+    int status = 0;
+    pid_t pid;
+
+    if (!mkdtemp(folder)) {
+        printf("Bail out! no folder\n");
+        exit(1);
+    }
+    pid = fork();
+    if (pid == 0) {
+        _exit(behind_chroot(server, folder));
+    }
+    (void)waitpid(pid, &status, 0);
+    (void)rmdir(folder);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 2) {
+        ok(1, "not tried: this account may not change its root");
+        return;
+    }
+    is_int(status, 0, "without /proc a connection has the limit as well");
+}
+
 /* An answer that takes its time on the only connection. */
 static void test_busy(apr_pool_t *pool)
 {
@@ -605,6 +676,23 @@ static void test_closed(apr_pool_t *parent)
     is_int(crowd.rv[0], APR_SUCCESS, "whoever has begun gets the answer");
 }
 
+/* With a limit of 20 s the pool would wait for 42 s. */
+static void test_ended(apr_pool_t *parent)
+{
+    server_t *server = start();
+    apr_pool_t *pool;
+    cloudep_cache_t *cache;
+    apr_time_t start_time;
+
+    apr_pool_create(&pool, parent);
+    cache = cache_of(pool, server, 2, 20000, NULL);
+    is_int(get(cache, "word", pool), APR_NOTFOUND, "an operation ends");
+    health(cache, 1, 1, "and the question whether servers answer", pool);
+    start_time = apr_time_now();
+    apr_pool_destroy(pool);
+    ok(since(start_time) < 20000, "so that the pool waits for nobody");
+}
+
 int main(void)
 {
     apr_pool_t *pool;
@@ -613,6 +701,7 @@ int main(void)
     apr_pool_create(&pool, NULL);
     signal(SIGPIPE, SIG_IGN);
     test_answers(pool);
+    test_empty_key(pool);
     test_counter(pool);
     test_unreachable(pool);
     test_told(pool);
@@ -620,8 +709,10 @@ int main(void)
     test_health(pool);
     test_connections(pool);
     test_limit(pool);
+    test_chroot();
     test_busy(pool);
     test_closed(pool);
+    test_ended(pool);
     apr_pool_destroy(pool);
     apr_terminate();
     return done_testing();

@@ -6,12 +6,14 @@
  *     child_begin(cloudep_event_start);    its threads run
  *     child_hold("events");                until a thread waits for the table, poke() is called
  *     child_release();
+ *     child_waits(apr_time_from_sec(60));  whether that is how long its threads wait if nobody wakes them
  *     child_end();                         an orderly stop: the last run of each thread has been
  */
 #ifndef CLOUDEP_TEST_CHILD_H
 #define CLOUDEP_TEST_CHILD_H
 
 #include <apr_atomic.h>
+#include <apr_thread_cond.h>
 #include <httpd.h>
 
 #include "flow.h"
@@ -23,7 +25,8 @@ static struct {
     void *settings[1]; /* of the server's modules: ours is the first */
     apr_pool_t *pool;
     cloudep_db_t *db;
-    apr_uint32_t failed; /* statements; atomic */
+    apr_uint32_t failed;         /* statements; atomic */
+    apr_interval_time_t longest; /* that a thread was about to wait; atomic */
     PGconn *holder;
 } child;
 
@@ -38,6 +41,28 @@ static struct {
         }                                                                                                              \
         is_;                                                                                                           \
     })
+
+/* APR's, as our threads call it: how long they would wait is remembered, and they look often whether they are woken. */
+apr_status_t apr_thread_cond_timedwait(apr_thread_cond_t *cond, apr_thread_mutex_t *mutex, apr_interval_time_t timeout)
+{
+    (void)cond;
+    if (timeout > __atomic_load_n(&child.longest, __ATOMIC_RELAXED)) {
+        __atomic_store_n(&child.longest, timeout, __ATOMIC_RELAXED);
+    }
+    (void)apr_thread_mutex_unlock(mutex);
+    (void)usleep(1000);
+    (void)apr_thread_mutex_lock(mutex);
+    return timeout <= 1000 ? APR_TIMEUP : APR_SUCCESS;
+}
+
+/** Whether that was so long, but for the moments that a busy machine takes; to be asked before the child ends. */
+static inline int child_waits(apr_interval_time_t interval)
+{
+    const apr_interval_time_t nearly = interval - interval / 10;
+
+    return child_until(__atomic_load_n(&child.longest, __ATOMIC_RELAXED) > nearly) &&
+           __atomic_load_n(&child.longest, __ATOMIC_RELAXED) <= interval;
+}
 
 static inline void child_report(void *baton, const char *label, const char *sqlstate, const char *message)
 {
@@ -73,6 +98,7 @@ static inline void child_begin(void (*start)(struct server_rec *main_server, apr
     flow.run.db = child_database();
     child_server(&child.server, child.settings, &flow.config);
     flow_must(apr_pool_create_unmanaged_ex(&child.pool, NULL, NULL), "a pool");
+    __atomic_store_n(&child.longest, 0, __ATOMIC_RELAXED);
     start(&child.server, child.pool);
 }
 

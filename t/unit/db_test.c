@@ -182,6 +182,9 @@ static void test_transaction(cloudep_db_t *db, apr_pool_t *p)
                                {.st = &rename, .args = CLOUDEP_ARGS("three", "twice")}};
     cloudep_step_t fails[] = {{.st = &rename, .args = CLOUDEP_ARGS("four", "twice")},
                               {.st = &broken, .args = CLOUDEP_ARGS("0")}};
+    static const cloudep_statement_t add = {.label = "test_add",
+                                            .sql = "INSERT INTO cloudep.tenants (slug, name) VALUES ('undone', 'x')"};
+    cloudep_step_t tells_nothing[] = {{.st = &add}, {.st = &name_of, .args = CLOUDEP_ARGS("undone")}};
     cloudep_step_t finds_nothing[] = {{.st = &rename, .args = CLOUDEP_ARGS("two", "twice")},
                                       {.st = &name_of, .args = CLOUDEP_ARGS("nobody")}};
     cloudep_rows_t *rows = NULL;
@@ -193,6 +196,9 @@ static void test_transaction(cloudep_db_t *db, apr_pool_t *p)
     is_int(cloudep_db_run(db, p, &rows, &name_of, CLOUDEP_ARGS("twice")), APR_SUCCESS,
            "the connection is good after it");
     is_str(cloudep_cell(rows, 0, 0), "two", "the second was not run after a first without a row");
+    is_int(cloudep_db_transact(db, p, tells_nothing, 2), APR_NOTFOUND, "a first statement that returns no row");
+    is_int(cloudep_db_run(db, p, &rows, &name_of, CLOUDEP_ARGS("undone")), APR_SUCCESS, "may have done something");
+    is_int(rows->count, 0, "which is undone");
     postgres_sql("UPDATE cloudep.tenants SET name = 'one' WHERE slug = 'twice'");
     is_int(cloudep_db_transact(db, p, finds_nothing, 2), APR_SUCCESS, "a second statement without a row is a success");
     is_int(finds_nothing[1].rows->count, 0, "which has no row");

@@ -17,6 +17,7 @@
 #include "base/store/own_session_store.h"
 #include "base/store/passkey_store.h"
 #include "base/store/password_store.h"
+#include "base/store/record_json.h"
 #include "base/store/registration_store.h"
 #include "base/store/sweep_store.h"
 #include "base/store/totp_store.h"
@@ -439,12 +440,12 @@ static void test_passkeys(void)
                                        .transports = apr_array_make(p, 1, sizeof(const char *)),
                                        .aaguid = LEASE,
                                        .name = "Added"};
-    const cloudep_passkey_use_t use = {PASSKEY, 5, 1};
-    const cloudep_member_t *member = NULL;
-    cloudep_session_t opened = opening(1200, 7200);
     const char *text;
 
     EFFECT("passkey_add", NULL, cloudep_passkey_add(db, p, &text, TENANT, UID, "3", &passkey, "undo", &notice));
+    is_str(value("SELECT (undoes_at = passkey.created_at)::text FROM cloudep.links JOIN cloudep.passkeys AS passkey"
+                 " USING (tenant_id, uid) WHERE digest = 'undo' AND credential_id = 'added'"),
+           "true", "its undo is of the very moment");
     EFFECT("passkey_add without an undo", NULL,
            cloudep_passkey_add(db, p, &text, TENANT, UID, "3", &passkey, NULL, CLOUDEP_NO_MESSAGE));
     EFFECT("passkey_add of a suspended member", "UPDATE cloudep.members SET status = 'suspended'",
@@ -459,6 +460,8 @@ static void test_passkeys(void)
            cloudep_passkey_new_handle(db, p, &text, TENANT, UID, "given"));
     EFFECT("passkey_remove", NULL, cloudep_passkey_remove(db, p, TENANT, UID, PASSKEY, &notice));
     EFFECT("passkey_remove, one of two", ANOTHER_PASSKEY, cloudep_passkey_remove(db, p, TENANT, UID, PASSKEY, &notice));
+    EFFECT("passkey_remove, the second of two", ANOTHER_PASSKEY,
+           cloudep_passkey_remove(db, p, TENANT, UID, LEASE, &notice));
     EFFECT("passkey_remove, one of two ways in", "UPDATE cloudep.members SET ways_in = 2" HERE,
            cloudep_passkey_remove(db, p, TENANT, UID, PASSKEY, &notice));
     EFFECT("passkey_remove of who left", "UPDATE cloudep.members SET status = 'deleting'",
@@ -469,6 +472,14 @@ static void test_passkeys(void)
     EFFECT("passkey_remove beside a login phone",
            "UPDATE cloudep.members SET ways_in = 1" HERE "; UPDATE cloudep.tenants SET sms_login = true",
            cloudep_passkey_remove(db, p, TENANT, UID, PASSKEY, &notice));
+}
+
+static void test_passkey_use(void)
+{
+    const cloudep_passkey_use_t use = {PASSKEY, 5, 1};
+    const cloudep_member_t *member = NULL;
+    cloudep_session_t opened = opening(1200, 7200);
+
     EFFECT("passkey_login", NULL, cloudep_passkey_login(db, p, &use, &opened, &notice));
     EFFECT("passkey_login by one of two", ANOTHER_PASSKEY, cloudep_passkey_login(db, p, &use, &opened, &notice));
     opened.generation = "2";
@@ -479,7 +490,7 @@ static void test_passkeys(void)
     (void)cloudep_member_by_uid(db, p, &member, TENANT, UID);
     EFFECT("passkey_step_up by one of two", ANOTHER_PASSKEY,
            cloudep_passkey_step_up(db, p, &use, member, SESSION, &notice));
-    EFFECT("passkey_step_up of another's session", NULL,
+    EFFECT("passkey_step_up of another's session", "UPDATE cloudep.sessions SET generation = 3",
            cloudep_passkey_step_up(db, p, &use, member, OTHERS_SESSION, &notice));
     EFFECT("passkey_step_up beside a change", "UPDATE cloudep.members SET generation = 4",
            cloudep_passkey_step_up(db, p, &use, member, SESSION, &notice));
@@ -574,7 +585,8 @@ static void test_passwords(void)
 
 #define ON_PHONE "UPDATE cloudep.sessions SET opened_with = 'login_phone' WHERE id = '" OTHERS_SESSION "';"
 #define OTHER_HAS                                                                                                      \
-    "UPDATE cloudep.members SET login_phone = '+886911000222', login_phone_at = now()" HERE " AND uid = '" OTHER "'"
+    "UPDATE cloudep.members SET login_phone = '+886911000222', login_phone_at = now(), language = 'en'" HERE           \
+    " AND uid = '" OTHER "'"
 
 static void test_addresses(void)
 {
@@ -602,6 +614,9 @@ static void test_addresses(void)
            cloudep_email_change(db, p, &change, &notice));
     EFFECT("email_change beside one who waits for a code",
            "UPDATE cloudep.members SET status = 'pending'" HERE " AND uid = '" OTHER "'",
+           cloudep_email_change(db, p, &change, &notice));
+    EFFECT("email_change beside another's links",
+           "UPDATE cloudep.links SET uid = '" OTHER "' WHERE digest IN ('reset', 'email') AND tenant_id = '" TENANT "'",
            cloudep_email_change(db, p, &change, &notice));
     EFFECT("email_change, links were used", "UPDATE cloudep.links SET used_at = now() - interval '1 hour'",
            cloudep_email_change(db, p, &change, &notice));
@@ -855,6 +870,11 @@ static void test_meanwhile(void)
     is_int(meanwhile("UPDATE cloudep.members SET login_phone = '+886911000222'" OF_MEMBER, take_phone_meanwhile),
            APR_SUCCESS, "a login phone that was set meanwhile");
     is_str(value("SELECT generation::text FROM cloudep.members" OF_MEMBER), "3", "is not set again");
+    prepare(OTHER_HAS);
+    asked = "SELECT count(*) FROM (SELECT FROM cloudep.members" OF_OTHER " FOR UPDATE SKIP LOCKED) AS free";
+    is_int(meanwhile("UPDATE cloudep.members SET updated_at = now()" OF_MEMBER, take_phone_meanwhile), APR_SUCCESS,
+           "who wants a number waits for the members concerned");
+    is_str(answered, "1", "in the order of their uids");
     prepare(NULL);
     postgres_sql("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('login phone " TENANT " +886911000222', 0))");
     is_int(take_phone_meanwhile(p), CLOUDEP_ELOCKED, "who wants a number waits for others who want it");
@@ -1004,6 +1024,21 @@ static void test_admissions(void)
            "", "one of another tenant is free");
 }
 
+/* The names in a JSON object, which goes. */
+static const char *names_of(json_t *object)
+{
+    const char *names = "";
+    const char *name;
+    json_t *cell;
+
+    json_object_foreach(object, name, cell)
+    {
+        names = apr_pstrcat(p, names, " ", name, NULL);
+    }
+    json_decref(object);
+    return names;
+}
+
 static void test_reads(void)
 {
     const cloudep_member_t *member = NULL;
@@ -1034,6 +1069,9 @@ static void test_reads(void)
     (void)cloudep_passkeys_of(db, p, &list, TENANT, UID);
     ok(list->nelts == 2 && !strcmp(APR_ARRAY_IDX(list, 0, cloudep_passkey_t).id, PASSKEY),
        "passkeys are listed, the oldest first");
+    is_str(names_of(cloudep_record_json(&cloudep_passkey_told_record, list->elts)),
+           " id name aaguid transports backup_eligible backed_up created_at last_used_at",
+           "their member is told neither key nor counter");
     is_int(cloudep_passkey_find(db, p, &found, TENANT, "k2"), APR_SUCCESS, "each is found");
     is_str(found.passkey.id, LEASE, "by its own id of the authenticator");
     postgres_sql("UPDATE cloudep.members SET user_handle = right(uid::text, 1) || right(tenant_id::text, 1)");
@@ -1263,6 +1301,7 @@ static apr_status_t attributes(const char *add, const char *remove)
 static void test_operator_members(void)
 {
     cloudep_operator_reset_t reset;
+    cloudep_operator_step_t done = {0};
     static const char suspended[] = "UPDATE cloudep.members SET status = 'suspended'";
 
     EFFECT("operator_member_suspend", NULL, step(CLOUDEP_OPERATOR_SUSPEND));
@@ -1271,8 +1310,23 @@ static void test_operator_members(void)
            step(CLOUDEP_OPERATOR_SUSPEND));
     EFFECT("operator_member_resume", suspended, step(CLOUDEP_OPERATOR_RESUME));
     EFFECT("operator_member_resume of who is active", NULL, step(CLOUDEP_OPERATOR_RESUME));
+    EFFECT("operator_member_resume of who waits", "UPDATE cloudep.members SET status = 'pending'",
+           step(CLOUDEP_OPERATOR_RESUME));
     EFFECT("operator_member_delete", NULL, step(CLOUDEP_OPERATOR_DELETE));
+    EFFECT("operator_member_delete again", "UPDATE cloudep.members SET status = 'deleting'",
+           step(CLOUDEP_OPERATOR_DELETE));
+    EFFECT("operator_member_delete of a suspended one", suspended, step(CLOUDEP_OPERATOR_DELETE));
+    EFFECT("operator_member_delete of who waits", "UPDATE cloudep.members SET status = 'pending'",
+           step(CLOUDEP_OPERATOR_DELETE));
+    EFFECT("operator_member_delete of one that is reserved", "UPDATE cloudep.members SET status = 'reserved'",
+           step(CLOUDEP_OPERATOR_DELETE));
+    EFFECT("operator_member_suspend by email", NULL,
+           cloudep_operator_member_step(owner, p, &done, &by_email, CLOUDEP_OPERATOR_SUSPEND));
+    is_int(done.sessions_ended, 6, "as many sessions have ended as are told");
     EFFECT("operator_totp_reset", NULL, cloudep_operator_totp_reset(owner, p, &reset, &who, "box"));
+    EFFECT("operator_totp_reset beside another's session",
+           "UPDATE cloudep.sessions SET opened_with = 'totp' WHERE id = '" OTHERS_SESSION "'",
+           cloudep_operator_totp_reset(owner, p, &reset, &who, "box"));
     EFFECT("operator_totp_reset of an enrolment under way", PENDING,
            cloudep_operator_totp_reset(owner, p, &reset, &by_email, "box"));
     EFFECT("operator_password_reset", NULL, cloudep_operator_password_reset(owner, p, &reset, &who, "box"));
@@ -1317,8 +1371,13 @@ static void test_operator_rest(void)
                  " WHERE target = 'added@example.com'"),
            "box mail added@example.com en member_invitation 7", "which is told, for a week");
     prepare("UPDATE cloudep.tenants SET organization = 'org';"
-            "UPDATE cloudep.members SET status = 'pending', email = 'wait@example.com'" OF_OTHER);
+            "UPDATE cloudep.members SET status = 'pending', email = 'wait@example.com'" OF_OTHER ";"
+            "UPDATE cloudep.members SET status = 'pending', email = 'wait@example.com' WHERE tenant_id = '" ELSEWHERE
+            "';"
+            "UPDATE cloudep.members SET status = 'pending'" OF_MEMBER);
     is_int(cloudep_operator_member_add(owner, p, &waits), APR_SUCCESS, "in place of one who waits for a code");
+    is_str(value("SELECT string_agg(status, ' ') FROM cloudep.members WHERE uid = '" UID "'"), "pending pending",
+           "and of nobody else who does");
     is_str(value("SELECT string_agg(status || ' ' || provider, ', ' ORDER BY status) FROM cloudep.members" HERE
                  " AND (email = 'wait@example.com' OR uid = '" OTHER "')"),
            "active zitadel, deleting local", "who goes; with an organization the password is at ZITADEL");
@@ -1367,6 +1426,7 @@ int main(int argc, const char *const *argv)
     test_links();
     test_undo_meanwhile();
     test_passkeys();
+    test_passkey_use();
     test_accounts();
     test_passwords();
     test_addresses();

@@ -59,6 +59,7 @@ static void test_seen(void)
 {
     begin();
     use(session, NULL);
+    ok(child_waits(apr_time_from_sec(60)), "uses are written once a minute");
     child_end();
     is_int(seconds(session, "seen_at"), 0, "a session is seen when a token of it is used");
     ok(seconds(session, "idle_expires_at") < 3700, "which is no reason to let it live longer");
@@ -78,6 +79,7 @@ static void test_slides(void)
     postgres_sql("UPDATE cloudep.sessions SET idle_expires_at = now() + interval '10 seconds'");
     use(session, &(cloudep_turn_t){.idle_left = 91});
     use(other, &(cloudep_turn_t){.idle_left = 90});
+    ok(child_waits(apr_time_from_sec(30)), "or four times in a short idle life");
     child_end();
     ok(seconds(session, "idle_expires_at") < 20, "a short life is written each quarter of it, not sooner");
     is_int(seconds(other, "idle_expires_at"), 120, "and not later");

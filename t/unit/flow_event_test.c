@@ -108,6 +108,8 @@ static void test_apart(void)
                                                CLOUDEP_TOTP_WRONG, CLOUDEP_BACKUP_CODE_WRONG};
 
     begin();
+    wake();
+    (void)child_until(child_any(ROWS("test.wake")));
     child_hold("events", wake); /* nothing is told meanwhile */
     ok(fail("test.a", CLOUDEP_TOKEN_INVALID, "1"), "the first failure is written at once");
     ok(!fail("test.a", CLOUDEP_TOKEN_INVALID, "1"), "the next one is counted");
@@ -201,9 +203,10 @@ static void test_of_no_tenant(void)
 /* While the child goes on. */
 static void test_goes_on(void)
 {
-    begin();
-    flow_tenant("old");
     flow.config.sweep_interval = 3600;
+    begin();
+    ok(child_waits(apr_time_from_msec(500)), "events are written twice a second");
+    flow_tenant("old");
     postgres_sql("INSERT INTO cloudep.events (tenant_id, name, outcome, at)"
                  " SELECT t.id, 'test.old', '1', now() - interval '91 days' FROM cloudep.tenants AS t,"
                  " generate_series(1, 10001);"

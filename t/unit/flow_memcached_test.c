@@ -27,7 +27,7 @@ static cloudep_config_t *config_of(const char *const *servers)
     cloudep_config_t *config = apr_pcalloc(p, sizeof(*config));
 
     config->run = &run;
-    config->memcache_timeout = 300;
+    config->memcache_timeout = 100;
     config->memcache_servers = apr_array_make(p, 2, sizeof(const char *));
     for (; *servers; servers++) {
         APR_ARRAY_PUSH(config->memcache_servers, const char *) = *servers;
@@ -164,6 +164,9 @@ static void test_check(void)
             "the first one is away");
     checked(CONFIG("/nowhere/socket"), 0, "CloudEPMemcacheServer /nowhere/socket: No such file or directory",
             "a socket is not there");
+    checked(CONFIG(at(port_of(wrong))), 0,
+            apr_psprintf(p, "CloudEPMemcacheServer %s: no answer within CloudEPMemcacheTimeout", at(port_of(wrong))),
+            "one says nothing");
     (void)pthread_create(&thread, NULL, hang_up, &wrong);
     checked(CONFIG(at(port_of(wrong))), 0,
             apr_psprintf(p, "CloudEPMemcacheServer %s: it hung up, or what answers there is no memcached",

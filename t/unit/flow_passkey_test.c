@@ -398,6 +398,27 @@ static void test_login(void)
     flow_end(at);
 }
 
+/* Keys of each kind that is asked for. */
+static void test_algorithms(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_principal_t who = member(at, "kinds@key.test");
+    authenticator_t keys[] = {authenticator_with(30, EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")),
+                              authenticator_with(31, EVP_RSA_gen(2048))};
+    static const char *const names[] = {"-8", "-257"};
+    const cloudep_session_t *session;
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const char *id = added(at, &who, &keys[i]);
+
+        is_value(names[i], "a key of another algorithm is added",
+                 "SELECT algorithm FROM cloudep.passkeys WHERE id = $1::uuid", id);
+        is_outcome(logged_in(at, &keys[i], &session), CLOUDEP_DONE, "and logs in");
+        who = again(at, &who);
+    }
+    flow_end(at);
+}
+
 static void test_login_refused(void)
 {
     flow_case_t *at = flow_begin();
@@ -471,6 +492,7 @@ static void test_counters(void)
     id = added(at, &who, &copied);
     copied.flags |= AUTHENTICATOR_BS;
     copied.count = 41;
+    at->ctx->note.uid = at->ctx->note.method = NULL;
     is_outcome(logged_in(at, &copied, &session), CLOUDEP_DONE, "a key that may be copied logs in");
     is_str(at->ctx->note.uid, who.uid, "the event is about its member");
     is_str(at->ctx->note.method, "passkey", "by a passkey");
@@ -528,6 +550,7 @@ static void test_parts(void)
     const cloudep_principal_t who = member(at, "parts@key.test");
     const apr_size_t field = offsetof(cloudep_passkey_login_t, credential);
     authenticator_t key = authenticator(24);
+    cloudep_passkey_options_t other;
     cloudep_outcome_t outcome;
 
     (void)added(at, &who, &key);
@@ -548,6 +571,9 @@ static void test_parts(void)
         is_invalid(log_in_with(at, &key, parts[i], "a+b="), field + parts[i], CLOUDEP_RULE_FORMAT,
                    "one that is no base64url");
     }
+    other = asked(at);
+    is_outcome(log_in_with(at, &key, PART(signature), authenticator_get(at->p, &key, &other).signature),
+               CLOUDEP_PASSKEY_REFUSED, "a signature of something else");
     outcome = log_in_with(at, &key, PART(user_handle), NULL);
     ok(outcome.reason == CLOUDEP_FIELD_MISSING && outcome.field == field + PART(user_handle),
        "a login has to say whose the passkey is");
@@ -771,6 +797,7 @@ int main(void)
     flow_tenant(SLUG);
     flow_tenant("elsewhere");
     flow.config.freshness = 900;
+    flow.config.code_lifetime = 540;
     flow.config.account_url = "https://id.test/account/";
     flow.config.passkey_domain = AUTHENTICATOR_RP;
     flow_must(cloudep_passkey_domain_prepare(NULL, &flow.config, flow.pool, &error), error ? error : "the domain");
@@ -783,6 +810,7 @@ int main(void)
     test_list();
     test_undo();
     test_login();
+    test_algorithms();
     test_login_refused();
     test_copied();
     test_counters();

@@ -4,6 +4,7 @@
  */
 #include "base/crypto/totp.h"
 #include "core/needs.h"
+#include "counted.h"
 #include "flow.h"
 #include "flow/code_login.h"
 #include "flow/own_sessions.h"
@@ -453,6 +454,58 @@ static void test_pages(void)
     flow_end(at);
 }
 
+static cloudep_outcome_t end_session(flow_case_t *at, const cloudep_principal_t *who, const char *id)
+{
+    return cloudep_end_session(at->ctx, who, &(cloudep_session_id_t){.id = id});
+}
+
+static void test_own_sessions(void)
+{
+    flow_case_t *at = flow_begin();
+    const cloudep_principal_t who = member(at, "mine@proof.test");
+    const cloudep_principal_t stranger = member(at, "not-mine@proof.test");
+    cloudep_principal_t bare = who;
+    cloudep_page_t page = {.limit = "100"};
+    cloudep_own_sessions_t out = {0};
+    cloudep_login_result_t results[3];
+    int present = 0, seen = 0, ended = -1;
+
+    for (int i = 0; i < 3; i++) {
+        (void)flow_login(at, SLUG, "mine@proof.test", FLOW_PASSWORD, &results[i]);
+    }
+    postgres_sql("UPDATE cloudep.sessions SET seen_at = now() - interval '1 hour', created_at = now() - interval '2"
+                 " hours'");
+    is_outcome(cloudep_list_sessions(at->ctx, &who, &page, &out), CLOUDEP_DONE, "a member's sessions");
+    is_int(out.sessions->nelts, 4, "are all that are open");
+    for (int i = 0; i < out.sessions->nelts; i++) {
+        const cloudep_own_session_t *session = &APR_ARRAY_IDX(out.sessions, i, cloudep_own_session_t);
+
+        present += session->seen_at == apr_time_as_msec(at->ctx->now) && !strcmp(session->id, who.session_id);
+        seen += session->seen_at == apr_time_as_msec(at->ctx->now);
+    }
+    ok(present == 1 && seen == 1, "the one that asks is seen now, and no other");
+    page.cursor = cloudep_cursor_text(at->p, &(cloudep_cursor_t){.at = "1", .id = "7"});
+    ok(cloudep_list_sessions(at->ctx, &who, &page, &out).reason == CLOUDEP_FIELD_INVALID,
+       "the cursor of another list is none");
+    is_outcome(end_session(at, &who, "no id"), CLOUDEP_SESSION_UNKNOWN, "what is no id ends none");
+    is_outcome(end_session(at, &stranger, results[0].session->id), CLOUDEP_SESSION_UNKNOWN, "nor does another member");
+    flow_revoke("UPDATE ON cloudep.sessions");
+    is_outcome(end_session(at, &who, results[0].session->id), CLOUDEP_DATABASE_FAILED, "one that cannot be ended");
+    is_outcome(cloudep_end_other_sessions(at->ctx, &who, &ended), CLOUDEP_DATABASE_FAILED, "nor the others");
+    flow_grant("UPDATE ON cloudep.sessions");
+    is_outcome(end_session(at, &who, results[0].session->id), CLOUDEP_DONE, "one that can is");
+    is_int(counted(CLOUDEP_METRIC_SESSIONS_ENDED, "ended_by_member", ""), 1, "which is counted");
+    bare.session_id = NULL;
+    is_outcome(cloudep_end_other_sessions(at->ctx, &bare, &ended), CLOUDEP_TOKEN_MISSING,
+               "whoever has no session has no others");
+    is_outcome(cloudep_end_other_sessions(at->ctx, &who, &ended), CLOUDEP_DONE, "whoever has one ends the others");
+    is_int(ended, 2, "and is told how many they were");
+    (void)end_session(at, &who, who.session_id);
+    is_outcome(cloudep_end_other_sessions(at->ctx, &who, &ended), CLOUDEP_TOKEN_INVALID,
+               "a session that is over ends no other");
+    flow_end(at);
+}
+
 /* How long a session lives, and how many of them. */
 static void test_sessions(void)
 {
@@ -513,6 +566,7 @@ static void test_renewal(void)
 int main(void)
 {
     flow_start();
+    (void)count_in(256);
     flow_tenant(SLUG);
     flow.config.freshness = 900;
     test_code_login();
@@ -526,6 +580,7 @@ int main(void)
     test_reset_meanwhile();
     test_pair_and_removal();
     test_pages();
+    test_own_sessions();
     test_sessions();
     test_renewal();
     return done_testing();

@@ -708,6 +708,8 @@ static void test_concealed_resume(void)
     is_outcome(cloudep_resume_registration(at->ctx, &in, &first), CLOUDEP_DONE,
                "concealed: an email that nobody registers with is resumed");
     is_outcome(cloudep_resume_registration(at->ctx, &in, &second), CLOUDEP_DONE, "concealed: it is resumed again");
+    is_str(flow_code(at, "unheard-of@reg.test", "registration"), "",
+           "concealed: no code is mailed to whom nobody knows");
     ok(strcmp(second.uid, first.uid) != 0, "concealed: each answer has a uid of its own");
     for (int i = 1; i <= flow.config.code_attempts; i++) {
         is_outcome(confirm(at, second.challenge_id, "123456"), CLOUDEP_CODE_WRONG,

@@ -2,7 +2,7 @@
  * flow_shim.c - the one replacement in the tests of flows: httpd's log, and the three other things that code beside the
  * flows asks httpd for. Whatever else of httpd a flow came to need would be missing when the tests are linked.
  *
- * Lines are kept for flow_logged(); FLOW_LOG=1 shows them.
+ * Lines are kept for flow_logged(); FLOW_LOG=1 shows them. Those of a request with a traceparent end in "[trace]".
  */
 #include <ap_mpm.h>
 #include <apr_strings.h>
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/context.h"
 #include "core/log.h"
 
 int flow_logged(const char *text);
@@ -24,11 +25,12 @@ module AP_MODULE_DECLARE_DATA cloudep_module;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char lines[65536];
 
-__attribute__((format(printf, 1, 0))) static void keep(const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void keep(const char *end, const char *format, va_list args)
 {
     char line[1024];
 
     (void)apr_vsnprintf(line, sizeof(line), format, args);
+    (void)apr_cpystrn(line + strlen(line), end, sizeof(line) - strlen(line));
     (void)pthread_mutex_lock(&mutex);
     if (strlen(lines) + strlen(line) + 2 < sizeof(lines)) {
         strcat(strcat(lines, line), "\n"); /* NOLINT: it was measured */
@@ -55,13 +57,12 @@ void cloudep_log(const struct cloudep_context_t *ctx, const char *file, int line
 {
     va_list args;
 
-    (void)ctx;
     (void)file;
     (void)line;
     (void)level;
     (void)rv;
     va_start(args, format);
-    keep(format, args);
+    keep(ctx && ctx->traceparent ? " [trace]" : "", format, args);
     va_end(args);
 }
 
@@ -78,7 +79,7 @@ ap_log_error_(const char *file, int line, int module_index, int level, apr_statu
     (void)status;
     (void)s;
     va_start(args, fmt);
-    keep(fmt, args);
+    keep("", fmt, args);
     va_end(args);
 }
 
@@ -95,7 +96,7 @@ ap_log_rerror_(const char *file, int line, int module_index, int level, apr_stat
     (void)status;
     (void)r;
     va_start(args, fmt);
-    keep(fmt, args);
+    keep("", fmt, args);
     va_end(args);
 }
 

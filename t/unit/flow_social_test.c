@@ -127,6 +127,10 @@ static void test_starts(void)
     is_invalid(cloudep_social_register_start(at->ctx, &in, &start),
                offsetof(cloudep_social_registration_t, redirect_uri), CLOUDEP_RULE_NOT_ALLOWED,
                "an address that the tenant allows but for its last character");
+    in.redirect_uri = "https://app.test/bac";
+    is_invalid(cloudep_social_register_start(at->ctx, &in, &start),
+               offsetof(cloudep_social_registration_t, redirect_uri), CLOUDEP_RULE_NOT_ALLOWED,
+               "the beginning of an address that it allows");
     is_outcome(enter(at, "no such", &start), CLOUDEP_INVITE_UNKNOWN, "a start with an unknown invite");
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a start with a good one");
     ok(strstr(start.oauth_url, "code_challenge_method=S256") != NULL, "the browser is sent there with PKCE");
@@ -242,9 +246,11 @@ static void test_account(void)
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration that the provider cannot serve");
     in = back(at, &start);
     in.code = NULL;
-    in.error = "server_error";
+    in.error = "words_of_the_provider";
+    (void)flow_logged("");
     is_outcome(cloudep_social_register_finish(at->ctx, &in, &session), CLOUDEP_PROVIDER_FAILED,
                "another error is the provider's");
+    ok(!flow_logged("words_of_the_provider"), "and is not in the log");
     is_outcome(enter(at, "open", &start), CLOUDEP_DONE, "a registration whose address is not verified");
     says(at, &start, "account", "account@soc.test", 0);
     is_outcome(enter_end(at, &start, &session), CLOUDEP_EMAIL_UNVERIFIED, "an address that is not verified there");

@@ -8,6 +8,7 @@
 #include "base/jose/claims.h"
 #include "base/jose/jwt.h"
 #include "base/text/b64.h"
+#include "flow/generated_secret.h"
 #include "service/freshness.h"
 
 #define SLUG "tok"
@@ -268,6 +269,20 @@ static void test_required(void)
     flow_end(at);
 }
 
+/* A secret for a client's own use. */
+static void test_generated(void)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_generated_secret_t one = {0}, other = {0};
+
+    is_outcome(cloudep_generate_secret(at->ctx, &one), CLOUDEP_DONE, "a secret is made");
+    is_outcome(cloudep_generate_secret(at->ctx, &other), CLOUDEP_DONE, "and another");
+    is_int(strlen(one.key), 43, "a key has 256 bits");
+    is_int(strlen(one.id), 22, "an id 128");
+    ok(strcmp(one.key, other.key) != 0 && strcmp(one.id, other.id) != 0, "no two are alike");
+    flow_end(at);
+}
+
 int main(void)
 {
     flow_case_t *at;
@@ -284,6 +299,7 @@ int main(void)
     test_kinds(session);
     test_freshness();
     test_required();
+    test_generated();
     flow_end(at);
     return done_testing();
 }

@@ -3,6 +3,7 @@
  */
 #include <apr_general.h>
 #include <apr_strings.h>
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -347,6 +348,29 @@ static void test_pem_encrypted(apr_pool_t *pool)
     EVP_PKEY_free(pkey);
 }
 
+/* What a pool gave out between two marks does not hold the bytes of a private key. */
+static void test_pem_wiped(void)
+{
+    EVP_PKEY *pkey = EVP_EC_gen("P-256");
+    unsigned char bytes[32];
+    BIGNUM *number = NULL;
+    const char *begin, *end, *pem;
+    apr_pool_t *pool;
+    json_t *jwk;
+
+    apr_pool_create(&pool, NULL);
+    (void)EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_PRIV_KEY, &number);
+    (void)BN_bn2binpad(number, bytes, sizeof(bytes));
+    pem = pem_of(pool, pkey);
+    begin = apr_palloc(pool, 8);
+    is_int(cloudep_jwk_of_pem(&jwk, pool, pem, "AB12", "ES256"), APR_SUCCESS, "a key is made of PEM");
+    end = apr_palloc(pool, 8);
+    ok(end > begin && end - begin < 8192 && !memmem(begin, (size_t)(end - begin), bytes, sizeof(bytes)),
+       "and its bytes are wiped where they were encoded");
+    BN_free(number);
+    apr_pool_destroy(pool);
+}
+
 static void test_limit(apr_pool_t *pool)
 {
     const cloudep_jwks_t *set;
@@ -511,6 +535,7 @@ int main(void)
     test_pem(pool);
     test_pem_zeros(pool);
     test_pem_encrypted(pool);
+    test_pem_wiped();
     test_limit(pool);
     test_bounds(pool);
     test_public(pool);

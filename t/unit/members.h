@@ -174,6 +174,9 @@ static inline void *run_waiting(void *waiting_)
     return NULL;
 }
 
+/* Asked while it waits, when set, and answered. */
+static const char *asked, *answered;
+
 /* Runs a statement while the changes of `held` are made and not committed; these are, once it waits. */
 static inline apr_status_t meanwhile(const char *held, apr_status_t (*run)(apr_pool_t *pool))
 {
@@ -192,6 +195,10 @@ static inline apr_status_t meanwhile(const char *held, apr_status_t (*run)(apr_p
         postgres_sql("SELECT pg_stat_clear_snapshot()");
     } while (tries++ < 1000 &&
              !strcmp(value("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"), "0"));
+    if (asked) {
+        answered = value(asked);
+        asked = NULL;
+    }
     postgres_sql("COMMIT");
     (void)pthread_join(thread, NULL);
     apr_pool_destroy(waiting.pool);

@@ -229,7 +229,7 @@ static void test_invites(void)
 
     fresh();
     postgres_sql("INSERT INTO cloudep.invites (tenant_id, code, max_uses, uses, expires_at, revoked_at) VALUES"
-                 " ('" TENANT "', 'a', 2, 1, now() + interval '1 hour', NULL), ('" TENANT "', 'c', 2, 2, NULL, NULL),"
+                 " ('" TENANT "', 'a', 9, 8, now() + interval '1 hour', NULL), ('" TENANT "', 'c', 2, 2, NULL, NULL),"
                  " ('" TENANT "', 'b', 2, 2, now(), NULL), ('" TENANT "', 'd', 2, 2, now(), now()),"
                  " ('" ELSEWHERE "', 'aa', 2, 0, NULL, NULL)");
     is_str(LISTED(cloudep_operator_invite_list, cloudep_operator_invite_t, code, .tenant_id = TENANT), "a b c d",
@@ -372,7 +372,11 @@ static void test_ended(void)
     is_int(ended((cloudep_operator_selection_t){.tenant_id = NOWHERE, .own = OTHERS_SESSION}), 0,
            "not one of another tenant");
     fresh();
-    is_int(ended((cloudep_operator_selection_t){.uid = UID}), 1, "those of a member are ended");
+    postgres_sql(
+        "INSERT INTO cloudep.sessions (tenant_id, id, uid, generation, amr, idle_expires_at, expires_at)"
+        " SELECT tenant_id, '" ID("3") "', uid, generation, amr, idle_expires_at, expires_at FROM cloudep.sessions"
+                                       " WHERE tenant_id = '" TENANT "' AND uid = '" UID "'");
+    is_int(ended((cloudep_operator_selection_t){.uid = UID}), 2, "those of a member are ended");
     is_int(ended((cloudep_operator_selection_t){.all = 1}), 1, "and those of all, who had one left");
     is_str(value("SELECT count(*) FROM cloudep.sessions WHERE revoked_at IS NULL"), "1", "not those of another tenant");
 }
@@ -547,6 +551,10 @@ static void test_warnings(void)
               APP " IN DATABASE postgres RESET ALL; ALTER DATABASE postgres RESET ALL;"
                   "ALTER ROLE " POSTGRES_OWNER " RESET ALL; " APP " RESET ALL",
               "");
+}
+
+static void test_rights(void)
+{
 #define HAS "the role cloudep_app has attributes of an administrator: ALTER ROLE takes them"
     is_warned(APP " SUPERUSER", APP " NOSUPERUSER",
               HAS " the role cloudep_app may delete events: migrate, or REVOKE DELETE ON cloudep.events"
@@ -629,6 +637,7 @@ int main(void)
     test_events();
     test_outbox();
     test_warnings();
+    test_rights();
     test_migrations();
     return done_testing();
 }

@@ -19,6 +19,7 @@
 #include "core/request.h"
 #include "flow/handoff.h"
 #include "guard/guard.h"
+#include "take_cookies.h"
 
 /* ---- of httpd ---- */
 
@@ -339,18 +340,6 @@ static void test_enter(void)
     is_str(header(r, "Referrer-Policy"), "no-referrer", "which is not told the code");
     ok(*set_cookie(r, "__Host-cloudep") && *set_cookie(r, "__Host-cloudep-entered"),
        "with a session cookie, and one that says so");
-}
-
-static ap_HOOK_post_read_request_t *take_cookies;
-
-AP_DECLARE(void)
-ap_hook_post_read_request(ap_HOOK_post_read_request_t *hook, const char *const *before, const char *const *after,
-                          int order)
-{
-    (void)before;
-    (void)after;
-    (void)order;
-    take_cookies = hook;
 }
 
 static void test_entered(void)

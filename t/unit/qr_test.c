@@ -29,7 +29,7 @@ typedef struct grid_t {
 static apr_pool_t *pool;
 static grid_t svg, png;
 
-/* Reads what cloudep_qr_svg() has drawn; side 0: it is drawn otherwise. */
+/* Reads what cloudep_qr_svg() has drawn, each module once; side 0: it is drawn otherwise. */
 static void read_svg(grid_t *grid, const char *text)
 {
     int width, height, left, top, run, back, used = 0;
@@ -43,7 +43,8 @@ static void read_svg(grid_t *grid, const char *text)
     text = strstr(text, "<path d=\"");
     for (text += text ? strlen("<path d=\"") : 0; text && *text == 'M'; text += used) {
         if (sscanf(text, "M%d %dh%dv1h%dz%n", &left, &top, &run, &back, &used) != 4 || back != -run || run < 1 ||
-            left < 0 || top < 0 || left + run > width || top >= width) {
+            left < 0 || top < 0 || left + run > width || top >= width ||
+            memchr(&grid->dark[top][left], 1, (size_t)run)) {
             return;
         }
         memset(&grid->dark[top][left], 1, (size_t)run);

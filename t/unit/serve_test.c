@@ -699,6 +699,7 @@ static void test_languages(void)
 {
     is_str(spoken("me", NULL, "{}"), IN_ENGLISH, "a client that says nothing reads English");
     is_str(spoken("me", "fr", "{}"), IN_ENGLISH, "as does one whose language we do not have");
+    is_str(spoken("me", "*", "{}"), IN_ENGLISH, "or that reads any");
     is_str(spoken("me", "zh-TW", "{}"), IN_CHINESE, "one that reads Chinese");
     is_str(spoken("me", "en;q=0.5, zh-TW", "{}"), IN_CHINESE, "better");
     is_str(spoken("we", "en", "{}"), IN_CHINESE, "a member's own language comes before that");

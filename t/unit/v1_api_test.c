@@ -1,187 +1,7 @@
 /*
- * api_test.c - operations of the APIs with real flows, on a private PostgreSQL and memcached, without httpd's server:
- * what each field of a request is for, and each member of an answer.
+ * v1_api_test.c - v1's operations: what each field of a request is for, and each member of an answer.
  */
-#include "flow.h"
-#include "served.h"
-
-#include "../../mod_cloudep_auth/account/operations.h"
-#include "../../mod_cloudep_auth/session/operations.h"
-#include "../../mod_cloudep_auth/v1/operations.h"
-#include "../../mod_cloudep_member/v1/operations.h"
-
-#include "access/cookie.h"
-#include "access/mount.h"
-#include "base/crypto/totp.h"
-#include "base/version.h"
-#include "core/needs.h"
-#include "core/passkey_domain.h"
-#include "service/liveness.h"
-#include "service/tenant_slug.h"
-#include "wire/account/account.h"
-
-static const cloudep_api_t auth = {"cloudep-auth", "/auth", &cloudep_v1, auth_operations, auth_cookie_operations};
-static const cloudep_api_t members = {"cloudep-member", "/members", &cloudep_v1, member_operations, NULL};
-static const cloudep_api_t account = {CLOUDEP_ACCOUNT_HANDLER, "/account", &cloudep_account_style, account_operations,
-                                      NULL};
-static const cloudep_api_t session = {CLOUDEP_SESSION_HANDLER, "/session", &cloudep_session_style, session_operations,
-                                      NULL};
-
-static ap_HOOK_post_read_request_t *take_cookies;
-
-AP_DECLARE(void)
-ap_hook_post_read_request(ap_HOOK_post_read_request_t *hook, const char *const *before, const char *const *after,
-                          int order)
-{
-    (void)before;
-    (void)after;
-    (void)order;
-    take_cookies = hook;
-}
-
-/* ---- asking ---- */
-
-static flow_case_t *at;
-static request_rec *last;
-static const char *token; /* of whoever asks; NULL: nobody */
-static apr_table_t *jar;  /* of a browser; NULL: it is none */
-static json_t *answer;
-
-static int keep_cookie(void *unused, const char *name, const char *value)
-{
-    const char *end = strchr(value, '=');
-    const char *key = apr_pstrmemdup(p, value, (apr_size_t)(end - value));
-
-    (void)unused;
-    (void)name;
-    apr_table_set(jar, key, apr_pstrmemdup(p, end + 1, strcspn(end + 1, ";")));
-    return 1;
-}
-
-static int send_cookie(void *r, const char *name, const char *value)
-{
-    apr_table_mergen(((request_rec *)r)->headers_in, "Cookie", apr_pstrcat(p, name, "=", value, NULL));
-    return 1;
-}
-
-/* A request, and its answer. */
-static int ask(const cloudep_api_t *api, const char *method, const char *address, const char *body)
-{
-    int status;
-
-    last = with(request("Content-Type", "application/json"), "User-Agent", "Browser/1");
-    last->request_time = at->ctx->now;
-    if (token) {
-        with(last, "Authorization", apr_pstrcat(p, "Bearer ", token, NULL));
-    }
-    if (jar) {
-        apr_table_do(send_cookie, last, jar, NULL);
-        with(last, "Cookie",
-             apr_table_get(last->headers_in, "Cookie") ? apr_table_get(last->headers_in, "Cookie") : "");
-        with(last, "X-XSRF-TOKEN", apr_table_get(jar, "XSRF-TOKEN") ? apr_table_get(jar, "XSRF-TOKEN") : "");
-        (void)take_cookies(last);
-    }
-    status = serve(last, api, method, address, body);
-    if (jar) {
-        apr_table_do(keep_cookie, NULL, last->err_headers_out, "Set-Cookie", NULL);
-    }
-    json_decref(answer);
-    answer = json_loads(sent.text, 0, NULL);
-    return status;
-}
-
-static json_t *find(const char *path)
-{
-    json_t *found = answer;
-
-    while (*path && found) {
-        const apr_size_t length = strcspn(path, ".");
-        const char *name = apr_pstrmemdup(p, path, length);
-
-        found = json_is_array(found) ? json_array_get(found, (size_t)apr_atoi64(name)) : json_object_get(found, name);
-        path += length + (path[length] == '.');
-    }
-    return found;
-}
-
-/* What is at "a.b.0" of the answer: a text as it is, JSON of anything else; NULL: nothing. */
-static const char *text(const char *path)
-{
-    json_t *found = find(path);
-    char *dumped;
-    const char *kept;
-
-    if (!found || json_is_string(found)) {
-        return found ? apr_pstrdup(p, json_string_value(found)) : NULL;
-    }
-    dumped = json_dumps(found, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
-    kept = apr_pstrdup(p, dumped);
-    free(dumped);
-    return kept;
-}
-
-/* The answer at a path is that JSON, with its members in order; '' stand for "". */
-static void is_json(const char *path, const char *want, const char *name)
-{
-    char *quoted = apr_pstrdup(p, want);
-
-    for (char *c = quoted; *c; c++) {
-        *c = *c == '\'' ? '"' : *c;
-    }
-    is_str(text(path), quoted, name);
-}
-
-/* A body with '' in place of "", as in printf. */
-__attribute__((format(printf, 1, 2))) static const char *body(const char *format, ...)
-{
-    va_list args;
-    char *made;
-
-    va_start(args, format);
-    made = apr_pvsprintf(p, format, args);
-    va_end(args);
-    for (char *c = made; *c; c++) {
-        *c = *c == '\'' ? '"' : *c;
-    }
-    return made;
-}
-
-static const char *value(const char *sql, const char *argument)
-{
-    char *found = postgres_value(sql, argument, NULL);
-    const char *kept = found ? apr_pstrdup(p, found) : NULL;
-
-    free(found);
-    return kept;
-}
-
-/* ---- members ---- */
-
-static const char *uid, *session_id;
-
-/* A new member, who asks from now on. */
-static void newcomer(const char *email)
-{
-    token = NULL;
-    (void)ask(&auth, "POST", "/auth/register",
-              body("{'tenant_slug':'acme','invite_code':'open','email':'%s','password':'" FLOW_PASSWORD
-                   "','accept_terms_version':'1'}",
-                   email));
-    uid = text("data.uid");
-    (void)ask(&auth, "POST", "/auth/register/confirm",
-              body("{'tenant_slug':'acme','challenge_id':'%s','code':'%s'}", text("data.challenge_id"),
-                   flow_code(at, email, "registration")));
-    token = text("data.access_token");
-    session_id = value("SELECT id FROM cloudep.sessions WHERE uid = $1::uuid", uid);
-    if (!uid || !token || !session_id) {
-        flow_bail_out(sent.text);
-    }
-}
-
-static void sql_of(const char *sql)
-{
-    free(postgres_value(sql, uid, NULL));
-}
+#include "api_provider.h"
 
 /* ---- registration ---- */
 
@@ -374,35 +194,6 @@ static void test_events(void)
 
 /* ---- second factors ---- */
 
-static unsigned char secret[64];
-static apr_size_t secret_size;
-
-/* The secret as people type it (RFC 4648). */
-static void learn_secret(const char *typed)
-{
-    unsigned bits = 0, count = 0;
-
-    secret_size = 0;
-    for (; *typed; typed++) {
-        bits = bits << 5 | (unsigned)(*typed >= 'A' ? *typed - 'A' : *typed - '2' + 26);
-        count += 5;
-        if (count >= 8) {
-            count -= 8;
-            secret[secret_size++] = (unsigned char)(bits >> count);
-        }
-    }
-}
-
-/* The authenticator's next code, as time goes on. */
-static const char *next_code(void)
-{
-    char *code = apr_palloc(p, CLOUDEP_TOTP_DIGITS + 1);
-
-    at->ctx->now += apr_time_from_sec(CLOUDEP_TOTP_PERIOD);
-    (void)cloudep_totp_code(code, secret, secret_size, cloudep_totp_step(at->ctx->now));
-    return code;
-}
-
 static void test_totp(void)
 {
     const char *url;
@@ -484,9 +275,13 @@ static void test_mfa(void)
     token = NULL;
     (void)ask(&auth, "POST", "/auth/login",
               body("{'tenant_slug':'acme','email':'mfa@x.test','password':'" FLOW_PASSWORD "'}"));
+    mfa = text("data.mfa_challenge_id");
     is_int(ask(&auth, "POST", "/auth/login",
-               body("{'challenge_id':'%s','mfa_code':'%s'}", text("data.mfa_challenge_id"), next_code())),
-           200, "or by the other shape of a login, which needs no tenant");
+               body("{'tenant_slug':'globex','challenge_id':'%s','mfa_code':'123456'}", mfa)),
+           404, "a login of another tenant");
+    is_str(text("reason"), "tenant_unknown", "is told that it is");
+    is_int(ask(&auth, "POST", "/auth/login", body("{'challenge_id':'%s','mfa_code':'%s'}", mfa, next_code())), 200,
+           "or by the other shape of a login, which needs no tenant");
     token = text("data.access_token");
     is_int(ask(&auth, "POST", "/auth/mfa/disable", body("{'password':'" FLOW_PASSWORD "','code':'%s'}", next_code())),
            200, "it is disabled by password and code");
@@ -715,317 +510,309 @@ static void test_code_login(void)
                body("{'challenge_id':'%s','mailed_code':'%s'}", challenge,
                     flow_code(at, "code@x.test", "reauthentication"))),
            200, "which is a proof");
+}
 
-    place.serve = CLOUDEP_ACCOUNT_HANDLER;
-    place.mount = "/account";
-    place.tenant = "acme";
-    is_int(ask(&account, "POST", "/account/reauthenticate/start", body("{'method':'code'}")), 200,
-           "account: a mailed code");
-    is_json("data.expiresIn", "600", "for ten minutes");
-    challenge = text("data.challengeId");
-    is_int(ask(&account, "POST", "/account/reauthenticate",
-               body("{'challengeId':'%s','mailedCode':'%s'}", challenge,
-                    flow_code(at, "code@x.test", "reauthentication"))),
-           200, "which is a proof");
+/* ---- forward auth ---- */
 
-    place.serve = CLOUDEP_SESSION_HANDLER;
-    place.mount = "/session";
+static void test_verify(void)
+{
+    newcomer("verify@x.test");
+    sql_of("UPDATE cloudep.members SET attributes = '{\"tier\": \"pro\"}' WHERE uid = $1::uuid");
+    is_int(ask(&auth, "GET", "/auth/verify", NULL), 204, "another server asks for a member");
+    is_str(apr_table_get(last->headers_out, "X-CloudEP-UID"), uid, "and is told who it is");
+    is_str(apr_table_get(last->headers_out, "X-CloudEP-Tenant"), "acme", "of which tenant");
+    is_str(apr_table_get(last->headers_out, "X-CloudEP-Session"), session_id, "and in which session");
+    place.attribute_headers = apr_array_make(p, 1, sizeof(cloudep_attribute_header_t));
+    APR_ARRAY_PUSH(place.attribute_headers, cloudep_attribute_header_t) =
+        (cloudep_attribute_header_t){"tier", "X-Tier"};
+    (void)ask(&auth, "GET", "/auth/verify", NULL);
+    is_str(apr_table_get(last->headers_out, "X-Tier"), "pro", "with the attributes that the Location names");
+    is_int(ask(&auth, "GET", "/auth/verify?tenant=acme", NULL), 204, "of the tenant that is wanted");
+    is_int(ask(&auth, "GET", "/auth/verify?tenant=acm", NULL), 403, "or of another one");
+    is_str(text("reason"), "tenant_mismatch", "as is said");
+    is_str(apr_table_get(last->headers_out, "WWW-Authenticate"),
+           "Bearer realm=\"CloudEP\", error=\"insufficient_scope\"", "also in the words of RFC 6750");
+    ok(!apr_table_get(last->headers_out, "X-CloudEP-UID"), "without telling who it is");
+    is_int(ask(&auth, "GET", "/auth/verify?mfa=300", NULL), 403, "a second factor is wanted");
+    is_str(text("reason"), "second_factor_too_old", "which there is none of");
+    sql_of("UPDATE cloudep.sessions SET mfa_at = now() - interval '200 seconds', auth_time = now() - interval '200 "
+           "seconds', fresh_at = NULL WHERE uid = $1::uuid");
+    is_int(ask(&auth, "GET", "/auth/verify?mfa=300", NULL), 204, "where there is one");
+    is_int(ask(&auth, "GET", "/auth/verify?mfa=100", NULL), 403, "not too long ago");
+    is_int(ask(&auth, "GET", "/auth/verify?fresh=300", NULL), 204, "a fresh proof");
+    is_int(ask(&auth, "GET", "/auth/verify?fresh=100", NULL), 403, "as fresh as is wanted");
+    is_str(text("reason"), "fresh_proof_needed", "as is said");
+    is_int(ask(&auth, "GET", "/auth/verify?fresh=", NULL), 400, "a demand that is empty is none");
+    sql_of("UPDATE cloudep.members SET status = 'suspended' WHERE uid = $1::uuid");
+    is_int(ask(&auth, "GET", "/auth/verify", NULL), 401, "whoever is suspended is nobody");
     token = NULL;
-    jar = apr_table_make(p, 4);
-    (void)ask(&session, "GET", "/session/", NULL);
-    is_int(ask(&session, "POST", "/session/login/sms", body("{'phone':'+886933333333'}")), 204,
-           "session: a code by text message");
-    is_int(ask(&session, "POST", "/session/login/sms",
-               body("{'phone':'+886933333333','code':'%s'}", flow_code(at, "+886933333333", "login_sms"))),
-           204, "logs in");
-    is_int(ask(&session, "POST", "/session/reauthenticate", body("{'mailed_code':'123456'}")), 400,
-           "a code that nobody has asked for");
-    is_str(text("reason"), "challenge_gone", "is over");
-    is_int(ask(&session, "POST", "/session/reauthenticate/start", body("{'method':'code'}")), 204, "a mailed code");
-    is_int(ask(&session, "POST", "/session/reauthenticate",
-               body("{'mailed_code':'%s'}", flow_code(at, "code@x.test", "reauthentication"))),
-           204, "is a proof");
-    is_int(ask(&session, "GET", "/session/verify", NULL), 204, "of this session");
-    jar = NULL;
     memset(&place, 0, sizeof(place));
 }
 
-/* ---- the style account ---- */
-
-static void test_account(void)
+/* A request that another server asks about, with these two headers, or none (NULL). */
+static int asked(const char *method, const char *address, const char *name, const char *is)
 {
-    const char *code, *refresh, *challenge;
-
-    token = NULL;
-    place.serve = CLOUDEP_ACCOUNT_HANDLER;
-    place.mount = "/account";
-    place.tenant = "acme";
-    is_int(ask(&account, "POST", "/account/register",
-               body("{'email':'Bob@X.test','password':'" FLOW_PASSWORD
-                    "','name':'Bob','language':'zh-tw','inviteCode':'open','acceptTermsVersion':'7'}")),
-           200, "account: a registration");
-    is_json("data.expiresIn", "600", "its code is good for ten minutes");
-    is_str(text("data.message"), "A code has been sent to the email address.", "as is said");
-    challenge = text("data.challengeId");
-    uid = apr_pstrdup(p, value("SELECT uid FROM cloudep.members WHERE email = $1", "bob@x.test"));
-    is_str(value("SELECT concat_ws(' ', email, display_name, language, terms_version) FROM cloudep.members WHERE uid = "
-                 "$1::uuid",
-                 uid),
-           "bob@x.test Bob zh-TW 7", "each field is where it belongs");
-    code = flow_code(at, "bob@x.test", "registration");
-    is_int(ask(&account, "POST", "/account/verify-email", body("{'challengeId':'%s','code':'%s'}", challenge, code)),
-           200, "its confirmation");
-    is_json("data.expiresIn", "900", "has tokens for a quarter of an hour");
-    ok(!find("data.passwordRequired") && !find("data.termsRequired"), "and nothing is left to do");
-    refresh = text("data.refreshToken");
-    token = text("data.token");
-    sql_of("UPDATE cloudep.members SET created_at = to_timestamp(1000), updated_at = to_timestamp(2000.5),"
-           " attributes = '{\"tier\": \"pro\", \"machineLimit\": 7, \"trialEndsAt\": \"2026-02-01\"}' WHERE uid = "
-           "$1::uuid");
-    is_int(ask(&account, "GET", "/account/me", NULL), 200, "whoever it is");
-    is_str(text("data"),
-           apr_pstrcat(p, "{\"createdAt\":\"1970-01-01T00:16:40.000Z\",\"email\":\"bob@x.test\",\"id\":\"", uid,
-                       "\",\"machineLimit\":7,\"name\":\"Bob\",\"tier\":\"pro\",\"totpEnabled\":false,\"trialEndsAt\":"
-                       "\"2026-02-01\","
-                       "\"updatedAt\":\"1970-01-01T00:33:20.500Z\"}",
-                       NULL),
-           "each member of it is what it says");
-    is_int(ask(&account, "POST", "/account/refresh", body("{'refreshToken':'%s'}", refresh)), 200, "a refresh");
-    ok(text("data.token") && strcmp(text("data.refreshToken"), refresh) != 0, "has the next tokens");
-    token = text("data.token");
-
-    is_int(ask(&account, "POST", "/account/totp/setup", NULL), 200, "a second factor");
-    is_int((int)json_array_size(find("data.backupCodes")), 10, "with ten backup codes");
-    code = text("data.backupCodes.4");
-    ok(strstr(text("data.otpauthUrl"), text("data.secret")) != NULL, "the URL has the secret");
-    learn_secret(text("data.secret"));
-    is_int(ask(&account, "POST", "/account/totp/verify", body("{'totpCode':'%s'}", next_code())), 200, "confirmed");
-    is_json("data", "{'message':'Two-factor authentication enabled successfully'}", "is said");
-    is_int(ask(&account, "POST", "/account/login",
-               body("{'email':'bob@x.test','password':'" FLOW_PASSWORD "','totpCode':'%s'}", code)),
-           200, "a login by a backup code that was shown");
-    is_str(text("data.user.id"), uid, "tells whose it is");
-    is_json("data.user.totpEnabled", "true", "as it is now");
-    is_json("data.expiresIn", "900", "with tokens");
-    token = text("data.token");
-    is_int(ask(&account, "POST", "/account/reauthenticate", body("{'totpCode':'%s'}", next_code())), 200,
-           "a fresh proof");
-    is_json("data", "{'message':'Reauthenticated successfully'}", "is said");
-    is_int(ask(&account, "POST", "/account/totp/disable", body("{'password':'" FLOW_PASSWORD "'}")), 200,
-           "the password alone turns it off");
-    is_json("data", "{'message':'Two-factor authentication disabled'}", "as is said");
-    (void)ask(&account, "GET", "/account/me", NULL);
-    is_json("data.totpEnabled", "false", "it is off");
-    is_int(ask(&account, "POST", "/account/logout", NULL), 200, "a logout");
-    is_json("data", "{'message':'Logged out successfully'}", "is said");
-    is_int(ask(&account, "GET", "/account/me", NULL), 401, "and is one");
-    token = NULL;
-    is_int(ask(&account, "POST", "/account/forgot-password", body("{'email':'bob@x.test'}")), 200,
-           "a forgotten password");
-    is_json("data", "{'message':'If an account with that email exists, a reset link has been sent.'}",
-            "is told alike to anybody");
-    is_str(value("SELECT count(*) FROM cloudep.outbox WHERE target = $1 AND template = 'password_forgot_link'",
-                 "bob@x.test"),
-           "1", "and a link is mailed");
-    memset(&place, 0, sizeof(place));
-}
-
-/* ---- the style session ---- */
-
-static void test_session(void)
-{
-    const char *code;
-
-    newcomer("eve@x.test");
-    token = NULL;
-    place.serve = CLOUDEP_SESSION_HANDLER;
-    place.mount = "/session";
-    place.tenant = "acme";
-    jar = apr_table_make(p, 4);
-    is_int(ask(&session, "GET", "/session/", NULL), 200, "session: hello");
-    is_str(text("ip"), "192.0.2.1", "whoever comes is told from where");
-    ok(text("name") && strlen(text("now")) == strlen("2026-01-01T00:00:00.000Z"), "to whom, and when");
-    ok(!find("values"), "and no values");
-    place.ping_values = 1;
-    (void)ask(&session, "GET", "/session/", NULL);
-    is_str(text("values"),
-           "{\"issuer\":\"https://"
-           "id.test\",\"session_idle_timeout\":2592000,\"session_lifetime\":7776000,\"tenant\":\"acme\",\"version\":"
-           "\"" CLOUDEP_VERSION "\"}",
-           "unless that is On");
-    is_int(ask(&session, "POST", "/session/login", body("{'email':'eve@x.test','password':'" FLOW_PASSWORD "'}")), 204,
-           "a login");
-    is_int(ask(&session, "GET", "/session/verify", NULL), 204, "is a session");
-    sql_of("DELETE FROM cloudep.events WHERE uid = $1::uuid");
-    sql_of("INSERT INTO cloudep.events (tenant_id, uid, at, name, outcome, reason, method, address, user_agent)"
-           " SELECT tenant_id, uid, to_timestamp(1000 + n), CASE n % 3 WHEN 0 THEN 'session.login' WHEN 1 THEN "
-           "'auth.login.code.start' ELSE 'auth.token.exchange' END,"
-           " CASE n WHEN 150 THEN 'failure' ELSE 'success' END, CASE n WHEN 150 THEN 'credentials_wrong' END, CASE n "
-           "WHEN 150 THEN 'pwd' END,"
-           " CASE n WHEN 150 THEN '192.0.2.8' END, CASE n WHEN 150 THEN 'Phone/1' END"
-           " FROM cloudep.members, generate_series(1, 150) AS n WHERE uid = $1::uuid");
-    sql_of("INSERT INTO cloudep.identities (tenant_id, id, uid, issuer, subject, created_at)"
-           " SELECT tenant_id, gen_random_uuid(), uid, 'https://login.test', 'sub2', to_timestamp(1000) FROM "
-           "cloudep.members WHERE uid = $1::uuid");
-    sql_of("UPDATE cloudep.members SET display_name = 'Eve', avatar = 'https://x.test/e.png', login_phone = "
-           "'+886912345678', ways_in = 3,"
-           " created_at = to_timestamp(1000), updated_at = to_timestamp(2000) WHERE uid = $1::uuid");
-    is_int(ask(&session, "GET", "/session/user", NULL), 200, "whoever it is");
-    is_int((int)json_array_size(find("history")), 10, "the last ten logins are told");
-    is_json("history.0",
-            "{'address':'192.0.2.8','agent':'Phone/"
-            "1','method':'pwd','result':'credentials_wrong','time':'1970-01-01T00:19:10.000Z'}",
-            "each member of one is what it says");
-    is_json("history.1", "{'address':'','agent':'','method':'','result':'success','time':'1970-01-01T00:19:09.000Z'}",
-            "what is not known is empty");
-    is_str(text("history.2.time"), "1970-01-01T00:19:07.000Z", "what only began one is none");
-    (void)json_object_del(answer, "history");
-    is_str(
-        text(""),
-        apr_pstrcat(
-            p, "{\"_id\":\"", uid,
-            "\",\"avatar\":\"https://x.test/"
-            "e.png\",\"create_time\":\"1970-01-01T00:16:40.000Z\",\"email\":\"eve@x.test\","
-            "\"lark\":null,\"name\":\"Eve\",\"phone\":\"+886******678\",\"sessions\":2,\"status\":true,\"totp\":\"\","
-            "\"update_time\":\"1970-01-01T00:33:20.000Z\"}",
-            NULL),
-        "each member of the answer is what it says");
-    sql_of(
-        "UPDATE cloudep.events SET name = 'session.login.sms.start' WHERE uid = $1::uuid AND at >= to_timestamp(1003)");
-    (void)ask(&session, "GET", "/session/user", NULL);
-    is_int((int)json_array_size(find("history")), 1, "a login is looked for beyond the first page");
-    sql_of("INSERT INTO cloudep.sessions (tenant_id, id, uid, amr, created_at, expires_at, idle_expires_at, generation)"
-           " SELECT tenant_id, gen_random_uuid(), uid, 'pwd', now(), now() + interval '1 day', now() + interval '1 "
-           "day', generation"
-           " FROM (SELECT * FROM cloudep.sessions WHERE uid = $1::uuid LIMIT 1) AS one, generate_series(1, 103)");
-    (void)ask(&session, "GET", "/session/user", NULL);
-    is_json("sessions", "105", "sessions are counted beyond the first page, too");
-
-    is_int(
-        ask(&session, "PATCH", "/session/user", body("{'key':'Name','name':'Adam','avatar':'https://x.test/x.png'}")),
-        204, "a new name");
-    is_int(ask(&session, "PATCH", "/session/user", body("{'key':'Avatar','name':'x','avatar':'https://x.test/y.png'}")),
-           204, "a new avatar");
-    (void)ask(&session, "GET", "/session/user", NULL);
-    is_str(apr_pstrcat(p, text("name"), " ", text("avatar"), NULL), "Adam https://x.test/y.png",
-           "what the key names is changed, and nothing else");
-    is_int(ask(&session, "PATCH", "/session/user", body("{'key':'Name','avatar':'https://x.test/x.png'}")), 400,
-           "no name");
-    is_str(text("message"), "name is required with Name", "is told");
-    is_int(ask(&session, "PATCH", "/session/user", body("{'key':'Avatar','name':'x'}")), 400, "no avatar");
-    is_str(text("message"), "avatar is required with Avatar", "is told");
-    is_int(ask(&session, "PATCH", "/session/user", body("{'key':'Email','name':'x'}")), 400, "no email");
-    is_str(text("message"), "email is required with Email", "is told");
-    is_int(ask(&session, "PATCH", "/session/user", body("{'key':'Email','email':'new@z.test'}")), 204, "another email");
-    is_str(apr_table_get(last->headers_out, "X-Next"), "user/email", "is confirmed there");
-    code = flow_code(at, "new@z.test", "email_change");
-    is_int(ask(&session, "POST", "/session/user/email", body("{'email':'other@z.test','code':'%s'}", code)), 400,
-           "not for another one");
-    is_int(ask(&session, "POST", "/session/user/email", body("{'email':'new@z.test','code':'%s'}", code)), 204,
-           "by its code");
-    (void)ask(&session, "GET", "/session/user", NULL);
-    is_str(text("email"), "new@z.test", "it is the member's");
-    is_int(ask(&session, "POST", "/session/user/email", body("{'email':'new@z.test','code':'%s'}", code)), 400, "once");
-    is_str(text("reason"), "challenge_gone", "as nothing is under way any more");
-    flow.config.off = CLOUDEP_NEEDS_MAIL;
-    is_int(ask(&session, "PATCH", "/session/user", body("{'key':'Email','email':'new2@z.test'}")), 501,
-           "without mail there is no other email");
-    is_int(ask(&session, "PATCH", "/session/user", body("{'key':'Name','name':'Eve'}")), 204, "but a name");
-    flow.config.off = 0;
-    is_int(ask(&session, "GET", "/session/user/phone_code?phone=%2B886911111119", NULL), 204, "another phone");
-    code = flow_code(at, "+886911111119", "login_phone");
-    is_int(ask(&session, "POST", "/session/user/phone", body("{'phone':'+886911111118','code':'%s'}", code)), 400,
-           "not for another one");
-    is_int(ask(&session, "POST", "/session/user/phone", body("{'phone':'+886911111119','code':'%s'}", code)), 204,
-           "by its code");
-    (void)ask(&session, "GET", "/session/user", NULL);
-    is_str(text("phone"), "+886******119", "is the member's");
-    is_int(ask(&session, "DELETE", "/session/user/phone", NULL), 204, "it is unset");
-    (void)ask(&session, "GET", "/session/user", NULL);
-    is_str(text("phone"), "", "and gone");
-
-    is_int(ask(&session, "GET", "/session/refresh_code", NULL), 200, "a code for a new value of the cookie");
-    code = text("code");
-    is_int(ask(&session, "POST", "/session/refresh_token", body("{'code':'%s'}", code)), 204, "gives one");
-    is_int(ask(&session, "GET", "/session/refresh_token", NULL), 400, "no code");
-    is_str(text("message"), "code is required", "is told");
-    (void)ask(&session, "GET", "/session/refresh_code", NULL);
-    is_int(ask(&session, "GET", "/session/refresh_token", body("{'code':'%s'}", text("code"))), 204,
-           "also in the body of a GET");
-    is_int(ask(&session, "GET", "/session/user/totp", NULL), 200, "a second factor");
-    code = text("totp");
-    learn_secret(apr_pstrmemdup(p, strstr(code, "secret=") + 7, strcspn(strstr(code, "secret=") + 7, "&")));
-    {
-        const char *first = next_code();
-
-        is_int(ask(&session, "POST", "/session/user/totp",
-                   body("{'totp':'%s','tss':['%s','%s']}", code, first, next_code())),
-               204, "by two codes");
+    last = with(request("Origin", "https://app.test"), "Access-Control-Request-Method", "PUT");
+    last->request_time = apr_time_now() + ahead;
+    if (name) {
+        with(last, name, is);
     }
-    (void)ask(&session, "GET", "/session/user", NULL);
-    is_str(text("totp"), "on", "is on");
-    is_int(ask(&session, "POST", "/session/reauthenticate", body("{'code':'%s'}", next_code())), 204,
-           "a fresh proof by it");
-    is_int(ask(&session, "POST", "/session/user/password",
-               body("{'old':'" FLOW_PASSWORD "','password':'an entirely different phrase'}")),
-           204, "a new password");
-    is_int(ask(&session, "GET", "/session/verify", NULL), 204, "of a session that goes on");
-    is_int(ask(&session, "POST", "/session/logout", NULL), 204, "a logout");
-    is_int(ask(&session, "GET", "/session/verify", NULL), 401, "is one");
+    return serve(last, &auth, method, address, NULL);
+}
 
-    (void)ask(&session, "GET", "/session/", NULL);
-    is_int(ask(&session, "POST", "/session/login",
-               body("{'email':'new@z.test','password':'an entirely different phrase'}")),
-           400, "a login lacks the second factor");
-    is_str(text("reason"), "mfa_required", "as is said");
-    is_int(ask(&session, "POST", "/session/login/totp", body("{'code':'%s'}", next_code())), 204,
-           "which goes on with it");
-    is_int(ask(&session, "GET", "/session/verify", NULL), 204, "and is a session");
-    is_int(ask(&session, "POST", "/session/login/totp", body("{'code':'%s'}", next_code())), 400, "once");
-    is_int(ask(&session, "DELETE", "/session/user/totp", NULL), 204, "it is unset");
-    is_int(ask(&session, "POST", "/session/logout", NULL), 204, "a logout");
-    (void)ask(&session, "GET", "/session/", NULL);
-    is_int(ask(&session, "POST", "/session/forget_code", body("{'email':'new@z.test'}")), 204, "a forgotten password");
-    code = flow_code(at, "new@z.test", "password_reset");
-    is_int(ask(&session, "POST", "/session/forget_reset",
-               body("{'email':'new@z.test','code':'%s','password':'yet another different phrase'}", code)),
-           204, "is reset by its code");
-    ok(!*apr_table_get(jar, "__Host-cloudep-pending"), "and nothing is under way any more");
-    is_int(ask(&session, "POST", "/session/login",
-               body("{'email':'new@z.test','password':'yet another different phrase'}")),
-           204, "to that one");
-    is_int(ask(&session, "GET", "/session/options?type=generate-secret", NULL), 200, "a secret");
-    ok(text("id") && text("key") && strcmp(text("id"), text("key")) != 0, "has an id and a key");
-    is_int(ask(&session, "GET", "/session/options?type=x", NULL), 400, "an option that is none");
-    is_str(text("message"), "type is not configured", "is told");
-    place.options = apr_table_make(p, 1);
-    apr_table_setn(place.options, "x", "{\"a\":1}");
-    is_int(ask(&session, "GET", "/session/options?type=x", NULL), 200, "one that is");
-    is_str(text(""), "{\"a\":1}", "is its JSON");
+static void test_preflight(void)
+{
+    is_int(asked("OPTIONS", "/auth/verify?preflight=on", NULL, NULL), 204, "a preflight passes without a token");
+    is_int(asked("OPTIONS", "/auth/verify", NULL, NULL), 401, "where that is wanted");
+    is_int(asked("GET", "/auth/verify?preflight=on", NULL, NULL), 401, "a GET is none");
+    is_int(asked("GET", "/auth/verify?preflight=on", "X-Original-Method", "OPTIONS"), 204,
+           "unless it is asked about one");
+    is_int(asked("GET", "/auth/verify?preflight=on", "X-Forwarded-Method", "OPTIONS"), 204, "by any server");
+    is_int(asked("OPTIONS", "/auth/verify?preflight=on", "X-Original-Method", "GET"), 401,
+           "and not about something else");
+    is_int(asked("OPTIONS", "/auth/verify?preflight=on", "Authorization", "Bearer x"), 401,
+           "a bad token does not pass");
+    last = request("Origin", "https://app.test");
+    is_int(serve(last, &auth, "OPTIONS", "/auth/verify?preflight=on", NULL), 401,
+           "an OPTIONS that asks for no method is none");
+    last = request("Access-Control-Request-Method", "PUT");
+    is_int(serve(last, &auth, "OPTIONS", "/auth/verify?preflight=on", NULL), 401, "nor one of no page");
+}
+
+/* Another server asks about a page that a browser goes to, or, without a mode, about what a program asks for. */
+static int goes_to(const char *address, const char *mode)
+{
+    last =
+        with(with(request("X-Forwarded-Host", "id.test"), "X-Forwarded-Uri", "/page?a"), "X-Forwarded-Method", "GET");
+    last->request_time = apr_time_now() + ahead;
+    with(last, "Cookie", "a=1");
+    if (mode) {
+        with(last, "Sec-Fetch-Mode", mode);
+    }
+    if (token) {
+        with(last, "Authorization", apr_pstrcat(p, "Bearer ", token, NULL));
+    }
+    return serve(last, &auth, "GET", address, NULL);
+}
+
+static void test_login_page(void)
+{
+    static const char page[] = "/login/?return_to=https%3A%2F%2Fid.test%2Fpage%3Fa";
+
+    place.session_cookie = 1;
+    place.login_page = "/login/";
+    is_int(goes_to("/auth/verify", "navigate"), 401, "a person without a session");
+    is_str(apr_table_get(last->headers_out, "Location"), page, "is told the login page");
+    is_int(goes_to("/auth/verify?redirect=on", "navigate"), 303, "or sent there");
+    is_str(apr_table_get(last->headers_out, "Location"), page, "where that is wanted");
+    is_int(goes_to("/auth/verify?redirect=on", NULL), 401, "a program is not");
+    newcomer("page@x.test");
+    is_int(goes_to("/auth/verify?mfa=300", "navigate"), 403, "whoever lacks a second factor");
+    is_str(apr_table_get(last->headers_out, "Location"), apr_pstrcat(p, page, "&need=mfa", NULL),
+           "is told where to give it");
+    sql_of(
+        "UPDATE cloudep.sessions SET auth_time = now() - interval '200 seconds', fresh_at = NULL WHERE uid = $1::uuid");
+    is_int(goes_to("/auth/verify?fresh=100&redirect=on", "navigate"), 303, "whoever lacks a fresh proof");
+    is_str(apr_table_get(last->headers_out, "Location"), apr_pstrcat(p, page, "&need=fresh", NULL), "is sent there");
+    is_int(goes_to("/auth/verify", NULL), 204, "whoever lacks nothing");
+    is_str(apr_table_get(last->headers_out, "Cookie"), "a=1", "passes with the cookies that are not ours");
+    place.session_cookie = 0;
+    (void)goes_to("/auth/verify", NULL);
+    ok(!apr_table_get(last->headers_out, "Cookie"), "which are not told where no cookie counts");
+    token = NULL;
+    memset(&place, 0, sizeof(place));
+}
+
+/* ---- accounts at other providers ---- */
+
+#define BACK "https://app.test/back"
+
+static void start_provider(void)
+{
+    static const char *google[] = {"google", provider.peer.url, PROVIDER_CLIENT, "none", NULL};
+    static const char *posting[] = {"posting", provider.peer.url,         PROVIDER_CLIENT,
+                                    "none",    "response_mode=form_post", "page=https://app.test/page",
+                                    NULL};
+
+    provider_start();
+    provider_row(google);
+    provider_row(posting);
+    provider_use();
+}
+
+static void test_social_register(void)
+{
+    const char *state;
+
+    token = NULL;
+    jar = apr_table_make(p, 4);
+    is_int(ask(&auth, "POST", "/auth/register/social/start",
+               body("{'tenant_slug':'acme','invite_code':'open','provider':'google','accept_terms_version':'7','"
+                    "language':'zh-tw','redirect_uri':'" BACK "',"
+                    "'marketing_opt_in':true}")),
+           200, "a registration by another account");
+    is_json("data.expires_in", "600", "is to be done within ten minutes");
+    is_int((int)strlen(text("data.session_id")), 22, "and has an id for clients without cookies");
+    ok(strstr(apr_table_get(last->err_headers_out, "Set-Cookie"), "__Host-cloudep-browser=") != NULL &&
+           strstr(apr_table_get(last->err_headers_out, "Set-Cookie"), "; Max-Age=600;") != NULL,
+       "others have a cookie");
+    provider_says("data.oauth_url", "sub1", "social@x.test");
+    state = parameter("data.oauth_url", "state");
+    is_int(ask(&auth, "GET", apr_pstrcat(p, "/auth/register/social/callback?code=good&state=", state, NULL), NULL), 200,
+           "back from there");
+    uid = text("data.uid");
+    is_str(text("data.token_type"), "Bearer", "there are tokens");
+    is_str(value("SELECT concat_ws(' ', email, language, terms_version, marketing_opt_in, origin) FROM cloudep.members "
+                 "WHERE uid = $1::uuid",
+                 uid),
+           "social@x.test zh-TW 7 t google", "each field is where it belongs");
+    is_int(ask(&auth, "GET", apr_pstrcat(p, "/auth/register/social/callback?code=good&state=", state, NULL), NULL), 400,
+           "once");
+    is_int(ask(&auth, "GET", apr_pstrcat(p, "/auth/register/social/callback?state=", state, NULL), NULL), 400,
+           "a callback with neither code nor error");
+    is_str(text("errors.0.field"), "code", "is told that it lacks the code");
+    jar = NULL;
+}
+
+static void begin_login(void)
+{
+    token = NULL;
+    is_int(ask(&auth, "POST", "/auth/login/social/start",
+               body("{'tenant_slug':'acme','provider':'google','redirect_uri':'" BACK "'}")),
+           200, "a login by another account");
+    is_json("data.expires_in", "600", "is to be done within ten minutes");
+    provider_says("data.oauth_url", "sub1", "social@x.test");
+}
+
+static const char *callback(const char *more)
+{
+    return apr_pstrcat(p, "/auth/login/social/callback?state=", parameter("data.oauth_url", "state"), more, NULL);
+}
+
+static void test_social_login(void)
+{
+    begin_login();
+    is_int(ask(&auth, "GET", apr_pstrcat(p, callback("&code=good&session_id="), text("data.session_id"), NULL), NULL),
+           200, "by the id, without a cookie");
+    is_str(text("data.uid"), uid, "it is the member's");
+    jar = apr_table_make(p, 4);
+    begin_login();
+    is_int(ask(&auth, "GET", apr_pstrcat(p, callback("&code=good&iss="), provider.peer.url, NULL), NULL), 200,
+           "by the cookie");
+    begin_login();
+    is_int(ask(&auth, "GET", callback("&code=good&iss=https://other.test"), NULL), 400,
+           "what another provider sends is none of this one's");
+    begin_login();
+    is_int(ask(&auth, "GET", callback("&error=access_denied"), NULL), 403, "whoever does not want to");
+    is_str(text("reason"), "login_cancelled", "has cancelled it");
+    begin_login();
+    apr_table_clear(jar);
+    is_int(ask(&auth, "GET", callback("&code=good"), NULL), 400, "in another browser it is nobody's");
+    jar = NULL;
+}
+
+static void test_social_form(void)
+{
+    is_int(ask(&auth, "POST", "/auth/login/social/start",
+               body("{'tenant_slug':'acme','provider':'posting','redirect_uri':'" BACK "'}")),
+           200, "a provider that posts");
+    is_int(ask(&auth, "POST", "/auth/login/social/callback",
+               apr_pstrcat(p, "code=good&state=", parameter("data.oauth_url", "state"), NULL)),
+           303, "goes on");
+    ok(strstr(apr_table_get(last->headers_out, "Location"), "https://app.test/page?") ==
+               apr_table_get(last->headers_out, "Location") &&
+           strstr(apr_table_get(last->headers_out, "Location"), "code=good") != NULL,
+       "to its page, with what it said: %s", apr_table_get(last->headers_out, "Location"));
+    (void)ask(&auth, "POST", "/auth/login/social/start",
+              body("{'tenant_slug':'acme','provider':'posting','redirect_uri':'" BACK "'}"));
+    is_int(ask(&auth, "POST", "/auth/register/social/callback",
+               apr_pstrcat(p, "code=good&state=", parameter("data.oauth_url", "state"), NULL)),
+           400, "a login is no registration");
+    (void)ask(&auth, "POST", "/auth/login/social/start",
+              body("{'tenant_slug':'acme','provider':'posting','redirect_uri':'" BACK "'}"));
+    is_int(ask(&auth, "POST", "/auth/login/social/callback",
+               apr_pstrcat(p, "state=", parameter("data.oauth_url", "state"), NULL)),
+           400, "nothing");
+    is_str(text("errors.0.field"), "code", "lacks the code");
+}
+
+static void test_link(void)
+{
+    newcomer("link@x.test");
+    is_int(
+        ask(&members, "POST", "/members/me/identities/start", body("{'provider':'google','redirect_uri':'" BACK "'}")),
+        200, "another account is linked");
+    is_json("data.expires_in", "600", "within ten minutes");
+    provider_says("data.oauth_url", "sub2", "other@x.test");
+    is_int(ask(&members, "POST", "/members/me/identities/confirm",
+               body("{'code':'good','state':'%s'}", parameter("data.oauth_url", "state"))),
+           200, "by what the provider says");
+    is_int(ask(&members, "GET", "/members/me/identities", NULL), 200, "it is there");
+    is_str(text("data.identities.0.provider"), "google", "by its name");
+    is_str(text("data.identities.0.subject"), "sub2", "and subject");
+    token = NULL;
+}
+
+/* ---- the same by cookie ---- */
+
+static const char *live_sessions(void)
+{
+    return value("SELECT count(*) FROM cloudep.sessions WHERE uid = $1::uuid AND revoked_at IS NULL", uid);
+}
+
+static void test_cookie(void)
+{
+    const char *login = body("{'tenant_slug':'acme','email':'cookie@x.test','password':'" FLOW_PASSWORD "'}");
+    const char *before;
+
+    newcomer("cookie@x.test");
+    (void)ask(&auth, "POST", "/auth/logout", NULL);
+    token = NULL;
+    place.serve = "cloudep-auth";
+    place.mount = "/auth";
+    place.delivery = "cookie";
+    jar = apr_table_make(p, 4);
+    is_int(ask(&auth, "GET", "/auth/xsrf", NULL), 204, "by cookie: a visitor gets an XSRF token");
+    is_int(ask(&auth, "POST", "/auth/login", login), 200, "a login");
+    is_str(text("data"), apr_pstrcat(p, "{\"uid\":\"", uid, "\"}", NULL), "has no tokens");
+    is_str(live_sessions(), "1", "it is a session");
+    before = apr_pstrdup(p, apr_table_get(jar, "__Host-cloudep"));
+    is_int(ask(&auth, "POST", "/auth/token/refresh", NULL), 200, "a refresh");
+    is_str(text("data.uid"), uid, "tells whose it is");
+    ok(strcmp(apr_table_get(jar, "__Host-cloudep"), before) != 0, "and gives a new value");
+    before = apr_pstrdup(p, apr_table_get(jar, "__Host-cloudep"));
+    is_int(ask(&auth, "POST", "/auth/reauthenticate", body("{'password':'" FLOW_PASSWORD "'}")), 200, "a fresh proof");
+    ok(strcmp(apr_table_get(jar, "__Host-cloudep"), before) != 0, "gives one as well");
+    before = apr_pstrdup(p, apr_table_get(jar, "__Host-cloudep"));
+    is_int(ask(&auth, "GET", "/auth/mfa/status", NULL), 200, "what only reads");
+    is_str(apr_table_get(jar, "__Host-cloudep"), before, "does not");
+    is_int(ask(&auth, "POST", "/auth/handoff", body("{'return_to':'/page?x=y'}")), 200, "a way back on this host");
+    is_str(text("data.url"), "https://id.test/page?x=y", "is the page");
+    is_int(ask(&auth, "POST", "/auth/handoff", body("{'return_to':'https://evil.test/'}")), 400,
+           "one to a host that nobody lists");
+    is_str(text("errors.0.field"), "return_to", "is told");
+    is_int(ask(&auth, "POST", "/auth/login", login), 200, "another login in the same browser");
+    is_str(live_sessions(), "1", "ends the session before");
+    is_int(ask(&auth, "POST", "/auth/logout", NULL), 200, "a logout");
+    is_json("data", "{'ok':true}", "is said");
+    is_str(live_sessions(), "0", "and is one");
+    is_str(apr_table_get(jar, "__Host-cloudep"), "", "the browser forgets the session");
+    is_str(apr_table_get(jar, "XSRF-TOKEN"), "", "and its token");
+    is_int(ask(&auth, "GET", "/auth/xsrf", NULL), 204, "a visitor again");
+    is_int(ask(&auth, "POST", "/auth/logout", NULL), 200, "is logged out already");
+    apr_table_unset(jar, "__Host-cloudep");
+    (void)ask(&auth, "GET", "/auth/xsrf", NULL);
+    is_int(ask(&auth, "POST", "/auth/logout", NULL), 200, "also without a cookie");
+    (void)ask(&auth, "GET", "/auth/xsrf", NULL);
+    is_int(ask(&auth, "POST", "/auth/token/refresh", NULL), 401, "and refreshes nothing");
     jar = NULL;
     memset(&place, 0, sizeof(place));
 }
 
 int main(void)
 {
-    static const cloudep_passkey_domain_t passkeys = {.rp_id = "x.test"};
-
-    flow_start();
-    flow_tenant("acme");
-    flow.config.account_url = "https://id.test/account/";
-    flow.config.passkey_domain = "x.test";
-    flow.run.passkeys = &passkeys;
-    flow_must(
-        cloudep_derive_jwks(&flow.run.cookie_keys, flow.pool, flow.run.sealing, CLOUDEP_KEY_SEAL, "session cookie"),
-        "cookie keys");
-    flow_must(cloudep_derive_jwks(&flow.run.xsrf_keys, flow.pool, flow.run.sealing, CLOUDEP_KEY_SEAL, "xsrf"),
-              "XSRF keys");
-    flow.run.slugs = cloudep_slugs_create(flow.run.db, flow.pool);
-    flow.run.checker = cloudep_checker_create(flow.run.db, flow.pool);
-    at = flow_begin();
-    p = at->p;
-    start_server_with(&flow.config);
-    cloudep_cookie_register_hooks();
+    start_api();
+    flow_tenant("globex");
     test_register();
     test_resume();
     test_profile();
@@ -1037,10 +824,17 @@ int main(void)
     test_passkey_start();
     test_identities();
     test_contacts();
+    start_provider();
+    test_social_register();
+    test_social_login();
+    test_social_form();
+    test_link();
     test_passwords();
     test_code_login();
-    test_account();
-    test_session();
+    test_cookie();
+    test_verify();
+    test_preflight();
+    test_login_page();
     json_decref(answer);
     return done_testing();
 }
