@@ -3,26 +3,15 @@
  * origins that they list, and whether sessions live.
  */
 #include <apr_hash.h>
-#include <time.h>
 
 #include "child.h"
+#include "clock.h"
 #include "service/liveness.h"
 #include "service/tenant_origins.h"
 #include "service/tenant_slug.h"
 
 #define SLUG "kept"
 #define ORIGIN "https://app.kept.test"
-
-/* The clock of this program, which a test moves. */
-static apr_interval_time_t moved;
-
-apr_time_t apr_time_now(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000 + moved;
-}
 
 static const char *id_of(flow_case_t *at, const char *slug)
 {

@@ -1,25 +1,18 @@
 /*
- * page_test.c - what no operation answers, without a server: documents that anybody may read, the way back from the
- * login page of another host, and httpd's own errors as JSON. Of httpd there is what these files call, and what it was
- * told is kept.
+ * page_test.c - what no operation answers, without a server: documents that anybody may read, and httpd's own
+ * errors as JSON. Of httpd there is what these files call, and what it was told is kept.
  */
 #include "../../mod_cloudep_auth/public_document.h"
 
 #include <http_core.h>
 #include <http_request.h>
 #include <util_filter.h>
-#include "access/cookie.h"
-#include "access/entry_cookie.h"
 #include "access/mount.h"
 #include "access/place.h"
-#include "access/session_cookie.h"
 #include "answer.h"
-#include "core/needs.h"
 #include "core/passkey_domain.h"
 #include "core/request.h"
-#include "flow/handoff.h"
 #include "guard/guard.h"
-#include "take_cookies.h"
 
 /* ---- of httpd ---- */
 
@@ -69,19 +62,9 @@ AP_DECLARE(const char *) ap_get_status_line(int status)
     return status == HTTP_EXPECTATION_FAILED ? "417 Expectation Failed" : "400 Bad Request";
 }
 
-static ap_HOOK_quick_handler_t *enter;
 static ap_HOOK_insert_error_filter_t *insert;
 static ap_out_filter_func filter;
 static int inserted;
-
-AP_DECLARE(void)
-ap_hook_quick_handler(ap_HOOK_quick_handler_t *hook, const char *const *before, const char *const *after, int order)
-{
-    (void)before;
-    (void)after;
-    (void)order;
-    enter = hook;
-}
 
 AP_DECLARE(void)
 ap_hook_insert_error_filter(ap_HOOK_insert_error_filter_t *hook, const char *const *before, const char *const *after,
@@ -228,144 +211,6 @@ static void test_metadata(void)
     is_int(metadata_at("/.well-known/oauth-authorization-serves/a/b"), HTTP_NOT_FOUND, "nor elsewhere");
     config.issuer = "https://id.test";
     run.signing = NULL;
-}
-
-/* ---- the way back from a login page ---- */
-
-static cloudep_entry_t taken; /* what came back to the flow, of which flow_handoff_test is */
-static cloudep_outcome_t outcome_of_flow;
-
-cloudep_outcome_t cloudep_take_over(cloudep_context_t *ctx, const cloudep_entry_t *in, cloudep_entered_t *out)
-{
-    (void)ctx;
-    taken = *in;
-    *out = (cloudep_entered_t){"t1", "s1", "u1", "/page?a=b"};
-    return outcome_of_flow;
-}
-
-static request_rec *come_back(const char *query)
-{
-    request_rec *r = get("/.cloudep/enter", NULL, NULL);
-
-    r->args = query ? apr_pstrdup(p, query) : NULL;
-    memset(&taken, 0, sizeof(taken));
-    return r;
-}
-
-/* The cookie of that name which an answer sets; "": none. */
-static const char *set_cookie(const request_rec *r, const char *name)
-{
-    const apr_array_header_t *all = apr_table_elts(r->err_headers_out);
-
-    for (int i = 0; i < all->nelts; i++) {
-        const char *value = APR_ARRAY_IDX(all, i, apr_table_entry_t).val;
-
-        if (!strncmp(value, name, strlen(name)) && value[strlen(name)] == '=') {
-            return value + strlen(name) + 1;
-        }
-    }
-    return "";
-}
-
-static void is_over(request_rec *r, const char *name)
-{
-    is_int(enter(r, 0), OK, name);
-    is_int(r->status, HTTP_BAD_REQUEST, "it is over");
-    ok(strstr(sent.text, "<h1>This address is over</h1>") != NULL, "which a page says");
-    ok(!*set_cookie(r, "__Host-cloudep"), "and nobody is let in");
-}
-
-static void test_enter_is_asked(void)
-{
-    static const unsigned needs[] = {CLOUDEP_NEEDS_DATABASE, CLOUDEP_NEEDS_CACHE, CLOUDEP_NEEDS_SESSION_KEYS};
-    request_rec *r;
-
-    cloudep_enter_register_hooks();
-    is_int(enter(come_back("code=x"), 1), DECLINED, "a lookup is no request");
-    r = come_back("code=x");
-    r->uri = apr_pstrdup(p, "/.cloudep/enters");
-    is_int(enter(r, 0), DECLINED, "another path is for others");
-    r->uri = NULL;
-    is_int(enter(r, 0), DECLINED, "as is none");
-    config.database = 0;
-    is_int(enter(come_back("code=x"), 0), DECLINED, "and this one, without a database");
-    config.database = 1;
-    r = come_back("code=x");
-    r->method_number = M_POST;
-    is_int(enter(r, 0), HTTP_METHOD_NOT_ALLOWED, "a POST is not for it");
-    is_int(allowed, 1, "as is told");
-    r = come_back("code=x");
-    r->header_only = 1;
-    is_int(enter(r, 0), HTTP_METHOD_NOT_ALLOWED, "nor a HEAD, which would use the code up");
-    for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
-        config.off = needs[i];
-        is_int(enter(come_back("code=x"), 0), HTTP_NOT_IMPLEMENTED, "without one of what it needs");
-    }
-    config.off = 0;
-    ok(!taken.code, "nothing of which has used a code");
-}
-
-static void test_enter(void)
-{
-    static const char *const bad[] = {NULL, "", "code", "cod=x", "code=a&b=c", "code=a%20", "code=a+b", "x&code=a"};
-    request_rec *r;
-
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        is_over(come_back(bad[i]), apr_pstrcat(p, "a query ", bad[i] ? bad[i] : "that is none", NULL));
-        ok(!taken.code, "of which no code is looked at");
-    }
-    r = come_back("code=abc");
-    apr_table_unset(r->headers_in, "Host");
-    r->hostname = NULL;
-    is_over(r, "a request to no host");
-    outcome_of_flow = cloudep_refuse(CLOUDEP_CHALLENGE_GONE);
-    r = come_back("code=abc");
-    is_over(r, "a code that is over");
-    is_int(sent.told, (int)sent.length, "the page has a length");
-    is_str(sent.type, "text/html; charset=utf-8", "and a type");
-    is_str(header(r, "Cache-Control"), "no-store", "is not kept");
-    is_str(header(r, "Content-Security-Policy"), "default-src 'none'; frame-ancestors 'none'", "and has nothing in it");
-    outcome_of_flow = cloudep_refuse(CLOUDEP_DATABASE_FAILED);
-    is_int(enter(come_back("code=abc"), 0), 500, "a failed database is none");
-    outcome_of_flow = cloudep_refuse(CLOUDEP_OVERLOADED);
-    is_int(enter(come_back("code=abc"), 0), 503, "nor is an overload");
-    outcome_of_flow = cloudep_done();
-    r = come_back("code=abc");
-    is_int(enter(r, 0), OK, "a code that is good");
-    is_str(taken.code, "abc", "is taken up");
-    is_str(taken.origin, "https://id.test", "for this host");
-    ok(!taken.enter, "and a browser without a cookie of it");
-    is_int(r->status, HTTP_SEE_OTHER, "sends on");
-    is_str(header(r, "Location"), "https://id.test/page?a=b", "to the page on this host");
-    is_str(header(r, "Referrer-Policy"), "no-referrer", "which is not told the code");
-    ok(*set_cookie(r, "__Host-cloudep") && *set_cookie(r, "__Host-cloudep-entered"),
-       "with a session cookie, and one that says so");
-}
-
-static void test_entered(void)
-{
-    const char *digest = NULL;
-    cloudep_session_cookie_t cookie = {0};
-    const char *reason = NULL;
-    request_rec *r = come_back("code=abc");
-    const char *value;
-
-    cloudep_cookie_register_hooks();
-    (void)cloudep_entry_begin(r, &digest);
-    value = set_cookie(r, "__Host-cloudep-enter");
-    value = apr_pstrmemdup(p, value, strcspn(value, ";"));
-    r = with(come_back("code=abc"), "Cookie", apr_pstrcat(p, "__Host-cloudep-enter=", value, NULL));
-    (void)take_cookies(r);
-    is_int(enter(r, 0), OK, "a browser that was sent from here");
-    is_str(taken.enter, digest, "is known by its cookie");
-    value = set_cookie(r, "__Host-cloudep");
-    value = apr_pstrmemdup(p, value, strcspn(value, ";"));
-    r = with(come_back(NULL), "Cookie", apr_pstrcat(p, "__Host-cloudep=", value, NULL));
-    (void)take_cookies(r);
-    is_int(cloudep_session_cookie(r, &cookie, &reason), APR_SUCCESS, "the session cookie that it gets");
-    is_int(cookie.kind, CLOUDEP_COOKIE_GUARD, "is for guards alone");
-    is_str(apr_psprintf(p, "%s %s %s %d", cookie.tenant_id, cookie.session_id, cookie.uid, cookie.seq), "t1 s1 u1 0",
-           "and of the session that was handed over");
 }
 
 /* ---- httpd's own errors ---- */
@@ -536,12 +381,8 @@ int main(void)
     (void)apr_pool_create(&p, NULL);
     folder_make(p);
     start_server();
-    config.database = 1;
     test_webauthn();
     test_metadata();
-    test_enter_is_asked();
-    test_enter();
-    test_entered();
     test_inserted();
     test_errors();
     test_challenges();

@@ -2,38 +2,54 @@
  * serve_test.c - from a request to its operation and back, without a server: a table of operations of this test is
  * served, in the style v1 but for who asks.
  */
-#include "wire/wire.h"
+#include "flow.h"
+#include "served.h"
 
-#include <stddef.h>
 #include "access/mount.h"
 #include "core/config.h"
+#include "core/event_log_private.h"
 #include "core/request.h"
 #include "service/event.h"
 #include "service/tenant_origins.h"
-#include "served.h"
 #include "wire/v1/v1.h"
+#include "wire/wire.h"
 
-/* ---- what is written down of an operation ---- */
+/* ---- the log of events ---- */
 
-static const char *event;
+static cloudep_event_log_t event_log = {.facility = -1};
 
-void cloudep_event(const cloudep_context_t *ctx, const char *name, cloudep_outcome_t outcome, const char *code,
-                   int proven)
+static void forget_events(void)
 {
-    event = apr_psprintf(ctx->p, "%s %s %s %s %s%s", name, cloudep_reason_word(outcome.reason), code,
-                         ctx->note.uid ? ctx->note.uid : "-", ctx->note.method ? ctx->note.method : "-",
-                         proven ? " proven" : "");
+    flow_must(apr_file_trunc(event_log.file, 0), "the log of events");
 }
 
-/* ---- which pages a tenant lists, of which the tests of tenants' origins are ---- */
-
-static const char *tenant_asked; /* id and slug of it */
-
-int cloudep_tenant_lists_origin(cloudep_context_t *ctx, const char *origin, const char *tenant_id, const char *slug)
+static const char *member_of(const json_t *json, const char *name)
 {
-    (void)ctx;
-    tenant_asked = apr_psprintf(p, "%s %s", tenant_id ? tenant_id : "-", slug ? slug : "-");
-    return !strcmp(origin, "https://page.test");
+    const char *text = json_string_value(json_object_get(json, name));
+
+    return text ? apr_pstrdup(p, text) : "-";
+}
+
+/* The only event of the log: its name, reason or result, code, member and method; NULL: there is none. */
+static const char *logged_event(void)
+{
+    char line[4096];
+    apr_size_t length = sizeof(line) - 1;
+    apr_off_t start = 0;
+    const char *event;
+    json_t *json;
+    int failed;
+
+    flow_must(apr_file_seek(event_log.file, APR_SET, &start), "the log of events");
+    if (apr_file_read(event_log.file, line, &length) != APR_SUCCESS) {
+        return NULL;
+    }
+    json = json_loadb(line, length, 0, NULL);
+    failed = json_object_get(json, "reason") != NULL;
+    event = apr_pstrcat(p, member_of(json, "event"), " ", member_of(json, failed ? "reason" : "result"), " ",
+                        member_of(json, "outcome"), " ", member_of(json, "uid"), " ", member_of(json, "method"), NULL);
+    json_decref(json);
+    return event;
 }
 
 /* ---- the API ---- */
@@ -161,10 +177,16 @@ static const cloudep_operation_t cookie_operations[] = {
     {NULL},
 };
 
-static const cloudep_principal_t somebody = {.tenant_id = "t1", .uid = "u1", .tenant_slug = "acme", .session_id = "s1"};
+#define ACME "00000000-0000-4000-8000-00000000000a"
+#define GLOBEX "00000000-0000-4000-8000-00000000000b"
+#define ANN "00000000-0000-4000-8000-0000000000a1"
+
+static const cloudep_principal_t somebody = {
+    .tenant_id = ACME, .uid = ANN, .tenant_slug = "acme", .session_id = "00000000-0000-4000-8000-0000000000c1"};
 
 static const cloudep_member_t chinese = {.language = "zh-TW"};
-static const cloudep_principal_t reader = {.tenant_id = "t1", .uid = "u2", .member = &chinese};
+static const cloudep_principal_t reader = {
+    .tenant_id = ACME, .uid = "00000000-0000-4000-8000-0000000000a2", .member = &chinese};
 
 /* Whoever says "me" is somebody, "we" somebody who reads Chinese. */
 static cloudep_outcome_t who_asks(cloudep_call_t *call, const cloudep_principal_t **principal)
@@ -189,10 +211,17 @@ static const cloudep_api_t api = {"t-handler", "/api", &style, operations, cooki
 
 /* ---- asking ---- */
 
+static const char *event; /* that was written of the last request */
+
 static int ask_with(request_rec *r, const char *method, const char *address, const char *body)
 {
-    ran = event = NULL;
-    return serve(r, &api, method, address, body);
+    int status;
+
+    ran = NULL;
+    forget_events();
+    status = serve(r, &api, method, address, body);
+    event = logged_event();
+    return status;
 }
 
 static request_rec *last;
@@ -303,18 +332,48 @@ static void test_events(void)
     (void)ask("GET", "/api/thing");
     is_str(event, NULL, "of what only reads no event is written");
     (void)ask("GET", "/api/act");
-    is_str(event, "t.act done 102000 - -", "of what does something one is");
+    is_str(event, "t.act success 102000 - -", "of what does something one is");
     outcome_of_run = cloudep_refuse(CLOUDEP_SUSPENDED);
     (void)ask("GET", "/api/act");
     is_str(event, "t.act suspended 28505000 - -", "with what became of it");
     outcome_of_run = cloudep_done();
     last = with(request("Authorization", "me"), "Content-Type", "application/json");
     (void)ask_with(last, "DELETE", "/api/list/a", NULL);
-    is_str(event, "t.delete done 102000 u1 token proven", "and who it was, where they are known by their session");
+    is_str(event, "t.delete success 102000 " ANN " token", "and who it was, where they are known by their session");
     (void)ask("DELETE", "/api/list/a");
     is_str(event, "t.delete token_missing 10501000 - -", "or that they are not");
     (void)ask("GET", "/api/nothing");
     is_str(event, NULL, "an unknown path has none");
+}
+
+/* As many refusals as that; returns how many events were written at once. */
+static int refused(int times, const char *who)
+{
+    int written = 0;
+
+    outcome_of_run = cloudep_refuse(CLOUDEP_SUSPENDED);
+    for (int i = 0; i < times; i++) {
+        last = with(request("Authorization", who), "Content-Type", "application/json");
+        (void)ask_with(last, "DELETE", "/api/list/a", NULL);
+        written += event != NULL;
+    }
+    outcome_of_run = cloudep_done();
+    return written;
+}
+
+static void test_proven(void)
+{
+    apr_pool_t *child;
+
+    flow_must(apr_pool_create_unmanaged_ex(&child, NULL, NULL), "a pool");
+    cloudep_event_start(&server, child);
+    is_int(refused(20, "me"), 20, "each refusal of whoever has proved who they are is an event");
+    ok(refused(20, "me too") < 20, "those of others are counted");
+    apr_pool_destroy(child);
+    run.events = NULL;
+    is_value("20", "the table has the events of the member",
+             "SELECT count(*) FROM cloudep.events WHERE tenant_id = '" ACME "' AND uid = '" ANN "'"
+             " AND name = 't.delete' AND reason = 'suspended' AND method = 'token' AND count = 1");
 }
 
 /* ---- what an operation needs ---- */
@@ -552,7 +611,7 @@ static void test_shapes(void)
     is_str(ran, "t.one: acme - - - 1", "is served by the first operation");
     is_int(post("/api/shapes", "{\"code\":\"123456\"}"), 200, "the second one");
     is_str(ran, "other t.other: - - 123456 - 0", "by the other");
-    is_str(event, "t.other done 102000 - -", "which is what the event says");
+    is_str(event, "t.other success 102000 - -", "which is what the event says");
     is_int(post("/api/shapes", "{\"tenant_slug\":\"acme\",\"code\":\"\"}"), 200, "an empty field");
     is_str(ran, "t.one: acme - - - 1", "makes no second shape");
     is_int(post("/api/shapes", "{\"tenant_slug\":\"acme\",\"code\":null}"), 200, "nor null");
@@ -742,6 +801,24 @@ static int preflight(const char *origin, const char *method)
     return ask_with(last, "OPTIONS", "/api/thing", NULL);
 }
 
+/* The origin that may read what a member asked for. */
+static const char *allowed_to_member(const char *origin)
+{
+    last = with(request("Origin", origin), "Authorization", "me");
+    cloudep_request(last)->principal = &somebody;
+    (void)ask_with(last, "DELETE", "/api/list/x", NULL);
+    return header("Access-Control-Allow-Origin");
+}
+
+/* The origin that may read what turned out to be for a tenant. */
+static const char *allowed_for(const char *tenant_id, const char *origin)
+{
+    last = request("Origin", origin);
+    cloudep_request_context(last)->note.tenant_id = tenant_id;
+    (void)ask_with(last, "GET", "/api/thing", NULL);
+    return header("Access-Control-Allow-Origin");
+}
+
 static void test_cors(void)
 {
     config.allow_origins = list("https://app.test");
@@ -760,21 +837,21 @@ static void test_cors(void)
 
     (void)browse("GET", "/api/thing", "Origin", "https://evil.test");
     ok(!header("Access-Control-Allow-Origin"), "a page that nobody lists may not read it");
-    is_str(tenant_asked, "- -", "where it is for no tenant, any tenant's list counts");
     (void)browse("GET", "/api/thing", "Origin", "https://page.test");
     is_str(header("Access-Control-Allow-Origin"), "https://page.test", "a page that a tenant lists may");
-    last = with(request("Origin", "https://page.test"), "Authorization", "me");
-    cloudep_request(last)->principal = &somebody;
-    (void)ask_with(last, "DELETE", "/api/list/x", NULL);
-    is_str(tenant_asked, "t1 -", "that of whoever asks");
+    (void)browse("GET", "/api/thing", "Origin", "https://globex.test");
+    is_str(header("Access-Control-Allow-Origin"), "https://globex.test",
+           "where it is for no tenant, any tenant's list counts");
+    is_str(allowed_to_member("https://page.test"), "https://page.test", "that of whoever asks");
+    is_str(allowed_to_member("https://globex.test"), NULL, "and no other one");
     place.tenant = "acme";
     (void)browse("GET", "/api/thing", "Origin", "https://page.test");
-    is_str(tenant_asked, "- acme", "or of the Location");
+    is_str(header("Access-Control-Allow-Origin"), "https://page.test", "or of the Location");
+    (void)browse("GET", "/api/thing", "Origin", "https://globex.test");
+    is_str(header("Access-Control-Allow-Origin"), NULL, "where no other one does");
     place.tenant = NULL;
-    last = request("Origin", "https://page.test");
-    cloudep_request_context(last)->note.tenant_id = "t2";
-    (void)ask_with(last, "GET", "/api/thing", NULL);
-    is_str(tenant_asked, "t2 -", "or the one that was asked for");
+    is_str(allowed_for(GLOBEX, "https://globex.test"), "https://globex.test", "or the one that was asked for");
+    is_str(allowed_for(GLOBEX, "https://page.test"), NULL, "where that of another one does not count either");
     last = with(request("Origin", "https://app.test"), "Sec-Fetch-Site", "same-site");
     (void)ask_with(last, "GET", "/api/thing", NULL);
     ok(!header("Access-Control-Allow-Credentials"), "where tokens count not even one of the same site brings cookies");
@@ -807,20 +884,41 @@ static void test_cors(void)
     config.allow_origins = NULL;
 }
 
-int main(void)
+/* ---- the server ---- */
+
+/* With a database of two tenants, a log of events, and no thread that writes them to the database yet. */
+static void start(void)
 {
-    (void)apr_initialize();
-    (void)apr_pool_create(&p, NULL);
+    const apr_int32_t as = APR_FOPEN_READ | APR_FOPEN_WRITE | APR_FOPEN_CREATE | APR_FOPEN_APPEND;
+    apr_pool_t *connections;
+
+    postgres_start();
+    postgres_sql("INSERT INTO cloudep.tenants (id, slug, name, origins) VALUES"
+                 " ('" ACME "', 'acme', 'Acme', '{https://page.test}'),"
+                 " ('" GLOBEX "', 'globex', 'Globex', '{https://globex.test}')");
     folder_make(p);
     start_server();
     config.body_limit = 100;
     run.tls_proxies = apr_array_make(p, 1, sizeof(void *));
+    flow_must(apr_pool_create_unmanaged_ex(&connections, NULL, NULL), "a pool"); /* a thread opens one as well */
+    run.db = postgres_db(connections, POSTGRES_APP);
+    run.origins = cloudep_tenant_origins_create(run.db, p);
+    flow_must(apr_file_open(&event_log.file, folder_path("events"), as, APR_FPROT_OS_DEFAULT, p), "the log of events");
+    run.event_log = &event_log;
     style = cloudep_v1;
     style.authenticate = who_asks;
     outcome_of_run = cloudep_done();
+}
+
+int main(void)
+{
+    (void)apr_initialize();
+    (void)apr_pool_create(&p, NULL);
+    start();
     test_paths();
     test_mount();
     test_events();
+    test_proven();
     test_needs();
     test_who();
     test_browser();
