@@ -266,10 +266,8 @@ static void test_session_over(void)
 int main(void)
 {
     flow_start();
+    flow_access();
     flow_tenant("acme");
-    flow_must(
-        cloudep_derive_jwks(&flow.run.cookie_keys, flow.pool, flow.run.sealing, CLOUDEP_KEY_SEAL, "session cookie"),
-        "cookie keys");
     at = flow_begin();
     p = at->p;
     start_server_with(&flow.config);
