@@ -132,11 +132,11 @@ SERVED := $(addprefix common/,$(addprefix wire/,answer.c body.c dispatch.c field
 	$(addprefix core/,context.c http.c outcome.c passkey_domain.c public_url.c request.c runtime.c trace.c) \
 	$(addprefix guard/,attributes.c caching.c error.c guard.c identity.c login_page.c methods.c require.c step_up.c) \
 	service/freshness.c service/token.c) mod_cloudep_auth/public_document.c $(STYLES)
-$(addprefix $(BUILD)/unit/,guard_test page_test place_test): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(call objects,$(SERVED)) $(ARCHIVE)
+$(addprefix $(BUILD)/unit/,page_test place_test): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(call objects,$(SERVED)) $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread
-# The operations with real flows.
-$(addprefix $(BUILD)/unit/,enter_test serve_test styles_api_test v1_api_test): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/t/unit/flow_shim.o $(call objects,$(foreach room,access wire guard,$(call tree,common/$(room),c)) \
+# The operations, and guarded Locations, with real flows.
+$(addprefix $(BUILD)/unit/,enter_test guard_test serve_test styles_api_test v1_api_test): $(BUILD)/unit/%: $(BUILD)/t/unit/%.o $(BUILD)/t/unit/flow_shim.o $(call objects,$(foreach room,access wire guard,$(call tree,common/$(room),c)) \
 	$(filter-out %/mod_cloudep_auth.c %/mod_cloudep_member.c,$(AUTH) $(MEMBER))) $(FLOWS) $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_ALL) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^ $(LIBS) $(APR_LIBS) -lpthread

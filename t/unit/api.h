@@ -18,8 +18,6 @@
 #include "base/version.h"
 #include "core/needs.h"
 #include "core/passkey_domain.h"
-#include "service/liveness.h"
-#include "service/tenant_slug.h"
 
 static const cloudep_api_t auth = {"cloudep-auth", "/auth", &cloudep_v1, auth_operations, auth_cookie_operations};
 static const cloudep_api_t members = {"cloudep-member", "/members", &cloudep_v1, member_operations, NULL};
@@ -210,17 +208,11 @@ static void start_api(void)
     static const cloudep_passkey_domain_t passkeys = {.rp_id = "x.test"};
 
     flow_start();
+    flow_access();
     flow_tenant("acme");
     flow.config.account_url = "https://id.test/account/";
     flow.config.passkey_domain = "x.test";
     flow.run.passkeys = &passkeys;
-    flow_must(
-        cloudep_derive_jwks(&flow.run.cookie_keys, flow.pool, flow.run.sealing, CLOUDEP_KEY_SEAL, "session cookie"),
-        "cookie keys");
-    flow_must(cloudep_derive_jwks(&flow.run.xsrf_keys, flow.pool, flow.run.sealing, CLOUDEP_KEY_SEAL, "xsrf"),
-              "XSRF keys");
-    flow.run.slugs = cloudep_slugs_create(flow.run.db, flow.pool);
-    flow.run.checker = cloudep_checker_create(flow.run.db, flow.pool);
     at = flow_begin();
     p = at->p;
     start_server_with(&flow.config);

@@ -29,6 +29,8 @@
 #include "idp/hasher.h"
 #include "idp/idp.h"
 #include "postgres.h"
+#include "service/liveness.h"
+#include "service/tenant_slug.h"
 #include "service/token.h"
 #include "service/token_cache.h"
 #include "tap.h"
@@ -136,6 +138,18 @@ static inline void flow_start(void)
     flow.memcached = memcached_start(flow.port);
     flow_settings();
     flow_runtime();
+}
+
+/** What requests are known by, after flow_start(): keys of cookies, names of tenants, the look-up of sessions. */
+static inline void flow_access(void)
+{
+    flow_must(
+        cloudep_derive_jwks(&flow.run.cookie_keys, flow.pool, flow.run.sealing, CLOUDEP_KEY_SEAL, "session cookie"),
+        "cookie keys");
+    flow_must(cloudep_derive_jwks(&flow.run.xsrf_keys, flow.pool, flow.run.sealing, CLOUDEP_KEY_SEAL, "xsrf"),
+              "XSRF keys");
+    flow.run.slugs = cloudep_slugs_create(flow.run.db, flow.pool);
+    flow.run.checker = cloudep_checker_create(flow.run.db, flow.pool);
 }
 
 /* ---- requests */

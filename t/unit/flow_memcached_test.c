@@ -14,6 +14,7 @@
 #include "tap.h"
 
 #define WRITE "write host, host:port (1 to 65535), [address]:port or the path of a socket"
+#define HANG apr_time_from_sec(60) /* a thousand times what an impatient one waits is more */
 #define UNKNOWN "no.such.host.invalid"
 
 int flow_logged(const char *text); /* flow_shim.c */
@@ -27,7 +28,7 @@ static cloudep_config_t *config_of(const char *const *servers)
     cloudep_config_t *config = apr_pcalloc(p, sizeof(*config));
 
     config->run = &run;
-    config->memcache_timeout = 100;
+    config->memcache_timeout = 20000; /* whoever answers may be slow on a busy machine */
     config->memcache_servers = apr_array_make(p, 2, sizeof(const char *));
     for (; *servers; servers++) {
         APR_ARRAY_PUSH(config->memcache_servers, const char *) = *servers;
@@ -36,6 +37,13 @@ static cloudep_config_t *config_of(const char *const *servers)
 }
 
 #define CONFIG(...) config_of((const char *const[]){__VA_ARGS__, NULL})
+
+/* For a server that says nothing. */
+static cloudep_config_t *impatient(cloudep_config_t *config)
+{
+    config->memcache_timeout = 100;
+    return config;
+}
 
 static void prepared(cloudep_config_t *config, apr_status_t rv, const char *error, const char *name)
 {
@@ -98,7 +106,7 @@ static void test_away(void)
 {
     const int port = free_port(), mute = loopback(0, 1);
     cloudep_config_t none = {.run = &run};
-    const apr_time_t start = apr_time_now();
+    apr_time_t start = apr_time_now();
     apr_status_t rv = CLOUDEP_ECACHE;
     pid_t pid;
 
@@ -124,19 +132,27 @@ static void test_away(void)
     is_int(counted(CLOUDEP_METRIC_CACHE_DOWN, "", ""), 0, "and not counted any more");
     memcached_end(pid);
 
-    is_int(cloudep_memcached_child_init(NULL, CONFIG(at(port_of(mute))), p), APR_SUCCESS, "with a server");
+    is_int(cloudep_memcached_child_init(NULL, impatient(CONFIG(at(port_of(mute)))), p), APR_SUCCESS, "with a server");
+    start = apr_time_now();
     is_int(get(), CLOUDEP_ECACHE, "which says nothing");
+    ok(apr_time_now() - start < HANG, "it is not waited for longer than CloudEPMemcacheTimeout");
     ok(flow_logged("cannot be asked: no answer within CloudEPMemcacheTimeout; "),
        "that it says nothing is logged with the directive that says how long it may");
     close(mute);
     cloudep_share_cells(NULL);
 }
 
-static void *hang_up(void *listener)
+/* Whoever serves something else on that port. */
+static void *answer_otherwise(void *listener)
 {
+    static const char answer[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
+    char request[512];
     int fd;
 
     while ((fd = accept(*(int *)listener, NULL, NULL)) >= 0) {
+        if (read(fd, request, sizeof(request)) > 0) {
+            (void)!write(fd, answer, sizeof(answer) - 1);
+        }
         close(fd);
     }
     return NULL;
@@ -154,6 +170,7 @@ static void test_check(void)
 {
     const int first = free_port(), second = free_port(), away = free_port();
     int wrong = loopback(0, 1);
+    apr_time_t start;
     const pid_t pids[] = {memcached_start(first), memcached_start(second)};
     pthread_t thread;
 
@@ -164,10 +181,12 @@ static void test_check(void)
             "the first one is away");
     checked(CONFIG("/nowhere/socket"), 0, "CloudEPMemcacheServer /nowhere/socket: No such file or directory",
             "a socket is not there");
-    checked(CONFIG(at(port_of(wrong))), 0,
+    start = apr_time_now();
+    checked(impatient(CONFIG(at(port_of(wrong)))), 0,
             apr_psprintf(p, "CloudEPMemcacheServer %s: no answer within CloudEPMemcacheTimeout", at(port_of(wrong))),
             "one says nothing");
-    (void)pthread_create(&thread, NULL, hang_up, &wrong);
+    ok(apr_time_now() - start < HANG, "the check waits no longer than CloudEPMemcacheTimeout, too");
+    (void)pthread_create(&thread, NULL, answer_otherwise, &wrong);
     checked(CONFIG(at(port_of(wrong))), 0,
             apr_psprintf(p, "CloudEPMemcacheServer %s: it hung up, or what answers there is no memcached",
                          at(port_of(wrong))),

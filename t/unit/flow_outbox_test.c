@@ -89,7 +89,7 @@ static int mails(void)
         return 0;
     }
     while (apr_dir_read(&file, APR_FINFO_NAME | APR_FINFO_PROT, dir) == APR_SUCCESS) {
-        if (strstr(file.name, ".eml")) {
+        if (file.name[0] != '.' && strstr(file.name, ".eml")) { /* what is not complete is hidden */
             readable += (file.protection & (APR_FPROT_GREAD | APR_FPROT_WREAD)) != 0;
             const char *path = apr_pstrcat(flow.pool, folder, "/", file.name, NULL);
 

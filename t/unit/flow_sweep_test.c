@@ -249,8 +249,8 @@ static int told_of(double ahead, const char *text)
                               ahead));
     flow.run.clock_compared = 0;
     flow.run.schema_compared = 1;
-    begin();
     (void)flow_logged("");
+    begin();
     (void)swept();
     child_end();
     told = flow_logged(text);
@@ -286,8 +286,8 @@ static int told_of_schema(const char *change, const char *text)
 
     postgres_sql(change);
     flow.run.schema_compared = 0;
-    begin();
     (void)flow_logged("");
+    begin();
     (void)swept();
     told = text ? flow_logged(text) : !flow_logged("CE146");
     (void)swept();

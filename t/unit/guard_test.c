@@ -1,7 +1,9 @@
 /*
  * guard_test.c - AuthType CloudEP without a server: who passes, what "Require" says, what the server behind and caches
- * are told. Who asks is set; how that is found out is for access_test and v1_api_test.
+ * are told. Members ask by real tokens and cookies of real sessions; only httpd itself is replaced.
  */
+#include "flow.h"
+
 #include "guard/guard.h"
 
 #include <ap_provider.h>
@@ -11,7 +13,9 @@
 #include <util_filter.h>
 #include "access/asked.h"
 #include "access/authn.h"
+#include "access/cookie.h"
 #include "access/place.h"
+#include "access/session_cookie.h"
 #include "answer.h"
 #include "core/needs.h"
 #include "core/request.h"
@@ -27,7 +31,7 @@ static ap_HOOK_fixups_t *fixups[2];
 static ap_HOOK_note_auth_failure_t *note_auth_failure;
 static ap_HOOK_insert_filter_t *insert_filters[2];
 static ap_HOOK_insert_error_filter_t *insert_errors[2];
-static ap_HOOK_post_read_request_t *scrub;
+static ap_HOOK_post_read_request_t *scrub, *take_cookies;
 static ap_HOOK_map_to_storage_t *refuse_method;
 static ap_HOOK_post_config_t *turn_trace_off;
 static ap_out_filter_func filter;
@@ -182,53 +186,21 @@ ap_set_config_vectors(server_rec *s, ap_conf_vector_t *section_vector, const cha
     return place_vector[1];
 }
 
-static unsigned wanted;    /* the proofs without which "Require" does not let in; ~0: nothing helps */
-static int refusal = 401;  /* what it says then */
-static int tries, told;    /* of "Require", and those of which the log has lines */
-static int tried_in_tries; /* whether it was tried while it is tried */
-
-AP_DECLARE(int) ap_run_auth_checker(request_rec *r)
-{
-    tries++;
-    told += !r->log || r->log->level > APLOG_EMERG;
-    tried_in_tries |= step_up(r) != DECLINED;
-    apr_table_setn(r->err_headers_out, "WWW-Authenticate", "of this try");
-    return wanted & ~cloudep_request(r)->taken_as_proved ? refusal : OK;
-}
-
 /* ---- who asks ---- */
 
-static cloudep_outcome_t outcome_of_check;
-static const cloudep_principal_t ada = {.tenant_id = "10000000-0000-4000-8000-00000000000a",
-                                        .uid = "10000000-0000-4000-8000-00000000000b",
-                                        .tenant_slug = "acme",
-                                        .session_id = "10000000-0000-4000-8000-00000000000c",
-                                        .amr = "pwd otp",
-                                        .proofs = {.auth_time = 700, .mfa_at = 900, .now = 1000}};
-static int asked_with_member;
+/* A member of the tenant "acme", with a session. */
+typedef struct person_t {
+    const cloudep_session_t *session;
+    const char *token;  /* Authorization */
+    const char *cookie; /* the session cookie */
+} person_t;
 
-cloudep_outcome_t cloudep_authenticate(request_rec *r, int with_member, const cloudep_principal_t **principal)
+static person_t ada, bob;
+static apr_status_t away; /* what the database refuses to be asked with; 0: it does not */
+
+static apr_status_t acquire(void *baton, cloudep_db_lease_t *lease, apr_pool_t *pool)
 {
-    asked_with_member = with_member;
-    cloudep_request(r)->principal = *principal = cloudep_failed(outcome_of_check) ? NULL : &ada;
-    cloudep_request(r)->refused = outcome_of_check;
-    return outcome_of_check;
-}
-
-cloudep_outcome_t cloudep_authenticate_attributes(request_rec *r, const cloudep_principal_t **principal)
-{
-    static cloudep_principal_t with_attributes;
-
-    (void)r;
-    with_attributes = ada;
-    with_attributes.attributes = "{\"tier\":\"pro\"}";
-    *principal = &with_attributes;
-    return outcome_of_check;
-}
-
-const char *cloudep_request_token(request_rec *r)
-{
-    return apr_table_get(r->headers_in, "Authorization");
+    return away ? away : postgres_acquire(baton, lease, pool);
 }
 
 static cloudep_place_t place;
@@ -242,6 +214,7 @@ static request_rec *get(const char *name, const char *value)
     place_vector[0] = &core;
     place_vector[1] = &place;
     r->per_dir_config = (struct ap_conf_vector_t *)place_vector;
+    r->request_time = apr_time_now();
     r->connection = &connection;
     r->subprocess_env = apr_table_make(p, 4);
     r->uri = apr_pstrdup(p, "/page");
@@ -254,13 +227,74 @@ static request_rec *get(const char *name, const char *value)
     return r;
 }
 
-/* A request of whoever is known, as far as that is known. */
+/* A request with the token of a member. */
+static request_rec *asked_by(const person_t *who)
+{
+    return get("Authorization", who->token);
+}
+
+/* A request with the session cookie of a member, which is taken out as it was read. */
+static request_rec *browsed_by(const person_t *who)
+{
+    request_rec *r = get("Cookie", who->cookie);
+
+    (void)take_cookies(r);
+    return r;
+}
+
+/* The request once it was found out who asks. */
+static request_rec *found(request_rec *r)
+{
+    const cloudep_principal_t *principal;
+
+    if (cloudep_failed(cloudep_authenticate(r, 0, &principal))) {
+        flow_bail_out("a member is not known");
+    }
+    return r;
+}
+
 static request_rec *known(void)
 {
-    request_rec *r = get(NULL, NULL);
+    return found(asked_by(&ada));
+}
 
-    cloudep_request(r)->principal = &ada;
-    return r;
+/* Changes a member's session. */
+static void session_of(const person_t *who, const char *change)
+{
+    free(postgres_value(apr_pstrcat(p, "UPDATE cloudep.sessions SET ", change, " WHERE id = $1::uuid", NULL),
+                        who->session->id, NULL));
+}
+
+/* Changes a member. */
+static void member_of(const person_t *who, const char *change)
+{
+    free(postgres_value(apr_pstrcat(p, "UPDATE cloudep.members SET ", change, " WHERE uid = $1::uuid", NULL),
+                        who->session->uid, NULL));
+}
+
+static person_t newcomer(const char *email)
+{
+    flow_case_t *at = flow_begin();
+    cloudep_session_cookie_t cookie = {.kind = CLOUDEP_COOKIE_OWN};
+    cloudep_tokens_t tokens = {0};
+    request_rec *r;
+    person_t who;
+
+    p = at->p; /* of all that comes after */
+    r = request(NULL, NULL);
+    flow_member(at, "acme", email, &who.session);
+    if (cloudep_failed(cloudep_issue_tokens(at->ctx, who.session, &tokens))) {
+        flow_bail_out("no token");
+    }
+    cookie.tenant_id = who.session->tenant_id;
+    cookie.session_id = who.session->id;
+    cookie.uid = who.session->uid;
+    cookie.seq = who.session->refresh_seq;
+    flow_must(cloudep_session_cookie_set(r, &cookie), "a session cookie");
+    who.token = apr_pstrcat(p, "Bearer ", tokens.access, NULL);
+    who.cookie = apr_table_get(r->err_headers_out, "Set-Cookie");
+    who.cookie = apr_pstrmemdup(p, who.cookie, strcspn(who.cookie, ";"));
+    return who;
 }
 
 static void fresh_place(void)
@@ -283,48 +317,68 @@ static void test_check(void)
     is_int(check_authn(r), DECLINED, "what another one guards is not ours");
     auth_type = NULL;
     is_int(check_authn(r), DECLINED, "nor what nobody does");
-    r = get(NULL, NULL);
+    r = asked_by(&ada);
     auth_type = "cloudep";
     is_int(check_authn(r), OK, "a member passes");
-    is_str(r->user, ada.uid, "under their id");
+    is_str(r->user, ada.session->uid, "under their id");
     is_str(r->ap_auth_type, "CloudEP", "by this guard");
-    is_int(asked_with_member, 0, "nothing more is looked up");
+    ok(!cloudep_guard_principal(r)->member, "nothing more is looked up");
     place.serve = "cloudep-member";
-    is_int(check_authn(get(NULL, NULL)), OK, "in front of an API as well");
-    is_int(asked_with_member, 1, "which needs the member");
+    r = asked_by(&ada);
+    is_int(check_authn(r), OK, "in front of an API as well");
+    ok(cloudep_guard_principal(r)->member != NULL, "which needs the member");
     fresh_place();
-    config.off = CLOUDEP_NEEDS_DATABASE;
-    is_int(check_authn(get(NULL, NULL)), 500, "without a database nobody passes");
-    config.off = CLOUDEP_NEEDS_VERIFYING;
-    is_int(check_authn(get(NULL, NULL)), 500, "nor without keys");
-    config.off = CLOUDEP_NEEDS_CACHE;
-    is_int(check_authn(get(NULL, NULL)), OK, "what is not needed does not matter");
-    config.off = 0;
-    r = get(NULL, NULL);
+    flow.config.off = CLOUDEP_NEEDS_DATABASE;
+    is_int(check_authn(asked_by(&ada)), 500, "without a database nobody passes");
+    flow.config.off = CLOUDEP_NEEDS_VERIFYING;
+    is_int(check_authn(asked_by(&ada)), 500, "nor without keys");
+    flow.config.off = CLOUDEP_NEEDS_CACHE;
+    is_int(check_authn(asked_by(&ada)), OK, "what is not needed does not matter");
+    flow.config.off = 0;
+    r = asked_by(&ada);
     r->proxyreq = PROXYREQ_PROXY;
     is_int(check_authn(r), 500, "a forward proxy is not guarded");
-    outcome_of_check = cloudep_refuse(CLOUDEP_TOKEN_INVALID);
-    is_int(check_authn(get(NULL, NULL)), 401, "a bad token does not pass");
+}
+
+static void test_refused(void)
+{
+    is_int(check_authn(get("Authorization", "Bearer x")), 401, "a bad token does not pass");
     is_int(challenged, 1, "and is challenged");
-    outcome_of_check = cloudep_refuse(CLOUDEP_OVERLOADED);
-    is_int(check_authn(get(NULL, NULL)), 503, "who cannot be looked up does not");
+    session_of(&bob, "revoked_at = now()");
+    is_int(check_authn(asked_by(&bob)), 401, "nor does one whose session is over");
+    session_of(&bob, "revoked_at = NULL");
+    member_of(&bob, "status = 'suspended'");
+    is_int(check_authn(asked_by(&bob)), 401, "or whose member is suspended");
+    member_of(&bob, "status = 'active'");
+    is_int(check_authn(asked_by(&bob)), OK, "but the same one otherwise");
+    away = CLOUDEP_EOVERLOAD;
+    is_int(check_authn(asked_by(&ada)), 503, "who cannot be looked up does not");
     is_int(challenged, 0, "nor is challenged");
-    r = get(NULL, NULL);
+    away = 0;
+}
+
+static void test_led_to(void)
+{
+    request_rec *r = get(NULL, NULL);
+
     r->main = known();
     is_int(check_authn(r), OK, "a part of a page is for whom the page is");
     r = get(NULL, NULL);
     r->prev = known();
     is_int(check_authn(r), OK, "as is what a request was led to");
-    place.attributes = 1;
     r = get(NULL, NULL);
     r->prev = known();
+    place.attributes = 1;
+    away = CLOUDEP_EOVERLOAD;
     is_int(check_authn(r), 503, "where attributes are wanted they are looked up");
-    outcome_of_check = cloudep_done();
+    away = 0;
+    place.attributes = 0;
     place.attribute_headers = apr_array_make(p, 1, sizeof(cloudep_attribute_header_t));
     APR_ARRAY_PUSH(place.attribute_headers, cloudep_attribute_header_t) =
         (cloudep_attribute_header_t){"tier", "X-Tier"};
     r = get(NULL, NULL);
     r->prev = known();
+    place.attributes = 1;
     is_int(check_authn(r), OK, "if they can be");
     is_str(apr_table_get(r->headers_in, "X-Tier"), "pro", "and told");
     fresh_place();
@@ -332,21 +386,25 @@ static void test_check(void)
 
 static void test_optional(void)
 {
-    is_int(force_authn(get("Authorization", "x")), DECLINED, "a token is not looked at where nobody is guarded");
+    request_rec *r;
+
+    is_int(force_authn(asked_by(&ada)), DECLINED, "a token is not looked at where nobody is guarded");
     place.token_optional = 1;
     is_int(force_authn(get(NULL, NULL)), DECLINED, "where it is optional nobody needs one");
-    is_int(force_authn(get("Authorization", "x")), OK, "one that is there is looked at");
-    is_int(force_authn(known()), OK, "as is whoever is known");
+    is_int(force_authn(get("Authorization", "Bearer x")), OK, "one that is there is looked at");
+    r = known();
+    apr_table_unset(r->headers_in, "Authorization");
+    is_int(force_authn(r), OK, "as is whoever is known");
+    is_int(force_authn(browsed_by(&ada)), DECLINED, "a session cookie is none where it is not taken");
     place.session_cookie = 1;
-    is_int(force_authn(get(NULL, NULL)), OK, "a session cookie that is live is one");
-    outcome_of_check = cloudep_refuse(CLOUDEP_TOKEN_INVALID);
-    is_int(force_authn(get(NULL, NULL)), DECLINED, "one that is over is none");
-    outcome_of_check = cloudep_refuse(CLOUDEP_TOKEN_MISSING);
+    is_int(force_authn(browsed_by(&ada)), OK, "a session cookie that is live is one");
+    session_of(&bob, "revoked_at = now()");
+    is_int(force_authn(browsed_by(&bob)), DECLINED, "one that is over is none");
+    session_of(&bob, "revoked_at = NULL");
     is_int(force_authn(get(NULL, NULL)), DECLINED, "nor is none");
-    outcome_of_check = cloudep_refuse(CLOUDEP_DATABASE_FAILED);
-    is_int(force_authn(get(NULL, NULL)), OK, "one that cannot be looked up is not nobody's");
-    outcome_of_check = cloudep_done();
-    auth_type = NULL;
+    away = CLOUDEP_EDATABASE;
+    is_int(force_authn(browsed_by(&ada)), OK, "one that cannot be looked up is not nobody's");
+    away = 0;
     fresh_place();
 }
 
@@ -415,7 +473,10 @@ static void test_challenges(void)
            "for who brought no token");
     is_int(cloudep_guard_reason(r), CLOUDEP_TOKEN_MISSING, "nobody has looked");
     is_int(cloudep_guard_reason(known()), CLOUDEP_ACCESS_REFUSED, "whoever is known is refused");
-    cloudep_request(r)->refused = cloudep_refuse(CLOUDEP_DATABASE_FAILED);
+    r = asked_by(&ada);
+    away = CLOUDEP_EDATABASE;
+    (void)check_authn(r);
+    away = 0;
     is_int(cloudep_guard_reason(r), CLOUDEP_DATABASE_FAILED, "or why they are not");
 }
 
@@ -425,37 +486,38 @@ static void test_identity(void)
 {
     request_rec *r;
 
-    r = get(NULL, NULL);
+    r = asked_by(&ada);
     (void)check_authn(r);
     is_str(apr_pstrcat(p, env(r, "CLOUDEP_UID"), " ", env(r, "CLOUDEP_TENANT"), " ", env(r, "CLOUDEP_SESSION"), " ",
                        env(r, "CLOUDEP_AMR"), NULL),
-           apr_pstrcat(p, ada.uid, " acme ", ada.session_id, " pwd otp", NULL), "the environment has who it is");
+           apr_pstrcat(p, ada.session->uid, " acme ", ada.session->id, " pwd otp", NULL),
+           "the environment has who it is");
     ok(!apr_table_get(r->headers_in, "X-CloudEP-UID"), "headers do not");
     place.identity_headers = 1;
-    r = get("Authorization", "Bearer x");
+    r = asked_by(&ada);
     (void)check_authn(r);
-    is_str(apr_table_get(r->headers_in, "X-CloudEP-UID"), ada.uid, "unless that is On");
+    is_str(apr_table_get(r->headers_in, "X-CloudEP-UID"), ada.session->uid, "unless that is On");
     is_str(apr_table_get(r->headers_in, "X-CloudEP-Tenant"), "acme", "with the tenant");
-    is_str(apr_table_get(r->headers_in, "X-CloudEP-Session"), ada.session_id, "the session");
+    is_str(apr_table_get(r->headers_in, "X-CloudEP-Session"), ada.session->id, "the session");
     is_str(apr_table_get(r->headers_in, "X-CloudEP-AMR"), "pwd otp", "and how it was proved");
-    is_str(apr_table_get(r->headers_in, "Authorization"), "Bearer x", "the token goes on");
+    is_str(apr_table_get(r->headers_in, "Authorization"), ada.token, "the token goes on");
     place.strip_token = 1;
-    r = get("Authorization", "Bearer x");
+    r = asked_by(&ada);
     (void)check_authn(r);
     ok(!apr_table_get(r->headers_in, "Authorization"), "unless it is to be taken out");
     fresh_place();
     r = get(NULL, NULL);
     r->prev = known();
-    r->user = apr_pstrdup(p, ada.uid);
+    r->user = apr_pstrdup(p, ada.session->uid);
     (void)fixups[0](r);
-    is_str(env(r, "CLOUDEP_UID"), ada.uid, "what a request was led to has it as well");
+    is_str(env(r, "CLOUDEP_UID"), ada.session->uid, "what a request was led to has it as well");
     r = get(NULL, NULL);
     r->prev = known();
     r->user = apr_pstrdup(p, "somebody else");
     (void)fixups[0](r);
     is_str(env(r, "CLOUDEP_UID"), NULL, "but not for another user");
     r = known();
-    r->user = apr_pstrdup(p, ada.uid);
+    r->user = apr_pstrdup(p, ada.session->uid);
     (void)fixups[0](r);
     is_str(env(r, "CLOUDEP_UID"), NULL, "nor twice");
 }
@@ -546,9 +608,28 @@ static const char *verdict(request_rec *r, const char *name, const char *line)
                                             : "an error";
 }
 
+static const char *upper(const char *text)
+{
+    char *copy = apr_pstrdup(p, text);
+
+    for (char *c = copy; *c; c++) {
+        *c = (char)toupper((unsigned char)*c);
+    }
+    return copy;
+}
+
+static const char *of(const char *name, const char *id)
+{
+    return apr_pstrcat(p, name, " ", id, NULL);
+}
+
 static void test_require(void)
 {
-    static const struct {
+    request_rec *r = known();
+    const cloudep_principal_t *who = cloudep_guard_principal(r);
+    const cloudep_session_t *session = ada.session;
+    const int age = (int)(who->proofs.now - who->proofs.mfa_at);
+    const struct {
         const char *name, *line, *verdict;
     } cases[] = {
         {"cloudep-tenant", "acme", "granted"},
@@ -556,8 +637,8 @@ static void test_require(void)
         {"cloudep-tenant", "acm", "denied"},
         {"cloudep-tenant", "", "none"},
         {"cloudep-tenant", "Not_A_Slug", "none"},
-        {"cloudep-mfa", "100", "granted"},
-        {"cloudep-mfa", "99", "denied"},
+        {"cloudep-mfa", apr_itoa(p, age), "granted"},
+        {"cloudep-mfa", apr_itoa(p, age - 1), "denied"},
         {"cloudep-mfa", "", "none"},
         {"cloudep-mfa", "0", "none"},
         {"cloudep-mfa", "-1", "none"},
@@ -565,8 +646,8 @@ static void test_require(void)
         {"cloudep-mfa", "1 2", "none"},
         {"cloudep-mfa", "316224000", "granted"},
         {"cloudep-mfa", "316224001", "none"},
-        {"cloudep-fresh", "300", "granted"},
-        {"cloudep-fresh", "50", "denied"},
+        {"cloudep-fresh", apr_itoa(p, age + 1), "granted"},
+        {"cloudep-fresh", apr_itoa(p, age), "denied"},
         {"cloudep-fresh", "", "granted"},
         {"cloudep-fresh", "x", "none"},
         {"cloudep-claim", "amr otp", "granted"},
@@ -575,13 +656,13 @@ static void test_require(void)
         {"cloudep-claim", "amr wd", "denied"},
         {"cloudep-claim", "amr a,b", "none"},
         {"cloudep-claim", "amr", "none"},
-        {"cloudep-claim", "sub 10000000-0000-4000-8000-00000000000B", "granted"},
-        {"cloudep-claim", "sub 10000000-0000-4000-8000-00000000000a", "denied"},
-        {"cloudep-claim", "tid 10000000-0000-4000-8000-00000000000a", "granted"},
-        {"cloudep-claim", "sid 10000000-0000-4000-8000-00000000000c", "granted"},
-        {"cloudep-claim", "sid 10000000-0000-4000-8000-00000000000b", "denied"},
+        {"cloudep-claim", of("sub", upper(session->uid)), "granted"},
+        {"cloudep-claim", of("sub", session->tenant_id), "denied"},
+        {"cloudep-claim", of("tid", session->tenant_id), "granted"},
+        {"cloudep-claim", of("sid", session->id), "granted"},
+        {"cloudep-claim", of("sid", session->uid), "denied"},
         {"cloudep-claim", "sub ada", "none"},
-        {"cloudep-claim", "iss 10000000-0000-4000-8000-00000000000c", "none"},
+        {"cloudep-claim", of("iss", session->id), "none"},
         {"cloudep-attribute", "tier pro", "denied"},
         {"cloudep-attribute", "tier", "none"},
         {"cloudep-attribute", "a:b c", "none"},
@@ -591,55 +672,94 @@ static void test_require(void)
                                          {"cloudep-fresh", ""},
                                          {"cloudep-claim", "amr otp"},
                                          {"cloudep-attribute", "tier pro"}};
-    cloudep_principal_t other = ada;
-    request_rec *r;
 
-    config.freshness = 300;
+    flow.config.freshness = age + 1;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        is_str(verdict(known(), cases[i].name, cases[i].line), cases[i].verdict,
+        is_str(verdict(r, cases[i].name, cases[i].line), cases[i].verdict,
                apr_pstrcat(p, "Require ", cases[i].name, " ", cases[i].line, NULL));
     }
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         is_str(verdict(get(NULL, NULL), all[i][0], all[i][1]), "nobody",
                apr_pstrcat(p, "nobody passes ", all[i][0], NULL));
     }
-    config.freshness = 99;
-    is_str(verdict(known(), "cloudep-fresh", ""), "denied", "without a number CloudEPFreshness counts");
+    flow.config.freshness = age;
+    is_str(verdict(r, "cloudep-fresh", ""), "denied", "without a number CloudEPFreshness counts");
     is_int(place.attributes, 1, "what Require names of attributes is read");
-    other.tenant_slug = NULL;
-    r = known();
-    cloudep_request(r)->principal = &other;
-    is_str(verdict(r, "cloudep-tenant", "acme"), "denied", "whoever is of no tenant that is known is denied");
-    other.attributes = "{\"tier\":\"pro\"}";
-    is_str(verdict(r, "cloudep-attribute", "tier pro"), "granted", "whoever has an attribute passes by it");
-    other.proofs.mfa_at = 0;
-    other.proofs.auth_time = 10;
-    is_str(verdict(r, "cloudep-mfa", "1000"), "denied", "whoever has no second factor does not");
-    cloudep_request(r)->taken_as_proved = CLOUDEP_PROOF_MFA;
-    is_str(verdict(r, "cloudep-mfa", "1000"), "granted", "but is tried as if they had");
-    is_str(verdict(r, "cloudep-fresh", ""), "denied", "a proof of another kind is another one");
-    cloudep_request(r)->taken_as_proved = CLOUDEP_PROOF_FRESH;
-    is_str(verdict(r, "cloudep-fresh", ""), "granted", "that is tried by itself");
-    cloudep_request(r)->taken_as_proved = 0;
-    config.freshness = 0;
-    other.proofs.auth_time = 101;
-    is_str(verdict(r, "cloudep-fresh", ""), "granted", "where CloudEPFreshness is 0 a quarter of an hour counts");
-    other.proofs.auth_time = 99;
-    is_str(verdict(r, "cloudep-fresh", ""), "denied", "and no more");
+    is_str(verdict(known(), "cloudep-attribute", "tier pro"), "granted", "whoever has an attribute passes by it");
     fresh_place();
+}
+
+/* A request by headers of development, which name no session, and a tenant by its id alone. */
+static request_rec *developer(void)
+{
+    request_rec *r = with(get("X-Tenant-ID", bob.session->tenant_id), "X-UID", bob.session->uid);
+
+    r->useragent_ip = apr_pstrdup(p, "127.0.0.1");
+    flow_must(apr_sockaddr_info_get(&r->connection->client_addr, r->useragent_ip, APR_INET, 0, 0, p), "an address");
+    flow.config.dev_identity_headers = 1;
+    return found(r);
+}
+
+static void test_require_proofs(void)
+{
+    request_rec *r;
+
+    is_str(verdict(developer(), "cloudep-tenant", "acme"), "denied", "whoever is of no tenant that is known is denied");
+    flow.config.dev_identity_headers = 0;
+    is_str(verdict(found(asked_by(&bob)), "cloudep-mfa", "1000"), "denied", "whoever has no second factor does not");
+    flow.config.freshness = 0;
+    session_of(&bob, "auth_time = now() - interval '800 seconds'");
+    r = found(asked_by(&bob));
+    is_str(verdict(r, "cloudep-fresh", ""), "granted", "where CloudEPFreshness is 0 a quarter of an hour counts");
+    session_of(&bob, "auth_time = now() - interval '900 seconds'");
+    r = found(asked_by(&bob));
+    is_str(verdict(r, "cloudep-fresh", ""), "denied", "and no more");
 }
 
 /* ---- a page that wants more of whoever is known ---- */
 
+static const char *required[2]; /* lines of "Require", all of which have to be met; NULL: none */
+static int refusal = 401;       /* what httpd says where they are not */
+static int tries, told;         /* of "Require", and those of which the log has lines */
+static int tried_in_tries;      /* whether it was tried while it is tried */
+
+static void require(const char *one, const char *other)
+{
+    required[0] = one;
+    required[1] = other;
+}
+
+AP_DECLARE(int) ap_run_auth_checker(request_rec *r)
+{
+    tries++;
+    told += !r->log || r->log->level > APLOG_EMERG;
+    tried_in_tries |= step_up(r) != DECLINED;
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate", "of this try");
+    for (int i = 0; i < 2 && required[i]; i++) {
+        const char *line = required[i];
+        const char *name = ap_getword_white(p, &line);
+
+        if (strcmp(verdict(r, name, line), "granted") != 0) {
+            return refusal;
+        }
+    }
+    return OK;
+}
+
+#define FRESH "cloudep-fresh 50"
+#define MFA "cloudep-mfa 50"
+#define NO_PROOF_HELPS "cloudep-tenant other"
+
 /* A known person in front of a page, with the session cookie. */
 static request_rec *person(void)
 {
-    request_rec *r = with(known(), "Sec-Fetch-Mode", "navigate");
+    request_rec *r;
 
     place.session_cookie = 1;
     place.login_page = "/login/";
     tries = told = tried_in_tries = 0;
-    return r;
+    r = found(browsed_by(&ada));
+    return with(r, "Sec-Fetch-Mode", "navigate");
 }
 
 static const char *sent_to(request_rec *r)
@@ -654,35 +774,35 @@ static void test_step_up(void)
 {
     request_rec *r = person();
 
-    wanted = 0;
+    require(NULL, NULL);
     is_int(step_up(r), OK, "what is let in passes");
     is_int(tries, 1, "at the first try");
     is_int(told, 0, "of which the log says nothing");
     is_str(apr_table_get(r->err_headers_out, "WWW-Authenticate"), NULL, "nor the answer");
     is_int(tried_in_tries, 0, "and which tries nothing itself");
-    wanted = CLOUDEP_PROOF_FRESH;
+    require(FRESH, NULL);
     r = person();
     is_int(step_up(r), HTTP_SEE_OTHER, "whoever lacks a fresh proof is sent to the login page");
     is_str(sent_to(r), "/login/?return_to=https%3A%2F%2Fid.test%2Fpage&need=fresh", "for that");
     is_int(cloudep_is_taken_as_proved(r, CLOUDEP_PROOF_FRESH | CLOUDEP_PROOF_MFA), 0,
            "nothing is taken as proved then");
-    wanted = CLOUDEP_PROOF_MFA;
+    require(MFA, NULL);
     r = person();
     is_int(step_up(r), HTTP_SEE_OTHER, "whoever lacks a second factor as well");
     is_str(sent_to(r), "/login/?return_to=https%3A%2F%2Fid.test%2Fpage&need=mfa", "for that");
-    wanted = CLOUDEP_PROOF_MFA | CLOUDEP_PROOF_FRESH;
+    require(MFA, FRESH);
     r = person();
     (void)step_up(r);
     is_str(sent_to(r), "/login/?return_to=https%3A%2F%2Fid.test%2Fpage&need=mfa",
            "whoever lacks both gives the second factor");
-    wanted = ~0U;
+    require(NO_PROOF_HELPS, NULL);
     r = person();
     is_int(step_up(r), 403, "whoever lacks what no proof gives is refused, as another login would not help");
     is_int(told, 1, "which the log tells, once");
     refusal = 500;
     is_int(step_up(person()), 500, "a failure is one");
     refusal = 401;
-    wanted = CLOUDEP_PROOF_MFA;
+    require(MFA, NULL);
     r = person();
     apr_table_unset(r->headers_in, "Sec-Fetch-Mode");
     is_int(step_up(r), 403, "a program is sent nowhere");
@@ -692,13 +812,12 @@ static void test_step_up(void)
     r = person();
     place.session_cookie = 0;
     is_int(step_up(r), DECLINED, "without a session cookie httpd asks by itself");
-    r = person();
-    cloudep_request(r)->principal = NULL;
-    is_int(step_up(r), DECLINED, "as for whoever is not known");
+    place.session_cookie = 1;
+    is_int(step_up(with(get(NULL, NULL), "Sec-Fetch-Mode", "navigate")), DECLINED, "as for whoever is not known");
     r = person();
     auth_type = "Basic";
     is_int(step_up(r), DECLINED, "or is guarded against by another one");
-    wanted = 0;
+    require(NULL, NULL);
     fresh_place();
 }
 
@@ -787,13 +906,13 @@ static void test_methods(void)
     request_rec *r = get(NULL, NULL);
     void **both = (void **)server.module_config;
 
-    config.database = 1;
+    flow.config.database = 1;
     is_int(refuse_method(r), DECLINED, "a GET is for others");
     r->method_number = M_TRACE;
     is_int(refuse_method(r), 405, "a TRACE is refused");
-    config.database = 0;
+    flow.config.database = 0;
     is_int(refuse_method(r), DECLINED, "where CloudEP is");
-    config.database = 1;
+    flow.config.database = 1;
     r = get(NULL, NULL);
     r->uri = apr_pstrdup(p, "*");
     is_int(refuse_method(r), DECLINED, "OPTIONS of the whole server are answered where nothing of it is guarded");
@@ -806,29 +925,44 @@ static void test_methods(void)
     core_of_server.trace_enable = AP_TRACE_ENABLE;
     (void)turn_trace_off(p, p, p, &server);
     is_int(core_of_server.trace_enable, AP_TRACE_DISABLE, "TRACE is off");
-    config.database = 0;
+    flow.config.database = 0;
     core_of_server.trace_enable = AP_TRACE_ENABLE;
     (void)turn_trace_off(p, p, p, &server);
     is_int(core_of_server.trace_enable, AP_TRACE_ENABLE, "where CloudEP is");
-    config.database = 1;
+    flow.config.database = 1;
+}
+
+/* Ada has an attribute, and gave a second factor a while ago. */
+static void start(void)
+{
+    flow_start();
+    flow_access();
+    flow_tenant("acme");
+    flow.run.db->acquire = acquire;
+    start_server_with(&flow.config);
+    cloudep_cookie_register_hooks();
+    take_cookies = scrub; /* the next one takes its place */
+    cloudep_guard_register_hooks();
+    cloudep_methods_register_hooks();
+    cloudep_step_up_register_hooks();
+    cloudep_require_register(flow.pool);
+    of_caching = 1;
+    cloudep_caching_register_hooks();
+    ada = newcomer("ada@x.test");
+    bob = newcomer("bob@x.test");
+    member_of(&ada, "attributes = '{\"tier\": \"pro\"}'");
+    session_of(&ada, "amr = 'pwd otp', auth_time = now() - interval '300 seconds',"
+                     " mfa_at = now() - interval '100 seconds'");
 }
 
 int main(void)
 {
-    (void)apr_initialize();
-    (void)apr_pool_create(&p, NULL);
-    folder_make(p);
-    start_server();
-    cloudep_guard_register_hooks();
-    cloudep_methods_register_hooks();
-    cloudep_step_up_register_hooks();
-    cloudep_require_register(p);
-    of_caching = 1;
-    cloudep_caching_register_hooks();
-    outcome_of_check = cloudep_done();
+    start();
     fresh_place();
     ok(step_up != NULL && count_decision != NULL, "all of it is there");
     test_check();
+    test_refused();
+    test_led_to();
     test_optional();
     test_preflight();
     test_challenges();
@@ -836,9 +970,9 @@ int main(void)
     test_scrub();
     test_trace();
     test_require();
+    test_require_proofs();
     test_step_up();
     test_caches();
     test_methods();
-    folder_remove();
     return done_testing();
 }

@@ -4,6 +4,7 @@
 #include <apr_atomic.h>
 #include <apr_general.h>
 #include <apr_thread_proc.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -50,8 +51,8 @@ static void test_bound(void)
 typedef struct waiter_t {
     cloudep_semaphore_t *semaphore;
     apr_thread_t *thread;
-    apr_uint32_t asks;
-    apr_uint32_t ended;
+    atomic_int asks;
+    atomic_int ended;
     apr_status_t result;
 } waiter_t;
 
@@ -59,9 +60,9 @@ static void *APR_THREAD_FUNC wait_in_line(apr_thread_t *thread, void *waiterv)
 {
     waiter_t *waiter = waiterv;
 
-    apr_atomic_set32(&waiter->asks, 1);
+    atomic_store(&waiter->asks, 1);
     waiter->result = cloudep_semaphore_acquire(waiter->semaphore);
-    apr_atomic_set32(&waiter->ended, 1);
+    atomic_store(&waiter->ended, 1);
     apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
@@ -70,7 +71,7 @@ static void start(waiter_t *waiter, cloudep_semaphore_t *semaphore)
 {
     *waiter = (waiter_t){.semaphore = semaphore};
     (void)apr_thread_create(&waiter->thread, NULL, wait_in_line, waiter, pool);
-    while (!apr_atomic_read32(&waiter->asks)) {
+    while (!atomic_load(&waiter->asks)) {
         apr_sleep(1000);
     }
 }
@@ -80,10 +81,10 @@ static void ends(waiter_t *waiter, const char *name)
 {
     const apr_time_t until = cloudep_monotonic_now() + SOON;
 
-    while (!apr_atomic_read32(&waiter->ended) && cloudep_monotonic_now() < until) {
+    while (!atomic_load(&waiter->ended) && cloudep_monotonic_now() < until) {
         apr_sleep(1000);
     }
-    if (!ok(apr_atomic_read32(&waiter->ended), "%s", name)) {
+    if (!ok(atomic_load(&waiter->ended), "%s", name)) {
         exit(done_testing()); /* NOLINT(concurrency-mt-unsafe) */
     }
 }
@@ -103,7 +104,7 @@ static void test_line(void)
 
     start(&waiter, semaphore);
     /* Until it is in line, a dismissal finds nobody. */
-    for (int i = 0; i < 10000 && !apr_atomic_read32(&waiter.ended); i++) {
+    for (int i = 0; i < 10000 && !atomic_load(&waiter.ended); i++) {
         cloudep_semaphore_dismiss(semaphore);
         apr_sleep(1000);
     }
@@ -126,7 +127,7 @@ static int find_ended(waiter_t *waiters)
 
     while (cloudep_monotonic_now() < until) {
         for (int i = 0; i < 3; i++) {
-            if (apr_atomic_read32(&waiters[i].ended)) {
+            if (atomic_load(&waiters[i].ended)) {
                 return i;
             }
         }
