@@ -886,7 +886,8 @@ static void test_cors(void)
 
 /* ---- the server ---- */
 
-/* With a database of two tenants, a log of events, and no thread that writes them to the database yet. */
+/* With a database of two tenants, of which one lists what needs no leave and what gets none; a log of events, and no
+ * thread that writes them to the database yet. */
 static void start(void)
 {
     const apr_int32_t as = APR_FOPEN_READ | APR_FOPEN_WRITE | APR_FOPEN_CREATE | APR_FOPEN_APPEND;
@@ -895,7 +896,7 @@ static void start(void)
     postgres_start();
     postgres_sql("INSERT INTO cloudep.tenants (id, slug, name, origins) VALUES"
                  " ('" ACME "', 'acme', 'Acme', '{https://page.test}'),"
-                 " ('" GLOBEX "', 'globex', 'Globex', '{https://globex.test}')");
+                 " ('" GLOBEX "', 'globex', 'Globex', '{https://globex.test,https://id.test,\"null\"}')");
     folder_make(p);
     start_server();
     config.body_limit = 100;
