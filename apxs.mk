@@ -262,7 +262,8 @@ $(TIDIED): tidy/%: %
 tidy: $(TIDIED) cppcheck
 cppcheck:
 	@cppcheck --quiet -j $(shell nproc) --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
-	    --suppress=missingInclude -DLINUX -D_GNU_SOURCE '-DAP_DECLARE(type)=type' -Icommon $(C_FILES)
+	    --suppress=missingInclude -DLINUX -D_GNU_SOURCE '-DAP_DECLARE(type)=type' \
+	    '-DAP_CORE_DECLARE(type)=type' '-DDBD_DECLARE_NONSTD(type)=type' -Icommon $(C_FILES)
 fmt:
 	@clang-format -i $(C_FILES) $(H_FILES)
 fmt-check:

@@ -37,7 +37,7 @@ static void give(server_t *server, const char *const *answers)
     int i;
 
     (void)pthread_mutex_lock(&server->mutex);
-    for (i = 0; answers[i] && i < ANSWERS - 1; i++) {
+    for (i = 0; i < ANSWERS - 1 && answers[i]; i++) {
         server->answers[i] = answers[i];
     }
     server->answers[i] = NULL;

@@ -76,22 +76,22 @@ static const command_rec *command_of(const char *name)
 static const char *set_words(host_t *at, const char *name, int count, const char *const *words)
 {
     const command_rec *command = command_of(name);
-    cmd_parms cmd = {.pool = p, .server = &at->server, .cmd = command, .info = command->cmd_data};
+    cmd_parms parms = {.pool = p, .server = &at->server, .cmd = command, .info = command->cmd_data};
     const char *wrong = NULL;
 
     switch (command->args_how) {
     case FLAG:
-        wrong = command->AP_FLAG(&cmd, NULL, !strcmp(words[0], "On"));
+        wrong = command->AP_FLAG(&parms, NULL, !strcmp(words[0], "On"));
         break;
     case TAKE_ARGV:
-        wrong = command->AP_TAKE_ARGV(&cmd, NULL, count, (char *const *)(intptr_t)words);
+        wrong = command->AP_TAKE_ARGV(&parms, NULL, count, (char *const *)(intptr_t)words);
         break;
     case RAW_ARGS:
-        wrong = command->AP_RAW_ARGS(&cmd, NULL, words[0]);
+        wrong = command->AP_RAW_ARGS(&parms, NULL, words[0]);
         break;
     default:
         for (int i = 0; i < count && !wrong; i++) {
-            wrong = command->AP_TAKE1(&cmd, NULL, words[i]);
+            wrong = command->AP_TAKE1(&parms, NULL, words[i]);
         }
     }
     return wrong ? wrong : "";
