@@ -348,7 +348,7 @@ static void test_races(void)
     const char *uid = member("race@budget.test");
     static crowd_t crowd;
 
-    flow.run.db->lock_timeout = 20000;
+    postgres_lock_timeout(flow.run.db, 20000);
     flow.config.unknown_guesses = 20;
     for (int kind = 0; kind < 3; kind++) {
         for (int size = 0; size < 2; size++) {
@@ -370,7 +370,7 @@ static void test_races(void)
     ok(run_crowd(&crowd, 64, CLOUDEP_CODE_WRONG) <= 40, "a right one among them gives one budget more at most");
     ok(crowd.reasons[0] == CLOUDEP_DONE || crowd.reasons[0] == CLOUDEP_TOO_MANY_GUESSES, "and passes or has to wait");
     flow.config.unknown_guesses = 100;
-    flow.run.db->lock_timeout = 300;
+    postgres_lock_timeout(flow.run.db, 300);
 }
 
 /* Others begin a wait between the beginning of a guess and its end. */

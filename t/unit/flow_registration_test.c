@@ -135,7 +135,7 @@ static void test_invite_at_once(void)
     const int count = 12;
     int done;
 
-    flow.run.db->lock_timeout = 10000;
+    postgres_lock_timeout(flow.run.db, 10000);
     flow_invite(SLUG, invite, "3", "infinity");
     flow_crowd(&crowd, count);
     done = flow_ended(&crowd, count, CLOUDEP_DONE);
@@ -143,7 +143,7 @@ static void test_invite_at_once(void)
     is_int(done + flow_ended(&crowd, count, CLOUDEP_INVITE_USED_UP), count, "all others are told that it is used up");
     is_value("3", "the invite was used three times", "SELECT uses::text FROM cloudep.invites WHERE code = $1", invite);
     is_value("3", "there are three members by it", "SELECT count(*) FROM cloudep.members WHERE email LIKE 'three%'");
-    flow.run.db->lock_timeout = 300;
+    postgres_lock_timeout(flow.run.db, 300);
 }
 
 static void test_email_at_once(void)
@@ -152,26 +152,23 @@ static void test_email_at_once(void)
     flow_crowd_t crowd = {.run = enter_same, .baton = email};
     const int count = 8;
 
-    flow.run.db->lock_timeout = 10000;
+    postgres_lock_timeout(flow.run.db, 10000);
     flow_invite(SLUG, "same", "100", "infinity");
     flow_crowd(&crowd, count);
     is_int(flow_ended(&crowd, count, CLOUDEP_DONE), 1, "of eight registrations of an email at once one succeeds");
     is_int(flow_ended(&crowd, count, CLOUDEP_EMAIL_TAKEN) + flow_ended(&crowd, count, CLOUDEP_REGISTRATION_PENDING),
            count - 1, "the others are told that it is taken, or that somebody registers with it");
     is_value("1", "one use of the invite was taken", "SELECT uses::text FROM cloudep.invites WHERE code = 'same'");
-    flow.run.db->lock_timeout = 300;
+    postgres_lock_timeout(flow.run.db, 300);
 }
 
 static void test_invite_locked(void)
 {
     PGconn *holder = postgres_connect("cloudep", POSTGRES_SUPERUSER);
     flow_case_t *at = flow_begin();
-    cloudep_db_t *before = flow.run.db;
     cloudep_challenge_answer_t answer;
     cloudep_outcome_t outcome;
 
-    flow.run.db = postgres_db(flow.pool, POSTGRES_APP); /* the crowds' connections wait longer for a lock */
-    flow.run.db->lock_timeout = 300;
     flow_invite(SLUG, "held", "5", "infinity");
     postgres_exec(holder, "BEGIN; SELECT FROM cloudep.invites WHERE code = 'held' FOR UPDATE");
     outcome = enter(at, "held@reg.test", "held", &answer);
@@ -181,7 +178,6 @@ static void test_invite_locked(void)
     PQfinish(holder);
     is_outcome(enter(at, "held@reg.test", "held", &answer), CLOUDEP_DONE, "the same registration afterwards");
     is_value("1", "the invite was used once", "SELECT uses::text FROM cloudep.invites WHERE code = 'held'");
-    flow.run.db = before;
     flow_end(at);
 }
 

@@ -184,7 +184,7 @@ static inline apr_status_t meanwhile(const char *held, apr_status_t (*run)(apr_p
     pthread_t thread;
     int tries = 0;
 
-    db->lock_timeout = 20000;
+    postgres_lock_timeout(db, 20000);
     postgres_sql(apr_pstrcat(p, "BEGIN; ", held, NULL));
     if (apr_pool_create_unmanaged_ex(&waiting.pool, NULL, NULL) != APR_SUCCESS ||
         pthread_create(&thread, NULL, run_waiting, &waiting)) {
@@ -202,7 +202,7 @@ static inline apr_status_t meanwhile(const char *held, apr_status_t (*run)(apr_p
     postgres_sql("COMMIT");
     (void)pthread_join(thread, NULL);
     apr_pool_destroy(waiting.pool);
-    db->lock_timeout = 300;
+    postgres_lock_timeout(db, 300);
     return waiting.rv;
 }
 

@@ -278,6 +278,20 @@ static inline cloudep_db_t *postgres_db(apr_pool_t *pool, const char *role)
     return db;
 }
 
+/** How long statements wait for a lock, in milliseconds. Connections are made anew, as each learns it when it begins.
+ */
+static inline void postgres_lock_timeout(cloudep_db_t *db, int milliseconds)
+{
+    postgres_connections_t *all = db->baton;
+
+    (void)apr_thread_mutex_lock(all->mutex);
+    db->lock_timeout = milliseconds;
+    for (; all->free; all->free = all->free->next) {
+        (void)apr_dbd_close(all->driver, all->free->lease.handle);
+    }
+    (void)apr_thread_mutex_unlock(all->mutex);
+}
+
 /* ---- Start and end ------------------------------------------------------------------------------------------- */
 
 static inline void postgres_wait(pid_t pid, const char *name)

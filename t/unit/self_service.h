@@ -140,7 +140,7 @@ static inline void self_service_start(void)
     flow.config.account_url = "https://id.test/account/";
     flow.config.codes_per_target = 100000;
     flow.config.codes_per_address = flow.config.codes_per_tenant = 0;
-    flow.run.db->lock_timeout = 20000; /* crowds stand in line */
+    postgres_lock_timeout(flow.run.db, 20000); /* crowds stand in line */
 }
 
 #endif
