@@ -279,16 +279,22 @@ static void await_waiting(int count)
     }
 }
 
+/* The only connection is this thread's, and two others wait for it. */
+static void let_two_wait(other_t *others, cloudep_db_lease_t *one)
+{
+    begin(1, (int)apr_time_as_msec(HANG));
+    is_int(lease(one), APR_SUCCESS, "the only connection");
+    start_other(&others[0]);
+    start_other(&others[1]);
+    await_waiting(2);
+}
+
 static void test_woken(void)
 {
     other_t others[2];
     cloudep_db_lease_t one;
 
-    begin(1, (int)apr_time_as_msec(HANG));
-    is_int(lease(&one), APR_SUCCESS, "the only connection");
-    start_other(&others[0]);
-    start_other(&others[1]);
-    await_waiting(2);
+    let_two_wait(others, &one);
     give(&one);
     while (!value_of(&others[0].ended) && !value_of(&others[1].ended)) {
         pause_briefly();
@@ -422,11 +428,7 @@ static void test_all_are_woken(void)
     other_t others[2];
     cloudep_db_lease_t one;
 
-    begin(1, (int)apr_time_as_msec(HANG));
-    is_int(lease(&one), APR_SUCCESS, "the only connection");
-    start_other(&others[0]);
-    start_other(&others[1]);
-    await_waiting(2);
+    let_two_wait(others, &one);
     break_off(&one);
     set(&dbd.held, 1);
     give(&one);
