@@ -211,6 +211,7 @@ subtest 'a database that goes between delivery and mark' => sub {
     $server->mails($email);
     $smtp->behave('ok');
     ok(wait_until(30, sub { $server->log($log) =~ /CE703: mail $id / }), 'the child that delivered it has tried to say so to the database');
+    like($server->log($log), qr/CE(?:14[01]|1240):/, 'and could not');
     $pg->start;
     hurry($email);
     ok(row_becomes($email, 'delivered_at IS NOT NULL', 60), 'the row is marked once the database is back');

@@ -159,6 +159,7 @@ subtest 'a slow gateway' => sub {
     taken($gateway, $number);
     $gateway->behave('ok');
     ok(wait_until(30, sub { $server->log($log) =~ /CE703: sms $id / }), 'the child that delivered it has tried to say so to the database');
+    like($server->log($log), qr/CE(?:14[01]|1240):/, 'and could not');
     $pg->start;
     hurry($number);
     ok(row_becomes($number, 'delivered_at IS NOT NULL'), 'a database that goes in between learns of it later');
